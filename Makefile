@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0
+# mvmm: a minimal virtual machine monitor for Linux. "make help" lists targets.
+
+# The running kernel's headers, else the newest installed
+KDIR ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) \
+	$(shell ls -d /lib/modules/*/build 2>/dev/null | sort -rV))
+PREFIX ?= /usr/local
+DESTDIR ?=
+# What "make run" and the tests use: test or debian (see scripts/lab)
+KERNEL ?= debian
+CMD ?=
+
+CC ?= gcc
+CFLAGS ?= -O2 -g
+override CFLAGS += -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror \
+	-Iuapi -Iuserspace/lib -Iuserspace -MMD -MP
+O := build
+
+lib-src := $(wildcard userspace/lib/*.c)
+dev-src := $(wildcard userspace/devices/*.c)
+cmd-src := $(wildcard userspace/launcher/*.c)
+lib-obj := $(lib-src:%.c=$(O)/%.o)
+dev-obj := $(dev-src:%.c=$(O)/%.o)
+cmd-obj := $(cmd-src:%.c=$(O)/%.o)
+unit-src := $(wildcard userspace/tests/test_*.c)
+unit-bin := $(unit-src:%.c=$(O)/%)
+
+all: module userspace
+
+help:
+	@echo 'all              the module and the userspace programs'
+	@echo 'module           mvmm.ko, for the kernel at KDIR=$(KDIR)'
+	@echo 'userspace        libmvmm and the mvmm command, in $(O)/'
+	@echo 'install          mvmm, libmvmm, headers, man page (PREFIX, DESTDIR)'
+	@echo 'modules_install  mvmm.ko, for KDIR'
+	@echo 'run              boot a Linux guest in the lab; CMD="..." runs one'
+	@echo '                 command in it and exits with its status;'
+	@echo '                 KERNEL=debian|test picks the host kernel'
+	@echo 'test             all tests'
+	@echo 'check            the tests that take under two minutes'
+	@echo 'lint             checkpatch, sparse, W=1'
+	@echo 'clean            remove what was built'
+
+module:
+	@test -n "$(KDIR)" || { echo 'no kernel headers: set KDIR, or run scripts/setup packages' >&2; exit 1; }
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+modules_install:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+
+userspace: $(O)/mvmm $(O)/libmvmm.a
+
+$(O)/libmvmm.a: $(lib-obj)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(O)/mvmm: $(cmd-obj) $(dev-obj) $(O)/libmvmm.a
+	$(CC) $(LDFLAGS) -o $@ $^ -lZydis -lZycore -lpthread
+
+$(O)/userspace/tests/test_%: userspace/tests/test_%.c $(dev-obj) \
+		$(filter-out %/main.o,$(cmd-obj)) $(O)/libmvmm.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $< $(filter %.o %.a,$^) -lcmocka -lZydis -lZycore \
+		-lpthread
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+unit: $(unit-bin)
+
+install: userspace
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+		$(DESTDIR)$(PREFIX)/include/mvmm \
+		$(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(O)/mvmm $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(O)/libmvmm.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 uapi/mvmm.h userspace/lib/libmvmm.h \
+		$(DESTDIR)$(PREFIX)/include/mvmm/
+	sed 's|@PREFIX@|$(PREFIX)|' userspace/lib/libmvmm.pc.in \
+		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/libmvmm.pc
+	install -m 644 Documentation/mvmm.1 \
+		$(DESTDIR)$(PREFIX)/share/man/man1/
+
+run:
+	@scripts/setup packages
+	@scripts/run-guest --kernel $(KERNEL) $(if $(CMD),--command '$(subst ','\'',$(CMD))')
+
+test:
+	@scripts/setup packages
+	@scripts/test all
+
+check:
+	@scripts/setup packages
+	@scripts/test quick
+
+lint:
+	@scripts/lint
+
+clean:
+	$(if $(KDIR),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
+	rm -rf $(O)
+
+-include $(shell find $(O)/userspace -name '*.d' 2>/dev/null)
+
+.PHONY: all help module modules_install userspace unit install run test check \
+	lint clean

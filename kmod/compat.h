@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every shim for a difference between kernels, each chosen by probing for the
+ * feature, never by a version number. C and assembly.
+ */
+#ifndef MVMM_COMPAT_H
+#define MVMM_COMPAT_H
+
+#include <asm/nospec-branch.h>
+
+/* Registers for the RSB fill after an exit: spelled as FILL_RETURN_BUFFER does */
+#ifdef X86_FEATURE_RSB_VMEXIT_LITE
+#define MVMM_RSB_FILL FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS,		\
+	X86_FEATURE_RSB_VMEXIT, X86_FEATURE_RSB_VMEXIT_LITE
+#else
+#define MVMM_RSB_FILL FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS,		\
+	X86_FEATURE_RETPOLINE
+#endif
+
+/* VERW before entry (MDS, TAA, MMIO stale data, RFDS): 6.1 series and later */
+#ifdef X86_FEATURE_CLEAR_CPU_BUF
+#define MVMM_CLEAR_CPU_BUFFERS CLEAR_CPU_BUFFERS
+#else
+#define MVMM_CLEAR_CPU_BUFFERS
+#endif
+
+/* Branch history injection */
+#ifdef CLEAR_BRANCH_HISTORY_VMEXIT
+#define MVMM_CLEAR_BRANCH_HISTORY CLEAR_BRANCH_HISTORY_VMEXIT
+#elif defined(CLEAR_BRANCH_HISTORY)
+#define MVMM_CLEAR_BRANCH_HISTORY CLEAR_BRANCH_HISTORY
+#else
+#define MVMM_CLEAR_BRANCH_HISTORY
+#endif
+
+#ifndef __ASSEMBLY__
+
+#include <linux/percpu.h>
+
+/* VMSCAPE: an IBPB before userspace runs again on this CPU */
+static inline void mvmm_ibpb_on_return_to_user(void)
+{
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+#endif
+}
+
+#endif
+#endif

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which event the guest gets next, and what becomes of one that was in flight.
+ * Pure logic on struct mvmm_events_state; writing it to the CPU is the
+ * vendor's.
+ */
+#include <linux/bits.h>
+#include <linux/errno.h>
+#include "mvmm.h"
+
+#define DE_VECTOR 0
+#define NMI_VECTOR 2
+#define DF_VECTOR 8
+#define PF_VECTOR 14
+
+/* SDM vol. 3, table 6-1: the exceptions that push an error code */
+#define WITH_ERROR_CODE \
+	(BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | \
+	 BIT(21))
+/* SDM vol. 3, table 6-4: contributory exceptions */
+#define CONTRIBUTORY (BIT(0) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(21))
+
+/** mvmm_exception_has_error() - does an exception push an error code? */
+bool mvmm_exception_has_error(u8 vector)
+{
+	return vector < 32 && (WITH_ERROR_CODE & BIT(vector));
+}
+
+/**
+ * mvmm_event_plan() - what to do about events at the next entry
+ * @ev: what is pending
+ * @ready: what the guest can take
+ * @user_wants_window: userspace waits for the interrupt window
+ *
+ * The order is the SDM's (vol. 3, table 6-2), with an event in flight first:
+ * its delivery had begun.
+ */
+struct mvmm_event_plan mvmm_event_plan(const struct mvmm_events_state *ev,
+				       struct mvmm_readiness ready,
+				       bool user_wants_window)
+{
+	struct mvmm_event_plan plan = {};
+	bool irq_open = ready.if_set && !ready.shadow;
+
+	if (ev->inflight.valid) {
+		plan.inject = ev->inflight;
+	} else if (ev->nmi_pending && !ready.nmi_masked && !ready.shadow) {
+		plan.inject = (struct mvmm_event){
+			.valid = true, .type = MVMM_EVENT_NMI,
+			.vector = NMI_VECTOR };
+	} else if (ev->irq_pending && irq_open) {
+		plan.inject = (struct mvmm_event){
+			.valid = true, .type = MVMM_EVENT_IRQ,
+			.vector = ev->irq_vector };
+	}
+	plan.nmi_window = ev->nmi_pending >
+		(plan.inject.valid && plan.inject.type == MVMM_EVENT_NMI &&
+		 !ev->inflight.valid);
+	plan.irq_window = user_wants_window ||
+		(ev->irq_pending && !(plan.inject.valid &&
+				      plan.inject.type == MVMM_EVENT_IRQ &&
+				      !ev->inflight.valid));
+	return plan;
+}
+
+/**
+ * mvmm_event_taken() - an entry with @event is certain: it no longer waits
+ * @ev: what is pending
+ * @event: what mvmm_event_plan() chose to inject
+ */
+void mvmm_event_taken(struct mvmm_events_state *ev,
+		      const struct mvmm_event *event)
+{
+	if (ev->inflight.valid)
+		ev->inflight.valid = false;
+	else if (event->type == MVMM_EVENT_NMI)
+		ev->nmi_pending--;
+	else if (event->type == MVMM_EVENT_IRQ)
+		ev->irq_pending = false;
+}
+
+/**
+ * mvmm_event_requeue() - an exception comes before what is in flight
+ * @ev: what is pending
+ *
+ * An interrupt or NMI in flight waits again; the merge would lose it.
+ */
+void mvmm_event_requeue(struct mvmm_events_state *ev)
+{
+	if (!ev->inflight.valid)
+		return;
+	if (ev->inflight.type == MVMM_EVENT_IRQ) {
+		ev->irq_pending = true;
+		ev->irq_vector = ev->inflight.vector;
+		ev->inflight.valid = false;
+	} else if (ev->inflight.type == MVMM_EVENT_NMI) {
+		ev->nmi_pending++;
+		ev->inflight.valid = false;
+	}
+}
+
+/**
+ * mvmm_event_merge() - an exception met while another event was in delivery
+ * @first: the event in delivery; becomes the one to deliver next
+ * @second: the exception that its delivery raised
+ *
+ * SDM vol. 3, table 6-5. Where the two are handled serially @second comes
+ * next, and @first is raised anew when its instruction restarts, as on the
+ * CPU; an interrupt or NMI would be lost that way: mvmm_event_requeue() first.
+ *
+ * Return: false for a triple fault.
+ */
+bool mvmm_event_merge(struct mvmm_event *first, const struct mvmm_event *second)
+{
+	bool hw_first = first->valid && first->type == MVMM_EVENT_EXCEPTION;
+	u32 one = hw_first ? BIT(first->vector) : 0;
+	u32 two = BIT(second->vector);
+
+	if (one & BIT(DF_VECTOR) && two & (CONTRIBUTORY | BIT(PF_VECTOR)))
+		return false;
+	if ((one & CONTRIBUTORY && two & CONTRIBUTORY) ||
+	    (one & BIT(PF_VECTOR) && two & (CONTRIBUTORY | BIT(PF_VECTOR)))) {
+		*first = (struct mvmm_event){
+			.valid = true, .type = MVMM_EVENT_EXCEPTION,
+			.vector = DF_VECTOR, .has_error = true };
+		return true;
+	}
+	*first = *second;
+	return true;
+}
+
+/**
+ * mvmm_events_check() - is what userspace sets possible?
+ * @ev: from MVMM_VCPU_SET_EVENTS
+ *
+ * Return: 0 or -EINVAL.
+ */
+int mvmm_events_check(const struct mvmm_events *ev)
+{
+	if (ev->shadow & ~(MVMM_SHADOW_STI | MVMM_SHADOW_MOV_SS) ||
+	    ev->shadow == (MVMM_SHADOW_STI | MVMM_SHADOW_MOV_SS) ||
+	    ev->nmi_masked > 1 || ev->nmi_pending > 2 || ev->irq_pending > 1 ||
+	    ev->inflight > 1 || ev->has_error > 1 ||
+	    memchr_inv(ev->reserved, 0, sizeof(ev->reserved)) ||
+	    ev->insn_len > MVMM_MAX_INSN)
+		return -EINVAL;
+	/* SDM vol. 3, 25.4.2: B0..B3, enabled breakpoint, BS, RTM */
+	if (ev->pending_dbg & ~(0xfULL | BIT(12) | BIT(14) | BIT(16)))
+		return -EINVAL;
+	if (!ev->inflight)
+		return 0;
+	switch (ev->type) {
+	case MVMM_EVENT_IRQ:
+		return ev->has_error ? -EINVAL : 0;
+	case MVMM_EVENT_NMI:
+		return ev->vector != NMI_VECTOR || ev->has_error ? -EINVAL : 0;
+	case MVMM_EVENT_EXCEPTION:
+		if (ev->vector > 31 || ev->vector == NMI_VECTOR ||
+		    (ev->has_error && !mvmm_exception_has_error(ev->vector)))
+			return -EINVAL;
+		return 0;
+	case MVMM_EVENT_SOFT_INT:
+	case MVMM_EVENT_PRIV_TRAP:
+	case MVMM_EVENT_SOFT_EXC:
+		return ev->has_error || !ev->insn_len ? -EINVAL : 0;
+	default:
+		return -EINVAL;
+	}
+}

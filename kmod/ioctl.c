@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Size-first structs: copy in once, call the handler, copy out. */
+#include <linux/uaccess.h>
+#include "mvmm.h"
+
+static const struct mvmm_ioctl *find(const struct mvmm_ioctl *table, int nr,
+				     unsigned int cmd)
+{
+	int i;
+
+	for (i = 0; i < nr; i++)
+		if (table[i].cmd == cmd)
+			return &table[i];
+	return NULL;
+}
+
+/**
+ * mvmm_dispatch() - run the ioctl that a table names
+ * @table: @nr ioctls
+ * @nr: entries of @table
+ * @obj: for the handler
+ * @cmd: from the caller
+ * @arg: address of the caller's struct
+ *
+ * Context: process; may sleep. Return: the handler's value; -ENOTTY, -EFAULT,
+ * -EINVAL, -E2BIG by the ABI's rules.
+ */
+long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
+		   unsigned int cmd, unsigned long arg)
+{
+	const struct mvmm_ioctl *ioctl = find(table, nr, cmd);
+	void __user *user = (void __user *)arg;
+	u64 buf[MVMM_MAX_STRUCT / sizeof(u64)];
+	u32 size;
+	long ret;
+
+	if (!ioctl)
+		return -ENOTTY;
+	if (get_user(size, (u32 __user *)user))
+		return -EFAULT;
+	if (size < ioctl->min)
+		return -EINVAL;
+	ret = copy_struct_from_user(buf, ioctl->size, user, size);
+	if (ret)
+		return ret;
+	ret = ioctl->fn(obj, buf);
+	if (!ioctl->out || (ret < 0 && ret != -ENOSPC))
+		return ret;
+	*(u32 *)buf = size;
+	if (copy_to_user(user, buf, min(size, ioctl->size)))
+		return -EFAULT;
+	return ret;
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The MSR policy: one table says what a guest may access and how. An MSR that
+ * is not in it raises #GP in the guest and is never touched on the host.
+ */
+#include <asm/msr-index.h>
+#include "mvmm.h"
+
+#define SLOT(_index, _slot, _check, _direct) {				\
+	.index = (_index), .kind = MVMM_MSR_SLOT, .slot = (_slot),	\
+	.check = (_check), .direct = (_direct) }
+#define VENDOR(_index, _check, _direct) {				\
+	.index = (_index), .kind = MVMM_MSR_VENDOR,			\
+	.check = (_check), .direct = (_direct) }
+#define CONST(_index, _value) {						\
+	.index = (_index), .kind = MVMM_MSR_CONST, .value = (_value) }
+
+static const struct mvmm_msr_policy policy[] = {
+	SLOT(MSR_STAR, MVMM_MSR_STAR, MVMM_CHECK_ANY, true),
+	SLOT(MSR_LSTAR, MVMM_MSR_LSTAR, MVMM_CHECK_CANONICAL, true),
+	SLOT(MSR_CSTAR, MVMM_MSR_CSTAR, MVMM_CHECK_CANONICAL, false),
+	SLOT(MSR_SYSCALL_MASK, MVMM_MSR_SFMASK, MVMM_CHECK_32BIT, true),
+	SLOT(MSR_KERNEL_GS_BASE, MVMM_MSR_KERNEL_GS_BASE, MVMM_CHECK_CANONICAL,
+	     true),
+	/* not direct: the guest's CPUID decides whether it exists */
+	SLOT(MSR_TSC_AUX, MVMM_MSR_TSC_AUX, MVMM_CHECK_32BIT, false),
+	SLOT(MSR_IA32_MISC_ENABLE, MVMM_MSR_MISC_ENABLE, MVMM_CHECK_ANY, false),
+	VENDOR(MSR_FS_BASE, MVMM_CHECK_CANONICAL, true),
+	VENDOR(MSR_GS_BASE, MVMM_CHECK_CANONICAL, true),
+	VENDOR(MSR_IA32_SYSENTER_CS, MVMM_CHECK_32BIT, true),
+	VENDOR(MSR_IA32_SYSENTER_ESP, MVMM_CHECK_CANONICAL, true),
+	VENDOR(MSR_IA32_SYSENTER_EIP, MVMM_CHECK_CANONICAL, true),
+	VENDOR(MSR_IA32_CR_PAT, MVMM_CHECK_PAT, false),
+	{ .index = MSR_IA32_TSC, .kind = MVMM_MSR_TSC },
+	{ .index = MSR_EFER, .kind = MVMM_MSR_EFER },
+	/* microcode revision: Linux writes 0, runs CPUID, reads */
+	CONST(MSR_IA32_UCODE_REV, 1ULL << 32),
+	CONST(MSR_IA32_PLATFORM_ID, 0),
+};
+
+#undef SLOT
+#undef VENDOR
+#undef CONST
+
+/* MISC_ENABLE bits that a guest may change: fast strings, CPUID limit, XD */
+#define MISC_ENABLE_SETTABLE \
+	(MSR_IA32_MISC_ENABLE_FAST_STRING | MSR_IA32_MISC_ENABLE_LIMIT_CPUID | \
+	 MSR_IA32_MISC_ENABLE_XD_DISABLE)
+
+static const u32 swapped[] = {
+	[MVMM_MSR_STAR] = MSR_STAR,
+	[MVMM_MSR_LSTAR] = MSR_LSTAR,
+	[MVMM_MSR_SFMASK] = MSR_SYSCALL_MASK,
+	[MVMM_MSR_KERNEL_GS_BASE] = MSR_KERNEL_GS_BASE,
+	[MVMM_MSR_TSC_AUX] = MSR_TSC_AUX,
+};
+
+/** mvmm_swapped_msr() - number of an MSR that is swapped by hand */
+u32 mvmm_swapped_msr(enum mvmm_msr_slot slot)
+{
+	return swapped[slot];
+}
+
+/** mvmm_msr_policy() - what holds for an MSR; NULL: #GP */
+const struct mvmm_msr_policy *mvmm_msr_policy(u32 index)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(policy); i++)
+		if (policy[i].index == index)
+			return &policy[i];
+	return NULL;
+}
+
+/** mvmm_msr_policy_nth() - the table's nth line, NULL after the last */
+const struct mvmm_msr_policy *mvmm_msr_policy_nth(unsigned int n)
+{
+	return n < ARRAY_SIZE(policy) ? &policy[n] : NULL;
+}
+
+static bool canonical(u64 address)
+{
+	return (u64)((s64)(address << 16) >> 16) == address;
+}
+
+static bool pat_valid(u64 pat)
+{
+	int i;
+
+	/* SDM vol. 3, table 12-10: 0, 1, 4, 5, 6, 7 */
+	for (i = 0; i < 64; i += 8)
+		if (((pat >> i) & 0xff) > 7 || ((pat >> i) & 0xfe) == 2)
+			return false;
+	return true;
+}
+
+/** mvmm_msr_value_ok() - would WRMSR of this value be taken? */
+bool mvmm_msr_value_ok(const struct mvmm_msr_policy *p, u64 value)
+{
+	switch (p->check) {
+	case MVMM_CHECK_32BIT:
+		return value <= U32_MAX;
+	case MVMM_CHECK_CANONICAL:
+		return canonical(value);
+	case MVMM_CHECK_PAT:
+		return pat_valid(value);
+	default:
+		return true;
+	}
+}
+
+static bool exists(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
+{
+	return p && (p->index != MSR_TSC_AUX || vcpu->caps.tsc_aux);
+}
+
+/*
+ * The swapped MSRs are in the CPU while the vCPU is in a section; what is in
+ * vcpu->msr then is from before. TSC_AUX is the only one that exits.
+ */
+static bool is_live(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
+{
+	return p->slot == MVMM_MSR_TSC_AUX && vcpu->in_section;
+}
+
+/**
+ * mvmm_get_msr() - read a guest's MSR
+ * @vcpu: loaded on this CPU
+ * @index: MSR number
+ * @value: out
+ *
+ * Context: atomic. Return: 0, or -EINVAL where the guest gets #GP.
+ */
+int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
+{
+	const struct mvmm_msr_policy *p = mvmm_msr_policy(index);
+
+	if (!exists(vcpu, p))
+		return -EINVAL;
+	switch (p->kind) {
+	case MVMM_MSR_CONST:
+		*value = p->value;
+		return 0;
+	case MVMM_MSR_SLOT:
+		if (is_live(vcpu, p))
+			rdmsrl(index, *value);
+		else
+			*value = vcpu->msr[p->slot];
+		return 0;
+	case MVMM_MSR_EFER:
+		*value = vcpu->efer;
+		return 0;
+	default:
+		*value = mvmm_ops->get_msr(vcpu, index);
+		return 0;
+	}
+}
+
+/**
+ * mvmm_set_msr() - write a guest's MSR
+ * @vcpu: loaded on this CPU
+ * @index: MSR number
+ * @value: new value
+ *
+ * Context: atomic. Return: 0, or -EINVAL where the guest gets #GP.
+ */
+int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
+{
+	const struct mvmm_msr_policy *p = mvmm_msr_policy(index);
+
+	if (!exists(vcpu, p) || !mvmm_msr_value_ok(p, value))
+		return -EINVAL;
+	switch (p->kind) {
+	case MVMM_MSR_CONST:
+		return 0;
+	case MVMM_MSR_SLOT:
+		if (p->slot == MVMM_MSR_MISC_ENABLE &&
+		    (value ^ vcpu->msr[p->slot]) & ~MISC_ENABLE_SETTABLE)
+			return -EINVAL;
+		vcpu->msr[p->slot] = value;
+		if (is_live(vcpu, p))
+			wrmsrl(index, value);
+		return 0;
+	case MVMM_MSR_EFER:
+		return mvmm_set_efer(vcpu, value);
+	default:
+		mvmm_ops->set_msr(vcpu, index, value);
+		return 0;
+	}
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The module's own types and the functions between its rooms.
+ * Nothing here knows VMX or SVM: what those must offer is struct mvmm_ops.
+ */
+#ifndef MVMM_MVMM_H
+#define MVMM_MVMM_H
+
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/mmu_notifier.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include "../uapi/mvmm.h"
+#include "pgtable.h"
+
+#define MVMM_MAX_VCPUS		64
+#define MVMM_MAX_REGIONS	32
+#define MVMM_MAX_CPUID		80
+#define MVMM_MAX_MSRS		256
+#define MVMM_GPA_BITS		48
+#define MVMM_MAX_INSN		15
+
+struct mvmm_vcpu;
+
+/* ---- events (event.c) ------------------------------------------------- */
+
+struct mvmm_event {
+	bool valid;
+	u8 type;	/* MVMM_EVENT_* */
+	u8 vector;
+	bool has_error;
+	u8 insn_len;	/* of the instruction behind a software event */
+	u32 error_code;
+};
+
+struct mvmm_events_state {
+	struct mvmm_event inflight;	/* before anything else */
+	u8 nmi_pending;
+	bool irq_pending;
+	u8 irq_vector;
+};
+
+/* What the CPU says about the guest's readiness for events */
+struct mvmm_readiness {
+	u8 shadow;	/* MVMM_SHADOW_* */
+	bool nmi_masked;
+	bool if_set;
+};
+
+struct mvmm_event_plan {
+	struct mvmm_event inject;
+	bool irq_window;
+	bool nmi_window;
+};
+
+struct mvmm_event_plan mvmm_event_plan(const struct mvmm_events_state *ev,
+				       struct mvmm_readiness ready,
+				       bool user_wants_window);
+void mvmm_event_taken(struct mvmm_events_state *ev,
+		      const struct mvmm_event *event);
+void mvmm_event_requeue(struct mvmm_events_state *ev);
+bool mvmm_event_merge(struct mvmm_event *first,
+		      const struct mvmm_event *second);
+bool mvmm_exception_has_error(u8 vector);
+int mvmm_events_check(const struct mvmm_events *ev);
+
+/* ---- MSRs (msr.c) ----------------------------------------------------- */
+
+/* Swapped by hand around a section; index into mvmm_vcpu.msr */
+enum mvmm_msr_slot {
+	MVMM_MSR_STAR,
+	MVMM_MSR_LSTAR,
+	MVMM_MSR_SFMASK,
+	MVMM_MSR_KERNEL_GS_BASE,
+	MVMM_MSR_TSC_AUX,
+	MVMM_NR_SWAPPED_MSRS,
+	/* kept in software only */
+	MVMM_MSR_CSTAR = MVMM_NR_SWAPPED_MSRS,
+	MVMM_MSR_MISC_ENABLE,
+	MVMM_NR_MSRS,
+};
+
+enum mvmm_msr_kind {
+	MVMM_MSR_NONE,		/* #GP */
+	MVMM_MSR_CONST,		/* reads as a constant, writes are dropped */
+	MVMM_MSR_SLOT,		/* mvmm_vcpu.msr */
+	MVMM_MSR_VENDOR,	/* in the VMCS or VMCB */
+	MVMM_MSR_TSC,
+	MVMM_MSR_EFER,
+};
+
+enum mvmm_msr_check {
+	MVMM_CHECK_ANY,
+	MVMM_CHECK_32BIT,
+	MVMM_CHECK_CANONICAL,
+	MVMM_CHECK_PAT,
+};
+
+struct mvmm_msr_policy {
+	u32 index;
+	enum mvmm_msr_kind kind;
+	enum mvmm_msr_check check;
+	bool direct;	/* the guest accesses it without an exit */
+	u8 slot;
+	u64 value;	/* MVMM_MSR_CONST */
+};
+
+const struct mvmm_msr_policy *mvmm_msr_policy(u32 index);
+const struct mvmm_msr_policy *mvmm_msr_policy_nth(unsigned int n);
+bool mvmm_msr_value_ok(const struct mvmm_msr_policy *p, u64 value);
+int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);
+int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+u32 mvmm_swapped_msr(enum mvmm_msr_slot slot);
+
+/* ---- CPUID (cpuid.c) -------------------------------------------------- */
+
+struct mvmm_cpuid_host {
+	void (*get)(u32 leaf, u32 subleaf, u32 regs[4]);
+	u64 xcr0;		/* what a guest may set */
+	u32 tsc_khz;
+	u32 gpa_bits;
+	bool rdtscp;		/* the vendor can let a guest use it */
+	bool invpcid;
+};
+
+struct mvmm_cpuid_table {
+	u32 nr;
+	struct mvmm_cpuid_entry entry[MVMM_MAX_CPUID];
+};
+
+/* What a CPUID table lets the guest set */
+struct mvmm_guest_caps {
+	u64 cr4;
+	u64 efer;
+	u64 xcr0;
+	u8 phys_bits;
+	bool tsc_aux;
+};
+
+void mvmm_cpuid_default(const struct mvmm_cpuid_host *host,
+			struct mvmm_cpuid_table *table);
+int mvmm_cpuid_check(const struct mvmm_cpuid_table *table);
+void mvmm_cpuid_caps(const struct mvmm_cpuid_table *table,
+		     struct mvmm_guest_caps *caps);
+void mvmm_cpuid_query(const struct mvmm_cpuid_table *table, u32 leaf,
+		      u32 subleaf, u64 cr4, u64 xcr0, u8 vcpu_id, u32 regs[4]);
+long mvmm_copy_cpuid(const struct mvmm_cpuid_table *table,
+		     struct mvmm_cpuid *user);
+void mvmm_do_cpuid(struct mvmm_vcpu *vcpu);
+
+/* ---- control registers (cr.c) ----------------------------------------- */
+
+bool mvmm_cr0_valid(u64 cr0);
+bool mvmm_cr4_valid(const struct mvmm_guest_caps *caps, u64 cr4, u64 efer);
+bool mvmm_efer_valid(const struct mvmm_guest_caps *caps, u64 efer);
+bool mvmm_xcr0_valid(const struct mvmm_guest_caps *caps, u64 xcr0);
+bool mvmm_pdptes_valid(const u64 pdpte[4], u8 phys_bits);
+bool mvmm_uses_pae(u64 cr0, u64 cr4, u64 efer);
+int mvmm_set_cr0(struct mvmm_vcpu *vcpu, u64 cr0);
+int mvmm_set_cr4(struct mvmm_vcpu *vcpu, u64 cr4);
+int mvmm_set_efer(struct mvmm_vcpu *vcpu, u64 efer);
+int mvmm_set_xcr0(struct mvmm_vcpu *vcpu, u32 index, u64 xcr0);
+int mvmm_load_pdptes(struct mvmm_vcpu *vcpu);
+u64 mvmm_dr_fixed(int dr, u64 value);
+
+/* ---- FPU (fpu.c) ------------------------------------------------------ */
+
+int mvmm_fpu_setup(void);
+u64 mvmm_fpu_xcr0(void);
+u32 mvmm_fpu_size(void);
+void *mvmm_fpu_alloc(void);
+void mvmm_fpu_free(void *area);
+int mvmm_fpu_check(const void *area, u64 xcr0);
+void mvmm_fpu_load(struct mvmm_vcpu *vcpu);
+void mvmm_fpu_put(struct mvmm_vcpu *vcpu);
+
+/* ---- memory (memory.c) ------------------------------------------------ */
+
+struct mvmm_mem_region {
+	u64 gpa;
+	u64 len;
+	u64 hva;
+	u32 flags;
+};
+
+struct mvmm_fault {
+	u64 gpa;
+	u64 gva;
+	u32 access;	/* MVMM_ACCESS_* */
+};
+
+/*
+ * Lock legend, for the fields below; the order is in Documentation/locking.rst
+ *   [L] vm->lock         [M] vm->mmu_lock    [R] vcpu->mutex
+ *   [C] set at creation  [A] atomic access, see the comment
+ */
+
+/**
+ * struct mvmm_vm - a virtual machine
+ * @kref: the VM fd and each vCPU hold one
+ * @mm: the owner's address space, held by @mn's registration	[C]
+ * @mn: tells of every change in @mm				[C]
+ * @lock: serializes regions and vCPU creation; may be held across sleeps
+ * @mmu_lock: guards the nested table; never taken with interrupts off
+ * @pgt: the nested page table					[M]
+ * @pgt_cache: tables for the next fault			[M]
+ * @regions: sorted by nothing, @nr_regions of them		[L to write, M]
+ * @nr_regions: see @regions					[L to write, M]
+ * @inval_count: invalidations in progress			[M]
+ * @inval_seq: invalidations ended				[M]
+ * @tlb_gen: grows whenever an entry is removed or loses rights	[M, A]
+ * @vcpus: by id						[L to write, M]
+ * @tsc_base: host TSC at creation: the guest's TSC starts at 0	[C]
+ * @dead: the VM met an internal error				[A]
+ */
+struct mvmm_vm {
+	struct kref kref;
+	struct mm_struct *mm;
+	struct mmu_notifier mn;
+	struct mutex lock;
+	spinlock_t mmu_lock;
+	struct pgt pgt;
+	struct mvmm_mem_region regions[MVMM_MAX_REGIONS];
+	int nr_regions;
+	unsigned long inval_count;
+	unsigned long inval_seq;
+	u64 tlb_gen;
+	struct mvmm_vcpu *vcpus[MVMM_MAX_VCPUS];
+	u64 tsc_base;
+	bool dead;
+};
+
+int mvmm_memory_init(struct mvmm_vm *vm);
+void mvmm_memory_destroy(struct mvmm_vm *vm);
+int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region);
+int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region);
+int mvmm_handle_fault(struct mvmm_vcpu *vcpu, const struct mvmm_fault *fault);
+int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len);
+
+/* ---- vCPUs (vcpu.c, run.c) -------------------------------------------- */
+
+/* Why the vendor's inner loop came back */
+enum mvmm_step {
+	MVMM_STEP_CONTINUE,	/* stay in the inner loop */
+	MVMM_STEP_RESUME,	/* go round again: work is pending */
+	MVMM_STEP_FAULT,	/* vcpu->fault needs the host mm */
+	MVMM_STEP_PDPTES,	/* the PDPTEs must be read from memory */
+	MVMM_STEP_USER,		/* vcpu->exit is for userspace */
+};
+
+/* The exit, gathered here and copied into the run page at the end */
+struct mvmm_exit {
+	u32 reason;
+	u32 flags;
+	u8 insn_len;
+	union {
+		typeof(((struct mvmm_run *)0)->io) io;
+		typeof(((struct mvmm_run *)0)->mmio) mmio;
+		typeof(((struct mvmm_run *)0)->fault) fault;
+		typeof(((struct mvmm_run *)0)->entry) entry;
+		typeof(((struct mvmm_run *)0)->error) error;
+	};
+};
+
+/**
+ * struct mvmm_vcpu - a virtual CPU; the vendor's part is around it
+ * @vm: holds a reference					[C]
+ * @id: index in vm->vcpus					[C]
+ * @mutex: held by RUN, GET and SET
+ * @run: the run page, hostile					[C]
+ * @in_guest: this vCPU executes guest code, or is about to: set
+ *	before a full barrier and the check of pending work	[A]
+ * @in_section: guest FPU and MSRs are in the CPU (run.c)	[R]
+ * @cpu: where it was loaded last, -1 before			[A]
+ * @kick: leave RUN; sticky					[A]
+ * @user_irq_window: this RUN's copy of run->irq_window		[R]
+ * @triple_fault: merging exceptions ended in one			[R]
+ * @tlb_gen_seen: vm->tlb_gen at the last flush on @cpu		[R]
+ * @regs: general registers during RUN				[R]
+ * @cr0: as the guest reads it; TS may be stale in it		[R]
+ * @cr2: page-fault address					[R]
+ * @cr4: as the guest reads it, but for guest-owned bits	[R]
+ * @cr8: task priority						[R]
+ * @efer: as the guest reads it					[R]
+ * @xcr0: extended states enabled				[R]
+ * @dr: DR0 .. DR3						[R]
+ * @dr6: debug status						[R]
+ * @msr: MSRs of kind MVMM_MSR_SLOT				[R]
+ * @host_msr: the host's, of the swapped ones, in a section	[R]
+ * @caps: derived from @cpuid					[R]
+ * @cpuid: what CPUID returns					[R]
+ * @events: pending events					[R]
+ * @fpu: XSAVE area						[R]
+ * @pgt_cache: tables for the next fault			[R]
+ * @fault: for MVMM_STEP_FAULT					[R]
+ * @exit: for MVMM_STEP_USER					[R]
+ * @stats: counters						[R]
+ */
+struct mvmm_vcpu {
+	struct mvmm_vm *vm;
+	u32 id;
+	struct mutex mutex;
+	struct mvmm_run *run;
+
+	bool in_guest;
+	bool in_section;
+	int cpu;
+	atomic_t kick;
+	bool user_irq_window;
+	bool triple_fault;
+	u64 tlb_gen_seen;
+
+	struct mvmm_regs regs;
+	u64 cr0, cr2, cr4, cr8, efer, xcr0;
+	u64 dr[4], dr6;
+	u64 msr[MVMM_NR_MSRS];
+	u64 host_msr[MVMM_NR_SWAPPED_MSRS];
+	struct mvmm_guest_caps caps;
+	struct mvmm_cpuid_table cpuid;
+	struct mvmm_events_state events;
+	void *fpu;
+
+	struct pgt_cache pgt_cache;
+	struct mvmm_fault fault;
+	struct mvmm_exit exit;
+	struct mvmm_stats stats;
+};
+
+extern const struct file_operations mvmm_vcpu_fops;
+int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id);
+long mvmm_vcpu_run(struct mvmm_vcpu *vcpu);
+void mvmm_vcpu_load(struct mvmm_vcpu *vcpu);
+void mvmm_vcpu_put(struct mvmm_vcpu *vcpu);
+bool mvmm_work_pending(struct mvmm_vcpu *vcpu);
+void mvmm_raise(struct mvmm_vcpu *vcpu, u8 vector, u32 error_code);
+void mvmm_raise_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event);
+enum mvmm_step mvmm_stop(struct mvmm_vcpu *vcpu, u32 hw_reason,
+			 u64 qualification, const char *text);
+bool mvmm_tlb_needs_flush(u64 vm_gen, u64 seen_gen, bool moved);
+
+/* ---- VMs (vm.c) ------------------------------------------------------- */
+
+int mvmm_vm_create(void);
+void mvmm_vm_put(struct mvmm_vm *vm);
+
+/* ---- main.c ----------------------------------------------------------- */
+
+int mvmm_hardware_get(void);
+void mvmm_hardware_put(void);
+extern struct mvmm_cpuid_table mvmm_default_cpuid;
+
+/* ---- ioctl.c ---------------------------------------------------------- */
+
+#define MVMM_MAX_STRUCT 1024
+
+/**
+ * struct mvmm_ioctl - one ioctl that takes a struct
+ * @cmd: MVMM_*
+ * @min: size of the struct's first version
+ * @size: its size now, at most MVMM_MAX_STRUCT
+ * @out: copy the struct back when @fn returns 0 or more, or -ENOSPC
+ * @fn: handler; @obj is the fd's private data, @arg the kernel's copy
+ */
+struct mvmm_ioctl {
+	unsigned int cmd;
+	u32 min;
+	u32 size;
+	bool out;
+	long (*fn)(void *obj, void *arg);
+};
+
+#define MVMM_IOCTL(_cmd, _type, _last, _out, _fn) {			\
+	.cmd = (_cmd), .min = offsetofend(_type, _last),		\
+	.size = sizeof(_type), .out = (_out), .fn = (_fn) }
+
+long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
+		   unsigned int cmd, unsigned long arg);
+
+/* ---- what a vendor offers --------------------------------------------- */
+
+/**
+ * struct mvmm_ops - VMX or SVM
+ * @name: "vmx" or "svm"
+ * @setup: probe, name what is missing, make per-CPU areas; 0 or -errno
+ * @teardown: undo @setup
+ * @caps: features, formats and limits found by @setup
+ * @cpu_enable: turn the extension on here; interrupts off; 0 or -errno
+ * @cpu_disable: let go of all vCPUs loaded here, turn it off; interrupts off
+ * @vcpu_alloc: the vendor's struct around a zeroed vCPU, in reset state, or
+ *	ERR_PTR
+ * @vcpu_free: undo @vcpu_alloc; the vCPU is loaded nowhere afterwards
+ * @vcpu_load: make the vCPU current on this CPU; preemption off
+ * @vcpu_put: undo @vcpu_load
+ * @vcpu_run: enter the guest until there is something that the inner loop may
+ *	not do; called in a section (see run.c), interrupts on
+ * @sync_crs: cr0, cr4 or efer changed; vCPU loaded
+ * @retire: advance rip past @len bytes and end the shadow; vCPU loaded;
+ *	returns whether RFLAGS.TF asks for a trap
+ * @get_state: segments, tables, cr3 and guest-owned bits; vCPU loaded
+ * @set_state: the same; vCPU loaded
+ * @get_events: shadow, NMI mask, pending debug exceptions; vCPU loaded
+ * @set_events: the same; vCPU loaded
+ * @get_dr7: vCPU loaded
+ * @set_dr7: vCPU loaded
+ * @get_msr: an MSR of kind MVMM_MSR_VENDOR or the TSC; vCPU loaded
+ * @set_msr: the same; the value is checked
+ */
+struct mvmm_ops {
+	const char *name;
+	int (*setup)(void);
+	void (*teardown)(void);
+	int (*cpu_enable)(void);
+	void (*cpu_disable)(void);
+	struct mvmm_vcpu *(*vcpu_alloc)(struct mvmm_vm *vm);
+	void (*vcpu_free)(struct mvmm_vcpu *vcpu);
+	void (*vcpu_load)(struct mvmm_vcpu *vcpu);
+	void (*vcpu_put)(struct mvmm_vcpu *vcpu);
+	enum mvmm_step (*vcpu_run)(struct mvmm_vcpu *vcpu);
+	void (*sync_crs)(struct mvmm_vcpu *vcpu);
+	bool (*retire)(struct mvmm_vcpu *vcpu, unsigned int len);
+	void (*get_state)(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);
+	void (*set_state)(struct mvmm_vcpu *vcpu,
+			  const struct mvmm_sregs *sregs);
+	void (*get_events)(struct mvmm_vcpu *vcpu, struct mvmm_events *ev);
+	void (*set_events)(struct mvmm_vcpu *vcpu,
+			   const struct mvmm_events *ev);
+	u64 (*get_dr7)(struct mvmm_vcpu *vcpu);
+	void (*set_dr7)(struct mvmm_vcpu *vcpu, u64 dr7);
+	u64 (*get_msr)(struct mvmm_vcpu *vcpu, u32 index);
+	void (*set_msr)(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+};
+
+/* What setup() found */
+struct mvmm_vendor_caps {
+	u64 features;
+	u64 cr4;		/* CR4 bits that a guest may set on this CPU */
+	bool rdtscp;
+	bool invpcid;
+	struct pgt_format pgt;
+};
+
+extern const struct mvmm_ops *mvmm_ops;
+extern struct mvmm_vendor_caps mvmm_vendor;
+extern const struct mvmm_ops mvmm_vmx_ops;
+
+#endif

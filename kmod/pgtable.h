@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Nested page tables: one walker for every format whose tables have 512
+ * entries of 8 bytes. What an entry's bits mean is data (struct pgt_format),
+ * so EPT and NPT are a table each. Pure logic: no locks, no TLB, no hardware.
+ */
+#ifndef MVMM_PGTABLE_H
+#define MVMM_PGTABLE_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+
+#define PGT_LEVELS	4
+#define PGT_ADDR_MASK	GENMASK_ULL(51, 12)
+
+enum pgt_prot {
+	PGT_READ = 1,
+	PGT_WRITE = 2,
+};
+
+/**
+ * struct pgt_format - the meaning of an entry's bits
+ * @table: all bits of an entry that points to a table, but the address
+ * @leaf: bits of every leaf
+ * @present: any of these set: the entry is valid
+ * @write: a leaf with this bit may be written
+ * @large: bit of a leaf above level 1
+ * @accessed: set by the CPU on use; 0 where it keeps none
+ * @dirty: set by the CPU on a write; 0 where it keeps none
+ */
+struct pgt_format {
+	u64 table;
+	u64 leaf;
+	u64 present;
+	u64 write;
+	u64 large;
+	u64 accessed;
+	u64 dirty;
+};
+
+/**
+ * struct pgt - one nested page table
+ * @root: the top table
+ * @fmt: its format
+ * @nr_tables: tables in use, the root included
+ */
+struct pgt {
+	u64 *root;
+	const struct pgt_format *fmt;
+	unsigned long nr_tables;
+};
+
+/* Tables set aside, so that pgt_map() can run under a spinlock */
+struct pgt_cache {
+	u64 *tables[PGT_LEVELS];
+	int nr;
+};
+
+/* Called for each leaf that pgt_zap() takes out */
+typedef void (*pgt_leaf_fn)(void *ctx, u64 pte, int level);
+
+static inline u64 pgt_level_size(int level)
+{
+	return 1ULL << (12 + 9 * (level - 1));
+}
+
+static inline bool pgt_pte_present(const struct pgt *pgt, u64 pte)
+{
+	return pte & pgt->fmt->present;
+}
+
+/* May the guest have written through this leaf? */
+static inline bool pgt_pte_dirty(const struct pgt *pgt, u64 pte)
+{
+	u64 bit = pgt->fmt->dirty ?: pgt->fmt->write;
+
+	return (pte & pgt->fmt->write) && (pte & bit);
+}
+
+int pgt_init(struct pgt *pgt, const struct pgt_format *fmt);
+void pgt_destroy(struct pgt *pgt);
+int pgt_cache_fill(struct pgt_cache *cache);
+void pgt_cache_drain(struct pgt_cache *cache);
+u64 pgt_lookup(const struct pgt *pgt, u64 gpa, int *level);
+int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
+	    struct pgt_cache *cache);
+int pgt_split(struct pgt *pgt, u64 gpa, struct pgt_cache *cache);
+unsigned long pgt_zap(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
+		      void *ctx, struct list_head *freed);
+bool pgt_age(struct pgt *pgt, u64 start, u64 end, bool clear);
+void pgt_free_tables(struct list_head *freed);
+
+#endif

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/* VM objects: the VM fd and its lifetime. */
+#include <linux/anon_inodes.h>
+#include <linux/slab.h>
+#include <asm/tsc.h>
+#include "mvmm.h"
+
+static void vm_destroy(struct kref *kref)
+{
+	struct mvmm_vm *vm = container_of(kref, struct mvmm_vm, kref);
+
+	mvmm_memory_destroy(vm);
+	mutex_destroy(&vm->lock);
+	kfree(vm);
+	mvmm_hardware_put();
+}
+
+void mvmm_vm_put(struct mvmm_vm *vm)
+{
+	kref_put(&vm->kref, vm_destroy);
+}
+
+static long add_region(void *obj, void *arg)
+{
+	return mvmm_add_region(obj, arg);
+}
+
+static long remove_region(void *obj, void *arg)
+{
+	return mvmm_remove_region(obj, arg);
+}
+
+static long create_vcpu(void *obj, void *arg)
+{
+	const struct mvmm_create_vcpu *create = arg;
+
+	if (create->flags)
+		return -EOPNOTSUPP;
+	if (create->reserved || create->id >= MVMM_MAX_VCPUS)
+		return -EINVAL;
+	return mvmm_vcpu_create(obj, create->id);
+}
+
+static const struct mvmm_ioctl vm_ioctls[] = {
+	MVMM_IOCTL(MVMM_VM_ADD_REGION, struct mvmm_region, hva, false,
+		   add_region),
+	MVMM_IOCTL(MVMM_VM_REMOVE_REGION, struct mvmm_region, hva, false,
+		   remove_region),
+	MVMM_IOCTL(MVMM_VM_CREATE_VCPU, struct mvmm_create_vcpu, reserved,
+		   false, create_vcpu),
+};
+
+static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct mvmm_vm *vm = file->private_data;
+
+	if (vm->mm != current->mm)
+		return -EPERM;
+	return mvmm_dispatch(vm_ioctls, ARRAY_SIZE(vm_ioctls), vm, cmd, arg);
+}
+
+static int vm_release(struct inode *inode, struct file *file)
+{
+	mvmm_vm_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations vm_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vm_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.release = vm_release,
+	.llseek = noop_llseek,
+};
+
+/**
+ * mvmm_vm_create() - MVMM_CREATE_VM
+ *
+ * Context: may sleep. Return: an fd; -EBUSY: the extension is taken; -ENOMEM,
+ * -EMFILE and the like.
+ */
+int mvmm_vm_create(void)
+{
+	struct mvmm_vm *vm;
+	int ret;
+
+	ret = mvmm_hardware_get();
+	if (ret)
+		return ret;
+	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	if (!vm) {
+		ret = -ENOMEM;
+		goto put_hardware;
+	}
+	kref_init(&vm->kref);
+	mutex_init(&vm->lock);
+	vm->tsc_base = rdtsc();
+	ret = mvmm_memory_init(vm);
+	if (ret)
+		goto free_vm;
+	ret = anon_inode_getfd("mvmm-vm", &vm_fops, vm, O_RDWR | O_CLOEXEC);
+	if (ret < 0)
+		mvmm_vm_put(vm);
+	return ret;
+
+free_vm:
+	kfree(vm);
+put_hardware:
+	mvmm_hardware_put();
+	return ret;
+}

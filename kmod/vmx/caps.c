@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What this CPU's VMX can do, what mvmm needs of it, and what is missing, by
+ * name. vmx_negotiate() is a pure function of the capability MSRs (SDM vol. 3,
+ * appendix A); only vmx_probe() reads hardware.
+ */
+#define pr_fmt(fmt) "mvmm: " fmt
+
+#include <linux/bits.h>
+#include <linux/cpufeature.h>
+#include <asm/msr.h>
+#include <asm/processor-flags.h>
+#include <asm/vmx.h>
+#include "vmx.h"
+
+struct vmx_caps vmx_caps;
+
+#define BASIC_TRUE_CTLS	BIT_ULL(55)
+#define BASIC_INSN_INFO	BIT_ULL(54)
+#define BASIC_MEMTYPE(b) (((b) >> 50) & 0xf)
+
+static const struct vmx_ctl pin_ctl = {
+	.must = PIN_BASED_EXT_INTR_MASK | PIN_BASED_NMI_EXITING |
+		PIN_BASED_VIRTUAL_NMIS,
+};
+
+static const struct vmx_ctl primary_ctl = {
+	.must = CPU_BASED_HLT_EXITING | CPU_BASED_USE_TSC_OFFSETTING |
+		CPU_BASED_MWAIT_EXITING | CPU_BASED_MONITOR_EXITING |
+		CPU_BASED_RDPMC_EXITING | CPU_BASED_CR8_LOAD_EXITING |
+		CPU_BASED_CR8_STORE_EXITING | CPU_BASED_MOV_DR_EXITING |
+		CPU_BASED_UNCOND_IO_EXITING | CPU_BASED_USE_MSR_BITMAPS |
+		CPU_BASED_ACTIVATE_SECONDARY_CONTROLS,
+	.able = CPU_BASED_INTR_WINDOW_EXITING | CPU_BASED_NMI_WINDOW_EXITING,
+	.never = CPU_BASED_CR3_LOAD_EXITING | CPU_BASED_CR3_STORE_EXITING |
+		 CPU_BASED_INVLPG_EXITING | CPU_BASED_RDTSC_EXITING,
+};
+
+static const struct vmx_ctl secondary_ctl = {
+	.must = SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_UNRESTRICTED_GUEST,
+	.optional = SECONDARY_EXEC_ENABLE_VPID | SECONDARY_EXEC_ENABLE_RDTSCP |
+		    SECONDARY_EXEC_ENABLE_INVPCID |
+		    SECONDARY_EXEC_WBINVD_EXITING,
+};
+
+static const struct vmx_ctl exit_ctl = {
+	.must = VM_EXIT_HOST_ADDR_SPACE_SIZE | VM_EXIT_SAVE_DEBUG_CONTROLS |
+		VM_EXIT_SAVE_IA32_PAT | VM_EXIT_LOAD_IA32_PAT |
+		VM_EXIT_LOAD_IA32_EFER,
+	.never = VM_EXIT_ACK_INTR_ON_EXIT,
+};
+
+static const struct vmx_ctl entry_ctl = {
+	.must = VM_ENTRY_LOAD_DEBUG_CONTROLS | VM_ENTRY_LOAD_IA32_PAT |
+		VM_ENTRY_LOAD_IA32_EFER,
+	.able = VM_ENTRY_IA32E_MODE,
+};
+
+struct bit_name {
+	u32 bit;
+	const char *name;
+};
+
+static const struct bit_name pin_names[] = {
+	{ PIN_BASED_EXT_INTR_MASK, "external-interrupt exiting" },
+	{ PIN_BASED_NMI_EXITING, "NMI exiting" },
+	{ PIN_BASED_VIRTUAL_NMIS, "virtual NMIs" },
+	{}
+};
+
+static const struct bit_name primary_names[] = {
+	{ CPU_BASED_HLT_EXITING, "HLT exiting" },
+	{ CPU_BASED_USE_TSC_OFFSETTING, "TSC offsetting" },
+	{ CPU_BASED_MWAIT_EXITING, "MWAIT exiting" },
+	{ CPU_BASED_MONITOR_EXITING, "MONITOR exiting" },
+	{ CPU_BASED_RDPMC_EXITING, "RDPMC exiting" },
+	{ CPU_BASED_CR8_LOAD_EXITING, "CR8-load exiting" },
+	{ CPU_BASED_CR8_STORE_EXITING, "CR8-store exiting" },
+	{ CPU_BASED_MOV_DR_EXITING, "MOV-DR exiting" },
+	{ CPU_BASED_UNCOND_IO_EXITING, "unconditional I/O exiting" },
+	{ CPU_BASED_USE_MSR_BITMAPS, "MSR bitmaps" },
+	{ CPU_BASED_ACTIVATE_SECONDARY_CONTROLS, "secondary controls" },
+	{ CPU_BASED_INTR_WINDOW_EXITING, "interrupt-window exiting" },
+	{ CPU_BASED_NMI_WINDOW_EXITING, "NMI-window exiting" },
+	{ CPU_BASED_CR3_LOAD_EXITING, "CR3 loads without exits" },
+	{ CPU_BASED_CR3_STORE_EXITING, "CR3 stores without exits" },
+	{ CPU_BASED_INVLPG_EXITING, "INVLPG without exits" },
+	{ CPU_BASED_RDTSC_EXITING, "RDTSC without exits" },
+	{}
+};
+
+static const struct bit_name secondary_names[] = {
+	{ SECONDARY_EXEC_ENABLE_EPT, "EPT" },
+	{ SECONDARY_EXEC_UNRESTRICTED_GUEST, "unrestricted guest" },
+	{}
+};
+
+static const struct bit_name exit_names[] = {
+	{ VM_EXIT_HOST_ADDR_SPACE_SIZE, "64-bit host" },
+	{ VM_EXIT_SAVE_DEBUG_CONTROLS, "saving debug controls on exit" },
+	{ VM_EXIT_SAVE_IA32_PAT, "saving IA32_PAT on exit" },
+	{ VM_EXIT_LOAD_IA32_PAT, "loading IA32_PAT on exit" },
+	{ VM_EXIT_LOAD_IA32_EFER, "loading IA32_EFER on exit" },
+	{ VM_EXIT_ACK_INTR_ON_EXIT, "exits without interrupt acknowledge" },
+	{}
+};
+
+static const struct bit_name entry_names[] = {
+	{ VM_ENTRY_LOAD_DEBUG_CONTROLS, "loading debug controls on entry" },
+	{ VM_ENTRY_LOAD_IA32_PAT, "loading IA32_PAT on entry" },
+	{ VM_ENTRY_LOAD_IA32_EFER, "loading IA32_EFER on entry" },
+	{ VM_ENTRY_IA32E_MODE, "64-bit guests" },
+	{}
+};
+
+/**
+ * vmx_reconcile() - settle one word of controls
+ * @msr: its capability MSR: bits 31:0 must be 1, bits 63:32 may be 1
+ * @ctl: what mvmm needs
+ * @missing: out: the bits of @ctl that cannot be had as needed
+ *
+ * Return: the controls to use.
+ */
+u32 vmx_reconcile(u64 msr, const struct vmx_ctl *ctl, u32 *missing)
+{
+	u32 ones = msr, may = msr >> 32;
+
+	*missing = ((ctl->must | ctl->able) & ~may) | (ctl->never & ones);
+	return ones | ((ctl->must | ctl->optional) & may);
+}
+
+static int reconcile_named(u64 msr, const struct vmx_ctl *ctl,
+			   const struct bit_name *names, u32 *out,
+			   vmx_missing_fn missing, void *ctx)
+{
+	u32 bits;
+
+	*out = vmx_reconcile(msr, ctl, &bits);
+	for (; names->name; names++)
+		if (bits & names->bit)
+			missing(ctx, names->name);
+	return bits ? -EOPNOTSUPP : 0;
+}
+
+static int need(bool have, const char *name, vmx_missing_fn missing, void *ctx)
+{
+	if (!have)
+		missing(ctx, name);
+	return have ? 0 : -EOPNOTSUPP;
+}
+
+/**
+ * vmx_negotiate() - from capability MSRs to controls and features
+ * @msrs: the MSRs; those that the CPU lacks are zero
+ * @caps: filled in
+ * @missing: called with the name of each thing that is missing
+ * @ctx: for @missing
+ *
+ * Pure. Return: 0 or -EOPNOTSUPP.
+ */
+int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
+		  vmx_missing_fn missing, void *ctx)
+{
+	u64 ept = msrs->ept_vpid;
+	int ret = 0;
+
+	memset(caps, 0, sizeof(*caps));
+	caps->revision = msrs->basic & 0x7fffffff;
+	caps->insn_info = msrs->basic & BASIC_INSN_INFO;
+	ret |= need(BASIC_MEMTYPE(msrs->basic) == 6, "write-back VMCS memory",
+		    missing, ctx);
+	ret |= reconcile_named(msrs->pin, &pin_ctl, pin_names, &caps->pin,
+			       missing, ctx);
+	ret |= reconcile_named(msrs->primary, &primary_ctl, primary_names,
+			       &caps->primary, missing, ctx);
+	ret |= reconcile_named(msrs->secondary, &secondary_ctl,
+			       secondary_names, &caps->secondary, missing, ctx);
+	ret |= reconcile_named(msrs->exit, &exit_ctl, exit_names, &caps->exit,
+			       missing, ctx);
+	ret |= reconcile_named(msrs->entry, &entry_ctl, entry_names,
+			       &caps->entry, missing, ctx);
+
+	if (caps->secondary & SECONDARY_EXEC_ENABLE_EPT) {
+		ret |= need(ept & VMX_EPT_PAGE_WALK_4_BIT,
+			    "EPT with 4 levels", missing, ctx);
+		ret |= need(ept & VMX_EPTP_WB_BIT, "write-back EPT", missing,
+			    ctx);
+		ret |= need(ept & VMX_EPT_INVEPT_BIT &&
+			    ept & VMX_EPT_EXTENT_CONTEXT_BIT &&
+			    ept & VMX_EPT_EXTENT_GLOBAL_BIT,
+			    "INVEPT of one context and of all", missing, ctx);
+	}
+	caps->ept_ad = ept & VMX_EPT_AD_BIT;
+	caps->ept_2m = ept & VMX_EPT_2MB_PAGE_BIT;
+	caps->ept_1g = ept & VMX_EPT_1GB_PAGE_BIT;
+
+	/* A VPID that cannot be flushed by itself is of no use */
+	caps->invvpid_single = ept & VMX_VPID_INVVPID_BIT &&
+			       ept & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT;
+	caps->vpid = caps->secondary & SECONDARY_EXEC_ENABLE_VPID &&
+		     caps->invvpid_single;
+	if (!caps->vpid)
+		caps->secondary &= ~SECONDARY_EXEC_ENABLE_VPID;
+
+	/* Unrestricted guest frees PE and PG from CR0's fixed bits */
+	caps->cr0_fixed0 = msrs->cr0_fixed0 & ~(X86_CR0_PE | X86_CR0_PG);
+	caps->cr4_fixed0 = msrs->cr4_fixed0;
+	caps->cr4_fixed1 = msrs->cr4_fixed1;
+	return ret ? -EOPNOTSUPP : 0;
+}
+
+static void print_missing(void *ctx, const char *name)
+{
+	pr_err("this CPU's VMX lacks: %s\n", name);
+}
+
+static u64 read_cap(u32 msr)
+{
+	u64 value;
+
+	return rdmsrl_safe(msr, &value) ? 0 : value;
+}
+
+static void read_caps(struct vmx_cap_msrs *m)
+{
+	bool true_ctls;
+
+	m->basic = read_cap(MSR_IA32_VMX_BASIC);
+	true_ctls = m->basic & BASIC_TRUE_CTLS;
+	m->pin = read_cap(true_ctls ? MSR_IA32_VMX_TRUE_PINBASED_CTLS :
+				      MSR_IA32_VMX_PINBASED_CTLS);
+	m->primary = read_cap(true_ctls ? MSR_IA32_VMX_TRUE_PROCBASED_CTLS :
+					  MSR_IA32_VMX_PROCBASED_CTLS);
+	m->exit = read_cap(true_ctls ? MSR_IA32_VMX_TRUE_EXIT_CTLS :
+				       MSR_IA32_VMX_EXIT_CTLS);
+	m->entry = read_cap(true_ctls ? MSR_IA32_VMX_TRUE_ENTRY_CTLS :
+					MSR_IA32_VMX_ENTRY_CTLS);
+	/* These exist only where the controls before say so */
+	m->secondary = 0;
+	m->ept_vpid = 0;
+	if (m->primary >> 32 & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)
+		m->secondary = read_cap(MSR_IA32_VMX_PROCBASED_CTLS2);
+	if (m->secondary >> 32 &
+	    (SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_ENABLE_VPID))
+		m->ept_vpid = read_cap(MSR_IA32_VMX_EPT_VPID_CAP);
+	m->cr0_fixed0 = read_cap(MSR_IA32_VMX_CR0_FIXED0);
+	m->cr0_fixed1 = read_cap(MSR_IA32_VMX_CR0_FIXED1);
+	m->cr4_fixed0 = read_cap(MSR_IA32_VMX_CR4_FIXED0);
+	m->cr4_fixed1 = read_cap(MSR_IA32_VMX_CR4_FIXED1);
+}
+
+/**
+ * vmx_probe() - can mvmm run here?
+ * @caps: filled in
+ *
+ * Says in the log what is missing. Return: 0; -ENODEV: no VMX; -EPERM: locked
+ * out by the firmware; -EOPNOTSUPP: VMX lacks what mvmm needs.
+ */
+int vmx_probe(struct vmx_caps *caps)
+{
+	const u64 locked = FEAT_CTL_LOCKED;
+	struct vmx_cap_msrs msrs;
+	u64 control;
+
+	/* CPUID itself: the kernel hides the flag when the firmware locks VMX */
+	if (!(cpuid_ecx(1) & BIT(5))) {
+		pr_err("this CPU has no VMX (in a VM: nested VMX is off)\n");
+		return -ENODEV;
+	}
+	control = read_cap(MSR_IA32_FEAT_CTL);
+	if (!(control & locked) ||
+	    !(control & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {
+		pr_err("VMX is locked out by the firmware (IA32_FEATURE_CONTROL is 0x%llx): enable virtualization in its setup\n",
+		       control);
+		return -EPERM;
+	}
+	read_caps(&msrs);
+	return vmx_negotiate(&msrs, caps, print_missing, NULL);
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pure decoders: exit qualifications and event fields to neutral values and
+ * back. SDM vol. 3, 28.2 and 25.8.3.
+ */
+#include <linux/bits.h>
+#include <asm/vmx.h>
+#include "vmx.h"
+
+#define SEG_P		BIT(7)
+#define SEG_UNUSABLE	BIT(16)
+#define SEG_MASK		0xf0ff
+
+/** vmx_decode_io() - qualification of an I/O instruction (table 28-5) */
+void vmx_decode_io(u64 qualification, struct mvmm_exit *exit)
+{
+	exit->reason = MVMM_EXIT_IO;
+	memset(&exit->io, 0, sizeof(exit->io));
+	exit->io.size = (qualification & 7) + 1;
+	exit->io.port = qualification >> 16;
+	if (qualification & BIT(3))
+		exit->io.flags |= MVMM_IO_IN;
+	if (qualification & BIT(4))
+		exit->io.flags |= MVMM_IO_STRING;
+	if (qualification & BIT(5))
+		exit->io.flags |= MVMM_IO_REP;
+}
+
+/** vmx_decode_addr_size() - bytes, from INS and OUTS information (28-8) */
+u8 vmx_decode_addr_size(u32 insn_info)
+{
+	return 2 << ((insn_info >> 7) & 3);
+}
+
+/** vmx_decode_cr() - qualification of a CR access (table 28-3) */
+struct vmx_cr_access vmx_decode_cr(u64 qualification)
+{
+	return (struct vmx_cr_access){
+		.cr = qualification & 0xf,
+		.kind = (qualification >> 4) & 3,
+		.reg = (qualification >> 8) & 0xf,
+		.lmsw = qualification >> 16,
+	};
+}
+
+/** vmx_decode_dr() - qualification of MOV DR (table 28-4) */
+struct vmx_dr_access vmx_decode_dr(u64 qualification)
+{
+	return (struct vmx_dr_access){
+		.dr = qualification & 7,
+		.read = qualification & BIT(4),
+		.reg = (qualification >> 8) & 0xf,
+	};
+}
+
+/** vmx_decode_ept() - qualification of an EPT violation to MVMM_ACCESS_* */
+u32 vmx_decode_ept(u64 qualification)
+{
+	/* bits 0..2: read, write, fetch (table 28-7), as in MVMM_ACCESS_* */
+	u32 access = qualification & 7;
+
+	/* 7: a linear address led here; 8: and not by a page walk for it */
+	if ((qualification & (BIT(7) | BIT(8))) != (BIT(7) | BIT(8)))
+		access |= MVMM_ACCESS_PAGE_WALK;
+	return access;
+}
+
+/**
+ * vmx_decode_event() - interruption or IDT-vectoring information
+ * @info: the information field
+ * @error_code: the error-code field
+ * @insn_len: the instruction-length field
+ */
+struct mvmm_event vmx_decode_event(u32 info, u32 error_code, u32 insn_len)
+{
+	struct mvmm_event event = {};
+
+	if (!(info & INTR_INFO_VALID_MASK))
+		return event;
+	event.valid = true;
+	event.vector = info & INTR_INFO_VECTOR_MASK;
+	event.type = (info & INTR_INFO_INTR_TYPE_MASK) >> 8;
+	if (info & INTR_INFO_DELIVER_CODE_MASK) {
+		event.has_error = true;
+		event.error_code = error_code;
+	}
+	if (event.type >= MVMM_EVENT_SOFT_INT)
+		event.insn_len = insn_len;
+	return event;
+}
+
+/** vmx_encode_event() - VM-entry interruption information (table 25-17) */
+u32 vmx_encode_event(const struct mvmm_event *event)
+{
+	return INTR_INFO_VALID_MASK | event->vector | event->type << 8 |
+	       (event->has_error ? INTR_INFO_DELIVER_CODE_MASK : 0);
+}
+
+/** vmx_segment_ar() - access rights from the ABI's attributes */
+u32 vmx_segment_ar(u16 attr)
+{
+	return attr & SEG_P ? attr & SEG_MASK : SEG_UNUSABLE;
+}
+
+/** vmx_segment_attr() - and back */
+u16 vmx_segment_attr(u32 ar)
+{
+	return ar & SEG_UNUSABLE ? ar & SEG_MASK & ~SEG_P : ar & SEG_MASK;
+}

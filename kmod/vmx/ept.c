@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/* EPT: the entries' format, the EPT pointer, flushes. SDM vol. 3, 29.3. */
+#include <linux/bits.h>
+#include "insn.h"
+#include "vmx.h"
+
+#define EPT_READ	BIT_ULL(0)
+#define EPT_WRITE	BIT_ULL(1)
+#define EPT_EXEC	BIT_ULL(2)
+#define EPT_WB		(6ULL << 3)
+#define EPT_LARGE	BIT_ULL(7)
+#define EPT_ACCESSED	BIT_ULL(8)
+#define EPT_DIRTY	BIT_ULL(9)
+
+#define EPTP_WB		6ULL
+#define EPTP_4_LEVELS	(3ULL << 3)
+#define EPTP_AD		BIT_ULL(6)
+
+/** vmx_ept_format() - what the walker needs to know of EPT on this CPU */
+void vmx_ept_format(const struct vmx_caps *caps, struct pgt_format *fmt)
+{
+	*fmt = (struct pgt_format){
+		.table = EPT_READ | EPT_WRITE | EPT_EXEC,
+		.leaf = EPT_READ | EPT_EXEC | EPT_WB,
+		.present = EPT_READ | EPT_WRITE | EPT_EXEC,
+		.write = EPT_WRITE,
+		.large = EPT_LARGE,
+		.accessed = caps->ept_ad ? EPT_ACCESSED : 0,
+		.dirty = caps->ept_ad ? EPT_DIRTY : 0,
+	};
+}
+
+/** vmx_eptp() - the EPT pointer for a table */
+u64 vmx_eptp(const struct vmx_caps *caps, u64 root_pa)
+{
+	return root_pa | EPTP_WB | EPTP_4_LEVELS | (caps->ept_ad ? EPTP_AD : 0);
+}
+
+/**
+ * vmx_flush() - before an entry: drop what may be stale in this CPU's TLB
+ * @vmx: loaded; interrupts off and in_guest set
+ *
+ * INVEPT of one context drops the combined translations of all VPIDs too (SDM
+ * vol. 3, 29.4.3.1), so it also does for a vCPU that moved.
+ */
+void vmx_flush(struct vmx_vcpu *vmx)
+{
+	struct mvmm_vcpu *vcpu = &vmx->vcpu;
+	u64 gen = READ_ONCE(vcpu->vm->tlb_gen);
+
+	if (mvmm_tlb_needs_flush(gen, vcpu->tlb_gen_seen, vmx->moved)) {
+		invept(VMX_EPT_EXTENT_CONTEXT, vmx->eptp);
+		vcpu->tlb_gen_seen = gen;
+		vmx->moved = false;
+		vmx->flush_vcpu = false;
+		vcpu->stats.flush_memory++;
+	} else if (unlikely(vmx->flush_vcpu)) {
+		/* Without a VPID each entry flushes this by itself */
+		if (vmx->vpid)
+			invvpid(VMX_VPID_EXTENT_SINGLE_CONTEXT, vmx->vpid);
+		vmx->flush_vcpu = false;
+		vcpu->stats.flush_vcpu++;
+	}
+}

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exit handlers. Each decodes what the CPU says into neutral values and calls
+ * the generic part, or passes the exit on. All run with interrupts off.
+ */
+#define pr_fmt(fmt) "mvmm: " fmt
+
+#include <linux/bits.h>
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include <asm/trapnr.h>
+#include "insn.h"
+#include "vmx.h"
+
+#define EXIT_REASON_MASK	0xffff
+#define NMI_UNBLOCKING		BIT(12)
+#define DR6_BD			BIT(13)
+#define DR7_GD			BIT(13)
+
+/* Step over the instruction that exited */
+static enum mvmm_step skip(struct vmx_vcpu *vmx)
+{
+	if (unlikely(vmx_advance_rip(vmx,
+				     vmread32(VM_EXIT_INSTRUCTION_LEN)))) {
+		vmx->vcpu.dr6 |= DR_STEP;
+		mvmm_raise(&vmx->vcpu, X86_TRAP_DB, 0);
+	}
+	return MVMM_STEP_CONTINUE;
+}
+
+static enum mvmm_step raise_gp(struct vmx_vcpu *vmx)
+{
+	mvmm_raise(&vmx->vcpu, X86_TRAP_GP, 0);
+	return MVMM_STEP_CONTINUE;
+}
+
+static enum mvmm_step raise_ud(struct vmx_vcpu *vmx)
+{
+	mvmm_raise(&vmx->vcpu, X86_TRAP_UD, 0);
+	return MVMM_STEP_CONTINUE;
+}
+
+/* #DB: the CPU leaves DR6 and DR7.GD to us (SDM vol. 3, 28.1) */
+static void note_db(struct vmx_vcpu *vmx)
+{
+	u64 bits = vmreadn(EXIT_QUALIFICATION);
+	u64 dr7 = vmreadn(GUEST_DR7);
+
+	vmx->vcpu.dr6 |= bits & (DR_TRAP_BITS | DR_STEP | DR6_BD);
+	if (dr7 & DR7_GD)
+		vmwriten(GUEST_DR7, dr7 & ~DR7_GD);
+}
+
+static enum mvmm_step handle_exception(struct vmx_vcpu *vmx)
+{
+	u32 info = vmx->intr_info;
+	struct mvmm_event event;
+
+	/* NMI and #MC went to the host's handlers right after the exit */
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
+	    (info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
+		return MVMM_STEP_CONTINUE;
+
+	event = vmx_decode_event(info, vmread32(VM_EXIT_INTR_ERROR_CODE),
+				 vmread32(VM_EXIT_INSTRUCTION_LEN));
+	switch (event.vector) {
+	case X86_TRAP_DB:
+		note_db(vmx);
+		fallthrough;
+	case X86_TRAP_AC:
+		mvmm_raise_event(&vmx->vcpu, &event);
+		return MVMM_STEP_CONTINUE;
+	default:
+		return mvmm_stop(&vmx->vcpu, vmx->reason, info,
+				 "an exception that was not asked for");
+	}
+}
+
+static enum mvmm_step handle_interrupt(struct vmx_vcpu *vmx)
+{
+	/* Not acknowledged by the exit: the host's IDT takes it here */
+	local_irq_enable();
+	asm volatile("nop");
+	local_irq_disable();
+	return MVMM_STEP_CONTINUE;
+}
+
+static enum mvmm_step handle_triple_fault(struct vmx_vcpu *vmx)
+{
+	vmx->vcpu.exit.reason = MVMM_EXIT_SHUTDOWN;
+	return MVMM_STEP_USER;
+}
+
+static enum mvmm_step handle_irq_window(struct vmx_vcpu *vmx)
+{
+	struct mvmm_vcpu *vcpu = &vmx->vcpu;
+
+	/* What waits in the kernel goes first, at the next entry */
+	if (vcpu->events.irq_pending || !vcpu->user_irq_window)
+		return MVMM_STEP_CONTINUE;
+	vcpu->exit.reason = MVMM_EXIT_IRQ_WINDOW;
+	return MVMM_STEP_USER;
+}
+
+static enum mvmm_step handle_nmi_window(struct vmx_vcpu *vmx)
+{
+	return MVMM_STEP_CONTINUE;
+}
+
+static enum mvmm_step handle_task_switch(struct vmx_vcpu *vmx)
+{
+	return mvmm_stop(&vmx->vcpu, vmx->reason, vmreadn(EXIT_QUALIFICATION),
+			 "a hardware task switch, which mvmm does not emulate");
+}
+
+static enum mvmm_step handle_cpuid(struct vmx_vcpu *vmx)
+{
+	mvmm_do_cpuid(&vmx->vcpu);
+	return skip(vmx);
+}
+
+static enum mvmm_step handle_hlt(struct vmx_vcpu *vmx)
+{
+	vmx->vcpu.exit.reason = MVMM_EXIT_HLT;
+	vmx->vcpu.exit.insn_len = vmread32(VM_EXIT_INSTRUCTION_LEN);
+	return MVMM_STEP_USER;
+}
+
+/* General register by its encoding; rsp is in the VMCS */
+static u64 get_reg(struct vmx_vcpu *vmx, u8 reg)
+{
+	const u64 *regs = &vmx->vcpu.regs.rax;
+	u64 value = reg == 4 ? vmreadn(GUEST_RSP) : regs[reg];
+
+	if (!(vmx->vcpu.efer & EFER_LMA) ||
+	    !(vmread32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK))
+		value = (u32)value;
+	return value;
+}
+
+static void put_reg(struct vmx_vcpu *vmx, u8 reg, u64 value)
+{
+	u64 *regs = &vmx->vcpu.regs.rax;
+
+	if (reg == 4)
+		vmwriten(GUEST_RSP, value);
+	else
+		regs[reg] = value;
+}
+
+static int write_cr(struct vmx_vcpu *vmx, u8 cr, u64 value)
+{
+	struct mvmm_vcpu *vcpu = &vmx->vcpu;
+
+	switch (cr) {
+	case 0:
+		vmx_refresh_cr0(vmx);
+		return mvmm_set_cr0(vcpu, value);
+	case 4:
+		return mvmm_set_cr4(vcpu, value);
+	default:
+		/* CR8; CR3 does not exit */
+		if (value > 15)
+			return -EINVAL;
+		vcpu->cr8 = value;
+		return 0;
+	}
+}
+
+static enum mvmm_step handle_cr(struct vmx_vcpu *vmx)
+{
+	struct vmx_cr_access a = vmx_decode_cr(vmreadn(EXIT_QUALIFICATION));
+	struct mvmm_vcpu *vcpu = &vmx->vcpu;
+	int ret = 0;
+
+	switch (a.kind) {
+	case VMX_CR_WRITE:
+		ret = write_cr(vmx, a.cr, get_reg(vmx, a.reg));
+		break;
+	case VMX_CR_READ:
+		put_reg(vmx, a.reg, vcpu->cr8);
+		break;
+	case VMX_CR_CLTS:
+		vmx_refresh_cr0(vmx);
+		ret = mvmm_set_cr0(vcpu, vcpu->cr0 & ~X86_CR0_TS);
+		break;
+	case VMX_CR_LMSW:
+		/* Sets PE but never clears it */
+		vmx_refresh_cr0(vmx);
+		ret = mvmm_set_cr0(vcpu, (vcpu->cr0 & ~0xeULL) |
+					 (a.lmsw & 0xf));
+		break;
+	}
+	if (ret < 0)
+		return raise_gp(vmx);
+	skip(vmx);
+	return ret ? MVMM_STEP_PDPTES : MVMM_STEP_CONTINUE;
+}
+
+static enum mvmm_step handle_dr(struct vmx_vcpu *vmx)
+{
+	struct vmx_dr_access a = vmx_decode_dr(vmreadn(EXIT_QUALIFICATION));
+	struct mvmm_vcpu *vcpu = &vmx->vcpu;
+	u64 dr7 = vmreadn(GUEST_DR7), value;
+
+	if ((a.dr == 4 || a.dr == 5) && vcpu->cr4 & X86_CR4_DE)
+		return raise_ud(vmx);
+	/* The exit comes before the CPU's own check of GD */
+	if (dr7 & DR7_GD) {
+		vmwriten(GUEST_DR7, dr7 & ~DR7_GD);
+		vcpu->dr6 |= DR6_BD;
+		mvmm_raise(vcpu, X86_TRAP_DB, 0);
+		return MVMM_STEP_CONTINUE;
+	}
+	a.dr |= a.dr >= 4 ? 2 : 0;
+	if (a.read) {
+		value = a.dr < 4 ? vcpu->dr[a.dr] :
+			a.dr == 6 ? vcpu->dr6 : dr7;
+		put_reg(vmx, a.reg, value);
+		return skip(vmx);
+	}
+	value = get_reg(vmx, a.reg);
+	if (a.dr >= 6 && value >> 32)
+		return raise_gp(vmx);
+	if (a.dr < 4)
+		vcpu->dr[a.dr] = value;
+	else if (a.dr == 6)
+		vcpu->dr6 = mvmm_dr_fixed(6, value);
+	else
+		vmwriten(GUEST_DR7, mvmm_dr_fixed(7, value));
+	skip(vmx);
+	/* A new section loads them into the CPU, if they are enabled */
+	return MVMM_STEP_RESUME;
+}
+
+static u8 default_addr_size(struct vmx_vcpu *vmx)
+{
+	u32 ar = vmread32(GUEST_CS_AR_BYTES);
+
+	if (vmx->vcpu.efer & EFER_LMA && ar & VMX_AR_L_MASK)
+		return 8;
+	return ar & VMX_AR_DB_MASK ? 4 : 2;
+}
+
+static enum mvmm_step handle_io(struct vmx_vcpu *vmx)
+{
+	struct mvmm_exit *exit = &vmx->vcpu.exit;
+
+	vmx_decode_io(vmreadn(EXIT_QUALIFICATION), exit);
+	if (exit->io.flags & MVMM_IO_STRING) {
+		exit->io.gva = vmreadn(GUEST_LINEAR_ADDRESS);
+		exit->io.addr_size = vmx_caps.insn_info ?
+			vmx_decode_addr_size(vmread32(VMX_INSTRUCTION_INFO)) :
+			default_addr_size(vmx);
+	}
+	exit->insn_len = vmread32(VM_EXIT_INSTRUCTION_LEN);
+	return MVMM_STEP_USER;
+}
+
+static enum mvmm_step handle_rdmsr(struct vmx_vcpu *vmx)
+{
+	struct mvmm_regs *regs = &vmx->vcpu.regs;
+	u64 value;
+
+	if (mvmm_get_msr(&vmx->vcpu, regs->rcx, &value))
+		return raise_gp(vmx);
+	regs->rax = (u32)value;
+	regs->rdx = value >> 32;
+	return skip(vmx);
+}
+
+static enum mvmm_step handle_wrmsr(struct vmx_vcpu *vmx)
+{
+	struct mvmm_regs *regs = &vmx->vcpu.regs;
+
+	if (mvmm_set_msr(&vmx->vcpu, regs->rcx,
+			 (u32)regs->rax | regs->rdx << 32))
+		return raise_gp(vmx);
+	return skip(vmx);
+}
+
+static enum mvmm_step handle_xsetbv(struct vmx_vcpu *vmx)
+{
+	struct mvmm_regs *regs = &vmx->vcpu.regs;
+
+	if (mvmm_set_xcr0(&vmx->vcpu, regs->rcx,
+			  (u32)regs->rax | regs->rdx << 32))
+		return raise_gp(vmx);
+	return skip(vmx);
+}
+
+static enum mvmm_step handle_entry_failure(struct vmx_vcpu *vmx)
+{
+	struct mvmm_exit *exit = &vmx->vcpu.exit;
+
+	exit->reason = MVMM_EXIT_ENTRY_FAILED;
+	exit->entry.hw_reason = vmx->reason & EXIT_REASON_MASK;
+	exit->entry.hw_error = 0;
+	exit->entry.qualification = vmreadn(EXIT_QUALIFICATION);
+	return MVMM_STEP_USER;
+}
+
+static enum mvmm_step handle_ept_violation(struct vmx_vcpu *vmx)
+{
+	u64 qualification = vmreadn(EXIT_QUALIFICATION);
+	struct mvmm_fault *fault = &vmx->vcpu.fault;
+
+	/* It hit the IRET that had just unblocked NMIs (28.2.3) */
+	if (qualification & NMI_UNBLOCKING && !vmx->vcpu.events.inflight.valid)
+		vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
+			  vmread32(GUEST_INTERRUPTIBILITY_INFO) |
+			  GUEST_INTR_STATE_NMI);
+	fault->gpa = vmread64(GUEST_PHYSICAL_ADDRESS);
+	fault->gva = qualification & BIT(7) ? vmreadn(GUEST_LINEAR_ADDRESS) : 0;
+	fault->access = vmx_decode_ept(qualification);
+	return MVMM_STEP_FAULT;
+}
+
+static enum mvmm_step handle_ept_misconfig(struct vmx_vcpu *vmx)
+{
+	vmx_dump(vmx);
+	return mvmm_stop(&vmx->vcpu, vmx->reason,
+			 vmread64(GUEST_PHYSICAL_ADDRESS),
+			 "EPT misconfiguration: a bug in mvmm");
+}
+
+static enum mvmm_step (*const handlers[])(struct vmx_vcpu *vmx) = {
+	[EXIT_REASON_EXCEPTION_NMI] = handle_exception,
+	[EXIT_REASON_EXTERNAL_INTERRUPT] = handle_interrupt,
+	[EXIT_REASON_TRIPLE_FAULT] = handle_triple_fault,
+	[EXIT_REASON_INTERRUPT_WINDOW] = handle_irq_window,
+	[EXIT_REASON_NMI_WINDOW] = handle_nmi_window,
+	[EXIT_REASON_TASK_SWITCH] = handle_task_switch,
+	[EXIT_REASON_CPUID] = handle_cpuid,
+	[EXIT_REASON_HLT] = handle_hlt,
+	/* No device of the guest sees past the caches: nothing to do */
+	[EXIT_REASON_INVD] = skip,
+	[EXIT_REASON_WBINVD] = skip,
+	/* No performance counters: every index is out of range */
+	[EXIT_REASON_RDPMC] = raise_gp,
+	[EXIT_REASON_VMCALL] = raise_ud,
+	[EXIT_REASON_VMCLEAR] = raise_ud,
+	[EXIT_REASON_VMLAUNCH] = raise_ud,
+	[EXIT_REASON_VMPTRLD] = raise_ud,
+	[EXIT_REASON_VMPTRST] = raise_ud,
+	[EXIT_REASON_VMREAD] = raise_ud,
+	[EXIT_REASON_VMRESUME] = raise_ud,
+	[EXIT_REASON_VMWRITE] = raise_ud,
+	[EXIT_REASON_VMOFF] = raise_ud,
+	[EXIT_REASON_VMON] = raise_ud,
+	[EXIT_REASON_INVEPT] = raise_ud,
+	[EXIT_REASON_INVVPID] = raise_ud,
+	[EXIT_REASON_VMFUNC] = raise_ud,
+	[EXIT_REASON_MWAIT_INSTRUCTION] = raise_ud,
+	[EXIT_REASON_MONITOR_INSTRUCTION] = raise_ud,
+	[EXIT_REASON_CR_ACCESS] = handle_cr,
+	[EXIT_REASON_DR_ACCESS] = handle_dr,
+	[EXIT_REASON_IO_INSTRUCTION] = handle_io,
+	[EXIT_REASON_MSR_READ] = handle_rdmsr,
+	[EXIT_REASON_MSR_WRITE] = handle_wrmsr,
+	[EXIT_REASON_XSETBV] = handle_xsetbv,
+	[EXIT_REASON_INVALID_STATE] = handle_entry_failure,
+	[EXIT_REASON_MSR_LOAD_FAIL] = handle_entry_failure,
+	[EXIT_REASON_MCE_DURING_VMENTRY] = handle_entry_failure,
+	[EXIT_REASON_EPT_VIOLATION] = handle_ept_violation,
+	[EXIT_REASON_EPT_MISCONFIG] = handle_ept_misconfig,
+};
+
+/**
+ * vmx_collect_inflight() - keep an event whose delivery the exit cut short
+ * @vmx: loaded
+ *
+ * Only these exits can come in the middle of a delivery (SDM vol. 3, 25.9.3);
+ * after any other the field is clear and need not be read.
+ */
+void vmx_collect_inflight(struct vmx_vcpu *vmx)
+{
+	struct mvmm_event *inflight = &vmx->vcpu.events.inflight;
+	u32 info;
+
+	switch (vmx->reason) {
+	case EXIT_REASON_EXCEPTION_NMI:
+	case EXIT_REASON_TASK_SWITCH:
+	case EXIT_REASON_EPT_VIOLATION:
+	case EXIT_REASON_EPT_MISCONFIG:
+		break;
+	default:
+		return;
+	}
+	info = vmread32(IDT_VECTORING_INFO_FIELD);
+	if (likely(!(info & VECTORING_INFO_VALID_MASK)))
+		return;
+	*inflight = vmx_decode_event(info, vmread32(IDT_VECTORING_ERROR_CODE),
+				     vmread32(VM_EXIT_INSTRUCTION_LEN));
+	/* Its delivery blocks NMIs again; an entry that injects must not */
+	if (inflight->type == MVMM_EVENT_NMI)
+		vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
+			  vmread32(GUEST_INTERRUPTIBILITY_INFO) &
+			  ~GUEST_INTR_STATE_NMI);
+}
+
+/** vmx_handle_exit() - dispatch; interrupts off, in a section */
+enum mvmm_step vmx_handle_exit(struct vmx_vcpu *vmx)
+{
+	u32 basic = vmx->reason & EXIT_REASON_MASK;
+
+	if (basic < MVMM_STATS_HW_EXITS)
+		vmx->vcpu.stats.hw_exits[basic]++;
+	if (likely(basic < ARRAY_SIZE(handlers) && handlers[basic]))
+		return handlers[basic](vmx);
+	vmx_dump(vmx);
+	return mvmm_stop(&vmx->vcpu, vmx->reason, vmreadn(EXIT_QUALIFICATION),
+			 "an exit that mvmm does not know");
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The VMX instructions as functions, the VMCS fields typed by width. A wrong
+ * width does not compile. SDM vol. 3, chapter 31; field encoding: 25.11.2.
+ *
+ * Every instruction has an exception-table entry that skips it: when a reboot
+ * takes VMX away under a running vCPU, it must not oops.
+ */
+#ifndef MVMM_VMX_INSN_H
+#define MVMM_VMX_INSN_H
+
+#include <linux/build_bug.h>
+#include <linux/types.h>
+#include <asm/asm.h>
+#include <asm/vmx.h>
+
+#define SKIP_FAULT "\n2:\n" _ASM_EXTABLE(1b, 2b)
+
+#define VMCS_WIDTH_16		0
+#define VMCS_WIDTH_64		1
+#define VMCS_WIDTH_32		2
+#define VMCS_WIDTH_NATURAL	3
+#define vmcs_check(field, width)					\
+	BUILD_BUG_ON_MSG((((field) >> 13) & 3) != (width), "VMCS field width")
+
+static __always_inline unsigned long vmcs_get(unsigned long field)
+{
+	unsigned long value = 0;
+
+	asm volatile("1: vmread %[field], %[value]" SKIP_FAULT
+		     : [value] "+r" (value) : [field] "r" (field) : "cc");
+	return value;
+}
+
+/* A failure means a field that this CPU lacks: a bug of ours, not of a guest */
+void vmx_write_failed(unsigned long field, unsigned long value);
+
+static __always_inline void vmcs_put(unsigned long field, unsigned long value)
+{
+	bool failed = false;
+
+	asm volatile("1: vmwrite %[value], %[field]\n"
+		     "setbe %[failed]" SKIP_FAULT
+		     : [failed] "+qm" (failed)
+		     : [field] "r" (field), [value] "r" (value) : "cc");
+	if (unlikely(failed))
+		vmx_write_failed(field, value);
+}
+
+#define DEFINE_VMCS(name, type, width)					\
+static __always_inline type name##_get(const unsigned long field)	\
+{									\
+	return vmcs_get(field);						\
+}									\
+static __always_inline void name##_put(const unsigned long field, type value) \
+{									\
+	vmcs_put(field, value);						\
+}
+
+DEFINE_VMCS(__vmcs16, u16, VMCS_WIDTH_16)
+DEFINE_VMCS(__vmcs32, u32, VMCS_WIDTH_32)
+DEFINE_VMCS(__vmcs64, u64, VMCS_WIDTH_64)
+DEFINE_VMCS(__vmcsn, unsigned long, VMCS_WIDTH_NATURAL)
+
+#define VMCS_GET(name, width, field)					\
+	({ vmcs_check(field, width); name##_get(field); })
+#define VMCS_PUT(name, width, field, value)				\
+	({ vmcs_check(field, width); name##_put(field, value); })
+
+#define vmread16(f)	VMCS_GET(__vmcs16, VMCS_WIDTH_16, f)
+#define vmread32(f)	VMCS_GET(__vmcs32, VMCS_WIDTH_32, f)
+#define vmread64(f)	VMCS_GET(__vmcs64, VMCS_WIDTH_64, f)
+#define vmreadn(f)	VMCS_GET(__vmcsn, VMCS_WIDTH_NATURAL, f)
+#define vmwrite16(f, v)	VMCS_PUT(__vmcs16, VMCS_WIDTH_16, f, v)
+#define vmwrite32(f, v)	VMCS_PUT(__vmcs32, VMCS_WIDTH_32, f, v)
+#define vmwrite64(f, v)	VMCS_PUT(__vmcs64, VMCS_WIDTH_64, f, v)
+#define vmwriten(f, v)	VMCS_PUT(__vmcsn, VMCS_WIDTH_NATURAL, f, v)
+
+/* Return true on success */
+static inline bool vmxon(u64 pa)
+{
+	bool failed = true;
+
+	asm volatile("1: vmxon %[pa]\n"
+		     "setbe %[failed]" SKIP_FAULT
+		     : [failed] "+qm" (failed) : [pa] "m" (pa)
+		     : "cc", "memory");
+	return !failed;
+}
+
+static inline void vmxoff(void)
+{
+	asm volatile("1: vmxoff" SKIP_FAULT : : : "cc", "memory");
+}
+
+static inline bool vmclear(u64 pa)
+{
+	bool failed = true;
+
+	asm volatile("1: vmclear %[pa]\n"
+		     "setbe %[failed]" SKIP_FAULT
+		     : [failed] "+qm" (failed) : [pa] "m" (pa)
+		     : "cc", "memory");
+	return !failed;
+}
+
+static inline bool vmptrld(u64 pa)
+{
+	bool failed = true;
+
+	asm volatile("1: vmptrld %[pa]\n"
+		     "setbe %[failed]" SKIP_FAULT
+		     : [failed] "+qm" (failed) : [pa] "m" (pa)
+		     : "cc", "memory");
+	return !failed;
+}
+
+static inline bool invept(unsigned long type, u64 eptp)
+{
+	struct { u64 eptp, reserved; } operand = { eptp, 0 };
+	bool failed = true;
+
+	asm volatile("1: invept %[operand], %[type]\n"
+		     "setbe %[failed]" SKIP_FAULT
+		     : [failed] "+qm" (failed)
+		     : [operand] "m" (operand), [type] "r" (type)
+		     : "cc", "memory");
+	return !failed;
+}
+
+static inline bool invvpid(unsigned long type, u16 vpid)
+{
+	struct { u64 vpid, address; } operand = { vpid, 0 };
+	bool failed = true;
+
+	asm volatile("1: invvpid %[operand], %[type]\n"
+		     "setbe %[failed]" SKIP_FAULT
+		     : [failed] "+qm" (failed)
+		     : [operand] "m" (operand), [type] "r" (type)
+		     : "cc", "memory");
+	return !failed;
+}
+
+#endif

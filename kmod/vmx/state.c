@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guest and host state in the VMCS: what a new vCPU starts with, what an exit
+ * must give back to the host, and the registers that userspace gets and sets.
+ * SDM vol. 3, 25.4 and 25.5.
+ */
+#include <linux/bits.h>
+#include <asm/cpu_entry_area.h>
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include <asm/desc.h>
+#include <asm/msr.h>
+#include <asm/segment.h>
+#include <asm/special_insns.h>
+#include <asm/tlbflush.h>
+#include <asm/trapnr.h>
+#include "insn.h"
+#include "vmx.h"
+
+/* The guest's own; a change of any other bit exits */
+#define CR0_GUEST_OWNED	X86_CR0_TS
+#define RESET_PAT	0x0007040600070406ULL
+
+enum seg { ES, CS, SS, DS, FS, GS, LDT, TR, NR_SEGS };
+
+/* The VMCS's segment fields are 2 apart, in the order of the encoding */
+#define SEG_SELECTOR(s)	(GUEST_ES_SELECTOR + 2 * (s))
+#define SEG_LIMIT(s)	(GUEST_ES_LIMIT + 2 * (s))
+#define SEG_AR(s)	(GUEST_ES_AR_BYTES + 2 * (s))
+#define SEG_BASE(s)	(GUEST_ES_BASE + 2 * (s))
+
+static u64 *msr_bitmap;
+
+/** vmx_state_setup() - the MSR bitmap, from the policy table; may sleep */
+int vmx_state_setup(void)
+{
+	const struct mvmm_msr_policy *p;
+	unsigned int i;
+
+	msr_bitmap = (u64 *)__get_free_page(GFP_KERNEL);
+	if (!msr_bitmap)
+		return -ENOMEM;
+	memset(msr_bitmap, 0xff, PAGE_SIZE);
+	/* SDM vol. 3, 25.6.9: reads low, reads high, writes low, writes high */
+	for (i = 0; (p = mvmm_msr_policy_nth(i)); i++) {
+		unsigned int bit = p->index & 0x1fff;
+
+		if (!p->direct)
+			continue;
+		if (p->index >= 0xc0000000)
+			bit += 1024 * 8;
+		__clear_bit(bit, (unsigned long *)msr_bitmap);
+		__clear_bit(bit + 2048 * 8, (unsigned long *)msr_bitmap);
+	}
+	return 0;
+}
+
+void vmx_state_teardown(void)
+{
+	free_page((unsigned long)msr_bitmap);
+}
+
+static void put_segment(enum seg s, const struct mvmm_segment *seg)
+{
+	vmcs_put(SEG_SELECTOR(s), seg->selector);
+	vmcs_put(SEG_BASE(s), seg->base);
+	vmcs_put(SEG_LIMIT(s), seg->limit);
+	vmcs_put(SEG_AR(s), vmx_segment_ar(seg->attr));
+}
+
+static void get_segment(enum seg s, struct mvmm_segment *seg)
+{
+	seg->selector = vmcs_get(SEG_SELECTOR(s));
+	seg->base = vmcs_get(SEG_BASE(s));
+	seg->limit = vmcs_get(SEG_LIMIT(s));
+	seg->attr = vmx_segment_attr(vmcs_get(SEG_AR(s)));
+}
+
+static void init_controls(struct vmx_vcpu *vmx)
+{
+	vmx->primary = vmx_caps.primary;
+	vmx->entry = vmx_caps.entry;
+	vmwrite32(PIN_BASED_VM_EXEC_CONTROL, vmx_caps.pin);
+	vmwrite32(CPU_BASED_VM_EXEC_CONTROL, vmx->primary);
+	vmwrite32(SECONDARY_VM_EXEC_CONTROL, vmx_caps.secondary);
+	vmwrite32(VM_EXIT_CONTROLS, vmx_caps.exit);
+	vmwrite32(VM_ENTRY_CONTROLS, vmx->entry);
+	vmwrite64(EPT_POINTER, vmx->eptp);
+	vmwrite64(MSR_BITMAP, __pa(msr_bitmap));
+	if (vmx->vpid)
+		vmwrite16(VIRTUAL_PROCESSOR_ID, vmx->vpid);
+	/*
+	 * #DB and #AC: a guest could keep the CPU in an endless delivery of
+	 * them, deaf to interrupts. #MC is the host's.
+	 */
+	vmwrite32(EXCEPTION_BITMAP,
+		  BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC));
+	vmwrite32(PAGE_FAULT_ERROR_CODE_MASK, 0);
+	vmwrite32(PAGE_FAULT_ERROR_CODE_MATCH, 0);
+	vmwrite32(CR3_TARGET_COUNT, 0);
+	vmwrite32(VM_EXIT_MSR_STORE_COUNT, 0);
+	vmwrite32(VM_EXIT_MSR_LOAD_COUNT, 0);
+	vmwrite32(VM_ENTRY_MSR_LOAD_COUNT, 0);
+	vmwrite32(VM_ENTRY_INTR_INFO_FIELD, 0);
+	vmwriten(CR0_GUEST_HOST_MASK, ~CR0_GUEST_OWNED);
+	vmwriten(CR4_GUEST_HOST_MASK, ~0UL);
+	vmwrite64(TSC_OFFSET, -vmx->vcpu.vm->tsc_base);
+	vmwrite64(VMCS_LINK_POINTER, ~0ULL);
+}
+
+/* What is the same on every CPU and for every process */
+static void init_host(void)
+{
+	struct desc_ptr idt;
+	u64 value;
+
+	store_idt(&idt);
+	vmwriten(HOST_CR0, read_cr0() & ~X86_CR0_TS);
+	vmwrite16(HOST_CS_SELECTOR, __KERNEL_CS);
+	vmwrite16(HOST_SS_SELECTOR, __KERNEL_DS);
+	vmwrite16(HOST_DS_SELECTOR, 0);
+	vmwrite16(HOST_ES_SELECTOR, 0);
+	vmwrite16(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
+	vmwriten(HOST_IDTR_BASE, idt.address);
+	vmwriten(HOST_RIP, (unsigned long)vmx_exit);
+	rdmsrl(MSR_IA32_SYSENTER_CS, value);
+	vmwrite32(HOST_IA32_SYSENTER_CS, value);
+	rdmsrl(MSR_IA32_SYSENTER_EIP, value);
+	vmwriten(HOST_IA32_SYSENTER_EIP, value);
+	rdmsrl(MSR_IA32_CR_PAT, value);
+	vmwrite64(HOST_IA32_PAT, value);
+	rdmsrl(MSR_EFER, value);
+	vmwrite64(HOST_IA32_EFER, value);
+}
+
+/* SDM vol. 3, table 10-1: after RESET */
+static void init_guest(struct vmx_vcpu *vmx)
+{
+	static const struct mvmm_segment data = {
+		.limit = 0xffff, .attr = 0x93 };
+	static const struct mvmm_segment code = {
+		.base = 0xffff0000, .limit = 0xffff, .selector = 0xf000,
+		.attr = 0x9b };
+	static const struct mvmm_segment ldt = {
+		.limit = 0xffff, .attr = 0x82 };
+	static const struct mvmm_segment tr = {
+		.limit = 0xffff, .attr = 0x8b };
+	enum seg s;
+
+	for (s = ES; s <= GS; s++)
+		put_segment(s, s == CS ? &code : &data);
+	put_segment(LDT, &ldt);
+	put_segment(TR, &tr);
+	vmwriten(GUEST_GDTR_BASE, 0);
+	vmwrite32(GUEST_GDTR_LIMIT, 0xffff);
+	vmwriten(GUEST_IDTR_BASE, 0);
+	vmwrite32(GUEST_IDTR_LIMIT, 0xffff);
+	vmwriten(GUEST_CR3, 0);
+	vmwriten(GUEST_DR7, mvmm_dr_fixed(7, 0));
+	vmwriten(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	vmwrite32(GUEST_INTERRUPTIBILITY_INFO, 0);
+	vmwrite32(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
+	vmwrite64(GUEST_IA32_DEBUGCTL, 0);
+	vmwrite64(GUEST_IA32_PAT, RESET_PAT);
+	vmwrite32(GUEST_SYSENTER_CS, 0);
+	vmwriten(GUEST_SYSENTER_ESP, 0);
+	vmwriten(GUEST_SYSENTER_EIP, 0);
+	vmwriten(GUEST_RIP, 0);
+	vmwriten(GUEST_RSP, 0);
+	vmwriten(GUEST_RFLAGS, 2);
+	vmx->rflags = 2;
+	vmx->vcpu.cr0 = X86_CR0_CD | X86_CR0_NW | X86_CR0_ET;
+	vmx_sync_crs(&vmx->vcpu);
+}
+
+/** vmx_init_state() - fill a new VMCS, current on this CPU */
+void vmx_init_state(struct vmx_vcpu *vmx)
+{
+	init_controls(vmx);
+	init_host();
+	init_guest(vmx);
+}
+
+/** vmx_load_cpu_state() - host state that follows the CPU; preemption off */
+void vmx_load_cpu_state(void)
+{
+	int cpu = smp_processor_id();
+	u64 value;
+
+	vmwriten(HOST_TR_BASE,
+		 (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
+	vmwriten(HOST_GDTR_BASE, (unsigned long)get_current_gdt_ro());
+	rdmsrl(MSR_IA32_SYSENTER_ESP, value);
+	vmwriten(HOST_IA32_SYSENTER_ESP, value);
+	rdmsrl(MSR_GS_BASE, value);
+	vmwriten(HOST_GS_BASE, value);
+}
+
+/* A host selector field must have TI and RPL clear (SDM vol. 3, 27.2.3) */
+static u16 host_selector(u16 selector)
+{
+	return selector & 7 ? 0 : selector;
+}
+
+/**
+ * vmx_host_load() - write what an exit must restore, of the process
+ * @vmx: VMCS current; preemption off
+ */
+void vmx_host_load(struct vmx_vcpu *vmx)
+{
+	savesegment(fs, vmx->host_fs);
+	savesegment(gs, vmx->host_gs);
+	savesegment(ds, vmx->host_ds);
+	savesegment(es, vmx->host_es);
+	store_ldt(vmx->host_ldt);
+	vmwrite16(HOST_FS_SELECTOR, host_selector(vmx->host_fs));
+	vmwrite16(HOST_GS_SELECTOR, host_selector(vmx->host_gs));
+	rdmsrl(MSR_FS_BASE, vmx->host_fs_base);
+	vmwriten(HOST_FS_BASE, vmx->host_fs_base);
+}
+
+/**
+ * vmx_host_put() - restore by hand what an exit does not
+ * @vmx: entered at least once since vmx_host_load(); preemption off
+ *
+ * KERNEL_GS_BASE may be overwritten: the caller restores it afterwards.
+ */
+void vmx_host_put(struct vmx_vcpu *vmx)
+{
+	if (vmx->host_ldt)
+		asm volatile("lldt %0" : : "m" (vmx->host_ldt));
+	if (vmx->host_fs & 7) {
+		loadsegment(fs, vmx->host_fs);
+		wrmsrl(MSR_FS_BASE, vmx->host_fs_base);
+	}
+	if (vmx->host_gs & 7)
+		load_gs_index(vmx->host_gs);
+	if (vmx->host_ds || vmx->host_es) {
+		loadsegment(ds, vmx->host_ds);
+		loadsegment(es, vmx->host_es);
+	}
+	/* An exit leaves GDT and TSS limits of 0xffff and 0x67 (27.5.2) */
+	invalidate_tss_limit();
+	load_fixmap_gdt(smp_processor_id());
+}
+
+/** vmx_regs_to_vmcs() - rip, rsp, rflags as userspace left them */
+void vmx_regs_to_vmcs(struct vmx_vcpu *vmx)
+{
+	const struct mvmm_regs *regs = &vmx->vcpu.regs;
+
+	if (regs->rip != vmx->rip)
+		vmwriten(GUEST_RIP, regs->rip);
+	if (regs->rsp != vmx->rsp)
+		vmwriten(GUEST_RSP, regs->rsp);
+	if (regs->rflags != vmx->rflags) {
+		u32 shadow = vmread32(GUEST_INTERRUPTIBILITY_INFO) & 3;
+
+		vmwriten(GUEST_RFLAGS, regs->rflags);
+		/* SDM vol. 3, 27.3.1.5: in a shadow, BS must match TF */
+		if (shadow && (regs->rflags ^ vmx->rflags) & X86_EFLAGS_TF) {
+			u64 dbg = vmreadn(GUEST_PENDING_DBG_EXCEPTIONS);
+
+			vmwriten(GUEST_PENDING_DBG_EXCEPTIONS,
+				 regs->rflags & X86_EFLAGS_TF ?
+				 dbg | DR_STEP : dbg & ~DR_STEP);
+		}
+	}
+	vmx->rip = regs->rip;
+	vmx->rsp = regs->rsp;
+	vmx->rflags = regs->rflags;
+}
+
+/** vmx_regs_from_vmcs() - the guest ran: where it stands now */
+void vmx_regs_from_vmcs(struct vmx_vcpu *vmx)
+{
+	struct mvmm_regs *regs = &vmx->vcpu.regs;
+
+	regs->rip = vmx->rip = vmreadn(GUEST_RIP);
+	regs->rsp = vmx->rsp = vmreadn(GUEST_RSP);
+	regs->rflags = vmx->rflags = vmreadn(GUEST_RFLAGS);
+}
+
+/** vmx_refresh_cr0() - fetch the bits that the guest owns */
+void vmx_refresh_cr0(struct vmx_vcpu *vmx)
+{
+	u64 hw = vmreadn(GUEST_CR0);
+
+	vmx->vcpu.cr0 = (vmx->vcpu.cr0 & ~CR0_GUEST_OWNED) |
+			(hw & CR0_GUEST_OWNED);
+}
+
+/**
+ * vmx_advance_rip() - the one place where rip steps over an instruction
+ * @vmx: loaded; rip is in the VMCS
+ * @len: its bytes
+ *
+ * Ends the STI and MOV SS shadow and clears RF. Return: RFLAGS.TF asks for a
+ * single-step trap.
+ */
+bool vmx_advance_rip(struct vmx_vcpu *vmx, unsigned int len)
+{
+	u64 rip = vmreadn(GUEST_RIP) + len;
+	u64 rflags = vmreadn(GUEST_RFLAGS);
+	u32 shadow = vmread32(GUEST_INTERRUPTIBILITY_INFO);
+
+	if (!(vmx->vcpu.efer & EFER_LMA) ||
+	    !(vmread32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK))
+		rip = (u32)rip;
+	vmwriten(GUEST_RIP, rip);
+	if (rflags & X86_EFLAGS_RF)
+		vmwriten(GUEST_RFLAGS, rflags & ~X86_EFLAGS_RF);
+	if (unlikely(shadow & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS))) {
+		vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
+			  shadow & ~(GUEST_INTR_STATE_STI |
+				     GUEST_INTR_STATE_MOV_SS));
+		/* The trap, if any, is raised by the caller */
+		if (rflags & X86_EFLAGS_TF)
+			vmwriten(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	}
+	return rflags & X86_EFLAGS_TF;
+}
+
+bool vmx_retire(struct mvmm_vcpu *vcpu, unsigned int len)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	bool trap;
+
+	vmx_regs_to_vmcs(vmx);
+	trap = vmx_advance_rip(vmx, len);
+	vmx_regs_from_vmcs(vmx);
+	return trap;
+}
+
+/** vmx_sync_crs() - write cr0, cr4 and efer of the generic part to the VMCS */
+void vmx_sync_crs(struct mvmm_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	u64 cr0 = (vcpu->cr0 & ~(X86_CR0_CD | X86_CR0_NW)) |
+		  vmx_caps.cr0_fixed0;
+	/* The host's #MC must work whatever the guest thinks of CR4.MCE */
+	u64 cr4 = vcpu->cr4 | vmx_caps.cr4_fixed0 |
+		  (__read_cr4() & X86_CR4_MCE);
+	u32 entry = vmx->entry & ~VM_ENTRY_IA32E_MODE;
+
+	if (vcpu->efer & EFER_LMA)
+		entry |= VM_ENTRY_IA32E_MODE;
+	vmwriten(GUEST_CR0, cr0);
+	vmwriten(CR0_READ_SHADOW, vcpu->cr0);
+	vmwriten(GUEST_CR4, cr4);
+	vmwriten(CR4_READ_SHADOW, vcpu->cr4);
+	vmwrite64(GUEST_IA32_EFER, vcpu->efer);
+	if (entry != vmx->entry) {
+		vmwrite32(VM_ENTRY_CONTROLS, entry);
+		vmx->entry = entry;
+	}
+	/* MOV to CR0 and CR4 flushes; what is cached must go before the entry */
+	vmx->flush_vcpu = true;
+}
+
+void vmx_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs)
+{
+	struct mvmm_segment *seg = &sregs->es;
+	enum seg s;
+	int i;
+
+	for (s = ES; s < NR_SEGS; s++)
+		get_segment(s, &seg[s]);
+	sregs->gdt.base = vmreadn(GUEST_GDTR_BASE);
+	sregs->gdt.limit = vmread32(GUEST_GDTR_LIMIT);
+	sregs->idt.base = vmreadn(GUEST_IDTR_BASE);
+	sregs->idt.limit = vmread32(GUEST_IDTR_LIMIT);
+	sregs->cr3 = vmreadn(GUEST_CR3);
+	vmx_refresh_cr0(to_vmx(vcpu));
+	for (i = 0; i < 4; i++)
+		sregs->pdpte[i] = mvmm_uses_pae(vcpu->cr0, vcpu->cr4,
+						vcpu->efer) ?
+				  vmcs_get(GUEST_PDPTR0 + 2 * i) : 0;
+}
+
+void vmx_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs)
+{
+	const struct mvmm_segment *seg = &sregs->es;
+	enum seg s;
+	int i;
+
+	for (s = ES; s < NR_SEGS; s++)
+		put_segment(s, &seg[s]);
+	vmwriten(GUEST_GDTR_BASE, sregs->gdt.base);
+	vmwrite32(GUEST_GDTR_LIMIT, sregs->gdt.limit);
+	vmwriten(GUEST_IDTR_BASE, sregs->idt.base);
+	vmwrite32(GUEST_IDTR_LIMIT, sregs->idt.limit);
+	vmwriten(GUEST_CR3, sregs->cr3);
+	if (mvmm_uses_pae(vcpu->cr0, vcpu->cr4, vcpu->efer))
+		for (i = 0; i < 4; i++)
+			vmcs_put(GUEST_PDPTR0 + 2 * i, sregs->pdpte[i]);
+	to_vmx(vcpu)->flush_vcpu = true;
+}
+
+void vmx_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev)
+{
+	u32 info = vmread32(GUEST_INTERRUPTIBILITY_INFO);
+
+	ev->shadow = info & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
+	ev->nmi_masked = !!(info & GUEST_INTR_STATE_NMI);
+	ev->pending_dbg = vmreadn(GUEST_PENDING_DBG_EXCEPTIONS);
+}
+
+void vmx_set_events(struct mvmm_vcpu *vcpu, const struct mvmm_events *ev)
+{
+	vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
+		  ev->shadow | (ev->nmi_masked ? GUEST_INTR_STATE_NMI : 0));
+	vmwriten(GUEST_PENDING_DBG_EXCEPTIONS, ev->pending_dbg);
+}
+
+u64 vmx_get_dr7(struct mvmm_vcpu *vcpu)
+{
+	return vmreadn(GUEST_DR7);
+}
+
+void vmx_set_dr7(struct mvmm_vcpu *vcpu, u64 dr7)
+{
+	vmwriten(GUEST_DR7, dr7);
+}
+
+u64 vmx_get_msr(struct mvmm_vcpu *vcpu, u32 index)
+{
+	switch (index) {
+	case MSR_FS_BASE:
+		return vmreadn(GUEST_FS_BASE);
+	case MSR_GS_BASE:
+		return vmreadn(GUEST_GS_BASE);
+	case MSR_IA32_SYSENTER_CS:
+		return vmread32(GUEST_SYSENTER_CS);
+	case MSR_IA32_SYSENTER_ESP:
+		return vmreadn(GUEST_SYSENTER_ESP);
+	case MSR_IA32_SYSENTER_EIP:
+		return vmreadn(GUEST_SYSENTER_EIP);
+	case MSR_IA32_CR_PAT:
+		return vmread64(GUEST_IA32_PAT);
+	case MSR_IA32_TSC:
+		return rdtsc() + vmread64(TSC_OFFSET);
+	default:
+		WARN_ON_ONCE(1);
+		return 0;
+	}
+}
+
+void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
+{
+	switch (index) {
+	case MSR_FS_BASE:
+		vmwriten(GUEST_FS_BASE, value);
+		break;
+	case MSR_GS_BASE:
+		vmwriten(GUEST_GS_BASE, value);
+		break;
+	case MSR_IA32_SYSENTER_CS:
+		vmwrite32(GUEST_SYSENTER_CS, value);
+		break;
+	case MSR_IA32_SYSENTER_ESP:
+		vmwriten(GUEST_SYSENTER_ESP, value);
+		break;
+	case MSR_IA32_SYSENTER_EIP:
+		vmwriten(GUEST_SYSENTER_EIP, value);
+		break;
+	case MSR_IA32_CR_PAT:
+		vmwrite64(GUEST_IA32_PAT, value);
+		break;
+	case MSR_IA32_TSC:
+		vmwrite64(TSC_OFFSET, value - rdtsc());
+		break;
+	default:
+		WARN_ON_ONCE(1);
+	}
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VMX operation on each CPU, and the life of a VMCS: which CPU may cache it,
+ * and VMCLEAR there before another one loads it (SDM vol. 3, 25.11).
+ */
+#define pr_fmt(fmt) "mvmm: " fmt
+
+#include <linux/percpu.h>
+#include <linux/smp.h>
+#include <linux/gfp.h>
+#include <asm/tlbflush.h>
+#include "insn.h"
+#include "vmx.h"
+
+static DEFINE_PER_CPU(u32 *, vmxon_region);
+static DEFINE_PER_CPU(struct vmx_vmcs *, current_vmcs);
+/* VMCSs that this CPU may cache; interrupts off */
+static DEFINE_PER_CPU(struct list_head, loaded_list);
+static DEFINE_PER_CPU(bool, vmx_on);
+
+void vmx_write_failed(unsigned long field, unsigned long value)
+{
+	pr_warn_once("VMWRITE of 0x%lx to field 0x%lx failed: error %lu\n",
+		     value, field, vmcs_get(VM_INSTRUCTION_ERROR));
+}
+
+static u32 *alloc_region(void)
+{
+	u32 *region = (u32 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+
+	if (region)
+		region[0] = vmx_caps.revision;
+	return region;
+}
+
+/** vmx_vmcs_setup() - per-CPU areas for VMXON; 0 or -ENOMEM; may sleep */
+int vmx_vmcs_setup(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		INIT_LIST_HEAD(&per_cpu(loaded_list, cpu));
+		per_cpu(vmxon_region, cpu) = alloc_region();
+		if (!per_cpu(vmxon_region, cpu)) {
+			vmx_vmcs_teardown();
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void vmx_vmcs_teardown(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		free_page((unsigned long)per_cpu(vmxon_region, cpu));
+		per_cpu(vmxon_region, cpu) = NULL;
+	}
+}
+
+/** vmx_is_on() - is this CPU in VMX operation by us? Preemption off */
+bool vmx_is_on(void)
+{
+	return __this_cpu_read(vmx_on);
+}
+
+/**
+ * vmx_cpu_enable() - enter VMX operation on this CPU
+ *
+ * Context: interrupts off. Return: 0; -EBUSY: somebody else's already; -EIO.
+ */
+int vmx_cpu_enable(void)
+{
+	if (__read_cr4() & X86_CR4_VMXE)
+		return -EBUSY;
+	/* Through the kernel's shadow, or the next switch_mm clears it again */
+	cr4_set_bits(X86_CR4_VMXE);
+	if (!vmxon(__pa(__this_cpu_read(vmxon_region)))) {
+		cr4_clear_bits(X86_CR4_VMXE);
+		return -EIO;
+	}
+	__this_cpu_write(vmx_on, true);
+	/* Translations from an earlier life with the same tags */
+	invept(VMX_EPT_EXTENT_GLOBAL, 0);
+	return 0;
+}
+
+static void clear_here(struct vmx_vmcs *vmcs)
+{
+	vmclear(__pa(vmcs->region));
+	if (__this_cpu_read(current_vmcs) == vmcs)
+		__this_cpu_write(current_vmcs, NULL);
+	list_del(&vmcs->link);
+	vmcs->launched = false;
+	/* The VMCLEAR first: another CPU may load it as soon as this is seen */
+	smp_wmb();
+	WRITE_ONCE(vmcs->cpu, -1);
+}
+
+/** vmx_cpu_disable() - leave VMX operation; interrupts off */
+void vmx_cpu_disable(void)
+{
+	struct vmx_vmcs *vmcs, *next;
+
+	list_for_each_entry_safe(vmcs, next, this_cpu_ptr(&loaded_list), link)
+		clear_here(vmcs);
+	__this_cpu_write(vmx_on, false);
+	vmxoff();
+	cr4_clear_bits(X86_CR4_VMXE);
+}
+
+static void clear_ipi(void *arg)
+{
+	struct vmx_vmcs *vmcs = arg;
+
+	/* It may have gone meanwhile, with the CPU's VMX operation */
+	if (vmcs->cpu == smp_processor_id())
+		clear_here(vmcs);
+}
+
+static void clear_anywhere(struct vmx_vmcs *vmcs)
+{
+	int cpu = READ_ONCE(vmcs->cpu);
+
+	/* Fails only if the CPU is offline: it was cleared on the way down */
+	if (cpu >= 0)
+		smp_call_function_single(cpu, clear_ipi, vmcs, 1);
+}
+
+/** vmx_vmcs_alloc() - a clear VMCS; 0 or -ENOMEM; may sleep */
+int vmx_vmcs_alloc(struct vmx_vmcs *vmcs)
+{
+	vmcs->cpu = -1;
+	vmcs->launched = false;
+	vmcs->region = alloc_region();
+	return vmcs->region ? 0 : -ENOMEM;
+}
+
+/** vmx_vmcs_free() - undo vmx_vmcs_alloc(), wherever it is; may sleep */
+void vmx_vmcs_free(struct vmx_vmcs *vmcs)
+{
+	clear_anywhere(vmcs);
+	free_page((unsigned long)vmcs->region);
+}
+
+/**
+ * vmx_vmcs_load() - make a VMCS current on this CPU
+ * @vmcs: not in use elsewhere
+ *
+ * Context: preemption off, interrupts on. Return: whether it came from another
+ * CPU, or is new here, so that per-CPU host state must be written.
+ */
+bool vmx_vmcs_load(struct vmx_vmcs *vmcs)
+{
+	int cpu = smp_processor_id();
+	bool moved = vmcs->cpu != cpu;
+	unsigned long flags;
+
+	if (moved)
+		clear_anywhere(vmcs);
+	if (!moved && __this_cpu_read(current_vmcs) == vmcs)
+		return false;
+	local_irq_save(flags);
+	/* After a reboot notifier VMX is off: no VMCS may be listed then */
+	if (vmx_is_on()) {
+		if (moved) {
+			vmclear(__pa(vmcs->region));
+			list_add(&vmcs->link, this_cpu_ptr(&loaded_list));
+			vmcs->cpu = cpu;
+		}
+		vmptrld(__pa(vmcs->region));
+		__this_cpu_write(current_vmcs, vmcs);
+	}
+	local_irq_restore(flags);
+	return moved;
+}

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VMX's side of struct mvmm_ops: vCPUs, loading them, and the inner loop. The
+ * order of the loop is always the same: pending work, flush, events, enter,
+ * what the host must see at once, handle.
+ */
+#define pr_fmt(fmt) "mvmm: " fmt
+
+#include <linux/idr.h>
+#include <linux/kvm_host.h>
+#include <asm/trapnr.h>
+#include <linux/slab.h>
+#include <asm/cpufeature.h>
+#include <asm/fpu/xcr.h>
+#include <asm/msr.h>
+#include <asm/spec-ctrl.h>
+#include "insn.h"
+#include "vmx.h"
+#include "../trace.h"
+
+static DEFINE_IDA(vpids);
+static bool flush_l1d;
+
+static_assert(offsetof(struct mvmm_regs, rsp) == 4 * 8);
+static_assert(offsetof(struct mvmm_regs, rdi) == 7 * 8);
+static_assert(offsetof(struct mvmm_regs, r15) == 15 * 8);
+
+static struct mvmm_vcpu *vmx_vcpu_alloc(struct mvmm_vm *vm)
+{
+	struct vmx_vcpu *vmx = kzalloc(sizeof(*vmx), GFP_KERNEL_ACCOUNT);
+	int ret;
+
+	if (!vmx)
+		return ERR_PTR(-ENOMEM);
+	ret = vmx_vmcs_alloc(&vmx->vmcs);
+	if (ret)
+		goto free_vmx;
+	vmx->vcpu.vm = vm;
+	vmx->vcpu.cpu = -1;
+	if (vmx_caps.vpid) {
+		/* None left: run without, which is slower but right */
+		ret = ida_alloc_range(&vpids, 1, U16_MAX, GFP_KERNEL);
+		vmx->vpid = max(ret, 0);
+	}
+	vmx->eptp = vmx_eptp(&vmx_caps, __pa(vm->pgt.root));
+	preempt_disable();
+	vmx_vmcs_load(&vmx->vmcs);
+	vmx_init_state(vmx);
+	/* The first load writes this CPU's host state like after a move */
+	vmx->vcpu.cpu = -1;
+	preempt_enable();
+	return &vmx->vcpu;
+
+free_vmx:
+	kfree(vmx);
+	return ERR_PTR(ret);
+}
+
+static void vmx_vcpu_free(struct mvmm_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	vmx_vmcs_free(&vmx->vmcs);
+	if (vmx->vpid)
+		ida_free(&vpids, vmx->vpid);
+	kfree(vmx);
+}
+
+static void vmx_vcpu_load(struct mvmm_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	int cpu = smp_processor_id();
+
+	vmx_vmcs_load(&vmx->vmcs);
+	if (vcpu->cpu == cpu)
+		return;
+	if (vcpu->cpu >= 0)
+		vcpu->stats.migrations++;
+	vmx_load_cpu_state();
+	vmx->moved = true;
+	WRITE_ONCE(vcpu->cpu, cpu);
+}
+
+static void vmx_vcpu_put(struct mvmm_vcpu *vcpu)
+{
+	/* The VMCS stays current: the next load finds it here */
+}
+
+static void set_windows(struct vmx_vcpu *vmx, bool irq, bool nmi)
+{
+	u32 primary = vmx->primary & ~(CPU_BASED_INTR_WINDOW_EXITING |
+				       CPU_BASED_NMI_WINDOW_EXITING);
+
+	if (irq)
+		primary |= CPU_BASED_INTR_WINDOW_EXITING;
+	if (nmi)
+		primary |= CPU_BASED_NMI_WINDOW_EXITING;
+	if (primary != vmx->primary) {
+		vmwrite32(CPU_BASED_VM_EXEC_CONTROL, primary);
+		vmx->primary = primary;
+	}
+}
+
+static bool events_idle(const struct vmx_vcpu *vmx)
+{
+	const struct mvmm_events_state *ev = &vmx->vcpu.events;
+
+	return !ev->inflight.valid && !ev->nmi_pending && !ev->irq_pending &&
+	       !vmx->vcpu.user_irq_window &&
+	       !(vmx->primary & (CPU_BASED_INTR_WINDOW_EXITING |
+				 CPU_BASED_NMI_WINDOW_EXITING));
+}
+
+/* The entry is certain but for the CPU's refusal: write the next event */
+static void inject(struct vmx_vcpu *vmx)
+{
+	struct mvmm_vcpu *vcpu = &vmx->vcpu;
+	u32 info = vmread32(GUEST_INTERRUPTIBILITY_INFO);
+	struct mvmm_readiness ready = {
+		.shadow = info & (GUEST_INTR_STATE_STI |
+				  GUEST_INTR_STATE_MOV_SS),
+		.nmi_masked = info & GUEST_INTR_STATE_NMI,
+		.if_set = vmreadn(GUEST_RFLAGS) & X86_EFLAGS_IF,
+	};
+	struct mvmm_event_plan plan;
+
+	plan = mvmm_event_plan(&vcpu->events, ready, vcpu->user_irq_window);
+	set_windows(vmx, plan.irq_window, plan.nmi_window);
+	if (!plan.inject.valid)
+		return;
+	mvmm_event_taken(&vcpu->events, &plan.inject);
+	if (plan.inject.has_error)
+		vmwrite32(VM_ENTRY_EXCEPTION_ERROR_CODE,
+			  plan.inject.error_code);
+	if (plan.inject.type >= MVMM_EVENT_SOFT_INT)
+		vmwrite32(VM_ENTRY_INSTRUCTION_LEN, plan.inject.insn_len);
+	vmwrite32(VM_ENTRY_INTR_INFO_FIELD, vmx_encode_event(&plan.inject));
+	vcpu->stats.injections++;
+	trace_mvmm_inject(vcpu->id, plan.inject.type, plan.inject.vector,
+			  plan.inject.error_code);
+}
+
+/* CR3 and CR4 of the host follow the mm and the PCID */
+static void sync_host_crs(struct vmx_vcpu *vmx)
+{
+	unsigned long cr3 = __read_cr3(), cr4 = __read_cr4();
+
+	if (unlikely(cr3 != vmx->host_cr3)) {
+		vmwriten(HOST_CR3, cr3);
+		vmx->host_cr3 = cr3;
+	}
+	if (unlikely(cr4 != vmx->host_cr4)) {
+		vmwriten(HOST_CR4, cr4);
+		vmx->host_cr4 = cr4;
+	}
+}
+
+/*
+ * From the last instruction before the guest to the first that may be traced.
+ * NMIs stay blocked after an exit by one until an IRET: it goes to the host's
+ * handler before anything that could take a fault, and so an IRET.
+ */
+static noinstr bool enter_guest(struct vmx_vcpu *vmx)
+{
+	struct mvmm_vcpu *vcpu = &vmx->vcpu;
+	bool entered;
+
+	guest_state_enter_irqoff();
+	if (vcpu->cr2 != native_read_cr2())
+		native_write_cr2(vcpu->cr2);
+
+	entered = vmx_enter(&vcpu->regs, vmx->vmcs.launched);
+
+	vcpu->cr2 = native_read_cr2();
+	if (likely(entered)) {
+		vmx->reason = vmcs_get(VM_EXIT_REASON);
+		vmx->vmcs.launched = true;
+		if (unlikely(vmx->reason == EXIT_REASON_EXCEPTION_NMI)) {
+			vmx->intr_info = vmcs_get(VM_EXIT_INTR_INFO);
+			if ((vmx->intr_info & INTR_INFO_INTR_TYPE_MASK) ==
+			    INTR_TYPE_NMI_INTR)
+				asm volatile("int $2");
+		}
+	}
+	guest_state_exit_irqoff();
+	return entered;
+}
+
+static bool is_machine_check(const struct vmx_vcpu *vmx)
+{
+	if ((u16)vmx->reason == EXIT_REASON_MCE_DURING_VMENTRY)
+		return true;
+	return vmx->reason == EXIT_REASON_EXCEPTION_NMI &&
+	       (vmx->intr_info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC &&
+	       (vmx->intr_info & INTR_INFO_INTR_TYPE_MASK) ==
+	       INTR_TYPE_HARD_EXCEPTION;
+}
+
+/* Once a section: what the guest must not find in the caches */
+static void mitigate_entry(struct mvmm_vcpu *vcpu)
+{
+	static DEFINE_PER_CPU(struct mvmm_vm *, last_vm);
+
+	if (flush_l1d)
+		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+	if (__this_cpu_read(last_vm) == vcpu->vm)
+		return;
+	__this_cpu_write(last_vm, vcpu->vm);
+	if (boot_cpu_has(X86_FEATURE_IBPB))
+		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+}
+
+static enum mvmm_step refused(struct vmx_vcpu *vmx)
+{
+	struct mvmm_exit *exit = &vmx->vcpu.exit;
+
+	if (!vmx_is_on())
+		return mvmm_stop(&vmx->vcpu, 0, 0,
+				 "VMX was turned off for a reboot");
+	exit->reason = MVMM_EXIT_ENTRY_FAILED;
+	memset(&exit->entry, 0, sizeof(exit->entry));
+	exit->entry.hw_error = vmread32(VM_INSTRUCTION_ERROR);
+	return MVMM_STEP_USER;
+}
+
+/* One round; interrupts off */
+static enum mvmm_step run_once(struct vmx_vcpu *vmx)
+{
+	struct mvmm_vcpu *vcpu = &vmx->vcpu;
+	struct mvmm_events_state before;
+	bool entered;
+
+	WRITE_ONCE(vcpu->in_guest, true);
+	smp_mb(); /* pairs with flush_guests() and kick() */
+	if (unlikely(mvmm_work_pending(vcpu))) {
+		WRITE_ONCE(vcpu->in_guest, false);
+		return MVMM_STEP_RESUME;
+	}
+	vmx_flush(vmx);
+	before = vcpu->events;
+	if (unlikely(!events_idle(vmx)))
+		inject(vmx);
+	sync_host_crs(vmx);
+	trace_mvmm_entry(vcpu->id, vmx->rip);
+
+	entered = enter_guest(vmx);
+	WRITE_ONCE(vcpu->in_guest, false);
+	vcpu->stats.entries++;
+
+	if (unlikely(!entered || vmx->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
+		/* Nothing was delivered; the CPU may not have cleared it */
+		vcpu->events = before;
+		vmwrite32(VM_ENTRY_INTR_INFO_FIELD, 0);
+		vmx_dump(vmx);
+		if (!entered)
+			return refused(vmx);
+	}
+	if (unlikely(is_machine_check(vmx)))
+		asm volatile("int $18");
+	if (trace_mvmm_exit_enabled())
+		trace_mvmm_exit(vcpu->id, vmx->reason,
+				vmreadn(EXIT_QUALIFICATION),
+				vmreadn(GUEST_RIP));
+	vmx_collect_inflight(vmx);
+	return vmx_handle_exit(vmx);
+}
+
+static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	u64 host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+	enum mvmm_step step;
+
+	vmx_regs_to_vmcs(vmx);
+	vmx_host_load(vmx);
+	mitigate_entry(vcpu);
+	local_irq_disable();
+	guest_timing_enter_irqoff();
+	do {
+		if (unlikely(vcpu->triple_fault)) {
+			vcpu->triple_fault = false;
+			vcpu->exit.reason = MVMM_EXIT_SHUTDOWN;
+			step = MVMM_STEP_USER;
+			break;
+		}
+		if (vcpu->xcr0 != host_xcr0)
+			xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
+		step = run_once(vmx);
+		if (vcpu->xcr0 != host_xcr0)
+			xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
+	} while (step == MVMM_STEP_CONTINUE);
+	guest_timing_exit_irqoff();
+	local_irq_enable();
+	vmx_regs_from_vmcs(vmx);
+	vmx_host_put(vmx);
+	return step;
+}
+
+static int vmx_setup(void)
+{
+	int ret = vmx_probe(&vmx_caps);
+
+	if (ret)
+		return ret;
+	ret = vmx_vmcs_setup();
+	if (ret)
+		return ret;
+	ret = vmx_state_setup();
+	if (ret) {
+		vmx_vmcs_teardown();
+		return ret;
+	}
+	flush_l1d = boot_cpu_has_bug(X86_BUG_L1TF) &&
+		    boot_cpu_has(X86_FEATURE_FLUSH_L1D);
+	mvmm_vendor = (struct mvmm_vendor_caps){
+		.features = MVMM_FEATURE_VMX |
+			(vmx_caps.vpid ? MVMM_FEATURE_TAGGED_TLB : 0) |
+			(vmx_caps.ept_ad ? MVMM_FEATURE_EPT_AD : 0),
+		.cr4 = vmx_caps.cr4_fixed1 & ~X86_CR4_VMXE,
+		.rdtscp = vmx_caps.secondary & SECONDARY_EXEC_ENABLE_RDTSCP,
+		.invpcid = vmx_caps.secondary & SECONDARY_EXEC_ENABLE_INVPCID,
+	};
+	vmx_ept_format(&vmx_caps, &mvmm_vendor.pgt);
+	return 0;
+}
+
+static void vmx_teardown(void)
+{
+	vmx_state_teardown();
+	vmx_vmcs_teardown();
+	ida_destroy(&vpids);
+}
+
+const struct mvmm_ops mvmm_vmx_ops = {
+	.name = "vmx",
+	.setup = vmx_setup,
+	.teardown = vmx_teardown,
+	.cpu_enable = vmx_cpu_enable,
+	.cpu_disable = vmx_cpu_disable,
+	.vcpu_alloc = vmx_vcpu_alloc,
+	.vcpu_free = vmx_vcpu_free,
+	.vcpu_load = vmx_vcpu_load,
+	.vcpu_put = vmx_vcpu_put,
+	.vcpu_run = vmx_vcpu_run,
+	.sync_crs = vmx_sync_crs,
+	.retire = vmx_retire,
+	.get_state = vmx_get_state,
+	.set_state = vmx_set_state,
+	.get_events = vmx_get_events,
+	.set_events = vmx_set_events,
+	.get_dr7 = vmx_get_dr7,
+	.set_dr7 = vmx_set_dr7,
+	.get_msr = vmx_get_msr,
+	.set_msr = vmx_set_msr,
+};

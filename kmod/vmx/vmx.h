@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* VMX: types and functions shared by the rooms of this directory. */
+#ifndef MVMM_VMX_H
+#define MVMM_VMX_H
+
+#include "../mvmm.h"
+
+/* ---- capabilities (caps.c) -------------------------------------------- */
+
+/* The capability MSRs, as read */
+struct vmx_cap_msrs {
+	u64 basic;
+	u64 pin, primary, secondary, exit, entry;
+	u64 ept_vpid;
+	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+};
+
+/* What mvmm makes of them */
+struct vmx_caps {
+	u32 revision;
+	u32 pin, primary, secondary, exit, entry;
+	bool vpid;
+	bool ept_ad;
+	bool invvpid_single;
+	bool insn_info;		/* INS and OUTS tell their address size */
+	bool ept_2m, ept_1g;
+	u64 cr0_fixed0, cr4_fixed0, cr4_fixed1;
+};
+
+/**
+ * struct vmx_ctl - what mvmm needs of one word of controls
+ * @must: set always
+ * @able: must be settable; set when needed
+ * @optional: set where the CPU can
+ * @never: must be clearable
+ */
+struct vmx_ctl {
+	u32 must, able, optional, never;
+};
+
+/* Reports one missing feature; @ctx as given to vmx_negotiate() */
+typedef void (*vmx_missing_fn)(void *ctx, const char *name);
+
+u32 vmx_reconcile(u64 msr, const struct vmx_ctl *ctl, u32 *missing);
+int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
+		  vmx_missing_fn missing, void *ctx);
+int vmx_probe(struct vmx_caps *caps);
+
+extern struct vmx_caps vmx_caps;
+
+/* ---- the VMCS and who holds it (vmcs.c) ------------------------------- */
+
+/**
+ * struct vmx_vmcs - a VMCS and where it is
+ * @region: what the CPU uses
+ * @cpu: the CPU that may cache it; -1: none, it is clear
+ * @launched: VMRESUME, not VMLAUNCH
+ * @link: in the list of @cpu; changed only there, interrupts off
+ */
+struct vmx_vmcs {
+	u32 *region;
+	int cpu;
+	bool launched;
+	struct list_head link;
+};
+
+int vmx_vmcs_setup(void);
+void vmx_vmcs_teardown(void);
+int vmx_cpu_enable(void);
+void vmx_cpu_disable(void);
+int vmx_vmcs_alloc(struct vmx_vmcs *vmcs);
+void vmx_vmcs_free(struct vmx_vmcs *vmcs);
+bool vmx_vmcs_load(struct vmx_vmcs *vmcs);
+bool vmx_is_on(void);
+
+/* ---- the vCPU --------------------------------------------------------- */
+
+/**
+ * struct vmx_vcpu - VMX's part of a vCPU
+ * @vcpu: the generic part
+ * @vmcs: its VMCS
+ * @vpid: 0: none
+ * @eptp: EPT pointer
+ * @primary: primary controls, as in the VMCS
+ * @entry: entry controls, as in the VMCS
+ * @rip: as in the VMCS; what differs in vcpu.regs is to be written
+ * @rsp: the same
+ * @rflags: the same
+ * @flush_vcpu: flush this vCPU's own translations before the next entry
+ * @moved: another CPU ran it before
+ * @reason: of the last exit
+ * @intr_info: of the last exit, if it was an exception or NMI
+ * @host_cr3: as in the VMCS
+ * @host_cr4: as in the VMCS
+ * @host_fs_base: base of FS in the host, while loaded
+ * @host_fs: host selectors that an exit does not restore, while loaded
+ * @host_gs: the same
+ * @host_ds: the same
+ * @host_es: the same
+ * @host_ldt: the same
+ */
+struct vmx_vcpu {
+	struct mvmm_vcpu vcpu;
+	struct vmx_vmcs vmcs;
+	u16 vpid;
+	u64 eptp;
+	u32 primary;
+	u32 entry;
+	u64 rip, rsp, rflags;
+	bool flush_vcpu;
+	bool moved;
+	u32 reason;
+	u32 intr_info;
+	unsigned long host_cr3, host_cr4;
+	u64 host_fs_base;
+	u16 host_fs, host_gs, host_ds, host_es, host_ldt;
+};
+
+static inline struct vmx_vcpu *to_vmx(struct mvmm_vcpu *vcpu)
+{
+	return container_of(vcpu, struct vmx_vcpu, vcpu);
+}
+
+/* entry.S: returns false when the CPU refused VMLAUNCH or VMRESUME */
+bool vmx_enter(struct mvmm_regs *regs, bool launched);
+extern char vmx_exit[];
+
+/* ---- guest state (state.c) -------------------------------------------- */
+
+int vmx_state_setup(void);
+void vmx_state_teardown(void);
+void vmx_init_state(struct vmx_vcpu *vmx);
+void vmx_load_cpu_state(void);
+void vmx_host_load(struct vmx_vcpu *vmx);
+void vmx_host_put(struct vmx_vcpu *vmx);
+void vmx_regs_to_vmcs(struct vmx_vcpu *vmx);
+void vmx_regs_from_vmcs(struct vmx_vcpu *vmx);
+void vmx_refresh_cr0(struct vmx_vcpu *vmx);
+bool vmx_advance_rip(struct vmx_vcpu *vmx, unsigned int len);
+void vmx_sync_crs(struct mvmm_vcpu *vcpu);
+bool vmx_retire(struct mvmm_vcpu *vcpu, unsigned int len);
+void vmx_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);
+void vmx_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs);
+void vmx_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev);
+void vmx_set_events(struct mvmm_vcpu *vcpu, const struct mvmm_events *ev);
+u64 vmx_get_dr7(struct mvmm_vcpu *vcpu);
+void vmx_set_dr7(struct mvmm_vcpu *vcpu, u64 dr7);
+u64 vmx_get_msr(struct mvmm_vcpu *vcpu, u32 index);
+void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+
+/* ---- exits (exit.c, decode.c) ----------------------------------------- */
+
+struct vmx_cr_access {
+	u8 cr;
+	u8 kind;	/* VMX_CR_* */
+	u8 reg;		/* general register, in the order of its encoding */
+	u16 lmsw;
+};
+
+#define VMX_CR_WRITE	0
+#define VMX_CR_READ	1
+#define VMX_CR_CLTS	2
+#define VMX_CR_LMSW	3
+
+struct vmx_dr_access {
+	u8 dr;
+	u8 reg;
+	bool read;
+};
+
+void vmx_decode_io(u64 qualification, struct mvmm_exit *exit);
+u8 vmx_decode_addr_size(u32 insn_info);
+struct vmx_cr_access vmx_decode_cr(u64 qualification);
+struct vmx_dr_access vmx_decode_dr(u64 qualification);
+u32 vmx_decode_ept(u64 qualification);
+struct mvmm_event vmx_decode_event(u32 info, u32 error_code, u32 insn_len);
+u32 vmx_encode_event(const struct mvmm_event *event);
+u32 vmx_segment_ar(u16 attr);
+u16 vmx_segment_attr(u32 ar);
+
+enum mvmm_step vmx_handle_exit(struct vmx_vcpu *vmx);
+void vmx_collect_inflight(struct vmx_vcpu *vmx);
+
+/* ---- EPT (ept.c) ------------------------------------------------------ */
+
+void vmx_ept_format(const struct vmx_caps *caps, struct pgt_format *fmt);
+u64 vmx_eptp(const struct vmx_caps *caps, u64 root_pa);
+void vmx_flush(struct vmx_vcpu *vmx);
+
+/* ---- dump.c ----------------------------------------------------------- */
+
+void vmx_dump(struct vmx_vcpu *vmx);
+const char *vmx_reason_name(u32 reason);
+const char *vmx_insn_error_name(u32 error);
+
+#endif

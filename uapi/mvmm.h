@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The ABI of mvmm: ioctls, the run page and the errno contract.
+ *
+ * Every struct that an ioctl takes begins with its own size in bytes. A newer
+ * caller may pass a longer struct as long as the part that this kernel does
+ * not know is zero (-E2BIG otherwise); an older caller may pass a shorter one
+ * down to the first version (-EINVAL below that). Reserved fields are zero
+ * (-EINVAL otherwise). Structs grow at the end only; zero keeps the old
+ * meaning.
+ *
+ * Errno contract, for every ioctl unless its block says otherwise:
+ *
+ *   EFAULT      a pointer does not lead to accessible memory
+ *   EINVAL      a value is out of range, misaligned or contradictory
+ *   E2BIG       the struct is longer than known and its tail is not zero
+ *   EOPNOTSUPP  a flag bit that this kernel does not know
+ *   ENOTTY      an ioctl number that this object does not have
+ *   EPERM       the VM belongs to another process (see MVMM_CREATE_VM)
+ *   EBUSY       the vCPU is running, or the slot is taken
+ *   ENOMEM      out of memory
+ */
+#ifndef _UAPI_MVMM_H
+#define _UAPI_MVMM_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define MVMM_IOC 0xDA
+
+/**
+ * DOC: objects
+ *
+ * open("/dev/mvmm") gives the system fd. MVMM_CREATE_VM on it returns a VM fd,
+ * MVMM_VM_CREATE_VCPU on that a vCPU fd. A vCPU keeps its VM alive; closing the
+ * last fd destroys. Nothing is named by an id of its own. fds may be closed in
+ * any order.
+ */
+
+/* ---- system fd -------------------------------------------------------- */
+
+/* struct mvmm_info.features */
+#define MVMM_FEATURE_VMX	(1ULL << 0)	/* Intel VMX and EPT */
+#define MVMM_FEATURE_SVM	(1ULL << 1)	/* AMD SVM and NPT */
+#define MVMM_FEATURE_TAGGED_TLB	(1ULL << 2)	/* VPID or ASID in use */
+#define MVMM_FEATURE_EPT_AD	(1ULL << 3)	/* nested accessed/dirty bits */
+
+/**
+ * struct mvmm_info - what this host offers (MVMM_GET_INFO)
+ * @size: in: sizeof(struct mvmm_info)
+ * @max_vcpus: vCPUs per VM; vCPU ids are 0 .. max_vcpus - 1
+ * @features: MVMM_FEATURE_* bits
+ * @max_regions: memory regions per VM
+ * @gpa_bits: width of a guest-physical address, in bits
+ * @run_size: bytes to mmap from a vCPU fd at offset 0
+ * @xsave_size: bytes of the XSAVE area of a vCPU
+ * @xcr0: the XCR0 bits that a guest may set
+ * @tsc_khz: rate of the guest's TSC, in kHz
+ * @max_cpuid: CPUID entries that a vCPU can hold
+ */
+struct mvmm_info {
+	__u32 size;
+	__u32 max_vcpus;
+	__u64 features;
+	__u32 max_regions;
+	__u32 gpa_bits;
+	__u32 run_size;
+	__u32 xsave_size;
+	__u64 xcr0;
+	__u32 tsc_khz;
+	__u32 max_cpuid;
+};
+
+/* The subleaf index matters for this leaf */
+#define MVMM_CPUID_SUBLEAF (1u << 0)
+
+/**
+ * struct mvmm_cpuid_entry - one CPUID leaf or subleaf
+ * @leaf: EAX on input
+ * @subleaf: ECX on input, with MVMM_CPUID_SUBLEAF; else 0
+ * @flags: MVMM_CPUID_SUBLEAF or 0
+ * @eax: result
+ * @ebx: result
+ * @ecx: result
+ * @edx: result
+ * @reserved: zero
+ */
+struct mvmm_cpuid_entry {
+	__u32 leaf;
+	__u32 subleaf;
+	__u32 flags;
+	__u32 eax;
+	__u32 ebx;
+	__u32 ecx;
+	__u32 edx;
+	__u32 reserved;
+};
+
+/**
+ * struct mvmm_cpuid - a CPUID table (MVMM_GET_CPUID, MVMM_VCPU_*_CPUID)
+ * @size: sizeof(struct mvmm_cpuid)
+ * @nr: in: entries at @entries; out: entries that there are
+ * @entries: address of an array of struct mvmm_cpuid_entry
+ */
+struct mvmm_cpuid {
+	__u32 size;
+	__u32 nr;
+	__u64 entries;
+};
+
+/**
+ * struct mvmm_create_vm - (MVMM_CREATE_VM)
+ * @size: sizeof(struct mvmm_create_vm)
+ * @flags: zero
+ */
+struct mvmm_create_vm {
+	__u32 size;
+	__u32 flags;
+};
+
+/*
+ * MVMM_GET_INFO: fills struct mvmm_info. Returns 0.
+ */
+#define MVMM_GET_INFO		_IO(MVMM_IOC, 0x00)
+/*
+ * MVMM_GET_CPUID: the default policy, what the host has and a guest can use.
+ * Returns 0; -ENOSPC with @nr set when the array is too short.
+ */
+#define MVMM_GET_CPUID		_IO(MVMM_IOC, 0x01)
+/*
+ * MVMM_CREATE_VM: returns a VM fd. The VM belongs to the caller's address
+ * space: any ioctl from another one (after fork, or an fd sent away) fails
+ * with -EPERM. -EBUSY: another VMM owns the CPU's virtualization extension.
+ */
+#define MVMM_CREATE_VM		_IO(MVMM_IOC, 0x02)
+
+/* ---- VM fd ------------------------------------------------------------ */
+
+/* Guest writes become MMIO exits; reads and fetches go to memory */
+#define MVMM_REGION_READONLY (1u << 0)
+
+/**
+ * struct mvmm_region - guest-physical memory backed by the caller's mapping
+ * @size: sizeof(struct mvmm_region)
+ * @flags: MVMM_REGION_READONLY or 0
+ * @gpa: first guest-physical address, a multiple of 4096
+ * @len: bytes, a multiple of 4096, not 0
+ * @hva: first address of the backing in the caller, a multiple of 4096
+ *
+ * The mapping at @hva may change at any time (munmap, mprotect, madvise,
+ * swap): the guest sees it at once. A guest access that the mapping does not
+ * allow ends RUN with MVMM_EXIT_MEMORY_FAULT.
+ */
+struct mvmm_region {
+	__u32 size;
+	__u32 flags;
+	__u64 gpa;
+	__u64 len;
+	__u64 hva;
+};
+
+/**
+ * struct mvmm_create_vcpu - (MVMM_VM_CREATE_VCPU)
+ * @size: sizeof(struct mvmm_create_vcpu)
+ * @flags: zero
+ * @id: 0 .. max_vcpus - 1, unused so far; the guest's initial APIC id
+ * @reserved: zero
+ */
+struct mvmm_create_vcpu {
+	__u32 size;
+	__u32 flags;
+	__u32 id;
+	__u32 reserved;
+};
+
+/*
+ * MVMM_VM_ADD_REGION: returns 0; -EEXIST: overlaps a region; -ENOSPC: the VM
+ * has max_regions already.
+ */
+#define MVMM_VM_ADD_REGION	_IO(MVMM_IOC, 0x20)
+/*
+ * MVMM_VM_REMOVE_REGION: removes the region with exactly this @gpa and @len
+ * (@hva and @flags are ignored). Returns 0; -ENOENT: there is none.
+ */
+#define MVMM_VM_REMOVE_REGION	_IO(MVMM_IOC, 0x21)
+/*
+ * MVMM_VM_CREATE_VCPU: returns a vCPU fd; -EEXIST: @id is taken.
+ * The vCPU is in the state that the SDM gives after RESET (vol. 3, 10.1.1).
+ */
+#define MVMM_VM_CREATE_VCPU	_IO(MVMM_IOC, 0x22)
+
+/* ---- vCPU fd ---------------------------------------------------------- */
+
+/**
+ * struct mvmm_regs - the general registers, part of the run page
+ *
+ * While RUN is not executing the run page holds the truth: read and write it
+ * there. RUN takes one copy on entry.
+ */
+struct mvmm_regs {
+	__u64 rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi;
+	__u64 r8, r9, r10, r11, r12, r13, r14, r15;
+	__u64 rip, rflags;
+};
+
+/* struct mvmm_run.exit_reason */
+#define MVMM_EXIT_INTR		1	/* with -EINTR: signal, kick, immediate_exit */
+#define MVMM_EXIT_IO		2	/* IN, OUT, INS, OUTS: see @io */
+#define MVMM_EXIT_MMIO		3	/* unbacked guest-physical access: @mmio */
+#define MVMM_EXIT_HLT		4	/* HLT; rip still stands at it */
+#define MVMM_EXIT_SHUTDOWN	5	/* triple fault */
+#define MVMM_EXIT_IRQ_WINDOW	6	/* asked for by @irq_window */
+#define MVMM_EXIT_MEMORY_FAULT	7	/* the backing refused: @fault */
+#define MVMM_EXIT_ENTRY_FAILED	8	/* the CPU refused the state: @entry */
+#define MVMM_EXIT_ERROR		9	/* the VM is stopped: @error */
+
+/* struct mvmm_run.exit_flags */
+/* An event was being delivered; it stands in MVMM_VCPU_GET_EVENTS */
+#define MVMM_EXIT_FLAG_IN_DELIVERY (1u << 0)
+
+#define MVMM_IO_IN		(1u << 0)
+#define MVMM_IO_STRING		(1u << 1)
+#define MVMM_IO_REP		(1u << 2)
+
+#define MVMM_ACCESS_READ	(1u << 0)
+#define MVMM_ACCESS_WRITE	(1u << 1)
+#define MVMM_ACCESS_EXEC	(1u << 2)
+/* The access was the CPU's own, on a guest paging structure */
+#define MVMM_ACCESS_PAGE_WALK	(1u << 3)
+
+/**
+ * struct mvmm_run - the run page, shared with the kernel
+ * @immediate_exit: in: not 0: RUN completes @retire and returns -EINTR without
+ *	entering the guest. Not changed by the kernel.
+ * @irq_window: in: not 0: leave with MVMM_EXIT_IRQ_WINDOW as soon as the guest
+ *	can take an interrupt
+ * @retire: in: the guest has executed the instruction at rip, of this many
+ *	bytes (0 .. 15): RUN advances rip, ends the STI and MOV SS shadow,
+ *	clears RFLAGS.RF and raises the single-step trap if RFLAGS.TF is set.
+ *	The kernel writes 0 when it has done so.
+ * @reserved0: zero
+ * @exit_reason: out: MVMM_EXIT_*
+ * @exit_flags: out: MVMM_EXIT_FLAG_*
+ * @can_inject: out: an external interrupt would be taken at the next entry
+ * @insn_len: out: bytes of the instruction at rip where the CPU tells it
+ *	(IO, HLT), else 0
+ * @reserved1: zero
+ * @reserved2: zero
+ * @regs: the general registers, in and out
+ * @io: MVMM_EXIT_IO
+ * @io.port: port number
+ * @io.size: 1, 2 or 4 bytes
+ * @io.flags: MVMM_IO_*
+ * @io.addr_size: 2, 4 or 8 bytes, width of rcx, rsi, rdi (string forms)
+ * @io.reserved: zero
+ * @io.gva: linear address of the (first) datum of a string form
+ * @mmio: MVMM_EXIT_MMIO
+ * @mmio.gpa: guest-physical address
+ * @mmio.gva: linear address that led there
+ * @mmio.access: MVMM_ACCESS_*
+ * @mmio.reserved: zero
+ * @fault: MVMM_EXIT_MEMORY_FAULT
+ * @fault.gpa: guest-physical address
+ * @fault.hva: address in the owner's mapping, 0 if no region is there
+ * @fault.access: MVMM_ACCESS_*
+ * @fault.error: a positive errno: why the page could not be had
+ * @entry: MVMM_EXIT_ENTRY_FAILED, diagnostics in the CPU's own codes
+ * @entry.hw_reason: basic exit reason (SDM vol. 3, appendix C), or 0
+ * @entry.hw_error: VM-instruction error (SDM vol. 3, 31.4), or 0
+ * @entry.qualification: exit qualification
+ * @error: MVMM_EXIT_ERROR; later RUNs fail with -EIO
+ * @error.hw_reason: raw exit code, a diagnostic
+ * @error.reserved: zero
+ * @error.qualification: raw exit qualification
+ * @error.text: what happened, a terminated string
+ * @reserved3: room to grow, zero
+ *
+ * Every exit is restartable: rip stands at the instruction that exited, and
+ * nothing of it is done. Userspace completes it in @regs and sets @retire.
+ */
+struct mvmm_run {
+	__u8 immediate_exit;
+	__u8 irq_window;
+	__u8 retire;
+	__u8 reserved0[5];
+
+	__u32 exit_reason;
+	__u32 exit_flags;
+	__u8 can_inject;
+	__u8 insn_len;
+	__u8 reserved1[6];
+	__u64 reserved2;
+
+	struct mvmm_regs regs;
+
+	union {
+		struct {
+			__u16 port;
+			__u8 size;
+			__u8 flags;
+			__u8 addr_size;
+			__u8 reserved[3];
+			__u64 gva;
+		} io;
+		struct {
+			__u64 gpa;
+			__u64 gva;
+			__u32 access;
+			__u32 reserved;
+		} mmio;
+		struct {
+			__u64 gpa;
+			__u64 hva;
+			__u32 access;
+			__u32 error;
+		} fault;
+		struct {
+			__u32 hw_reason;
+			__u32 hw_error;
+			__u64 qualification;
+		} entry;
+		struct {
+			__u32 hw_reason;
+			__u32 reserved;
+			__u64 qualification;
+			char text[112];
+		} error;
+		__u8 reserved3[256];
+	};
+};
+
+/**
+ * struct mvmm_segment - a segment register with its hidden part
+ * @base: linear base
+ * @limit: limit in bytes, after granularity
+ * @selector: visible part
+ * @attr: descriptor bits 40..47 in 0..7 and 52..55 in 12..15, as in SDM
+ *	vol. 3, table 25-2; P (bit 7) clear means the segment is not usable
+ */
+struct mvmm_segment {
+	__u64 base;
+	__u32 limit;
+	__u16 selector;
+	__u16 attr;
+};
+
+/**
+ * struct mvmm_table - GDTR or IDTR
+ * @base: linear base
+ * @limit: limit in bytes
+ * @reserved: zero
+ */
+struct mvmm_table {
+	__u64 base;
+	__u16 limit;
+	__u16 reserved[3];
+};
+
+/**
+ * struct mvmm_sregs - segments and control registers
+ * @size: sizeof(struct mvmm_sregs)
+ * @reserved: zero
+ * @es: segment; likewise the following, in the order of their encoding
+ * @gdt: GDTR
+ * @idt: IDTR
+ * @cr0: as the guest reads it
+ * @cr2: page-fault linear address
+ * @cr3: root of the guest's paging structures
+ * @cr4: as the guest reads it
+ * @cr8: task priority, 0 .. 15
+ * @efer: IA32_EFER; LMA must equal LME and CR0.PG
+ * @xcr0: XCR0, a subset of mvmm_info.xcr0
+ * @pdpte: the four PDPTEs, where PAE paging is in use; else ignored
+ */
+struct mvmm_sregs {
+	__u32 size;
+	__u32 reserved;
+	struct mvmm_segment es, cs, ss, ds, fs, gs, ldt, tr;
+	struct mvmm_table gdt, idt;
+	__u64 cr0, cr2, cr3, cr4, cr8;
+	__u64 efer;
+	__u64 xcr0;
+	__u64 pdpte[4];
+};
+
+/**
+ * struct mvmm_dregs - debug registers
+ * @size: sizeof(struct mvmm_dregs)
+ * @reserved: zero
+ * @dr: DR0 .. DR3
+ * @dr6: DR6
+ * @dr7: DR7
+ */
+struct mvmm_dregs {
+	__u32 size;
+	__u32 reserved;
+	__u64 dr[4];
+	__u64 dr6;
+	__u64 dr7;
+};
+
+/**
+ * struct mvmm_xsave - the XSAVE area, in the standard (not compacted) form
+ * @size: sizeof(struct mvmm_xsave)
+ * @len: bytes at @addr, at least mvmm_info.xsave_size
+ * @addr: address of the area
+ */
+struct mvmm_xsave {
+	__u32 size;
+	__u32 len;
+	__u64 addr;
+};
+
+/**
+ * struct mvmm_msr - one MSR
+ * @index: MSR number
+ * @reserved: zero
+ * @value: its value
+ */
+struct mvmm_msr {
+	__u32 index;
+	__u32 reserved;
+	__u64 value;
+};
+
+/**
+ * struct mvmm_msrs - a list of MSRs
+ * @size: sizeof(struct mvmm_msrs)
+ * @nr: entries at @entries, at most 256
+ * @entries: address of an array of struct mvmm_msr
+ */
+struct mvmm_msrs {
+	__u32 size;
+	__u32 nr;
+	__u64 entries;
+};
+
+/* Types of events, in the SDM's encoding (vol. 3, table 25-17) */
+#define MVMM_EVENT_IRQ		0	/* external interrupt */
+#define MVMM_EVENT_NMI		2
+#define MVMM_EVENT_EXCEPTION	3	/* fault or trap of hardware */
+#define MVMM_EVENT_SOFT_INT	4	/* INT n */
+#define MVMM_EVENT_PRIV_TRAP	5	/* INT1 */
+#define MVMM_EVENT_SOFT_EXC	6	/* INT3, INTO */
+
+#define MVMM_SHADOW_STI		(1u << 0)
+#define MVMM_SHADOW_MOV_SS	(1u << 1)
+
+/**
+ * struct mvmm_events - everything about events that is not in registers
+ * @size: sizeof(struct mvmm_events)
+ * @shadow: MVMM_SHADOW_* that holds interrupts off for one instruction
+ * @nmi_masked: not 0: NMIs are blocked until IRET
+ * @nmi_pending: NMIs waiting, 0 .. 2
+ * @irq_pending: not 0: an external interrupt waits, of @irq_vector
+ * @irq_vector: its vector
+ * @inflight: not 0: an event is to be delivered before anything else
+ * @type: MVMM_EVENT_* of the event in flight
+ * @vector: its vector
+ * @has_error: not 0: it pushes @error_code
+ * @insn_len: bytes of the instruction that raised a software event
+ * @reserved: zero
+ * @error_code: its error code
+ * @pending_dbg: pending debug exceptions, laid out like DR6 (SDM vol. 3,
+ *	25.4.2)
+ */
+struct mvmm_events {
+	__u32 size;
+	__u8 shadow;
+	__u8 nmi_masked;
+	__u8 nmi_pending;
+	__u8 irq_pending;
+	__u8 irq_vector;
+	__u8 inflight;
+	__u8 type;
+	__u8 vector;
+	__u8 has_error;
+	__u8 insn_len;
+	__u8 reserved[6];
+	__u32 error_code;
+	__u64 pending_dbg;
+};
+
+/**
+ * struct mvmm_inject - raise an event (MVMM_VCPU_INJECT)
+ * @size: sizeof(struct mvmm_inject)
+ * @type: MVMM_EVENT_IRQ, MVMM_EVENT_NMI or MVMM_EVENT_EXCEPTION
+ * @vector: 16 .. 255 for an IRQ, 0 .. 31 but 2 for an exception; else 0
+ * @has_error: exceptions only: 1 pushes @error_code; must be what the SDM
+ *	(vol. 3, table 6-1) gives for the vector, outside real mode
+ * @reserved: zero
+ * @error_code: exceptions only
+ * @payload: #PF: the new CR2; else zero
+ */
+struct mvmm_inject {
+	__u32 size;
+	__u8 type;
+	__u8 vector;
+	__u8 has_error;
+	__u8 reserved;
+	__u32 error_code;
+	__u32 reserved2;
+	__u64 payload;
+};
+
+#define MVMM_STATS_HW_EXITS 96
+
+/**
+ * struct mvmm_stats - counters of a vCPU since its creation
+ * @size: sizeof(struct mvmm_stats)
+ * @nr_hw_exits: out: entries used in @hw_exits
+ * @entries: VM entries
+ * @exits_to_user: RUNs that returned
+ * @faults: pages brought in on a nested page fault
+ * @fault_retries: faults begun again because the mapping changed meanwhile
+ * @injections: events injected
+ * @flush_memory: flushes of the VM's nested translations
+ * @flush_vcpu: flushes of this vCPU's own translations
+ * @migrations: moves to another CPU
+ * @hw_exits: exits by the CPU's own code: a diagnostic
+ */
+struct mvmm_stats {
+	__u32 size;
+	__u32 nr_hw_exits;
+	__u64 entries;
+	__u64 exits_to_user;
+	__u64 faults;
+	__u64 fault_retries;
+	__u64 injections;
+	__u64 flush_memory;
+	__u64 flush_vcpu;
+	__u64 migrations;
+	__u64 hw_exits[MVMM_STATS_HW_EXITS];
+};
+
+/*
+ * MVMM_VCPU_RUN: no argument (0). Runs the guest until an exit that userspace
+ * must see. Returns 0 with @exit_reason; -EINTR: a signal is pending, the vCPU
+ * was kicked or immediate_exit is set (the guest's state is whole, call again);
+ * -EBUSY: another thread is in RUN or a GET/SET; -EIO: the VM is stopped (see
+ * MVMM_EXIT_ERROR); -EINVAL: @retire is over 15 or a reserved input is set.
+ * The signal mask is not changed: to have no wake-up lost, let the handler set
+ * immediate_exit, or use MVMM_VCPU_KICK.
+ */
+#define MVMM_VCPU_RUN		_IO(MVMM_IOC, 0x40)
+/*
+ * MVMM_VCPU_KICK: no argument (0). From any thread: the RUN in progress, or
+ * else the next one, returns -EINTR, once. Never waits for the vCPU. Returns 0.
+ */
+#define MVMM_VCPU_KICK		_IO(MVMM_IOC, 0x41)
+/*
+ * MVMM_VCPU_INJECT: returns 0; -EBUSY: an event of that type waits already.
+ * The event is delivered as soon as the guest can take it.
+ */
+#define MVMM_VCPU_INJECT	_IO(MVMM_IOC, 0x42)
+/*
+ * The vCPU's state. GET fills the struct, SET takes it whole; both return 0,
+ * or -EBUSY while RUN is in progress. SET checks what the module itself relies
+ * on (-EINVAL); what only the CPU judges ends in MVMM_EXIT_ENTRY_FAILED.
+ * GET_MSRS and SET_MSRS return how many entries were done: they stop at the
+ * first that a guest could not access.
+ */
+#define MVMM_VCPU_GET_SREGS	_IO(MVMM_IOC, 0x50)
+#define MVMM_VCPU_SET_SREGS	_IO(MVMM_IOC, 0x51)
+#define MVMM_VCPU_GET_DREGS	_IO(MVMM_IOC, 0x52)
+#define MVMM_VCPU_SET_DREGS	_IO(MVMM_IOC, 0x53)
+#define MVMM_VCPU_GET_XSAVE	_IO(MVMM_IOC, 0x54)
+#define MVMM_VCPU_SET_XSAVE	_IO(MVMM_IOC, 0x55)
+#define MVMM_VCPU_GET_EVENTS	_IO(MVMM_IOC, 0x56)
+#define MVMM_VCPU_SET_EVENTS	_IO(MVMM_IOC, 0x57)
+#define MVMM_VCPU_GET_MSRS	_IO(MVMM_IOC, 0x58)
+#define MVMM_VCPU_SET_MSRS	_IO(MVMM_IOC, 0x59)
+#define MVMM_VCPU_GET_CPUID	_IO(MVMM_IOC, 0x5a)
+/*
+ * MVMM_VCPU_SET_CPUID: replaces the table. -E2BIG: over max_cpuid entries;
+ * -EINVAL: a leaf twice, or unknown flags. What the table grants beyond
+ * MVMM_GET_CPUID the guest reads but cannot enable.
+ */
+#define MVMM_VCPU_SET_CPUID	_IO(MVMM_IOC, 0x5b)
+#define MVMM_VCPU_GET_STATS	_IO(MVMM_IOC, 0x5c)
+
+#endif /* _UAPI_MVMM_H */
