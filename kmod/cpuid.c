@@ -107,6 +107,8 @@ static void add_basic(const struct mvmm_cpuid_host *host,
 	r[2] = (r[2] & L1_ECX) | L1_HYPERVISOR;
 	if (!avx)
 		r[2] &= ~(B(12) | B(28) | B(29));
+	if (!host->xcr0)
+		r[2] &= ~L1_XSAVE;
 	r[3] &= L1_EDX;
 	add(t, 1, 0, 0, r);
 
@@ -141,7 +143,7 @@ static void add_basic(const struct mvmm_cpuid_host *host,
 			r[2] &= ~L7_RDPID;
 		add(t, 7, 0, MVMM_CPUID_SUBLEAF, r);
 	}
-	if (max_basic >= 0xd)
+	if (max_basic >= 0xd && host->xcr0)
 		add_xsave(host, t);
 	/* A crystal of 1 kHz: the guest need not calibrate its TSC */
 	if (max_basic >= 0x15)

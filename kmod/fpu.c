@@ -4,7 +4,8 @@
  * for guests are closed to modules. The host's state is put away by
  * kernel_fpu_begin(); in between, the guest's registers are in the CPU.
  * XSAVE and XRSTOR run under the host's XCR0, so the guest's own never limits
- * what is kept.
+ * what is kept. A host that does without XSAVE gives its guests x87 and SSE
+ * only, by FXSAVE, in the first 512 bytes of the same area.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -24,50 +25,59 @@ static u64 xcr0_mask;
 static u32 area_size;
 static u32 mxcsr_mask;
 
-static void xsave(void *area, u64 mask)
+static void save(void *area)
 {
-	asm volatile("xsave64 (%0)" : : "r" (area), "a" ((u32)mask),
-		     "d" ((u32)(mask >> 32)) : "memory");
+	if (xcr0_mask)
+		asm volatile("xsave64 (%0)" : : "r" (area),
+			     "a" ((u32)xcr0_mask), "d" ((u32)(xcr0_mask >> 32))
+			     : "memory");
+	else
+		asm volatile("fxsave64 (%0)" : : "r" (area) : "memory");
 }
 
-/* Returns -EINVAL instead of faulting on an area that the CPU refuses */
-static int xrstor(const void *area, u64 mask)
+/* Returns -EFAULT instead of faulting on an area that the CPU refuses */
+static int restore(const void *area)
 {
-	int err;
+	int err = 0;
 
-	asm volatile("1: xrstor64 (%[area])\n"
-		     "xor %[err], %[err]\n"
-		     "2:\n"
-		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_EFAULT_REG, %[err])
-		     : [err] "=r" (err)
-		     : [area] "r" (area), "a" ((u32)mask),
-		       "d" ((u32)(mask >> 32)) : "memory");
-	return err ? -EINVAL : 0;
+	if (xcr0_mask)
+		asm volatile("1: xrstor64 (%[area])\n2:\n"
+			     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_EFAULT_REG,
+						   %[err])
+			     : [err] "+r" (err)
+			     : [area] "r" (area), "a" ((u32)xcr0_mask),
+			       "d" ((u32)(xcr0_mask >> 32)) : "memory");
+	else
+		asm volatile("1: fxrstor64 (%[area])\n2:\n"
+			     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_EFAULT_REG,
+						   %[err])
+			     : [err] "+r" (err)
+			     : [area] "r" (area) : "memory");
+	return err;
 }
 
 /**
- * mvmm_fpu_setup() - learn what the host's XSAVE has
+ * mvmm_fpu_setup() - learn what the host's FPU has
  *
- * Return: 0, -ENOMEM, or -EOPNOTSUPP without XSAVE.
+ * Return: 0 or -ENOMEM.
  */
 int mvmm_fpu_setup(void)
 {
 	struct fxregs_state *fx;
 	u32 eax, ebx, ecx, edx;
-	u64 xcr0;
 
-	if (!boot_cpu_has(X86_FEATURE_XSAVE))
-		return -EOPNOTSUPP;
-	xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
-	xcr0_mask = xcr0 & OFFERED;
-	cpuid_count(0xd, 0, &eax, &ebx, &ecx, &edx);
-	/* EBX: the size for all that the host has enabled */
-	area_size = ebx;
+	area_size = sizeof(struct fxregs_state) + sizeof(struct xstate_header);
+	if (boot_cpu_has(X86_FEATURE_XSAVE)) {
+		xcr0_mask = xgetbv(XCR_XFEATURE_ENABLED_MASK) & OFFERED;
+		cpuid_count(0xd, 0, &eax, &ebx, &ecx, &edx);
+		/* EBX: the size for all that the host has enabled */
+		area_size = max(area_size, ebx);
+	}
 	fx = mvmm_fpu_alloc();
 	if (!fx)
 		return -ENOMEM;
 	kernel_fpu_begin();
-	xsave(fx, XFEATURE_MASK_FPSSE);
+	save(fx);
 	kernel_fpu_end();
 	/* SDM vol. 1, 11.6.6: zero stands for 0xffbf */
 	mxcsr_mask = fx->mxcsr_mask ?: 0xffbf;
@@ -75,6 +85,7 @@ int mvmm_fpu_setup(void)
 	return 0;
 }
 
+/** mvmm_fpu_xcr0() - what a guest may set in XCR0; 0: no XSAVE */
 u64 mvmm_fpu_xcr0(void)
 {
 	return xcr0_mask;
@@ -108,15 +119,14 @@ void mvmm_fpu_free(void *area)
 /**
  * mvmm_fpu_check() - can this area be loaded?
  * @area: a whole area, from userspace
- * @xcr0: bits that it may have
  *
  * Return: 0 or -EINVAL. SDM vol. 1, 13.8.1.
  */
-int mvmm_fpu_check(const void *area, u64 xcr0)
+int mvmm_fpu_check(const void *area)
 {
 	const struct xregs_state *x = area;
 
-	if (x->header.xfeatures & ~xcr0 || x->header.xcomp_bv ||
+	if (x->header.xfeatures & ~xcr0_mask || x->header.xcomp_bv ||
 	    memchr_inv(x->header.reserved, 0, sizeof(x->header.reserved)))
 		return -EINVAL;
 	return x->i387.mxcsr & ~mxcsr_mask ? -EINVAL : 0;
@@ -130,12 +140,12 @@ void mvmm_fpu_load(struct mvmm_vcpu *vcpu)
 {
 	kernel_fpu_begin_mask(0);
 	/* The area is ours or was checked: a fault here is a bug to be heard */
-	WARN_ON_ONCE(xrstor(vcpu->fpu, xcr0_mask));
+	WARN_ON_ONCE(restore(vcpu->fpu));
 }
 
 /** mvmm_fpu_put() - save the guest's state, let the host use the FPU */
 void mvmm_fpu_put(struct mvmm_vcpu *vcpu)
 {
-	xsave(vcpu->fpu, xcr0_mask);
+	save(vcpu->fpu);
 	kernel_fpu_end();
 }

@@ -249,10 +249,8 @@ static int __init mvmm_init(void)
 	}
 	mvmm_ops = &mvmm_vmx_ops;
 	ret = mvmm_fpu_setup();
-	if (ret) {
-		pr_err("no XSAVE, which mvmm needs\n");
+	if (ret)
 		return ret;
-	}
 	ret = mvmm_ops->setup();
 	if (ret)
 		return ret;

@@ -173,7 +173,7 @@ u64 mvmm_fpu_xcr0(void);
 u32 mvmm_fpu_size(void);
 void *mvmm_fpu_alloc(void);
 void mvmm_fpu_free(void *area);
-int mvmm_fpu_check(const void *area, u64 xcr0);
+int mvmm_fpu_check(const void *area);
 void mvmm_fpu_load(struct mvmm_vcpu *vcpu);
 void mvmm_fpu_put(struct mvmm_vcpu *vcpu);
 

@@ -8,6 +8,7 @@
 #include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <asm/fpu/types.h>
 #include "mvmm.h"
 
 /**
@@ -32,7 +33,7 @@ static void limit_caps(struct mvmm_vcpu *vcpu)
 {
 	mvmm_cpuid_caps(&vcpu->cpuid, &vcpu->caps);
 	vcpu->caps.cr4 &= mvmm_vendor.cr4;
-	vcpu->caps.xcr0 &= mvmm_fpu_xcr0();
+	vcpu->caps.xcr0 &= mvmm_fpu_xcr0() | XFEATURE_MASK_FP;
 	vcpu->caps.tsc_aux &= mvmm_vendor.rdtscp;
 	vcpu->caps.phys_bits = min_t(u8, vcpu->caps.phys_bits, MVMM_GPA_BITS);
 }
@@ -148,7 +149,7 @@ static long set_xsave(void *obj, void *arg)
 	if (copy_from_user(area, (void __user *)x->addr, mvmm_fpu_size()))
 		ret = -EFAULT;
 	else
-		ret = mvmm_fpu_check(area, mvmm_fpu_xcr0());
+		ret = mvmm_fpu_check(area);
 	if (!ret)
 		swap(area, vcpu->fpu);
 	mvmm_fpu_free(area);

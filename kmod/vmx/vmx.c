@@ -268,7 +268,9 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	u64 host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+	/* Without XSAVE neither the host nor the guest has an XCR0 */
+	u64 host_xcr0 = mvmm_fpu_xcr0() ? xgetbv(XCR_XFEATURE_ENABLED_MASK) :
+					  vcpu->xcr0;
 	enum mvmm_step step;
 
 	vmx_regs_to_vmcs(vmx);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A small VM for the kselftests: memory, one vCPU, and a guest payload that is
+ * assembled in the same C file as the test that runs it.
+ */
+#ifndef MVMM_SELFTEST_VM_H
+#define MVMM_SELFTEST_VM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "libmvmm.h"
+
+#define MEM_SIZE	(4ul << 20)
+/* Guest-physical layout; the linear one is the same in every mode */
+#define CODE		0x10000ul
+#define STACK		0x20000ul	/* grows down from here */
+#define GDT		0x30000ul
+#define IDT		0x31000ul
+#define TSS		0x32000ul
+#define HANDLERS	0x33000ul	/* 256 stubs of 16 bytes */
+#define EVENTS		0x35000ul	/* u64 count, then struct guest_event */
+#define PAGE_TABLES	0x40000ul
+#define DATA		0x100000ul
+/* No memory from here on: MMIO */
+#define VOID		0x10000000ul
+
+/* GUEST(name, "..."): guest code, position-independent */
+#define GUEST(name, text)						\
+	asm(".pushsection .rodata\n"					\
+	    #name ":\n" text "\n" #name "_end:\n"			\
+	    ".code64\n.popsection\n");					\
+	extern const char name[], name##_end[]
+#define LOAD(vm, name) vm_load(vm, CODE, name, name##_end - name)
+
+/* FAULTS("insn"): goes on behind the instruction if it raises an exception */
+#define FAULTS(insn) "lea 777f(%rip), %r15\n" insn "\n777: xor %r15d, %r15d\n"
+
+enum mode { REAL16, PROT32, PAE32, LONG64 };
+
+/* What the interrupt stubs of vm_set_mode(LONG64) record */
+struct guest_event {
+	uint64_t vector;
+	uint64_t error_code;
+	uint64_t rip;
+};
+
+struct vm {
+	int system, vm, vcpu;
+	struct mvmm_run *run;
+	char *mem;		/* MEM_SIZE bytes at gpa 0 */
+	struct mvmm_guest guest;
+	/* what complete() saw last at a port or an address */
+	uint64_t io_address;
+	uint64_t io_value;	/* written, or to be read */
+	unsigned int io_size;
+	bool io_write;
+	unsigned int io_count;
+	char io_log[256];	/* bytes written to port 0xe9 */
+	unsigned int io_log_len;
+};
+
+/* Returns 0 or -errno; a VM that was half made is torn down */
+int vm_create(struct vm *vm);
+void vm_destroy(struct vm *vm);
+void vm_load(struct vm *vm, uint64_t gpa, const char *code, unsigned long len);
+/* rip at CODE, stack at STACK; paging maps everything one to one */
+int vm_set_mode(struct vm *vm, enum mode mode);
+/* RUN until something other than -EINTR without a kick comes */
+int vm_run(struct vm *vm);
+/* RUN, completing port I/O and MMIO, until another exit; returns its reason */
+int vm_run_to_exit(struct vm *vm);
+struct guest_event *vm_events(struct vm *vm, uint64_t *count);
+int vm_set_rip(struct vm *vm, uint64_t rip);
+
+#endif

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Guest modes: real, protected, PAE and long, and the ways between them. */
+#include <errno.h>
+#include <string.h>
+#include "kselftest_harness.h"
+#include "vm.h"
+
+FIXTURE(modes) {
+	struct vm vm;
+};
+
+FIXTURE_SETUP(modes)
+{
+	ASSERT_EQ(0, vm_create(&self->vm));
+}
+
+FIXTURE_TEARDOWN(modes)
+{
+	vm_destroy(&self->vm);
+}
+
+GUEST(hlt16, ".code16\n mov $0x1234, %ax\n mov %ax, 0x500\n hlt");
+TEST_F(modes, real)
+{
+	ASSERT_EQ(0, vm_set_mode(&self->vm, REAL16));
+	LOAD(&self->vm, hlt16);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0x1234, self->vm.run->regs.rax);
+	EXPECT_EQ(6, self->vm.run->regs.rip);
+	EXPECT_EQ(1, self->vm.run->insn_len);
+	EXPECT_EQ(0, memcmp(self->vm.mem + 0x500, "\x34\x12", 2));
+}
+
+GUEST(hlt32, ".code32\n mov $0x12345678, %eax\n mov %eax, 0x100000\n hlt");
+TEST_F(modes, protected)
+{
+	ASSERT_EQ(0, vm_set_mode(&self->vm, PROT32));
+	LOAD(&self->vm, hlt32);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0x12345678, *(uint32_t *)(self->vm.mem + DATA));
+}
+
+TEST_F(modes, pae)
+{
+	ASSERT_EQ(0, vm_set_mode(&self->vm, PAE32));
+	LOAD(&self->vm, hlt32);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0x12345678, *(uint32_t *)(self->vm.mem + DATA));
+}
+
+GUEST(hlt64, "movabs $0x123456789abcdef0, %rax\n mov %rax, 0x100000\n hlt");
+TEST_F(modes, long_mode)
+{
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+	LOAD(&self->vm, hlt64);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0x123456789abcdef0, *(uint64_t *)(self->vm.mem + DATA));
+}
+
+/* The whole way up by the guest itself: real, protected, PAE, long, and back */
+GUEST(climb, ".code16\n"
+      "cli\n"
+      /* GDT and page tables were put there by the host */
+      "xor %ax, %ax\n mov %ax, %ds\n"
+      "data32 lgdt 0x600\n"
+      "mov %cr0, %eax\n or $1, %al\n mov %eax, %cr0\n"
+      "ljmpl $8, $(0x10000 + 1f - climb)\n"
+      ".code32\n"
+      "1: mov $16, %ax\n mov %ax, %ds\n mov %ax, %ss\n mov $0x20000, %esp\n"
+      /* 32-bit PAE paging */
+      "mov %cr4, %eax\n or $0x20, %eax\n mov %eax, %cr4\n"
+      "mov $0x41000, %eax\n mov %eax, %cr3\n"
+      "mov %cr0, %eax\n or $0x80000000, %eax\n mov %eax, %cr0\n"
+      "movl $1, 0x100000\n"
+      /* off, then long mode */
+      "mov %cr0, %eax\n and $0x7fffffff, %eax\n mov %eax, %cr0\n"
+      "mov $0x40000, %eax\n mov %eax, %cr3\n"
+      "mov $0xc0000080, %ecx\n rdmsr\n or $0x100, %eax\n wrmsr\n"
+      "mov %cr0, %eax\n or $0x80000000, %eax\n mov %eax, %cr0\n"
+      "ljmp $24, $(0x10000 + 2f - climb)\n"
+      ".code64\n"
+      "2: movabs $0x1122334455667788, %rax\n mov %rax, 0x100008\n"
+      "mov $0xc0000080, %ecx\n rdmsr\n mov %eax, 0x100010\n"
+      /* back to protected mode without paging */
+      "pushq $8\n pushq $(0x10000 + 3f - climb)\n lretq\n"
+      ".code32\n"
+      "3: mov %cr0, %eax\n and $0x7fffffff, %eax\n mov %eax, %cr0\n"
+      "mov $0xc0000080, %ecx\n rdmsr\n mov %eax, 0x100014\n"
+      "hlt\n");
+TEST_F(modes, climb)
+{
+	struct vm *vm = &self->vm;
+	uint64_t *gdt = (uint64_t *)(vm->mem + GDT);
+	struct { uint16_t limit; uint32_t base; } __attribute__((packed)) gdtr =
+		{ 31, GDT };
+	struct mvmm_sregs s;
+	uint64_t *tables = (uint64_t *)(vm->mem + PAGE_TABLES);
+	int i;
+
+	/* Page tables that serve both: PDPTEs without R/W and U/S */
+	ASSERT_EQ(0, vm_set_mode(vm, LONG64));
+	for (i = 0; i < 4; i++)
+		tables[512 + i] &= ~6ull;
+	tables[512] &= ~6ull;
+	ASSERT_EQ(0, vm_set_mode(vm, REAL16));
+	gdt[1] = 0x00cf9b000000ffffull;
+	gdt[2] = 0x00cf93000000ffffull;
+	gdt[3] = 0x00af9b000000ffffull;
+	memcpy(vm->mem + 0x600, &gdtr, sizeof(gdtr));
+	/* Supervisor writes pass without R/W as CR0.WP is clear */
+	LOAD(vm, climb);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(vm));
+	EXPECT_EQ(1, *(uint32_t *)(vm->mem + DATA));
+	EXPECT_EQ(0x1122334455667788, *(uint64_t *)(vm->mem + DATA + 8));
+	EXPECT_EQ(0x500, *(uint32_t *)(vm->mem + DATA + 0x10));
+	EXPECT_EQ(0x100, *(uint32_t *)(vm->mem + DATA + 0x14));
+	ASSERT_EQ(0, mvmm_get_sregs(vm->vcpu, &s));
+	EXPECT_EQ(0x100, s.efer);
+	EXPECT_EQ(0, s.cr0 >> 31);
+	EXPECT_EQ(0x20, s.cr4);
+}
+
+/* What the architecture forbids raises #GP, and changes nothing */
+GUEST(bad_cr,
+      /* CR0.NW without CD */
+      "mov %cr0, %rax\n or $0x20000000, %eax\n" FAULTS("mov %rax, %cr0")
+      /* a reserved bit of CR4; PAE off in long mode */
+      "mov %cr4, %rax\n bts $40, %rax\n" FAULTS("mov %rax, %cr4")
+      "mov %cr4, %rax\n btr $5, %rax\n" FAULTS("mov %rax, %cr4")
+      /* LME off while paging is on; a reserved bit of EFER */
+      "mov $0xc0000080, %ecx\n rdmsr\n btr $8, %eax\n" FAULTS("wrmsr")
+      "rdmsr\n bts $20, %eax\n" FAULTS("wrmsr")
+      "hlt");
+TEST_F(modes, bad_cr)
+{
+	struct guest_event *ev;
+	struct mvmm_sregs before, after;
+	uint64_t n, i;
+
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &before));
+	LOAD(&self->vm, bad_cr);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(5, n);
+	for (i = 0; i < n; i++) {
+		EXPECT_EQ(13, ev[i].vector);
+		EXPECT_EQ(0, ev[i].error_code);
+	}
+	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &after));
+	EXPECT_EQ(before.cr0, after.cr0);
+	EXPECT_EQ(before.cr4, after.cr4);
+	EXPECT_EQ(before.efer, after.efer);
+}
+
+TEST_HARNESS_MAIN

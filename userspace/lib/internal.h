@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of libmvmm share and its users do not see. */
+#ifndef LIBMVMM_INTERNAL_H
+#define LIBMVMM_INTERNAL_H
+
+#include "libmvmm.h"
+
+static inline uint64_t mvmm_size_mask(unsigned int size)
+{
+	return size == 8 ? ~0ull : (1ull << 8 * size) - 1;
+}
+
+/* Writes a register by the rule of its width: 4 bytes clear the upper half */
+static inline void mvmm_put_sized(__u64 *reg, uint64_t value,
+				  unsigned int size)
+{
+	uint64_t mask = mvmm_size_mask(size);
+
+	if (size == 4)
+		*reg = (uint32_t)value;
+	else
+		*reg = (*reg & ~mask) | (value & mask);
+}
+
+/* @error: -EFAULT raises the guest's #PF and returns 0; others pass through */
+int mvmm_deliver_page_fault(struct mvmm_guest *guest, int error,
+			    const struct mvmm_page_fault *fault);
+
+#endif

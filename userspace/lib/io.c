@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Completion of port I/O exits. */
+#include <errno.h>
+#include <string.h>
+#include "internal.h"
+
+#define RFLAGS_DF	(1u << 10)
+/* Data of a REP form that are moved before the guest gets its turn */
+#define MAX_REPEAT	4096
+
+static int simple(struct mvmm_guest *guest, unsigned int size, uint16_t port,
+		  bool in)
+{
+	struct mvmm_regs *regs = &guest->run->regs;
+	uint32_t value = regs->rax;
+
+	if (in)
+		value = 0;
+	guest->port(guest->ctx, port, &value, size, !in);
+	if (in)
+		mvmm_put_sized(&regs->rax, value, size);
+	return 0;
+}
+
+static int string(struct mvmm_guest *guest, unsigned int size, uint16_t port,
+		  uint8_t flags, unsigned int addr_size, uint64_t gva)
+{
+	bool in = flags & MVMM_IO_IN, rep = flags & MVMM_IO_REP;
+	struct mvmm_regs *regs = &guest->run->regs;
+	__u64 *index = in ? &regs->rdi : &regs->rsi;
+	uint64_t mask = mvmm_size_mask(addr_size);
+	int64_t step = regs->rflags & RFLAGS_DF ? -(int64_t)size : size;
+	uint64_t count = rep ? regs->rcx & mask : 1;
+	/* The segment's base: what the address is beyond the index register */
+	uint64_t base = gva - (*index & mask);
+	struct mvmm_page_fault fault;
+	struct mvmm_sregs sregs;
+	int left = MAX_REPEAT, ret;
+
+	if (addr_size != 2 && addr_size != 4 && addr_size != 8)
+		return -EINVAL;
+	ret = mvmm_get_sregs(guest->vcpu, &sregs);
+	if (ret)
+		return ret;
+	while (count && left-- > 0) {
+		uint64_t at = base + (*index & mask);
+		uint32_t value = 0;
+
+		/* The memory first where it may fault: a port read is for good */
+		if (in) {
+			uint64_t gpa;
+
+			ret = mvmm_translate(guest, &sregs, at,
+					     MVMM_ACCESS_WRITE, &gpa, &fault);
+			if (!ret) {
+				guest->port(guest->ctx, port, &value, size,
+					    false);
+				ret = mvmm_access(guest, &sregs, at, &value,
+						  size, true, &fault);
+			}
+		} else {
+			ret = mvmm_access(guest, &sregs, at, &value, size,
+					  false, &fault);
+			if (!ret)
+				guest->port(guest->ctx, port, &value, size,
+					    true);
+		}
+		if (ret)
+			return mvmm_deliver_page_fault(guest, ret, &fault);
+		mvmm_put_sized(index, *index + step, addr_size);
+		count--;
+		if (rep)
+			mvmm_put_sized(&regs->rcx, count, addr_size);
+	}
+	if (!count)
+		guest->run->retire = guest->run->insn_len;
+	return 0;
+}
+
+int mvmm_complete_io(struct mvmm_guest *guest)
+{
+	struct mvmm_run *run = guest->run;
+
+	if (run->exit_reason != MVMM_EXIT_IO ||
+	    (run->io.size != 1 && run->io.size != 2 && run->io.size != 4))
+		return -EINVAL;
+	if (run->io.flags & MVMM_IO_STRING)
+		return string(guest, run->io.size, run->io.port, run->io.flags,
+			      run->io.addr_size, run->io.gva);
+	run->retire = run->insn_len;
+	return simple(guest, run->io.size, run->io.port,
+		      run->io.flags & MVMM_IO_IN);
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The ioctls as functions. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "libmvmm.h"
+
+static int call(int fd, unsigned long cmd, void *arg)
+{
+	int ret = ioctl(fd, cmd, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+int mvmm_open(const char *device)
+{
+	int fd = open(device, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int mvmm_get_info(int system, struct mvmm_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->size = sizeof(*info);
+	return call(system, MVMM_GET_INFO, info);
+}
+
+int mvmm_get_cpuid(int system, struct mvmm_cpuid_entry **entries)
+{
+	struct mvmm_cpuid cpuid = { .size = sizeof(cpuid) };
+	int ret = call(system, MVMM_GET_CPUID, &cpuid);
+
+	if (ret != -ENOSPC)
+		return ret < 0 ? ret : -EPROTO;
+	*entries = calloc(cpuid.nr, sizeof(**entries));
+	if (!*entries)
+		return -ENOMEM;
+	cpuid.entries = (uintptr_t)*entries;
+	ret = call(system, MVMM_GET_CPUID, &cpuid);
+	if (ret < 0) {
+		free(*entries);
+		*entries = NULL;
+		return ret;
+	}
+	return cpuid.nr;
+}
+
+int mvmm_create_vm(int system)
+{
+	struct mvmm_create_vm create = { .size = sizeof(create) };
+
+	return call(system, MVMM_CREATE_VM, &create);
+}
+
+int mvmm_add_region(int vm, uint64_t gpa, uint64_t len, void *hva,
+		    uint32_t flags)
+{
+	struct mvmm_region region = {
+		.size = sizeof(region), .flags = flags, .gpa = gpa, .len = len,
+		.hva = (uintptr_t)hva };
+
+	return call(vm, MVMM_VM_ADD_REGION, &region);
+}
+
+int mvmm_remove_region(int vm, uint64_t gpa, uint64_t len)
+{
+	struct mvmm_region region = {
+		.size = sizeof(region), .gpa = gpa, .len = len };
+
+	return call(vm, MVMM_VM_REMOVE_REGION, &region);
+}
+
+int mvmm_create_vcpu(int vm, uint32_t id)
+{
+	struct mvmm_create_vcpu create = { .size = sizeof(create), .id = id };
+
+	return call(vm, MVMM_VM_CREATE_VCPU, &create);
+}
+
+int mvmm_map_run(int vcpu, struct mvmm_run **run)
+{
+	void *page = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
+			  MAP_SHARED, vcpu, 0);
+
+	if (page == MAP_FAILED)
+		return -errno;
+	*run = page;
+	return 0;
+}
+
+int mvmm_run(int vcpu)
+{
+	return call(vcpu, MVMM_VCPU_RUN, NULL);
+}
+
+int mvmm_kick(int vcpu)
+{
+	return call(vcpu, MVMM_VCPU_KICK, NULL);
+}
+
+int mvmm_get_sregs(int vcpu, struct mvmm_sregs *sregs)
+{
+	sregs->size = sizeof(*sregs);
+	return call(vcpu, MVMM_VCPU_GET_SREGS, sregs);
+}
+
+int mvmm_set_sregs(int vcpu, struct mvmm_sregs *sregs)
+{
+	sregs->size = sizeof(*sregs);
+	return call(vcpu, MVMM_VCPU_SET_SREGS, sregs);
+}
+
+int mvmm_get_dregs(int vcpu, struct mvmm_dregs *dregs)
+{
+	dregs->size = sizeof(*dregs);
+	return call(vcpu, MVMM_VCPU_GET_DREGS, dregs);
+}
+
+int mvmm_set_dregs(int vcpu, struct mvmm_dregs *dregs)
+{
+	dregs->size = sizeof(*dregs);
+	return call(vcpu, MVMM_VCPU_SET_DREGS, dregs);
+}
+
+int mvmm_get_events(int vcpu, struct mvmm_events *events)
+{
+	events->size = sizeof(*events);
+	return call(vcpu, MVMM_VCPU_GET_EVENTS, events);
+}
+
+int mvmm_set_events(int vcpu, struct mvmm_events *events)
+{
+	events->size = sizeof(*events);
+	return call(vcpu, MVMM_VCPU_SET_EVENTS, events);
+}
+
+int mvmm_get_xsave(int vcpu, void *area, uint32_t len)
+{
+	struct mvmm_xsave xsave = {
+		.size = sizeof(xsave), .len = len, .addr = (uintptr_t)area };
+
+	return call(vcpu, MVMM_VCPU_GET_XSAVE, &xsave);
+}
+
+int mvmm_set_xsave(int vcpu, const void *area, uint32_t len)
+{
+	struct mvmm_xsave xsave = {
+		.size = sizeof(xsave), .len = len, .addr = (uintptr_t)area };
+
+	return call(vcpu, MVMM_VCPU_SET_XSAVE, &xsave);
+}
+
+int mvmm_get_msrs(int vcpu, struct mvmm_msr *msrs, uint32_t nr)
+{
+	struct mvmm_msrs list = {
+		.size = sizeof(list), .nr = nr, .entries = (uintptr_t)msrs };
+
+	return call(vcpu, MVMM_VCPU_GET_MSRS, &list);
+}
+
+int mvmm_set_msrs(int vcpu, const struct mvmm_msr *msrs, uint32_t nr)
+{
+	struct mvmm_msrs list = {
+		.size = sizeof(list), .nr = nr, .entries = (uintptr_t)msrs };
+
+	return call(vcpu, MVMM_VCPU_SET_MSRS, &list);
+}
+
+int mvmm_set_cpuid(int vcpu, const struct mvmm_cpuid_entry *entries,
+		   uint32_t nr)
+{
+	struct mvmm_cpuid cpuid = {
+		.size = sizeof(cpuid), .nr = nr,
+		.entries = (uintptr_t)entries };
+
+	return call(vcpu, MVMM_VCPU_SET_CPUID, &cpuid);
+}
+
+int mvmm_get_stats(int vcpu, struct mvmm_stats *stats)
+{
+	memset(stats, 0, sizeof(*stats));
+	stats->size = sizeof(*stats);
+	return call(vcpu, MVMM_VCPU_GET_STATS, stats);
+}
+
+int mvmm_inject_irq(int vcpu, uint8_t vector)
+{
+	struct mvmm_inject inject = {
+		.size = sizeof(inject), .type = MVMM_EVENT_IRQ,
+		.vector = vector };
+
+	return call(vcpu, MVMM_VCPU_INJECT, &inject);
+}
+
+int mvmm_inject_nmi(int vcpu)
+{
+	struct mvmm_inject inject = {
+		.size = sizeof(inject), .type = MVMM_EVENT_NMI };
+
+	return call(vcpu, MVMM_VCPU_INJECT, &inject);
+}
+
+int mvmm_inject_exception(int vcpu, uint8_t vector, bool has_error,
+			  uint32_t error_code, uint64_t payload)
+{
+	struct mvmm_inject inject = {
+		.size = sizeof(inject), .type = MVMM_EVENT_EXCEPTION,
+		.vector = vector, .has_error = has_error,
+		.error_code = error_code, .payload = payload };
+
+	return call(vcpu, MVMM_VCPU_INJECT, &inject);
+}

@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Completion of MMIO exits: fetch the instruction at rip, decode it with
+ * Zydis, execute it on the run page's registers. Only what drivers use to
+ * touch devices is here; anything else is refused, never guessed.
+ */
+#include <errno.h>
+#include <string.h>
+#include <Zydis/Zydis.h>
+#include "internal.h"
+
+#define EFER_LMA	(1u << 10)
+#define ATTR_L		(1u << 13)
+#define ATTR_DB		(1u << 14)
+#define RFLAGS_CF	(1u << 0)
+#define RFLAGS_PF	(1u << 2)
+#define RFLAGS_AF	(1u << 4)
+#define RFLAGS_ZF	(1u << 6)
+#define RFLAGS_SF	(1u << 7)
+#define RFLAGS_DF	(1u << 10)
+#define RFLAGS_OF	(1u << 11)
+#define ARITH_FLAGS	(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | \
+			 RFLAGS_SF | RFLAGS_OF)
+
+struct insn {
+	struct mvmm_guest *guest;
+	struct mvmm_sregs sregs;
+	struct mvmm_regs regs;		/* a copy, put back on success */
+	struct mvmm_page_fault fault;
+	ZydisDecodedInstruction i;
+	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
+};
+
+int mvmm_deliver_page_fault(struct mvmm_guest *guest, int error,
+			    const struct mvmm_page_fault *fault)
+{
+	if (error != -EFAULT)
+		return error;
+	return mvmm_inject_exception(guest->vcpu, 14, true, fault->error_code,
+				     fault->gva);
+}
+
+static bool long_code(const struct insn *in)
+{
+	return in->sregs.efer & EFER_LMA && in->sregs.cs.attr & ATTR_L;
+}
+
+static int fetch(struct insn *in, uint8_t *bytes)
+{
+	uint64_t rip = in->regs.rip;
+	int got = 0;
+
+	if (!long_code(in))
+		rip = (uint32_t)(rip + in->sregs.cs.base);
+	/* Byte by byte: an instruction may end where its page does */
+	while (got < 15) {
+		uint64_t gpa;
+		uint8_t *ram;
+
+		if (mvmm_translate(in->guest, &in->sregs, rip + got,
+				   MVMM_ACCESS_EXEC, &gpa, &in->fault))
+			break;
+		ram = in->guest->memory(in->guest->ctx, gpa, 1);
+		if (!ram)
+			break;
+		bytes[got++] = *ram;
+	}
+	return got ? got : -EFAULT;
+}
+
+static int decode(struct insn *in, const uint8_t *bytes, int len)
+{
+	ZydisMachineMode mode = ZYDIS_MACHINE_MODE_LEGACY_16;
+	ZydisStackWidth width = ZYDIS_STACK_WIDTH_16;
+	ZydisDecoder decoder;
+
+	if (long_code(in)) {
+		mode = ZYDIS_MACHINE_MODE_LONG_64;
+		width = ZYDIS_STACK_WIDTH_64;
+	} else if (in->sregs.cs.attr & ATTR_DB) {
+		mode = ZYDIS_MACHINE_MODE_LEGACY_32;
+		width = ZYDIS_STACK_WIDTH_32;
+	}
+	if (ZYAN_FAILED(ZydisDecoderInit(&decoder, mode, width)) ||
+	    ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, len, &in->i,
+					       in->op)))
+		return -ENOTSUP;
+	return 0;
+}
+
+/* A general register's place, and where in it; NULL: not a general register */
+static __u64 *find_reg(struct insn *in, ZydisRegister reg, int *shift)
+{
+	__u64 *regs = &in->regs.rax;
+	ZydisRegister whole;
+
+	*shift = reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH ? 8 : 0;
+	whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64,
+						 reg);
+	if (whole < ZYDIS_REGISTER_RAX || whole > ZYDIS_REGISTER_R15)
+		return NULL;
+	/* Zydis and the run page both follow the encoding's order */
+	return &regs[whole - ZYDIS_REGISTER_RAX];
+}
+
+static uint64_t segment_base(struct insn *in, ZydisRegister segment)
+{
+	const struct mvmm_sregs *s = &in->sregs;
+
+	switch (segment) {
+	case ZYDIS_REGISTER_FS:
+		return s->fs.base;
+	case ZYDIS_REGISTER_GS:
+		return s->gs.base;
+	default:
+		break;
+	}
+	if (long_code(in))
+		return 0;
+	switch (segment) {
+	case ZYDIS_REGISTER_ES:
+		return s->es.base;
+	case ZYDIS_REGISTER_CS:
+		return s->cs.base;
+	case ZYDIS_REGISTER_SS:
+		return s->ss.base;
+	default:
+		return s->ds.base;
+	}
+}
+
+static uint64_t reg_value(struct insn *in, ZydisRegister reg)
+{
+	int shift;
+	__u64 *place;
+
+	if (reg == ZYDIS_REGISTER_NONE)
+		return 0;
+	if (reg == ZYDIS_REGISTER_RIP || reg == ZYDIS_REGISTER_EIP)
+		return in->regs.rip + in->i.length;
+	place = find_reg(in, reg, &shift);
+	return place ? *place >> shift : 0;
+}
+
+static uint64_t address(struct insn *in, const ZydisDecodedOperand *op)
+{
+	uint64_t mask = mvmm_size_mask(in->i.address_width / 8);
+	uint64_t offset = reg_value(in, op->mem.base) +
+			  reg_value(in, op->mem.index) * op->mem.scale +
+			  (op->mem.disp.has_displacement ?
+			   op->mem.disp.value : 0);
+
+	return segment_base(in, op->mem.segment) + (offset & mask);
+}
+
+static int load(struct insn *in, const ZydisDecodedOperand *op,
+		uint64_t *value)
+{
+	__u64 *place;
+	int shift;
+
+	*value = 0;
+	switch (op->type) {
+	case ZYDIS_OPERAND_TYPE_REGISTER:
+		place = find_reg(in, op->reg.value, &shift);
+		if (!place)
+			return -ENOTSUP;
+		*value = (*place >> shift) & mvmm_size_mask(op->size / 8);
+		return 0;
+	case ZYDIS_OPERAND_TYPE_IMMEDIATE:
+		*value = op->imm.value.u;
+		return 0;
+	case ZYDIS_OPERAND_TYPE_MEMORY:
+		if (op->size > 64)
+			return -ENOTSUP;
+		return mvmm_access(in->guest, &in->sregs, address(in, op),
+				   value, op->size / 8, false, &in->fault);
+	default:
+		return -ENOTSUP;
+	}
+}
+
+static int store(struct insn *in, const ZydisDecodedOperand *op,
+		 uint64_t value)
+{
+	__u64 *place;
+	int shift;
+
+	switch (op->type) {
+	case ZYDIS_OPERAND_TYPE_REGISTER:
+		place = find_reg(in, op->reg.value, &shift);
+		if (!place)
+			return -ENOTSUP;
+		if (shift)
+			*place = (*place & ~0xff00ull) | (value & 0xff) << 8;
+		else
+			mvmm_put_sized(place, value, op->size / 8);
+		return 0;
+	case ZYDIS_OPERAND_TYPE_MEMORY:
+		if (op->size > 64)
+			return -ENOTSUP;
+		return mvmm_access(in->guest, &in->sregs, address(in, op),
+				   &value, op->size / 8, true, &in->fault);
+	default:
+		return -ENOTSUP;
+	}
+}
+
+static int64_t sign_extend(uint64_t value, int bits)
+{
+	return (int64_t)(value << (64 - bits)) >> (64 - bits);
+}
+
+static int move(struct insn *in, bool extend_sign)
+{
+	uint64_t value;
+	int ret = load(in, &in->op[1], &value);
+
+	if (ret)
+		return ret;
+	if (extend_sign)
+		value = sign_extend(value, in->op[1].size);
+	return store(in, &in->op[0], value);
+}
+
+/*
+ * Flags by letting this CPU compute: it is an x86 too. The operands stand in
+ * the upper bits so that one 64-bit operation serves every width, but for AF,
+ * which comes from the low nibble.
+ */
+static uint64_t alu(ZydisMnemonic op, uint64_t a, uint64_t b, int bits,
+		    bool carry, uint64_t *flags)
+{
+	int shift = 64 - bits;
+	uint64_t x = a << shift, y = b << shift, r = 0, f = 0;
+	uint64_t fill = carry && shift ? (1ull << shift) - 1 : 0;
+	unsigned char low;
+
+	switch (op) {
+	case ZYDIS_MNEMONIC_ADC:
+		/* A carry into the lowest bit that counts: ones below it */
+		x |= fill;
+		asm("bt $0, %3\n\tadcq %2, %0\n\tpushfq\n\tpopq %1"
+		    : "+r" (x), "=r" (f)
+		    : "r" (y), "r" ((uint64_t)carry) : "cc");
+		r = x;
+		break;
+	case ZYDIS_MNEMONIC_SBB:
+		y |= fill;
+		asm("bt $0, %3\n\tsbbq %2, %0\n\tpushfq\n\tpopq %1"
+		    : "+r" (x), "=r" (f)
+		    : "r" (y), "r" ((uint64_t)carry) : "cc");
+		r = x;
+		break;
+	case ZYDIS_MNEMONIC_ADD:
+		asm("addq %2, %0\n\tpushfq\n\tpopq %1"
+		    : "+r" (x), "=r" (f) : "r" (y) : "cc");
+		r = x;
+		break;
+	case ZYDIS_MNEMONIC_SUB:
+	case ZYDIS_MNEMONIC_CMP:
+		asm("subq %2, %0\n\tpushfq\n\tpopq %1"
+		    : "+r" (x), "=r" (f) : "r" (y) : "cc");
+		r = x;
+		break;
+	case ZYDIS_MNEMONIC_OR:
+		r = x | y;
+		break;
+	case ZYDIS_MNEMONIC_XOR:
+		r = x ^ y;
+		break;
+	default: /* AND, TEST */
+		r = x & y;
+		break;
+	}
+	r >>= shift;
+	switch (op) {
+	case ZYDIS_MNEMONIC_OR:
+	case ZYDIS_MNEMONIC_XOR:
+	case ZYDIS_MNEMONIC_AND:
+	case ZYDIS_MNEMONIC_TEST:
+		f = 0;
+		break;
+	default:
+		f &= RFLAGS_CF | RFLAGS_OF;
+		if ((a ^ b ^ r) & 0x10)
+			f |= RFLAGS_AF;
+		break;
+	}
+	low = r;
+	if (!__builtin_parity(low))
+		f |= RFLAGS_PF;
+	if (!r)
+		f |= RFLAGS_ZF;
+	if (r >> (bits - 1) & 1)
+		f |= RFLAGS_SF;
+	*flags = (*flags & ~(uint64_t)ARITH_FLAGS) | f;
+	return r;
+}
+
+static int arithmetic(struct insn *in, ZydisMnemonic op, bool keep_carry)
+{
+	bool one = in->i.mnemonic == ZYDIS_MNEMONIC_INC ||
+		   in->i.mnemonic == ZYDIS_MNEMONIC_DEC;
+	uint64_t flags = in->regs.rflags, a, b = 1, r;
+	int ret = load(in, &in->op[0], &a);
+
+	if (!ret && !one)
+		ret = load(in, &in->op[1], &b);
+	if (ret)
+		return ret;
+	b &= mvmm_size_mask(in->op[0].size / 8);
+	r = alu(op, a, b, in->op[0].size, flags & RFLAGS_CF, &flags);
+	if (keep_carry)
+		flags = (flags & ~(uint64_t)RFLAGS_CF) |
+			(in->regs.rflags & RFLAGS_CF);
+	if (op != ZYDIS_MNEMONIC_CMP && op != ZYDIS_MNEMONIC_TEST)
+		ret = store(in, &in->op[0], r);
+	if (!ret)
+		in->regs.rflags = flags;
+	return ret;
+}
+
+static int invert(struct insn *in)
+{
+	uint64_t value;
+	int ret = load(in, &in->op[0], &value);
+
+	return ret ? ret : store(in, &in->op[0], ~value);
+}
+
+static int exchange(struct insn *in)
+{
+	uint64_t a, b;
+	int ret = load(in, &in->op[0], &a);
+
+	if (!ret)
+		ret = load(in, &in->op[1], &b);
+	/* The memory operand first: it may fault, a register cannot */
+	if (!ret && in->op[1].type == ZYDIS_OPERAND_TYPE_MEMORY) {
+		ret = store(in, &in->op[1], a);
+		return ret ? ret : store(in, &in->op[0], b);
+	}
+	if (!ret)
+		ret = store(in, &in->op[0], b);
+	return ret ? ret : store(in, &in->op[1], a);
+}
+
+/* BT, BTS, BTR, BTC with an immediate, or an index within the operand */
+static int bit_test(struct insn *in)
+{
+	uint64_t value, bit, old;
+	int ret = load(in, &in->op[0], &value);
+
+	if (!ret)
+		ret = load(in, &in->op[1], &bit);
+	if (ret)
+		return ret;
+	if (in->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	    bit >= in->op[0].size)
+		return -ENOTSUP;
+	bit = 1ull << (bit & (in->op[0].size - 1));
+	old = value & bit;
+	switch (in->i.mnemonic) {
+	case ZYDIS_MNEMONIC_BTS:
+		value |= bit;
+		break;
+	case ZYDIS_MNEMONIC_BTR:
+		value &= ~bit;
+		break;
+	case ZYDIS_MNEMONIC_BTC:
+		value ^= bit;
+		break;
+	default:
+		break;
+	}
+	if (in->i.mnemonic != ZYDIS_MNEMONIC_BT)
+		ret = store(in, &in->op[0], value);
+	if (!ret)
+		in->regs.rflags = (in->regs.rflags & ~(uint64_t)RFLAGS_CF) |
+				  (old ? RFLAGS_CF : 0);
+	return ret;
+}
+
+/* MOVS, STOS, LODS: one datum; with REP, rip stays until the count is 0 */
+static int string(struct insn *in, bool *done)
+{
+	unsigned int addr_size = in->i.address_width / 8;
+	unsigned int size = in->op[0].size / 8;
+	uint64_t mask = mvmm_size_mask(addr_size);
+	bool rep = in->i.attributes & ZYDIS_ATTRIB_HAS_REP;
+	int64_t step = in->regs.rflags & RFLAGS_DF ? -(int64_t)size : size;
+	bool si = in->i.mnemonic != ZYDIS_MNEMONIC_STOSB &&
+		  in->i.mnemonic != ZYDIS_MNEMONIC_STOSW &&
+		  in->i.mnemonic != ZYDIS_MNEMONIC_STOSD &&
+		  in->i.mnemonic != ZYDIS_MNEMONIC_STOSQ;
+	bool di = in->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
+	uint64_t value;
+	int ret;
+
+	/* MOVSD is also the name of an SSE instruction */
+	if (in->i.meta.category != ZYDIS_CATEGORY_STRINGOP)
+		return -ENOTSUP;
+	*done = true;
+	if (rep && !(in->regs.rcx & mask))
+		return 0;
+	ret = load(in, &in->op[1], &value);
+	if (!ret)
+		ret = store(in, &in->op[0], value);
+	if (ret)
+		return ret;
+	if (si)
+		mvmm_put_sized(&in->regs.rsi, in->regs.rsi + step, addr_size);
+	if (di)
+		mvmm_put_sized(&in->regs.rdi, in->regs.rdi + step, addr_size);
+	if (rep) {
+		mvmm_put_sized(&in->regs.rcx, in->regs.rcx - 1, addr_size);
+		*done = !(in->regs.rcx & mask);
+	}
+	return 0;
+}
+
+static int execute(struct insn *in, bool *done)
+{
+	*done = true;
+	switch (in->i.mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+	case ZYDIS_MNEMONIC_MOVZX:
+	case ZYDIS_MNEMONIC_MOVNTI:
+		return move(in, false);
+	case ZYDIS_MNEMONIC_MOVSX:
+	case ZYDIS_MNEMONIC_MOVSXD:
+		return move(in, true);
+	case ZYDIS_MNEMONIC_ADD:
+	case ZYDIS_MNEMONIC_ADC:
+	case ZYDIS_MNEMONIC_SUB:
+	case ZYDIS_MNEMONIC_SBB:
+	case ZYDIS_MNEMONIC_AND:
+	case ZYDIS_MNEMONIC_OR:
+	case ZYDIS_MNEMONIC_XOR:
+	case ZYDIS_MNEMONIC_CMP:
+	case ZYDIS_MNEMONIC_TEST:
+		return arithmetic(in, in->i.mnemonic, false);
+	case ZYDIS_MNEMONIC_INC:
+		return arithmetic(in, ZYDIS_MNEMONIC_ADD, true);
+	case ZYDIS_MNEMONIC_DEC:
+		return arithmetic(in, ZYDIS_MNEMONIC_SUB, true);
+	case ZYDIS_MNEMONIC_NOT:
+		return invert(in);
+	case ZYDIS_MNEMONIC_XCHG:
+		return exchange(in);
+	case ZYDIS_MNEMONIC_BT:
+	case ZYDIS_MNEMONIC_BTS:
+	case ZYDIS_MNEMONIC_BTR:
+	case ZYDIS_MNEMONIC_BTC:
+		return bit_test(in);
+	case ZYDIS_MNEMONIC_MOVSB:
+	case ZYDIS_MNEMONIC_MOVSW:
+	case ZYDIS_MNEMONIC_MOVSD:
+	case ZYDIS_MNEMONIC_MOVSQ:
+	case ZYDIS_MNEMONIC_STOSB:
+	case ZYDIS_MNEMONIC_STOSW:
+	case ZYDIS_MNEMONIC_STOSD:
+	case ZYDIS_MNEMONIC_STOSQ:
+	case ZYDIS_MNEMONIC_LODSB:
+	case ZYDIS_MNEMONIC_LODSW:
+	case ZYDIS_MNEMONIC_LODSD:
+	case ZYDIS_MNEMONIC_LODSQ:
+		return string(in, done);
+	default:
+		return -ENOTSUP;
+	}
+}
+
+int mvmm_complete_mmio(struct mvmm_guest *guest)
+{
+	struct insn in = { .guest = guest };
+	uint8_t bytes[15];
+	bool done;
+	int ret;
+
+	if (guest->run->exit_reason != MVMM_EXIT_MMIO)
+		return -EINVAL;
+	/* The access belongs to no instruction: a descriptor or a stack */
+	if (guest->run->exit_flags & MVMM_EXIT_FLAG_IN_DELIVERY)
+		return -ENOTSUP;
+	ret = mvmm_get_sregs(guest->vcpu, &in.sregs);
+	if (ret)
+		return ret;
+	in.regs = guest->run->regs;
+	ret = fetch(&in, bytes);
+	if (ret > 0) {
+		ret = decode(&in, bytes, ret);
+		if (!ret)
+			ret = execute(&in, &done);
+	}
+	if (ret)
+		return mvmm_deliver_page_fault(guest, ret, &in.fault);
+	guest->run->regs = in.regs;
+	if (done)
+		guest->run->retire = in.i.length;
+	return 0;
+}

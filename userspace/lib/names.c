@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Numbers of the ABI in words, for messages. */
+#include "libmvmm.h"
+
+const char *mvmm_exit_name(uint32_t reason)
+{
+	static const char *const names[] = {
+		[MVMM_EXIT_INTR] = "interrupted",
+		[MVMM_EXIT_IO] = "port I/O",
+		[MVMM_EXIT_MMIO] = "MMIO",
+		[MVMM_EXIT_HLT] = "HLT",
+		[MVMM_EXIT_SHUTDOWN] = "shutdown (triple fault)",
+		[MVMM_EXIT_IRQ_WINDOW] = "interrupt window",
+		[MVMM_EXIT_MEMORY_FAULT] = "memory fault",
+		[MVMM_EXIT_ENTRY_FAILED] = "VM entry failed",
+		[MVMM_EXIT_ERROR] = "internal error",
+	};
+
+	if (reason < sizeof(names) / sizeof(names[0]) && names[reason])
+		return names[reason];
+	return "unknown";
+}

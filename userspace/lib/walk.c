@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Guest linear addresses to guest-physical ones, in every paging mode (SDM
+ * vol. 3, chapter 4). Protection keys are not offered to guests, so not here.
+ */
+#include <errno.h>
+#include <string.h>
+#include "libmvmm.h"
+
+#define CR0_PG		(1u << 31)
+#define CR0_WP		(1u << 16)
+#define CR4_PSE		(1u << 4)
+#define CR4_PAE		(1u << 5)
+#define CR4_SMEP	(1u << 20)
+#define CR4_SMAP	(1u << 21)
+#define EFER_LMA	(1u << 10)
+#define EFER_NX		(1u << 11)
+#define RFLAGS_AC	(1u << 18)
+
+#define PTE_P		(1ull << 0)
+#define PTE_W		(1ull << 1)
+#define PTE_U		(1ull << 2)
+#define PTE_A		(1ull << 5)
+#define PTE_D		(1ull << 6)
+#define PTE_PS		(1ull << 7)
+#define PTE_NX		(1ull << 63)
+#define PTE_ADDR	0x000ffffffffff000ull
+
+#define PF_PRESENT	(1u << 0)
+#define PF_WRITE	(1u << 1)
+#define PF_USER		(1u << 2)
+#define PF_FETCH	(1u << 4)
+
+struct mode {
+	int levels;		/* of tables */
+	int index_bits;
+	int entry_size;
+	bool pae;		/* the top level is PDPTEs, in the sregs */
+};
+
+static struct mode paging_mode(const struct mvmm_sregs *s)
+{
+	if (s->efer & EFER_LMA)
+		return (struct mode){ 4, 9, 8, false };
+	if (s->cr4 & CR4_PAE)
+		return (struct mode){ 2, 9, 8, true };
+	return (struct mode){ 2, 10, 4, false };
+}
+
+static bool is_user(const struct mvmm_sregs *s)
+{
+	/* The CPL is SS.DPL (SDM vol. 3, 25.4.1) */
+	return ((s->ss.attr >> 5) & 3) == 3;
+}
+
+static bool allowed(const struct mvmm_guest *guest, const struct mvmm_sregs *s,
+		    uint64_t rights, uint64_t nx, uint32_t access)
+{
+	bool user_page = rights & PTE_U;
+
+	if (is_user(s)) {
+		if (!user_page)
+			return false;
+		if (access & MVMM_ACCESS_WRITE && !(rights & PTE_W))
+			return false;
+	} else {
+		if (access & MVMM_ACCESS_WRITE && !(rights & PTE_W) &&
+		    s->cr0 & CR0_WP)
+			return false;
+		if (user_page && access & MVMM_ACCESS_EXEC &&
+		    s->cr4 & CR4_SMEP)
+			return false;
+		if (user_page && !(access & MVMM_ACCESS_EXEC) &&
+		    s->cr4 & CR4_SMAP &&
+		    !(guest->run->regs.rflags & RFLAGS_AC))
+			return false;
+	}
+	return !(access & MVMM_ACCESS_EXEC && nx);
+}
+
+static int page_fault(const struct mvmm_sregs *s, uint64_t gva, uint32_t access,
+		      bool present, struct mvmm_page_fault *fault)
+{
+	bool nx_on = s->efer & EFER_NX && (s->cr4 & CR4_PAE);
+
+	fault->gva = gva;
+	fault->error_code = (present ? PF_PRESENT : 0) |
+		(access & MVMM_ACCESS_WRITE ? PF_WRITE : 0) |
+		(is_user(s) ? PF_USER : 0) |
+		(access & MVMM_ACCESS_EXEC && (nx_on || s->cr4 & CR4_SMEP) ?
+		 PF_FETCH : 0);
+	return -EFAULT;
+}
+
+int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_sregs *s,
+		   uint64_t gva, uint32_t access, uint64_t *gpa,
+		   struct mvmm_page_fault *fault)
+{
+	struct mode mode = paging_mode(s);
+	uint64_t table = s->cr3 & PTE_ADDR, rights = PTE_W | PTE_U, nx = 0;
+	int level;
+
+	if (!(s->cr0 & CR0_PG)) {
+		*gpa = (uint32_t)gva;
+		return 0;
+	}
+	if (mode.pae) {
+		uint64_t pdpte = s->pdpte[(gva >> 30) & 3];
+
+		if (!(pdpte & PTE_P))
+			return page_fault(s, gva, access, false, fault);
+		table = pdpte & PTE_ADDR;
+	} else if (!(s->efer & EFER_LMA)) {
+		table = s->cr3 & 0xfffff000;
+	}
+	for (level = mode.levels; level > 0; level--) {
+		int shift = 12 + mode.index_bits * (level - 1);
+		uint64_t mask = (1ull << shift) - 1, pte = 0, old;
+		uint64_t index = (gva >> shift) & ((1u << mode.index_bits) - 1);
+		bool leaf;
+		void *entry = guest->memory(guest->ctx,
+					    table + index * mode.entry_size,
+					    mode.entry_size);
+
+		/* Tables outside RAM: nobody is served by going on */
+		if (!entry)
+			return page_fault(s, gva, access, false, fault);
+		memcpy(&pte, entry, mode.entry_size);
+		if (!(pte & PTE_P))
+			return page_fault(s, gva, access, false, fault);
+		rights &= pte;
+		if (s->efer & EFER_NX && mode.entry_size == 8)
+			nx |= pte & PTE_NX;
+		leaf = level == 1 || (pte & PTE_PS && level < 4 &&
+				      (mode.entry_size == 8 ||
+				       s->cr4 & CR4_PSE));
+		if (leaf && !allowed(guest, s, rights, nx, access))
+			return page_fault(s, gva, access, true, fault);
+		old = pte;
+		pte |= PTE_A;
+		if (leaf && access & MVMM_ACCESS_WRITE)
+			pte |= PTE_D;
+		if (pte != old)
+			memcpy(entry, &pte, mode.entry_size);
+		if (leaf) {
+			uint64_t base = pte & PTE_ADDR & ~mask;
+
+			/* PSE-36: bits 39:32 are in 20:13 (table 4-4) */
+			if (mode.entry_size == 4 && level == 2)
+				base = (pte & 0xffc00000) |
+				       ((pte >> 13) & 0xff) << 32;
+			*gpa = base | (gva & mask);
+			return 0;
+		}
+		table = pte & PTE_ADDR;
+	}
+	return -EPROTO;
+}
+
+int mvmm_access(struct mvmm_guest *guest, const struct mvmm_sregs *s,
+		uint64_t gva, void *data, unsigned int size, bool write,
+		struct mvmm_page_fault *fault)
+{
+	uint32_t access = write ? MVMM_ACCESS_WRITE : MVMM_ACCESS_READ;
+	unsigned int first = 4096 - (gva & 4095);
+	uint64_t gpa[2];
+	int parts = size > first ? 2 : 1, i, ret;
+
+	if (!(s->efer & EFER_LMA))
+		gva = (uint32_t)gva;
+	/* Both pages, before any of it is done */
+	for (i = 0; i < parts; i++) {
+		ret = mvmm_translate(guest, s, gva + i * first, access, &gpa[i],
+				     fault);
+		if (ret)
+			return ret;
+	}
+	for (i = 0; i < parts; i++) {
+		unsigned int len = parts == 1 ? size :
+				   i ? size - first : first;
+		void *ram = guest->memory(guest->ctx, gpa[i], len);
+
+		if (!ram)
+			guest->mmio(guest->ctx, gpa[i], data, len, write);
+		else if (write)
+			memcpy(ram, data, len);
+		else
+			memcpy(data, ram, len);
+		data = (char *)data + len;
+	}
+	return 0;
+}
