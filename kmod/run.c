@@ -141,6 +141,7 @@ static void write_run_page(struct mvmm_vcpu *vcpu)
 			  !vcpu->events.irq_pending &&
 			  !vcpu->events.inflight.valid;
 	run->insn_len = exit->insn_len;
+	run->irq_pending = vcpu->events.irq_pending;
 	switch (exit->reason) {
 	case MVMM_EXIT_IO:
 		run->io = exit->io;

@@ -244,6 +244,7 @@ struct mvmm_regs {
  * @can_inject: out: an external interrupt would be taken at the next entry
  * @insn_len: out: bytes of the instruction at rip where the CPU tells it
  *	(IO, HLT), else 0
+ * @irq_pending: out: an external interrupt that was injected still waits
  * @reserved1: zero
  * @reserved2: zero
  * @regs: the general registers, in and out
@@ -288,7 +289,8 @@ struct mvmm_run {
 	__u32 exit_flags;
 	__u8 can_inject;
 	__u8 insn_len;
-	__u8 reserved1[6];
+	__u8 irq_pending;
+	__u8 reserved1[5];
 	__u64 reserved2;
 
 	struct mvmm_regs regs;

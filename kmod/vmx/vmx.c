@@ -272,6 +272,7 @@ static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 	u64 host_xcr0 = mvmm_fpu_xcr0() ? xgetbv(XCR_XFEATURE_ENABLED_MASK) :
 					  vcpu->xcr0;
 	enum mvmm_step step;
+	u64 xcr0;
 
 	vmx_regs_to_vmcs(vmx);
 	vmx_host_load(vmx);
@@ -285,10 +286,12 @@ static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 			step = MVMM_STEP_USER;
 			break;
 		}
-		if (vcpu->xcr0 != host_xcr0)
-			xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
+		/* A copy: the round may change the guest's by XSETBV */
+		xcr0 = vcpu->xcr0;
+		if (xcr0 != host_xcr0)
+			xsetbv(XCR_XFEATURE_ENABLED_MASK, xcr0);
 		step = run_once(vmx);
-		if (vcpu->xcr0 != host_xcr0)
+		if (xcr0 != host_xcr0)
 			xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	} while (step == MVMM_STEP_CONTINUE);
 	guest_timing_exit_irqoff();

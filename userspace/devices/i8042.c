@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Intel 8042, as far as operating systems use it to reset the machine. */
+#include "devices.h"
+
+#define PULSE_RESET 0xfe
+
+void i8042_command(void *opaque, uint64_t offset, void *data,
+		   unsigned int size, bool write)
+{
+	struct power *power = opaque;
+	uint8_t *value = data;
+
+	if (!write)
+		*value = 0;	/* both buffers are empty */
+	else if (*value == PULSE_RESET)
+		power->reset(power->ctx);
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Ways to end: ACPI's fixed hardware (ACPI 6.4, 4.8), of which soft-off and
+ * the PM timer do something, and a test device that ends with a status.
+ */
+#include <string.h>
+#include "devices.h"
+
+#define PM1_STATUS	0
+#define PM1_ENABLE	2
+#define PM1_CONTROL	4
+#define PM_TIMER	8
+#define PM_TIMER_HZ	3579545ull
+#define NS		1000000000ull
+#define SCI_EN		(1u << 0)
+#define SLP_EN		(1u << 13)
+/* The DSDT's \_S5 */
+#define SLP_TYP_S5	5
+
+static uint32_t timer(const struct power *power)
+{
+	uint64_t ns = power->clock();
+
+	return (ns / NS * PM_TIMER_HZ + ns % NS * PM_TIMER_HZ / NS) & 0xffffff;
+}
+
+static uint32_t read(const struct power *power, uint64_t offset)
+{
+	switch (offset) {
+	case PM1_STATUS:
+		return power->pm1_status;
+	case PM1_ENABLE:
+		return power->pm1_enable;
+	case PM1_CONTROL:
+		/* There is no SMI_CMD: ACPI mode is always on */
+		return power->pm1_control | SCI_EN;
+	case PM_TIMER:
+		return timer(power);
+	default:
+		return 0;
+	}
+}
+
+void acpi_pm_access(void *opaque, uint64_t offset, void *data,
+		    unsigned int size, bool write)
+{
+	struct power *power = opaque;
+	uint32_t value = 0;
+
+	if (!write) {
+		value = read(power, offset);
+		memcpy(data, &value, size);
+		return;
+	}
+	memcpy(&value, data, size);
+	switch (offset) {
+	case PM1_STATUS:
+		power->pm1_status &= ~value;
+		break;
+	case PM1_ENABLE:
+		power->pm1_enable = value;
+		break;
+	case PM1_CONTROL:
+		power->pm1_control = value & ~SLP_EN;
+		if (value & SLP_EN && (value >> 10 & 7) == SLP_TYP_S5)
+			power->off(power->ctx, 0);
+		break;
+	}
+}
+
+void debug_exit_access(void *opaque, uint64_t offset, void *data,
+		       unsigned int size, bool write)
+{
+	struct power *power = opaque;
+
+	if (write)
+		power->off(power->ctx, *(uint8_t *)data);
+}

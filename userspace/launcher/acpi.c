@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ACPI tables (ACPI 6.4, chapter 5): just enough for an operating system
+ * to turn the machine off, reset it, and not look for what is not there. No
+ * MADT: there is no APIC.
+ */
+#include <stddef.h>
+#include <string.h>
+#include "launcher.h"
+
+#define RSDP		0xe0000
+#define XSDT		0xe0100
+#define FADT		0xe0200
+#define DSDT		0xe0400
+#define FACS		0xe0500
+
+#define PM1A_EVENT	0x600
+#define PM1A_CONTROL	0x604
+#define PM_TIMER	0x608
+#define SPACE_IO	1
+#define BOOT_NO_VGA	(1u << 2)
+#define FLAG_WBINVD	(1u << 0)
+#define FLAG_RESET_REG	(1u << 10)
+
+struct header {
+	char signature[4];
+	uint32_t length;
+	uint8_t revision, checksum;
+	char oem_id[6], oem_table_id[8];
+	uint32_t oem_revision;
+	char creator_id[4];
+	uint32_t creator_revision;
+} __attribute__((packed));
+
+struct address {
+	uint8_t space, bits, offset, access;
+	uint64_t address;
+} __attribute__((packed));
+
+struct fadt {
+	struct header header;
+	uint32_t facs, dsdt;
+	uint8_t reserved1, profile;
+	uint16_t sci_int;
+	uint32_t smi_cmd;
+	uint8_t acpi_enable, acpi_disable, s4bios_req, pstate_cnt;
+	uint32_t pm1a_evt, pm1b_evt, pm1a_cnt, pm1b_cnt, pm2_cnt, pm_tmr,
+		 gpe0, gpe1;
+	uint8_t pm1_evt_len, pm1_cnt_len, pm2_cnt_len, pm_tmr_len, gpe0_len,
+		gpe1_len, gpe1_base, cst_cnt;
+	uint16_t c2_latency, c3_latency, flush_size, flush_stride;
+	uint8_t duty_offset, duty_width, day_alarm, month_alarm, century;
+	uint16_t boot_arch;
+	uint8_t reserved2;
+	uint32_t flags;
+	struct address reset_reg;
+	uint8_t reset_value;
+	uint16_t arm_boot_arch;
+	uint8_t minor;
+	uint64_t x_facs, x_dsdt;
+	struct address x_pm1a_evt, x_pm1b_evt, x_pm1a_cnt, x_pm1b_cnt,
+		       x_pm2_cnt, x_pm_tmr, x_gpe0, x_gpe1, sleep_control,
+		       sleep_status;
+	uint64_t hypervisor;
+} __attribute__((packed));
+
+struct rsdp {
+	char signature[8];
+	uint8_t checksum;
+	char oem_id[6];
+	uint8_t revision;
+	uint32_t rsdt, length;
+	uint64_t xsdt;
+	uint8_t checksum2, reserved[3];
+} __attribute__((packed));
+
+/* DefinitionBlock: Name(\_S5, Package(){5, 5, 0, 0}) */
+static const uint8_t aml[] = {
+	0x08, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0a, 5, 0x0a, 5, 0, 0 };
+
+static uint8_t checksum(const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint8_t sum = 0;
+
+	while (len--)
+		sum += *p++;
+	return -sum;
+}
+
+static struct header make_header(const char *signature, uint32_t length,
+				 uint8_t revision)
+{
+	struct header h = { .length = length, .revision = revision,
+			    .oem_revision = 1, .creator_revision = 1 };
+
+	memcpy(h.signature, signature, 4);
+	memcpy(h.oem_id, "MVMM  ", 6);
+	memcpy(h.oem_table_id, "MVMM    ", 8);
+	memcpy(h.creator_id, "MVMM", 4);
+	return h;
+}
+
+static struct address io(uint16_t port, uint8_t bits)
+{
+	return (struct address){ .space = SPACE_IO, .bits = bits,
+				 .address = port };
+}
+
+static void put(const struct ram *ram, uint64_t gpa, void *table, size_t len)
+{
+	struct header *h = table;
+
+	h->checksum = checksum(table, len);
+	memcpy(ram->base + gpa, table, len);
+}
+
+uint64_t make_acpi(const struct ram *ram)
+{
+	struct fadt fadt = {
+		.header = make_header("FACP", sizeof(fadt), 6),
+		.facs = FACS, .dsdt = DSDT, .sci_int = 9,
+		.pm1a_evt = PM1A_EVENT, .pm1a_cnt = PM1A_CONTROL,
+		.pm_tmr = PM_TIMER, .pm1_evt_len = 4, .pm1_cnt_len = 2,
+		.pm_tmr_len = 4, .c2_latency = 0xffff, .c3_latency = 0xffff,
+		.century = 0x32, .boot_arch = BOOT_NO_VGA,
+		.flags = FLAG_WBINVD | FLAG_RESET_REG,
+		.reset_reg = io(0x64, 8), .reset_value = 0xfe,
+		.minor = 4, .x_facs = 0, .x_dsdt = DSDT,
+		.x_pm1a_evt = io(PM1A_EVENT, 32),
+		.x_pm1a_cnt = io(PM1A_CONTROL, 16),
+		.x_pm_tmr = io(PM_TIMER, 32),
+	};
+	struct {
+		struct header header;
+		uint8_t code[sizeof(aml)];
+	} __attribute__((packed)) dsdt = {
+		.header = make_header("DSDT", sizeof(dsdt), 2) };
+	struct {
+		struct header header;
+		uint64_t entry;
+	} __attribute__((packed)) xsdt = {
+		.header = make_header("XSDT", sizeof(xsdt), 1), .entry = FADT };
+	struct rsdp rsdp = { .revision = 2, .length = sizeof(rsdp),
+			     .xsdt = XSDT };
+	uint8_t facs[64] = "FACS";
+
+	facs[4] = sizeof(facs);
+	facs[32] = 2;
+	memcpy(ram->base + FACS, facs, sizeof(facs));
+	memcpy(dsdt.code, aml, sizeof(aml));
+	put(ram, DSDT, &dsdt, sizeof(dsdt));
+	put(ram, FADT, &fadt, sizeof(fadt));
+	put(ram, XSDT, &xsdt, sizeof(xsdt));
+	memcpy(rsdp.signature, "RSD PTR ", 8);
+	memcpy(rsdp.oem_id, "MVMM  ", 6);
+	rsdp.checksum = checksum(&rsdp, 20);
+	rsdp.checksum2 = checksum(&rsdp, sizeof(rsdp));
+	memcpy(ram->base + RSDP, &rsdp, sizeof(rsdp));
+	return RSDP;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Address ranges and who answers there: one type for ports and for MMIO. */
+#ifndef MVMM_BUS_H
+#define MVMM_BUS_H
+
+#include "devices/devices.h"
+
+#define BUS_RANGES 32
+
+struct bus_range {
+	uint64_t base, len;
+	device_access access;
+	void *device;
+};
+
+struct bus {
+	struct bus_range range[BUS_RANGES];
+	int nr;
+};
+
+/* 0; -EINVAL: empty or wrapping; -EEXIST: overlaps; -ENOSPC: full */
+int bus_add(struct bus *bus, uint64_t base, uint64_t len, device_access access,
+	    void *device);
+/* Where nobody answers, reads give ones and writes are lost, as on a PC */
+void bus_access(const struct bus *bus, uint64_t address, void *data,
+		unsigned int size, bool write);
+
+#endif

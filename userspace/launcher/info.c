@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/* mvmm info: what this host offers, and why it would refuse. */
+#include <argp.h>
+#include <cpuid.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "launcher.h"
+
+static const struct argp_option option_list[] = {
+	{ "device", 'd', "FILE", 0, "instead of " MVMM_DEVICE, 0 },
+	{ 0 }
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	if (key != 'd')
+		return ARGP_ERR_UNKNOWN;
+	*(const char **)state->input = arg;
+	return 0;
+}
+
+static void print_cpu(void)
+{
+	unsigned int r[12] = { 0 }, i, ecx = 0, unused;
+	char brand[49] = "";
+
+	for (i = 0; i < 3; i++)
+		__get_cpuid(0x80000002 + i, &r[4 * i], &r[4 * i + 1],
+			    &r[4 * i + 2], &r[4 * i + 3]);
+	memcpy(brand, r, 48);
+	__get_cpuid(1, &unused, &unused, &ecx, &unused);
+	printf("CPU:             %s\n", brand);
+	printf("VMX in CPUID:    %s\n", ecx >> 5 & 1 ? "yes" :
+	       "no (in a VM: nested virtualization is off)");
+}
+
+static void print_info(const struct mvmm_info *info)
+{
+	printf("extension:       %s\n",
+	       info->features & MVMM_FEATURE_VMX ? "VMX with EPT" :
+	       info->features & MVMM_FEATURE_SVM ? "SVM with NPT" : "?");
+	printf("tagged TLB:      %s\n",
+	       info->features & MVMM_FEATURE_TAGGED_TLB ? "yes" : "no");
+	printf("EPT A/D bits:    %s\n",
+	       info->features & MVMM_FEATURE_EPT_AD ? "yes" : "no");
+	printf("vCPUs per VM:    %u\n", info->max_vcpus);
+	printf("regions per VM:  %u\n", info->max_regions);
+	printf("guest-physical:  %u bits\n", info->gpa_bits);
+	printf("XCR0 of guests:  0x%llx\n", (unsigned long long)info->xcr0);
+	printf("TSC:             %u kHz\n", info->tsc_khz);
+}
+
+int cmd_info(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = option_list, .parser = parse,
+		.doc = "Show what this host offers to guests, or what stands in the way." };
+	const char *device = MVMM_DEVICE;
+	struct error error = { 0 };
+	struct mvmm_info info;
+	int system, vm, ret;
+
+	argp_err_exit_status = STATUS_USAGE;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &device))
+		return STATUS_USAGE;
+	print_cpu();
+	system = mvmm_open(device);
+	ret = system < 0 ? system : mvmm_get_info(system, &info);
+	if (!ret) {
+		print_info(&info);
+		/* Who owns the extension shows only when it is asked for */
+		vm = mvmm_create_vm(system);
+		if (vm < 0)
+			ret = vm;
+		else
+			close(vm);
+	}
+	if (system >= 0)
+		close(system);
+	if (ret) {
+		explain_open(-ret, device, &error);
+		fprintf(stderr, "mvmm info: %s\n", error.text);
+		return error.status;
+	}
+	printf("VMs can be made: yes\n");
+	return 0;
+}

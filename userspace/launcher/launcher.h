@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the files of the mvmm command share. */
+#ifndef MVMM_LAUNCHER_H
+#define MVMM_LAUNCHER_H
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include "bus.h"
+#include "devices/devices.h"
+#include "libmvmm.h"
+
+/*
+ * Exit statuses of the command itself, from sysexits.h; everything else is
+ * what the guest wrote to the debug-exit port.
+ */
+enum {
+	STATUS_USAGE = 64,	/* wrong options */
+	STATUS_DATA = 65,	/* a file is not what it should be */
+	STATUS_NO_INPUT = 66,	/* a file cannot be read */
+	STATUS_NO_DEVICE = 69,	/* no /dev/mvmm: the module is not loaded */
+	STATUS_VM = 70,		/* the VM was stopped: a bug, or a bad guest */
+	STATUS_OS = 71,		/* out of memory and the like */
+	STATUS_BUSY = 75,	/* another VMM owns the CPU's extension */
+	STATUS_TRIPLE_FAULT = 76,
+	STATUS_PERMISSION = 77,
+};
+
+/* An error for a person: what failed, with what value, and what to do */
+struct error {
+	int status;
+	char text[512];
+};
+
+/* Fills in @error; returns -1, so that callers can "return fail(...)" */
+int fail(struct error *error, int status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- guest memory and loaders (load_*.c) ------------------------------ */
+
+#define RAM_MAX		(3ull << 30)	/* below the hole for devices */
+#define RAM_MIN		(1ull << 20)
+#define HOLE_START	0xa0000		/* VGA and option ROMs: no RAM */
+#define HOLE_END	0xc0000
+
+struct ram {
+	uint8_t *base;
+	uint64_t size;
+};
+
+/* [gpa, gpa + len) as an address, or NULL if it is not all RAM */
+void *ram_at(const struct ram *ram, uint64_t gpa, uint64_t len);
+
+/* A file in memory */
+struct blob {
+	uint8_t *data;
+	size_t size;
+};
+
+int blob_read(struct blob *blob, const char *path, struct error *error);
+void blob_free(struct blob *blob);
+
+/* How the first vCPU starts */
+struct entry {
+	struct mvmm_sregs sregs;	/* segments and control registers */
+	struct mvmm_regs regs;
+};
+
+/* What surrounds the kernel */
+struct boot {
+	struct blob initrd;		/* empty: none */
+	const char *append;
+	uint64_t rsdp;			/* ACPI's root, 0: none */
+};
+
+/*
+ * Each puts an image into RAM and says where to begin: 0, or -1 with @error.
+ * The image is hostile: every offset in it is checked.
+ */
+int load_bzimage(const struct ram *ram, const struct blob *image,
+		 const struct boot *boot, struct entry *entry,
+		 struct error *error);
+int load_elf(const struct ram *ram, const struct blob *image,
+	     const struct boot *boot, struct entry *entry,
+	     struct error *error);
+int load_flat(const struct ram *ram, const struct blob *image, uint64_t at,
+	      struct entry *entry, struct error *error);
+bool is_elf(const struct blob *image);
+/* Shared by the loaders: the initrd's place, the segments of a boot protocol */
+int place_initrd(const struct ram *ram, const struct blob *initrd,
+		 uint64_t above, uint64_t max, uint64_t *gpa,
+		 struct error *error);
+void flat_segments(struct mvmm_sregs *sregs, uint16_t code, uint16_t data,
+		   bool long_mode);
+
+/* Writes the tables; returns the RSDP's address */
+uint64_t make_acpi(const struct ram *ram);
+
+/* ---- terminal (terminal.c) -------------------------------------------- */
+
+struct terminal {
+	bool raw;
+	bool escaped;		/* Ctrl-A was typed */
+	bool closed;		/* end of the input */
+	uint8_t queue[256];	/* typed, not yet taken by the guest */
+	unsigned int queued;
+};
+
+enum terminal_event { TERMINAL_NONE, TERMINAL_QUIT, TERMINAL_HELP };
+
+/* Raw mode if stdin is a terminal; undone on every way out but SIGKILL */
+void terminal_open(struct terminal *t);
+void terminal_close(void);
+/* Feeds typed bytes through the escape; returns the first event met */
+enum terminal_event terminal_filter(struct terminal *t, const uint8_t *typed,
+				    size_t len);
+enum terminal_event terminal_read(struct terminal *t);
+
+/* ---- the machine (machine.c, vcpu.c) ---------------------------------- */
+
+struct machine_config {
+	const char *device;
+	uint64_t ram_size;
+	bool memfd;		/* RAM in a memfd, not in private memory */
+};
+
+/**
+ * struct machine - a VM and its devices
+ * @lock: guards all below but the fds, the run page and RAM
+ * @wake: the vCPU thread waits here while the guest is halted
+ * @io_event: eventfd that makes the I/O thread look again
+ */
+struct machine {
+	int system, vm, vcpu;
+	struct mvmm_run *run;
+	struct ram ram;
+	struct mvmm_guest guest;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	pthread_t vcpu_thread;
+	int io_event, timer;
+	struct bus ports, mmio;
+	struct i8259 pic;
+	struct i8254 pit;
+	struct mc146818 rtc;
+	struct ns16550 uart;
+	struct power power;
+	struct terminal terminal;
+	bool ended;
+	struct error end;	/* why, and the exit status */
+};
+
+int machine_create(struct machine *m, const struct machine_config *config,
+		   struct error *error);
+void machine_destroy(struct machine *m);
+/* Runs until the guest ends; the exit status and reason are in m->end */
+int machine_run(struct machine *m, struct entry *entry, struct error *error);
+/* Lock held */
+void machine_end(struct machine *m, int status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void *vcpu_main(void *machine);
+uint64_t now_ns(void);
+
+/* ---- subcommands ------------------------------------------------------ */
+
+int cmd_run(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+/* The message for a failure to open @device or create a VM */
+int explain_open(int err, const char *device, struct error *error);
+
+#endif

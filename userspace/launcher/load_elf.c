@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ELF kernels with a PVH entry: the note XEN_ELFNOTE_PHYS32_ENTRY names where
+ * to begin, in 32-bit protected mode without paging, with a start-info
+ * structure in rbx (Xen's docs/misc/pvh.pandoc).
+ */
+#include <elf.h>
+#include <stddef.h>
+#include <string.h>
+#include "launcher.h"
+
+#define START_INFO	0x7000
+#define MODULE_LIST	0x7100
+#define MEMORY_MAP	0x7200
+#define GDT		0x8000
+#define COMMAND_LINE	0x20000
+#define COMMAND_LINE_MAX 0x10000
+#define HIGH		0x100000ull
+#define PHYS32_ENTRY	18
+#define START_MAGIC	0x336ec578
+#define MAP_RAM		1
+#define MAP_RESERVED	2
+
+struct start_info {
+	uint32_t magic, version, flags, nr_modules;
+	uint64_t modules, command_line, rsdp, memory_map;
+	uint32_t memory_map_entries, reserved;
+};
+
+struct start_module {
+	uint64_t address, size, command_line, reserved;
+};
+
+struct start_memory {
+	uint64_t address, size;
+	uint32_t type, reserved;
+};
+
+bool is_elf(const struct blob *image)
+{
+	return image->size >= SELFMAG && !memcmp(image->data, ELFMAG, SELFMAG);
+}
+
+/* [offset, offset + size) of the file, or NULL */
+static const void *part(const struct blob *image, uint64_t offset,
+			uint64_t size)
+{
+	if (offset > image->size || size > image->size - offset)
+		return NULL;
+	return image->data + offset;
+}
+
+static bool find_entry(const uint8_t *notes, uint64_t size, uint32_t *entry)
+{
+	while (size >= sizeof(Elf64_Nhdr)) {
+		Elf64_Nhdr note;
+		uint64_t name, desc, total;
+
+		memcpy(&note, notes, sizeof(note));
+		name = (note.n_namesz + 3ull) & ~3ull;
+		desc = (note.n_descsz + 3ull) & ~3ull;
+		total = sizeof(note) + name + desc;
+		if (total > size)
+			return false;
+		if (note.n_type == PHYS32_ENTRY && note.n_namesz == 4 &&
+		    !memcmp(notes + sizeof(note), "Xen", 4) &&
+		    note.n_descsz >= 4) {
+			memcpy(entry, notes + sizeof(note) + name, 4);
+			return true;
+		}
+		notes += total;
+		size -= total;
+	}
+	return false;
+}
+
+static int load_segment(const struct ram *ram, const struct blob *image,
+			const Elf64_Phdr *ph, uint64_t *end,
+			struct error *error)
+{
+	const void *from = part(image, ph->p_offset, ph->p_filesz);
+	uint8_t *to = ram_at(ram, ph->p_paddr, ph->p_memsz);
+
+	if (!from || ph->p_filesz > ph->p_memsz)
+		return fail(error, STATUS_DATA,
+			    "the ELF segment at offset 0x%llx of 0x%llx bytes is not in the file of 0x%zx bytes",
+			    (unsigned long long)ph->p_offset,
+			    (unsigned long long)ph->p_filesz, image->size);
+	/* Below are the tables that the loaders make */
+	if (!to || ph->p_paddr < HIGH)
+		return fail(error, STATUS_OS,
+			    "the ELF segment for 0x%llx, 0x%llx bytes, is not in the guest's memory from 0x%llx to 0x%llx: give it more with --mem",
+			    (unsigned long long)ph->p_paddr,
+			    (unsigned long long)ph->p_memsz, HIGH,
+			    (unsigned long long)ram->size);
+	memcpy(to, from, ph->p_filesz);
+	memset(to + ph->p_filesz, 0, ph->p_memsz - ph->p_filesz);
+	if (ph->p_paddr + ph->p_memsz > *end)
+		*end = ph->p_paddr + ph->p_memsz;
+	return 0;
+}
+
+static int load_segments(const struct ram *ram, const struct blob *image,
+			 uint32_t *entry, uint64_t *end, struct error *error)
+{
+	bool found = false;
+	Elf64_Ehdr eh;
+	int i;
+
+	if (image->size < sizeof(eh))
+		return fail(error, STATUS_DATA,
+			    "the ELF file of %zu bytes is cut short",
+			    image->size);
+	memcpy(&eh, image->data, sizeof(eh));
+	if (eh.e_ident[EI_CLASS] != ELFCLASS64 || eh.e_machine != EM_X86_64 ||
+	    eh.e_phentsize != sizeof(Elf64_Phdr))
+		return fail(error, STATUS_DATA,
+			    "the ELF file is not for x86-64 (class %u, machine %u)",
+			    eh.e_ident[EI_CLASS], eh.e_machine);
+	for (i = 0; i < eh.e_phnum; i++) {
+		const void *from = part(image, eh.e_phoff + i *
+					(uint64_t)sizeof(Elf64_Phdr),
+					sizeof(Elf64_Phdr));
+		const uint8_t *notes;
+		Elf64_Phdr ph;
+
+		if (!from || eh.e_phoff > image->size)
+			return fail(error, STATUS_DATA,
+				    "program header %d of the ELF file is not in it",
+				    i);
+		memcpy(&ph, from, sizeof(ph));
+		if (ph.p_type == PT_NOTE) {
+			notes = part(image, ph.p_offset, ph.p_filesz);
+			found |= notes &&
+				 find_entry(notes, ph.p_filesz, entry);
+		} else if (ph.p_type == PT_LOAD && ph.p_memsz &&
+			   load_segment(ram, image, &ph, end, error)) {
+			return -1;
+		}
+	}
+	if (!found)
+		return fail(error, STATUS_DATA,
+			    "the ELF file has no PVH entry (note %d of Xen): for Linux, set CONFIG_PVH, or use the bzImage",
+			    PHYS32_ENTRY);
+	return 0;
+}
+
+int load_elf(const struct ram *ram, const struct blob *image,
+	     const struct boot *boot, struct entry *entry,
+	     struct error *error)
+{
+	struct start_info *info = (void *)(ram->base + START_INFO);
+	struct start_module *module = (void *)(ram->base + MODULE_LIST);
+	struct start_memory *map = (void *)(ram->base + MEMORY_MAP);
+	uint64_t *gdt = (void *)(ram->base + GDT);
+	uint64_t end = HIGH, initrd;
+	size_t append = strlen(boot->append);
+	uint32_t start = 0;
+
+	if (ram->size < 2 * HIGH)
+		return fail(error, STATUS_OS,
+			    "0x%llx bytes of memory are too few for a kernel: give more with --mem",
+			    (unsigned long long)ram->size);
+	if (append >= COMMAND_LINE_MAX)
+		return fail(error, STATUS_USAGE,
+			    "the command line has %zu bytes, the most is %u",
+			    append, COMMAND_LINE_MAX - 1);
+	if (load_segments(ram, image, &start, &end, error) ||
+	    place_initrd(ram, &boot->initrd, end, 0, &initrd, error))
+		return -1;
+	memcpy(ram->base + COMMAND_LINE, boot->append, append + 1);
+	*info = (struct start_info){
+		.magic = START_MAGIC, .version = 1,
+		.nr_modules = boot->initrd.size ? 1 : 0,
+		.modules = MODULE_LIST, .command_line = COMMAND_LINE,
+		.rsdp = boot->rsdp, .memory_map = MEMORY_MAP,
+		.memory_map_entries = 3 };
+	*module = (struct start_module){
+		.address = initrd, .size = boot->initrd.size };
+	map[0] = (struct start_memory){ 0, 0x9fc00, MAP_RAM, 0 };
+	map[1] = (struct start_memory){ 0xe0000, HIGH - 0xe0000, MAP_RESERVED,
+					0 };
+	map[2] = (struct start_memory){ HIGH, ram->size - HIGH, MAP_RAM, 0 };
+
+	memset(gdt, 0, 4096);
+	gdt[2] = 0x00cf9b000000ffffull;
+	gdt[3] = 0x00cf93000000ffffull;
+	flat_segments(&entry->sregs, 0x10, 0x18, false);
+	entry->sregs.gdt = (struct mvmm_table){ .base = GDT, .limit = 0x1f };
+	entry->sregs.cr0 = 0x11;	/* ET PE */
+	entry->sregs.cr3 = entry->sregs.cr4 = entry->sregs.efer = 0;
+	entry->regs = (struct mvmm_regs){
+		.rip = start, .rbx = START_INFO, .rflags = 2 };
+	return 0;
+}

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A machine: memory, one vCPU, the chips of an old PC, and the I/O thread that
+ * turns the terminal and the timer into interrupts. The vCPU's thread is
+ * vcpu.c.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+#include "launcher.h"
+
+void machine_end(struct machine *m, int status, const char *format, ...)
+{
+	va_list args;
+
+	if (m->ended)
+		return;
+	m->ended = true;
+	m->end.status = status;
+	va_start(args, format);
+	vsnprintf(m->end.text, sizeof(m->end.text), format, args);
+	va_end(args);
+	pthread_cond_signal(&m->wake);
+	mvmm_kick(m->vcpu);
+	eventfd_write(m->io_event, 1);
+}
+
+static void power_off(void *ctx, int status)
+{
+	machine_end(ctx, status, "%s", "");
+}
+
+static void power_reset(void *ctx)
+{
+	/* Rebooting means leaving: what to boot is the command's argument */
+	machine_end(ctx, 0, "%s", "");
+}
+
+static int64_t wall_clock(void)
+{
+	return time(NULL);
+}
+
+static void set_irq(void *ctx, unsigned int irq, bool level)
+{
+	struct machine *m = ctx;
+	bool before = i8259_pending(&m->pic);
+
+	i8259_set(&m->pic, irq, level);
+	if (before || !i8259_pending(&m->pic))
+		return;
+	pthread_cond_signal(&m->wake);
+	/* The vCPU's own accesses are followed by a look at the PIC */
+	if (!pthread_equal(pthread_self(), m->vcpu_thread))
+		mvmm_kick(m->vcpu);
+}
+
+static void uart_send(void *ctx, uint8_t byte)
+{
+	struct machine *m = ctx;
+	ssize_t n;
+
+	do {
+		n = write(STDOUT_FILENO, &byte, 1);
+	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
+	if (n < 0)
+		machine_end(m, STATUS_OS, "cannot write the console: %s",
+			    strerror(errno));
+}
+
+/* The timer's edges are computed, so it must know the time first */
+static void pit_access(void *ctx, uint64_t offset, void *data,
+		       unsigned int size, bool write)
+{
+	struct machine *m = ctx;
+
+	m->pit.now = now_ns();
+	i8254_access(&m->pit, offset, data, size, write);
+	/* Channel 0 has a new deadline: the I/O thread must arm its timer */
+	if (write && !offset)
+		eventfd_write(m->io_event, 1);
+}
+
+static void port61_access(void *ctx, uint64_t offset, void *data,
+			  unsigned int size, bool write)
+{
+	struct machine *m = ctx;
+
+	m->pit.now = now_ns();
+	i8254_port61(&m->pit, offset, data, size, write);
+}
+
+static int add_devices(struct machine *m)
+{
+	struct irq_line irq0 = { set_irq, m, 0 }, irq4 = { set_irq, m, 4 };
+	struct bus *io = &m->ports;
+	int ret = 0;
+
+	i8259_init(&m->pic);
+	i8254_init(&m->pit, irq0);
+	mc146818_init(&m->rtc, wall_clock);
+	ns16550_init(&m->uart, irq4, uart_send, m);
+	m->power = (struct power){ .off = power_off, .reset = power_reset,
+				   .ctx = m, .clock = now_ns };
+	ret |= bus_add(io, 0x20, 2, i8259_master, &m->pic);
+	ret |= bus_add(io, 0x40, 4, pit_access, m);
+	ret |= bus_add(io, 0x61, 1, port61_access, m);
+	ret |= bus_add(io, 0x64, 1, i8042_command, &m->power);
+	ret |= bus_add(io, 0x70, 2, mc146818_access, &m->rtc);
+	ret |= bus_add(io, 0xa0, 2, i8259_slave, &m->pic);
+	ret |= bus_add(io, 0xf4, 1, debug_exit_access, &m->power);
+	ret |= bus_add(io, 0x3f8, 8, ns16550_access, &m->uart);
+	ret |= bus_add(io, 0x4d0, 2, i8259_elcr, &m->pic);
+	ret |= bus_add(io, 0x600, 12, acpi_pm_access, &m->power);
+	return ret;
+}
+
+static void *guest_memory(void *ctx, uint64_t gpa, uint64_t len)
+{
+	struct machine *m = ctx;
+
+	return ram_at(&m->ram, gpa, len);
+}
+
+static void guest_port(void *ctx, uint16_t port, void *data, unsigned int size,
+		       bool write)
+{
+	struct machine *m = ctx;
+
+	bus_access(&m->ports, port, data, size, write);
+}
+
+static void guest_mmio(void *ctx, uint64_t gpa, void *data, unsigned int size,
+		       bool write)
+{
+	struct machine *m = ctx;
+
+	bus_access(&m->mmio, gpa, data, size, write);
+}
+
+static int make_ram(struct machine *m, const struct machine_config *config,
+		    struct error *error)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, fd = -1;
+
+	if (config->memfd) {
+		flags = MAP_SHARED;
+		fd = memfd_create("mvmm-ram", MFD_CLOEXEC);
+		if (fd < 0 || ftruncate(fd, config->ram_size)) {
+			fail(error, STATUS_OS, "no memfd of %llu bytes: %s",
+			     (unsigned long long)config->ram_size,
+			     strerror(errno));
+			if (fd >= 0)
+				close(fd);
+			return -1;
+		}
+	}
+	m->ram.size = config->ram_size;
+	m->ram.base = mmap(NULL, m->ram.size, PROT_READ | PROT_WRITE, flags,
+			   fd, 0);
+	if (fd >= 0)
+		close(fd);
+	if (m->ram.base == MAP_FAILED) {
+		m->ram.base = NULL;
+		return fail(error, STATUS_OS,
+			    "no %llu bytes for the guest's memory: %s; give it less with --mem",
+			    (unsigned long long)m->ram.size, strerror(errno));
+	}
+	return 0;
+}
+
+static int make_vm(struct machine *m, const char *device, struct error *error)
+{
+	int ret;
+
+	m->system = mvmm_open(device);
+	if (m->system < 0)
+		return explain_open(-m->system, device, error);
+	m->vm = mvmm_create_vm(m->system);
+	if (m->vm < 0)
+		return explain_open(-m->vm, device, error);
+	ret = mvmm_add_region(m->vm, 0, HOLE_START, m->ram.base, 0);
+	if (!ret)
+		ret = mvmm_add_region(m->vm, HOLE_END, m->ram.size - HOLE_END,
+				      m->ram.base + HOLE_END, 0);
+	if (ret)
+		return fail(error, STATUS_OS,
+			    "the module refused %llu bytes of guest memory: %s",
+			    (unsigned long long)m->ram.size, strerror(-ret));
+	m->vcpu = mvmm_create_vcpu(m->vm, 0);
+	ret = m->vcpu < 0 ? m->vcpu : mvmm_map_run(m->vcpu, &m->run);
+	if (ret)
+		return fail(error, STATUS_OS, "cannot make a vCPU: %s",
+			    strerror(-ret));
+	return 0;
+}
+
+int machine_create(struct machine *m, const struct machine_config *config,
+		   struct error *error)
+{
+	memset(m, 0, sizeof(*m));
+	m->system = m->vm = m->vcpu = m->io_event = m->timer = -1;
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_cond_init(&m->wake, NULL);
+	if (make_ram(m, config, error) || make_vm(m, config->device, error))
+		goto out;
+	m->io_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	m->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (m->io_event < 0 || m->timer < 0 || add_devices(m)) {
+		fail(error, STATUS_OS, "cannot make the devices: %s",
+		     strerror(errno));
+		goto out;
+	}
+	m->guest = (struct mvmm_guest){
+		.vcpu = m->vcpu, .run = m->run, .memory = guest_memory,
+		.port = guest_port, .mmio = guest_mmio, .ctx = m };
+	return 0;
+out:
+	machine_destroy(m);
+	return -1;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void machine_destroy(struct machine *m)
+{
+	if (m->run)
+		munmap(m->run, sysconf(_SC_PAGESIZE));
+	close_fd(&m->vcpu);
+	close_fd(&m->vm);
+	close_fd(&m->system);
+	close_fd(&m->io_event);
+	close_fd(&m->timer);
+	if (m->ram.base)
+		munmap(m->ram.base, m->ram.size);
+	m->run = NULL;
+	m->ram.base = NULL;
+}
+
+/* Lock held: pass on what the guest has room for */
+static void feed_uart(struct machine *m)
+{
+	struct terminal *t = &m->terminal;
+	unsigned int n = 0;
+
+	while (n < t->queued && ns16550_receive(&m->uart, t->queue[n]))
+		n++;
+	t->queued -= n;
+	memmove(t->queue, t->queue + n, t->queued);
+}
+
+static void help(void)
+{
+	static const char text[] =
+		"\r\nCtrl-A x  end the guest\r\nCtrl-A h  this help\r\n"
+		"Ctrl-A Ctrl-A  send Ctrl-A\r\n";
+
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		return;
+}
+
+/* Lock held: arm the timer for what the PIT says is next */
+static void update_timer(struct machine *m)
+{
+	struct itimerspec when = { 0 };
+	uint64_t next;
+
+	m->pit.now = now_ns();
+	next = i8254_update(&m->pit);
+	when.it_value.tv_sec = next / 1000000000;
+	when.it_value.tv_nsec = next % 1000000000;
+	timerfd_settime(m->timer, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static void io_loop(struct machine *m)
+{
+	enum { EVENT, TIMER, INPUT };
+	struct pollfd fds[] = {
+		[EVENT] = { .fd = m->io_event, .events = POLLIN },
+		[TIMER] = { .fd = m->timer, .events = POLLIN },
+		[INPUT] = { .fd = STDIN_FILENO },
+	};
+	uint64_t count;
+
+	pthread_mutex_lock(&m->lock);
+	while (!m->ended) {
+		struct terminal *t = &m->terminal;
+
+		feed_uart(m);
+		update_timer(m);
+		fds[INPUT].fd = t->closed ? -1 : STDIN_FILENO;
+		fds[INPUT].events = t->queued < sizeof(t->queue) ? POLLIN : 0;
+		/* Typed bytes wait for the guest to read: look again soon */
+		pthread_mutex_unlock(&m->lock);
+		poll(fds, 3, t->queued ? 10 : -1);
+		pthread_mutex_lock(&m->lock);
+		if (fds[EVENT].revents && read(m->io_event, &count, 8) < 0)
+			continue;
+		if (fds[TIMER].revents && read(m->timer, &count, 8) < 0)
+			continue;
+		if (!fds[INPUT].revents)
+			continue;
+		switch (terminal_read(t)) {
+		case TERMINAL_QUIT:
+			machine_end(m, 0, "%s", "");
+			break;
+		case TERMINAL_HELP:
+			help();
+			break;
+		default:
+			break;
+		}
+	}
+	pthread_mutex_unlock(&m->lock);
+}
+
+int machine_run(struct machine *m, struct entry *entry, struct error *error)
+{
+	int ret = mvmm_set_sregs(m->vcpu, &entry->sregs);
+
+	if (ret)
+		return fail(error, STATUS_VM,
+			    "the module refused the start state: %s",
+			    strerror(-ret));
+	m->run->regs = entry->regs;
+	/* vcpu_thread must be set before any device raises an interrupt */
+	pthread_mutex_lock(&m->lock);
+	ret = pthread_create(&m->vcpu_thread, NULL, vcpu_main, m);
+	pthread_mutex_unlock(&m->lock);
+	if (ret)
+		return fail(error, STATUS_OS, "cannot start the vCPU: %s",
+			    strerror(ret));
+	terminal_open(&m->terminal);
+	io_loop(m);
+	pthread_join(m->vcpu_thread, NULL);
+	terminal_close();
+	return 0;
+}

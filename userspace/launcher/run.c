@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/* mvmm run: boot a guest on this terminal. */
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "launcher.h"
+
+struct options {
+	const char *kernel, *initrd, *append, *flat;
+	uint64_t at;
+	bool has_at;
+	struct machine_config machine;
+};
+
+enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_FLAT, OPT_AT,
+       OPT_BACKEND, OPT_DEVICE };
+
+static const struct argp_option option_list[] = {
+	{ "kernel", OPT_KERNEL, "FILE", 0,
+	  "Linux bzImage, or an ELF kernel with a PVH entry", 0 },
+	{ "initrd", OPT_INITRD, "FILE", 0, "initial RAM disk", 0 },
+	{ "append", OPT_APPEND, "STRING", 0,
+	  "kernel command line (default: console=ttyS0)", 0 },
+	{ "mem", OPT_MEM, "SIZE", 0,
+	  "memory of the guest, with a suffix K, M or G (default: 256M)", 0 },
+	{ "mem-backend", OPT_BACKEND, "anon|memfd", 0,
+	  "what the memory is on the host (default: anon)", 0 },
+	{ "flat", OPT_FLAT, "FILE", 0,
+	  "a bare image, started in real mode at its first byte", 1 },
+	{ "at", OPT_AT, "ADDRESS", 0,
+	  "where the flat image goes (default: 0x7c00)", 1 },
+	{ "device", OPT_DEVICE, "FILE", 0, "instead of " MVMM_DEVICE, 2 },
+	{ 0 }
+};
+
+static bool parse_number(const char *text, uint64_t *value, bool suffix)
+{
+	unsigned int shift = 0;
+	char *end;
+
+	errno = 0;
+	*value = strtoull(text, &end, 0);
+	if (errno || end == text || *text == '-')
+		return false;
+	if (suffix && *end) {
+		switch (*end++) {
+		case 'K': case 'k':
+			shift = 10;
+			break;
+		case 'M': case 'm':
+			shift = 20;
+			break;
+		case 'G': case 'g':
+			shift = 30;
+			break;
+		default:
+			return false;
+		}
+	}
+	if (*end || *value > UINT64_MAX >> shift)
+		return false;
+	*value <<= shift;
+	return true;
+}
+
+static void parse_mem(struct argp_state *state, struct options *o,
+		      const char *arg)
+{
+	if (!parse_number(arg, &o->machine.ram_size, true))
+		argp_error(state, "--mem %s is not a size: write 256M, say",
+			   arg);
+	else if (o->machine.ram_size < RAM_MIN ||
+		 o->machine.ram_size > RAM_MAX)
+		argp_error(state, "--mem %s is out of range: from 1M to 3G",
+			   arg);
+	else if (o->machine.ram_size & 4095)
+		argp_error(state, "--mem %s is not a multiple of 4096 bytes",
+			   arg);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case OPT_KERNEL:
+		o->kernel = arg;
+		break;
+	case OPT_INITRD:
+		o->initrd = arg;
+		break;
+	case OPT_APPEND:
+		o->append = arg;
+		break;
+	case OPT_MEM:
+		parse_mem(state, o, arg);
+		break;
+	case OPT_FLAT:
+		o->flat = arg;
+		break;
+	case OPT_AT:
+		o->has_at = true;
+		if (!parse_number(arg, &o->at, false))
+			argp_error(state, "--at %s is not an address", arg);
+		break;
+	case OPT_BACKEND:
+		o->machine.memfd = !strcmp(arg, "memfd");
+		if (!o->machine.memfd && strcmp(arg, "anon"))
+			argp_error(state,
+				   "--mem-backend %s is neither anon nor memfd",
+				   arg);
+		break;
+	case OPT_DEVICE:
+		o->machine.device = arg;
+		break;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected argument: %s", arg);
+		break;
+	case ARGP_KEY_END:
+		if (!o->kernel == !o->flat)
+			argp_error(state, "give either --kernel or --flat");
+		if (o->flat && (o->initrd || o->append))
+			argp_error(state,
+				   "--initrd and --append go with --kernel");
+		if (o->kernel && o->has_at)
+			argp_error(state, "--at goes with --flat");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static int load(struct machine *m, const struct options *o,
+		const struct blob *image, struct boot *boot,
+		struct entry *entry, struct error *error)
+{
+	int ret = mvmm_get_sregs(m->vcpu, &entry->sregs);
+
+	if (ret)
+		return fail(error, STATUS_VM, "cannot read the vCPU: %s",
+			    strerror(-ret));
+	boot->rsdp = make_acpi(&m->ram);
+	if (o->flat)
+		return load_flat(&m->ram, image, o->at, entry, error);
+	if (is_elf(image))
+		return load_elf(&m->ram, image, boot, entry, error);
+	return load_bzimage(&m->ram, image, boot, entry, error);
+}
+
+static int run(const struct options *o, struct error *error)
+{
+	struct boot boot = { .append = o->append };
+	struct machine machine;
+	struct entry entry = { 0 };
+	struct blob image;
+	int ret;
+
+	if (blob_read(&image, o->kernel ? o->kernel : o->flat, error))
+		return -1;
+	ret = o->initrd ? blob_read(&boot.initrd, o->initrd, error) : 0;
+	if (!ret)
+		ret = machine_create(&machine, &o->machine, error);
+	if (!ret) {
+		ret = load(&machine, o, &image, &boot, &entry, error);
+		if (!ret)
+			ret = machine_run(&machine, &entry, error);
+		if (!ret)
+			*error = machine.end;
+		machine_destroy(&machine);
+	}
+	blob_free(&image);
+	blob_free(&boot.initrd);
+	return ret;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = option_list, .parser = parse,
+		.doc = "Boot a guest with this terminal as its serial port.\v"
+		       "Ctrl-A x ends the guest, Ctrl-A h shows the keys. A byte written to port 0xf4 is the exit status." };
+	struct options o = {
+		.append = NULL, .at = 0x7c00,
+		.machine = { .device = MVMM_DEVICE, .ram_size = 256 << 20 } };
+	struct error error = { 0 };
+
+	argp_err_exit_status = STATUS_USAGE;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &o))
+		return STATUS_USAGE;
+	if (!o.append)
+		o.append = "console=ttyS0";
+	run(&o, &error);
+	if (error.text[0])
+		fprintf(stderr, "mvmm run: %s\n", error.text);
+	return error.status;
+}

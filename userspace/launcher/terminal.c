@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The user's terminal: raw while the guest runs, restored on every way out,
+ * and the Ctrl-A escape.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+#include "launcher.h"
+
+#define CTRL_A 1
+
+/* Signal handlers and atexit() take no argument: the one exception to the rule
+ * that no state is static.
+ */
+static struct termios saved;
+static volatile sig_atomic_t is_raw;
+
+void terminal_close(void)
+{
+	if (is_raw)
+		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+	is_raw = 0;
+}
+
+/* Restores the terminal, then dies of the same signal */
+static void on_signal(int sig)
+{
+	terminal_close();
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+void terminal_open(struct terminal *t)
+{
+	static const int fatal[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGSEGV,
+				     SIGBUS, SIGABRT, SIGFPE, SIGILL };
+	struct termios raw;
+	unsigned int i;
+
+	if (tcgetattr(STDIN_FILENO, &saved))
+		return;
+	for (i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
+		signal(fatal[i], on_signal);
+	atexit(terminal_close);
+	raw = saved;
+	cfmakeraw(&raw);
+	if (!tcsetattr(STDIN_FILENO, TCSANOW, &raw)) {
+		is_raw = 1;
+		t->raw = true;
+	}
+}
+
+static void queue(struct terminal *t, uint8_t byte)
+{
+	if (t->queued < sizeof(t->queue))
+		t->queue[t->queued++] = byte;
+}
+
+enum terminal_event terminal_filter(struct terminal *t, const uint8_t *typed,
+				    size_t len)
+{
+	enum terminal_event event = TERMINAL_NONE;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (!t->escaped) {
+			/* A pipe or file is passed on as it is */
+			if (typed[i] == CTRL_A && t->raw)
+				t->escaped = true;
+			else
+				queue(t, typed[i]);
+			continue;
+		}
+		t->escaped = false;
+		switch (typed[i]) {
+		case 'x':
+			return TERMINAL_QUIT;
+		case 'h':
+			event = TERMINAL_HELP;
+			break;
+		case CTRL_A:
+		case 'a':
+			queue(t, CTRL_A);
+			break;
+		}
+	}
+	return event;
+}
+
+enum terminal_event terminal_read(struct terminal *t)
+{
+	uint8_t typed[64];
+	size_t room = sizeof(t->queue) - t->queued;
+	ssize_t n;
+
+	n = read(STDIN_FILENO, typed, room < sizeof(typed) ? room :
+					      sizeof(typed));
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return TERMINAL_NONE;
+	if (n <= 0) {
+		t->closed = true;
+		return TERMINAL_NONE;
+	}
+	return terminal_filter(t, typed, n);
+}
