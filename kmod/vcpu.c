@@ -98,6 +98,7 @@ static long get_dregs(void *obj, void *arg)
 	struct mvmm_vcpu *vcpu = obj;
 	struct mvmm_dregs *d = arg;
 
+	memset(d, 0, sizeof(*d));
 	memcpy(d->dr, vcpu->dr, sizeof(d->dr));
 	d->dr6 = vcpu->dr6;
 	mvmm_vcpu_load(vcpu);

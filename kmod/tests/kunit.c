@@ -1,3 +1,78 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
+ * The unit tests' module. It includes the pure rooms' sources, since a module
+ * cannot reach another one's static and unexported functions on every kernel;
+ * what they need of the impure rooms is stubbed here.
+ */
 #include <kunit/test.h>
+#include "../pgtable.c"
+#include "../event.c"
+#include "../msr.c"
+#include "../cr.c"
+#undef B
+#include "../cpuid.c"
+#include "../vmx/decode.c"
+#undef pr_fmt
+#include "../vmx/caps.c"
+
+/* ---- stubs ------------------------------------------------------------ */
+
+static u64 stub_msr;
+static struct mvmm_sregs stub_sregs;
+
+static void stub_sync_crs(struct mvmm_vcpu *vcpu)
+{
+}
+
+static void stub_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs)
+{
+	*sregs = stub_sregs;
+}
+
+static void stub_set_state(struct mvmm_vcpu *vcpu,
+			   const struct mvmm_sregs *sregs)
+{
+}
+
+static u64 stub_get_msr(struct mvmm_vcpu *vcpu, u32 index)
+{
+	return stub_msr;
+}
+
+static void stub_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
+{
+	stub_msr = value;
+}
+
+static const struct mvmm_ops stub_ops = {
+	.sync_crs = stub_sync_crs,
+	.get_state = stub_get_state,
+	.set_state = stub_set_state,
+	.get_msr = stub_get_msr,
+	.set_msr = stub_set_msr,
+};
+
+const struct mvmm_ops *mvmm_ops = &stub_ops;
+
+void mvmm_vcpu_load(struct mvmm_vcpu *vcpu)
+{
+}
+
+void mvmm_vcpu_put(struct mvmm_vcpu *vcpu)
+{
+}
+
+int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len)
+{
+	return -EFAULT;
+}
+
+#include "pgtable_test.c"
+#include "event_test.c"
+#include "policy_test.c"
+#include "vmx_test.c"
+
+kunit_test_suites(&pgtable_suite, &event_suite, &policy_suite, &vmx_suite);
+
 MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("unit tests of mvmm");

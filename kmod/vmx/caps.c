@@ -161,7 +161,7 @@ static int need(bool have, const char *name, vmx_missing_fn missing, void *ctx)
 int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
 		  vmx_missing_fn missing, void *ctx)
 {
-	u64 ept = msrs->ept_vpid;
+	u32 ept = msrs->ept_vpid, vpid = msrs->ept_vpid >> 32;
 	int ret = 0;
 
 	memset(caps, 0, sizeof(*caps));
@@ -195,10 +195,9 @@ int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
 	caps->ept_1g = ept & VMX_EPT_1GB_PAGE_BIT;
 
 	/* A VPID that cannot be flushed by itself is of no use */
-	caps->invvpid_single = ept & VMX_VPID_INVVPID_BIT &&
-			       ept & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT;
 	caps->vpid = caps->secondary & SECONDARY_EXEC_ENABLE_VPID &&
-		     caps->invvpid_single;
+		     vpid & VMX_VPID_INVVPID_BIT &&
+		     vpid & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT;
 	if (!caps->vpid)
 		caps->secondary &= ~SECONDARY_EXEC_ENABLE_VPID;
 

@@ -310,15 +310,15 @@ bool vmx_advance_rip(struct vmx_vcpu *vmx, unsigned int len)
 	vmwriten(GUEST_RIP, rip);
 	if (rflags & X86_EFLAGS_RF)
 		vmwriten(GUEST_RFLAGS, rflags & ~X86_EFLAGS_RF);
-	if (unlikely(shadow & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS))) {
+	if (unlikely(shadow & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)))
 		vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
 			  shadow & ~(GUEST_INTR_STATE_STI |
 				     GUEST_INTR_STATE_MOV_SS));
-		/* The trap, if any, is raised by the caller */
-		if (rflags & X86_EFLAGS_TF)
-			vmwriten(GUEST_PENDING_DBG_EXCEPTIONS, 0);
-	}
-	return rflags & X86_EFLAGS_TF;
+	if (likely(!(rflags & X86_EFLAGS_TF)))
+		return false;
+	/* The caller raises the trap: a BS left here would double it */
+	vmwriten(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	return true;
 }
 
 bool vmx_retire(struct mvmm_vcpu *vcpu, unsigned int len)

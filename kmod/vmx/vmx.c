@@ -174,7 +174,9 @@ static noinstr bool enter_guest(struct vmx_vcpu *vmx)
 	vcpu->cr2 = native_read_cr2();
 	if (likely(entered)) {
 		vmx->reason = vmcs_get(VM_EXIT_REASON);
-		vmx->vmcs.launched = true;
+		/* A failed entry leaves the VMCS as it was (SDM 27.8) */
+		if (likely(!(vmx->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
+			vmx->vmcs.launched = true;
 		if (unlikely(vmx->reason == EXIT_REASON_EXCEPTION_NMI)) {
 			vmx->intr_info = vmcs_get(VM_EXIT_INTR_INFO);
 			if ((vmx->intr_info & INTR_INFO_INTR_TYPE_MASK) ==

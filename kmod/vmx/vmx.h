@@ -21,7 +21,6 @@ struct vmx_caps {
 	u32 pin, primary, secondary, exit, entry;
 	bool vpid;
 	bool ept_ad;
-	bool invvpid_single;
 	bool insn_info;		/* INS and OUTS tell their address size */
 	bool ept_2m, ept_1g;
 	u64 cr0_fixed0, cr4_fixed0, cr4_fixed1;

@@ -10,11 +10,12 @@ struct options {
 	const char *kernel, *initrd, *append, *flat;
 	uint64_t at;
 	bool has_at;
+	bool stats;
 	struct machine_config machine;
 };
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_FLAT, OPT_AT,
-       OPT_BACKEND, OPT_DEVICE };
+       OPT_BACKEND, OPT_DEVICE, OPT_STATS };
 
 static const struct argp_option option_list[] = {
 	{ "kernel", OPT_KERNEL, "FILE", 0,
@@ -30,6 +31,8 @@ static const struct argp_option option_list[] = {
 	  "a bare image, started in real mode at its first byte", 1 },
 	{ "at", OPT_AT, "ADDRESS", 0,
 	  "where the flat image goes (default: 0x7c00)", 1 },
+	{ "stats", OPT_STATS, NULL, 0,
+	  "print the vCPU's counters to stderr at the end", 2 },
 	{ "device", OPT_DEVICE, "FILE", 0, "instead of " MVMM_DEVICE, 2 },
 	{ 0 }
 };
@@ -111,6 +114,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 				   "--mem-backend %s is neither anon nor memfd",
 				   arg);
 		break;
+	case OPT_STATS:
+		o->stats = true;
+		break;
 	case OPT_DEVICE:
 		o->machine.device = arg;
 		break;
@@ -149,6 +155,24 @@ static int load(struct machine *m, const struct options *o,
 	return load_bzimage(&m->ram, image, boot, entry, error);
 }
 
+static void print_stats(int vcpu)
+{
+	struct mvmm_stats s;
+	uint32_t i;
+
+	if (mvmm_get_stats(vcpu, &s))
+		return;
+	fprintf(stderr,
+		"entries %llu, exits to user %llu, faults %llu (retries %llu), injections %llu\n"
+		"flushes: memory %llu, vCPU %llu; migrations %llu\n",
+		s.entries, s.exits_to_user, s.faults, s.fault_retries,
+		s.injections, s.flush_memory, s.flush_vcpu, s.migrations);
+	for (i = 0; i < s.nr_hw_exits && i < MVMM_STATS_HW_EXITS; i++)
+		if (s.hw_exits[i])
+			fprintf(stderr, "exit reason %u: %llu\n", i,
+				s.hw_exits[i]);
+}
+
 static int run(const struct options *o, struct error *error)
 {
 	struct boot boot = { .append = o->append };
@@ -168,6 +192,8 @@ static int run(const struct options *o, struct error *error)
 			ret = machine_run(&machine, &entry, error);
 		if (!ret)
 			*error = machine.end;
+		if (o->stats)
+			print_stats(machine.vcpu);
 		machine_destroy(&machine);
 	}
 	blob_free(&image);

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Event logic: what is injected when, and what becomes of events in flight. */
+
+static const struct mvmm_readiness open_gate = { .if_set = true };
+static const struct mvmm_readiness closed = { .if_set = false };
+
+static void event_order(struct kunit *test)
+{
+	struct mvmm_events_state ev = {
+		.nmi_pending = 1, .irq_pending = true, .irq_vector = 0x31,
+		.inflight = { .valid = true, .type = MVMM_EVENT_EXCEPTION,
+			      .vector = 14, .has_error = true,
+			      .error_code = 2 } };
+	struct mvmm_event_plan plan;
+
+	/* In flight first, and windows for the others */
+	plan = mvmm_event_plan(&ev, open_gate, false);
+	KUNIT_EXPECT_EQ(test, plan.inject.vector, 14);
+	KUNIT_EXPECT_EQ(test, plan.inject.error_code, 2U);
+	KUNIT_EXPECT_TRUE(test, plan.nmi_window && plan.irq_window);
+	mvmm_event_taken(&ev, &plan.inject);
+	KUNIT_EXPECT_FALSE(test, ev.inflight.valid);
+	/* then the NMI */
+	plan = mvmm_event_plan(&ev, open_gate, false);
+	KUNIT_EXPECT_EQ(test, plan.inject.type, MVMM_EVENT_NMI);
+	KUNIT_EXPECT_FALSE(test, plan.nmi_window);
+	KUNIT_EXPECT_TRUE(test, plan.irq_window);
+	mvmm_event_taken(&ev, &plan.inject);
+	/* then the interrupt */
+	plan = mvmm_event_plan(&ev, open_gate, false);
+	KUNIT_EXPECT_EQ(test, plan.inject.vector, 0x31);
+	KUNIT_EXPECT_FALSE(test, plan.irq_window);
+	mvmm_event_taken(&ev, &plan.inject);
+	plan = mvmm_event_plan(&ev, open_gate, false);
+	KUNIT_EXPECT_FALSE(test, plan.inject.valid || plan.nmi_window ||
+			   plan.irq_window);
+}
+
+static void event_gates(struct kunit *test)
+{
+	struct mvmm_readiness shadow = { .if_set = true,
+					 .shadow = MVMM_SHADOW_STI };
+	struct mvmm_readiness masked = { .if_set = true, .nmi_masked = true };
+	struct mvmm_events_state irq = { .irq_pending = true }, none = {};
+	struct mvmm_events_state nmi = { .nmi_pending = 1 };
+	struct mvmm_event_plan plan;
+
+	plan = mvmm_event_plan(&irq, closed, false);
+	KUNIT_EXPECT_FALSE(test, plan.inject.valid);
+	KUNIT_EXPECT_TRUE(test, plan.irq_window);
+	plan = mvmm_event_plan(&irq, shadow, false);
+	KUNIT_EXPECT_FALSE(test, plan.inject.valid);
+	plan = mvmm_event_plan(&irq, masked, false);
+	KUNIT_EXPECT_TRUE(test, plan.inject.valid);
+	plan = mvmm_event_plan(&nmi, masked, false);
+	KUNIT_EXPECT_FALSE(test, plan.inject.valid);
+	KUNIT_EXPECT_TRUE(test, plan.nmi_window);
+	plan = mvmm_event_plan(&nmi, closed, false);
+	KUNIT_EXPECT_TRUE(test, plan.inject.valid);
+	plan = mvmm_event_plan(&nmi, shadow, false);
+	KUNIT_EXPECT_FALSE(test, plan.inject.valid);
+	plan = mvmm_event_plan(&none, open_gate, true);
+	KUNIT_EXPECT_TRUE(test, plan.irq_window);
+	/* Two NMIs: one now, a window for the other */
+	nmi.nmi_pending = 2;
+	plan = mvmm_event_plan(&nmi, open_gate, false);
+	KUNIT_EXPECT_TRUE(test, plan.inject.valid && plan.nmi_window);
+}
+
+static struct mvmm_event exception(u8 vector)
+{
+	return (struct mvmm_event){
+		.valid = true, .type = MVMM_EVENT_EXCEPTION, .vector = vector,
+		.has_error = mvmm_exception_has_error(vector) };
+}
+
+static void event_double_faults(struct kunit *test)
+{
+	/* SDM vol. 3, table 6-5: -1 a triple fault, 8 #DF, else serial */
+	static const struct { u8 first, second; int result; } cases[] = {
+		{ 1, 13, 13 }, { 3, 14, 14 }, { 13, 1, 1 }, { 17, 13, 13 },
+		{ 0, 0, 8 }, { 10, 13, 8 }, { 11, 12, 8 }, { 13, 13, 8 },
+		{ 13, 14, 14 }, { 14, 13, 8 }, { 14, 14, 8 }, { 14, 1, 1 },
+		{ 8, 13, -1 }, { 8, 14, -1 }, { 8, 1, 1 }, { 6, 13, 13 },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct mvmm_event first = exception(cases[i].first);
+		struct mvmm_event second = exception(cases[i].second);
+		bool alive = mvmm_event_merge(&first, &second);
+
+		KUNIT_EXPECT_EQ_MSG(test, alive ? first.vector : -1,
+				    cases[i].result, "%d then %d",
+				    cases[i].first, cases[i].second);
+	}
+}
+
+static void event_merge_into_nothing(struct kunit *test)
+{
+	struct mvmm_event first = {}, second = exception(13);
+
+	KUNIT_EXPECT_TRUE(test, mvmm_event_merge(&first, &second));
+	KUNIT_EXPECT_EQ(test, first.vector, 13);
+	KUNIT_EXPECT_TRUE(test, first.has_error);
+}
+
+static void event_requeue(struct kunit *test)
+{
+	struct mvmm_events_state ev = {
+		.inflight = { .valid = true, .type = MVMM_EVENT_IRQ,
+			      .vector = 0x44 } };
+
+	mvmm_event_requeue(&ev);
+	KUNIT_EXPECT_FALSE(test, ev.inflight.valid);
+	KUNIT_EXPECT_TRUE(test, ev.irq_pending);
+	KUNIT_EXPECT_EQ(test, ev.irq_vector, 0x44);
+	ev.inflight = (struct mvmm_event){ .valid = true,
+					   .type = MVMM_EVENT_NMI };
+	mvmm_event_requeue(&ev);
+	KUNIT_EXPECT_EQ(test, ev.nmi_pending, 1);
+	ev.inflight = exception(14);
+	mvmm_event_requeue(&ev);
+	KUNIT_EXPECT_TRUE(test, ev.inflight.valid);
+}
+
+static void event_check(struct kunit *test)
+{
+	struct mvmm_events ok = { .inflight = 1, .type = MVMM_EVENT_EXCEPTION,
+				  .vector = 14, .has_error = 1 };
+	struct mvmm_events bad;
+
+	KUNIT_EXPECT_EQ(test, mvmm_events_check(&ok), 0);
+#define REJECT(field, value) do {					\
+		bad = ok;						\
+		bad.field = value;					\
+		KUNIT_EXPECT_EQ(test, mvmm_events_check(&bad), -EINVAL);\
+	} while (0)
+	REJECT(shadow, 3);
+	REJECT(shadow, 4);
+	REJECT(nmi_masked, 2);
+	REJECT(nmi_pending, 3);
+	REJECT(irq_pending, 2);
+	REJECT(inflight, 2);
+	REJECT(has_error, 2);
+	REJECT(vector, 2);
+	REJECT(vector, 32);
+	REJECT(vector, 6);
+	REJECT(type, 1);
+	REJECT(type, 7);
+	REJECT(type, MVMM_EVENT_IRQ);
+	REJECT(type, MVMM_EVENT_SOFT_INT);
+	REJECT(insn_len, 16);
+	REJECT(pending_dbg, 1 << 13);
+	REJECT(reserved[5], 1);
+#undef REJECT
+}
+
+static struct kunit_case event_cases[] = {
+	KUNIT_CASE(event_order),
+	KUNIT_CASE(event_gates),
+	KUNIT_CASE(event_double_faults),
+	KUNIT_CASE(event_merge_into_nothing),
+	KUNIT_CASE(event_requeue),
+	KUNIT_CASE(event_check),
+	{}
+};
+
+static struct kunit_suite event_suite = {
+	.name = "mvmm-event",
+	.test_cases = event_cases,
+};

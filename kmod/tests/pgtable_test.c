@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The nested page-table walker, on EPT's format with A/D bits. */
+
+static const struct pgt_format test_format = {
+	.table = 7, .leaf = 5 | 6 << 3, .present = 7, .write = 2,
+	.large = BIT(7), .accessed = BIT(8), .dirty = BIT(9),
+};
+
+struct pgt_test {
+	struct pgt pgt;
+	struct pgt_cache cache;
+	struct list_head freed;
+	u64 last_pte;
+	int last_level;
+	int leaves;
+};
+
+static void count_leaf(void *ctx, u64 pte, int level)
+{
+	struct pgt_test *t = ctx;
+
+	t->last_pte = pte;
+	t->last_level = level;
+	t->leaves++;
+}
+
+static int pgtable_test_init(struct kunit *test)
+{
+	struct pgt_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	if (!t)
+		return -ENOMEM;
+	INIT_LIST_HEAD(&t->freed);
+	test->priv = t;
+	return pgt_init(&t->pgt, &test_format) ?: pgt_cache_fill(&t->cache);
+}
+
+static void pgtable_test_exit(struct kunit *test)
+{
+	struct pgt_test *t = test->priv;
+
+	pgt_zap(&t->pgt, 0, 1ULL << 48, count_leaf, t, &t->freed);
+	pgt_free_tables(&t->freed);
+	KUNIT_EXPECT_EQ(test, t->pgt.nr_tables, 1UL);
+	pgt_destroy(&t->pgt);
+	pgt_cache_drain(&t->cache);
+}
+
+static int map(struct pgt_test *t, u64 gpa, u64 pa, int level, bool write)
+{
+	pgt_cache_fill(&t->cache);
+	return pgt_map(&t->pgt, gpa, pa, level,
+		       write ? PGT_READ | PGT_WRITE : PGT_READ, &t->cache);
+}
+
+static void pgtable_map_lookup(struct kunit *test)
+{
+	static const u64 gpas[] = { 0, 1ULL << 12, 1ULL << 21, 1ULL << 30,
+				    1ULL << 39, (1ULL << 48) - 4096 };
+	struct pgt_test *t = test->priv;
+	int i, level;
+	u64 pte;
+
+	for (i = 0; i < ARRAY_SIZE(gpas); i++) {
+		KUNIT_EXPECT_EQ(test, pgt_lookup(&t->pgt, gpas[i], &level),
+				0ULL);
+		KUNIT_EXPECT_EQ(test, map(t, gpas[i], (i + 1) << 12, 1, i & 1),
+				0);
+	}
+	for (i = 0; i < ARRAY_SIZE(gpas); i++) {
+		pte = pgt_lookup(&t->pgt, gpas[i] + 0xabc, &level);
+		KUNIT_EXPECT_EQ(test, level, 1);
+		KUNIT_EXPECT_EQ(test, pte & PGT_ADDR_MASK, (i + 1ULL) << 12);
+		KUNIT_EXPECT_EQ(test, !!(pte & 2), i & 1);
+		KUNIT_EXPECT_EQ(test, pte & 0x7d, 0x35ULL);
+	}
+}
+
+static void pgtable_large(struct kunit *test)
+{
+	struct pgt_test *t = test->priv;
+	int level;
+	u64 pte;
+
+	KUNIT_EXPECT_EQ(test, map(t, 0x200000, 0x40000000, 2, true), 0);
+	pte = pgt_lookup(&t->pgt, 0x2fffff, &level);
+	KUNIT_EXPECT_EQ(test, level, 2);
+	KUNIT_EXPECT_EQ(test, pte, 0x40000000ULL | 0xb7);
+	KUNIT_EXPECT_EQ(test, map(t, 1ULL << 30, 2ULL << 30, 3, false), 0);
+	pte = pgt_lookup(&t->pgt, (2ULL << 30) - 1, &level);
+	KUNIT_EXPECT_EQ(test, level, 3);
+	KUNIT_EXPECT_EQ(test, pte, 2ULL << 30 | 0xb5);
+}
+
+static void pgtable_bad_input(struct kunit *test)
+{
+	struct pgt_test *t = test->priv;
+	struct pgt_cache empty = {};
+
+	KUNIT_EXPECT_EQ(test, map(t, 0x1001, 0, 1, true), -EINVAL);
+	KUNIT_EXPECT_EQ(test, map(t, 0, 0x800, 1, true), -EINVAL);
+	KUNIT_EXPECT_EQ(test, map(t, 0x1000, 0, 2, true), -EINVAL);
+	KUNIT_EXPECT_EQ(test, map(t, 0, 0x200000, 3, true), -EINVAL);
+	KUNIT_EXPECT_EQ(test, map(t, 0, 0, 0, true), -EINVAL);
+	KUNIT_EXPECT_EQ(test, map(t, 0, 0, 4, true), -EINVAL);
+	KUNIT_EXPECT_EQ(test, pgt_map(&t->pgt, 0, 0, 1, PGT_READ, &empty),
+			-ENOMEM);
+	/* A table stands where the large leaf would go */
+	KUNIT_EXPECT_EQ(test, map(t, 0x1000, 0, 1, true), 0);
+	KUNIT_EXPECT_EQ(test, map(t, 0, 0, 2, true), -EEXIST);
+}
+
+static void pgtable_split(struct kunit *test)
+{
+	struct pgt_test *t = test->priv;
+	unsigned long tables;
+	int level, i;
+	u64 pte;
+
+	KUNIT_EXPECT_EQ(test, map(t, 1ULL << 30, 4ULL << 30, 3, true), 0);
+	tables = t->pgt.nr_tables;
+	pgt_cache_fill(&t->cache);
+	KUNIT_EXPECT_EQ(test, pgt_split(&t->pgt, 1ULL << 30, &t->cache), 0);
+	KUNIT_EXPECT_EQ(test, t->pgt.nr_tables, tables + 1);
+	for (i = 0; i < 512; i += 73) {
+		pte = pgt_lookup(&t->pgt, (1ULL << 30) + ((u64)i << 21),
+				 &level);
+		KUNIT_EXPECT_EQ(test, level, 2);
+		KUNIT_EXPECT_EQ(test, pte & PGT_ADDR_MASK,
+				(4ULL << 30) + ((u64)i << 21));
+		KUNIT_EXPECT_TRUE(test, pte & 2 && pte & BIT(7));
+	}
+	pgt_cache_fill(&t->cache);
+	KUNIT_EXPECT_EQ(test, pgt_split(&t->pgt, 1ULL << 30, &t->cache), 0);
+	pte = pgt_lookup(&t->pgt, (1ULL << 30) + 0x5000, &level);
+	KUNIT_EXPECT_EQ(test, level, 1);
+	KUNIT_EXPECT_EQ(test, pte, (4ULL << 30) + 0x5000 + 0x37);
+	/* Nothing left to split, and nothing mapped: no change */
+	KUNIT_EXPECT_EQ(test, pgt_split(&t->pgt, 1ULL << 30, &t->cache), 0);
+	KUNIT_EXPECT_EQ(test, pgt_split(&t->pgt, 0, &t->cache), 0);
+	/* A small leaf into a large one splits it by itself */
+	KUNIT_EXPECT_EQ(test, map(t, 3ULL << 30, 8ULL << 30, 3, true), 0);
+	KUNIT_EXPECT_EQ(test, map(t, (3ULL << 30) + 0x1000, 0x7000, 1, false),
+			0);
+	pte = pgt_lookup(&t->pgt, (3ULL << 30) + 0x2000, &level);
+	KUNIT_EXPECT_EQ(test, pte & PGT_ADDR_MASK, (8ULL << 30) + 0x2000);
+	pte = pgt_lookup(&t->pgt, (3ULL << 30) + 0x1000, &level);
+	KUNIT_EXPECT_EQ(test, pte & PGT_ADDR_MASK, 0x7000ULL);
+}
+
+static void pgtable_zap(struct kunit *test)
+{
+	struct pgt_test *t = test->priv;
+	int level, i;
+
+	for (i = 0; i < 8; i++)
+		map(t, i << 12, i << 12, 1, true);
+	KUNIT_EXPECT_EQ(test, pgt_zap(&t->pgt, 2 << 12, 4 << 12, count_leaf,
+				      t, &t->freed), 2UL);
+	KUNIT_EXPECT_EQ(test, t->leaves, 2);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->freed));
+	for (i = 0; i < 8; i++)
+		KUNIT_EXPECT_EQ(test, !pgt_lookup(&t->pgt, i << 12, &level),
+				i == 2 || i == 3);
+	/* Nothing there: nothing to flush */
+	KUNIT_EXPECT_EQ(test, pgt_zap(&t->pgt, 1ULL << 40, 1ULL << 41,
+				      count_leaf, t, &t->freed), 0UL);
+	/* A large leaf that reaches out of the range goes whole */
+	map(t, 0x400000, 0x400000, 2, true);
+	pgt_zap(&t->pgt, 0x401000, 0x402000, count_leaf, t, &t->freed);
+	KUNIT_EXPECT_EQ(test, t->last_level, 2);
+	KUNIT_EXPECT_EQ(test, pgt_lookup(&t->pgt, 0x5ff000, &level), 0ULL);
+	/* The whole 2 MiB: its table goes too */
+	t->leaves = 0;
+	pgt_zap(&t->pgt, 0, 0x200000, count_leaf, t, &t->freed);
+	KUNIT_EXPECT_EQ(test, t->leaves, 6);
+	KUNIT_EXPECT_FALSE(test, list_empty(&t->freed));
+}
+
+static void pgtable_dirty_and_young(struct kunit *test)
+{
+	static const struct pgt_format no_ad = {
+		.table = 7, .leaf = 0x35, .present = 7, .write = 2 };
+	struct pgt_test *t = test->priv;
+	struct pgt plain = { .fmt = &no_ad };
+
+	KUNIT_EXPECT_FALSE(test, pgt_pte_dirty(&t->pgt, 0x37));
+	KUNIT_EXPECT_TRUE(test, pgt_pte_dirty(&t->pgt, 0x37 | BIT(9)));
+	KUNIT_EXPECT_FALSE(test, pgt_pte_dirty(&t->pgt, 0x35 | BIT(9)));
+	/* Without D bits a leaf that could be written counts as written */
+	KUNIT_EXPECT_TRUE(test, pgt_pte_dirty(&plain, 0x37));
+	KUNIT_EXPECT_FALSE(test, pgt_pte_dirty(&plain, 0x35));
+
+	map(t, 0x3000, 0x3000, 1, true);
+	KUNIT_EXPECT_FALSE(test, pgt_age(&t->pgt, 0, 0x10000, true));
+	/* As the CPU would */
+	pte_table(pte_table(pte_table(t->pgt.root[0])[0])[0])[3] |= BIT(8);
+	KUNIT_EXPECT_TRUE(test, pgt_age(&t->pgt, 0, 0x10000, false));
+	KUNIT_EXPECT_TRUE(test, pgt_age(&t->pgt, 0x3000, 0x4000, true));
+	KUNIT_EXPECT_FALSE(test, pgt_age(&t->pgt, 0, 0x10000, true));
+}
+
+static struct kunit_case pgtable_cases[] = {
+	KUNIT_CASE(pgtable_map_lookup),
+	KUNIT_CASE(pgtable_large),
+	KUNIT_CASE(pgtable_bad_input),
+	KUNIT_CASE(pgtable_split),
+	KUNIT_CASE(pgtable_zap),
+	KUNIT_CASE(pgtable_dirty_and_young),
+	{}
+};
+
+static struct kunit_suite pgtable_suite = {
+	.name = "mvmm-pgtable",
+	.init = pgtable_test_init,
+	.exit = pgtable_test_exit,
+	.test_cases = pgtable_cases,
+};

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0
+/* CPUID and MSR policy, and the rules of the control registers. */
+
+/* A host with everything set: what comes out is what the policy lets pass */
+static void generous(u32 leaf, u32 subleaf, u32 r[4])
+{
+	r[0] = r[1] = r[2] = r[3] = ~0u;
+	switch (leaf) {
+	case 0:
+		r[0] = 0x20;
+		break;
+	case 4:
+		r[0] = subleaf < 2 ? ~0u : 0;
+		break;
+	case 0xd:
+		r[0] = subleaf == 1 ? ~0u : 256;
+		r[1] = 576;
+		break;
+	case 0x80000000:
+		r[0] = 0x80000021;
+		break;
+	case 0x80000008:
+		r[0] = 52 | 57 << 8;
+		break;
+	}
+}
+
+static void make_default(struct kunit *test, struct mvmm_cpuid_host *host,
+			 struct mvmm_cpuid_table **table)
+{
+	*host = (struct mvmm_cpuid_host){
+		.get = generous, .xcr0 = 7, .tsc_khz = 3500000, .gpa_bits = 48,
+		.rdtscp = true, .invpcid = true };
+	*table = kunit_kzalloc(test, sizeof(**table), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, *table);
+	mvmm_cpuid_default(host, *table);
+	KUNIT_EXPECT_EQ(test, mvmm_cpuid_check(*table), 0);
+	KUNIT_EXPECT_LE(test, (*table)->nr, (u32)MVMM_MAX_CPUID);
+}
+
+static void cpuid_filter(struct kunit *test)
+{
+	struct mvmm_cpuid_host host;
+	struct mvmm_cpuid_table *t;
+	u32 r[4];
+
+	make_default(test, &host, &t);
+	mvmm_cpuid_query(t, 0, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, r[0], 0x15U);
+	mvmm_cpuid_query(t, 1, 0, 0, 1, 5, r);
+	KUNIT_EXPECT_EQ(test, r[1] >> 24, 5U);
+	/* No MONITOR, VMX, x2APIC, TSC deadline; a hypervisor; AVX, XSAVE */
+	KUNIT_EXPECT_EQ(test, r[2] & (BIT(3) | BIT(5) | BIT(21) | BIT(24)), 0UL);
+	KUNIT_EXPECT_EQ(test, r[2] & (BIT(31) | BIT(28) | BIT(26)),
+			BIT(31) | BIT(28) | BIT(26));
+	/* No MCE, APIC, MTRR, MCA, HTT */
+	KUNIT_EXPECT_EQ(test, r[3] & (BIT(7) | BIT(9) | BIT(12) | BIT(14) |
+				      BIT(28)), 0UL);
+	mvmm_cpuid_query(t, 7, 0, 0, 1, 0, r);
+	/* No TSC_ADJUST, SGX, HLE, RTM, MPX; no AVX-512 as XCR0 lacks it */
+	KUNIT_EXPECT_EQ(test, r[1] & (BIT(1) | BIT(2) | BIT(4) | BIT(11) |
+				      BIT(14) | BIT(16)), 0UL);
+	/* No PKU, CET, LA57, WAITPKG */
+	KUNIT_EXPECT_EQ(test, r[2] & (BIT(3) | BIT(5) | BIT(7) | BIT(16)), 0UL);
+	/* No SPEC_CTRL, ARCH_CAPABILITIES, AMX */
+	KUNIT_EXPECT_EQ(test, r[3], BIT(4));
+	mvmm_cpuid_query(t, 0x80000008, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, r[0], 48U | 48 << 8);
+	mvmm_cpuid_query(t, 0x80000000, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, r[0], 0x80000008U);
+	mvmm_cpuid_query(t, 0x40000000, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, memcmp(&r[1], "MvmmMvmmMvmm", 12), 0);
+	mvmm_cpuid_query(t, 0x15, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, (u64)r[2] * r[1] / r[0], 3500000000ULL);
+	/* Above the limits: zero */
+	mvmm_cpuid_query(t, 0x1f, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, r[0] | r[1] | r[2] | r[3], 0U);
+}
+
+static void cpuid_dynamic(struct kunit *test)
+{
+	struct mvmm_cpuid_host host;
+	struct mvmm_cpuid_table *t;
+	u32 r[4];
+
+	make_default(test, &host, &t);
+	mvmm_cpuid_query(t, 1, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_FALSE(test, r[2] & BIT(27));
+	mvmm_cpuid_query(t, 1, 0, X86_CR4_OSXSAVE, 1, 0, r);
+	KUNIT_EXPECT_TRUE(test, r[2] & BIT(27));
+	mvmm_cpuid_query(t, 0xd, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, r[0], 7U);
+	KUNIT_EXPECT_EQ(test, r[1], 576U);
+	KUNIT_EXPECT_EQ(test, r[2], 576U + 256);
+	mvmm_cpuid_query(t, 0xd, 0, 0, 7, 0, r);
+	KUNIT_EXPECT_EQ(test, r[1], 576U + 256);
+	mvmm_cpuid_query(t, 0xd, 1, 0, 7, 0, r);
+	KUNIT_EXPECT_EQ(test, r[0], 7U);
+	KUNIT_EXPECT_EQ(test, r[1], 576U + 256);
+}
+
+static void cpuid_poor_host(struct kunit *test)
+{
+	struct mvmm_cpuid_host host;
+	struct mvmm_cpuid_table *t;
+	u32 r[4];
+
+	make_default(test, &host, &t);
+	host.xcr0 = 0;
+	host.rdtscp = host.invpcid = false;
+	mvmm_cpuid_default(&host, t);
+	mvmm_cpuid_query(t, 1, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_FALSE(test, r[2] & (BIT(26) | BIT(28) | BIT(12)));
+	mvmm_cpuid_query(t, 7, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_FALSE(test, r[1] & (BIT(5) | BIT(10)));
+	KUNIT_EXPECT_FALSE(test, r[2] & BIT(22));
+	mvmm_cpuid_query(t, 0x80000001, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_FALSE(test, r[3] & BIT(27));
+	mvmm_cpuid_query(t, 0xd, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, r[0], 0U);
+}
+
+static void cpuid_table_check(struct kunit *test)
+{
+	struct mvmm_cpuid_host host;
+	struct mvmm_cpuid_table *t;
+
+	make_default(test, &host, &t);
+	t->entry[3] = t->entry[0];
+	KUNIT_EXPECT_EQ(test, mvmm_cpuid_check(t), -EINVAL);
+	make_default(test, &host, &t);
+	t->entry[0].flags = 2;
+	KUNIT_EXPECT_EQ(test, mvmm_cpuid_check(t), -EINVAL);
+	make_default(test, &host, &t);
+	t->entry[0].subleaf = 1;
+	KUNIT_EXPECT_EQ(test, mvmm_cpuid_check(t), -EINVAL);
+	make_default(test, &host, &t);
+	t->entry[0].reserved = 1;
+	KUNIT_EXPECT_EQ(test, mvmm_cpuid_check(t), -EINVAL);
+}
+
+static void cpuid_to_caps(struct kunit *test)
+{
+	struct mvmm_guest_caps caps;
+	struct mvmm_cpuid_host host;
+	struct mvmm_cpuid_table *t;
+
+	make_default(test, &host, &t);
+	mvmm_cpuid_caps(t, &caps);
+	KUNIT_EXPECT_TRUE(test, caps.cr4 & X86_CR4_OSXSAVE);
+	KUNIT_EXPECT_FALSE(test, caps.cr4 & (X86_CR4_VMXE | X86_CR4_LA57 |
+					     X86_CR4_PKE));
+	KUNIT_EXPECT_EQ(test, caps.efer, (u64)(EFER_SCE | EFER_LME | EFER_NX));
+	KUNIT_EXPECT_EQ(test, caps.xcr0, 7ULL);
+	KUNIT_EXPECT_EQ(test, caps.phys_bits, 48);
+	/* An empty table grants the least, and does not crash */
+	t->nr = 0;
+	mvmm_cpuid_caps(t, &caps);
+	KUNIT_EXPECT_EQ(test, caps.efer, 0ULL);
+	KUNIT_EXPECT_EQ(test, caps.xcr0, 1ULL);
+	KUNIT_EXPECT_FALSE(test, caps.cr4 & X86_CR4_OSXSAVE);
+}
+
+static void msr_values(struct kunit *test)
+{
+	static const struct { u32 index; u64 value; bool ok; } cases[] = {
+		{ MSR_LSTAR, 0xffff800000000000, true },
+		{ MSR_LSTAR, 0x0000800000000000, false },
+		{ MSR_FS_BASE, 0x00007fffffffffff, true },
+		{ MSR_FS_BASE, 0xfffe800000000000, false },
+		{ MSR_IA32_SYSENTER_EIP, 1ULL << 47, false },
+		{ MSR_SYSCALL_MASK, 0xffffffff, true },
+		{ MSR_SYSCALL_MASK, 0x100000000, false },
+		{ MSR_TSC_AUX, 0x100000000, false },
+		{ MSR_IA32_CR_PAT, 0x0007040600070406, true },
+		{ MSR_IA32_CR_PAT, 0x0007040600070402, false },
+		{ MSR_IA32_CR_PAT, 0x0307040600070406, false },
+		{ MSR_IA32_CR_PAT, 0x0807040600070406, false },
+		{ MSR_STAR, ~0ULL, true },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		KUNIT_EXPECT_EQ_MSG(test, mvmm_msr_value_ok(
+			mvmm_msr_policy(cases[i].index), cases[i].value),
+			cases[i].ok, "MSR 0x%x value 0x%llx", cases[i].index,
+			cases[i].value);
+}
+
+static struct mvmm_vcpu *make_vcpu(struct kunit *test)
+{
+	struct mvmm_vcpu *vcpu = kunit_kzalloc(test, sizeof(*vcpu), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, vcpu);
+	vcpu->caps = (struct mvmm_guest_caps){
+		.cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PCIDE |
+		       X86_CR4_OSXSAVE | X86_CR4_SMEP,
+		.efer = EFER_SCE | EFER_LME | EFER_NX, .xcr0 = 0xe7,
+		.phys_bits = 40 };
+	return vcpu;
+}
+
+static void msr_access(struct kunit *test)
+{
+	static const u32 absent[] = { 0x1b, 0x3a, 0x48, 0x10a, 0x480, 0x6e0,
+				      0x802, 0x40000000, 0xc0010015,
+				      0xffffffff };
+	struct mvmm_vcpu *vcpu = make_vcpu(test);
+	u64 value;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(absent); i++) {
+		KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, absent[i], &value),
+				-EINVAL);
+		KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, absent[i], 0),
+				-EINVAL);
+	}
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_STAR, 5), 0);
+	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, MSR_STAR, &value), 0);
+	KUNIT_EXPECT_EQ(test, value, 5ULL);
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_SYSENTER_CS, 8), 0);
+	KUNIT_EXPECT_EQ(test, stub_msr, 8ULL);
+	/* A constant takes writes and keeps its value */
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_UCODE_REV, 0), 0);
+	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, MSR_IA32_UCODE_REV, &value),
+			0);
+	KUNIT_EXPECT_EQ(test, value, 1ULL << 32);
+	/* TSC_AUX exists where CPUID says so */
+	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, MSR_TSC_AUX, &value),
+			-EINVAL);
+	vcpu->caps.tsc_aux = true;
+	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, MSR_TSC_AUX, &value), 0);
+	/* MISC_ENABLE: only some bits move */
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_MISC_ENABLE, 1), 0);
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_MISC_ENABLE, 1 << 16),
+			-EINVAL);
+}
+
+static void control_registers(struct kunit *test)
+{
+	struct mvmm_vcpu *vcpu = make_vcpu(test);
+	const struct mvmm_guest_caps *caps = &vcpu->caps;
+
+	KUNIT_EXPECT_TRUE(test, mvmm_cr0_valid(0x60000010));
+	KUNIT_EXPECT_TRUE(test, mvmm_cr0_valid(0x80000011));
+	KUNIT_EXPECT_FALSE(test, mvmm_cr0_valid(0x80000010)); /* PG, no PE */
+	KUNIT_EXPECT_FALSE(test, mvmm_cr0_valid(0x20000011)); /* NW, no CD */
+	KUNIT_EXPECT_FALSE(test, mvmm_cr0_valid(1ULL << 32));
+	KUNIT_EXPECT_TRUE(test, mvmm_cr4_valid(caps, X86_CR4_PAE, 0));
+	KUNIT_EXPECT_FALSE(test, mvmm_cr4_valid(caps, X86_CR4_VMXE, 0));
+	KUNIT_EXPECT_FALSE(test, mvmm_cr4_valid(caps, 0, EFER_LMA));
+	KUNIT_EXPECT_FALSE(test, mvmm_cr4_valid(caps, X86_CR4_PCIDE, 0));
+	KUNIT_EXPECT_TRUE(test, mvmm_cr4_valid(caps, X86_CR4_PAE |
+					       X86_CR4_PCIDE, EFER_LMA));
+	KUNIT_EXPECT_FALSE(test, mvmm_efer_valid(caps, EFER_SVME));
+	KUNIT_EXPECT_TRUE(test, mvmm_xcr0_valid(caps, 1));
+	KUNIT_EXPECT_TRUE(test, mvmm_xcr0_valid(caps, 7));
+	KUNIT_EXPECT_TRUE(test, mvmm_xcr0_valid(caps, 0xe7));
+	KUNIT_EXPECT_FALSE(test, mvmm_xcr0_valid(caps, 0));
+	KUNIT_EXPECT_FALSE(test, mvmm_xcr0_valid(caps, 5)); /* AVX, no SSE */
+	KUNIT_EXPECT_FALSE(test, mvmm_xcr0_valid(caps, 0x27));
+	KUNIT_EXPECT_FALSE(test, mvmm_xcr0_valid(caps, 0xe3));
+	KUNIT_EXPECT_FALSE(test, mvmm_xcr0_valid(caps, 0x207)); /* PKRU */
+}
+
+static void mode_switches(struct kunit *test)
+{
+	struct mvmm_vcpu *vcpu = make_vcpu(test);
+
+	/* Up to long mode, as an operating system does */
+	vcpu->cr0 = X86_CR0_PE | X86_CR0_ET;
+	KUNIT_EXPECT_EQ(test, mvmm_set_efer(vcpu, EFER_LME), 0);
+	/* Without PAE: refused */
+	KUNIT_EXPECT_EQ(test, mvmm_set_cr0(vcpu, 0x80000011), -EINVAL);
+	KUNIT_EXPECT_EQ(test, mvmm_set_cr4(vcpu, X86_CR4_PAE), 0);
+	KUNIT_EXPECT_EQ(test, mvmm_set_cr0(vcpu, 0x80000011), 0);
+	KUNIT_EXPECT_TRUE(test, vcpu->efer & EFER_LMA);
+	KUNIT_EXPECT_EQ(test, mvmm_set_efer(vcpu, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, mvmm_set_cr4(vcpu, 0), -EINVAL);
+	/* PCIDE only with CR3[11:0] clear, and then paging stays on */
+	stub_sregs.cr3 = 0x1001;
+	KUNIT_EXPECT_EQ(test, mvmm_set_cr4(vcpu, X86_CR4_PAE | X86_CR4_PCIDE),
+			-EINVAL);
+	stub_sregs.cr3 = 0x1000;
+	KUNIT_EXPECT_EQ(test, mvmm_set_cr4(vcpu, X86_CR4_PAE | X86_CR4_PCIDE),
+			0);
+	KUNIT_EXPECT_EQ(test, mvmm_set_cr0(vcpu, 0x11), -EINVAL);
+	KUNIT_EXPECT_EQ(test, mvmm_set_cr4(vcpu, X86_CR4_PAE), 0);
+	/* And down */
+	KUNIT_EXPECT_EQ(test, mvmm_set_cr0(vcpu, 0x11), 0);
+	KUNIT_EXPECT_FALSE(test, vcpu->efer & EFER_LMA);
+	KUNIT_EXPECT_EQ(test, mvmm_set_efer(vcpu, 0), 0);
+	/* PAE paging: the PDPTEs must be loaded */
+	KUNIT_EXPECT_EQ(test, mvmm_set_cr0(vcpu, 0x80000011), 1);
+	KUNIT_EXPECT_EQ(test, mvmm_set_cr4(vcpu, X86_CR4_PAE | X86_CR4_PGE),
+			1);
+}
+
+static void pdptes(struct kunit *test)
+{
+	u64 good[4] = { 0x1001, 0x2019, 0, ~1ULL };
+	u64 bad[4] = { 0x1003 };
+
+	KUNIT_EXPECT_TRUE(test, mvmm_pdptes_valid(good, 40));
+	KUNIT_EXPECT_FALSE(test, mvmm_pdptes_valid(bad, 40));
+	bad[0] = 1ULL << 40 | 1;
+	KUNIT_EXPECT_FALSE(test, mvmm_pdptes_valid(bad, 40));
+}
+
+static struct kunit_case policy_cases[] = {
+	KUNIT_CASE(cpuid_filter),
+	KUNIT_CASE(cpuid_dynamic),
+	KUNIT_CASE(cpuid_poor_host),
+	KUNIT_CASE(cpuid_table_check),
+	KUNIT_CASE(cpuid_to_caps),
+	KUNIT_CASE(msr_values),
+	KUNIT_CASE(msr_access),
+	KUNIT_CASE(control_registers),
+	KUNIT_CASE(mode_switches),
+	KUNIT_CASE(pdptes),
+	{}
+};
+
+static struct kunit_suite policy_suite = {
+	.name = "mvmm-policy",
+	.test_cases = policy_cases,
+};

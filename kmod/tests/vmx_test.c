@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/* VMX: negotiation on the capability MSRs of CPU generations, and decoders. */
+
+#include "vmx_caps_values.h"
+
+struct missing_log {
+	int nr;
+	const char *name[16];
+};
+
+static void log_missing(void *ctx, const char *name)
+{
+	struct missing_log *log = ctx;
+
+	if (log->nr < ARRAY_SIZE(log->name))
+		log->name[log->nr++] = name;
+}
+
+static bool was_missing(const struct missing_log *log, const char *name)
+{
+	int i;
+
+	for (i = 0; i < log->nr; i++)
+		if (!strcmp(log->name[i], name))
+			return true;
+	return false;
+}
+
+static void vmx_generations(struct kunit *test)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(generations); i++) {
+		const struct generation *g = &generations[i];
+		struct missing_log log = {};
+		struct vmx_caps caps;
+		int ret = vmx_negotiate(&g->msrs, &caps, log_missing, &log);
+
+		KUNIT_EXPECT_EQ_MSG(test, ret, g->missing ? -EOPNOTSUPP : 0,
+				    "%s", g->name);
+		if (g->missing)
+			KUNIT_EXPECT_TRUE_MSG(test,
+					      was_missing(&log, g->missing),
+					      "%s", g->name);
+		else
+			KUNIT_EXPECT_EQ_MSG(test, log.nr, 0, "%s: %s", g->name,
+					    log.nr ? log.name[0] : "");
+		KUNIT_EXPECT_EQ_MSG(test, caps.ept_ad, g->ept_ad, "%s",
+				    g->name);
+		KUNIT_EXPECT_EQ_MSG(test, caps.vpid, g->vpid, "%s", g->name);
+		/* Whatever was chosen, the CPU must be able to take it */
+		KUNIT_EXPECT_EQ(test, caps.pin & ~(g->msrs.pin >> 32), 0ULL);
+		KUNIT_EXPECT_EQ(test, (u32)g->msrs.pin & ~caps.pin, 0U);
+		KUNIT_EXPECT_EQ(test, caps.primary & ~(g->msrs.primary >> 32),
+				0ULL);
+		KUNIT_EXPECT_EQ(test, (u32)g->msrs.primary & ~caps.primary, 0U);
+		KUNIT_EXPECT_EQ(test,
+				caps.secondary & ~(g->msrs.secondary >> 32),
+				0ULL);
+		KUNIT_EXPECT_EQ(test, caps.exit & ~(g->msrs.exit >> 32), 0ULL);
+		KUNIT_EXPECT_EQ(test, caps.entry & ~(g->msrs.entry >> 32),
+				0ULL);
+	}
+}
+
+static void vmx_reconcile_word(struct kunit *test)
+{
+	struct vmx_ctl ctl = { .must = BIT(0), .able = BIT(1),
+			       .optional = BIT(2) | BIT(3), .never = BIT(4) };
+	u32 missing;
+
+	/* may: 0 1 2 5; must be one: 5 */
+	KUNIT_EXPECT_EQ(test, vmx_reconcile(0x27ULL << 32 | 0x20, &ctl,
+					    &missing), 0x25U);
+	KUNIT_EXPECT_EQ(test, missing, 0U);
+	KUNIT_EXPECT_EQ(test, vmx_reconcile(0x22ULL << 32 | 0x20, &ctl,
+					    &missing), 0x20U);
+	KUNIT_EXPECT_EQ(test, missing, (u32)BIT(0));
+	vmx_reconcile(0x25ULL << 32 | 0x20, &ctl, &missing);
+	KUNIT_EXPECT_EQ(test, missing, (u32)BIT(1));
+	vmx_reconcile(0x37ULL << 32 | 0x30, &ctl, &missing);
+	KUNIT_EXPECT_EQ(test, missing, (u32)BIT(4));
+}
+
+static void vmx_decoders(struct kunit *test)
+{
+	struct vmx_cr_access cr;
+	struct vmx_dr_access dr;
+	struct mvmm_exit exit;
+
+	/* OUT DX, AL at port 0x3f8; IN EAX, imm8; REP INSW */
+	vmx_decode_io(0x3f80000, &exit);
+	KUNIT_EXPECT_EQ(test, exit.io.port, 0x3f8);
+	KUNIT_EXPECT_EQ(test, exit.io.size, 1);
+	KUNIT_EXPECT_EQ(test, exit.io.flags, 0);
+	vmx_decode_io(0x00700000 | 0x40 | 8 | 3, &exit);
+	KUNIT_EXPECT_EQ(test, exit.io.size, 4);
+	KUNIT_EXPECT_EQ(test, exit.io.flags, MVMM_IO_IN);
+	vmx_decode_io(0xffff0000 | 0x20 | 0x10 | 8 | 1, &exit);
+	KUNIT_EXPECT_EQ(test, exit.io.port, 0xffff);
+	KUNIT_EXPECT_EQ(test, exit.io.size, 2);
+	KUNIT_EXPECT_EQ(test, exit.io.flags,
+			MVMM_IO_IN | MVMM_IO_STRING | MVMM_IO_REP);
+	KUNIT_EXPECT_EQ(test, vmx_decode_addr_size(0), 2);
+	KUNIT_EXPECT_EQ(test, vmx_decode_addr_size(1 << 7), 4);
+	KUNIT_EXPECT_EQ(test, vmx_decode_addr_size(2 << 7), 8);
+
+	cr = vmx_decode_cr(0xb04);		/* mov %r11, %cr4 */
+	KUNIT_EXPECT_EQ(test, cr.cr, 4);
+	KUNIT_EXPECT_EQ(test, cr.kind, VMX_CR_WRITE);
+	KUNIT_EXPECT_EQ(test, cr.reg, 11);
+	cr = vmx_decode_cr(0x218);		/* mov %cr8, %rdx */
+	KUNIT_EXPECT_EQ(test, cr.cr, 8);
+	KUNIT_EXPECT_EQ(test, cr.kind, VMX_CR_READ);
+	KUNIT_EXPECT_EQ(test, cr.reg, 2);
+	cr = vmx_decode_cr(0x20);
+	KUNIT_EXPECT_EQ(test, cr.kind, VMX_CR_CLTS);
+	cr = vmx_decode_cr(0xfff90030);
+	KUNIT_EXPECT_EQ(test, cr.kind, VMX_CR_LMSW);
+	KUNIT_EXPECT_EQ(test, cr.lmsw, 0xfff9);
+
+	dr = vmx_decode_dr(0x307);		/* mov %rbx, %dr7 */
+	KUNIT_EXPECT_EQ(test, dr.dr, 7);
+	KUNIT_EXPECT_EQ(test, dr.reg, 3);
+	KUNIT_EXPECT_FALSE(test, dr.read);
+	dr = vmx_decode_dr(0xf16);		/* mov %dr6, %r15 */
+	KUNIT_EXPECT_EQ(test, dr.dr, 6);
+	KUNIT_EXPECT_EQ(test, dr.reg, 15);
+	KUNIT_EXPECT_TRUE(test, dr.read);
+
+	KUNIT_EXPECT_EQ(test, vmx_decode_ept(0x181),
+			(u32)MVMM_ACCESS_READ);
+	KUNIT_EXPECT_EQ(test, vmx_decode_ept(0x182),
+			(u32)MVMM_ACCESS_WRITE);
+	KUNIT_EXPECT_EQ(test, vmx_decode_ept(0x184), (u32)MVMM_ACCESS_EXEC);
+	KUNIT_EXPECT_EQ(test, vmx_decode_ept(0x81),
+			(u32)(MVMM_ACCESS_READ | MVMM_ACCESS_PAGE_WALK));
+	/* No linear address: the CPU's own load of PDPTEs */
+	KUNIT_EXPECT_EQ(test, vmx_decode_ept(0x1),
+			(u32)(MVMM_ACCESS_READ | MVMM_ACCESS_PAGE_WALK));
+}
+
+static void vmx_events(struct kunit *test)
+{
+	static const u32 infos[] = {
+		0x80000000 | 0x31,		/* interrupt */
+		0x80000000 | 0x202,		/* NMI */
+		0x80000000 | 0xb00 | 14,	/* #PF with a code */
+		0x80000000 | 0x400 | 0x80,	/* INT 0x80 */
+		0x80000000 | 0x500 | 1,		/* INT1 */
+		0x80000000 | 0x600 | 3,		/* INT3 */
+	};
+	struct mvmm_event e;
+	int i;
+
+	e = vmx_decode_event(0x31, 0, 0);
+	KUNIT_EXPECT_FALSE(test, e.valid);
+	for (i = 0; i < ARRAY_SIZE(infos); i++) {
+		e = vmx_decode_event(infos[i], 0x1234, 2);
+		KUNIT_EXPECT_TRUE(test, e.valid);
+		KUNIT_EXPECT_EQ(test, vmx_encode_event(&e), infos[i]);
+		KUNIT_EXPECT_EQ(test, e.error_code,
+				e.has_error ? 0x1234U : 0U);
+		KUNIT_EXPECT_EQ(test, e.insn_len,
+				e.type >= MVMM_EVENT_SOFT_INT ? 2 : 0);
+	}
+}
+
+static void vmx_segments(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, vmx_segment_ar(0xa09b), 0xa09bU);
+	KUNIT_EXPECT_EQ(test, vmx_segment_ar(0), 0x10000U);
+	KUNIT_EXPECT_EQ(test, vmx_segment_ar(0x0f93), 0x93U);
+	KUNIT_EXPECT_EQ(test, vmx_segment_attr(0xc093), 0xc093);
+	KUNIT_EXPECT_EQ(test, vmx_segment_attr(0x10093) & 0x80, 0);
+}
+
+static struct kunit_case vmx_cases[] = {
+	KUNIT_CASE(vmx_generations),
+	KUNIT_CASE(vmx_reconcile_word),
+	KUNIT_CASE(vmx_decoders),
+	KUNIT_CASE(vmx_events),
+	KUNIT_CASE(vmx_segments),
+	{}
+};
+
+static struct kunit_suite vmx_suite = {
+	.name = "mvmm-vmx",
+	.test_cases = vmx_cases,
+};

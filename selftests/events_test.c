@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Events: injection, windows, shadows, NMIs, single-step, debug registers. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "kselftest_harness.h"
+#include "vm.h"
+
+#define IF (1u << 9)
+#define TF (1u << 8)
+
+FIXTURE(events) {
+	struct vm vm;
+};
+
+FIXTURE_SETUP(events)
+{
+	ASSERT_EQ(0, vm_create(&self->vm));
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+}
+
+FIXTURE_TEARDOWN(events)
+{
+	vm_destroy(&self->vm);
+}
+
+GUEST(nops, "nop\n nop\n nop\n hlt");
+TEST_F(events, interrupt)
+{
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, nops);
+	self->vm.run->regs.rflags |= IF;
+	ASSERT_EQ(0, mvmm_inject_irq(self->vm.vcpu, 0x41));
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(1, n);
+	EXPECT_EQ(0x41, ev[0].vector);
+	EXPECT_EQ(CODE, ev[0].rip);
+	EXPECT_EQ(0, self->vm.run->irq_pending);
+	EXPECT_EQ(1, self->vm.run->can_inject);
+}
+
+/* Held off until STI, and by its shadow for one more instruction */
+GUEST(sti_shadow, "nop\n sti\n nop\n nop\n hlt");
+TEST_F(events, interrupt_waits_for_sti_and_its_shadow)
+{
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, sti_shadow);
+	ASSERT_EQ(0, mvmm_inject_irq(self->vm.vcpu, 0x42));
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(1, n);
+	EXPECT_EQ(CODE + 3, ev[0].rip);
+}
+
+/* MOV SS holds everything off for one instruction */
+GUEST(mov_ss, "mov %ss, %eax\n sti\n nop\n mov %eax, %ss\n cpuid\n nop\n hlt");
+TEST_F(events, window_and_mov_ss_shadow)
+{
+	struct mvmm_events ev;
+
+	LOAD(&self->vm, mov_ss);
+	self->vm.run->irq_window = 1;
+	ASSERT_EQ(0, vm_run(&self->vm));
+	ASSERT_EQ(MVMM_EXIT_IRQ_WINDOW, self->vm.run->exit_reason);
+	/* Right behind the NOP that ends STI's shadow */
+	EXPECT_EQ(CODE + 4, self->vm.run->regs.rip);
+	EXPECT_EQ(1, self->vm.run->can_inject);
+	self->vm.run->irq_window = 0;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ASSERT_EQ(0, mvmm_get_events(self->vm.vcpu, &ev));
+	EXPECT_EQ(0, ev.shadow);
+}
+
+/* A shadow is saved, restored and ended by the retired instruction */
+GUEST(sti_out, "sti\n out %al, $0x80\n nop\n hlt");
+TEST_F(events, retire_ends_the_shadow)
+{
+	struct mvmm_events events;
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, sti_out);
+	ASSERT_EQ(0, vm_run(&self->vm));
+	ASSERT_EQ(MVMM_EXIT_IO, self->vm.run->exit_reason);
+	ASSERT_EQ(0, mvmm_get_events(self->vm.vcpu, &events));
+	EXPECT_EQ(MVMM_SHADOW_STI, events.shadow);
+	EXPECT_EQ(0, self->vm.run->can_inject);
+	ASSERT_EQ(0, mvmm_inject_irq(self->vm.vcpu, 0x43));
+	self->vm.run->retire = self->vm.run->insn_len;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(1, n);
+	EXPECT_EQ(CODE + 3, ev[0].rip);
+}
+
+TEST_F(events, nmi)
+{
+	struct mvmm_events events;
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, nops);
+	ASSERT_EQ(0, mvmm_inject_nmi(self->vm.vcpu));
+	ASSERT_EQ(0, mvmm_inject_nmi(self->vm.vcpu));
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	/* The second waits until the handler's IRET */
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(2, n);
+	EXPECT_EQ(2, ev[0].vector);
+	EXPECT_EQ(2, ev[1].vector);
+	EXPECT_EQ(CODE, ev[1].rip);
+	ASSERT_EQ(0, mvmm_get_events(self->vm.vcpu, &events));
+	EXPECT_EQ(0, events.nmi_masked);
+	EXPECT_EQ(0, events.nmi_pending);
+}
+
+TEST_F(events, nmi_masked)
+{
+	struct mvmm_events events;
+	uint64_t n;
+
+	LOAD(&self->vm, nops);
+	ASSERT_EQ(0, mvmm_get_events(self->vm.vcpu, &events));
+	events.nmi_masked = 1;
+	ASSERT_EQ(0, mvmm_set_events(self->vm.vcpu, &events));
+	ASSERT_EQ(0, mvmm_inject_nmi(self->vm.vcpu));
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	vm_events(&self->vm, &n);
+	EXPECT_EQ(0, n);
+	ASSERT_EQ(0, mvmm_get_events(self->vm.vcpu, &events));
+	EXPECT_EQ(1, events.nmi_pending);
+}
+
+TEST_F(events, exception)
+{
+	struct mvmm_sregs s;
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, nops);
+	ASSERT_EQ(0, mvmm_inject_exception(self->vm.vcpu, 14, true, 2,
+					   0x123456));
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(1, n);
+	EXPECT_EQ(14, ev[0].vector);
+	EXPECT_EQ(2, ev[0].error_code);
+	EXPECT_EQ(CODE, ev[0].rip);
+	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
+	EXPECT_EQ(0x123456, s.cr2);
+}
+
+/* An event is in delivery when its stack or IDT is not there: it is delivered
+ * once the page is, neither lost nor doubled.
+ */
+GUEST(sti_spin, "sti\n 1: testb $1, 0x100000\n jz 1b\n hlt");
+TEST_F(events, delivery_that_faults)
+{
+	struct guest_event *ev;
+	uint64_t n;
+	int i;
+
+	LOAD(&self->vm, nops);
+	self->vm.run->regs.rflags |= IF;
+	for (i = 0; i < 5; i++) {
+		vm_set_rip(&self->vm, CODE);
+		ASSERT_EQ(0, mvmm_inject_irq(self->vm.vcpu, 0x50 + i));
+		/* The pages of IDT, stack and events go back to the host */
+		ASSERT_EQ(0, madvise(self->vm.mem + STACK - 4096, 4096,
+				     MADV_DONTNEED));
+		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	}
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(5, n);
+	for (i = 0; i < 5; i++)
+		EXPECT_EQ(0x50 + i, ev[i].vector);
+}
+
+TEST_F(events, delivery_into_mmio)
+{
+	struct mvmm_events events;
+	struct mvmm_sregs s;
+
+	LOAD(&self->vm, nops);
+	self->vm.run->regs.rflags |= IF;
+	self->vm.run->regs.rsp = VOID + 4096;
+	ASSERT_EQ(0, mvmm_inject_irq(self->vm.vcpu, 0x60));
+	ASSERT_EQ(0, vm_run(&self->vm));
+	ASSERT_EQ(MVMM_EXIT_MMIO, self->vm.run->exit_reason);
+	EXPECT_EQ(MVMM_EXIT_FLAG_IN_DELIVERY, self->vm.run->exit_flags);
+	EXPECT_EQ(-ENOTSUP, mvmm_complete_mmio(&self->vm.guest));
+	ASSERT_EQ(0, mvmm_get_events(self->vm.vcpu, &events));
+	EXPECT_EQ(1, events.inflight);
+	EXPECT_EQ(0x60, events.vector);
+	EXPECT_EQ(MVMM_EVENT_IRQ, events.type);
+	/* A stack that is there: it is delivered after all */
+	self->vm.run->regs.rsp = STACK;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
+	EXPECT_EQ(1, *(uint64_t *)(self->vm.mem + EVENTS));
+}
+
+GUEST(soft_int, "int $0x70\n nop\n int3\n nop\n hlt");
+TEST_F(events, software_interrupts_whose_delivery_faults)
+{
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, soft_int);
+	ASSERT_EQ(0, madvise(self->vm.mem + STACK - 4096, 4096,
+			     MADV_DONTNEED));
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(2, n);
+	EXPECT_EQ(0x70, ev[0].vector);
+	EXPECT_EQ(CODE + 2, ev[0].rip);
+	EXPECT_EQ(3, ev[1].vector);
+	EXPECT_EQ(CODE + 4, ev[1].rip);
+}
+
+/* TF over instructions that exit traps behind each of them, as on the CPU */
+GUEST(step, "nop\n cpuid\n out %al, $0x80\n nop\n hlt");
+TEST_F(events, single_step)
+{
+	static const uint64_t rips[] = { 1, 3, 5, 6 };
+	struct guest_event *ev;
+	struct mvmm_dregs d;
+	uint64_t n, i;
+
+	LOAD(&self->vm, step);
+	self->vm.run->regs.rflags |= TF;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(4, n);
+	for (i = 0; i < 4; i++) {
+		EXPECT_EQ(1, ev[i].vector);
+		EXPECT_EQ(CODE + rips[i], ev[i].rip);
+	}
+	ASSERT_EQ(0, mvmm_get_dregs(self->vm.vcpu, &d));
+	EXPECT_EQ(1u << 14, d.dr6 & 0x400f);
+}
+
+/* haxm issue 193: TF set from outside in a shadow must not fail the entry */
+TEST_F(events, single_step_from_a_shadow)
+{
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, sti_out);
+	ASSERT_EQ(0, vm_run(&self->vm));
+	ASSERT_EQ(MVMM_EXIT_IO, self->vm.run->exit_reason);
+	self->vm.run->regs.rflags |= TF;
+	/* First without the retirement: the instruction exits again */
+	ASSERT_EQ(0, vm_run(&self->vm));
+	ASSERT_EQ(MVMM_EXIT_IO, self->vm.run->exit_reason);
+	self->vm.run->retire = self->vm.run->insn_len;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(2, n);
+	EXPECT_EQ(1, ev[0].vector);
+	EXPECT_EQ(CODE + 3, ev[0].rip);
+	EXPECT_EQ(CODE + 4, ev[1].rip);
+}
+
+GUEST(debug_regs, "mov $0x100000, %eax\n mov %rax, %dr0\n mov %dr0, %r8\n"
+      "mov $0xd0003, %eax\n mov %rax, %dr7\n mov %dr7, %r9\n"
+      /* a write watchpoint of 4 bytes */
+      "movl $5, 0x100000\n"
+      "mov %dr6, %r10\n xor %eax, %eax\n mov %rax, %dr7\n mov %rax, %dr6\n"
+      "movl $6, 0x100000\n"
+      "mov $1, %rax\n shl $32, %rax\n" FAULTS("mov %rax, %dr7")
+      "hlt");
+TEST_F(events, debug_registers)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, debug_regs);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0x100000, regs->r8);
+	EXPECT_EQ(0xd0403, regs->r9);
+	EXPECT_EQ(1, regs->r10 & 0xf);
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(2, n);
+	EXPECT_EQ(1, ev[0].vector);
+	EXPECT_EQ(13, ev[1].vector);
+}
+
+TEST_HARNESS_MAIN

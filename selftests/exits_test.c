@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Exits: port I/O and MMIO, CPUID, MSRs, XCR0, HLT, kick, shutdown, entry
+ * failure, the run page under attack.
+ */
+#define _GNU_SOURCE
+#include <cpuid.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include "kselftest_harness.h"
+#include "vm.h"
+
+FIXTURE(exits) {
+	struct vm vm;
+};
+
+FIXTURE_SETUP(exits)
+{
+	ASSERT_EQ(0, vm_create(&self->vm));
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+}
+
+FIXTURE_TEARDOWN(exits)
+{
+	vm_destroy(&self->vm);
+}
+
+GUEST(ports, "mov $0x11223344, %eax\n mov $0x1234, %dx\n"
+      "out %al, %dx\n out %ax, %dx\n out %eax, %dx\n out %al, $0x80\n"
+      "mov $-1, %rax\n in %dx, %al\n mov %rax, %rbx\n"
+      "mov $-1, %rax\n in %dx, %eax\n hlt");
+TEST_F(exits, ports)
+{
+	static const struct { uint16_t port; uint8_t size; uint8_t flags; }
+	expected[] = {
+		{ 0x1234, 1, 0 }, { 0x1234, 2, 0 }, { 0x1234, 4, 0 },
+		{ 0x80, 1, 0 }, { 0x1234, 1, MVMM_IO_IN },
+		{ 0x1234, 4, MVMM_IO_IN } };
+	struct mvmm_run *run = self->vm.run;
+	unsigned int i;
+
+	LOAD(&self->vm, ports);
+	self->vm.io_value = 0x5566778899aabbcc;
+	for (i = 0; i < 6; i++) {
+		ASSERT_EQ(0, vm_run(&self->vm));
+		ASSERT_EQ(MVMM_EXIT_IO, run->exit_reason);
+		EXPECT_EQ(expected[i].port, run->io.port);
+		EXPECT_EQ(expected[i].size, run->io.size);
+		EXPECT_EQ(expected[i].flags, run->io.flags);
+		if (expected[i].flags)
+			self->vm.io_value = 0x88c9babb;
+		ASSERT_EQ(0, mvmm_complete_io(&self->vm.guest));
+		if (i == 2)
+			EXPECT_EQ(0x11223344, self->vm.io_value);
+	}
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0xffffffffffffffbb, run->regs.rbx);
+	EXPECT_EQ(0x88c9babb, run->regs.rax);
+}
+
+GUEST(strings, "cld\n mov $0x100000, %rsi\n mov $5, %ecx\n mov $0xe9, %dx\n"
+      "rep outsb\n"
+      "mov $0x100100, %rdi\n mov $3, %ecx\n rep insw\n"
+      "std\n mov $0x100004, %rsi\n mov $5, %ecx\n rep outsb\n"
+      "cld\n xor %ecx, %ecx\n rep outsb\n"
+      "mov $0x100000, %rsi\n outsb\n hlt");
+TEST_F(exits, string_io)
+{
+	LOAD(&self->vm, strings);
+	memcpy(self->vm.mem + DATA, "hello", 5);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(11, self->vm.io_log_len);
+	EXPECT_EQ(0, memcmp(self->vm.io_log, "helloollehh", 11));
+	/* INSW read what was last at the port: the 'o' */
+	EXPECT_EQ(0, memcmp(self->vm.mem + DATA + 0x100, "o\0o\0o\0", 7));
+	EXPECT_EQ(0x100001, self->vm.run->regs.rsi);
+	EXPECT_EQ(0x100106, self->vm.run->regs.rdi);
+	EXPECT_EQ(0, self->vm.run->regs.rcx);
+}
+
+GUEST(strings16, ".code16\n cld\n mov $0x2000, %ax\n mov %ax, %ds\n"
+      "mov $0xfffe, %si\n mov $3, %cx\n mov $0xe9, %dx\n rep outsb\n hlt");
+TEST_F(exits, string_io_wraps_in_real_mode)
+{
+	ASSERT_EQ(0, vm_set_mode(&self->vm, REAL16));
+	LOAD(&self->vm, strings16);
+	memcpy(self->vm.mem + 0x2fffe, "ab", 2);
+	self->vm.mem[0x20000] = 'c';
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(3, self->vm.io_log_len);
+	EXPECT_EQ(0, memcmp(self->vm.io_log, "abc", 3));
+	EXPECT_EQ(1, self->vm.run->regs.rsi & 0xffff);
+}
+
+/* Each reads or writes the device at rbx; the result is compared with what the
+ * same instruction does to memory at rbx + DATA - VOID
+ */
+GUEST(mmio_code,
+      "mov $0x10000000, %rbx\n"
+      "movb $0x5a, (%rbx)\n"
+      "movw $0x1234, 2(%rbx)\n"
+      "movl $0xdeadbeef, 4(%rbx)\n"
+      "movq $-2, 8(%rbx)\n"
+      "mov $0x99, %r9d\n mov %r9b, 1(%rbx)\n"
+      "mov %ah, 3(%rbx)\n"
+      "mov (%rbx), %r10\n"
+      "movzbl (%rbx), %r11d\n"
+      "movsbq (%rbx), %r12\n"
+      "movslq (%rbx), %r13\n"
+      "addl $5, (%rbx)\n pushfq\n pop %r14\n"
+      "andl $0xff, (%rbx)\n"
+      "orb $0x80, (%rbx)\n"
+      "cmpl $7, (%rbx)\n pushfq\n pop %r15\n"
+      "mov $1, %ecx\n xchg %ecx, (%rbx)\n"
+      "btsl $3, (%rbx)\n"
+      "notl (%rbx)\n"
+      "incl (%rbx)\n"
+      "mov $0x10000000, %rdi\n mov $0x41, %al\n mov $4, %ecx\n rep stosb\n"
+      "mov $0x10000000, %rsi\n mov $0x100000, %rdi\n mov $2, %ecx\n"
+      "rep movsl\n"
+      "hlt");
+TEST_F(exits, mmio)
+{
+	struct mvmm_run *run = self->vm.run;
+
+	LOAD(&self->vm, mmio_code);
+	/* Every read gives the same */
+	self->vm.io_value = 0xfedcba9876543280;
+#define STEP(w, a, s) do {						\
+		ASSERT_EQ(0, vm_run(&self->vm));			\
+		ASSERT_EQ(MVMM_EXIT_MMIO, run->exit_reason);		\
+		EXPECT_EQ(VOID + (a), run->mmio.gpa);			\
+		EXPECT_EQ(VOID + (a), run->mmio.gva);			\
+		if (!(w))						\
+			self->vm.io_value = 0xfedcba9876543280;	\
+		ASSERT_EQ(0, mvmm_complete_mmio(&self->vm.guest));	\
+		EXPECT_EQ(w, self->vm.io_write);			\
+		EXPECT_EQ(VOID + (a), self->vm.io_address);		\
+		EXPECT_EQ(s, self->vm.io_size);				\
+	} while (0)
+	STEP(true, 0, 1);
+	EXPECT_EQ(0x5a, self->vm.io_value);
+	STEP(true, 2, 2);
+	EXPECT_EQ(0x1234, self->vm.io_value);
+	STEP(true, 4, 4);
+	EXPECT_EQ(0xdeadbeef, self->vm.io_value);
+	STEP(true, 8, 8);
+	EXPECT_EQ(-2ull, self->vm.io_value);
+	STEP(true, 1, 1);
+	EXPECT_EQ(0x99, self->vm.io_value);
+	STEP(true, 3, 1);
+	STEP(false, 0, 8);
+	STEP(false, 0, 1);
+	STEP(false, 0, 1);
+	STEP(false, 0, 4);
+	EXPECT_EQ(0xfedcba9876543280, run->regs.r10);
+	EXPECT_EQ(0x80, run->regs.r11);
+	EXPECT_EQ(0xffffffffffffff80, run->regs.r12);
+	EXPECT_EQ(0x76543280, run->regs.r13);
+#define RMW(expected) do {						\
+		self->vm.io_value = 0x76543280;				\
+		ASSERT_EQ(0, vm_run(&self->vm));			\
+		ASSERT_EQ(MVMM_EXIT_MMIO, run->exit_reason);		\
+		ASSERT_EQ(0, mvmm_complete_mmio(&self->vm.guest));	\
+		EXPECT_EQ(expected, self->vm.io_value);			\
+	} while (0)
+	RMW(0x76543285);
+	RMW(0x80);
+	RMW(0x80);
+	RMW(0x76543280);	/* CMP writes nothing */
+	RMW(1);
+	EXPECT_EQ(0x76543280, run->regs.rcx);
+	RMW(0x76543288);
+	RMW(0x89abcd7f);
+	RMW(0x76543281);
+	/* REP STOSB and REP MOVSL: a datum an exit */
+	self->vm.io_count = 0;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(6, self->vm.io_count);
+	EXPECT_EQ(0, run->regs.rcx);
+	EXPECT_EQ(VOID + 8, run->regs.rsi);
+	EXPECT_EQ(DATA + 8, run->regs.rdi);
+	/* add: no carry, parity of 0x85 odd; cmp 0x76543280 - 7: none either */
+	EXPECT_EQ(0, run->regs.r14 & 0x8d5);
+	EXPECT_EQ(0x10, run->regs.r15 & 0x8d5);
+}
+
+GUEST(odd_mmio, "mov $0x10000000, %rbx\n fldl (%rbx)\n hlt");
+TEST_F(exits, mmio_by_an_unknown_instruction)
+{
+	struct mvmm_regs before;
+
+	LOAD(&self->vm, odd_mmio);
+	ASSERT_EQ(0, vm_run(&self->vm));
+	ASSERT_EQ(MVMM_EXIT_MMIO, self->vm.run->exit_reason);
+	before = self->vm.run->regs;
+	EXPECT_EQ(-ENOTSUP, mvmm_complete_mmio(&self->vm.guest));
+	EXPECT_EQ(0, memcmp(&before, &self->vm.run->regs, sizeof(before)));
+}
+
+GUEST(do_cpuid, "cpuid\n hlt");
+TEST_F(exits, cpuid)
+{
+	struct mvmm_cpuid_entry one = { .leaf = 0x1234, .eax = 1, .ebx = 2,
+					.ecx = 3, .edx = 4 };
+	uint32_t eax, ebx, ecx, edx;
+	struct mvmm_regs *regs = &self->vm.run->regs;
+
+	LOAD(&self->vm, do_cpuid);
+	regs->rax = -1ull << 32;
+	regs->rcx = -1ull << 32;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	__cpuid(0, eax, ebx, ecx, edx);
+	EXPECT_EQ(ebx, regs->rbx);
+	EXPECT_EQ(ecx, regs->rcx);
+	EXPECT_EQ(edx, regs->rdx);
+	EXPECT_GE(eax, regs->rax);
+	vm_set_rip(&self->vm, CODE);
+	regs->rax = 1;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_NE(0, regs->rcx & 1u << 31);
+	EXPECT_EQ(0, regs->rcx & 1u << 5);
+	/* As userspace says */
+	ASSERT_EQ(0, mvmm_set_cpuid(self->vm.vcpu, &one, 1));
+	vm_set_rip(&self->vm, CODE);
+	regs->rax = 0x1234;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(1, regs->rax);
+	EXPECT_EQ(4, regs->rdx);
+	vm_set_rip(&self->vm, CODE);
+	regs->rax = 1;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0, regs->rax | regs->rbx | regs->rcx | regs->rdx);
+}
+
+GUEST(msrs, "mov $0xc0000082, %ecx\n mov $0x89abcdef, %eax\n"
+      "mov $0xffffffff, %edx\n wrmsr\n xor %eax, %eax\n rdmsr\n"
+      "shl $32, %rdx\n or %rdx, %rax\n mov %rax, %r8\n"
+      "mov $0xc0000101, %ecx\n mov $0x1000, %eax\n xor %edx, %edx\n wrmsr\n"
+      "mov %gs:0, %r9\n"
+      /* absent: read, write; present: not canonical, reserved bits */
+      "mov $0x480, %ecx\n" FAULTS("rdmsr") FAULTS("wrmsr")
+      "mov $0x1b, %ecx\n" FAULTS("rdmsr")
+      "mov $0xc0000082, %ecx\n mov $0x8000, %edx\n" FAULTS("wrmsr")
+      "mov $0x277, %ecx\n mov $2, %eax\n xor %edx, %edx\n" FAULTS("wrmsr")
+      "mov $0x277, %ecx\n rdmsr\n mov %rax, %r10\n"
+      "mov $0x10, %ecx\n xor %eax, %eax\n xor %edx, %edx\n wrmsr\n rdtsc\n"
+      "mov %rdx, %r11\n"
+      "hlt");
+TEST_F(exits, msrs)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct mvmm_msr m[2] = { { .index = 0xc0000082 },
+				 { .index = 0xc0000101 } };
+	struct guest_event *ev;
+	uint64_t n, i;
+
+	LOAD(&self->vm, msrs);
+	*(uint64_t *)(self->vm.mem + 0x1000) = 0x4711;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0xffffffff89abcdef, regs->r8);
+	EXPECT_EQ(0x4711, regs->r9);
+	EXPECT_EQ(0x00070406, regs->r10);
+	EXPECT_EQ(0, regs->r11);
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(5, n);
+	for (i = 0; i < n; i++)
+		EXPECT_EQ(13, ev[i].vector);
+	ASSERT_EQ(2, mvmm_get_msrs(self->vm.vcpu, m, 2));
+	EXPECT_EQ(0xffffffff89abcdef, m[0].value);
+	EXPECT_EQ(0x1000, m[1].value);
+}
+
+/* What raises #UD or #GP because the guest's CPU does not have it */
+GUEST(absent, FAULTS("vmcall") FAULTS("vmxoff") FAULTS("vmlaunch")
+      "xor %ecx, %ecx\n" FAULTS("monitor") FAULTS("mwait")
+      FAULTS("rdpmc")
+      "wbinvd\n invd\n"
+      "hlt");
+TEST_F(exits, absent_instructions)
+{
+	static const int vectors[] = { 6, 6, 6, 6, 6, 13 };
+	struct guest_event *ev;
+	uint64_t n, i;
+
+	LOAD(&self->vm, absent);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(6, n);
+	for (i = 0; i < n; i++)
+		EXPECT_EQ(vectors[i], ev[i].vector);
+}
+
+static uint64_t host_xcr0(void)
+{
+	uint32_t eax, edx;
+
+	asm volatile("xgetbv" : "=a" (eax), "=d" (edx) : "c" (0));
+	return eax | (uint64_t)edx << 32;
+}
+
+/* OSXSAVE on, XCR0 as in rsi, then what is in r8, r9 to ymm0 */
+GUEST(use_avx, "mov %cr4, %rax\n or $0x40000, %rax\n mov %rax, %cr4\n"
+      "xor %ecx, %ecx\n mov %esi, %eax\n xor %edx, %edx\n xsetbv\n"
+      "xgetbv\n mov %rax, %r10\n"
+      "vmovq %r8, %xmm0\n vinsertf128 $1, %xmm0, %ymm0, %ymm0\n"
+      "hlt\n"
+      "vextractf128 $1, %ymm0, %xmm1\n vmovq %xmm1, %r11\n"
+      /* refused: AVX without SSE; a reserved bit; XCR1 */
+      "mov $5, %eax\n" FAULTS("xsetbv") "mov $0x201, %eax\n" FAULTS("xsetbv")
+      "mov $1, %ecx\n mov $7, %eax\n" FAULTS("xsetbv")
+      "hlt");
+TEST_F(exits, xcr0_and_avx)
+{
+	uint64_t before, n, *area;
+	struct mvmm_info info;
+	struct mvmm_sregs s;
+	char buffer[4096];
+
+	ASSERT_EQ(0, mvmm_get_info(self->vm.system, &info));
+	if ((info.xcr0 & 7) != 7)
+		SKIP(return, "no AVX on this host");
+	before = host_xcr0();
+	LOAD(&self->vm, use_avx);
+	self->vm.run->regs.rsi = 7;
+	self->vm.run->regs.r8 = 0x1234567887654321;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(7, self->vm.run->regs.r10);
+	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
+	EXPECT_EQ(7, s.xcr0);
+	/* The guest's XCR0 must not be left in the host */
+	EXPECT_EQ(before, host_xcr0());
+	/* Nor the registers: ours are ours, and the guest's come back */
+	asm volatile("vpxor %%xmm0, %%xmm0, %%xmm0" : : : "xmm0");
+	ASSERT_EQ(0, mvmm_get_xsave(self->vm.vcpu, buffer, sizeof(buffer)));
+	area = (uint64_t *)(buffer + 160);
+	EXPECT_EQ(0x1234567887654321, *area);
+	self->vm.run->retire = self->vm.run->insn_len;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0x1234567887654321, self->vm.run->regs.r11);
+	vm_events(&self->vm, &n);
+	EXPECT_EQ(3, n);
+	EXPECT_EQ(before, host_xcr0());
+}
+
+GUEST(triple, "lidt 0x600\n ud2");
+TEST_F(exits, shutdown)
+{
+	LOAD(&self->vm, triple);
+	memset(self->vm.mem + 0x600, 0, 16);
+	EXPECT_EQ(MVMM_EXIT_SHUTDOWN, vm_run_to_exit(&self->vm));
+}
+
+/* The CPU refuses the state: reported with its codes, and mended */
+TEST_F(exits, entry_failure)
+{
+	struct mvmm_sregs good, bad;
+	int i;
+
+	LOAD(&self->vm, do_cpuid);
+	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &good));
+	bad = good;
+	bad.tr.attr = 0x82;		/* TR must be a busy TSS */
+	ASSERT_EQ(0, mvmm_set_sregs(self->vm.vcpu, &bad));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, vm_run(&self->vm));
+		EXPECT_EQ(MVMM_EXIT_ENTRY_FAILED, self->vm.run->exit_reason);
+		EXPECT_EQ(33, self->vm.run->entry.hw_reason);
+	}
+	ASSERT_EQ(0, mvmm_set_sregs(self->vm.vcpu, &good));
+	EXPECT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+}
+
+GUEST(loop, "sti\n 1: incq 0x100000\n jmp 1b");
+
+struct runner {
+	struct vm *vm;
+	int ret;
+	volatile bool kicked;
+};
+
+static void *run_thread(void *arg)
+{
+	struct runner *r = arg;
+
+	/* -EINTR comes also without a kick: see MVMM_VCPU_RUN */
+	do {
+		r->ret = mvmm_run(r->vm->vcpu);
+	} while (r->ret == -EINTR && !r->kicked);
+	return NULL;
+}
+
+static void wait_for_progress(struct vm *vm)
+{
+	volatile uint64_t *n = (uint64_t *)(vm->mem + DATA);
+	uint64_t before = *n;
+
+	while (*n == before)
+		sched_yield();
+}
+
+TEST_F(exits, kick_from_another_thread)
+{
+	struct runner r = { &self->vm, 0, false };
+	struct mvmm_sregs s;
+	pthread_t thread;
+	int i;
+
+	LOAD(&self->vm, loop);
+	for (i = 0; i < 20; i++) {
+		r.kicked = false;
+		ASSERT_EQ(0, pthread_create(&thread, NULL, run_thread, &r));
+		wait_for_progress(&self->vm);
+		if (!i) {
+			EXPECT_EQ(-EBUSY, mvmm_run(self->vm.vcpu));
+			EXPECT_EQ(-EBUSY, mvmm_get_sregs(self->vm.vcpu, &s));
+		}
+		r.kicked = true;
+		ASSERT_EQ(0, mvmm_kick(self->vm.vcpu));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		EXPECT_EQ(-EINTR, r.ret);
+		EXPECT_EQ(MVMM_EXIT_INTR, self->vm.run->exit_reason);
+	}
+}
+
+TEST_F(exits, kick_is_sticky)
+{
+	struct mvmm_stats a, b;
+
+	LOAD(&self->vm, do_cpuid);
+	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &a));
+	ASSERT_EQ(0, mvmm_kick(self->vm.vcpu));
+	ASSERT_EQ(0, mvmm_kick(self->vm.vcpu));
+	EXPECT_EQ(-EINTR, mvmm_run(self->vm.vcpu));
+	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &b));
+	EXPECT_EQ(a.entries, b.entries);
+	/* Once, not twice */
+	EXPECT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+}
+
+static void on_alarm(int sig)
+{
+}
+
+TEST_F(exits, signal_interrupts)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct itimerval when = { .it_value = { .tv_usec = 20000 } };
+
+	LOAD(&self->vm, loop);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &when, NULL);
+	EXPECT_EQ(-EINTR, mvmm_run(self->vm.vcpu));
+	EXPECT_EQ(MVMM_EXIT_INTR, self->vm.run->exit_reason);
+}
+
+/* Another thread scribbles over the run page all the while: any outcome is
+ * fine but a crash of the host or a VM that cannot be used afterwards.
+ */
+static volatile bool scribbling;
+
+static void *scribble(void *arg)
+{
+	unsigned int seed = 12345, i;
+	struct vm *vm = arg;
+	uint8_t *page = (uint8_t *)vm->run;
+
+	while (scribbling)
+		for (i = 0; i < 432; i++)
+			page[i] = rand_r(&seed);
+	return NULL;
+}
+
+TEST_F(exits, run_page_scribbled_over)
+{
+	struct vm *vm = &self->vm;
+	pthread_t thread;
+	int i;
+
+	LOAD(vm, do_cpuid);
+	scribbling = true;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, scribble, vm));
+	for (i = 0; i < 300; i++)
+		mvmm_run(vm->vcpu);
+	scribbling = false;
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	memset(vm->run, 0, sizeof(*vm->run));
+	ASSERT_EQ(0, vm_set_mode(vm, LONG64));
+	EXPECT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(vm));
+}
+
+/* The vCPU's thread moves between CPUs while the guest runs */
+TEST_F(exits, migration)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct mvmm_stats stats;
+	cpu_set_t set;
+	int i;
+
+	if (cpus < 2)
+		SKIP(return, "one CPU only");
+	LOAD(&self->vm, do_cpuid);
+	for (i = 0; i < 50; i++) {
+		CPU_ZERO(&set);
+		CPU_SET(i % cpus, &set);
+		ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
+		vm_set_rip(&self->vm, CODE);
+		self->vm.run->regs.rax = 0;
+		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	}
+	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &stats));
+	EXPECT_LE(49, stats.migrations);
+	EXPECT_LE(49, stats.flush_memory);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guest memory is the process's own mapping: what the host does to it the
+ * guest sees at once, and no write of the guest is lost.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "kselftest_harness.h"
+#include "vm.h"
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+
+FIXTURE(memory) {
+	struct vm vm;
+};
+
+FIXTURE_SETUP(memory)
+{
+	ASSERT_EQ(0, vm_create(&self->vm));
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+}
+
+FIXTURE_TEARDOWN(memory)
+{
+	vm_destroy(&self->vm);
+}
+
+/* rax = *rdi; hlt.  *rdi = rsi; hlt. */
+GUEST(read_rdi, "mov (%rdi), %rax\n hlt");
+GUEST(write_rdi, "mov %rsi, (%rdi)\n hlt");
+
+static int peek(struct vm *vm, uint64_t gpa, uint64_t *value)
+{
+	int ret;
+
+	LOAD(vm, read_rdi);
+	vm_set_rip(vm, CODE);
+	vm->run->regs.rdi = gpa;
+	ret = vm_run_to_exit(vm);
+	*value = vm->run->regs.rax;
+	return ret;
+}
+
+static int poke(struct vm *vm, uint64_t gpa, uint64_t value)
+{
+	LOAD(vm, write_rdi);
+	vm_set_rip(vm, CODE);
+	vm->run->regs.rdi = gpa;
+	vm->run->regs.rsi = value;
+	return vm_run_to_exit(vm);
+}
+
+TEST_F(memory, dontneed)
+{
+	uint64_t v;
+
+	ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA, 7));
+	EXPECT_EQ(7, *(uint64_t *)(self->vm.mem + DATA));
+	ASSERT_EQ(0, madvise(self->vm.mem + DATA, 4096, MADV_DONTNEED));
+	ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, DATA, &v));
+	EXPECT_EQ(0, v);
+	/* It reads the shared zero page now: a write must not go there */
+	ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA, 8));
+	ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, DATA + 8192, &v));
+	EXPECT_EQ(0, v);
+	EXPECT_EQ(8, *(uint64_t *)(self->vm.mem + DATA));
+}
+
+TEST_F(memory, mprotect)
+{
+	uint64_t v;
+
+	ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA, 7));
+	ASSERT_EQ(0, mprotect(self->vm.mem + DATA, 4096, PROT_READ));
+	ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, DATA, &v));
+	EXPECT_EQ(7, v);
+	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT, poke(&self->vm, DATA, 8));
+	EXPECT_EQ(DATA, self->vm.run->fault.gpa);
+	EXPECT_EQ((uintptr_t)self->vm.mem + DATA, self->vm.run->fault.hva);
+	EXPECT_EQ(MVMM_ACCESS_WRITE, self->vm.run->fault.access);
+	EXPECT_EQ(EFAULT, self->vm.run->fault.error);
+	EXPECT_EQ(7, *(uint64_t *)(self->vm.mem + DATA));
+	/* The exit is restartable: allow it, and go on */
+	ASSERT_EQ(0, mprotect(self->vm.mem + DATA, 4096,
+			      PROT_READ | PROT_WRITE));
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(8, *(uint64_t *)(self->vm.mem + DATA));
+	ASSERT_EQ(0, mprotect(self->vm.mem + DATA, 4096, PROT_NONE));
+	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT, peek(&self->vm, DATA, &v));
+}
+
+TEST_F(memory, munmap)
+{
+	char *hva = self->vm.mem + DATA;
+	uint64_t v;
+
+	ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA, 7));
+	ASSERT_EQ(0, munmap(hva, 4096));
+	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT, peek(&self->vm, DATA, &v));
+	/* Something else there is the guest's memory at once */
+	ASSERT_EQ(hva, mmap(hva, 4096, PROT_READ | PROT_WRITE,
+			    MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	*(uint64_t *)hva = 99;
+	ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, DATA, &v));
+	EXPECT_EQ(99, v);
+}
+
+/* After fork parent and child have copies, and the guest has the parent's */
+TEST_F(memory, fork)
+{
+	int go[2], done[2], status;
+	uint64_t v;
+	char c = 0;
+	pid_t pid;
+
+	ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA, 7));
+	ASSERT_EQ(0, pipe(go));
+	ASSERT_EQ(0, pipe(done));
+	pid = fork();
+	if (!pid) {
+		/* The child's copy is what it was, whatever the guest writes */
+		if (read(go[0], &c, 1) != 1)
+			_exit(2);
+		v = *(volatile uint64_t *)(self->vm.mem + DATA);
+		*(volatile uint64_t *)(self->vm.mem + DATA) = 55;
+		_exit(v == 7 ? 0 : 1);
+	}
+	ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA, 8));
+	EXPECT_EQ(8, *(uint64_t *)(self->vm.mem + DATA));
+	ASSERT_EQ(1, write(go[1], &c, 1));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, DATA, &v));
+	EXPECT_EQ(8, v);
+}
+
+/* A clean, writable page of a memfd: read first, then written, then reclaimed */
+TEST_F(memory, memfd_write_after_read)
+{
+	int fd = memfd_create("t", 0);
+	uint64_t v, i, n = 16;
+	char *p;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, n * 4096));
+	p = mmap(NULL, n * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, VOID, n * 4096, p, 0));
+	for (i = 0; i < n; i++) {
+		ASSERT_EQ(MVMM_EXIT_HLT,
+			  peek(&self->vm, VOID + i * 4096, &v));
+		ASSERT_EQ(0, v);
+		ASSERT_EQ(MVMM_EXIT_HLT,
+			  poke(&self->vm, VOID + i * 4096, i + 100));
+	}
+	/* Out to swap, if there is any, and in again: from the file's side */
+	madvise(p, n * 4096, MADV_PAGEOUT);
+	for (i = 0; i < n; i++) {
+		ASSERT_EQ(8, pread(fd, &v, 8, i * 4096));
+		EXPECT_EQ(i + 100, v);
+		ASSERT_EQ(MVMM_EXIT_HLT,
+			  peek(&self->vm, VOID + i * 4096, &v));
+		EXPECT_EQ(i + 100, v);
+	}
+	close(fd);
+}
+
+static long swapped_kb(void)
+{
+	char line[128];
+	long kb = 0;
+	FILE *f = fopen("/proc/self/status", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "VmSwap: %ld", &kb);
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+TEST_F(memory, swap)
+{
+	uint64_t v, i, n = 64;
+
+	for (i = 0; i < n; i++)
+		ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA + i * 4096,
+					      i * i + 1));
+	madvise(self->vm.mem + DATA, n * 4096, MADV_PAGEOUT);
+	if (swapped_kb() < (long)n * 2)
+		SKIP(return, "no swap space on this host");
+	for (i = 0; i < n; i++) {
+		ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, DATA + i * 4096, &v));
+		EXPECT_EQ(i * i + 1, v);
+	}
+}
+
+TEST_F(memory, read_only_region)
+{
+	char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t v;
+
+	*(uint64_t *)p = 5;
+	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, VOID, 4096, p,
+				     MVMM_REGION_READONLY));
+	ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, VOID, &v));
+	EXPECT_EQ(5, v);
+	LOAD(&self->vm, write_rdi);
+	vm_set_rip(&self->vm, CODE);
+	self->vm.run->regs.rdi = VOID;
+	self->vm.run->regs.rsi = 6;
+	ASSERT_EQ(0, vm_run(&self->vm));
+	EXPECT_EQ(MVMM_EXIT_MMIO, self->vm.run->exit_reason);
+	EXPECT_EQ(VOID, self->vm.run->mmio.gpa);
+	EXPECT_EQ(MVMM_ACCESS_WRITE, self->vm.run->mmio.access);
+	EXPECT_EQ(5, *(uint64_t *)p);
+	munmap(p, 4096);
+}
+
+TEST_F(memory, remove_region)
+{
+	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t v;
+
+	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, VOID, 8192, p, 0));
+	ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, VOID + 4096, 5));
+	ASSERT_EQ(0, mvmm_remove_region(self->vm.vm, VOID, 8192));
+	self->vm.io_value = 0x77;
+	self->vm.io_count = 0;
+	ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, VOID + 4096, &v));
+	EXPECT_EQ(1, self->vm.io_count);
+	EXPECT_EQ(0x77, v);
+	EXPECT_EQ(5, *(uint64_t *)(p + 4096));
+	munmap(p, 8192);
+}
+
+/* The guest writes a counter to each page in turn while the host throws pages
+ * away and protects them under it: a flush that comes too late shows as a
+ * write that went to a page which the host had taken back.
+ */
+GUEST(hammer, "1: xor %ecx, %ecx\n"
+      "2: mov %rcx, %rdi\n shl $12, %rdi\n add $0x100000, %rdi\n"
+      "incq (%rdi)\n"
+      "inc %rcx\n cmp $32, %rcx\n jb 2b\n"
+      "incq 0x90000\n jmp 1b");
+
+static void *run_thread(void *arg)
+{
+	struct vm *vm = arg;
+	long ret;
+
+	do {
+		ret = mvmm_run(vm->vcpu);
+	} while (ret == -EINTR && !vm->run->immediate_exit);
+	return (void *)ret;
+}
+
+TEST_F(memory, invalidate_while_running)
+{
+	volatile uint64_t *round = (uint64_t *)(self->vm.mem + 0x90000);
+	pthread_t thread;
+	void *ret;
+	int i, j;
+
+	LOAD(&self->vm, hammer);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, run_thread, &self->vm));
+	for (i = 0; i < 40; i++) {
+		volatile uint64_t *page = (void *)(self->vm.mem + DATA +
+						   (i % 32) * 4096);
+		uint64_t before = *round, seen;
+
+		ASSERT_EQ(0, madvise((void *)page, 4096, MADV_DONTNEED));
+		/* Gone: it begins at 0 again, and no old count comes back */
+		seen = *page;
+		EXPECT_LE(seen, *round - before + 1);
+		for (j = 0; j < 100000 && *round == before; j++)
+			sched_yield();
+		EXPECT_NE(before, *round);
+	}
+	self->vm.run->immediate_exit = 1;
+	mvmm_kick(self->vm.vcpu);
+	ASSERT_EQ(0, pthread_join(thread, &ret));
+	EXPECT_EQ(-EINTR, (long)ret);
+}
+
+/* Flushes are counted: none where nothing went, few where something did */
+TEST_F(memory, flush_counts)
+{
+	struct mvmm_stats a, b;
+	int i;
+
+	/* What this test itself touches on the way is in by then */
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA, 1));
+	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &a));
+	for (i = 0; i < 50; i++) {
+		vm_set_rip(&self->vm, CODE);
+		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	}
+	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &b));
+	EXPECT_EQ(a.faults, b.faults);
+	EXPECT_EQ(a.flush_memory + (b.migrations - a.migrations),
+		  b.flush_memory);
+	EXPECT_LE(a.entries + 50, b.entries);
+	/* One page taken back: one flush, one fault */
+	ASSERT_EQ(0, madvise(self->vm.mem + DATA, 4096, MADV_DONTNEED));
+	vm_set_rip(&self->vm, CODE);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &a));
+	EXPECT_EQ(b.faults + 1, a.faults);
+	EXPECT_EQ(b.flush_memory + 1 + (a.migrations - b.migrations),
+		  a.flush_memory);
+	/* A page outside guest memory: nothing */
+	munmap(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		    MAP_ANONYMOUS | MAP_POPULATE, -1, 0), 4096);
+	vm_set_rip(&self->vm, CODE);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &b));
+	EXPECT_EQ(a.flush_memory + (b.migrations - a.migrations),
+		  b.flush_memory);
+}
+
+/* Page tables of the guest in no memory: a fault of memory, never MMIO */
+TEST_F(memory, page_walk_into_the_void)
+{
+	struct mvmm_sregs s;
+	int i;
+
+	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
+	s.cr3 = VOID;
+	ASSERT_EQ(0, mvmm_set_sregs(self->vm.vcpu, &s));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, vm_run(&self->vm));
+		EXPECT_EQ(MVMM_EXIT_MEMORY_FAULT, self->vm.run->exit_reason);
+		EXPECT_NE(0, self->vm.run->fault.access &
+			  MVMM_ACCESS_PAGE_WALK);
+		EXPECT_EQ(0, self->vm.run->fault.hva);
+	}
+}
+
+TEST_HARNESS_MAIN
