@@ -15,6 +15,9 @@
 	 X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD | \
 	 X86_CR0_PG)
 
+/* mvmm_segment.attr */
+#define ATTR_L BIT(13)
+
 #define XCR0_AVX512 \
 	(XFEATURE_MASK_OPMASK | XFEATURE_MASK_ZMM_Hi256 | \
 	 XFEATURE_MASK_Hi16_ZMM)
@@ -89,6 +92,12 @@ int mvmm_set_cr0(struct mvmm_vcpu *vcpu, u64 cr0)
 		return -EINVAL;
 	cr0 = (cr0 & CR0_KNOWN) | X86_CR0_ET;
 	if ((cr0 ^ old) & X86_CR0_PG) {
+		struct mvmm_sregs sregs;
+
+		/* SDM vol. 3, 10.8.5: not while in, or into, 64-bit code */
+		mvmm_ops->get_state(vcpu, &sregs);
+		if (efer & EFER_LME && sregs.cs.attr & ATTR_L)
+			return -EINVAL;
 		if (efer & EFER_LME) {
 			if (cr0 & X86_CR0_PG) {
 				if (!(vcpu->cr4 & X86_CR4_PAE))

@@ -151,9 +151,10 @@ int mvmm_events_check(const struct mvmm_events *ev)
 		return 0;
 	switch (ev->type) {
 	case MVMM_EVENT_IRQ:
-		return ev->has_error ? -EINVAL : 0;
+		return ev->has_error || ev->irq_pending ? -EINVAL : 0;
 	case MVMM_EVENT_NMI:
-		return ev->vector != NMI_VECTOR || ev->has_error ? -EINVAL : 0;
+		return ev->vector != NMI_VECTOR || ev->has_error ||
+		       ev->nmi_pending > 1 ? -EINVAL : 0;
 	case MVMM_EVENT_EXCEPTION:
 		if (ev->vector > 31 || ev->vector == NMI_VECTOR ||
 		    (ev->has_error && !mvmm_exception_has_error(ev->vector)))

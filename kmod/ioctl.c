@@ -40,6 +40,9 @@ long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
 		return -EFAULT;
 	if (size < ioctl->min)
 		return -EINVAL;
+	/* No struct will be so long; zeroes need not be counted beyond */
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 	ret = copy_struct_from_user(buf, ioctl->size, user, size);
 	if (ret)
 		return ret;

@@ -29,6 +29,8 @@ struct mvmm_cpuid_table mvmm_default_cpuid;
 static int hardware_users;
 static DEFINE_MUTEX(hardware_lock);
 static DEFINE_PER_CPU(bool, hardware_on);
+/* Set once, by the reboot notifier: nothing turns on any more */
+static bool rebooting;
 static enum cpuhp_state hotplug_state;
 
 /* Interrupts off */
@@ -36,6 +38,8 @@ static int cpu_on(void)
 {
 	int ret = 0;
 
+	if (READ_ONCE(rebooting))
+		return -EIO;
 	if (!__this_cpu_read(hardware_on)) {
 		ret = mvmm_ops->cpu_enable();
 		if (!ret)
@@ -153,6 +157,7 @@ static struct syscore_ops syscore = {
 /* Reboot and kexec: a CPU in VMX operation would not take INIT */
 static int reboot(struct notifier_block *nb, unsigned long action, void *data)
 {
+	WRITE_ONCE(rebooting, true);
 	on_each_cpu(cpu_off, NULL, 1);
 	return NOTIFY_OK;
 }

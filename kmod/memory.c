@@ -247,7 +247,7 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 
 	if (region->flags & ~MVMM_REGION_READONLY)
 		return -EOPNOTSUPP;
-	if (!region->len || !PAGE_ALIGNED(region->gpa | region->len |
+	if (!region->len || !region->hva || !PAGE_ALIGNED(region->gpa | region->len |
 					  region->hva))
 		return -EINVAL;
 	if (region->len > 1ULL << MVMM_GPA_BITS ||
@@ -335,13 +335,32 @@ static int user_exit(struct mvmm_vcpu *vcpu, u64 hva, int error)
 	return 1;
 }
 
+/*
+ * Writable only after a write fault: the host PTE is dirty then, and a read of
+ * a clean page cannot become an unseen write. Another vCPU may have mapped the
+ * page meanwhile: its rights and D bit stay.
+ */
+static int map_page(struct mvmm_vcpu *vcpu, u64 gpa, u64 pa, bool write)
+{
+	struct pgt *pgt = &vcpu->vm->pgt;
+	int level;
+	u64 pte;
+
+	vcpu->stats.faults++;
+	pte = pgt_lookup(pgt, gpa, &level);
+	if (pte && (!write || pte & pgt->fmt->write))
+		return 0;
+	return pgt_map(pgt, gpa, pa, 1, write ? PGT_READ | PGT_WRITE : PGT_READ,
+		       &vcpu->pgt_cache);
+}
+
 /**
  * mvmm_handle_fault() - bring in the page of a nested page fault
  * @vcpu: fault describes it; not loaded
  * @fault: vcpu->fault
  *
- * Context: may sleep. Return: 0: mapped, enter again; 1: vcpu->exit is filled
- * in for userspace; -EINTR: a fatal signal; -ENOMEM.
+ * Context: may sleep. Return: 0: enter again, mapped or not; 1: vcpu->exit is
+ * filled in for userspace; -EINTR: a signal; -ENOMEM.
  */
 int mvmm_handle_fault(struct mvmm_vcpu *vcpu, const struct mvmm_fault *fault)
 {
@@ -354,54 +373,38 @@ int mvmm_handle_fault(struct mvmm_vcpu *vcpu, const struct mvmm_fault *fault)
 	u64 hva;
 	int ret;
 
-	for (;;) {
-		ret = pgt_cache_fill(&vcpu->pgt_cache);
-		if (ret)
-			return ret;
+	ret = pgt_cache_fill(&vcpu->pgt_cache);
+	if (ret)
+		return ret;
 
-		spin_lock(&vm->mmu_lock);
-		region = find_region(vm, gpa);
-		hva = region ? region->hva + (gpa - region->gpa) : 0;
-		if (write && region && region->flags & MVMM_REGION_READONLY)
-			hva = 0;
-		seq = vm->inval_seq;
-		spin_unlock(&vm->mmu_lock);
-		if (!hva)
-			return user_exit(vcpu, 0, EFAULT);
+	spin_lock(&vm->mmu_lock);
+	region = find_region(vm, gpa);
+	hva = region ? region->hva + (gpa - region->gpa) : 0;
+	if (write && region && region->flags & MVMM_REGION_READONLY)
+		hva = 0;
+	seq = vm->inval_seq;
+	spin_unlock(&vm->mmu_lock);
+	if (!hva)
+		return user_exit(vcpu, 0, EFAULT);
 
-		ret = get_user_pages_unlocked(hva, 1, &page,
-					      write ? FOLL_WRITE : 0);
-		if (fatal_signal_pending(current)) {
-			if (ret == 1)
-				put_page(page);
-			return -EINTR;
-		}
-		if (ret == -EAGAIN || ret == -EINTR)
-			return -EINTR;
-		if (ret != 1)
-			return user_exit(vcpu, hva, ret < 0 ? -ret : EFAULT);
+	ret = get_user_pages_unlocked(hva, 1, &page, write ? FOLL_WRITE : 0);
+	if (ret == -EAGAIN || ret == -EINTR)
+		return -EINTR;
+	if (ret != 1)
+		return user_exit(vcpu, hva, ret < 0 ? -ret : EFAULT);
 
-		spin_lock(&vm->mmu_lock);
-		if (!vm->inval_count && vm->inval_seq == seq)
-			break;
-		spin_unlock(&vm->mmu_lock);
-		put_page(page);
+	spin_lock(&vm->mmu_lock);
+	if (vm->inval_count || vm->inval_seq != seq) {
+		/* By way of the run loop, which looks for signals and kicks */
 		vcpu->stats.fault_retries++;
-		cond_resched();
+		ret = 0;
+	} else {
+		ret = map_page(vcpu, gpa, page_to_phys(page), write);
 	}
-
-	/*
-	 * Writable only after a write fault: the host PTE is dirty then, and a
-	 * read of a clean page cannot become an unseen write.
-	 */
-	ret = pgt_map(&vm->pgt, gpa, page_to_phys(page), 1,
-		      write ? PGT_READ | PGT_WRITE : PGT_READ,
-		      &vcpu->pgt_cache);
 	spin_unlock(&vm->mmu_lock);
 	put_page(page);
 	if (WARN_ON_ONCE(ret))
 		return ret;
-	vcpu->stats.faults++;
 	trace_mvmm_fault(vcpu->id, fault->gpa, fault->gva, fault->access, hva);
 	return 0;
 }

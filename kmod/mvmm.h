@@ -213,6 +213,7 @@ struct mvmm_fault {
  * @inval_seq: invalidations ended				[M]
  * @tlb_gen: grows whenever an entry is removed or loses rights	[M, A]
  * @vcpus: by id						[L to write, M]
+ * @serial: never used twice, unlike the address		[C]
  * @tsc_base: host TSC at creation: the guest's TSC starts at 0	[C]
  * @dead: the VM met an internal error				[A]
  */
@@ -229,6 +230,7 @@ struct mvmm_vm {
 	unsigned long inval_seq;
 	u64 tlb_gen;
 	struct mvmm_vcpu *vcpus[MVMM_MAX_VCPUS];
+	u64 serial;
 	u64 tsc_base;
 	bool dead;
 };
@@ -334,6 +336,8 @@ int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id);
 long mvmm_vcpu_run(struct mvmm_vcpu *vcpu);
 void mvmm_vcpu_load(struct mvmm_vcpu *vcpu);
 void mvmm_vcpu_put(struct mvmm_vcpu *vcpu);
+void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu);
+void mvmm_restore_debug_registers(void);
 bool mvmm_work_pending(struct mvmm_vcpu *vcpu);
 void mvmm_raise(struct mvmm_vcpu *vcpu, u8 vector, u32 error_code);
 void mvmm_raise_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event);

@@ -22,7 +22,6 @@
 
 #define DB_VECTOR 1
 #define GP_VECTOR 13
-#define DR7_ENABLED 0xff
 
 /**
  * mvmm_work_pending() - must the inner loop come back?
@@ -39,20 +38,27 @@ bool mvmm_work_pending(struct mvmm_vcpu *vcpu)
 	       atomic_read(&vcpu->kick);
 }
 
-/* The guest's debug registers matter only while it has breakpoints enabled */
-static void load_debug_registers(struct mvmm_vcpu *vcpu)
+/**
+ * mvmm_load_debug_registers() - DR0 .. DR3 of a guest that has breakpoints on
+ * @vcpu: the vCPU
+ *
+ * Context: interrupts off until the entry, and mvmm_restore_debug_registers()
+ * right after the exit: the addresses are the guest's, and must never meet a
+ * DR7 of the host.
+ */
+void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu)
 {
-	if (!(mvmm_ops->get_dr7(vcpu) & DR7_ENABLED))
-		return;
+	set_debugreg(0, 7);
 	set_debugreg(vcpu->dr[0], 0);
 	set_debugreg(vcpu->dr[1], 1);
 	set_debugreg(vcpu->dr[2], 2);
 	set_debugreg(vcpu->dr[3], 3);
 }
 
-static void restore_debug_registers(struct mvmm_vcpu *vcpu)
+/** mvmm_restore_debug_registers() - the host's, if it has any in use */
+void mvmm_restore_debug_registers(void)
 {
-	if (hw_breakpoint_active())
+	if (unlikely(hw_breakpoint_active()))
 		hw_breakpoint_restore();
 }
 
@@ -77,7 +83,6 @@ static void enter_section(struct mvmm_vcpu *vcpu)
 		if (vcpu->msr[i] != vcpu->host_msr[i])
 			wrmsrl(mvmm_swapped_msr(i), vcpu->msr[i]);
 	}
-	load_debug_registers(vcpu);
 	vcpu->in_section = true;
 }
 
@@ -86,7 +91,6 @@ static void leave_section(struct mvmm_vcpu *vcpu)
 	int i;
 
 	vcpu->in_section = false;
-	restore_debug_registers(vcpu);
 	for (i = 0; i < nr_swapped(); i++)
 		rdmsrl(mvmm_swapped_msr(i), vcpu->msr[i]);
 	mvmm_fpu_put(vcpu);

@@ -277,6 +277,11 @@ out:
 	return ret;
 }
 
+static bool in_flight(const struct mvmm_events_state *ev, u8 type)
+{
+	return ev->inflight.valid && ev->inflight.type == type;
+}
+
 static long inject(void *obj, void *arg)
 {
 	struct mvmm_vcpu *vcpu = obj;
@@ -288,9 +293,10 @@ static long inject(void *obj, void *arg)
 		return -EINVAL;
 	switch (in->type) {
 	case MVMM_EVENT_IRQ:
-		if (in->vector < 16 || in->has_error || in->payload)
+		if (in->has_error || in->payload)
 			return -EINVAL;
-		if (ev->irq_pending)
+		/* One in flight may have to wait again: see event.c */
+		if (ev->irq_pending || in_flight(ev, MVMM_EVENT_IRQ))
 			return -EBUSY;
 		ev->irq_vector = in->vector;
 		ev->irq_pending = true;
@@ -299,7 +305,7 @@ static long inject(void *obj, void *arg)
 		if (in->vector || in->has_error || in->payload)
 			return -EINVAL;
 		/* One in service and one latched, as on the CPU */
-		if (ev->nmi_pending == 2)
+		if (ev->nmi_pending + in_flight(ev, MVMM_EVENT_NMI) >= 2)
 			return -EBUSY;
 		ev->nmi_pending++;
 		return 0;
@@ -368,9 +374,12 @@ static long kick(struct mvmm_vcpu *vcpu)
 
 	atomic_set(&vcpu->kick, 1);
 	smp_mb__after_atomic(); /* pairs with the one after in_guest is set */
+	/* The CPU cannot go offline between the look and the IPI */
+	preempt_disable();
 	cpu = READ_ONCE(vcpu->cpu);
 	if (READ_ONCE(vcpu->in_guest) && cpu >= 0)
 		smp_send_reschedule(cpu);
+	preempt_enable();
 	return 0;
 }
 

@@ -5,6 +5,8 @@
 #include <asm/tsc.h>
 #include "mvmm.h"
 
+static atomic64_t serial;
+
 static void vm_destroy(struct kref *kref)
 {
 	struct mvmm_vm *vm = container_of(kref, struct mvmm_vm, kref);
@@ -94,6 +96,7 @@ int mvmm_vm_create(void)
 	}
 	kref_init(&vm->kref);
 	mutex_init(&vm->lock);
+	vm->serial = atomic64_inc_return(&serial);
 	vm->tsc_base = rdtsc();
 	ret = mvmm_memory_init(vm);
 	if (ret)

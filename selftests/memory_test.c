@@ -249,7 +249,7 @@ TEST_F(memory, remove_region)
  * away and protects them under it: a flush that comes too late shows as a
  * write that went to a page which the host had taken back.
  */
-GUEST(hammer, "1: xor %ecx, %ecx\n"
+GUEST(hammer, "sti\n 1: xor %ecx, %ecx\n"
       "2: mov %rcx, %rdi\n shl $12, %rdi\n add $0x100000, %rdi\n"
       "incq (%rdi)\n"
       "inc %rcx\n cmp $32, %rcx\n jb 2b\n"

@@ -145,7 +145,7 @@ struct mvmm_create_vm {
  * @flags: MVMM_REGION_READONLY or 0
  * @gpa: first guest-physical address, a multiple of 4096
  * @len: bytes, a multiple of 4096, not 0
- * @hva: first address of the backing in the caller, a multiple of 4096
+ * @hva: first address of the backing in the caller, a multiple of 4096, not 0
  *
  * The mapping at @hva may change at any time (munmap, mprotect, madvise,
  * swap): the guest sees it at once. A guest access that the mapping does not
@@ -487,7 +487,7 @@ struct mvmm_events {
  * struct mvmm_inject - raise an event (MVMM_VCPU_INJECT)
  * @size: sizeof(struct mvmm_inject)
  * @type: MVMM_EVENT_IRQ, MVMM_EVENT_NMI or MVMM_EVENT_EXCEPTION
- * @vector: 16 .. 255 for an IRQ, 0 .. 31 but 2 for an exception; else 0
+ * @vector: 0 .. 255 for an IRQ, 0 .. 31 but 2 for an exception; else 0
  * @has_error: exceptions only: 1 pushes @error_code; must be what the SDM
  *	(vol. 3, table 6-1) gives for the vector, outside real mode
  * @reserved: zero
@@ -560,7 +560,7 @@ struct mvmm_stats {
  * or -EBUSY while RUN is in progress. SET checks what the module itself relies
  * on (-EINVAL); what only the CPU judges ends in MVMM_EXIT_ENTRY_FAILED.
  * GET_MSRS and SET_MSRS return how many entries were done: they stop at the
- * first that a guest could not access.
+ * first that a guest could not access; -E2BIG: more than 256.
  */
 #define MVMM_VCPU_GET_SREGS	_IO(MVMM_IOC, 0x50)
 #define MVMM_VCPU_SET_SREGS	_IO(MVMM_IOC, 0x51)

@@ -171,6 +171,7 @@ static void vmx_segments(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmx_segment_ar(0xa09b), 0xa09bU);
 	KUNIT_EXPECT_EQ(test, vmx_segment_ar(0), 0x10000U);
 	KUNIT_EXPECT_EQ(test, vmx_segment_ar(0x0f93), 0x93U);
+	KUNIT_EXPECT_EQ(test, vmx_segment_ar(0x0020), 0x10020U);
 	KUNIT_EXPECT_EQ(test, vmx_segment_attr(0xc093), 0xc093);
 	KUNIT_EXPECT_EQ(test, vmx_segment_attr(0x10093) & 0x80, 0);
 }

@@ -99,7 +99,8 @@ u32 vmx_encode_event(const struct mvmm_event *event)
 /** vmx_segment_ar() - access rights from the ABI's attributes */
 u32 vmx_segment_ar(u16 attr)
 {
-	return attr & SEG_P ? attr & SEG_MASK : SEG_UNUSABLE;
+	/* The DPL of an unusable SS is still the CPL */
+	return (attr & SEG_MASK) | (attr & SEG_P ? 0 : SEG_UNUSABLE);
 }
 
 /** vmx_segment_attr() - and back */

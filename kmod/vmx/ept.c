@@ -8,6 +8,8 @@
 #define EPT_WRITE	BIT_ULL(1)
 #define EPT_EXEC	BIT_ULL(2)
 #define EPT_WB		(6ULL << 3)
+/* The guest's PAT must not alias the host's write-back pages */
+#define EPT_IPAT	BIT_ULL(6)
 #define EPT_LARGE	BIT_ULL(7)
 #define EPT_ACCESSED	BIT_ULL(8)
 #define EPT_DIRTY	BIT_ULL(9)
@@ -21,7 +23,7 @@ void vmx_ept_format(const struct vmx_caps *caps, struct pgt_format *fmt)
 {
 	*fmt = (struct pgt_format){
 		.table = EPT_READ | EPT_WRITE | EPT_EXEC,
-		.leaf = EPT_READ | EPT_EXEC | EPT_WB,
+		.leaf = EPT_READ | EPT_EXEC | EPT_WB | EPT_IPAT,
 		.present = EPT_READ | EPT_WRITE | EPT_EXEC,
 		.write = EPT_WRITE,
 		.large = EPT_LARGE,

@@ -49,6 +49,10 @@ static void note_db(struct vmx_vcpu *vmx)
 	vmx->vcpu.dr6 |= bits & (DR_TRAP_BITS | DR_STEP | DR6_BD);
 	if (dr7 & DR7_GD)
 		vmwriten(GUEST_DR7, dr7 & ~DR7_GD);
+	/* Its delivery ends a shadow; an entry with TF and one would fail */
+	vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
+		  vmread32(GUEST_INTERRUPTIBILITY_INFO) &
+		  ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
 }
 
 static enum mvmm_step handle_exception(struct vmx_vcpu *vmx)
@@ -82,6 +86,7 @@ static enum mvmm_step handle_interrupt(struct vmx_vcpu *vmx)
 	local_irq_enable();
 	asm volatile("nop");
 	local_irq_disable();
+	vmx_mitigate(vmx);
 	return MVMM_STEP_CONTINUE;
 }
 
@@ -154,7 +159,6 @@ static int write_cr(struct vmx_vcpu *vmx, u8 cr, u64 value)
 
 	switch (cr) {
 	case 0:
-		vmx_refresh_cr0(vmx);
 		return mvmm_set_cr0(vcpu, value);
 	case 4:
 		return mvmm_set_cr4(vcpu, value);
@@ -173,6 +177,7 @@ static enum mvmm_step handle_cr(struct vmx_vcpu *vmx)
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 	int ret = 0;
 
+	vmx_refresh_cr0(vmx);
 	switch (a.kind) {
 	case VMX_CR_WRITE:
 		ret = write_cr(vmx, a.cr, get_reg(vmx, a.reg));
@@ -181,12 +186,10 @@ static enum mvmm_step handle_cr(struct vmx_vcpu *vmx)
 		put_reg(vmx, a.reg, vcpu->cr8);
 		break;
 	case VMX_CR_CLTS:
-		vmx_refresh_cr0(vmx);
 		ret = mvmm_set_cr0(vcpu, vcpu->cr0 & ~X86_CR0_TS);
 		break;
 	case VMX_CR_LMSW:
 		/* Sets PE but never clears it */
-		vmx_refresh_cr0(vmx);
 		ret = mvmm_set_cr0(vcpu, (vcpu->cr0 & ~0xeULL) |
 					 (a.lmsw & 0xf));
 		break;
@@ -227,10 +230,8 @@ static enum mvmm_step handle_dr(struct vmx_vcpu *vmx)
 	else if (a.dr == 6)
 		vcpu->dr6 = mvmm_dr_fixed(6, value);
 	else
-		vmwriten(GUEST_DR7, mvmm_dr_fixed(7, value));
-	skip(vmx);
-	/* A new section loads them into the CPU, if they are enabled */
-	return MVMM_STEP_RESUME;
+		vmx_set_dr7(vcpu, mvmm_dr_fixed(7, value));
+	return skip(vmx);
 }
 
 static u8 default_addr_size(struct vmx_vcpu *vmx)
@@ -273,6 +274,8 @@ static enum mvmm_step handle_wrmsr(struct vmx_vcpu *vmx)
 {
 	struct mvmm_regs *regs = &vmx->vcpu.regs;
 
+	/* EFER goes to the VMCS together with CR0 */
+	vmx_refresh_cr0(vmx);
 	if (mvmm_set_msr(&vmx->vcpu, regs->rcx,
 			 (u32)regs->rax | regs->rdx << 32))
 		return raise_gp(vmx);

@@ -19,6 +19,7 @@
 
 /* The guest's own; a change of any other bit exits */
 #define CR0_GUEST_OWNED	X86_CR0_TS
+#define DR7_ENABLED	0xff
 #define RESET_PAT	0x0007040600070406ULL
 
 enum seg { ES, CS, SS, DS, FS, GS, LDT, TR, NR_SEGS };
@@ -82,7 +83,9 @@ static void init_controls(struct vmx_vcpu *vmx)
 	vmx->entry = vmx_caps.entry;
 	vmwrite32(PIN_BASED_VM_EXEC_CONTROL, vmx_caps.pin);
 	vmwrite32(CPU_BASED_VM_EXEC_CONTROL, vmx->primary);
-	vmwrite32(SECONDARY_VM_EXEC_CONTROL, vmx_caps.secondary);
+	/* A VPID of 0 is not allowed with the control */
+	vmwrite32(SECONDARY_VM_EXEC_CONTROL, vmx->vpid ? vmx_caps.secondary :
+		  vmx_caps.secondary & ~SECONDARY_EXEC_ENABLE_VPID);
 	vmwrite32(VM_EXIT_CONTROLS, vmx_caps.exit);
 	vmwrite32(VM_ENTRY_CONTROLS, vmx->entry);
 	vmwrite64(EPT_POINTER, vmx->eptp);
@@ -222,8 +225,6 @@ void vmx_host_load(struct vmx_vcpu *vmx)
 /**
  * vmx_host_put() - restore by hand what an exit does not
  * @vmx: entered at least once since vmx_host_load(); preemption off
- *
- * KERNEL_GS_BASE may be overwritten: the caller restores it afterwards.
  */
 void vmx_host_put(struct vmx_vcpu *vmx)
 {
@@ -233,8 +234,14 @@ void vmx_host_put(struct vmx_vcpu *vmx)
 		loadsegment(fs, vmx->host_fs);
 		wrmsrl(MSR_FS_BASE, vmx->host_fs_base);
 	}
-	if (vmx->host_gs & 7)
+	if (vmx->host_gs & 7) {
+		u64 guest_base;
+
+		/* Loading GS overwrites the base that SWAPGS brings */
+		rdmsrl(MSR_KERNEL_GS_BASE, guest_base);
 		load_gs_index(vmx->host_gs);
+		wrmsrl(MSR_KERNEL_GS_BASE, guest_base);
+	}
 	if (vmx->host_ds || vmx->host_es) {
 		loadsegment(ds, vmx->host_ds);
 		loadsegment(es, vmx->host_es);
@@ -279,6 +286,7 @@ void vmx_regs_from_vmcs(struct vmx_vcpu *vmx)
 	regs->rip = vmx->rip = vmreadn(GUEST_RIP);
 	regs->rsp = vmx->rsp = vmreadn(GUEST_RSP);
 	regs->rflags = vmx->rflags = vmreadn(GUEST_RFLAGS);
+	vmx_refresh_cr0(vmx);
 }
 
 /** vmx_refresh_cr0() - fetch the bits that the guest owns */
@@ -421,6 +429,7 @@ u64 vmx_get_dr7(struct mvmm_vcpu *vcpu)
 void vmx_set_dr7(struct mvmm_vcpu *vcpu, u64 dr7)
 {
 	vmwriten(GUEST_DR7, dr7);
+	to_vmx(vcpu)->breakpoints = dr7 & DR7_ENABLED;
 }
 
 u64 vmx_get_msr(struct mvmm_vcpu *vcpu, u32 index)

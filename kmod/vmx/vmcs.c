@@ -5,6 +5,7 @@
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
+#include <linux/perf_event.h>
 #include <linux/percpu.h>
 #include <linux/smp.h>
 #include <linux/gfp.h>
@@ -74,10 +75,13 @@ int vmx_cpu_enable(void)
 {
 	if (__read_cr4() & X86_CR4_VMXE)
 		return -EBUSY;
+	/* Processor trace and VMX exclude each other on some CPUs */
+	intel_pt_handle_vmx(1);
 	/* Through the kernel's shadow, or the next switch_mm clears it again */
 	cr4_set_bits(X86_CR4_VMXE);
 	if (!vmxon(__pa(__this_cpu_read(vmxon_region)))) {
 		cr4_clear_bits(X86_CR4_VMXE);
+		intel_pt_handle_vmx(0);
 		return -EIO;
 	}
 	__this_cpu_write(vmx_on, true);
@@ -108,6 +112,7 @@ void vmx_cpu_disable(void)
 	__this_cpu_write(vmx_on, false);
 	vmxoff();
 	cr4_clear_bits(X86_CR4_VMXE);
+	intel_pt_handle_vmx(0);
 }
 
 static void clear_ipi(void *arg)

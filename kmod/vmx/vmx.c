@@ -11,7 +11,9 @@
 #include <asm/trapnr.h>
 #include <linux/slab.h>
 #include <asm/cpufeature.h>
+#include <asm/debugreg.h>
 #include <asm/fpu/xcr.h>
+#include <asm/mce.h>
 #include <asm/msr.h>
 #include <asm/spec-ctrl.h>
 #include "insn.h"
@@ -125,6 +127,11 @@ static void inject(struct vmx_vcpu *vmx)
 	struct mvmm_event_plan plan;
 
 	plan = mvmm_event_plan(&vcpu->events, ready, vcpu->user_irq_window);
+	/* The CPU may open the NMI window in STI's shadow (25.2): wait behind */
+	if (plan.nmi_window && ready.shadow & MVMM_SHADOW_STI) {
+		plan.nmi_window = false;
+		plan.irq_window = true;
+	}
 	set_windows(vmx, plan.irq_window, plan.nmi_window);
 	if (!plan.inject.valid)
 		return;
@@ -171,6 +178,10 @@ static noinstr bool enter_guest(struct vmx_vcpu *vmx)
 
 	entered = vmx_enter(&vcpu->regs, vmx->vmcs.launched);
 
+	/* Retbleed: IBRS must be written again after an exit, unchanged or not */
+	if (cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS))
+		native_wrmsrl(MSR_IA32_SPEC_CTRL,
+			      this_cpu_read(x86_spec_ctrl_current));
 	vcpu->cr2 = native_read_cr2();
 	if (likely(entered)) {
 		vmx->reason = vmcs_get(VM_EXIT_REASON);
@@ -188,6 +199,16 @@ static noinstr bool enter_guest(struct vmx_vcpu *vmx)
 	return entered;
 }
 
+/* As if it had hit the process: memory of the guest must not take the host */
+static void host_machine_check(void)
+{
+#ifdef CONFIG_X86_MCE
+	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
+
+	do_machine_check(&regs);
+#endif
+}
+
 static bool is_machine_check(const struct vmx_vcpu *vmx)
 {
 	if ((u16)vmx->reason == EXIT_REASON_MCE_DURING_VMENTRY)
@@ -198,16 +219,23 @@ static bool is_machine_check(const struct vmx_vcpu *vmx)
 	       INTR_TYPE_HARD_EXCEPTION;
 }
 
-/* Once a section: what the guest must not find in the caches */
-static void mitigate_entry(struct mvmm_vcpu *vcpu)
+/**
+ * vmx_mitigate() - what the guest must not find in caches and predictors
+ * @vmx: about to be entered; interrupts off since before
+ *
+ * At the start of a section, and again after interrupts were open.
+ */
+void vmx_mitigate(struct vmx_vcpu *vmx)
 {
-	static DEFINE_PER_CPU(struct mvmm_vm *, last_vm);
+	static DEFINE_PER_CPU(u64, last_vm);
+	u64 serial = vmx->vcpu.vm->serial;
 
+	vmx->host_debugctl = get_debugctlmsr();
 	if (flush_l1d)
 		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
-	if (__this_cpu_read(last_vm) == vcpu->vm)
+	if (__this_cpu_read(last_vm) == serial)
 		return;
-	__this_cpu_write(last_vm, vcpu->vm);
+	__this_cpu_write(last_vm, serial);
 	if (boot_cpu_has(X86_FEATURE_IBPB))
 		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 }
@@ -229,6 +257,9 @@ static enum mvmm_step refused(struct vmx_vcpu *vmx)
 static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
+	/* Without XSAVE neither the host nor the guest has an XCR0 */
+	u64 host_xcr0 = mvmm_fpu_xcr0() ? xgetbv(XCR_XFEATURE_ENABLED_MASK) :
+					  vcpu->xcr0;
 	struct mvmm_events_state before;
 	bool entered;
 
@@ -245,7 +276,18 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 	sync_host_crs(vmx);
 	trace_mvmm_entry(vcpu->id, vmx->rip);
 
+	if (unlikely(vmx->breakpoints))
+		mvmm_load_debug_registers(vcpu);
+	if (vcpu->xcr0 != host_xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
+
 	entered = enter_guest(vmx);
+
+	if (vcpu->xcr0 != host_xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
+	mvmm_restore_debug_registers();
+	if (unlikely(vmx->host_debugctl))
+		update_debugctlmsr(vmx->host_debugctl);
 	WRITE_ONCE(vcpu->in_guest, false);
 	vcpu->stats.entries++;
 
@@ -258,7 +300,7 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 			return refused(vmx);
 	}
 	if (unlikely(is_machine_check(vmx)))
-		asm volatile("int $18");
+		host_machine_check();
 	if (trace_mvmm_exit_enabled())
 		trace_mvmm_exit(vcpu->id, vmx->reason,
 				vmreadn(EXIT_QUALIFICATION),
@@ -270,16 +312,12 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	/* Without XSAVE neither the host nor the guest has an XCR0 */
-	u64 host_xcr0 = mvmm_fpu_xcr0() ? xgetbv(XCR_XFEATURE_ENABLED_MASK) :
-					  vcpu->xcr0;
 	enum mvmm_step step;
-	u64 xcr0;
 
 	vmx_regs_to_vmcs(vmx);
 	vmx_host_load(vmx);
-	mitigate_entry(vcpu);
 	local_irq_disable();
+	vmx_mitigate(vmx);
 	guest_timing_enter_irqoff();
 	do {
 		if (unlikely(vcpu->triple_fault)) {
@@ -288,13 +326,7 @@ static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 			step = MVMM_STEP_USER;
 			break;
 		}
-		/* A copy: the round may change the guest's by XSETBV */
-		xcr0 = vcpu->xcr0;
-		if (xcr0 != host_xcr0)
-			xsetbv(XCR_XFEATURE_ENABLED_MASK, xcr0);
 		step = run_once(vmx);
-		if (xcr0 != host_xcr0)
-			xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	} while (step == MVMM_STEP_CONTINUE);
 	guest_timing_exit_irqoff();
 	local_irq_enable();

@@ -87,10 +87,12 @@ bool vmx_is_on(void);
  * @rflags: the same
  * @flush_vcpu: flush this vCPU's own translations before the next entry
  * @moved: another CPU ran it before
+ * @breakpoints: the guest's DR7 enables some
  * @reason: of the last exit
  * @intr_info: of the last exit, if it was an exception or NMI
  * @host_cr3: as in the VMCS
  * @host_cr4: as in the VMCS
+ * @host_debugctl: IA32_DEBUGCTL, which an exit clears
  * @host_fs_base: base of FS in the host, while loaded
  * @host_fs: host selectors that an exit does not restore, while loaded
  * @host_gs: the same
@@ -108,9 +110,11 @@ struct vmx_vcpu {
 	u64 rip, rsp, rflags;
 	bool flush_vcpu;
 	bool moved;
+	bool breakpoints;
 	u32 reason;
 	u32 intr_info;
 	unsigned long host_cr3, host_cr4;
+	unsigned long host_debugctl;
 	u64 host_fs_base;
 	u16 host_fs, host_gs, host_ds, host_es, host_ldt;
 };
@@ -177,6 +181,7 @@ u32 vmx_encode_event(const struct mvmm_event *event);
 u32 vmx_segment_ar(u16 attr);
 u16 vmx_segment_attr(u32 ar);
 
+void vmx_mitigate(struct vmx_vcpu *vmx);
 enum mvmm_step vmx_handle_exit(struct vmx_vcpu *vmx);
 void vmx_collect_inflight(struct vmx_vcpu *vmx);
 

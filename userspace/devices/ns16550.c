@@ -100,6 +100,9 @@ static void transmit(struct ns16550 *uart, uint8_t byte)
 		push(uart, byte);
 	else
 		uart->send(uart->send_ctx, byte);
+	/* The line falls, so that the next rise is an edge */
+	uart->thr_interrupt = false;
+	update(uart);
 	uart->thr_interrupt = true;
 }
 

@@ -290,7 +290,7 @@ static void io_loop(struct machine *m)
 	struct pollfd fds[] = {
 		[EVENT] = { .fd = m->io_event, .events = POLLIN },
 		[TIMER] = { .fd = m->timer, .events = POLLIN },
-		[INPUT] = { .fd = STDIN_FILENO },
+		[INPUT] = { .fd = STDIN_FILENO, .events = POLLIN },
 	};
 	uint64_t count;
 
@@ -300,8 +300,13 @@ static void io_loop(struct machine *m)
 
 		feed_uart(m);
 		update_timer(m);
-		fds[INPUT].fd = t->closed ? -1 : STDIN_FILENO;
-		fds[INPUT].events = t->queued < sizeof(t->queue) ? POLLIN : 0;
+		/*
+		 * A terminal is read even when the queue is full, for Ctrl-A x;
+		 * a pipe waits, so that nothing of it is lost.
+		 */
+		fds[INPUT].fd = t->closed ||
+			(!t->raw && t->queued == sizeof(t->queue)) ?
+			-1 : STDIN_FILENO;
 		/* Typed bytes wait for the guest to read: look again soon */
 		pthread_mutex_unlock(&m->lock);
 		poll(fds, 3, t->queued ? 10 : -1);

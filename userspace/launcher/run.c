@@ -2,6 +2,7 @@
 /* mvmm run: boot a guest on this terminal. */
 #include <argp.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include "launcher.h"
@@ -215,6 +216,8 @@ int cmd_run(int argc, char **argv)
 	argp_err_exit_status = STATUS_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &o))
 		return STATUS_USAGE;
+	/* A console that goes away is an error of write(), not a death */
+	signal(SIGPIPE, SIG_IGN);
 	if (!o.append)
 		o.append = "console=ttyS0";
 	run(&o, &error);

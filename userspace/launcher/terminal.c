@@ -37,7 +37,8 @@ static void on_signal(int sig)
 void terminal_open(struct terminal *t)
 {
 	static const int fatal[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGSEGV,
-				     SIGBUS, SIGABRT, SIGFPE, SIGILL };
+				     SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM,
+				     SIGUSR1, SIGUSR2, SIGXCPU };
 	struct termios raw;
 	unsigned int i;
 
@@ -48,10 +49,8 @@ void terminal_open(struct terminal *t)
 	atexit(terminal_close);
 	raw = saved;
 	cfmakeraw(&raw);
-	if (!tcsetattr(STDIN_FILENO, TCSANOW, &raw)) {
-		is_raw = 1;
-		t->raw = true;
-	}
+	is_raw = 1;
+	t->raw = !tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 }
 
 static void queue(struct terminal *t, uint8_t byte)
@@ -97,8 +96,10 @@ enum terminal_event terminal_read(struct terminal *t)
 	size_t room = sizeof(t->queue) - t->queued;
 	ssize_t n;
 
-	n = read(STDIN_FILENO, typed, room < sizeof(typed) ? room :
-					      sizeof(typed));
+	/* What is typed into a full queue is dropped; a pipe's bytes are not */
+	if (t->raw || room > sizeof(typed))
+		room = sizeof(typed);
+	n = read(STDIN_FILENO, typed, room);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return TERMINAL_NONE;
 	if (n <= 0) {

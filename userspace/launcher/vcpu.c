@@ -30,6 +30,8 @@ static bool offer_interrupt(struct machine *m)
 	if (ret)
 		machine_end(m, STATUS_VM, "an interrupt was refused: %s",
 			    strerror(-ret));
+	/* More may wait behind it, which the chip tells only now */
+	run->irq_window = i8259_pending(&m->pic);
 	return true;
 }
 

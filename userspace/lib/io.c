@@ -52,6 +52,11 @@ static int string(struct mvmm_guest *guest, unsigned int size, uint16_t port,
 
 			ret = mvmm_translate(guest, &sregs, at,
 					     MVMM_ACCESS_WRITE, &gpa, &fault);
+			if (!ret)
+				ret = mvmm_translate(guest, &sregs,
+						     at + size - 1,
+						     MVMM_ACCESS_WRITE, &gpa,
+						     &fault);
 			if (!ret) {
 				guest->port(guest->ctx, port, &value, size,
 					    false);

@@ -61,8 +61,9 @@ static int fetch(struct insn *in, uint8_t *bytes)
 				   MVMM_ACCESS_EXEC, &gpa, &in->fault))
 			break;
 		ram = in->guest->memory(in->guest->ctx, gpa, 1);
+		/* Code in a device: nothing to decode, and no page fault */
 		if (!ram)
-			break;
+			return got ? got : -ENOTSUP;
 		bytes[got++] = *ram;
 	}
 	return got ? got : -EFAULT;
@@ -234,33 +235,34 @@ static uint64_t alu(ZydisMnemonic op, uint64_t a, uint64_t b, int bits,
 	int shift = 64 - bits;
 	uint64_t x = a << shift, y = b << shift, r = 0, f = 0;
 	uint64_t fill = carry && shift ? (1ull << shift) - 1 : 0;
+	bool cf = false, of = false;
 	unsigned char low;
 
 	switch (op) {
 	case ZYDIS_MNEMONIC_ADC:
 		/* A carry into the lowest bit that counts: ones below it */
 		x |= fill;
-		asm("bt $0, %3\n\tadcq %2, %0\n\tpushfq\n\tpopq %1"
-		    : "+r" (x), "=r" (f)
-		    : "r" (y), "r" ((uint64_t)carry) : "cc");
+		asm("bt $0, %4\n\tadcq %3, %0"
+		    : "+r" (x), "=@ccc" (cf), "=@cco" (of)
+		    : "r" (y), "r" ((uint64_t)carry));
 		r = x;
 		break;
 	case ZYDIS_MNEMONIC_SBB:
 		y |= fill;
-		asm("bt $0, %3\n\tsbbq %2, %0\n\tpushfq\n\tpopq %1"
-		    : "+r" (x), "=r" (f)
-		    : "r" (y), "r" ((uint64_t)carry) : "cc");
+		asm("bt $0, %4\n\tsbbq %3, %0"
+		    : "+r" (x), "=@ccc" (cf), "=@cco" (of)
+		    : "r" (y), "r" ((uint64_t)carry));
 		r = x;
 		break;
 	case ZYDIS_MNEMONIC_ADD:
-		asm("addq %2, %0\n\tpushfq\n\tpopq %1"
-		    : "+r" (x), "=r" (f) : "r" (y) : "cc");
+		asm("addq %3, %0"
+		    : "+r" (x), "=@ccc" (cf), "=@cco" (of) : "r" (y));
 		r = x;
 		break;
 	case ZYDIS_MNEMONIC_SUB:
 	case ZYDIS_MNEMONIC_CMP:
-		asm("subq %2, %0\n\tpushfq\n\tpopq %1"
-		    : "+r" (x), "=r" (f) : "r" (y) : "cc");
+		asm("subq %3, %0"
+		    : "+r" (x), "=@ccc" (cf), "=@cco" (of) : "r" (y));
 		r = x;
 		break;
 	case ZYDIS_MNEMONIC_OR:
@@ -279,10 +281,9 @@ static uint64_t alu(ZydisMnemonic op, uint64_t a, uint64_t b, int bits,
 	case ZYDIS_MNEMONIC_XOR:
 	case ZYDIS_MNEMONIC_AND:
 	case ZYDIS_MNEMONIC_TEST:
-		f = 0;
 		break;
 	default:
-		f &= RFLAGS_CF | RFLAGS_OF;
+		f = (cf ? RFLAGS_CF : 0) | (of ? RFLAGS_OF : 0);
 		if ((a ^ b ^ r) & 0x10)
 			f |= RFLAGS_AF;
 		break;
