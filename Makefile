@@ -57,10 +57,12 @@ $(O)/libmvmm.a: $(lib-obj)
 $(O)/mvmm: $(cmd-obj) $(dev-obj) $(O)/libmvmm.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lZydis -lZycore -lpthread
 
-$(O)/userspace/tests/test_%: userspace/tests/test_%.c $(dev-obj) \
-		$(filter-out %/main.o,$(cmd-obj)) $(O)/libmvmm.a
+# From the sources, with the sanitizers: hostile input is what they test
+unit-dep := $(lib-src) $(dev-src) $(filter-out %/main.c,$(cmd-src))
+$(O)/userspace/tests/test_%: userspace/tests/test_%.c $(unit-dep)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -o $@ $< $(filter %.o %.a,$^) -lcmocka -lZydis -lZycore \
+	$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -fsanitize=address,undefined \
+		-fno-sanitize-recover=all -o $@ $^ -lcmocka -lZydis -lZycore \
 		-lpthread
 
 $(O)/%.o: %.c
@@ -72,13 +74,16 @@ unit: $(unit-bin)
 install: userspace
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 		$(DESTDIR)$(PREFIX)/include/mvmm \
-		$(DESTDIR)$(PREFIX)/share/man/man1
+		$(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/lib/udev/rules.d
 	install -m 755 $(O)/mvmm $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(O)/libmvmm.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 644 uapi/mvmm.h userspace/lib/libmvmm.h \
 		$(DESTDIR)$(PREFIX)/include/mvmm/
 	sed 's|@PREFIX@|$(PREFIX)|' userspace/lib/libmvmm.pc.in \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/libmvmm.pc
+	install -m 644 userspace/99-mvmm.rules \
+		$(DESTDIR)$(PREFIX)/lib/udev/rules.d/
 	install -m 644 Documentation/mvmm.1 \
 		$(DESTDIR)$(PREFIX)/share/man/man1/
 

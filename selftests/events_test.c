@@ -223,6 +223,22 @@ TEST_F(events, software_interrupts_whose_delivery_faults)
 	EXPECT_EQ(CODE + 4, ev[1].rip);
 }
 
+/*
+ * Brings in all pages that the payload touches, interrupts included: Bochs
+ * raises a trap too many when TF meets an EPT violation (errata.rst).
+ */
+static int warm_up(struct vm *vm)
+{
+	int ret;
+
+	ret = mvmm_inject_nmi(vm->vcpu);
+	if (!ret)
+		ret = vm_run_to_exit(vm);
+	vm_set_rip(vm, CODE);
+	memset(vm->mem + EVENTS, 0, 8);
+	return ret;
+}
+
 /* TF over instructions that exit traps behind each of them, as on the CPU */
 GUEST(step, "nop\n cpuid\n out %al, $0x80\n nop\n hlt");
 TEST_F(events, single_step)
@@ -233,6 +249,7 @@ TEST_F(events, single_step)
 	uint64_t n, i;
 
 	LOAD(&self->vm, step);
+	ASSERT_EQ(MVMM_EXIT_HLT, warm_up(&self->vm));
 	self->vm.run->regs.rflags |= TF;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	ev = vm_events(&self->vm, &n);
@@ -252,6 +269,8 @@ TEST_F(events, single_step_from_a_shadow)
 	uint64_t n;
 
 	LOAD(&self->vm, sti_out);
+	ASSERT_EQ(MVMM_EXIT_HLT, warm_up(&self->vm));
+	self->vm.run->regs.rflags &= ~IF;
 	ASSERT_EQ(0, vm_run(&self->vm));
 	ASSERT_EQ(MVMM_EXIT_IO, self->vm.run->exit_reason);
 	self->vm.run->regs.rflags |= TF;
@@ -261,10 +280,15 @@ TEST_F(events, single_step_from_a_shadow)
 	self->vm.run->retire = self->vm.run->insn_len;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(2, n);
+	/*
+	 * The first at once: with TF in a shadow the SDM (vol. 3, 27.3.1.5)
+	 * demands a pending trap, as if TF had been set before the STI.
+	 */
+	ASSERT_EQ(3, n);
 	EXPECT_EQ(1, ev[0].vector);
-	EXPECT_EQ(CODE + 3, ev[0].rip);
-	EXPECT_EQ(CODE + 4, ev[1].rip);
+	EXPECT_EQ(CODE + 1, ev[0].rip);
+	EXPECT_EQ(CODE + 3, ev[1].rip);
+	EXPECT_EQ(CODE + 4, ev[2].rip);
 }
 
 GUEST(debug_regs, "mov $0x100000, %eax\n mov %rax, %dr0\n mov %dr0, %r8\n"

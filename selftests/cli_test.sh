@@ -1,0 +1,79 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the mvmm command says and returns on bad input, and on flat payloads.
+# Run as root where the module is not loaded. TAP on stdout.
+#
+#   cli_test.sh MODULE.ko MVMM-COMMAND
+
+module=$1 mvmm=$2
+n=0
+
+# expect STATUS PATTERN NAME COMMAND...: exit status, and a line of the output
+expect() {
+	status=$1 pattern=$2 name=$3
+	shift 3
+	n=$((n + 1))
+	"$@" >/tmp/cli.out 2>&1 </dev/null
+	got=$?
+	if [ $got = "$status" ] && grep -q -e "$pattern" /tmp/cli.out; then
+		echo "ok $n $name"
+	else
+		echo "not ok $n $name: status $got, want $status and \"$pattern\":"
+		sed 's/^/# /' /tmp/cli.out
+	fi
+}
+
+cd /tmp || exit 1
+echo 'nobody:x:65534:65534::/:/bin/sh' >/etc/passwd
+# hlt with interrupts off; a status of 42; a triple fault; "hi" on the port
+printf '\xfa\xf4' >halt.img
+printf '\xb0\x2a\xe6\xf4\xfa\xf4' >exit42.img
+printf '\x0f\x01\x1e\x00\x05\xcc' >triple.img
+printf '\xba\xf8\x03\xb0\x68\xee\xb0\x69\xee\xfa\xf4' >hi.img
+dd if=/dev/zero of=zeros bs=1024 count=64 2>/dev/null
+: >empty
+
+echo 'TAP version 13'
+echo '1..28'
+expect 64 'Usage: mvmm COMMAND' 'no command' "$mvmm"
+expect 0 'Usage: mvmm COMMAND' '--help' "$mvmm" --help
+expect 64 'no such command: fly' 'an unknown command' "$mvmm" fly
+expect 64 'unrecognized option' 'an unknown option' "$mvmm" run --wings
+expect 64 'either --kernel or --flat' 'nothing to run' "$mvmm" run
+expect 64 'either --kernel or --flat' 'two things to run' \
+	"$mvmm" run --kernel a --flat b
+expect 64 'is not a size' 'no size' "$mvmm" run --flat hi.img --mem lots
+expect 64 'out of range' 'too little memory' "$mvmm" run --flat hi.img --mem 4K
+expect 64 'out of range' 'too much memory' "$mvmm" run --flat hi.img --mem 1000G
+expect 64 'not a multiple of 4096' 'an odd size' \
+	"$mvmm" run --flat hi.img --mem 2000001
+expect 64 'is not an address' 'no address' "$mvmm" run --flat hi.img --at here
+expect 64 'neither anon nor memfd' 'an unknown backend' \
+	"$mvmm" run --flat hi.img --mem-backend tape
+expect 64 'unexpected argument' 'an argument too many' \
+	"$mvmm" run --flat hi.img more
+expect 66 'cannot open nowhere' 'no such kernel' "$mvmm" run --kernel nowhere
+expect 66 'not a regular file' 'a directory' "$mvmm" run --kernel /tmp
+expect 69 'load the module' 'no module: run' "$mvmm" run --flat hi.img
+expect 69 'load the module' 'no module: info' "$mvmm" info
+
+insmod "$module"
+chmod 755 /tmp
+expect 77 'no permission' 'no permission' \
+	su -s /bin/sh nobody -c "$mvmm run --flat /tmp/hi.img"
+expect 0 'VMs can be made: yes' 'info' "$mvmm" info
+expect 65 'shorter than a bzImage' 'an empty kernel' \
+	"$mvmm" run --kernel empty
+expect 65 'neither a bzImage' 'a kernel that is none' \
+	"$mvmm" run --kernel zeros
+expect 65 'flat image is empty' 'an empty image' "$mvmm" run --flat empty
+expect 64 'not a multiple of 16' 'no segment there' \
+	"$mvmm" run --flat hi.img --at 0x7c01
+expect 71 'not all in RAM' 'an image in the hole' \
+	"$mvmm" run --flat zeros --at 0x98000
+expect 0 '' 'halted for good' "$mvmm" run --flat halt.img
+expect 42 '' 'a status of 42' "$mvmm" run --flat exit42.img --at 0x1000
+expect 76 'triple fault' 'a triple fault' "$mvmm" run --flat triple.img
+expect 0 '^hi$' 'the serial port' "$mvmm" run --flat hi.img
+rmmod mvmm

@@ -1,0 +1,117 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The module as a whole: loading and unloading, who owns VMX, CPU hotplug and
+# suspend with a VM. Run as root where the module is not loaded. TAP on stdout.
+#
+#   module_test.sh MODULE.ko HOLD-PROGRAM [KVM.ko KVM_INTEL.ko IRQBYPASS.ko]
+
+module=$1 hold=$2
+shift 2
+n=0
+
+ok() {
+	n=$((n + 1))
+	echo "ok $n $*"
+}
+
+not_ok() {
+	n=$((n + 1))
+	echo "not ok $n $*"
+}
+
+# check NAME COMMAND...: the command succeeds
+check() {
+	name=$1
+	shift
+	if "$@"; then ok "$name"; else not_ok "$name"; fi
+}
+
+# start DEVICE: a VM in the background; its process in $pid
+start() {
+	"$hold" "$1" >/tmp/hold.out 2>&1 &
+	pid=$!
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		grep -q . /tmp/hold.out && break
+		usleep 100000
+	done
+	grep -q created /tmp/hold.out
+}
+
+stop() {
+	kill "$pid"
+	wait "$pid" 2>/dev/null
+	true
+}
+
+refused() {
+	! rmmod mvmm 2>/dev/null
+}
+
+rounds() {
+	for i in $(seq 50); do
+		insmod "$module" && rmmod mvmm || return 1
+	done
+}
+
+echo 'TAP version 13'
+echo '1..11'
+check 'fifty rounds of insmod and rmmod' rounds
+check 'insmod' insmod "$module"
+check '/dev/mvmm is for root and its group only' \
+	sh -c '[ "$(stat -c %a /dev/mvmm)" = 660 ]'
+check 'a VM is made' start /dev/mvmm
+check 'rmmod is refused while a VM is open' refused
+if [ -e /sys/devices/system/cpu/cpu1/online ]; then
+	hotplug() {
+		for i in 1 2 3; do
+			echo 0 >/sys/devices/system/cpu/cpu1/online &&
+				echo 1 >/sys/devices/system/cpu/cpu1/online ||
+				return 1
+		done
+	}
+	check 'a CPU goes and comes while a VM is open' hotplug
+else
+	ok 'a CPU goes and comes while a VM is open # SKIP one CPU only'
+fi
+if grep -q processors /sys/power/pm_test 2>/dev/null; then
+	# Everything of a suspend but the sleep
+	suspend() {
+		echo core >/sys/power/pm_test
+		echo freeze >/sys/power/state
+	}
+	check 'suspend and resume while a VM is open' suspend
+else
+	ok 'suspend and resume while a VM is open # SKIP no pm_test'
+fi
+stop
+check 'rmmod after the VM is gone' rmmod mvmm
+
+for m in "$@"; do
+	insmod "$m"
+done
+if [ -e /dev/kvm ] && start /dev/kvm; then
+	kvm=$pid
+	busy() {
+		insmod "$module" && ! start /dev/mvmm &&
+			grep -q 'busy' /tmp/hold.out &&
+			dmesg | grep -q 'mvmm: another VMM owns vmx'
+	}
+	check 'another VMM owns VMX: busy, with the remedy in the log' busy
+	kill "$kvm"
+	wait "$kvm" 2>/dev/null
+	check 'and free again when its VM is gone' start /dev/mvmm
+	mvmm=$pid
+	# And the other way round: KVM finds VMX taken
+	other() {
+		! start /dev/kvm
+	}
+	check 'KVM finds VMX taken by mvmm' other
+	kill "$mvmm"
+	wait "$mvmm" 2>/dev/null
+	rmmod mvmm
+else
+	for i in 9 10 11; do
+		ok "KVM and mvmm share the CPU # SKIP no KVM here"
+	done
+fi

@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The chips, by their data sheets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+#undef fail	/* ours is another one */
+#include "devices/devices.h"
+#include "launcher/launcher.h"
+
+typedef void (*chip)(void *device, uint64_t offset, void *data,
+		     unsigned int size, bool write);
+
+static void put(chip access, void *device, uint64_t offset, uint8_t value)
+{
+	access(device, offset, &value, 1, true);
+}
+
+static uint8_t get(chip access, void *device, uint64_t offset)
+{
+	uint8_t value = 0xff;
+
+	access(device, offset, &value, 1, false);
+	return value;
+}
+
+/* ---- i8259 ------------------------------------------------------------ */
+
+static void pic_start(struct i8259 *pic)
+{
+	i8259_init(pic);
+	put(i8259_master, pic, 0, 0x11);
+	put(i8259_master, pic, 1, 0x20);
+	put(i8259_master, pic, 1, 0x04);
+	put(i8259_master, pic, 1, 0x01);
+	put(i8259_slave, pic, 0, 0x11);
+	put(i8259_slave, pic, 1, 0x28);
+	put(i8259_slave, pic, 1, 0x02);
+	put(i8259_slave, pic, 1, 0x01);
+}
+
+static void pulse(struct i8259 *pic, unsigned int irq)
+{
+	i8259_set(pic, irq, true);
+	i8259_set(pic, irq, false);
+}
+
+static void pic_priorities(void **state)
+{
+	struct i8259 pic;
+
+	pic_start(&pic);
+	assert_false(i8259_pending(&pic));
+	i8259_set(&pic, 4, true);
+	i8259_set(&pic, 12, true);
+	i8259_set(&pic, 0, true);
+	assert_int_equal(i8259_ack(&pic), 0x20);
+	/* 0 is in service: nothing lower interrupts */
+	assert_false(i8259_pending(&pic));
+	put(i8259_master, &pic, 0, 0x20);
+	/* The slave comes in at 2, before 4 */
+	assert_int_equal(i8259_ack(&pic), 0x2c);
+	assert_false(i8259_pending(&pic));
+	put(i8259_slave, &pic, 0, 0x20);
+	put(i8259_master, &pic, 0, 0x20);
+	assert_int_equal(i8259_ack(&pic), 0x24);
+	put(i8259_master, &pic, 0, 0x64);	/* specific EOI */
+	/* Edges: the lines are still up, and request nothing more */
+	assert_false(i8259_pending(&pic));
+	i8259_set(&pic, 4, false);
+	i8259_set(&pic, 4, true);
+	assert_true(i8259_pending(&pic));
+}
+
+static void pic_mask_and_spurious(void **state)
+{
+	struct i8259 pic;
+
+	pic_start(&pic);
+	put(i8259_master, &pic, 1, 0x10);
+	i8259_set(&pic, 4, true);
+	assert_false(i8259_pending(&pic));
+	assert_int_equal(get(i8259_master, &pic, 1), 0x10);
+	assert_int_equal(get(i8259_master, &pic, 0), 0x10);	/* IRR */
+	put(i8259_master, &pic, 1, 0);
+	assert_true(i8259_pending(&pic));
+	/* The line falls before the CPU comes: spurious, nothing in service */
+	i8259_set(&pic, 4, false);
+	assert_int_equal(i8259_ack(&pic), 0x27);
+	put(i8259_master, &pic, 0, 0x0b);
+	assert_int_equal(get(i8259_master, &pic, 0), 0);	/* ISR */
+}
+
+static void pic_level(void **state)
+{
+	struct i8259 pic;
+
+	pic_start(&pic);
+	put(i8259_elcr, &pic, 1, 0xff);
+	assert_int_equal(get(i8259_elcr, &pic, 1), 0xde);
+	i8259_set(&pic, 9, true);
+	assert_int_equal(i8259_ack(&pic), 0x29);
+	put(i8259_slave, &pic, 0, 0x20);
+	put(i8259_master, &pic, 0, 0x20);
+	assert_true(i8259_pending(&pic));
+	i8259_set(&pic, 9, false);
+	assert_false(i8259_pending(&pic));
+}
+
+static void pic_modes(void **state)
+{
+	struct i8259 pic;
+
+	/* Automatic EOI */
+	pic_start(&pic);
+	put(i8259_master, &pic, 0, 0x11);
+	put(i8259_master, &pic, 1, 0x20);
+	put(i8259_master, &pic, 1, 0x04);
+	put(i8259_master, &pic, 1, 0x03);
+	i8259_set(&pic, 1, true);
+	i8259_set(&pic, 3, true);
+	assert_int_equal(i8259_ack(&pic), 0x21);
+	assert_int_equal(i8259_ack(&pic), 0x23);
+	/* Rotation: after a rotating EOI of 3, 4 comes before 1 */
+	pic_start(&pic);
+	i8259_set(&pic, 3, true);
+	i8259_ack(&pic);
+	put(i8259_master, &pic, 0, 0xa0);
+	i8259_set(&pic, 1, true);
+	i8259_set(&pic, 4, true);
+	assert_int_equal(i8259_ack(&pic), 0x24);
+	/* Poll */
+	pic_start(&pic);
+	pulse(&pic, 5);
+	i8259_set(&pic, 5, true);
+	put(i8259_master, &pic, 0, 0x0c);
+	assert_int_equal(get(i8259_master, &pic, 0), 0x85);
+}
+
+/* ---- i8254 ------------------------------------------------------------ */
+
+static unsigned int raised;
+
+static void count_irq(void *ctx, unsigned int irq, bool level)
+{
+	raised += level;
+}
+
+static void pit_start(struct i8254 *pit, uint8_t control, uint16_t count)
+{
+	i8254_init(pit, (struct irq_line){ count_irq, NULL, 0 });
+	raised = 0;
+	pit->now = 1000000000000;
+	put(i8254_access, pit, 3, control);
+	put(i8254_access, pit, control >> 6, count);
+	put(i8254_access, pit, control >> 6, count >> 8);
+}
+
+static uint16_t pit_read(struct i8254 *pit, int n)
+{
+	uint8_t low;
+
+	put(i8254_access, pit, 3, n << 6);
+	low = get(i8254_access, pit, n);
+	return low | get(i8254_access, pit, n) << 8;
+}
+
+static void pit_periodic(void **state)
+{
+	struct i8254 pit;
+	uint64_t next, start;
+	int i;
+
+	pit_start(&pit, 0x34, 11932);	/* mode 2, 100 Hz */
+	start = pit.now;
+	for (i = 1; i <= 5; i++) {
+		next = i8254_update(&pit);
+		assert_in_range(next - start, i * 10000150ull - 100,
+				i * 10000150ull + 1000);
+		assert_int_equal(raised, i - 1);
+		pit.now = next;
+		i8254_update(&pit);
+		assert_int_equal(raised, i);
+	}
+	/* A long sleep is one edge */
+	pit.now += 1000000000;
+	i8254_update(&pit);
+	assert_int_equal(raised, 6);
+	/* It counts down and reloads */
+	pit.now = start + 5000000;
+	assert_in_range(pit_read(&pit, 0), 5960, 5970);
+}
+
+static void pit_one_shot(void **state)
+{
+	struct i8254 pit;
+	uint64_t next;
+
+	pit_start(&pit, 0x30, 1193);	/* mode 0, 1 ms */
+	next = i8254_update(&pit);
+	assert_in_range(next - pit.now, 999000, 1001000);
+	assert_int_equal(get(i8254_access, &pit, 3), 0xff);
+	pit.now = next;
+	assert_int_equal(i8254_update(&pit), 0);
+	assert_int_equal(raised, 1);
+	pit.now += 1000000000;
+	assert_int_equal(i8254_update(&pit), 0);
+	assert_int_equal(raised, 1);
+	/* A new count, another interrupt */
+	put(i8254_access, &pit, 0, 0xff);
+	put(i8254_access, &pit, 0, 0);
+	assert_true(i8254_update(&pit) > pit.now);
+	/* A control word alone stops it */
+	put(i8254_access, &pit, 3, 0x30);
+	assert_int_equal(i8254_update(&pit), 0);
+}
+
+static void pit_channel2(void **state)
+{
+	struct i8254 pit;
+
+	/* As Linux calibrates the TSC: gate on, mode 0, wait for OUT */
+	i8254_init(&pit, (struct irq_line){ 0 });
+	pit.now = 5;
+	put(i8254_port61, &pit, 0, 1);
+	put(i8254_access, &pit, 3, 0xb0);
+	put(i8254_access, &pit, 2, 0xff);
+	put(i8254_access, &pit, 2, 0x2e);
+	assert_int_equal(get(i8254_port61, &pit, 0) & 0x21, 0x01);
+	pit.now += 10100000;
+	assert_int_equal(get(i8254_port61, &pit, 0) & 0x20, 0x20);
+}
+
+static void pit_read_back(void **state)
+{
+	struct i8254 pit;
+	uint8_t low;
+
+	pit_start(&pit, 0x36, 1000);
+	put(i8254_access, &pit, 3, 0xc2);	/* count and status */
+	assert_int_equal(get(i8254_access, &pit, 0), 0xb6);
+	low = get(i8254_access, &pit, 0);
+	assert_int_equal(low | get(i8254_access, &pit, 0) << 8, 1000);
+	/* A latch holds while time goes on */
+	put(i8254_access, &pit, 3, 0x00);
+	pit.now += 100000;
+	low = get(i8254_access, &pit, 0);
+	assert_int_equal(low | get(i8254_access, &pit, 0) << 8, 1000);
+}
+
+/* ---- mc146818 --------------------------------------------------------- */
+
+static int64_t fixed_clock(void)
+{
+	return 1767225599;	/* 2025-12-31 23:59:59 UTC, a Wednesday */
+}
+
+static uint8_t rtc_get(struct mc146818 *rtc, uint8_t index)
+{
+	put(mc146818_access, rtc, 0, index);
+	return get(mc146818_access, rtc, 1);
+}
+
+static void rtc_put(struct mc146818 *rtc, uint8_t index, uint8_t value)
+{
+	put(mc146818_access, rtc, 0, index);
+	put(mc146818_access, rtc, 1, value);
+}
+
+static void rtc_time(void **state)
+{
+	struct mc146818 rtc;
+
+	mc146818_init(&rtc, fixed_clock);
+	assert_int_equal(rtc_get(&rtc, 0), 0x59);
+	assert_int_equal(rtc_get(&rtc, 2), 0x59);
+	assert_int_equal(rtc_get(&rtc, 4), 0x23);
+	assert_int_equal(rtc_get(&rtc, 6), 4);
+	assert_int_equal(rtc_get(&rtc, 7), 0x31);
+	assert_int_equal(rtc_get(&rtc, 8), 0x12);
+	assert_int_equal(rtc_get(&rtc, 9), 0x25);
+	assert_int_equal(rtc_get(&rtc, 0x32), 0x20);
+	assert_int_equal(rtc_get(&rtc, 13), 0x80);
+	assert_int_equal(rtc_get(&rtc, 10) & 0x80, 0);
+	/* Binary, 12 hours */
+	rtc_put(&rtc, 11, 0x04);
+	assert_int_equal(rtc_get(&rtc, 0), 59);
+	assert_int_equal(rtc_get(&rtc, 4), 0x8b);
+}
+
+static void rtc_set(void **state)
+{
+	struct mc146818 rtc;
+
+	mc146818_init(&rtc, fixed_clock);
+	rtc_put(&rtc, 11, 0x82);
+	rtc_put(&rtc, 9, 0x30);
+	rtc_put(&rtc, 8, 0x01);
+	rtc_put(&rtc, 7, 0x02);
+	rtc_put(&rtc, 4, 0x03);
+	rtc_put(&rtc, 2, 0x04);
+	rtc_put(&rtc, 0, 0x05);
+	rtc_put(&rtc, 11, 0x02);
+	assert_int_equal(rtc_get(&rtc, 9), 0x30);
+	assert_int_equal(rtc_get(&rtc, 4), 0x03);
+	assert_int_equal(rtc_get(&rtc, 0), 0x05);
+	/* RAM */
+	rtc_put(&rtc, 0x40, 0xa5);
+	assert_int_equal(rtc_get(&rtc, 0x40), 0xa5);
+}
+
+/* ---- ns16550 ---------------------------------------------------------- */
+
+struct wire {
+	char sent[64];
+	unsigned int len;
+	bool level;
+	unsigned int edges;
+};
+
+static void wire_send(void *ctx, uint8_t byte)
+{
+	struct wire *w = ctx;
+
+	w->sent[w->len++ % sizeof(w->sent)] = byte;
+}
+
+static void wire_irq(void *ctx, unsigned int irq, bool level)
+{
+	struct wire *w = ctx;
+
+	w->edges += level && !w->level;
+	w->level = level;
+}
+
+static void uart_start(struct ns16550 *uart, struct wire *w)
+{
+	memset(w, 0, sizeof(*w));
+	ns16550_init(uart, (struct irq_line){ wire_irq, w, 4 }, wire_send, w);
+}
+
+static void uart_transmit(void **state)
+{
+	struct ns16550 uart;
+	struct wire w;
+
+	uart_start(&uart, &w);
+	assert_int_equal(get(ns16550_access, &uart, 5), 0x60);
+	put(ns16550_access, &uart, 0, 'x');
+	assert_int_equal(w.sent[0], 'x');
+	assert_false(w.level);
+	/* THRE: at once when enabled, gone when IIR is read, and again */
+	put(ns16550_access, &uart, 4, 8);
+	put(ns16550_access, &uart, 1, 2);
+	assert_true(w.level);
+	assert_int_equal(get(ns16550_access, &uart, 2) & 0xf, 2);
+	assert_false(w.level);
+	assert_int_equal(get(ns16550_access, &uart, 2) & 0xf, 1);
+	put(ns16550_access, &uart, 0, 'y');
+	assert_true(w.level);
+	/* IIR unread: a further byte is a further edge all the same */
+	w.edges = 0;
+	put(ns16550_access, &uart, 0, 'z');
+	assert_int_equal(w.edges, 1);
+	/* Divisor latch: no byte goes out */
+	put(ns16550_access, &uart, 3, 0x83);
+	put(ns16550_access, &uart, 0, 1);
+	assert_int_equal(get(ns16550_access, &uart, 0), 1);
+	assert_int_equal(w.len, 3);
+}
+
+static void uart_receive(void **state)
+{
+	struct ns16550 uart;
+	struct wire w;
+	int i;
+
+	uart_start(&uart, &w);
+	put(ns16550_access, &uart, 4, 8);
+	put(ns16550_access, &uart, 1, 1);
+	/* Without FIFO one byte fits */
+	assert_true(ns16550_receive(&uart, 'a'));
+	assert_true(w.level);
+	assert_false(ns16550_receive(&uart, 'b'));
+	assert_int_equal(get(ns16550_access, &uart, 2) & 0xf, 4);
+	assert_int_equal(get(ns16550_access, &uart, 5) & 1, 1);
+	assert_int_equal(get(ns16550_access, &uart, 0), 'a');
+	assert_false(w.level);
+	assert_int_equal(get(ns16550_access, &uart, 5) & 1, 0);
+	/* With it 16, and a timeout below the trigger */
+	put(ns16550_access, &uart, 2, 0xc1);
+	for (i = 0; i < 16; i++) {
+		assert_true(ns16550_receive(&uart, i));
+		assert_int_equal(get(ns16550_access, &uart, 2),
+				 i < 13 ? 0xcc : 0xc4);
+	}
+	assert_false(ns16550_receive(&uart, 16));
+	for (i = 0; i < 16; i++)
+		assert_int_equal(get(ns16550_access, &uart, 0), i);
+	assert_int_equal(ns16550_room(&uart), 16);
+}
+
+static void uart_loopback(void **state)
+{
+	struct ns16550 uart;
+	struct wire w;
+
+	uart_start(&uart, &w);
+	put(ns16550_access, &uart, 4, 0x1f);
+	assert_int_equal(get(ns16550_access, &uart, 6) & 0xf0, 0xf0);
+	put(ns16550_access, &uart, 4, 0x12);
+	assert_int_equal(get(ns16550_access, &uart, 6) & 0xf0, 0x10);
+	put(ns16550_access, &uart, 0, 0x5a);
+	assert_int_equal(w.len, 0);
+	assert_int_equal(get(ns16550_access, &uart, 0), 0x5a);
+	put(ns16550_access, &uart, 7, 0xab);
+	assert_int_equal(get(ns16550_access, &uart, 7), 0xab);
+}
+
+/* ---- power ------------------------------------------------------------ */
+
+static int off_status = -1, resets;
+
+static void note_off(void *ctx, int status)
+{
+	off_status = status;
+}
+
+static void note_reset(void *ctx)
+{
+	resets++;
+}
+
+static void ways_to_end(void **state)
+{
+	struct power power = { .off = note_off, .reset = note_reset,
+			       .clock = now_ns };
+	uint16_t value = 0x2000 | 5 << 10;
+	uint32_t a = 0, b = 0;
+
+	put(i8042_command, &power, 0, 0xd1);
+	assert_int_equal(resets, 0);
+	put(i8042_command, &power, 0, 0xfe);
+	assert_int_equal(resets, 1);
+	assert_int_equal(get(i8042_command, &power, 0), 0);
+	put(debug_exit_access, &power, 0, 42);
+	assert_int_equal(off_status, 42);
+	acpi_pm_access(&power, 4, &value, 2, false);
+	assert_int_equal(value & 1, 1);
+	/* Another sleep state does nothing */
+	value = 0x2000 | 1 << 10;
+	acpi_pm_access(&power, 4, &value, 2, true);
+	assert_int_equal(off_status, 42);
+	value = 0x2000 | 5 << 10;
+	acpi_pm_access(&power, 4, &value, 2, true);
+	assert_int_equal(off_status, 0);
+	acpi_pm_access(&power, 8, &a, 4, false);
+	do {
+		acpi_pm_access(&power, 8, &b, 4, false);
+	} while (a == b);
+	assert_true(a < 1 << 24 && b < 1 << 24);
+}
+
+/* ---- the terminal's escape -------------------------------------------- */
+
+static void escape(void **state)
+{
+	struct terminal t = { .raw = true };
+
+	assert_int_equal(terminal_filter(&t, (uint8_t *)"ab\1\1c", 5),
+			 TERMINAL_NONE);
+	assert_int_equal(t.queued, 4);
+	assert_memory_equal(t.queue, "ab\1c", 4);
+	/* Across two reads */
+	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1", 1),
+			 TERMINAL_NONE);
+	assert_int_equal(terminal_filter(&t, (uint8_t *)"x", 1),
+			 TERMINAL_QUIT);
+	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1h", 2),
+			 TERMINAL_HELP);
+	/* A pipe has no escape */
+	t = (struct terminal){ 0 };
+	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1x", 2),
+			 TERMINAL_NONE);
+	assert_int_equal(t.queued, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pic_priorities),
+		cmocka_unit_test(pic_mask_and_spurious),
+		cmocka_unit_test(pic_level),
+		cmocka_unit_test(pic_modes),
+		cmocka_unit_test(pit_periodic),
+		cmocka_unit_test(pit_one_shot),
+		cmocka_unit_test(pit_channel2),
+		cmocka_unit_test(pit_read_back),
+		cmocka_unit_test(rtc_time),
+		cmocka_unit_test(rtc_set),
+		cmocka_unit_test(uart_transmit),
+		cmocka_unit_test(uart_receive),
+		cmocka_unit_test(uart_loopback),
+		cmocka_unit_test(ways_to_end),
+		cmocka_unit_test(escape),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The loaders, on good images and on truncated and hostile ones. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#undef fail	/* ours is another one */
+#include <asm/bootparam.h>
+#include <elf.h>
+#include "launcher/launcher.h"
+
+#define MB (1ull << 20)
+#define RAM (32 * MB)
+#define HEADER 0x1f1
+
+static struct ram ram;
+static struct entry entry;
+static struct error error;
+
+static int setup(void **state)
+{
+	ram.size = RAM;
+	ram.base = calloc(1, RAM);
+	return ram.base ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	free(ram.base);
+	return 0;
+}
+
+static struct blob make_bzimage(void)
+{
+	struct blob image = { calloc(1, 8192), 8192 };
+	struct setup_header *h = (void *)(image.data + HEADER);
+
+	h->setup_sects = 1;
+	h->boot_flag = 0xaa55;
+	h->header = 0x53726448;
+	h->version = 0x20f;
+	h->xloadflags = 1;
+	h->relocatable_kernel = 1;
+	h->kernel_alignment = 2 * MB;
+	h->pref_address = 16 * MB;
+	h->init_size = 4 * MB;
+	h->initrd_addr_max = 0x7fffffff;
+	h->cmdline_size = 2047;
+	memset(image.data + 1024, 0x90, 8192 - 1024);
+	return image;
+}
+
+static int bzimage(struct blob *image, const char *append, size_t initrd)
+{
+	struct boot boot = { .append = append,
+			     .initrd = { calloc(1, initrd + 1), initrd } };
+	int ret = load_bzimage(&ram, image, &boot, &entry, &error);
+
+	free(boot.initrd.data);
+	return ret;
+}
+
+static void bzimage_good(void **state)
+{
+	struct boot_params *zero = (void *)(ram.base + 0x7000);
+	struct blob image = make_bzimage();
+
+	assert_int_equal(bzimage(&image, "hello", 5000), 0);
+	assert_int_equal(entry.regs.rip, 16 * MB + 0x200);
+	assert_int_equal(entry.regs.rsi, 0x7000);
+	assert_int_equal(ram.base[16 * MB], 0x90);
+	assert_int_equal(zero->hdr.ramdisk_size, 5000);
+	assert_true(zero->hdr.ramdisk_image >= 20 * MB);
+	assert_true(zero->hdr.ramdisk_image + 5000 <= RAM);
+	assert_string_equal((char *)ram.base + zero->hdr.cmd_line_ptr,
+			    "hello");
+	assert_int_equal(zero->e820_entries, 3);
+	free(image.data);
+}
+
+static void bzimage_truncated(void **state)
+{
+	struct blob image = make_bzimage();
+	size_t whole = image.size;
+
+	/* Whatever is cut off: an answer, and never beyond the end */
+	for (image.size = 0; image.size <= 1024; image.size++) {
+		struct blob copy = { malloc(image.size + 1), image.size };
+
+		memcpy(copy.data, image.data, image.size);
+		assert_int_equal(bzimage(&copy, "", 0), -1);
+		assert_int_equal(error.status, STATUS_DATA);
+		free(copy.data);
+	}
+	image.size = whole;
+	assert_int_equal(bzimage(&image, "", 0), 0);
+	free(image.data);
+}
+
+#define REFUSE_BZIMAGE(field, value, want) do {				\
+		struct blob image = make_bzimage();			\
+		struct setup_header *h = (void *)(image.data + HEADER);	\
+		h->field = value;					\
+		error.status = 0;					\
+		assert_int_equal(bzimage(&image, "", 0), -1);		\
+		assert_int_equal(error.status, want);			\
+		assert_true(error.text[0]);				\
+		free(image.data);					\
+	} while (0)
+
+static void bzimage_hostile(void **state)
+{
+	struct blob image = make_bzimage();
+	char longest[4096];
+
+	REFUSE_BZIMAGE(header, 0, STATUS_DATA);
+	REFUSE_BZIMAGE(boot_flag, 0, STATUS_DATA);
+	REFUSE_BZIMAGE(version, 0x20b, STATUS_DATA);
+	REFUSE_BZIMAGE(xloadflags, 0, STATUS_DATA);
+	REFUSE_BZIMAGE(setup_sects, 255, STATUS_DATA);
+	REFUSE_BZIMAGE(init_size, 0xffffffff, STATUS_OS);
+	REFUSE_BZIMAGE(init_size, 31 * MB + 1, STATUS_OS);
+	/* Not relocatable, and nowhere to be */
+#define FIXED(address) do {						\
+		struct blob fixed = make_bzimage();			\
+		struct setup_header *f = (void *)(fixed.data + HEADER);	\
+		f->relocatable_kernel = 0;				\
+		f->pref_address = address;				\
+		assert_int_equal(bzimage(&fixed, "", 0), -1);		\
+		free(fixed.data);					\
+	} while (0)
+	FIXED(0);
+	FIXED(RAM);
+	FIXED(RAM - 1 * MB);
+	FIXED(-4096ull);
+#undef FIXED
+	/* Relocated, by an alignment that is none */
+#define ALIGNMENT(a) do {						\
+		struct blob bad = make_bzimage();			\
+		struct setup_header *b = (void *)(bad.data + HEADER);	\
+		b->pref_address = -4096ull;				\
+		b->kernel_alignment = a;				\
+		assert_int_equal(bzimage(&bad, "", 0), -1);		\
+		free(bad.data);						\
+	} while (0)
+	ALIGNMENT(0);
+	ALIGNMENT(3);
+	ALIGNMENT(0x80000000);
+#undef ALIGNMENT
+	/* An initrd that does not fit, a command line that is too long */
+	assert_int_equal(bzimage(&image, "", 13 * MB), -1);
+	assert_int_equal(error.status, STATUS_OS);
+	assert_int_equal(bzimage(&image, "", RAM), -1);
+	memset(longest, 'a', sizeof(longest));
+	longest[4095] = 0;
+	assert_int_equal(bzimage(&image, longest, 0), -1);
+	assert_int_equal(error.status, STATUS_USAGE);
+	free(image.data);
+}
+
+struct elf {
+	Elf64_Ehdr eh;
+	Elf64_Phdr ph[2];
+	Elf64_Nhdr note;
+	char name[4];
+	uint32_t start, pad;
+	uint8_t code[64];
+};
+
+static void make_elf(struct elf *e)
+{
+	memset(e, 0, sizeof(*e));
+	memcpy(e->eh.e_ident, ELFMAG, SELFMAG);
+	e->eh.e_ident[EI_CLASS] = ELFCLASS64;
+	e->eh.e_machine = EM_X86_64;
+	e->eh.e_phentsize = sizeof(Elf64_Phdr);
+	e->eh.e_phoff = offsetof(struct elf, ph);
+	e->eh.e_phnum = 2;
+	e->ph[0] = (Elf64_Phdr){
+		.p_type = PT_LOAD, .p_offset = offsetof(struct elf, code),
+		.p_filesz = 64, .p_memsz = 8192, .p_paddr = 16 * MB };
+	e->ph[1] = (Elf64_Phdr){
+		.p_type = PT_NOTE, .p_offset = offsetof(struct elf, note),
+		.p_filesz = 24 };
+	e->note = (Elf64_Nhdr){ .n_namesz = 4, .n_descsz = 4, .n_type = 18 };
+	memcpy(e->name, "Xen", 4);
+	e->start = 0x1000040;
+	memset(e->code, 0xcc, sizeof(e->code));
+}
+
+static int elf(const struct elf *e, size_t size)
+{
+	struct blob image = { malloc(size + 1), size };
+	struct boot boot = { .append = "x" };
+	int ret;
+
+	memcpy(image.data, e, size);
+	ret = load_elf(&ram, &image, &boot, &entry, &error);
+	free(image.data);
+	return ret;
+}
+
+static void elf_good(void **state)
+{
+	struct elf e;
+
+	make_elf(&e);
+	memset(ram.base + 16 * MB, 0xff, 8192);
+	assert_int_equal(elf(&e, sizeof(e)), 0);
+	assert_int_equal(entry.regs.rip, 0x1000040);
+	assert_int_equal(ram.base[16 * MB + 63], 0xcc);
+	assert_int_equal(ram.base[16 * MB + 64], 0);
+	assert_int_equal(ram.base[16 * MB + 8191], 0);
+	assert_int_equal(entry.sregs.cr0, 0x11);
+}
+
+static void elf_truncated(void **state)
+{
+	struct elf e;
+	size_t size;
+
+	make_elf(&e);
+	for (size = 0; size < sizeof(e); size++) {
+		assert_int_equal(elf(&e, size), -1);
+		assert_int_equal(error.status, STATUS_DATA);
+	}
+}
+
+#define REFUSE_ELF(change) do {						\
+		make_elf(&e);						\
+		change;							\
+		assert_int_equal(elf(&e, sizeof(e)), -1);		\
+		assert_true(error.text[0]);				\
+	} while (0)
+
+static void elf_hostile(void **state)
+{
+	struct elf e;
+
+	REFUSE_ELF(e.eh.e_ident[EI_CLASS] = ELFCLASS32);
+	REFUSE_ELF(e.eh.e_machine = EM_AARCH64);
+	REFUSE_ELF(e.eh.e_phentsize = 8);
+	REFUSE_ELF(e.eh.e_phoff = -8ull);
+	REFUSE_ELF(e.eh.e_phoff = sizeof(e));
+	REFUSE_ELF(e.eh.e_phnum = 0xffff);
+	REFUSE_ELF(e.ph[0].p_offset = -64ull);
+	REFUSE_ELF(e.ph[0].p_filesz = -1ull);
+	REFUSE_ELF(e.ph[0].p_filesz = 65);
+	REFUSE_ELF(e.ph[0].p_memsz = 63);
+	REFUSE_ELF(e.ph[0].p_memsz = -1ull);
+	REFUSE_ELF(e.ph[0].p_paddr = -4096ull);
+	REFUSE_ELF(e.ph[0].p_paddr = RAM - 4096);
+	REFUSE_ELF(e.ph[0].p_paddr = 0x7000);
+	REFUSE_ELF(e.ph[1].p_offset = -1ull);
+	REFUSE_ELF(e.ph[1].p_filesz = 12);
+	REFUSE_ELF(e.note.n_namesz = 0xffffffff);
+	REFUSE_ELF(e.note.n_descsz = 0xfffffffc);
+	REFUSE_ELF(e.note.n_descsz = 2);
+	REFUSE_ELF(e.note.n_type = 17);
+	REFUSE_ELF(e.name[0] = 'Y');
+}
+
+static void flat(void **state)
+{
+	uint8_t bytes[4096] = { 0xf4 };
+	struct blob image = { bytes, sizeof(bytes) }, empty = { bytes, 0 };
+
+	assert_int_equal(load_flat(&ram, &image, 0x7c00, &entry, &error), 0);
+	assert_int_equal(entry.sregs.cs.base, 0x7c00);
+	assert_int_equal(entry.sregs.cs.selector, 0x7c0);
+	assert_int_equal(entry.regs.rip, 0);
+	assert_int_equal(ram.base[0x7c00], 0xf4);
+	assert_int_equal(load_flat(&ram, &empty, 0, &entry, &error), -1);
+	assert_int_equal(load_flat(&ram, &image, 8, &entry, &error), -1);
+	assert_int_equal(load_flat(&ram, &image, 1 * MB, &entry, &error), -1);
+	assert_int_equal(load_flat(&ram, &image, -16ull, &entry, &error), -1);
+	assert_int_equal(load_flat(&ram, &image, 0x9f010, &entry, &error), -1);
+	assert_int_equal(load_flat(&ram, &image, 0x9f000, &entry, &error), 0);
+}
+
+static void ram_ranges(void **state)
+{
+	assert_non_null(ram_at(&ram, 0, 1));
+	assert_non_null(ram_at(&ram, RAM - 1, 1));
+	assert_null(ram_at(&ram, RAM, 1));
+	assert_null(ram_at(&ram, RAM - 1, 2));
+	assert_null(ram_at(&ram, -1ull, 2));
+	assert_null(ram_at(&ram, 1, -1ull));
+	assert_null(ram_at(&ram, 0xa0000, 1));
+	assert_null(ram_at(&ram, 0x9ffff, 2));
+	assert_null(ram_at(&ram, 0xbffff, 2));
+	assert_non_null(ram_at(&ram, 0xc0000, 1));
+}
+
+static uint8_t sum(const uint8_t *p, size_t len)
+{
+	uint8_t s = 0;
+
+	while (len--)
+		s += *p++;
+	return s;
+}
+
+static void acpi(void **state)
+{
+	uint64_t rsdp = make_acpi(&ram), xsdt, fadt, dsdt;
+	uint32_t len;
+
+	assert_memory_equal(ram.base + rsdp, "RSD PTR ", 8);
+	assert_int_equal(sum(ram.base + rsdp, 20), 0);
+	assert_int_equal(sum(ram.base + rsdp, 36), 0);
+	memcpy(&xsdt, ram.base + rsdp + 24, 8);
+	memcpy(&len, ram.base + xsdt + 4, 4);
+	assert_int_equal(len, 44);
+	assert_int_equal(sum(ram.base + xsdt, len), 0);
+	memcpy(&fadt, ram.base + xsdt + 36, 8);
+	memcpy(&len, ram.base + fadt + 4, 4);
+	assert_int_equal(len, 276);
+	assert_int_equal(sum(ram.base + fadt, len), 0);
+	memcpy(&dsdt, ram.base + fadt + 140, 8);
+	memcpy(&len, ram.base + dsdt + 4, 4);
+	assert_int_equal(sum(ram.base + dsdt, len), 0);
+	assert_memory_equal(ram.base + dsdt, "DSDT", 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bzimage_good),
+		cmocka_unit_test(bzimage_truncated),
+		cmocka_unit_test(bzimage_hostile),
+		cmocka_unit_test(elf_good),
+		cmocka_unit_test(elf_truncated),
+		cmocka_unit_test(elf_hostile),
+		cmocka_unit_test(flat),
+		cmocka_unit_test(ram_ranges),
+		cmocka_unit_test(acpi),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
