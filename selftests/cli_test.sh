@@ -25,6 +25,7 @@ expect() {
 }
 
 cd /tmp || exit 1
+mkdir -p /etc
 echo 'nobody:x:65534:65534::/:/bin/sh' >/etc/passwd
 # hlt with interrupts off; a status of 42; a triple fault; "hi" on the port
 printf '\xfa\xf4' >halt.img
