@@ -16,7 +16,8 @@ expect() {
 	n=$((n + 1))
 	"$@" >/tmp/cli.out 2>&1 </dev/null
 	got=$?
-	if [ $got = "$status" ] && grep -q -e "$pattern" /tmp/cli.out; then
+	if [ $got = "$status" ] &&
+		{ [ -z "$pattern" ] || grep -q -e "$pattern" /tmp/cli.out; }; then
 		echo "ok $n $name"
 	else
 		echo "not ok $n $name: status $got, want $status and \"$pattern\":"
