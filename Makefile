@@ -87,9 +87,25 @@ install: userspace
 	install -m 644 Documentation/mvmm.1 \
 		$(DESTDIR)$(PREFIX)/share/man/man1/
 
-run:
+# make's own status is 2 for every failure; this one's is the guest's command's
+ifneq ($(filter run,$(MAKECMDGOALS)),)
+-load $(O)/make_exit.so
+endif
+
+$(O)/make_exit.so: scripts/make-exit.c
 	@scripts/setup packages
-	@scripts/run-guest --kernel $(KERNEL) $(if $(CMD),--command '$(subst ','\'',$(CMD))')
+	@mkdir -p $(@D)
+	@$(CC) -shared -fPIC -o $@ $<
+
+run-guest:
+	@scripts/setup packages
+	@mkdir -p $(O)
+	@scripts/run-guest --kernel $(KERNEL) \
+		$(if $(CMD),--command '$(subst ','\'',$(CMD))'); \
+		echo $$? >$(O)/run-status
+
+run: run-guest
+	@: $(exit $(shell cat $(O)/run-status))
 
 test:
 	@scripts/setup packages
@@ -108,5 +124,5 @@ clean:
 
 -include $(shell find $(O)/userspace -name '*.d' 2>/dev/null)
 
-.PHONY: all help module modules_install userspace unit install run test check \
+.PHONY: run-guest all help module modules_install userspace unit install run test check \
 	lint clean
