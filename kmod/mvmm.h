@@ -396,8 +396,8 @@ long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
  * @vcpu_alloc: the vendor's struct around a zeroed vCPU, in reset state, or
  *	ERR_PTR
  * @vcpu_free: undo @vcpu_alloc; the vCPU is loaded nowhere afterwards
- * @vcpu_load: make the vCPU current on this CPU; preemption off
- * @vcpu_put: undo @vcpu_load
+ * @vcpu_load: make the vCPU current on this CPU, where it stays until another
+ *	is loaded; preemption off
  * @vcpu_run: enter the guest until there is something that the inner loop may
  *	not do; called in a section (see run.c), interrupts on
  * @sync_crs: cr0, cr4 or efer changed; vCPU loaded
@@ -421,7 +421,6 @@ struct mvmm_ops {
 	struct mvmm_vcpu *(*vcpu_alloc)(struct mvmm_vm *vm);
 	void (*vcpu_free)(struct mvmm_vcpu *vcpu);
 	void (*vcpu_load)(struct mvmm_vcpu *vcpu);
-	void (*vcpu_put)(struct mvmm_vcpu *vcpu);
 	enum mvmm_step (*vcpu_run)(struct mvmm_vcpu *vcpu);
 	void (*sync_crs)(struct mvmm_vcpu *vcpu);
 	bool (*retire)(struct mvmm_vcpu *vcpu, unsigned int len);

@@ -62,16 +62,14 @@ void mvmm_restore_debug_registers(void)
 		hw_breakpoint_restore();
 }
 
-/*
- * An MSR whose value does not change is not written: WRMSR is dear on silicon.
- * TSC_AUX may not exist, and then neither the guest nor the host has it.
- */
+/* TSC_AUX may not exist, and then neither the guest nor the host has it */
 static int nr_swapped(void)
 {
 	return boot_cpu_has(X86_FEATURE_RDTSCP) ? MVMM_NR_SWAPPED_MSRS :
 						  MVMM_MSR_TSC_AUX;
 }
 
+/* An MSR whose value does not change is not written: WRMSR is dear on silicon */
 static void enter_section(struct mvmm_vcpu *vcpu)
 {
 	int i;
@@ -94,14 +92,11 @@ static void leave_section(struct mvmm_vcpu *vcpu)
 	for (i = 0; i < nr_swapped(); i++)
 		rdmsrl(mvmm_swapped_msr(i), vcpu->msr[i]);
 	mvmm_fpu_put(vcpu);
-	/* May reload GS by hand, which overwrites KERNEL_GS_BASE */
-	mvmm_ops->vcpu_put(vcpu);
 	for (i = 0; i < nr_swapped(); i++)
-		if (vcpu->msr[i] != vcpu->host_msr[i] ||
-		    i == MVMM_MSR_KERNEL_GS_BASE)
+		if (vcpu->msr[i] != vcpu->host_msr[i])
 			wrmsrl(mvmm_swapped_msr(i), vcpu->host_msr[i]);
 	mvmm_ibpb_on_return_to_user();
-	preempt_enable();
+	mvmm_vcpu_put(vcpu);
 }
 
 static int read_run_page(struct mvmm_vcpu *vcpu, u8 *retire)

@@ -25,7 +25,6 @@ void mvmm_vcpu_load(struct mvmm_vcpu *vcpu)
 
 void mvmm_vcpu_put(struct mvmm_vcpu *vcpu)
 {
-	mvmm_ops->vcpu_put(vcpu);
 	preempt_enable();
 }
 

@@ -32,7 +32,7 @@ static const char *const insn_errors[] = {
 	[28] = "INVEPT or INVVPID with invalid operand",
 };
 
-const char *vmx_reason_name(u32 reason)
+static const char *reason_name(u32 reason)
 {
 	int i;
 
@@ -42,7 +42,7 @@ const char *vmx_reason_name(u32 reason)
 	return "?";
 }
 
-const char *vmx_insn_error_name(u32 error)
+static const char *insn_error_name(u32 error)
 {
 	if (error < ARRAY_SIZE(insn_errors) && insn_errors[error])
 		return insn_errors[error];
@@ -119,11 +119,11 @@ void vmx_dump(struct vmx_vcpu *vmx)
 	if (!__ratelimit(&limit))
 		return;
 	pr_warn("vCPU %u: last exit 0x%x %s, qualification 0x%lx, gpa 0x%llx\n",
-		vmx->vcpu.id, vmx->reason, vmx_reason_name(vmx->reason),
+		vmx->vcpu.id, vmx->reason, reason_name(vmx->reason),
 		vmreadn(EXIT_QUALIFICATION), vmread64(GUEST_PHYSICAL_ADDRESS));
 	pr_warn(" exit event 0x%x, vectoring 0x%x, instruction error %u %s\n",
 		info, vmread32(IDT_VECTORING_INFO_FIELD), error,
-		vmx_insn_error_name(error));
+		insn_error_name(error));
 	dump_guest();
 	dump_controls();
 	dump_host();

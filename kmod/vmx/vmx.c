@@ -83,11 +83,6 @@ static void vmx_vcpu_load(struct mvmm_vcpu *vcpu)
 	WRITE_ONCE(vcpu->cpu, cpu);
 }
 
-static void vmx_vcpu_put(struct mvmm_vcpu *vcpu)
-{
-	/* The VMCS stays current: the next load finds it here */
-}
-
 static void set_windows(struct vmx_vcpu *vmx, bool irq, bool nmi)
 {
 	u32 primary = vmx->primary & ~(CPU_BASED_INTR_WINDOW_EXITING |
@@ -379,7 +374,6 @@ const struct mvmm_ops mvmm_vmx_ops = {
 	.vcpu_alloc = vmx_vcpu_alloc,
 	.vcpu_free = vmx_vcpu_free,
 	.vcpu_load = vmx_vcpu_load,
-	.vcpu_put = vmx_vcpu_put,
 	.vcpu_run = vmx_vcpu_run,
 	.sync_crs = vmx_sync_crs,
 	.retire = vmx_retire,

@@ -194,7 +194,5 @@ void vmx_flush(struct vmx_vcpu *vmx);
 /* ---- dump.c ----------------------------------------------------------- */
 
 void vmx_dump(struct vmx_vcpu *vmx);
-const char *vmx_reason_name(u32 reason);
-const char *vmx_insn_error_name(u32 error);
 
 #endif
