@@ -37,7 +37,7 @@ dd if=/dev/zero of=zeros bs=1024 count=64 2>/dev/null
 : >empty
 
 echo 'TAP version 13'
-echo '1..28'
+echo '1..30'
 expect 64 'Usage: mvmm COMMAND' 'no command' "$mvmm"
 expect 0 'Usage: mvmm COMMAND' '--help' "$mvmm" --help
 expect 64 'no such command: fly' 'an unknown command' "$mvmm" fly
@@ -78,4 +78,10 @@ expect 0 '' 'halted for good' "$mvmm" run --flat halt.img
 expect 42 '' 'a status of 42' "$mvmm" run --flat exit42.img --at 0x1000
 expect 76 'triple fault' 'a triple fault' "$mvmm" run --flat triple.img
 expect 0 '^hi$' 'the serial port' "$mvmm" run --flat hi.img
+mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+expect 0 'mvmm_exit: vcpu 0 hw_reason 12 ' 'tracepoints: HLT is seen' sh -c \
+	"cd /sys/kernel/tracing; echo 1 >events/mvmm/enable;
+	$mvmm run --flat /tmp/halt.img; cat trace; echo 0 >events/mvmm/enable"
+expect 0 '^exit reason 12: 1$' 'counters: one HLT' \
+	"$mvmm" run --stats --flat halt.img
 rmmod mvmm
