@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 		}
 		rounds++;
 		/* The guest needs time in between, to get anywhere */
-		usleep(1000000);
+		usleep(2000000);
 	}
 	pages = swapped_out() - before;
 	printf("%sok 1 the guest's memory was swapped: %d rounds, %llu pages\n",
