@@ -70,7 +70,8 @@ int main(int argc, char **argv)
 		long ret = syscall(SYS_process_madvise, pidfd, &range, 1,
 				   MADV_PAGEOUT, 0);
 
-		if (ret < 0 && errno == ESRCH)
+		/* Gone, or on its way out: its memory is unmapped already */
+		if (ret < 0 && (errno == ESRCH || errno == ENOMEM))
 			break;
 		if (ret < 0) {
 			perror("process_madvise");
