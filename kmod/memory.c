@@ -247,8 +247,8 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 
 	if (region->flags & ~MVMM_REGION_READONLY)
 		return -EOPNOTSUPP;
-	if (!region->len || !region->hva || !PAGE_ALIGNED(region->gpa | region->len |
-					  region->hva))
+	if (!region->len || !region->hva ||
+	    !PAGE_ALIGNED(region->gpa | region->len | region->hva))
 		return -EINVAL;
 	if (region->len > 1ULL << MVMM_GPA_BITS ||
 	    region->gpa > (1ULL << MVMM_GPA_BITS) - region->len ||
@@ -400,13 +400,13 @@ int mvmm_handle_fault(struct mvmm_vcpu *vcpu, const struct mvmm_fault *fault)
 		ret = 0;
 	} else {
 		ret = map_page(vcpu, gpa, page_to_phys(page), write);
+		trace_mvmm_fault(vcpu->id, fault->gpa, fault->gva,
+				 fault->access, hva);
 	}
 	spin_unlock(&vm->mmu_lock);
 	put_page(page);
-	if (WARN_ON_ONCE(ret))
-		return ret;
-	trace_mvmm_fault(vcpu->id, fault->gpa, fault->gva, fault->access, hva);
-	return 0;
+	WARN_ON_ONCE(ret);
+	return ret;
 }
 
 /**

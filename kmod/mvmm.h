@@ -170,6 +170,7 @@ u64 mvmm_dr_fixed(int dr, u64 value);
 
 int mvmm_fpu_setup(void);
 u64 mvmm_fpu_xcr0(void);
+u64 mvmm_fpu_host_xcr0(void);
 u32 mvmm_fpu_size(void);
 void *mvmm_fpu_alloc(void);
 void mvmm_fpu_free(void *area);

@@ -253,8 +253,7 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 	/* Without XSAVE neither the host nor the guest has an XCR0 */
-	u64 host_xcr0 = mvmm_fpu_xcr0() ? xgetbv(XCR_XFEATURE_ENABLED_MASK) :
-					  vcpu->xcr0;
+	u64 host_xcr0 = mvmm_fpu_host_xcr0() ?: vcpu->xcr0;
 	struct mvmm_events_state before;
 	bool entered;
 
