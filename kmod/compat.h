@@ -24,6 +24,20 @@
 #define MVMM_CLEAR_CPU_BUFFERS
 #endif
 
+/* And before VMRUN (TSA): a feature of its own where there is one */
+#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM
+#define MVMM_VM_CLEAR_CPU_BUFFERS VM_CLEAR_CPU_BUFFERS
+#else
+#define MVMM_VM_CLEAR_CPU_BUFFERS MVMM_CLEAR_CPU_BUFFERS
+#endif
+
+/* Retbleed and SRSO, after an exit */
+#ifdef UNTRAIN_RET_VM
+#define MVMM_UNTRAIN_RET UNTRAIN_RET_VM
+#else
+#define MVMM_UNTRAIN_RET UNTRAIN_RET
+#endif
+
 /* Branch history injection */
 #ifdef X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
 #define MVMM_CLEAR_BRANCH_HISTORY CLEAR_BRANCH_HISTORY_VMEXIT

@@ -165,17 +165,42 @@ int mvmm_set_efer(struct mvmm_vcpu *vcpu, u64 efer)
 }
 
 /**
- * mvmm_set_xcr0() - the guest executes XSETBV
+ * mvmm_write_cr() - the guest writes a control register that exits
  * @vcpu: loaded
- * @index: ECX
- * @xcr0: EDX:EAX
+ * @cr: 0, 4 or 8
+ * @value: the value written
  *
- * The CPU has checked CPL and CR4.OSXSAVE before the exit. Context: atomic.
- * Return: 0 or -EINVAL: #GP.
+ * Context: atomic. Return: as mvmm_set_cr0().
  */
-int mvmm_set_xcr0(struct mvmm_vcpu *vcpu, u32 index, u64 xcr0)
+int mvmm_write_cr(struct mvmm_vcpu *vcpu, u8 cr, u64 value)
 {
-	if (index || !mvmm_xcr0_valid(&vcpu->caps, xcr0))
+	switch (cr) {
+	case 0:
+		return mvmm_set_cr0(vcpu, value);
+	case 4:
+		return mvmm_set_cr4(vcpu, value);
+	case 8:
+		if (value > 15)
+			return -EINVAL;
+		vcpu->cr8 = value;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/**
+ * mvmm_do_xsetbv() - execute XSETBV on vcpu->regs
+ * @vcpu: loaded; the guest's CPL is 0 and CR4.OSXSAVE set
+ *
+ * Context: atomic. Return: 0 or -EINVAL: #GP.
+ */
+int mvmm_do_xsetbv(struct mvmm_vcpu *vcpu)
+{
+	const struct mvmm_regs *regs = &vcpu->regs;
+	u64 xcr0 = (u32)regs->rax | regs->rdx << 32;
+
+	if ((u32)regs->rcx || !mvmm_xcr0_valid(&vcpu->caps, xcr0))
 		return -EINVAL;
 	vcpu->xcr0 = xcr0;
 	return 0;

@@ -13,6 +13,9 @@
 #define DF_VECTOR 8
 #define PF_VECTOR 14
 
+#define INFO_VALID BIT(31)
+#define INFO_HAS_ERROR BIT(11)
+
 /* SDM vol. 3, table 6-1: the exceptions that push an error code */
 #define WITH_ERROR_CODE \
 	(BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | \
@@ -127,6 +130,38 @@ bool mvmm_event_merge(struct mvmm_event *first, const struct mvmm_event *second)
 	}
 	*first = *second;
 	return true;
+}
+
+/**
+ * mvmm_event_decode() - an event as the CPU describes it
+ * @info: VMX's interruption or IDT-vectoring information (SDM vol. 3, table
+ *	25-18), SVM's EXITINTINFO (APM vol. 2, 15.7.2): the layout is one
+ * @error_code: the error-code field
+ * @insn_len: bytes of the instruction behind a software event
+ */
+struct mvmm_event mvmm_event_decode(u32 info, u32 error_code, u32 insn_len)
+{
+	struct mvmm_event event = {};
+
+	if (!(info & INFO_VALID))
+		return event;
+	event.valid = true;
+	event.vector = info;
+	event.type = (info >> 8) & 7;
+	if (info & INFO_HAS_ERROR) {
+		event.has_error = true;
+		event.error_code = error_code;
+	}
+	if (event.type >= MVMM_EVENT_SOFT_INT)
+		event.insn_len = insn_len;
+	return event;
+}
+
+/** mvmm_event_encode() - VM-entry interruption information, or EVENTINJ */
+u32 mvmm_event_encode(const struct mvmm_event *event)
+{
+	return INFO_VALID | event->vector | event->type << 8 |
+	       (event->has_error ? INFO_HAS_ERROR : 0);
 }
 
 /**

@@ -244,15 +244,27 @@ static void init_default_cpuid(void)
 	mvmm_cpuid_default(&host, &mvmm_default_cpuid);
 }
 
+static const struct mvmm_ops *find_vendor(void)
+{
+	static const struct mvmm_ops *const vendors[] = {
+		&mvmm_vmx_ops, &mvmm_svm_ops };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(vendors); i++)
+		if (vendors[i]->present())
+			return vendors[i];
+	return NULL;
+}
+
 static int __init mvmm_init(void)
 {
 	int ret;
 
-	if (boot_cpu_data.x86_vendor != X86_VENDOR_INTEL) {
-		pr_err("this CPU is not Intel's: only VMX is supported\n");
-		return -EOPNOTSUPP;
+	mvmm_ops = find_vendor();
+	if (!mvmm_ops) {
+		pr_err("this CPU has neither VMX nor SVM (in a VM: nested virtualization is off)\n");
+		return -ENODEV;
 	}
-	mvmm_ops = &mvmm_vmx_ops;
 	ret = mvmm_fpu_setup();
 	if (ret)
 		return ret;

@@ -6,9 +6,9 @@
 #include <asm/msr-index.h>
 #include "mvmm.h"
 
-#define SLOT(_index, _slot, _check, _direct) {				\
+#define SLOT(_index, _slot, _check) {					\
 	.index = (_index), .kind = MVMM_MSR_SLOT, .slot = (_slot),	\
-	.check = (_check), .direct = (_direct) }
+	.check = (_check) }
 #define VENDOR(_index, _check, _direct) {				\
 	.index = (_index), .kind = MVMM_MSR_VENDOR,			\
 	.check = (_check), .direct = (_direct) }
@@ -16,15 +16,15 @@
 	.index = (_index), .kind = MVMM_MSR_CONST, .value = (_value) }
 
 static const struct mvmm_msr_policy policy[] = {
-	SLOT(MSR_STAR, MVMM_MSR_STAR, MVMM_CHECK_ANY, true),
-	SLOT(MSR_LSTAR, MVMM_MSR_LSTAR, MVMM_CHECK_CANONICAL, true),
-	SLOT(MSR_CSTAR, MVMM_MSR_CSTAR, MVMM_CHECK_CANONICAL, false),
-	SLOT(MSR_SYSCALL_MASK, MVMM_MSR_SFMASK, MVMM_CHECK_32BIT, true),
-	SLOT(MSR_KERNEL_GS_BASE, MVMM_MSR_KERNEL_GS_BASE, MVMM_CHECK_CANONICAL,
-	     true),
-	/* not direct: the guest's CPUID decides whether it exists */
-	SLOT(MSR_TSC_AUX, MVMM_MSR_TSC_AUX, MVMM_CHECK_32BIT, false),
-	SLOT(MSR_IA32_MISC_ENABLE, MVMM_MSR_MISC_ENABLE, MVMM_CHECK_ANY, false),
+	/* direct are those that a guest writes often */
+	VENDOR(MSR_STAR, MVMM_CHECK_ANY, false),
+	VENDOR(MSR_LSTAR, MVMM_CHECK_CANONICAL, false),
+	VENDOR(MSR_CSTAR, MVMM_CHECK_CANONICAL, false),
+	VENDOR(MSR_SYSCALL_MASK, MVMM_CHECK_32BIT, false),
+	VENDOR(MSR_KERNEL_GS_BASE, MVMM_CHECK_CANONICAL, true),
+	/* it exits: the guest's CPUID decides whether it exists */
+	SLOT(MSR_TSC_AUX, MVMM_MSR_TSC_AUX, MVMM_CHECK_32BIT),
+	SLOT(MSR_IA32_MISC_ENABLE, MVMM_MSR_MISC_ENABLE, MVMM_CHECK_ANY),
 	VENDOR(MSR_FS_BASE, MVMM_CHECK_CANONICAL, true),
 	VENDOR(MSR_GS_BASE, MVMM_CHECK_CANONICAL, true),
 	VENDOR(MSR_IA32_SYSENTER_CS, MVMM_CHECK_32BIT, true),
@@ -36,6 +36,11 @@ static const struct mvmm_msr_policy policy[] = {
 	/* microcode revision: Linux writes 0, runs CPUID, reads */
 	CONST(MSR_IA32_UCODE_REV, 1ULL << 32),
 	CONST(MSR_IA32_PLATFORM_ID, 0),
+	/* What Linux reads on AMD's CPUs unasked: the TSC runs at P0's rate */
+	CONST(MSR_K7_HWCR, BIT_ULL(24)),
+	CONST(MSR_AMD64_SYSCFG, 0),
+	/* LFENCE is serializing */
+	CONST(MSR_AMD64_DE_CFG, BIT_ULL(1)),
 };
 
 #undef SLOT
@@ -46,20 +51,6 @@ static const struct mvmm_msr_policy policy[] = {
 #define MISC_ENABLE_SETTABLE \
 	(MSR_IA32_MISC_ENABLE_FAST_STRING | MSR_IA32_MISC_ENABLE_LIMIT_CPUID | \
 	 MSR_IA32_MISC_ENABLE_XD_DISABLE)
-
-static const u32 swapped[] = {
-	[MVMM_MSR_STAR] = MSR_STAR,
-	[MVMM_MSR_LSTAR] = MSR_LSTAR,
-	[MVMM_MSR_SFMASK] = MSR_SYSCALL_MASK,
-	[MVMM_MSR_KERNEL_GS_BASE] = MSR_KERNEL_GS_BASE,
-	[MVMM_MSR_TSC_AUX] = MSR_TSC_AUX,
-};
-
-/** mvmm_swapped_msr() - number of an MSR that is swapped by hand */
-u32 mvmm_swapped_msr(enum mvmm_msr_slot slot)
-{
-	return swapped[slot];
-}
 
 /** mvmm_msr_policy() - what holds for an MSR; NULL: #GP */
 const struct mvmm_msr_policy *mvmm_msr_policy(u32 index)
@@ -114,10 +105,7 @@ static bool exists(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
 	return p && (p->index != MSR_TSC_AUX || vcpu->caps.tsc_aux);
 }
 
-/*
- * The swapped MSRs are in the CPU while the vCPU is in a section; what is in
- * vcpu->msr then is from before. TSC_AUX is the only one that exits.
- */
+/* TSC_AUX is in the CPU while the vCPU is in a section */
 static bool is_live(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
 {
 	return p->slot == MVMM_MSR_TSC_AUX && vcpu->in_section;
@@ -187,4 +175,24 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		mvmm_ops->set_msr(vcpu, index, value);
 		return 0;
 	}
+}
+
+/** mvmm_do_rdmsr() - execute RDMSR on vcpu->regs; 0 or -EINVAL: #GP; atomic */
+int mvmm_do_rdmsr(struct mvmm_vcpu *vcpu)
+{
+	u64 value;
+	int ret = mvmm_get_msr(vcpu, vcpu->regs.rcx, &value);
+
+	if (ret)
+		return ret;
+	vcpu->regs.rax = (u32)value;
+	vcpu->regs.rdx = value >> 32;
+	return 0;
+}
+
+/** mvmm_do_wrmsr() - execute WRMSR on vcpu->regs; 0 or -EINVAL: #GP; atomic */
+int mvmm_do_wrmsr(struct mvmm_vcpu *vcpu)
+{
+	return mvmm_set_msr(vcpu, vcpu->regs.rcx,
+			    (u32)vcpu->regs.rax | vcpu->regs.rdx << 32);
 }

@@ -66,19 +66,14 @@ bool mvmm_event_merge(struct mvmm_event *first,
 		      const struct mvmm_event *second);
 bool mvmm_exception_has_error(u8 vector);
 int mvmm_events_check(const struct mvmm_events *ev);
+struct mvmm_event mvmm_event_decode(u32 info, u32 error_code, u32 insn_len);
+u32 mvmm_event_encode(const struct mvmm_event *event);
 
 /* ---- MSRs (msr.c) ----------------------------------------------------- */
 
-/* Swapped by hand around a section; index into mvmm_vcpu.msr */
+/* Kept by the generic part: index into mvmm_vcpu.msr */
 enum mvmm_msr_slot {
-	MVMM_MSR_STAR,
-	MVMM_MSR_LSTAR,
-	MVMM_MSR_SFMASK,
-	MVMM_MSR_KERNEL_GS_BASE,
-	MVMM_MSR_TSC_AUX,
-	MVMM_NR_SWAPPED_MSRS,
-	/* kept in software only */
-	MVMM_MSR_CSTAR = MVMM_NR_SWAPPED_MSRS,
+	MVMM_MSR_TSC_AUX,	/* swapped by hand around a section */
 	MVMM_MSR_MISC_ENABLE,
 	MVMM_NR_MSRS,
 };
@@ -87,7 +82,7 @@ enum mvmm_msr_kind {
 	MVMM_MSR_NONE,		/* #GP */
 	MVMM_MSR_CONST,		/* reads as a constant, writes are dropped */
 	MVMM_MSR_SLOT,		/* mvmm_vcpu.msr */
-	MVMM_MSR_VENDOR,	/* in the VMCS or VMCB */
+	MVMM_MSR_VENDOR,	/* in the VMCS or VMCB, or swapped by the vendor */
 	MVMM_MSR_TSC,
 	MVMM_MSR_EFER,
 };
@@ -113,7 +108,8 @@ const struct mvmm_msr_policy *mvmm_msr_policy_nth(unsigned int n);
 bool mvmm_msr_value_ok(const struct mvmm_msr_policy *p, u64 value);
 int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);
 int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
-u32 mvmm_swapped_msr(enum mvmm_msr_slot slot);
+int mvmm_do_rdmsr(struct mvmm_vcpu *vcpu);
+int mvmm_do_wrmsr(struct mvmm_vcpu *vcpu);
 
 /* ---- CPUID (cpuid.c) -------------------------------------------------- */
 
@@ -162,7 +158,8 @@ bool mvmm_uses_pae(u64 cr0, u64 cr4, u64 efer);
 int mvmm_set_cr0(struct mvmm_vcpu *vcpu, u64 cr0);
 int mvmm_set_cr4(struct mvmm_vcpu *vcpu, u64 cr4);
 int mvmm_set_efer(struct mvmm_vcpu *vcpu, u64 efer);
-int mvmm_set_xcr0(struct mvmm_vcpu *vcpu, u32 index, u64 xcr0);
+int mvmm_write_cr(struct mvmm_vcpu *vcpu, u8 cr, u64 value);
+int mvmm_do_xsetbv(struct mvmm_vcpu *vcpu);
 int mvmm_load_pdptes(struct mvmm_vcpu *vcpu);
 u64 mvmm_dr_fixed(int dr, u64 value);
 
@@ -264,6 +261,7 @@ struct mvmm_exit {
 		typeof(((struct mvmm_run *)0)->mmio) mmio;
 		typeof(((struct mvmm_run *)0)->fault) fault;
 		typeof(((struct mvmm_run *)0)->entry) entry;
+		typeof(((struct mvmm_run *)0)->cr) cr;
 		typeof(((struct mvmm_run *)0)->error) error;
 	};
 };
@@ -292,7 +290,7 @@ struct mvmm_exit {
  * @dr: DR0 .. DR3						[R]
  * @dr6: debug status						[R]
  * @msr: MSRs of kind MVMM_MSR_SLOT				[R]
- * @host_msr: the host's, of the swapped ones, in a section	[R]
+ * @host_tsc_aux: the host's, in a section			[R]
  * @caps: derived from @cpuid					[R]
  * @cpuid: what CPUID returns					[R]
  * @events: pending events					[R]
@@ -320,7 +318,7 @@ struct mvmm_vcpu {
 	u64 cr0, cr2, cr4, cr8, efer, xcr0;
 	u64 dr[4], dr6;
 	u64 msr[MVMM_NR_MSRS];
-	u64 host_msr[MVMM_NR_SWAPPED_MSRS];
+	u64 host_tsc_aux;
 	struct mvmm_guest_caps caps;
 	struct mvmm_cpuid_table cpuid;
 	struct mvmm_events_state events;
@@ -338,13 +336,31 @@ long mvmm_vcpu_run(struct mvmm_vcpu *vcpu);
 void mvmm_vcpu_load(struct mvmm_vcpu *vcpu);
 void mvmm_vcpu_put(struct mvmm_vcpu *vcpu);
 void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu);
-void mvmm_restore_debug_registers(void);
-bool mvmm_work_pending(struct mvmm_vcpu *vcpu);
+bool mvmm_enter_begin(struct mvmm_vcpu *vcpu);
+void mvmm_enter_end(struct mvmm_vcpu *vcpu);
+void mvmm_isolate_vm(struct mvmm_vcpu *vcpu);
+void mvmm_host_interrupts(void);
+void mvmm_host_machine_check(void);
+enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu);
 void mvmm_raise(struct mvmm_vcpu *vcpu, u8 vector, u32 error_code);
 void mvmm_raise_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event);
 enum mvmm_step mvmm_stop(struct mvmm_vcpu *vcpu, u32 hw_reason,
 			 u64 qualification, const char *text);
-bool mvmm_tlb_needs_flush(u64 vm_gen, u64 seen_gen, bool moved);
+
+/**
+ * mvmm_tlb_needs_flush() - may this CPU hold stale translations of the VM?
+ * @vm_gen: the VM's generation now
+ * @seen_gen: the generation at the vCPU's last flush
+ * @moved: the vCPU ran on another CPU since
+ *
+ * Pure. A generation only grows when an entry was removed or lost rights;
+ * entries that were added cannot be cached stale. After a move this CPU may
+ * hold what the vCPU cached here long ago.
+ */
+static inline bool mvmm_tlb_needs_flush(u64 vm_gen, u64 seen_gen, bool moved)
+{
+	return moved || vm_gen != seen_gen;
+}
 
 /* ---- VMs (vm.c) ------------------------------------------------------- */
 
@@ -359,7 +375,7 @@ extern struct mvmm_cpuid_table mvmm_default_cpuid;
 
 /* ---- ioctl.c ---------------------------------------------------------- */
 
-#define MVMM_MAX_STRUCT 1024
+#define MVMM_MAX_STRUCT 1600
 
 /**
  * struct mvmm_ioctl - one ioctl that takes a struct
@@ -389,6 +405,7 @@ long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
 /**
  * struct mvmm_ops - VMX or SVM
  * @name: "vmx" or "svm"
+ * @present: does the CPU have the extension at all?
  * @setup: probe, name what is missing, make per-CPU areas; 0 or -errno
  * @teardown: undo @setup
  * @caps: features, formats and limits found by @setup
@@ -415,6 +432,7 @@ long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
  */
 struct mvmm_ops {
 	const char *name;
+	bool (*present)(void);
 	int (*setup)(void);
 	void (*teardown)(void);
 	int (*cpu_enable)(void);
@@ -449,5 +467,6 @@ struct mvmm_vendor_caps {
 extern const struct mvmm_ops *mvmm_ops;
 extern struct mvmm_vendor_caps mvmm_vendor;
 extern const struct mvmm_ops mvmm_vmx_ops;
+extern const struct mvmm_ops mvmm_svm_ops;
 
 #endif

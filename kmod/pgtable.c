@@ -63,7 +63,7 @@ void pgt_destroy(struct pgt *pgt)
  */
 int pgt_cache_fill(struct pgt_cache *cache)
 {
-	while (cache->nr < PGT_LEVELS) {
+	while (cache->nr < PGT_MAX_LEVELS) {
 		u64 *table = alloc_table();
 
 		if (!table)
@@ -87,7 +87,7 @@ void pgt_cache_drain(struct pgt_cache *cache)
  * pgt_lookup() - find the leaf that maps an address
  * @pgt: the table
  * @gpa: guest-physical address
- * @level: out: the level at which the walk ended, 1 .. PGT_LEVELS
+ * @level: out: the level at which the walk ended, from 1
  *
  * Return: the leaf, or 0 if @gpa is not mapped.
  */
@@ -95,7 +95,7 @@ u64 pgt_lookup(const struct pgt *pgt, u64 gpa, int *level)
 {
 	u64 *table = pgt->root;
 
-	for (*level = PGT_LEVELS; ; (*level)--) {
+	for (*level = pgt->fmt->levels; ; (*level)--) {
 		u64 pte = table[index_at(gpa, *level)];
 
 		if (!pgt_pte_present(pgt, pte))
@@ -125,10 +125,10 @@ static void split_entry(struct pgt *pgt, u64 *ptep, int level,
 static u64 *walk_to(struct pgt *pgt, u64 gpa, int level,
 		    struct pgt_cache *cache)
 {
-	u64 *ptep = &pgt->root[index_at(gpa, PGT_LEVELS)];
+	u64 *ptep = &pgt->root[index_at(gpa, pgt->fmt->levels)];
 	int l;
 
-	for (l = PGT_LEVELS; l > level; l--) {
+	for (l = pgt->fmt->levels; l > level; l--) {
 		if (!pgt_pte_present(pgt, *ptep)) {
 			u64 *table;
 
@@ -253,7 +253,7 @@ static unsigned long zap_table(struct pgt *pgt, u64 *table, int level, u64 base,
 unsigned long pgt_zap(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
 		      void *ctx, struct list_head *freed)
 {
-	return zap_table(pgt, pgt->root, PGT_LEVELS, 0, start, end, fn, ctx,
+	return zap_table(pgt, pgt->root, pgt->fmt->levels, 0, start, end, fn, ctx,
 			 freed);
 }
 
@@ -290,7 +290,7 @@ static bool age_table(struct pgt *pgt, u64 *table, int level, u64 base,
  */
 bool pgt_age(struct pgt *pgt, u64 start, u64 end, bool clear)
 {
-	return age_table(pgt, pgt->root, PGT_LEVELS, 0, start, end, clear);
+	return age_table(pgt, pgt->root, pgt->fmt->levels, 0, start, end, clear);
 }
 
 /**

@@ -10,7 +10,7 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
-#define PGT_LEVELS	4
+#define PGT_MAX_LEVELS	5
 #define PGT_ADDR_MASK	GENMASK_ULL(51, 12)
 
 enum pgt_prot {
@@ -20,6 +20,7 @@ enum pgt_prot {
 
 /**
  * struct pgt_format - the meaning of an entry's bits
+ * @levels: of tables: 4, or 5
  * @table: all bits of an entry that points to a table, but the address
  * @leaf: bits of every leaf
  * @present: any of these set: the entry is valid
@@ -29,6 +30,7 @@ enum pgt_prot {
  * @dirty: set by the CPU on a write; 0 where it keeps none
  */
 struct pgt_format {
+	int levels;
 	u64 table;
 	u64 leaf;
 	u64 present;
@@ -52,7 +54,7 @@ struct pgt {
 
 /* Tables set aside, so that pgt_map() can run under a spinlock */
 struct pgt_cache {
-	u64 *tables[PGT_LEVELS];
+	u64 *tables[PGT_MAX_LEVELS];
 	int nr;
 };
 

@@ -15,6 +15,7 @@
 #include <linux/uaccess.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
+#include <asm/mce.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
 #include "mvmm.h"
@@ -23,13 +24,8 @@
 #define DB_VECTOR 1
 #define GP_VECTOR 13
 
-/**
- * mvmm_work_pending() - must the inner loop come back?
- * @vcpu: the vCPU
- *
- * Context: interrupts off; what is raised later interrupts the guest.
- */
-bool mvmm_work_pending(struct mvmm_vcpu *vcpu)
+/* Must the inner loop come back? What is raised later interrupts the guest */
+static bool must_come_back(struct mvmm_vcpu *vcpu)
 {
 	const unsigned long work = _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL |
 				   _TIF_NEED_RESCHED | _TIF_NOTIFY_RESUME;
@@ -39,12 +35,41 @@ bool mvmm_work_pending(struct mvmm_vcpu *vcpu)
 }
 
 /**
+ * mvmm_enter_begin() - from here on the vCPU counts as in the guest
+ * @vcpu: the vCPU
+ *
+ * Context: interrupts off until mvmm_enter_end(). Return: false if the inner
+ * loop must come back first.
+ */
+bool mvmm_enter_begin(struct mvmm_vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->in_guest, true);
+	smp_mb(); /* pairs with flush_guests() and kick() */
+	if (likely(!must_come_back(vcpu)))
+		return true;
+	WRITE_ONCE(vcpu->in_guest, false);
+	return false;
+}
+
+/**
+ * mvmm_enter_end() - the guest has been left
+ * @vcpu: the vCPU
+ */
+void mvmm_enter_end(struct mvmm_vcpu *vcpu)
+{
+	/* The host's breakpoints, if it has any in use */
+	if (unlikely(hw_breakpoint_active()))
+		hw_breakpoint_restore();
+	WRITE_ONCE(vcpu->in_guest, false);
+	vcpu->stats.entries++;
+}
+
+/**
  * mvmm_load_debug_registers() - DR0 .. DR3 of a guest that has breakpoints on
  * @vcpu: the vCPU
  *
- * Context: interrupts off until the entry, and mvmm_restore_debug_registers()
- * right after the exit: the addresses are the guest's, and must never meet a
- * DR7 of the host.
+ * Context: between mvmm_enter_begin() and mvmm_enter_end(): the addresses are
+ * the guest's, and must never meet a DR7 of the host.
  */
 void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu)
 {
@@ -55,60 +80,115 @@ void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu)
 	set_debugreg(vcpu->dr[3], 3);
 }
 
-/** mvmm_restore_debug_registers() - the host's, if it has any in use */
-void mvmm_restore_debug_registers(void)
+/**
+ * mvmm_isolate_vm() - keep the predictions of one VM from the next
+ * @vcpu: about to be entered
+ *
+ * Context: interrupts off. At the start of a section, and again after
+ * interrupts were open.
+ */
+void mvmm_isolate_vm(struct mvmm_vcpu *vcpu)
 {
-	if (unlikely(hw_breakpoint_active()))
-		hw_breakpoint_restore();
+	static DEFINE_PER_CPU(u64, last_vm);
+	u64 serial = vcpu->vm->serial;
+
+	if (__this_cpu_read(last_vm) == serial)
+		return;
+	__this_cpu_write(last_vm, serial);
+	if (boot_cpu_has(X86_FEATURE_IBPB))
+		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 }
 
-/* TSC_AUX may not exist, and then neither the guest nor the host has it */
-static int nr_swapped(void)
+/**
+ * mvmm_host_interrupts() - the host's handlers run now
+ *
+ * After an exit by an interrupt that the exit did not acknowledge: the host's
+ * IDT takes it. Context: interrupts off, before and after.
+ */
+void mvmm_host_interrupts(void)
 {
-	return boot_cpu_has(X86_FEATURE_RDTSCP) ? MVMM_NR_SWAPPED_MSRS :
-						  MVMM_MSR_TSC_AUX;
+	local_irq_enable();
+	asm volatile("nop");
+	local_irq_disable();
 }
 
-/* An MSR whose value does not change is not written: WRMSR is dear on silicon */
+/**
+ * mvmm_host_machine_check() - after an exit by #MC
+ *
+ * As if it had hit the process: memory of the guest must not take the host.
+ */
+void mvmm_host_machine_check(void)
+{
+#ifdef CONFIG_X86_MCE
+	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
+
+	do_machine_check(&regs);
+#endif
+}
+
+/**
+ * mvmm_irq_window_open() - the guest can take an interrupt now
+ * @vcpu: asked for the window
+ */
+enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu)
+{
+	/* What waits in the kernel goes first, at the next entry */
+	if (vcpu->events.irq_pending || !vcpu->user_irq_window)
+		return MVMM_STEP_CONTINUE;
+	vcpu->exit.reason = MVMM_EXIT_IRQ_WINDOW;
+	return MVMM_STEP_USER;
+}
+
+/*
+ * TSC_AUX may not exist, and then neither the guest nor the host has it. What
+ * does not change is not written: WRMSR is dear on silicon.
+ */
 static void enter_section(struct mvmm_vcpu *vcpu)
 {
-	int i;
+	u64 *aux = &vcpu->msr[MVMM_MSR_TSC_AUX];
 
 	mvmm_vcpu_load(vcpu);
 	mvmm_fpu_load(vcpu);
-	for (i = 0; i < nr_swapped(); i++) {
-		rdmsrl(mvmm_swapped_msr(i), vcpu->host_msr[i]);
-		if (vcpu->msr[i] != vcpu->host_msr[i])
-			wrmsrl(mvmm_swapped_msr(i), vcpu->msr[i]);
+	if (boot_cpu_has(X86_FEATURE_RDTSCP)) {
+		rdmsrl(MSR_TSC_AUX, vcpu->host_tsc_aux);
+		if (*aux != vcpu->host_tsc_aux)
+			wrmsrl(MSR_TSC_AUX, *aux);
 	}
 	vcpu->in_section = true;
 }
 
 static void leave_section(struct mvmm_vcpu *vcpu)
 {
-	int i;
+	u64 *aux = &vcpu->msr[MVMM_MSR_TSC_AUX];
 
 	vcpu->in_section = false;
-	for (i = 0; i < nr_swapped(); i++)
-		rdmsrl(mvmm_swapped_msr(i), vcpu->msr[i]);
 	mvmm_fpu_put(vcpu);
-	for (i = 0; i < nr_swapped(); i++)
-		if (vcpu->msr[i] != vcpu->host_msr[i])
-			wrmsrl(mvmm_swapped_msr(i), vcpu->host_msr[i]);
+	if (boot_cpu_has(X86_FEATURE_RDTSCP) && *aux != vcpu->host_tsc_aux)
+		wrmsrl(MSR_TSC_AUX, vcpu->host_tsc_aux);
 	mvmm_ibpb_on_return_to_user();
 	mvmm_vcpu_put(vcpu);
 }
 
-static int read_run_page(struct mvmm_vcpu *vcpu, u8 *retire)
+/* What userspace says of the instruction at rip */
+struct insn_done {
+	u8 retire;
+	u8 set_cr;
+	u64 cr_value;
+};
+
+static int read_run_page(struct mvmm_vcpu *vcpu, struct insn_done *in)
 {
 	struct mvmm_run *run = vcpu->run;
 	const u64 *from = (const u64 *)&run->regs;
 	u64 *to = (u64 *)&vcpu->regs;
 	int i;
 
-	*retire = READ_ONCE(run->retire);
+	in->retire = READ_ONCE(run->retire);
+	in->set_cr = READ_ONCE(run->set_cr);
+	in->cr_value = READ_ONCE(run->cr_value);
 	vcpu->user_irq_window = READ_ONCE(run->irq_window);
-	if (*retire > MVMM_MAX_INSN)
+	if (in->retire > MVMM_MAX_INSN || in->set_cr > MVMM_SET_CR4 ||
+	    (in->set_cr && !in->retire))
 		return -EINVAL;
 	for (i = 0; i < sizeof(run->reserved0); i++)
 		if (READ_ONCE(run->reserved0[i]))
@@ -154,19 +234,38 @@ static void write_run_page(struct mvmm_vcpu *vcpu)
 	case MVMM_EXIT_ENTRY_FAILED:
 		run->entry = exit->entry;
 		break;
+	case MVMM_EXIT_CR:
+		run->cr = exit->cr;
+		break;
 	case MVMM_EXIT_ERROR:
 		run->error = exit->error;
 		break;
 	}
 }
 
+static int complete_cr(struct mvmm_vcpu *vcpu, u8 set_cr, u64 value)
+{
+	int ret;
+
+	mvmm_vcpu_load(vcpu);
+	ret = mvmm_write_cr(vcpu, set_cr == MVMM_SET_CR0 ? 0 : 4, value);
+	mvmm_vcpu_put(vcpu);
+	if (ret > 0)
+		ret = mvmm_load_pdptes(vcpu);
+	return ret;
+}
+
 /* Userspace completed the instruction at rip */
-static void retire(struct mvmm_vcpu *vcpu, u8 len)
+static void finish_insn(struct mvmm_vcpu *vcpu, const struct insn_done *in)
 {
 	bool trap;
 
+	if (in->set_cr && complete_cr(vcpu, in->set_cr, in->cr_value)) {
+		mvmm_raise(vcpu, GP_VECTOR, 0);
+		return;
+	}
 	mvmm_vcpu_load(vcpu);
-	trap = mvmm_ops->retire(vcpu, len);
+	trap = mvmm_ops->retire(vcpu, in->retire);
 	mvmm_vcpu_put(vcpu);
 	if (trap) {
 		vcpu->dr6 |= DR_STEP;
@@ -224,20 +323,21 @@ static int run_loop(struct mvmm_vcpu *vcpu)
  */
 long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
 {
-	u8 len;
+	struct insn_done in;
 	int ret;
 
 	if (READ_ONCE(vcpu->vm->dead))
 		return -EIO;
-	ret = read_run_page(vcpu, &len);
+	ret = read_run_page(vcpu, &in);
 	if (ret)
 		return ret;
 
 	vcpu->exit.flags = 0;
 	vcpu->exit.insn_len = 0;
-	if (len) {
-		retire(vcpu, len);
+	if (in.retire) {
+		finish_insn(vcpu, &in);
 		WRITE_ONCE(vcpu->run->retire, 0);
+		WRITE_ONCE(vcpu->run->set_cr, 0);
 	}
 	ret = run_loop(vcpu);
 	if (ret < 0)
@@ -306,19 +406,4 @@ enum mvmm_step mvmm_stop(struct mvmm_vcpu *vcpu, u32 hw_reason,
 	pr_warn_ratelimited("vCPU %u stopped: %s (hardware reason %u, qualification 0x%llx)\n",
 			    vcpu->id, text, hw_reason, qualification);
 	return MVMM_STEP_USER;
-}
-
-/**
- * mvmm_tlb_needs_flush() - may this CPU hold stale translations of the VM?
- * @vm_gen: the VM's generation now
- * @seen_gen: the generation at the vCPU's last flush
- * @moved: the vCPU ran on another CPU since
- *
- * Pure. A generation only grows when an entry was removed or lost rights;
- * entries that were added cannot be cached stale. After a move this CPU may
- * hold what the vCPU cached here long ago.
- */
-bool mvmm_tlb_needs_flush(u64 vm_gen, u64 seen_gen, bool moved)
-{
-	return moved || vm_gen != seen_gen;
 }

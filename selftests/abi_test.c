@@ -28,11 +28,14 @@ SIZE(mvmm_region, 32);
 SIZE(mvmm_create_vcpu, 16);
 SIZE(mvmm_regs, 144);
 SIZE(mvmm_run, 432);
+OFFSET(mvmm_run, set_cr, 3);
 OFFSET(mvmm_run, exit_reason, 8);
 OFFSET(mvmm_run, can_inject, 16);
 OFFSET(mvmm_run, irq_pending, 18);
+OFFSET(mvmm_run, cr_value, 24);
 OFFSET(mvmm_run, regs, 32);
 OFFSET(mvmm_run, io, 176);
+OFFSET(mvmm_run, cr.value, 184);
 OFFSET(mvmm_run, error.text, 192);
 SIZE(mvmm_segment, 16);
 SIZE(mvmm_table, 16);
@@ -237,9 +240,15 @@ TEST_F(abi, run)
 	run->retire = 16;
 	EXPECT_EQ(-EINVAL, mvmm_run(vcpu));
 	run->retire = 0;
-	run->reserved0[4] = 1;
+	run->reserved0[3] = 1;
 	EXPECT_EQ(-EINVAL, mvmm_run(vcpu));
-	run->reserved0[4] = 0;
+	run->reserved0[3] = 0;
+	run->set_cr = MVMM_SET_CR0;	/* by no instruction */
+	EXPECT_EQ(-EINVAL, mvmm_run(vcpu));
+	run->retire = 3;
+	run->set_cr = MVMM_SET_CR4 + 1;
+	EXPECT_EQ(-EINVAL, mvmm_run(vcpu));
+	run->retire = run->set_cr = 0;
 	run->immediate_exit = 1;
 	EXPECT_EQ(-EINTR, mvmm_run(vcpu));
 	EXPECT_EQ(MVMM_EXIT_INTR, run->exit_reason);
@@ -276,7 +285,7 @@ TEST_F(abi, sregs)
 #undef REFUSE
 	ASSERT_EQ(0, vm_set_mode(&self->vm, PAE32));
 	ASSERT_EQ(0, mvmm_get_sregs(vcpu, &s));
-	s.pdpte[2] |= 2;
+	s.pdpte[2] = 3;			/* reserved bit 1 */
 	EXPECT_EQ(-EINVAL, mvmm_set_sregs(vcpu, &s));
 }
 

@@ -20,7 +20,8 @@ static const uint32_t msr_list[] = {
 
 struct snapshot {
 	struct mvmm_regs regs;
-	uint8_t retire;
+	uint8_t retire, set_cr;
+	uint64_t cr_value;
 	struct mvmm_sregs sregs;
 	struct mvmm_dregs dregs;
 	struct mvmm_events events;
@@ -36,6 +37,8 @@ static int save(struct vm *vm, struct snapshot *s)
 	memset(s, 0, sizeof(*s));
 	s->regs = vm->run->regs;
 	s->retire = vm->run->retire;
+	s->set_cr = vm->run->set_cr;
+	s->cr_value = vm->run->cr_value;
 	ret = mvmm_get_sregs(vm->vcpu, &s->sregs);
 	if (!ret)
 		ret = mvmm_get_dregs(vm->vcpu, &s->dregs);
@@ -56,6 +59,8 @@ static int restore(struct vm *vm, struct snapshot *s)
 
 	vm->run->regs = s->regs;
 	vm->run->retire = s->retire;
+	vm->run->set_cr = s->set_cr;
+	vm->run->cr_value = s->cr_value;
 	if (!ret)
 		ret = mvmm_set_dregs(vm->vcpu, &s->dregs);
 	if (!ret)
@@ -151,13 +156,7 @@ static uint64_t mix(struct __test_metadata *_metadata, unsigned int every,
 			ASSERT_EQ(0, renew(&vm));
 			ASSERT_EQ(0, vm_run(&vm));
 		}
-		if (vm.run->exit_reason == MVMM_EXIT_IO)
-			ret = mvmm_complete_io(&vm.guest);
-		else if (vm.run->exit_reason == MVMM_EXIT_MMIO)
-			ret = mvmm_complete_mmio(&vm.guest);
-		else
-			ret = -EPROTO;
-		ASSERT_EQ(0, ret);
+		ASSERT_EQ(0, mvmm_complete(&vm.guest));
 		/* An interrupt now and then, when it can be taken at once */
 		if (n % 7 == 3 && vm.run->can_inject)
 			ASSERT_EQ(0, mvmm_inject_irq(vm.vcpu, 0x50));

@@ -43,7 +43,8 @@
 #define MVMM_FEATURE_VMX	(1ULL << 0)	/* Intel VMX and EPT */
 #define MVMM_FEATURE_SVM	(1ULL << 1)	/* AMD SVM and NPT */
 #define MVMM_FEATURE_TAGGED_TLB	(1ULL << 2)	/* VPID or ASID in use */
-#define MVMM_FEATURE_EPT_AD	(1ULL << 3)	/* nested accessed/dirty bits */
+#define MVMM_FEATURE_NESTED_AD	(1ULL << 3)	/* nested accessed/dirty bits */
+#define MVMM_FEATURE_FAULT_GVA	(1ULL << 4)	/* @mmio.gva is known */
 
 /**
  * struct mvmm_info - what this host offers (MVMM_GET_INFO)
@@ -213,6 +214,7 @@ struct mvmm_regs {
 #define MVMM_EXIT_MEMORY_FAULT	7	/* the backing refused: @fault */
 #define MVMM_EXIT_ENTRY_FAILED	8	/* the CPU refused the state: @entry */
 #define MVMM_EXIT_ERROR		9	/* the VM is stopped: @error */
+#define MVMM_EXIT_CR		10	/* MOV CR, LMSW, SMSW to decode: @cr */
 
 /* struct mvmm_run.exit_flags */
 /* An event was being delivered; it stands in MVMM_VCPU_GET_EVENTS */
@@ -221,6 +223,14 @@ struct mvmm_regs {
 #define MVMM_IO_IN		(1u << 0)
 #define MVMM_IO_STRING		(1u << 1)
 #define MVMM_IO_REP		(1u << 2)
+/* String forms: the CPU does not tell of prefixes: addr_size and gva are those
+ * of the plain form
+ */
+#define MVMM_IO_DECODE		(1u << 3)
+
+/* struct mvmm_run.set_cr */
+#define MVMM_SET_CR0		1
+#define MVMM_SET_CR4		2
 
 #define MVMM_ACCESS_READ	(1u << 0)
 #define MVMM_ACCESS_WRITE	(1u << 1)
@@ -238,6 +248,9 @@ struct mvmm_regs {
  *	bytes (0 .. 15): RUN advances rip, ends the STI and MOV SS shadow,
  *	clears RFLAGS.RF and raises the single-step trap if RFLAGS.TF is set.
  *	The kernel writes 0 when it has done so.
+ * @set_cr: in: the instruction that @retire tells of writes @cr_value to a
+ *	control register: MVMM_SET_*, or 0. Where the architecture forbids the
+ *	value the guest gets #GP instead. The kernel writes 0 when it is done.
  * @reserved0: zero
  * @exit_reason: out: MVMM_EXIT_*
  * @exit_flags: out: MVMM_EXIT_FLAG_*
@@ -246,7 +259,7 @@ struct mvmm_regs {
  *	(IO, HLT), else 0
  * @irq_pending: out: an external interrupt that was injected still waits
  * @reserved1: zero
- * @reserved2: zero
+ * @cr_value: in: for @set_cr
  * @regs: the general registers, in and out
  * @io: MVMM_EXIT_IO
  * @io.port: port number
@@ -257,7 +270,8 @@ struct mvmm_regs {
  * @io.gva: linear address of the (first) datum of a string form
  * @mmio: MVMM_EXIT_MMIO
  * @mmio.gpa: guest-physical address
- * @mmio.gva: linear address that led there
+ * @mmio.gva: linear address that led there, or 0 where the CPU does not tell
+ *	(see MVMM_FEATURE_FAULT_GVA)
  * @mmio.access: MVMM_ACCESS_*
  * @mmio.reserved: zero
  * @fault: MVMM_EXIT_MEMORY_FAULT
@@ -266,9 +280,16 @@ struct mvmm_regs {
  * @fault.access: MVMM_ACCESS_*
  * @fault.error: a positive errno: why the page could not be had
  * @entry: MVMM_EXIT_ENTRY_FAILED, diagnostics in the CPU's own codes
- * @entry.hw_reason: basic exit reason (SDM vol. 3, appendix C), or 0
+ * @entry.hw_reason: basic exit reason (SDM vol. 3, appendix C) or exit code
+ *	(APM vol. 2, appendix C), or 0
  * @entry.hw_error: VM-instruction error (SDM vol. 3, 31.4), or 0
  * @entry.qualification: exit qualification
+ * @cr: MVMM_EXIT_CR: the guest reads or writes a control register, and the CPU
+ *	does not tell by which general register (SVM without decode assists)
+ * @cr.cr: 0 or 4
+ * @cr.write: not 0: a write, to be completed by @set_cr; else a read
+ * @cr.reserved: zero
+ * @cr.value: what the guest reads there
  * @error: MVMM_EXIT_ERROR; later RUNs fail with -EIO
  * @error.hw_reason: raw exit code, a diagnostic
  * @error.reserved: zero
@@ -283,7 +304,8 @@ struct mvmm_run {
 	__u8 immediate_exit;
 	__u8 irq_window;
 	__u8 retire;
-	__u8 reserved0[5];
+	__u8 set_cr;
+	__u8 reserved0[4];
 
 	__u32 exit_reason;
 	__u32 exit_flags;
@@ -291,7 +313,7 @@ struct mvmm_run {
 	__u8 insn_len;
 	__u8 irq_pending;
 	__u8 reserved1[5];
-	__u64 reserved2;
+	__u64 cr_value;
 
 	struct mvmm_regs regs;
 
@@ -321,6 +343,12 @@ struct mvmm_run {
 			__u32 hw_error;
 			__u64 qualification;
 		} entry;
+		struct {
+			__u8 cr;
+			__u8 write;
+			__u8 reserved[6];
+			__u64 value;
+		} cr;
 		struct {
 			__u32 hw_reason;
 			__u32 reserved;
@@ -372,7 +400,8 @@ struct mvmm_table {
  * @cr8: task priority, 0 .. 15
  * @efer: IA32_EFER; LMA must equal LME and CR0.PG
  * @xcr0: XCR0, a subset of mvmm_info.xcr0
- * @pdpte: the four PDPTEs, where PAE paging is in use; else ignored
+ * @pdpte: the four PDPTEs that the CPU keeps where PAE paging is in use; else
+ *	ignored. All zero on a CPU that reads them from memory (SVM).
  */
 struct mvmm_sregs {
 	__u32 size;
@@ -505,7 +534,8 @@ struct mvmm_inject {
 	__u64 payload;
 };
 
-#define MVMM_STATS_HW_EXITS 96
+/* VMX's exit reasons; SVM's exit codes, with those from 0x400 on at 0xb0 */
+#define MVMM_STATS_HW_EXITS 184
 
 /**
  * struct mvmm_stats - counters of a vCPU since its creation
@@ -540,7 +570,8 @@ struct mvmm_stats {
  * must see. Returns 0 with @exit_reason; -EINTR: a signal is pending, the vCPU
  * was kicked or immediate_exit is set (the guest's state is whole, call again);
  * -EBUSY: another thread is in RUN or a GET/SET; -EIO: the VM is stopped (see
- * MVMM_EXIT_ERROR); -EINVAL: @retire is over 15 or a reserved input is set.
+ * MVMM_EXIT_ERROR); -EINVAL: @retire is over 15, @set_cr is unknown or set
+ * without @retire, or a reserved input is set.
  * The signal mask is not changed: to have no wake-up lost, let the handler set
  * immediate_exit, or use MVMM_VCPU_KICK.
  */

@@ -156,6 +156,32 @@ static void event_check(struct kunit *test)
 #undef REJECT
 }
 
+static void event_layout(struct kunit *test)
+{
+	static const u32 infos[] = {
+		0x80000000 | 0x31,		/* interrupt */
+		0x80000000 | 0x202,		/* NMI */
+		0x80000000 | 0xb00 | 14,	/* #PF with a code */
+		0x80000000 | 0x400 | 0x80,	/* INT 0x80 */
+		0x80000000 | 0x500 | 1,		/* INT1 */
+		0x80000000 | 0x600 | 3,		/* INT3 */
+	};
+	struct mvmm_event e;
+	int i;
+
+	e = mvmm_event_decode(0x31, 0, 0);
+	KUNIT_EXPECT_FALSE(test, e.valid);
+	for (i = 0; i < ARRAY_SIZE(infos); i++) {
+		e = mvmm_event_decode(infos[i], 0x1234, 2);
+		KUNIT_EXPECT_TRUE(test, e.valid);
+		KUNIT_EXPECT_EQ(test, mvmm_event_encode(&e), infos[i]);
+		KUNIT_EXPECT_EQ(test, e.error_code,
+				e.has_error ? 0x1234U : 0U);
+		KUNIT_EXPECT_EQ(test, e.insn_len,
+				e.type >= MVMM_EVENT_SOFT_INT ? 2 : 0);
+	}
+}
+
 static struct kunit_case event_cases[] = {
 	KUNIT_CASE(event_order),
 	KUNIT_CASE(event_gates),
@@ -163,6 +189,7 @@ static struct kunit_case event_cases[] = {
 	KUNIT_CASE(event_merge_into_nothing),
 	KUNIT_CASE(event_requeue),
 	KUNIT_CASE(event_check),
+	KUNIT_CASE(event_layout),
 	{}
 };
 

@@ -5,6 +5,7 @@
  * what they need of the impure rooms is stubbed here.
  */
 #include <kunit/test.h>
+#include <linux/prandom.h>
 #include "../pgtable.c"
 #include "../event.c"
 #include "../msr.c"
@@ -14,6 +15,15 @@
 #include "../vmx/decode.c"
 #undef pr_fmt
 #include "../vmx/caps.c"
+/* What both vendors call so, each for itself */
+#define need svm_need
+#define print_missing svm_print_missing
+#undef pr_fmt
+#include "../svm/caps.c"
+#include "../svm/decode.c"
+#include "../svm/npt.c"
+#undef need
+#undef print_missing
 
 /* ---- stubs ------------------------------------------------------------ */
 
@@ -71,8 +81,10 @@ int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len)
 #include "event_test.c"
 #include "policy_test.c"
 #include "vmx_test.c"
+#include "svm_test.c"
 
-kunit_test_suites(&pgtable_suite, &event_suite, &policy_suite, &vmx_suite);
+kunit_test_suites(&pgtable_suite, &event_suite, &policy_suite, &vmx_suite,
+		  &svm_suite, &pgtable_npt_suite);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("unit tests of mvmm");

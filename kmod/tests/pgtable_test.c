@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The nested page-table walker, on EPT's format with A/D bits. */
+/* The nested page-table walker, on EPT's format with A/D bits and on NPT's. */
 
-static const struct pgt_format test_format = {
-	.table = 7, .leaf = 5 | 6 << 3, .present = 7, .write = 2,
+static const struct pgt_format ept_format = {
+	.levels = 4, .table = 7, .leaf = 5 | 6 << 3, .present = 7, .write = 2,
 	.large = BIT(7), .accessed = BIT(8), .dirty = BIT(9),
+};
+
+static const struct pgt_format npt_format = {
+	.levels = 5, .table = 7, .leaf = 5, .present = 1, .write = 2,
+	.large = BIT(7), .accessed = BIT(5), .dirty = BIT(6),
 };
 
 struct pgt_test {
@@ -24,7 +29,7 @@ static void count_leaf(void *ctx, u64 pte, int level)
 	t->leaves++;
 }
 
-static int pgtable_test_init(struct kunit *test)
+static int init_with(struct kunit *test, const struct pgt_format *fmt)
 {
 	struct pgt_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 
@@ -32,7 +37,17 @@ static int pgtable_test_init(struct kunit *test)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&t->freed);
 	test->priv = t;
-	return pgt_init(&t->pgt, &test_format) ?: pgt_cache_fill(&t->cache);
+	return pgt_init(&t->pgt, fmt) ?: pgt_cache_fill(&t->cache);
+}
+
+static int pgtable_ept_init(struct kunit *test)
+{
+	return init_with(test, &ept_format);
+}
+
+static int pgtable_npt_init(struct kunit *test)
+{
+	return init_with(test, &npt_format);
 }
 
 static void pgtable_test_exit(struct kunit *test)
@@ -72,7 +87,8 @@ static void pgtable_map_lookup(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, level, 1);
 		KUNIT_EXPECT_EQ(test, pte & PGT_ADDR_MASK, (i + 1ULL) << 12);
 		KUNIT_EXPECT_EQ(test, !!(pte & 2), i & 1);
-		KUNIT_EXPECT_EQ(test, pte & 0x7d, 0x35ULL);
+		KUNIT_EXPECT_EQ(test, pte & 0x7d,
+				t->pgt.fmt->leaf);
 	}
 }
 
@@ -85,11 +101,12 @@ static void pgtable_large(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, map(t, 0x200000, 0x40000000, 2, true), 0);
 	pte = pgt_lookup(&t->pgt, 0x2fffff, &level);
 	KUNIT_EXPECT_EQ(test, level, 2);
-	KUNIT_EXPECT_EQ(test, pte, 0x40000000ULL | 0xb7);
+	KUNIT_EXPECT_EQ(test, pte, 0x40000000ULL | 0x82 |
+			t->pgt.fmt->leaf);
 	KUNIT_EXPECT_EQ(test, map(t, 1ULL << 30, 2ULL << 30, 3, false), 0);
 	pte = pgt_lookup(&t->pgt, (2ULL << 30) - 1, &level);
 	KUNIT_EXPECT_EQ(test, level, 3);
-	KUNIT_EXPECT_EQ(test, pte, 2ULL << 30 | 0xb5);
+	KUNIT_EXPECT_EQ(test, pte, 2ULL << 30 | 0x80 | t->pgt.fmt->leaf);
 }
 
 static void pgtable_bad_input(struct kunit *test)
@@ -134,7 +151,8 @@ static void pgtable_split(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pgt_split(&t->pgt, 1ULL << 30, &t->cache), 0);
 	pte = pgt_lookup(&t->pgt, (1ULL << 30) + 0x5000, &level);
 	KUNIT_EXPECT_EQ(test, level, 1);
-	KUNIT_EXPECT_EQ(test, pte, (4ULL << 30) + 0x5000 + 0x37);
+	KUNIT_EXPECT_EQ(test, pte, (4ULL << 30) + 0x5000 +
+			(t->pgt.fmt->leaf | t->pgt.fmt->write));
 	/* Nothing left to split, and nothing mapped: no change */
 	KUNIT_EXPECT_EQ(test, pgt_split(&t->pgt, 1ULL << 30, &t->cache), 0);
 	KUNIT_EXPECT_EQ(test, pgt_split(&t->pgt, 0, &t->cache), 0);
@@ -180,13 +198,19 @@ static void pgtable_zap(struct kunit *test)
 static void pgtable_dirty_and_young(struct kunit *test)
 {
 	static const struct pgt_format no_ad = {
-		.table = 7, .leaf = 0x35, .present = 7, .write = 2 };
+		.levels = 4, .table = 7, .leaf = 0x35, .present = 7,
+		.write = 2 };
 	struct pgt_test *t = test->priv;
+	const struct pgt_format *fmt = t->pgt.fmt;
 	struct pgt plain = { .fmt = &no_ad };
+	u64 *table = t->pgt.root;
+	int i;
 
-	KUNIT_EXPECT_FALSE(test, pgt_pte_dirty(&t->pgt, 0x37));
-	KUNIT_EXPECT_TRUE(test, pgt_pte_dirty(&t->pgt, 0x37 | BIT(9)));
-	KUNIT_EXPECT_FALSE(test, pgt_pte_dirty(&t->pgt, 0x35 | BIT(9)));
+	KUNIT_EXPECT_FALSE(test, pgt_pte_dirty(&t->pgt, fmt->leaf | 2));
+	KUNIT_EXPECT_TRUE(test, pgt_pte_dirty(&t->pgt,
+					      fmt->leaf | 2 | fmt->dirty));
+	KUNIT_EXPECT_FALSE(test, pgt_pte_dirty(&t->pgt,
+					       fmt->leaf | fmt->dirty));
 	/* Without D bits a leaf that could be written counts as written */
 	KUNIT_EXPECT_TRUE(test, pgt_pte_dirty(&plain, 0x37));
 	KUNIT_EXPECT_FALSE(test, pgt_pte_dirty(&plain, 0x35));
@@ -194,7 +218,9 @@ static void pgtable_dirty_and_young(struct kunit *test)
 	map(t, 0x3000, 0x3000, 1, true);
 	KUNIT_EXPECT_FALSE(test, pgt_age(&t->pgt, 0, 0x10000, true));
 	/* As the CPU would */
-	pte_table(pte_table(pte_table(t->pgt.root[0])[0])[0])[3] |= BIT(8);
+	for (i = fmt->levels; i > 1; i--)
+		table = pte_table(table[0]);
+	table[3] |= fmt->accessed;
 	KUNIT_EXPECT_TRUE(test, pgt_age(&t->pgt, 0, 0x10000, false));
 	KUNIT_EXPECT_TRUE(test, pgt_age(&t->pgt, 0x3000, 0x4000, true));
 	KUNIT_EXPECT_FALSE(test, pgt_age(&t->pgt, 0, 0x10000, true));
@@ -211,8 +237,15 @@ static struct kunit_case pgtable_cases[] = {
 };
 
 static struct kunit_suite pgtable_suite = {
-	.name = "mvmm-pgtable",
-	.init = pgtable_test_init,
+	.name = "mvmm-pgtable-ept",
+	.init = pgtable_ept_init,
+	.exit = pgtable_test_exit,
+	.test_cases = pgtable_cases,
+};
+
+static struct kunit_suite pgtable_npt_suite = {
+	.name = "mvmm-pgtable-npt",
+	.init = pgtable_npt_init,
 	.exit = pgtable_test_exit,
 	.test_cases = pgtable_cases,
 };

@@ -203,7 +203,7 @@ static struct mvmm_vcpu *make_vcpu(struct kunit *test)
 static void msr_access(struct kunit *test)
 {
 	static const u32 absent[] = { 0x1b, 0x3a, 0x48, 0x10a, 0x480, 0x6e0,
-				      0x802, 0x40000000, 0xc0010015,
+				      0x802, 0x40000000, 0xc0010114,
 				      0xffffffff };
 	struct mvmm_vcpu *vcpu = make_vcpu(test);
 	u64 value;

@@ -140,32 +140,6 @@ static void vmx_decoders(struct kunit *test)
 			(u32)(MVMM_ACCESS_READ | MVMM_ACCESS_PAGE_WALK));
 }
 
-static void vmx_events(struct kunit *test)
-{
-	static const u32 infos[] = {
-		0x80000000 | 0x31,		/* interrupt */
-		0x80000000 | 0x202,		/* NMI */
-		0x80000000 | 0xb00 | 14,	/* #PF with a code */
-		0x80000000 | 0x400 | 0x80,	/* INT 0x80 */
-		0x80000000 | 0x500 | 1,		/* INT1 */
-		0x80000000 | 0x600 | 3,		/* INT3 */
-	};
-	struct mvmm_event e;
-	int i;
-
-	e = vmx_decode_event(0x31, 0, 0);
-	KUNIT_EXPECT_FALSE(test, e.valid);
-	for (i = 0; i < ARRAY_SIZE(infos); i++) {
-		e = vmx_decode_event(infos[i], 0x1234, 2);
-		KUNIT_EXPECT_TRUE(test, e.valid);
-		KUNIT_EXPECT_EQ(test, vmx_encode_event(&e), infos[i]);
-		KUNIT_EXPECT_EQ(test, e.error_code,
-				e.has_error ? 0x1234U : 0U);
-		KUNIT_EXPECT_EQ(test, e.insn_len,
-				e.type >= MVMM_EVENT_SOFT_INT ? 2 : 0);
-	}
-}
-
 static void vmx_segments(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, vmx_segment_ar(0xa09b), 0xa09bU);
@@ -180,7 +154,6 @@ static struct kunit_case vmx_cases[] = {
 	KUNIT_CASE(vmx_generations),
 	KUNIT_CASE(vmx_reconcile_word),
 	KUNIT_CASE(vmx_decoders),
-	KUNIT_CASE(vmx_events),
 	KUNIT_CASE(vmx_segments),
 	{}
 };

@@ -248,12 +248,19 @@ static void read_caps(struct vmx_cap_msrs *m)
 	m->cr4_fixed1 = read_cap(MSR_IA32_VMX_CR4_FIXED1);
 }
 
+/** vmx_present() - does this CPU have VMX? */
+bool vmx_present(void)
+{
+	/* CPUID itself: the kernel hides the flag when the firmware locks VMX */
+	return cpuid_ecx(1) & BIT(5);
+}
+
 /**
  * vmx_probe() - can mvmm run here?
  * @caps: filled in
  *
- * Says in the log what is missing. Return: 0; -ENODEV: no VMX; -EPERM: locked
- * out by the firmware; -EOPNOTSUPP: VMX lacks what mvmm needs.
+ * Says in the log what is missing. Return: 0; -EPERM: locked out by the
+ * firmware; -EOPNOTSUPP: VMX lacks what mvmm needs.
  */
 int vmx_probe(struct vmx_caps *caps)
 {
@@ -261,11 +268,6 @@ int vmx_probe(struct vmx_caps *caps)
 	struct vmx_cap_msrs msrs;
 	u64 control;
 
-	/* CPUID itself: the kernel hides the flag when the firmware locks VMX */
-	if (!(cpuid_ecx(1) & BIT(5))) {
-		pr_err("this CPU has no VMX (in a VM: nested VMX is off)\n");
-		return -ENODEV;
-	}
 	control = read_cap(MSR_IA32_FEAT_CTL);
 	if (!(control & locked) ||
 	    !(control & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pure decoders: exit qualifications and event fields to neutral values and
- * back. SDM vol. 3, 28.2 and 25.8.3.
+ * Pure decoders: exit qualifications and segments to neutral values and back.
+ * SDM vol. 3, 28.2 and 25.4.1.
  */
 #include <linux/bits.h>
-#include <asm/vmx.h>
 #include "vmx.h"
 
 #define SEG_P		BIT(7)
@@ -63,37 +62,6 @@ u32 vmx_decode_ept(u64 qualification)
 	if ((qualification & (BIT(7) | BIT(8))) != (BIT(7) | BIT(8)))
 		access |= MVMM_ACCESS_PAGE_WALK;
 	return access;
-}
-
-/**
- * vmx_decode_event() - interruption or IDT-vectoring information
- * @info: the information field
- * @error_code: the error-code field
- * @insn_len: the instruction-length field
- */
-struct mvmm_event vmx_decode_event(u32 info, u32 error_code, u32 insn_len)
-{
-	struct mvmm_event event = {};
-
-	if (!(info & INTR_INFO_VALID_MASK))
-		return event;
-	event.valid = true;
-	event.vector = info & INTR_INFO_VECTOR_MASK;
-	event.type = (info & INTR_INFO_INTR_TYPE_MASK) >> 8;
-	if (info & INTR_INFO_DELIVER_CODE_MASK) {
-		event.has_error = true;
-		event.error_code = error_code;
-	}
-	if (event.type >= MVMM_EVENT_SOFT_INT)
-		event.insn_len = insn_len;
-	return event;
-}
-
-/** vmx_encode_event() - VM-entry interruption information (table 25-17) */
-u32 vmx_encode_event(const struct mvmm_event *event)
-{
-	return INTR_INFO_VALID_MASK | event->vector | event->type << 8 |
-	       (event->has_error ? INTR_INFO_DELIVER_CODE_MASK : 0);
 }
 
 /** vmx_segment_ar() - access rights from the ABI's attributes */

@@ -22,6 +22,7 @@
 void vmx_ept_format(const struct vmx_caps *caps, struct pgt_format *fmt)
 {
 	*fmt = (struct pgt_format){
+		.levels = 4,
 		.table = EPT_READ | EPT_WRITE | EPT_EXEC,
 		.leaf = EPT_READ | EPT_EXEC | EPT_WB | EPT_IPAT,
 		.present = EPT_READ | EPT_WRITE | EPT_EXEC,

@@ -65,7 +65,7 @@ static enum mvmm_step handle_exception(struct vmx_vcpu *vmx)
 	    (info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
 		return MVMM_STEP_CONTINUE;
 
-	event = vmx_decode_event(info, vmread32(VM_EXIT_INTR_ERROR_CODE),
+	event = mvmm_event_decode(info, vmread32(VM_EXIT_INTR_ERROR_CODE),
 				 vmread32(VM_EXIT_INSTRUCTION_LEN));
 	switch (event.vector) {
 	case X86_TRAP_DB:
@@ -82,10 +82,7 @@ static enum mvmm_step handle_exception(struct vmx_vcpu *vmx)
 
 static enum mvmm_step handle_interrupt(struct vmx_vcpu *vmx)
 {
-	/* Not acknowledged by the exit: the host's IDT takes it here */
-	local_irq_enable();
-	asm volatile("nop");
-	local_irq_disable();
+	mvmm_host_interrupts();
 	vmx_mitigate(vmx);
 	return MVMM_STEP_CONTINUE;
 }
@@ -98,13 +95,7 @@ static enum mvmm_step handle_triple_fault(struct vmx_vcpu *vmx)
 
 static enum mvmm_step handle_irq_window(struct vmx_vcpu *vmx)
 {
-	struct mvmm_vcpu *vcpu = &vmx->vcpu;
-
-	/* What waits in the kernel goes first, at the next entry */
-	if (vcpu->events.irq_pending || !vcpu->user_irq_window)
-		return MVMM_STEP_CONTINUE;
-	vcpu->exit.reason = MVMM_EXIT_IRQ_WINDOW;
-	return MVMM_STEP_USER;
+	return mvmm_irq_window_open(&vmx->vcpu);
 }
 
 static enum mvmm_step handle_nmi_window(struct vmx_vcpu *vmx)
@@ -153,24 +144,6 @@ static void put_reg(struct vmx_vcpu *vmx, u8 reg, u64 value)
 		regs[reg] = value;
 }
 
-static int write_cr(struct vmx_vcpu *vmx, u8 cr, u64 value)
-{
-	struct mvmm_vcpu *vcpu = &vmx->vcpu;
-
-	switch (cr) {
-	case 0:
-		return mvmm_set_cr0(vcpu, value);
-	case 4:
-		return mvmm_set_cr4(vcpu, value);
-	default:
-		/* CR8; CR3 does not exit */
-		if (value > 15)
-			return -EINVAL;
-		vcpu->cr8 = value;
-		return 0;
-	}
-}
-
 static enum mvmm_step handle_cr(struct vmx_vcpu *vmx)
 {
 	struct vmx_cr_access a = vmx_decode_cr(vmreadn(EXIT_QUALIFICATION));
@@ -180,7 +153,7 @@ static enum mvmm_step handle_cr(struct vmx_vcpu *vmx)
 	vmx_refresh_cr0(vmx);
 	switch (a.kind) {
 	case VMX_CR_WRITE:
-		ret = write_cr(vmx, a.cr, get_reg(vmx, a.reg));
+		ret = mvmm_write_cr(vcpu, a.cr, get_reg(vmx, a.reg));
 		break;
 	case VMX_CR_READ:
 		put_reg(vmx, a.reg, vcpu->cr8);
@@ -260,36 +233,19 @@ static enum mvmm_step handle_io(struct vmx_vcpu *vmx)
 
 static enum mvmm_step handle_rdmsr(struct vmx_vcpu *vmx)
 {
-	struct mvmm_regs *regs = &vmx->vcpu.regs;
-	u64 value;
-
-	if (mvmm_get_msr(&vmx->vcpu, regs->rcx, &value))
-		return raise_gp(vmx);
-	regs->rax = (u32)value;
-	regs->rdx = value >> 32;
-	return skip(vmx);
+	return mvmm_do_rdmsr(&vmx->vcpu) ? raise_gp(vmx) : skip(vmx);
 }
 
 static enum mvmm_step handle_wrmsr(struct vmx_vcpu *vmx)
 {
-	struct mvmm_regs *regs = &vmx->vcpu.regs;
-
 	/* EFER goes to the VMCS together with CR0 */
 	vmx_refresh_cr0(vmx);
-	if (mvmm_set_msr(&vmx->vcpu, regs->rcx,
-			 (u32)regs->rax | regs->rdx << 32))
-		return raise_gp(vmx);
-	return skip(vmx);
+	return mvmm_do_wrmsr(&vmx->vcpu) ? raise_gp(vmx) : skip(vmx);
 }
 
 static enum mvmm_step handle_xsetbv(struct vmx_vcpu *vmx)
 {
-	struct mvmm_regs *regs = &vmx->vcpu.regs;
-
-	if (mvmm_set_xcr0(&vmx->vcpu, regs->rcx,
-			  (u32)regs->rax | regs->rdx << 32))
-		return raise_gp(vmx);
-	return skip(vmx);
+	return mvmm_do_xsetbv(&vmx->vcpu) ? raise_gp(vmx) : skip(vmx);
 }
 
 static enum mvmm_step handle_entry_failure(struct vmx_vcpu *vmx)
@@ -393,7 +349,7 @@ void vmx_collect_inflight(struct vmx_vcpu *vmx)
 	info = vmread32(IDT_VECTORING_INFO_FIELD);
 	if (likely(!(info & VECTORING_INFO_VALID_MASK)))
 		return;
-	*inflight = vmx_decode_event(info, vmread32(IDT_VECTORING_ERROR_CODE),
+	*inflight = mvmm_event_decode(info, vmread32(IDT_VECTORING_ERROR_CODE),
 				     vmread32(VM_EXIT_INSTRUCTION_LEN));
 	/* Its delivery blocks NMIs again; an entry that injects must not */
 	if (inflight->type == MVMM_EVENT_NMI)

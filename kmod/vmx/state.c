@@ -205,12 +205,36 @@ static u16 host_selector(u16 selector)
 	return selector & 7 ? 0 : selector;
 }
 
+/* Swapped by hand: an exit restores none of them; CSTAR needs no swapping */
+static const u32 msr_index[VMX_NR_MSRS] = {
+	MSR_STAR, MSR_LSTAR, MSR_SYSCALL_MASK, MSR_KERNEL_GS_BASE, MSR_CSTAR };
+#define NR_SWAPPED (VMX_NR_MSRS - 1)
+
+static u64 *find_msr(struct vmx_vcpu *vmx, u32 index)
+{
+	int i;
+
+	for (i = 0; i < VMX_NR_MSRS; i++)
+		if (msr_index[i] == index)
+			return &vmx->msr[i];
+	return NULL;
+}
+
 /**
  * vmx_host_load() - write what an exit must restore, of the process
  * @vmx: VMCS current; preemption off
+ *
+ * An MSR whose value does not change is not written: WRMSR is dear on silicon.
  */
 void vmx_host_load(struct vmx_vcpu *vmx)
 {
+	int i;
+
+	for (i = 0; i < NR_SWAPPED; i++) {
+		rdmsrl(msr_index[i], vmx->host_msr[i]);
+		if (vmx->msr[i] != vmx->host_msr[i])
+			wrmsrl(msr_index[i], vmx->msr[i]);
+	}
 	savesegment(fs, vmx->host_fs);
 	savesegment(gs, vmx->host_gs);
 	savesegment(ds, vmx->host_ds);
@@ -228,6 +252,13 @@ void vmx_host_load(struct vmx_vcpu *vmx)
  */
 void vmx_host_put(struct vmx_vcpu *vmx)
 {
+	int i;
+
+	for (i = 0; i < NR_SWAPPED; i++) {
+		rdmsrl(msr_index[i], vmx->msr[i]);
+		if (vmx->msr[i] != vmx->host_msr[i])
+			wrmsrl(msr_index[i], vmx->host_msr[i]);
+	}
 	if (vmx->host_ldt)
 		asm volatile("lldt %0" : : "m" (vmx->host_ldt));
 	if (vmx->host_fs & 7) {
@@ -235,12 +266,12 @@ void vmx_host_put(struct vmx_vcpu *vmx)
 		wrmsrl(MSR_FS_BASE, vmx->host_fs_base);
 	}
 	if (vmx->host_gs & 7) {
-		u64 guest_base;
+		u64 base;
 
 		/* Loading GS overwrites the base that SWAPGS brings */
-		rdmsrl(MSR_KERNEL_GS_BASE, guest_base);
+		rdmsrl(MSR_KERNEL_GS_BASE, base);
 		load_gs_index(vmx->host_gs);
-		wrmsrl(MSR_KERNEL_GS_BASE, guest_base);
+		wrmsrl(MSR_KERNEL_GS_BASE, base);
 	}
 	if (vmx->host_ds || vmx->host_es) {
 		loadsegment(ds, vmx->host_ds);
@@ -434,6 +465,8 @@ void vmx_set_dr7(struct mvmm_vcpu *vcpu, u64 dr7)
 
 u64 vmx_get_msr(struct mvmm_vcpu *vcpu, u32 index)
 {
+	const u64 *slot;
+
 	switch (index) {
 	case MSR_FS_BASE:
 		return vmreadn(GUEST_FS_BASE);
@@ -450,13 +483,15 @@ u64 vmx_get_msr(struct mvmm_vcpu *vcpu, u32 index)
 	case MSR_IA32_TSC:
 		return rdtsc() + vmread64(TSC_OFFSET);
 	default:
-		WARN_ON_ONCE(1);
-		return 0;
+		slot = find_msr(to_vmx(vcpu), index);
+		return WARN_ON_ONCE(!slot) ? 0 : *slot;
 	}
 }
 
 void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 {
+	u64 *slot;
+
 	switch (index) {
 	case MSR_FS_BASE:
 		vmwriten(GUEST_FS_BASE, value);
@@ -480,6 +515,12 @@ void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		vmwrite64(TSC_OFFSET, value - rdtsc());
 		break;
 	default:
-		WARN_ON_ONCE(1);
+		slot = find_msr(to_vmx(vcpu), index);
+		if (WARN_ON_ONCE(!slot))
+			return;
+		*slot = value;
+		/* It is in the CPU while the vCPU is in a section */
+		if (vcpu->in_section && index != MSR_CSTAR)
+			wrmsrl(index, value);
 	}
 }

@@ -13,7 +13,6 @@
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/fpu/xcr.h>
-#include <asm/mce.h>
 #include <asm/msr.h>
 #include <asm/spec-ctrl.h>
 #include "insn.h"
@@ -136,7 +135,7 @@ static void inject(struct vmx_vcpu *vmx)
 			  plan.inject.error_code);
 	if (plan.inject.type >= MVMM_EVENT_SOFT_INT)
 		vmwrite32(VM_ENTRY_INSTRUCTION_LEN, plan.inject.insn_len);
-	vmwrite32(VM_ENTRY_INTR_INFO_FIELD, vmx_encode_event(&plan.inject));
+	vmwrite32(VM_ENTRY_INTR_INFO_FIELD, mvmm_event_encode(&plan.inject));
 	vcpu->stats.injections++;
 	trace_mvmm_inject(vcpu->id, plan.inject.type, plan.inject.vector,
 			  plan.inject.error_code);
@@ -194,16 +193,6 @@ static noinstr bool enter_guest(struct vmx_vcpu *vmx)
 	return entered;
 }
 
-/* As if it had hit the process: memory of the guest must not take the host */
-static void host_machine_check(void)
-{
-#ifdef CONFIG_X86_MCE
-	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
-
-	do_machine_check(&regs);
-#endif
-}
-
 static bool is_machine_check(const struct vmx_vcpu *vmx)
 {
 	if ((u16)vmx->reason == EXIT_REASON_MCE_DURING_VMENTRY)
@@ -222,17 +211,10 @@ static bool is_machine_check(const struct vmx_vcpu *vmx)
  */
 void vmx_mitigate(struct vmx_vcpu *vmx)
 {
-	static DEFINE_PER_CPU(u64, last_vm);
-	u64 serial = vmx->vcpu.vm->serial;
-
 	vmx->host_debugctl = get_debugctlmsr();
 	if (flush_l1d)
 		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
-	if (__this_cpu_read(last_vm) == serial)
-		return;
-	__this_cpu_write(last_vm, serial);
-	if (boot_cpu_has(X86_FEATURE_IBPB))
-		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+	mvmm_isolate_vm(&vmx->vcpu);
 }
 
 static enum mvmm_step refused(struct vmx_vcpu *vmx)
@@ -257,12 +239,8 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 	struct mvmm_events_state before;
 	bool entered;
 
-	WRITE_ONCE(vcpu->in_guest, true);
-	smp_mb(); /* pairs with flush_guests() and kick() */
-	if (unlikely(mvmm_work_pending(vcpu))) {
-		WRITE_ONCE(vcpu->in_guest, false);
+	if (unlikely(!mvmm_enter_begin(vcpu)))
 		return MVMM_STEP_RESUME;
-	}
 	vmx_flush(vmx);
 	before = vcpu->events;
 	if (unlikely(!events_idle(vmx)))
@@ -279,11 +257,9 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 
 	if (vcpu->xcr0 != host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
-	mvmm_restore_debug_registers();
 	if (unlikely(vmx->host_debugctl))
 		update_debugctlmsr(vmx->host_debugctl);
-	WRITE_ONCE(vcpu->in_guest, false);
-	vcpu->stats.entries++;
+	mvmm_enter_end(vcpu);
 
 	if (unlikely(!entered || vmx->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
 		/* Nothing was delivered; the CPU may not have cleared it */
@@ -294,7 +270,7 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 			return refused(vmx);
 	}
 	if (unlikely(is_machine_check(vmx)))
-		host_machine_check();
+		mvmm_host_machine_check();
 	if (trace_mvmm_exit_enabled())
 		trace_mvmm_exit(vcpu->id, vmx->reason,
 				vmreadn(EXIT_QUALIFICATION),
@@ -348,7 +324,8 @@ static int vmx_setup(void)
 	mvmm_vendor = (struct mvmm_vendor_caps){
 		.features = MVMM_FEATURE_VMX |
 			(vmx_caps.vpid ? MVMM_FEATURE_TAGGED_TLB : 0) |
-			(vmx_caps.ept_ad ? MVMM_FEATURE_EPT_AD : 0),
+			(vmx_caps.ept_ad ? MVMM_FEATURE_NESTED_AD : 0) |
+			MVMM_FEATURE_FAULT_GVA,
 		.cr4 = vmx_caps.cr4_fixed1 & ~X86_CR4_VMXE,
 		.rdtscp = vmx_caps.secondary & SECONDARY_EXEC_ENABLE_RDTSCP,
 		.invpcid = vmx_caps.secondary & SECONDARY_EXEC_ENABLE_INVPCID,
@@ -366,6 +343,7 @@ static void vmx_teardown(void)
 
 const struct mvmm_ops mvmm_vmx_ops = {
 	.name = "vmx",
+	.present = vmx_present,
 	.setup = vmx_setup,
 	.teardown = vmx_teardown,
 	.cpu_enable = vmx_cpu_enable,

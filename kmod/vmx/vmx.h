@@ -43,6 +43,7 @@ typedef void (*vmx_missing_fn)(void *ctx, const char *name);
 u32 vmx_reconcile(u64 msr, const struct vmx_ctl *ctl, u32 *missing);
 int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
 		  vmx_missing_fn missing, void *ctx);
+bool vmx_present(void);
 int vmx_probe(struct vmx_caps *caps);
 
 extern struct vmx_caps vmx_caps;
@@ -74,6 +75,9 @@ bool vmx_is_on(void);
 
 /* ---- the vCPU --------------------------------------------------------- */
 
+/* STAR, LSTAR, SFMASK, KERNEL_GS_BASE, and CSTAR which the CPU does not use */
+#define VMX_NR_MSRS	5
+
 /**
  * struct vmx_vcpu - VMX's part of a vCPU
  * @vcpu: the generic part
@@ -90,6 +94,8 @@ bool vmx_is_on(void);
  * @breakpoints: the guest's DR7 enables some
  * @reason: of the last exit
  * @intr_info: of the last exit, if it was an exception or NMI
+ * @msr: of the guest, swapped by hand; in the CPU while loaded
+ * @host_msr: of the host, while loaded
  * @host_cr3: as in the VMCS
  * @host_cr4: as in the VMCS
  * @host_debugctl: IA32_DEBUGCTL, which an exit clears
@@ -113,6 +119,8 @@ struct vmx_vcpu {
 	bool breakpoints;
 	u32 reason;
 	u32 intr_info;
+	u64 msr[VMX_NR_MSRS];
+	u64 host_msr[VMX_NR_MSRS];
 	unsigned long host_cr3, host_cr4;
 	unsigned long host_debugctl;
 	u64 host_fs_base;
@@ -176,8 +184,6 @@ u8 vmx_decode_addr_size(u32 insn_info);
 struct vmx_cr_access vmx_decode_cr(u64 qualification);
 struct vmx_dr_access vmx_decode_dr(u64 qualification);
 u32 vmx_decode_ept(u64 qualification);
-struct mvmm_event vmx_decode_event(u32 info, u32 error_code, u32 insn_len);
-u32 vmx_encode_event(const struct mvmm_event *event);
 u32 vmx_segment_ar(u16 attr);
 u16 vmx_segment_attr(u32 ar);
 

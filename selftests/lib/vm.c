@@ -282,11 +282,8 @@ int vm_run_to_exit(struct vm *vm)
 		ret = vm_run(vm);
 		if (ret)
 			return ret;
-		if (vm->run->exit_reason == MVMM_EXIT_IO)
-			ret = mvmm_complete_io(&vm->guest);
-		else if (vm->run->exit_reason == MVMM_EXIT_MMIO)
-			ret = mvmm_complete_mmio(&vm->guest);
-		else
+		ret = mvmm_complete(&vm->guest);
+		if (ret == -EOPNOTSUPP)
 			return vm->run->exit_reason;
 		if (ret)
 			return ret;

@@ -67,7 +67,7 @@ void vm_load(struct vm *vm, uint64_t gpa, const char *code, unsigned long len);
 int vm_set_mode(struct vm *vm, enum mode mode);
 /* RUN until something other than -EINTR without a kick comes */
 int vm_run(struct vm *vm);
-/* RUN, completing port I/O and MMIO, until another exit; returns its reason */
+/* RUN, completing what can be, until another exit; returns its reason */
 int vm_run_to_exit(struct vm *vm);
 struct guest_event *vm_events(struct vm *vm, uint64_t *count);
 int vm_set_rip(struct vm *vm, uint64_t rip);

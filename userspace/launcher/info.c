@@ -43,8 +43,8 @@ static void print_info(const struct mvmm_info *info)
 	       info->features & MVMM_FEATURE_SVM ? "SVM with NPT" : "?");
 	printf("tagged TLB:      %s\n",
 	       info->features & MVMM_FEATURE_TAGGED_TLB ? "yes" : "no");
-	printf("EPT A/D bits:    %s\n",
-	       info->features & MVMM_FEATURE_EPT_AD ? "yes" : "no");
+	printf("nested A/D bits: %s\n",
+	       info->features & MVMM_FEATURE_NESTED_AD ? "yes" : "no");
 	printf("vCPUs per VM:    %u\n", info->max_vcpus);
 	printf("regions per VM:  %u\n", info->max_regions);
 	printf("guest-physical:  %u bits\n", info->gpa_bits);

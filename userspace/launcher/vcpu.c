@@ -61,7 +61,7 @@ static void complete(struct machine *m, int ret)
 {
 	const struct mvmm_run *run = m->run;
 
-	if (ret == -ENOTSUP)
+	if (ret == -ENOTSUP && run->exit_reason == MVMM_EXIT_MMIO)
 		machine_end(m, STATUS_VM,
 			    "the guest touched the device address 0x%llx with an instruction that mvmm does not know, at rip 0x%llx",
 			    (unsigned long long)run->mmio.gpa,
@@ -78,10 +78,9 @@ static void handle_exit(struct machine *m)
 
 	switch (run->exit_reason) {
 	case MVMM_EXIT_IO:
-		complete(m, mvmm_complete_io(&m->guest));
-		break;
 	case MVMM_EXIT_MMIO:
-		complete(m, mvmm_complete_mmio(&m->guest));
+	case MVMM_EXIT_CR:
+		complete(m, mvmm_complete(&m->guest));
 		break;
 	case MVMM_EXIT_HLT:
 		halt(m);

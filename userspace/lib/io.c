@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Completion of port I/O exits. */
+/* Completion of port I/O exits, and the choice among completions. */
 #include <errno.h>
 #include <string.h>
-#include "internal.h"
+#include "insn.h"
 
 #define RFLAGS_DF	(1u << 10)
 /* Data of a REP form that are moved before the guest gets its turn */
@@ -42,6 +42,17 @@ static int string(struct mvmm_guest *guest, unsigned int size, uint16_t port,
 	ret = mvmm_get_sregs(guest->vcpu, &sregs);
 	if (ret)
 		return ret;
+	if (flags & MVMM_IO_DECODE) {
+		struct insn insn;
+
+		ret = mvmm_insn_decode(&insn, guest);
+		if (ret)
+			return mvmm_deliver_page_fault(guest, ret, &insn.fault);
+		base = mvmm_insn_segment_base(&insn);
+		addr_size = insn.i.address_width / 8;
+		mask = mvmm_size_mask(addr_size);
+		count = rep ? regs->rcx & mask : 1;
+	}
 	while (count && left-- > 0) {
 		uint64_t at = base + (*index & mask);
 		uint32_t value = 0;
@@ -95,4 +106,18 @@ int mvmm_complete_io(struct mvmm_guest *guest)
 	run->retire = run->insn_len;
 	return simple(guest, run->io.size, run->io.port,
 		      run->io.flags & MVMM_IO_IN);
+}
+
+int mvmm_complete(struct mvmm_guest *guest)
+{
+	switch (guest->run->exit_reason) {
+	case MVMM_EXIT_IO:
+		return mvmm_complete_io(guest);
+	case MVMM_EXIT_MMIO:
+		return mvmm_complete_mmio(guest);
+	case MVMM_EXIT_CR:
+		return mvmm_complete_cr(guest);
+	default:
+		return -EOPNOTSUPP;
+	}
 }

@@ -99,7 +99,7 @@ int mvmm_access(struct mvmm_guest *guest, const struct mvmm_sregs *sregs,
 		uint64_t gva, void *data, unsigned int size, bool write,
 		struct mvmm_page_fault *fault);
 
-/* ---- completion (io.c, mmio.c) ---------------------------------------- */
+/* ---- completion (io.c, mmio.c, cr.c) ---------------------------------- */
 
 /*
  * Completes the MVMM_EXIT_IO in the run page. A REP form does at most a page's
@@ -112,6 +112,10 @@ int mvmm_complete_io(struct mvmm_guest *guest);
  * untouched then.
  */
 int mvmm_complete_mmio(struct mvmm_guest *guest);
+/* Completes the MVMM_EXIT_CR in the run page. -ENOTSUP: as above. */
+int mvmm_complete_cr(struct mvmm_guest *guest);
+/* Whichever of the three the exit asks for. -EOPNOTSUPP: none of them */
+int mvmm_complete(struct mvmm_guest *guest);
 
 /* ---- names (names.c) -------------------------------------------------- */
 

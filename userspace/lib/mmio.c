@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Completion of MMIO exits: fetch the instruction at rip, decode it with
- * Zydis, execute it on the run page's registers. Only what drivers use to
+ * Completion of MMIO exits: decode the instruction at rip (insn.c) and execute
+ * it on the run page's registers. Only what drivers use to
  * touch devices is here; anything else is refused, never guessed.
  */
 #include <errno.h>
 #include <string.h>
-#include <Zydis/Zydis.h>
-#include "internal.h"
+#include "insn.h"
 
-#define EFER_LMA	(1u << 10)
-#define ATTR_L		(1u << 13)
-#define ATTR_DB		(1u << 14)
 #define RFLAGS_CF	(1u << 0)
 #define RFLAGS_PF	(1u << 2)
 #define RFLAGS_AF	(1u << 4)
@@ -22,191 +18,6 @@
 #define ARITH_FLAGS	(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | \
 			 RFLAGS_SF | RFLAGS_OF)
 
-struct insn {
-	struct mvmm_guest *guest;
-	struct mvmm_sregs sregs;
-	struct mvmm_regs regs;		/* a copy, put back on success */
-	struct mvmm_page_fault fault;
-	ZydisDecodedInstruction i;
-	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
-};
-
-int mvmm_deliver_page_fault(struct mvmm_guest *guest, int error,
-			    const struct mvmm_page_fault *fault)
-{
-	if (error != -EFAULT)
-		return error;
-	return mvmm_inject_exception(guest->vcpu, 14, true, fault->error_code,
-				     fault->gva);
-}
-
-static bool long_code(const struct insn *in)
-{
-	return in->sregs.efer & EFER_LMA && in->sregs.cs.attr & ATTR_L;
-}
-
-static int fetch(struct insn *in, uint8_t *bytes)
-{
-	uint64_t rip = in->regs.rip;
-	int got = 0;
-
-	if (!long_code(in))
-		rip = (uint32_t)(rip + in->sregs.cs.base);
-	/* Byte by byte: an instruction may end where its page does */
-	while (got < 15) {
-		uint64_t gpa;
-		uint8_t *ram;
-
-		if (mvmm_translate(in->guest, &in->sregs, rip + got,
-				   MVMM_ACCESS_EXEC, &gpa, &in->fault))
-			break;
-		ram = in->guest->memory(in->guest->ctx, gpa, 1);
-		/* Code in a device: nothing to decode, and no page fault */
-		if (!ram)
-			return got ? got : -ENOTSUP;
-		bytes[got++] = *ram;
-	}
-	return got ? got : -EFAULT;
-}
-
-static int decode(struct insn *in, const uint8_t *bytes, int len)
-{
-	ZydisMachineMode mode = ZYDIS_MACHINE_MODE_LEGACY_16;
-	ZydisStackWidth width = ZYDIS_STACK_WIDTH_16;
-	ZydisDecoder decoder;
-
-	if (long_code(in)) {
-		mode = ZYDIS_MACHINE_MODE_LONG_64;
-		width = ZYDIS_STACK_WIDTH_64;
-	} else if (in->sregs.cs.attr & ATTR_DB) {
-		mode = ZYDIS_MACHINE_MODE_LEGACY_32;
-		width = ZYDIS_STACK_WIDTH_32;
-	}
-	if (ZYAN_FAILED(ZydisDecoderInit(&decoder, mode, width)) ||
-	    ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, len, &in->i,
-					       in->op)))
-		return -ENOTSUP;
-	return 0;
-}
-
-/* A general register's place, and where in it; NULL: not a general register */
-static __u64 *find_reg(struct insn *in, ZydisRegister reg, int *shift)
-{
-	__u64 *regs = &in->regs.rax;
-	ZydisRegister whole;
-
-	*shift = reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH ? 8 : 0;
-	whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64,
-						 reg);
-	if (whole < ZYDIS_REGISTER_RAX || whole > ZYDIS_REGISTER_R15)
-		return NULL;
-	/* Zydis and the run page both follow the encoding's order */
-	return &regs[whole - ZYDIS_REGISTER_RAX];
-}
-
-static uint64_t segment_base(struct insn *in, ZydisRegister segment)
-{
-	const struct mvmm_sregs *s = &in->sregs;
-
-	switch (segment) {
-	case ZYDIS_REGISTER_FS:
-		return s->fs.base;
-	case ZYDIS_REGISTER_GS:
-		return s->gs.base;
-	default:
-		break;
-	}
-	if (long_code(in))
-		return 0;
-	switch (segment) {
-	case ZYDIS_REGISTER_ES:
-		return s->es.base;
-	case ZYDIS_REGISTER_CS:
-		return s->cs.base;
-	case ZYDIS_REGISTER_SS:
-		return s->ss.base;
-	default:
-		return s->ds.base;
-	}
-}
-
-static uint64_t reg_value(struct insn *in, ZydisRegister reg)
-{
-	int shift;
-	__u64 *place;
-
-	if (reg == ZYDIS_REGISTER_NONE)
-		return 0;
-	if (reg == ZYDIS_REGISTER_RIP || reg == ZYDIS_REGISTER_EIP)
-		return in->regs.rip + in->i.length;
-	place = find_reg(in, reg, &shift);
-	return place ? *place >> shift : 0;
-}
-
-static uint64_t address(struct insn *in, const ZydisDecodedOperand *op)
-{
-	uint64_t mask = mvmm_size_mask(in->i.address_width / 8);
-	uint64_t offset = reg_value(in, op->mem.base) +
-			  reg_value(in, op->mem.index) * op->mem.scale +
-			  (op->mem.disp.has_displacement ?
-			   op->mem.disp.value : 0);
-
-	return segment_base(in, op->mem.segment) + (offset & mask);
-}
-
-static int load(struct insn *in, const ZydisDecodedOperand *op,
-		uint64_t *value)
-{
-	__u64 *place;
-	int shift;
-
-	*value = 0;
-	switch (op->type) {
-	case ZYDIS_OPERAND_TYPE_REGISTER:
-		place = find_reg(in, op->reg.value, &shift);
-		if (!place)
-			return -ENOTSUP;
-		*value = (*place >> shift) & mvmm_size_mask(op->size / 8);
-		return 0;
-	case ZYDIS_OPERAND_TYPE_IMMEDIATE:
-		*value = op->imm.value.u;
-		return 0;
-	case ZYDIS_OPERAND_TYPE_MEMORY:
-		if (op->size > 64)
-			return -ENOTSUP;
-		return mvmm_access(in->guest, &in->sregs, address(in, op),
-				   value, op->size / 8, false, &in->fault);
-	default:
-		return -ENOTSUP;
-	}
-}
-
-static int store(struct insn *in, const ZydisDecodedOperand *op,
-		 uint64_t value)
-{
-	__u64 *place;
-	int shift;
-
-	switch (op->type) {
-	case ZYDIS_OPERAND_TYPE_REGISTER:
-		place = find_reg(in, op->reg.value, &shift);
-		if (!place)
-			return -ENOTSUP;
-		if (shift)
-			*place = (*place & ~0xff00ull) | (value & 0xff) << 8;
-		else
-			mvmm_put_sized(place, value, op->size / 8);
-		return 0;
-	case ZYDIS_OPERAND_TYPE_MEMORY:
-		if (op->size > 64)
-			return -ENOTSUP;
-		return mvmm_access(in->guest, &in->sregs, address(in, op),
-				   &value, op->size / 8, true, &in->fault);
-	default:
-		return -ENOTSUP;
-	}
-}
-
 static int64_t sign_extend(uint64_t value, int bits)
 {
 	return (int64_t)(value << (64 - bits)) >> (64 - bits);
@@ -215,13 +26,13 @@ static int64_t sign_extend(uint64_t value, int bits)
 static int move(struct insn *in, bool extend_sign)
 {
 	uint64_t value;
-	int ret = load(in, &in->op[1], &value);
+	int ret = mvmm_insn_load(in, &in->op[1], &value);
 
 	if (ret)
 		return ret;
 	if (extend_sign)
 		value = sign_extend(value, in->op[1].size);
-	return store(in, &in->op[0], value);
+	return mvmm_insn_store(in, &in->op[0], value);
 }
 
 /*
@@ -304,10 +115,10 @@ static int arithmetic(struct insn *in, ZydisMnemonic op, bool keep_carry)
 	bool one = in->i.mnemonic == ZYDIS_MNEMONIC_INC ||
 		   in->i.mnemonic == ZYDIS_MNEMONIC_DEC;
 	uint64_t flags = in->regs.rflags, a, b = 1, r;
-	int ret = load(in, &in->op[0], &a);
+	int ret = mvmm_insn_load(in, &in->op[0], &a);
 
 	if (!ret && !one)
-		ret = load(in, &in->op[1], &b);
+		ret = mvmm_insn_load(in, &in->op[1], &b);
 	if (ret)
 		return ret;
 	b &= mvmm_size_mask(in->op[0].size / 8);
@@ -316,7 +127,7 @@ static int arithmetic(struct insn *in, ZydisMnemonic op, bool keep_carry)
 		flags = (flags & ~(uint64_t)RFLAGS_CF) |
 			(in->regs.rflags & RFLAGS_CF);
 	if (op != ZYDIS_MNEMONIC_CMP && op != ZYDIS_MNEMONIC_TEST)
-		ret = store(in, &in->op[0], r);
+		ret = mvmm_insn_store(in, &in->op[0], r);
 	if (!ret)
 		in->regs.rflags = flags;
 	return ret;
@@ -325,36 +136,36 @@ static int arithmetic(struct insn *in, ZydisMnemonic op, bool keep_carry)
 static int invert(struct insn *in)
 {
 	uint64_t value;
-	int ret = load(in, &in->op[0], &value);
+	int ret = mvmm_insn_load(in, &in->op[0], &value);
 
-	return ret ? ret : store(in, &in->op[0], ~value);
+	return ret ? ret : mvmm_insn_store(in, &in->op[0], ~value);
 }
 
 static int exchange(struct insn *in)
 {
 	uint64_t a, b;
-	int ret = load(in, &in->op[0], &a);
+	int ret = mvmm_insn_load(in, &in->op[0], &a);
 
 	if (!ret)
-		ret = load(in, &in->op[1], &b);
+		ret = mvmm_insn_load(in, &in->op[1], &b);
 	/* The memory operand first: it may fault, a register cannot */
 	if (!ret && in->op[1].type == ZYDIS_OPERAND_TYPE_MEMORY) {
-		ret = store(in, &in->op[1], a);
-		return ret ? ret : store(in, &in->op[0], b);
+		ret = mvmm_insn_store(in, &in->op[1], a);
+		return ret ? ret : mvmm_insn_store(in, &in->op[0], b);
 	}
 	if (!ret)
-		ret = store(in, &in->op[0], b);
-	return ret ? ret : store(in, &in->op[1], a);
+		ret = mvmm_insn_store(in, &in->op[0], b);
+	return ret ? ret : mvmm_insn_store(in, &in->op[1], a);
 }
 
 /* BT, BTS, BTR, BTC with an immediate, or an index within the operand */
 static int bit_test(struct insn *in)
 {
 	uint64_t value, bit, old;
-	int ret = load(in, &in->op[0], &value);
+	int ret = mvmm_insn_load(in, &in->op[0], &value);
 
 	if (!ret)
-		ret = load(in, &in->op[1], &bit);
+		ret = mvmm_insn_load(in, &in->op[1], &bit);
 	if (ret)
 		return ret;
 	if (in->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
@@ -376,7 +187,7 @@ static int bit_test(struct insn *in)
 		break;
 	}
 	if (in->i.mnemonic != ZYDIS_MNEMONIC_BT)
-		ret = store(in, &in->op[0], value);
+		ret = mvmm_insn_store(in, &in->op[0], value);
 	if (!ret)
 		in->regs.rflags = (in->regs.rflags & ~(uint64_t)RFLAGS_CF) |
 				  (old ? RFLAGS_CF : 0);
@@ -405,9 +216,9 @@ static int string(struct insn *in, bool *done)
 	*done = true;
 	if (rep && !(in->regs.rcx & mask))
 		return 0;
-	ret = load(in, &in->op[1], &value);
+	ret = mvmm_insn_load(in, &in->op[1], &value);
 	if (!ret)
-		ret = store(in, &in->op[0], value);
+		ret = mvmm_insn_store(in, &in->op[0], value);
 	if (ret)
 		return ret;
 	if (si)
@@ -475,8 +286,7 @@ static int execute(struct insn *in, bool *done)
 
 int mvmm_complete_mmio(struct mvmm_guest *guest)
 {
-	struct insn in = { .guest = guest };
-	uint8_t bytes[15];
+	struct insn in;
 	bool done;
 	int ret;
 
@@ -485,16 +295,9 @@ int mvmm_complete_mmio(struct mvmm_guest *guest)
 	/* The access belongs to no instruction: a descriptor or a stack */
 	if (guest->run->exit_flags & MVMM_EXIT_FLAG_IN_DELIVERY)
 		return -ENOTSUP;
-	ret = mvmm_get_sregs(guest->vcpu, &in.sregs);
-	if (ret)
-		return ret;
-	in.regs = guest->run->regs;
-	ret = fetch(&in, bytes);
-	if (ret > 0) {
-		ret = decode(&in, bytes, ret);
-		if (!ret)
-			ret = execute(&in, &done);
-	}
+	ret = mvmm_insn_decode(&in, guest);
+	if (!ret)
+		ret = execute(&in, &done);
 	if (ret)
 		return mvmm_deliver_page_fault(guest, ret, &in.fault);
 	guest->run->regs = in.regs;

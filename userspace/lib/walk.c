@@ -107,6 +107,14 @@ int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_sregs *s,
 	if (mode.pae) {
 		uint64_t pdpte = s->pdpte[(gva >> 30) & 3];
 
+		/* A CPU that keeps none has read this one now */
+		if (!(s->pdpte[0] | s->pdpte[1] | s->pdpte[2] | s->pdpte[3])) {
+			void *entry = guest->memory(guest->ctx,
+				(s->cr3 & 0xffffffe0) + (gva >> 30 & 3) * 8, 8);
+
+			if (entry)
+				memcpy(&pdpte, entry, 8);
+		}
 		if (!(pdpte & PTE_P))
 			return page_fault(s, gva, access, false, fault);
 		table = pdpte & PTE_ADDR;

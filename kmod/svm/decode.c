@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pure decoders: EXITINFO and segments to neutral values and back. APM vol. 2,
+ * 15.10.2, 15.25.6 and 15.33.
+ */
+#include <linux/bits.h>
+#include <linux/string.h>
+#include <asm/svm.h>
+#include "svm.h"
+
+#define INFO_MOV_CR	BIT_ULL(63)
+#define NPF_WRITE	BIT_ULL(1)
+#define NPF_FETCH	BIT_ULL(4)
+#define NPF_WALK	BIT_ULL(33)
+
+/** svm_decode_io() - EXITINFO1 of an I/O instruction (figure 15-2) */
+void svm_decode_io(u64 info, struct mvmm_exit *exit)
+{
+	exit->reason = MVMM_EXIT_IO;
+	memset(&exit->io, 0, sizeof(exit->io));
+	exit->io.port = info >> 16;
+	/* One bit each for 1, 2 and 4 bytes; likewise for addresses */
+	exit->io.size = (info >> SVM_IOIO_SIZE_SHIFT) & 7;
+	if (info & SVM_IOIO_TYPE_MASK)
+		exit->io.flags |= MVMM_IO_IN;
+	if (info & SVM_IOIO_REP_MASK)
+		exit->io.flags |= MVMM_IO_REP;
+	if (info & SVM_IOIO_STR_MASK) {
+		exit->io.flags |= MVMM_IO_STRING;
+		exit->io.addr_size =
+			((info >> SVM_IOIO_ASIZE_SHIFT) & 7) << 1;
+	}
+}
+
+/**
+ * svm_decode_cr() - a CR intercept
+ * @code: exit code
+ * @info: EXITINFO1
+ * @assists: the CPU has decode assists
+ */
+struct svm_cr_access svm_decode_cr(u32 code, u64 info, bool assists)
+{
+	struct svm_cr_access a = {
+		.cr = code & 0xf,
+		.write = code >= SVM_EXIT_WRITE_CR0,
+		.known = assists && info & INFO_MOV_CR,
+		.reg = info & SVM_EXITINFO_REG_MASK,
+	};
+
+	if (code == SVM_EXIT_CR0_SEL_WRITE)
+		a.cr = 0;
+	return a;
+}
+
+/** svm_decode_npf() - EXITINFO1 of a nested page fault to MVMM_ACCESS_* */
+u32 svm_decode_npf(u64 info)
+{
+	u32 access = info & NPF_WRITE ? MVMM_ACCESS_WRITE :
+		     info & NPF_FETCH ? MVMM_ACCESS_EXEC : MVMM_ACCESS_READ;
+
+	return info & NPF_WALK ? access | MVMM_ACCESS_PAGE_WALK : access;
+}
+
+/** svm_segment_attrib() - the VMCB's form of the ABI's attributes */
+u16 svm_segment_attrib(u16 attr)
+{
+	return (attr & 0xff) | (attr >> 4 & 0xf00);
+}
+
+/** svm_segment_attr() - and back */
+u16 svm_segment_attr(u16 attrib)
+{
+	return (attrib & 0xff) | (attrib & 0xf00) << 4;
+}
+
+/** svm_stats_index() - an exit code's place in mvmm_stats.hw_exits */
+unsigned int svm_stats_index(u32 code)
+{
+	return code < SVM_EXIT_NPF ? code : code - SVM_EXIT_NPF + 0xb0;
+}

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exit handlers. Each decodes what the CPU says into neutral values and calls
+ * the generic part, or passes the exit on. All run with interrupts off.
+ *
+ * Without NRIPS the CPU does not tell how long an instruction is, and prefixes
+ * count for nothing: the lengths here are those of the plain forms. See
+ * Documentation/errata.rst.
+ */
+#define pr_fmt(fmt) "mvmm: " fmt
+
+#include <linux/bits.h>
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include <asm/trapnr.h>
+#include "insn.h"
+
+#define NPF_RESERVED	BIT_ULL(3)
+
+/* Bytes of the instruction that exited; @plain: where the CPU does not tell */
+static u8 insn_len(const struct svm_vcpu *svm, u8 plain)
+{
+	u64 next = svm->vmcb->control.next_rip;
+
+	if (!svm_caps.nrips || !next)
+		return plain;
+	return next - svm->vmcb->save.rip;
+}
+
+/* Step over the instruction that exited */
+static enum mvmm_step skip(struct svm_vcpu *svm, u8 plain)
+{
+	if (unlikely(svm_advance_rip(svm, insn_len(svm, plain)))) {
+		svm->vmcb->save.dr6 |= DR_STEP;
+		svm_dirty(svm, SVM_CLEAN_DR);
+		mvmm_raise(&svm->vcpu, X86_TRAP_DB, 0);
+	}
+	return MVMM_STEP_CONTINUE;
+}
+
+static enum mvmm_step raise_gp(struct svm_vcpu *svm)
+{
+	mvmm_raise(&svm->vcpu, X86_TRAP_GP, 0);
+	return MVMM_STEP_CONTINUE;
+}
+
+static enum mvmm_step raise_ud(struct svm_vcpu *svm)
+{
+	mvmm_raise(&svm->vcpu, X86_TRAP_UD, 0);
+	return MVMM_STEP_CONTINUE;
+}
+
+/* DR6 and DR7 are in the VMCB as the guest's handler must find them (15.12.2) */
+static enum mvmm_step handle_db(struct svm_vcpu *svm)
+{
+	struct vmcb_save_area *save = &svm->vmcb->save;
+
+	svm->vmcb->control.int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
+	if (unlikely(svm->stepping)) {
+		svm->stepping = false;
+		/* Our own step, if the guest asked for none */
+		if (!svm->guest_tf) {
+			save->dr6 &= ~(u64)DR_STEP;
+			svm_dirty(svm, SVM_CLEAN_DR);
+			if (!(save->dr6 & DR_TRAP_BITS))
+				return MVMM_STEP_CONTINUE;
+		}
+	}
+	mvmm_raise(&svm->vcpu, X86_TRAP_DB, 0);
+	return MVMM_STEP_CONTINUE;
+}
+
+static enum mvmm_step handle_ac(struct svm_vcpu *svm)
+{
+	mvmm_raise(&svm->vcpu, X86_TRAP_AC, svm->vmcb->control.exit_info_1);
+	return MVMM_STEP_CONTINUE;
+}
+
+/* NMI and #MC went to the host's handlers right after the exit */
+static enum mvmm_step handled(struct svm_vcpu *svm)
+{
+	return MVMM_STEP_CONTINUE;
+}
+
+static enum mvmm_step handle_interrupt(struct svm_vcpu *svm)
+{
+	mvmm_host_interrupts();
+	svm_mitigate(svm);
+	return MVMM_STEP_CONTINUE;
+}
+
+static enum mvmm_step handle_shutdown(struct svm_vcpu *svm)
+{
+	svm->vcpu.exit.reason = MVMM_EXIT_SHUTDOWN;
+	return MVMM_STEP_USER;
+}
+
+static enum mvmm_step handle_irq_window(struct svm_vcpu *svm)
+{
+	return mvmm_irq_window_open(&svm->vcpu);
+}
+
+/* NMIs open when this IRET has been executed, not before */
+static enum mvmm_step handle_iret(struct svm_vcpu *svm)
+{
+	svm_intercept(svm, INTERCEPT_IRET, false);
+	svm->at_iret = true;
+	svm->iret_rip = svm->vmcb->save.rip;
+	return MVMM_STEP_CONTINUE;
+}
+
+static enum mvmm_step handle_task_switch(struct svm_vcpu *svm)
+{
+	const struct vmcb_control_area *control = &svm->vmcb->control;
+
+	return mvmm_stop(&svm->vcpu, control->exit_code, control->exit_info_1,
+			 "a hardware task switch, which mvmm does not emulate");
+}
+
+static enum mvmm_step handle_cpuid(struct svm_vcpu *svm)
+{
+	mvmm_do_cpuid(&svm->vcpu);
+	return skip(svm, 2);
+}
+
+static enum mvmm_step handle_hlt(struct svm_vcpu *svm)
+{
+	svm->vcpu.exit.reason = MVMM_EXIT_HLT;
+	svm->vcpu.exit.insn_len = insn_len(svm, 1);
+	return MVMM_STEP_USER;
+}
+
+static bool in_64bit_code(const struct svm_vcpu *svm)
+{
+	return svm->vcpu.efer & EFER_LMA &&
+	       svm->vmcb->save.cs.attrib & SVM_SELECTOR_L_MASK;
+}
+
+/* General register by its encoding; rsp is in the VMCB */
+static u64 get_reg(struct svm_vcpu *svm, u8 reg)
+{
+	const struct vmcb_save_area *save = &svm->vmcb->save;
+	const u64 *regs = &svm->vcpu.regs.rax;
+	u64 value = reg == 4 ? save->rsp : regs[reg];
+
+	return in_64bit_code(svm) ? value : (u32)value;
+}
+
+static void put_reg(struct svm_vcpu *svm, u8 reg, u64 value)
+{
+	u64 *regs = &svm->vcpu.regs.rax;
+
+	if (reg == 4)
+		svm->vmcb->save.rsp = value;
+	else
+		regs[reg] = value;
+}
+
+static enum mvmm_step handle_cr(struct svm_vcpu *svm)
+{
+	const struct vmcb_control_area *control = &svm->vmcb->control;
+	struct mvmm_vcpu *vcpu = &svm->vcpu;
+	struct svm_cr_access a = svm_decode_cr(control->exit_code,
+					       control->exit_info_1,
+					       svm_caps.decode_assists);
+	u64 value;
+
+	svm_refresh_cr0(svm);
+	value = a.cr ? vcpu->cr4 : vcpu->cr0;
+	if (!a.known) {
+		vcpu->exit.reason = MVMM_EXIT_CR;
+		memset(&vcpu->exit.cr, 0, sizeof(vcpu->exit.cr));
+		vcpu->exit.cr.cr = a.cr;
+		vcpu->exit.cr.write = a.write;
+		vcpu->exit.cr.value = value;
+		return MVMM_STEP_USER;
+	}
+	/* PDPTEs that it returns 1 for are the CPU's affair: see get_state() */
+	if (!a.write)
+		put_reg(svm, a.reg, value);
+	else if (mvmm_write_cr(vcpu, a.cr, get_reg(svm, a.reg)) < 0)
+		return raise_gp(svm);
+	return skip(svm, 3);
+}
+
+/*
+ * The guest gets the registers themselves until the section ends, and executes
+ * the instruction again; the CPU does all the checks.
+ */
+static enum mvmm_step handle_dr(struct svm_vcpu *svm)
+{
+	svm->owns_drs = true;
+	svm->vmcb->control.intercepts[INTERCEPT_DR] = 0;
+	svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
+	return MVMM_STEP_CONTINUE;
+}
+
+static const struct vmcb_seg *io_segment(const struct svm_vcpu *svm)
+{
+	const struct vmcb_save_area *save = &svm->vmcb->save;
+	const struct vmcb_seg *const segments[] = {
+		&save->es, &save->cs, &save->ss, &save->ds, &save->fs,
+		&save->gs };
+	u8 number = (svm->vmcb->control.exit_info_1 >> 10) & 7;
+
+	if (svm->vcpu.exit.io.flags & MVMM_IO_IN)
+		return &save->es;
+	if (!svm_caps.decode_assists || number >= ARRAY_SIZE(segments))
+		return &save->ds;
+	return segments[number];
+}
+
+static enum mvmm_step handle_io(struct svm_vcpu *svm)
+{
+	const struct vmcb_control_area *control = &svm->vmcb->control;
+	const struct vmcb_save_area *save = &svm->vmcb->save;
+	const struct vmcb_seg *segment;
+	struct mvmm_exit *exit = &svm->vcpu.exit;
+	u64 index;
+
+	svm_decode_io(control->exit_info_1, exit);
+	/* EXITINFO2 is the next rip, whatever the CPU has (15.10.2) */
+	exit->insn_len = control->exit_info_2 - save->rip;
+	if (!(exit->io.flags & MVMM_IO_STRING))
+		return MVMM_STEP_USER;
+
+	if (!svm_caps.decode_assists || !exit->io.addr_size)
+		exit->io.flags |= MVMM_IO_DECODE;
+	if (!exit->io.addr_size)
+		exit->io.addr_size = in_64bit_code(svm) ? 8 :
+			save->cs.attrib & SVM_SELECTOR_DB_MASK ? 4 : 2;
+	segment = io_segment(svm);
+	index = exit->io.flags & MVMM_IO_IN ? svm->vcpu.regs.rdi :
+					      svm->vcpu.regs.rsi;
+	exit->io.gva = index & (~0ULL >> (64 - 8 * exit->io.addr_size));
+	/* Bases of all but FS and GS count for nothing in 64-bit mode */
+	if (!in_64bit_code(svm) || segment == &save->fs || segment == &save->gs)
+		exit->io.gva += segment->base;
+	return MVMM_STEP_USER;
+}
+
+static enum mvmm_step handle_msr(struct svm_vcpu *svm)
+{
+	int ret;
+
+	if (svm->vmcb->control.exit_info_1) {
+		/* EFER goes to the VMCB together with CR0 */
+		svm_refresh_cr0(svm);
+		ret = mvmm_do_wrmsr(&svm->vcpu);
+	} else {
+		ret = mvmm_do_rdmsr(&svm->vcpu);
+	}
+	return ret ? raise_gp(svm) : skip(svm, 2);
+}
+
+static enum mvmm_step handle_xsetbv(struct svm_vcpu *svm)
+{
+	/* The intercept comes before the check of the CPL (table 15-7) */
+	if (svm->vmcb->save.cpl || mvmm_do_xsetbv(&svm->vcpu))
+		return raise_gp(svm);
+	return skip(svm, 3);
+}
+
+static enum mvmm_step handle_invd(struct svm_vcpu *svm)
+{
+	/* No device of the guest sees past the caches: nothing to do */
+	return skip(svm, 2);
+}
+
+static enum mvmm_step handle_entry_failure(struct svm_vcpu *svm)
+{
+	struct mvmm_exit *exit = &svm->vcpu.exit;
+
+	exit->reason = MVMM_EXIT_ENTRY_FAILED;
+	exit->entry.hw_reason = svm->vmcb->control.exit_code;
+	exit->entry.hw_error = 0;
+	exit->entry.qualification = 0;
+	return MVMM_STEP_USER;
+}
+
+static enum mvmm_step handle_npf(struct svm_vcpu *svm)
+{
+	const struct vmcb_control_area *control = &svm->vmcb->control;
+	struct mvmm_fault *fault = &svm->vcpu.fault;
+
+	if (unlikely(control->exit_info_1 & NPF_RESERVED)) {
+		svm_dump(svm);
+		return mvmm_stop(&svm->vcpu, control->exit_code,
+				 control->exit_info_2,
+				 "NPT entry with reserved bits: a bug in mvmm");
+	}
+	fault->gpa = control->exit_info_2;
+	fault->gva = 0;
+	fault->access = svm_decode_npf(control->exit_info_1);
+	return MVMM_STEP_FAULT;
+}
+
+static enum mvmm_step (*const handlers[])(struct svm_vcpu *svm) = {
+	[SVM_EXIT_READ_CR0] = handle_cr,
+	[SVM_EXIT_READ_CR4] = handle_cr,
+	[SVM_EXIT_WRITE_CR4] = handle_cr,
+	[SVM_EXIT_CR0_SEL_WRITE] = handle_cr,
+	[SVM_EXIT_READ_DR0 ... SVM_EXIT_READ_DR7] = handle_dr,
+	[SVM_EXIT_WRITE_DR0 ... SVM_EXIT_WRITE_DR7] = handle_dr,
+	[SVM_EXIT_EXCP_BASE + X86_TRAP_DB] = handle_db,
+	[SVM_EXIT_EXCP_BASE + X86_TRAP_AC] = handle_ac,
+	[SVM_EXIT_EXCP_BASE + X86_TRAP_MC] = handled,
+	[SVM_EXIT_INTR] = handle_interrupt,
+	[SVM_EXIT_NMI] = handled,
+	[SVM_EXIT_SMI] = handled,
+	[SVM_EXIT_INIT] = handled,
+	[SVM_EXIT_VINTR] = handle_irq_window,
+	/* No performance counters: every index is out of range */
+	[SVM_EXIT_RDPMC] = raise_gp,
+	[SVM_EXIT_CPUID] = handle_cpuid,
+	[SVM_EXIT_IRET] = handle_iret,
+	[SVM_EXIT_INVD] = handle_invd,
+	[SVM_EXIT_HLT] = handle_hlt,
+	[SVM_EXIT_INVLPGA] = raise_ud,
+	[SVM_EXIT_IOIO] = handle_io,
+	[SVM_EXIT_MSR] = handle_msr,
+	[SVM_EXIT_TASK_SWITCH] = handle_task_switch,
+	[SVM_EXIT_SHUTDOWN] = handle_shutdown,
+	[SVM_EXIT_VMRUN] = raise_ud,
+	[SVM_EXIT_VMMCALL] = raise_ud,
+	[SVM_EXIT_VMLOAD] = raise_ud,
+	[SVM_EXIT_VMSAVE] = raise_ud,
+	[SVM_EXIT_STGI] = raise_ud,
+	[SVM_EXIT_CLGI] = raise_ud,
+	[SVM_EXIT_SKINIT] = raise_ud,
+	[SVM_EXIT_WBINVD] = handle_invd,
+	[SVM_EXIT_MONITOR] = raise_ud,
+	[SVM_EXIT_MWAIT] = raise_ud,
+	[SVM_EXIT_XSETBV] = handle_xsetbv,
+	[SVM_EXIT_RDPRU] = raise_ud,
+};
+
+/**
+ * svm_collect_inflight() - keep an event whose delivery the exit cut short
+ * @svm: just left
+ *
+ * EXITINTINFO (APM vol. 2, 15.7.2). A software interrupt or exception whose
+ * instruction rip still stands at is not kept: the guest executes it again.
+ */
+void svm_collect_inflight(struct svm_vcpu *svm)
+{
+	const struct vmcb_control_area *control = &svm->vmcb->control;
+	struct mvmm_event event;
+	bool soft;
+
+	if (likely(!(control->exit_int_info & SVM_EXITINTINFO_VALID)))
+		return;
+	event = mvmm_event_decode(control->exit_int_info,
+				  control->exit_int_info_err, 0);
+	soft = event.type == MVMM_EVENT_SOFT_INT ||
+	       (event.type == MVMM_EVENT_EXCEPTION &&
+		(event.vector == X86_TRAP_BP || event.vector == X86_TRAP_OF));
+	if (unlikely(soft)) {
+		if (!svm->soft.valid)
+			return;
+		/* One that was injected behind its instruction */
+		event = svm->soft;
+		svm->vmcb->save.rip = svm->soft_rip;
+	}
+	/* Its delivery masks NMIs again; now they must not be */
+	if (event.type == MVMM_EVENT_NMI) {
+		svm->nmi_masked = false;
+		svm_intercept(svm, INTERCEPT_IRET, false);
+	}
+	svm->vcpu.events.inflight = event;
+}
+
+/** svm_handle_exit() - dispatch; interrupts off, in a section */
+enum mvmm_step svm_handle_exit(struct svm_vcpu *svm)
+{
+	const struct vmcb_control_area *control = &svm->vmcb->control;
+	u32 code = control->exit_code;
+	unsigned int index = svm_stats_index(code);
+
+	if (index < MVMM_STATS_HW_EXITS)
+		svm->vcpu.stats.hw_exits[index]++;
+	if (likely(code < ARRAY_SIZE(handlers) && handlers[code]))
+		return handlers[code](svm);
+	if (code == SVM_EXIT_NPF)
+		return handle_npf(svm);
+	if (code == (u32)SVM_EXIT_ERR)
+		return handle_entry_failure(svm);
+	svm_dump(svm);
+	return mvmm_stop(&svm->vcpu, code, control->exit_info_1,
+			 "an exit that mvmm does not know");
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * NPT: the entries' format, ASIDs, flushes. APM vol. 2, 15.16 and 15.25.
+ * Entries are those of the host's own tables; the guest counts as user.
+ */
+#include <linux/bits.h>
+#include <linux/percpu.h>
+#include <linux/pgtable.h>
+#include "insn.h"
+
+#define NPT_PRESENT	BIT_ULL(0)
+#define NPT_WRITE	BIT_ULL(1)
+#define NPT_USER	BIT_ULL(2)
+#define NPT_ACCESSED	BIT_ULL(5)
+#define NPT_DIRTY	BIT_ULL(6)
+#define NPT_LARGE	BIT_ULL(7)
+
+static DEFINE_PER_CPU(struct svm_asids, cpu_asids);
+
+/** svm_npt_format() - what the walker needs to know of NPT */
+void svm_npt_format(struct pgt_format *fmt)
+{
+	*fmt = (struct pgt_format){
+		/* The walk is in the host's own paging mode (15.25.3) */
+		.levels = pgtable_l5_enabled() ? 5 : 4,
+		.table = NPT_PRESENT | NPT_WRITE | NPT_USER,
+		.leaf = NPT_PRESENT | NPT_USER,
+		.present = NPT_PRESENT,
+		.write = NPT_WRITE,
+		.large = NPT_LARGE,
+		.accessed = NPT_ACCESSED,
+		.dirty = NPT_DIRTY,
+	};
+}
+
+/**
+ * svm_plan_flush() - the ASID to enter with, and what to flush
+ * @asids: the CPU's; one is taken if need be
+ * @max: the highest ASID
+ * @by_asid: the CPU can flush one ASID alone
+ * @tag: the vCPU's ASID and what it is worth; updated
+ * @moved: the vCPU ran on another CPU since
+ * @stale: what is tagged with its ASID must not be used any more
+ *
+ * Pure. An ASID that is new here is a flush too. When they run out they begin
+ * anew after a flush of all, and those of older generations are nobody's.
+ *
+ * Return: TLB_CONTROL_*.
+ */
+u8 svm_plan_flush(struct svm_asids *asids, u32 max, bool by_asid,
+		  struct svm_tag *tag, bool moved, bool stale)
+{
+	bool ours = !moved && tag->generation == asids->generation;
+	u8 control = TLB_CONTROL_DO_NOTHING;
+
+	if (ours && !stale)
+		return TLB_CONTROL_DO_NOTHING;
+	if (ours && by_asid)
+		return TLB_CONTROL_FLUSH_ASID;
+	if (asids->next > max) {
+		asids->generation++;
+		asids->next = 1;
+		control = TLB_CONTROL_FLUSH_ALL_ASID;
+	}
+	tag->generation = asids->generation;
+	tag->asid = asids->next++;
+	return control;
+}
+
+/**
+ * svm_forget_asids() - SVM came on here: the TLB may hold anything
+ * @asids: the CPU's
+ *
+ * Pure. Those given out are of an older generation; none is left of this one.
+ */
+void svm_forget_asids(struct svm_asids *asids)
+{
+	asids->generation++;
+	asids->next = U32_MAX;
+}
+
+/** svm_asids_reset() - the same for this CPU; interrupts off */
+void svm_asids_reset(void)
+{
+	svm_forget_asids(this_cpu_ptr(&cpu_asids));
+}
+
+/**
+ * svm_flush() - before an entry: drop what may be stale in this CPU's TLB
+ * @svm: loaded; interrupts off and in_guest set
+ *
+ * Guest and nested translations are tagged and flushed together.
+ */
+void svm_flush(struct svm_vcpu *svm)
+{
+	struct svm_asids *asids = this_cpu_ptr(&cpu_asids);
+	struct vmcb_control_area *control = &svm->vmcb->control;
+	struct mvmm_vcpu *vcpu = &svm->vcpu;
+	u64 gen = READ_ONCE(vcpu->vm->tlb_gen);
+	bool memory = mvmm_tlb_needs_flush(gen, vcpu->tlb_gen_seen, svm->moved);
+
+	control->tlb_ctl = TLB_CONTROL_DO_NOTHING;
+	if (likely(!memory && !svm->flush_vcpu &&
+		   svm->tag.generation == asids->generation))
+		return;
+	control->tlb_ctl = svm_plan_flush(asids, svm_caps.max_asid,
+					  svm_caps.flush_by_asid, &svm->tag,
+					  svm->moved,
+					  memory || svm->flush_vcpu);
+	if (control->asid != svm->tag.asid) {
+		control->asid = svm->tag.asid;
+		svm_dirty(svm, SVM_CLEAN_ASID);
+	}
+	vcpu->tlb_gen_seen = gen;
+	svm->moved = false;
+	svm->flush_vcpu = false;
+	if (memory)
+		vcpu->stats.flush_memory++;
+	else
+		vcpu->stats.flush_vcpu++;
+}

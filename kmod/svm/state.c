@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guest state in the VMCB: what a new vCPU starts with, what an exit must give
+ * back to the host, and the registers that userspace gets and sets. APM vol. 2,
+ * 15.5 and appendix B.
+ */
+#include <linux/bits.h>
+#include <linux/slab.h>
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include <asm/msr.h>
+#include <asm/special_insns.h>
+#include <asm/trapnr.h>
+#include "insn.h"
+
+/* The guest's own: the selective intercept passes changes of these */
+#define CR0_GUEST_OWNED	SVM_CR0_SELECTIVE_MASK
+#define RESET_PAT	0x0007040600070406ULL
+
+/* APM vol. 2, 15.10.1 and 15.11: every port and one byte; 2 bits an MSR */
+#define IOPM_SIZE	(3 * PAGE_SIZE)
+#define MSRPM_SIZE	(2 * PAGE_SIZE)
+
+static void *io_map;
+static void *msr_map;
+
+/** svm_state_setup() - permission maps, the MSRs' from the policy; may sleep */
+int svm_state_setup(void)
+{
+	const struct mvmm_msr_policy *p;
+	unsigned int i;
+
+	io_map = alloc_pages_exact(IOPM_SIZE, GFP_KERNEL);
+	msr_map = alloc_pages_exact(MSRPM_SIZE, GFP_KERNEL);
+	if (!io_map || !msr_map) {
+		svm_state_teardown();
+		return -ENOMEM;
+	}
+	memset(io_map, 0xff, IOPM_SIZE);
+	memset(msr_map, 0xff, MSRPM_SIZE);
+	for (i = 0; (p = mvmm_msr_policy_nth(i)); i++) {
+		unsigned int bit = (p->index & 0x1fff) * 2;
+
+		if (!p->direct)
+			continue;
+		if (p->index >= 0xc0000000)
+			bit += 0x800 * 8;
+		__clear_bit(bit, msr_map);
+		__clear_bit(bit + 1, msr_map);
+	}
+	return 0;
+}
+
+void svm_state_teardown(void)
+{
+	if (io_map)
+		free_pages_exact(io_map, IOPM_SIZE);
+	if (msr_map)
+		free_pages_exact(msr_map, MSRPM_SIZE);
+	io_map = msr_map = NULL;
+}
+
+static void put_segment(struct vmcb_seg *to, const struct mvmm_segment *seg)
+{
+	to->selector = seg->selector;
+	to->base = seg->base;
+	to->limit = seg->limit;
+	to->attrib = svm_segment_attrib(seg->attr);
+}
+
+static void get_segment(const struct vmcb_seg *from, struct mvmm_segment *seg)
+{
+	seg->selector = from->selector;
+	seg->base = from->base;
+	seg->limit = from->limit;
+	seg->attr = svm_segment_attr(from->attrib);
+}
+
+static void init_controls(struct svm_vcpu *svm)
+{
+	static const u8 always[] = {
+		INTERCEPT_CR0_READ, INTERCEPT_CR4_READ, INTERCEPT_CR4_WRITE,
+		INTERCEPT_SELECTIVE_CR0,
+		/* #DB, #AC: see vmx/state.c. #MC is the host's */
+		INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_DB,
+		INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_AC,
+		INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_MC,
+		INTERCEPT_INTR, INTERCEPT_NMI, INTERCEPT_SMI, INTERCEPT_INIT,
+		INTERCEPT_RDPMC, INTERCEPT_CPUID, INTERCEPT_INVD, INTERCEPT_HLT,
+		INTERCEPT_INVLPGA, INTERCEPT_IOIO_PROT, INTERCEPT_MSR_PROT,
+		INTERCEPT_TASK_SWITCH, INTERCEPT_SHUTDOWN, INTERCEPT_VMRUN,
+		INTERCEPT_VMMCALL, INTERCEPT_VMLOAD, INTERCEPT_VMSAVE,
+		INTERCEPT_STGI, INTERCEPT_CLGI, INTERCEPT_SKINIT,
+		INTERCEPT_WBINVD, INTERCEPT_MONITOR, INTERCEPT_MWAIT,
+		INTERCEPT_XSETBV, INTERCEPT_RDPRU,
+	};
+	struct vmcb_control_area *control = &svm->vmcb->control;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(always); i++)
+		svm_intercept(svm, always[i], true);
+	control->intercepts[INTERCEPT_DR] = ~0;
+	control->iopm_base_pa = __pa(io_map);
+	control->msrpm_base_pa = __pa(msr_map);
+	control->tsc_offset = -svm->vcpu.vm->tsc_base;
+	control->int_ctl = V_INTR_MASKING_MASK;
+	control->nested_ctl = SVM_NESTED_CTL_NP_ENABLE;
+	control->nested_cr3 = __pa(svm->vcpu.vm->pgt.root);
+}
+
+/* APM vol. 2, table 14-1: after RESET */
+static void init_guest(struct svm_vcpu *svm)
+{
+	static const struct mvmm_segment data = {
+		.limit = 0xffff, .attr = 0x93 };
+	static const struct mvmm_segment code = {
+		.base = 0xffff0000, .limit = 0xffff, .selector = 0xf000,
+		.attr = 0x9b };
+	static const struct mvmm_segment ldt = {
+		.limit = 0xffff, .attr = 0x82 };
+	static const struct mvmm_segment tr = {
+		.limit = 0xffff, .attr = 0x8b };
+	struct vmcb_save_area *save = &svm->vmcb->save;
+
+	put_segment(&save->es, &data);
+	put_segment(&save->cs, &code);
+	put_segment(&save->ss, &data);
+	put_segment(&save->ds, &data);
+	put_segment(&save->fs, &data);
+	put_segment(&save->gs, &data);
+	put_segment(&save->ldtr, &ldt);
+	put_segment(&save->tr, &tr);
+	save->gdtr.limit = 0xffff;
+	save->idtr.limit = 0xffff;
+	save->dr6 = mvmm_dr_fixed(6, 0);
+	save->dr7 = mvmm_dr_fixed(7, 0);
+	save->g_pat = RESET_PAT;
+	save->rflags = 2;
+	svm->rflags = 2;
+	svm->vcpu.cr0 = X86_CR0_CD | X86_CR0_NW | X86_CR0_ET;
+	svm_sync_crs(&svm->vcpu);
+}
+
+/** svm_init_state() - fill a new VMCB */
+void svm_init_state(struct svm_vcpu *svm)
+{
+	init_controls(svm);
+	init_guest(svm);
+}
+
+/**
+ * svm_host_load() - save what VMRUN does not, of the CPU and the process
+ * @svm: about to be entered; interrupts off from here to the entry
+ */
+void svm_host_load(struct svm_vcpu *svm)
+{
+	svm_vmsave(svm_host_area());
+}
+
+/**
+ * svm_host_put() - the section ends
+ * @svm: entered at least once since svm_host_load()
+ *
+ * The host's state is back since the exit; debug registers exit again.
+ */
+void svm_host_put(struct svm_vcpu *svm)
+{
+	if (unlikely(svm->owns_drs)) {
+		svm->owns_drs = false;
+		svm->vmcb->control.intercepts[INTERCEPT_DR] = ~0;
+		svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
+	}
+}
+
+/** svm_regs_to_vmcb() - what userspace may have changed in the run page */
+void svm_regs_to_vmcb(struct svm_vcpu *svm)
+{
+	struct vmcb_control_area *control = &svm->vmcb->control;
+	struct vmcb_save_area *save = &svm->vmcb->save;
+	const struct mvmm_vcpu *vcpu = &svm->vcpu;
+	u32 int_ctl = (control->int_ctl & ~V_TPR_MASK) | vcpu->cr8;
+
+	save->rip = vcpu->regs.rip;
+	save->rsp = vcpu->regs.rsp;
+	save->rflags = vcpu->regs.rflags;
+	/* As VMX demands it: with TF and a shadow, a trap waits */
+	if (control->int_state & SVM_INTERRUPT_SHADOW_MASK &&
+	    (save->rflags ^ svm->rflags) & X86_EFLAGS_TF) {
+		if (save->rflags & X86_EFLAGS_TF)
+			svm->pending_dbg |= DR_STEP;
+		else
+			svm->pending_dbg &= ~DR_STEP;
+	}
+	svm->rflags = save->rflags;
+	if (int_ctl != control->int_ctl) {
+		control->int_ctl = int_ctl;
+		svm_dirty(svm, SVM_CLEAN_INTR);
+	}
+	if (vcpu->cr2 != save->cr2) {
+		save->cr2 = vcpu->cr2;
+		svm_dirty(svm, SVM_CLEAN_CR2);
+	}
+	if (vcpu->dr6 != save->dr6) {
+		save->dr6 = vcpu->dr6;
+		svm_dirty(svm, SVM_CLEAN_DR);
+	}
+}
+
+/** svm_regs_from_vmcb() - the guest ran: where it stands now */
+void svm_regs_from_vmcb(struct svm_vcpu *svm)
+{
+	const struct vmcb_save_area *save = &svm->vmcb->save;
+	struct mvmm_vcpu *vcpu = &svm->vcpu;
+
+	vcpu->regs.rip = save->rip;
+	vcpu->regs.rsp = save->rsp;
+	vcpu->regs.rflags = svm->rflags = save->rflags;
+	vcpu->cr2 = save->cr2;
+	vcpu->dr6 = save->dr6;
+	vcpu->cr8 = svm->vmcb->control.int_ctl & V_TPR_MASK;
+	svm_refresh_cr0(svm);
+}
+
+/** svm_refresh_cr0() - fetch the bits that the guest owns */
+void svm_refresh_cr0(struct svm_vcpu *svm)
+{
+	svm->vcpu.cr0 = (svm->vcpu.cr0 & ~CR0_GUEST_OWNED) |
+			(svm->vmcb->save.cr0 & CR0_GUEST_OWNED);
+}
+
+/**
+ * svm_advance_rip() - the one place where rip steps over an instruction
+ * @svm: its VMCB holds rip
+ * @len: its bytes
+ *
+ * Ends the shadow and clears RF. Return: RFLAGS.TF asks for a single-step trap.
+ */
+bool svm_advance_rip(struct svm_vcpu *svm, unsigned int len)
+{
+	struct vmcb_save_area *save = &svm->vmcb->save;
+	u64 rip = save->rip + len;
+
+	if (!(svm->vcpu.efer & EFER_LMA) ||
+	    !(save->cs.attrib & SVM_SELECTOR_L_MASK))
+		rip = (u32)rip;
+	save->rip = rip;
+	save->rflags &= ~X86_EFLAGS_RF;
+	svm->vmcb->control.int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
+	if (likely(!(save->rflags & X86_EFLAGS_TF)))
+		return false;
+	/* The caller raises the trap: one that waits would double it */
+	svm->pending_dbg = 0;
+	return true;
+}
+
+bool svm_retire(struct mvmm_vcpu *vcpu, unsigned int len)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	bool trap;
+
+	svm_regs_to_vmcb(svm);
+	trap = svm_advance_rip(svm, len);
+	svm_regs_from_vmcb(svm);
+	return trap;
+}
+
+/** svm_sync_crs() - write cr0, cr4 and efer of the generic part to the VMCB */
+void svm_sync_crs(struct mvmm_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct vmcb_save_area *save = &svm->vmcb->save;
+
+	save->cr0 = vcpu->cr0 & ~(X86_CR0_CD | X86_CR0_NW);
+	/* The host's #MC must work whatever the guest thinks of CR4.MCE */
+	save->cr4 = vcpu->cr4 | (__read_cr4() & X86_CR4_MCE);
+	/* VMRUN wants SVME in the guest, who does not see it */
+	save->efer = vcpu->efer | EFER_SVME;
+	svm_dirty(svm, SVM_CLEAN_CR);
+	/* MOV to CR0 and CR4 flushes; what is cached must go before the entry */
+	svm->flush_vcpu = true;
+}
+
+void svm_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	const struct vmcb_save_area *save = &svm->vmcb->save;
+
+	get_segment(&save->es, &sregs->es);
+	get_segment(&save->cs, &sregs->cs);
+	get_segment(&save->ss, &sregs->ss);
+	get_segment(&save->ds, &sregs->ds);
+	get_segment(&save->fs, &sregs->fs);
+	get_segment(&save->gs, &sregs->gs);
+	get_segment(&save->ldtr, &sregs->ldt);
+	get_segment(&save->tr, &sregs->tr);
+	/* The CPL stands by itself; in the ABI it is SS.DPL */
+	sregs->ss.attr = (sregs->ss.attr & ~0x60) | save->cpl << 5;
+	sregs->gdt.base = save->gdtr.base;
+	sregs->gdt.limit = save->gdtr.limit;
+	sregs->idt.base = save->idtr.base;
+	sregs->idt.limit = save->idtr.limit;
+	sregs->cr3 = save->cr3;
+	svm_refresh_cr0(svm);
+	/* APM vol. 2, 15.25.10: nested paging keeps no PDPTEs */
+	memset(sregs->pdpte, 0, sizeof(sregs->pdpte));
+}
+
+void svm_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct vmcb_save_area *save = &svm->vmcb->save;
+
+	put_segment(&save->es, &sregs->es);
+	put_segment(&save->cs, &sregs->cs);
+	put_segment(&save->ss, &sregs->ss);
+	put_segment(&save->ds, &sregs->ds);
+	put_segment(&save->fs, &sregs->fs);
+	put_segment(&save->gs, &sregs->gs);
+	put_segment(&save->ldtr, &sregs->ldt);
+	put_segment(&save->tr, &sregs->tr);
+	save->cpl = sregs->ss.attr >> 5 & 3;
+	save->gdtr.base = sregs->gdt.base;
+	save->gdtr.limit = sregs->gdt.limit;
+	save->idtr.base = sregs->idt.base;
+	save->idtr.limit = sregs->idt.limit;
+	save->cr3 = sregs->cr3;
+	svm_dirty(svm, SVM_CLEAN_SEG | SVM_CLEAN_DT | SVM_CLEAN_CR);
+	svm->flush_vcpu = true;
+}
+
+void svm_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev)
+{
+	const struct svm_vcpu *svm = to_svm(vcpu);
+
+	/* One bit for both; after the guest ran it was most likely an STI */
+	if (svm->vmcb->control.int_state & SVM_INTERRUPT_SHADOW_MASK)
+		ev->shadow = svm->mov_ss ? MVMM_SHADOW_MOV_SS :
+					   MVMM_SHADOW_STI;
+	ev->nmi_masked = svm->nmi_masked;
+	ev->pending_dbg = svm->pending_dbg;
+}
+
+void svm_set_events(struct mvmm_vcpu *vcpu, const struct mvmm_events *ev)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	svm->vmcb->control.int_state =
+		ev->shadow ? SVM_INTERRUPT_SHADOW_MASK : 0;
+	svm->mov_ss = ev->shadow == MVMM_SHADOW_MOV_SS;
+	svm->nmi_masked = ev->nmi_masked;
+	svm->at_iret = false;
+	svm_intercept(svm, INTERCEPT_IRET, svm->nmi_masked);
+	svm->pending_dbg = ev->pending_dbg;
+}
+
+u64 svm_get_dr7(struct mvmm_vcpu *vcpu)
+{
+	return to_svm(vcpu)->vmcb->save.dr7;
+}
+
+void svm_set_dr7(struct mvmm_vcpu *vcpu, u64 dr7)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	svm->vmcb->save.dr7 = dr7;
+	svm_dirty(svm, SVM_CLEAN_DR);
+}
+
+/* An MSR that VMRUN or VMLOAD loads, VMSAVE saves: its place in the VMCB */
+static u64 *find_msr(struct vmcb_save_area *save, u32 index)
+{
+	switch (index) {
+	case MSR_FS_BASE:
+		return &save->fs.base;
+	case MSR_GS_BASE:
+		return &save->gs.base;
+	case MSR_KERNEL_GS_BASE:
+		return &save->kernel_gs_base;
+	case MSR_STAR:
+		return &save->star;
+	case MSR_LSTAR:
+		return &save->lstar;
+	case MSR_CSTAR:
+		return &save->cstar;
+	case MSR_SYSCALL_MASK:
+		return &save->sfmask;
+	case MSR_IA32_SYSENTER_CS:
+		return &save->sysenter_cs;
+	case MSR_IA32_SYSENTER_ESP:
+		return &save->sysenter_esp;
+	case MSR_IA32_SYSENTER_EIP:
+		return &save->sysenter_eip;
+	case MSR_IA32_CR_PAT:
+		return &save->g_pat;
+	default:
+		return NULL;
+	}
+}
+
+u64 svm_get_msr(struct mvmm_vcpu *vcpu, u32 index)
+{
+	struct vmcb *vmcb = to_svm(vcpu)->vmcb;
+	const u64 *place;
+
+	if (index == MSR_IA32_TSC)
+		return rdtsc() + vmcb->control.tsc_offset;
+	place = find_msr(&vmcb->save, index);
+	return WARN_ON_ONCE(!place) ? 0 : *place;
+}
+
+void svm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	u64 *place;
+
+	if (index == MSR_IA32_TSC) {
+		svm->vmcb->control.tsc_offset = value - rdtsc();
+		svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
+		return;
+	}
+	place = find_msr(&svm->vmcb->save, index);
+	if (WARN_ON_ONCE(!place))
+		return;
+	*place = value;
+	/* The PAT counts as the nested table's */
+	svm_dirty(svm, SVM_CLEAN_NPT);
+}

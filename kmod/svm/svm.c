@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SVM's side of struct mvmm_ops: vCPUs, loading them, and the inner loop. The
+ * order of the loop is always the same: pending work, flush, events, enter,
+ * what the host must see at once, handle.
+ */
+#define pr_fmt(fmt) "mvmm: " fmt
+
+#include <linux/kvm_host.h>
+#include <linux/slab.h>
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include <asm/fpu/xcr.h>
+#include <asm/msr.h>
+#include <asm/trapnr.h>
+#include "insn.h"
+#include "../trace.h"
+
+static_assert(offsetof(struct mvmm_regs, rsp) == 4 * 8);
+static_assert(offsetof(struct mvmm_regs, rdi) == 7 * 8);
+static_assert(offsetof(struct mvmm_regs, r15) == 15 * 8);
+
+static struct mvmm_vcpu *svm_vcpu_alloc(struct mvmm_vm *vm)
+{
+	struct svm_vcpu *svm = kzalloc(sizeof(*svm), GFP_KERNEL_ACCOUNT);
+
+	if (!svm)
+		return ERR_PTR(-ENOMEM);
+	svm->vmcb = svm_vmcb_alloc();
+	if (!svm->vmcb) {
+		kfree(svm);
+		return ERR_PTR(-ENOMEM);
+	}
+	svm->vmcb_pa = __pa(svm->vmcb);
+	svm->vcpu.vm = vm;
+	svm->vcpu.cpu = -1;
+	svm_init_state(svm);
+	return &svm->vcpu;
+}
+
+static void svm_vcpu_free(struct mvmm_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	svm_vmcb_free(svm->vmcb);
+	kfree(svm);
+}
+
+static void svm_vcpu_load(struct mvmm_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	int cpu = smp_processor_id();
+
+	if (vcpu->cpu == cpu)
+		return;
+	if (vcpu->cpu >= 0)
+		vcpu->stats.migrations++;
+	svm->vmcb->control.clean = 0;
+	svm->moved = true;
+	WRITE_ONCE(vcpu->cpu, cpu);
+}
+
+/*
+ * An interrupt that is always pending, whatever the TPR: the exit before it is
+ * taken is the window.
+ */
+static void set_irq_window(struct svm_vcpu *svm, bool on)
+{
+	const u32 window = V_IRQ_MASK | V_INTR_PRIO_MASK | V_IGN_TPR_MASK;
+	u32 *int_ctl = &svm->vmcb->control.int_ctl;
+
+	svm_intercept(svm, INTERCEPT_VINTR, on);
+	if (!!(*int_ctl & V_IRQ_MASK) == on)
+		return;
+	*int_ctl = on ? *int_ctl | window : *int_ctl & ~window;
+	svm_dirty(svm, SVM_CLEAN_INTR);
+}
+
+/*
+ * SVM has no window for NMIs. While they are masked the IRET exits; what holds
+ * them off for one instruction more is stepped over.
+ */
+static void set_nmi_window(struct svm_vcpu *svm, bool injects)
+{
+	struct vmcb_save_area *save = &svm->vmcb->save;
+
+	if (svm->nmi_masked && !svm->at_iret)
+		return;
+	if (injects) {
+		/* TF would show in the frame: leave right after the delivery */
+		smp_send_reschedule(smp_processor_id());
+		return;
+	}
+	svm->stepping = true;
+	svm->guest_tf = save->rflags & X86_EFLAGS_TF;
+	save->rflags |= X86_EFLAGS_TF;
+}
+
+/* Undo set_nmi_window(), and see whether the IRET is done */
+static void end_nmi_window(struct svm_vcpu *svm)
+{
+	struct vmcb_save_area *save = &svm->vmcb->save;
+	bool iret_done = svm->at_iret && save->rip != svm->iret_rip;
+
+	if (iret_done)
+		svm->at_iret = svm->nmi_masked = false;
+	if (!svm->stepping)
+		return;
+	/* The IRET has loaded RFLAGS */
+	if (!svm->guest_tf && !iret_done)
+		save->rflags &= ~X86_EFLAGS_TF;
+	if (svm->vmcb->control.exit_code != SVM_EXIT_EXCP_BASE + X86_TRAP_DB)
+		svm->stepping = false;
+}
+
+static bool events_idle(const struct svm_vcpu *svm)
+{
+	const struct mvmm_events_state *ev = &svm->vcpu.events;
+
+	return !ev->inflight.valid && !ev->nmi_pending && !ev->irq_pending &&
+	       !svm->vcpu.user_irq_window && !svm->pending_dbg &&
+	       !(svm->vmcb->control.int_ctl & V_IRQ_MASK);
+}
+
+static void raise_pending_dbg(struct svm_vcpu *svm)
+{
+	svm->vmcb->save.dr6 |= svm->pending_dbg & (DR_TRAP_BITS | DR_STEP);
+	svm_dirty(svm, SVM_CLEAN_DR);
+	svm->pending_dbg = 0;
+	svm->vmcb->control.int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
+	mvmm_raise(&svm->vcpu, X86_TRAP_DB, 0);
+}
+
+/* The entry is certain but for the CPU's refusal: write the next event */
+static void inject(struct svm_vcpu *svm)
+{
+	struct vmcb_control_area *control = &svm->vmcb->control;
+	struct mvmm_vcpu *vcpu = &svm->vcpu;
+	struct mvmm_readiness ready;
+	struct mvmm_event_plan plan;
+
+	if (unlikely(svm->pending_dbg && !vcpu->events.inflight.valid &&
+		     !svm->mov_ss))
+		raise_pending_dbg(svm);
+	ready = (struct mvmm_readiness){
+		.shadow = control->int_state & SVM_INTERRUPT_SHADOW_MASK ?
+			  MVMM_SHADOW_STI : 0,
+		.nmi_masked = svm->nmi_masked,
+		.if_set = svm->vmcb->save.rflags & X86_EFLAGS_IF,
+	};
+	plan = mvmm_event_plan(&vcpu->events, ready, vcpu->user_irq_window);
+	set_irq_window(svm, plan.irq_window);
+	if (plan.nmi_window)
+		set_nmi_window(svm, plan.inject.valid);
+	if (!plan.inject.valid)
+		return;
+	mvmm_event_taken(&vcpu->events, &plan.inject);
+	if (unlikely(plan.inject.type >= MVMM_EVENT_SOFT_INT)) {
+		struct mvmm_event event = plan.inject;
+
+		/* What is pushed is the rip behind the instruction */
+		svm->soft = event;
+		svm->soft_rip = svm->vmcb->save.rip;
+		svm_advance_rip(svm, event.insn_len);
+		control->next_rip = svm->vmcb->save.rip;
+		/* INT1, INT3 and INTO count as exceptions here (15.20) */
+		if (event.type != MVMM_EVENT_SOFT_INT)
+			event.type = MVMM_EVENT_EXCEPTION;
+		control->event_inj = mvmm_event_encode(&event);
+	} else {
+		control->event_inj = mvmm_event_encode(&plan.inject);
+		control->event_inj_err = plan.inject.error_code;
+	}
+	if (plan.inject.type == MVMM_EVENT_NMI) {
+		svm->nmi_masked = true;
+		svm_intercept(svm, INTERCEPT_IRET, true);
+	}
+	/* A delivery ends the shadow */
+	control->int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
+	vcpu->stats.injections++;
+	trace_mvmm_inject(vcpu->id, plan.inject.type, plan.inject.vector,
+			  plan.inject.error_code);
+}
+
+/*
+ * From the last instruction before the guest to the first that may be traced.
+ * An NMI is delivered to the host by the STGI in svm_enter().
+ */
+static noinstr bool enter_guest(struct svm_vcpu *svm, u64 host_pa)
+{
+	struct mvmm_vcpu *vcpu = &svm->vcpu;
+	struct vmcb_save_area *save = &svm->vmcb->save;
+	bool entered;
+
+	guest_state_enter_irqoff();
+	save->rax = vcpu->regs.rax;
+	entered = svm_enter(&vcpu->regs, svm->vmcb_pa, host_pa);
+	vcpu->regs.rax = save->rax;
+	guest_state_exit_irqoff();
+	return entered;
+}
+
+/**
+ * svm_mitigate() - what the guest must not find in predictors
+ * @svm: about to be entered; interrupts off since before
+ *
+ * At the start of a section, and again after interrupts were open. They may
+ * have changed host state that each exit loads, the LDT for one.
+ */
+void svm_mitigate(struct svm_vcpu *svm)
+{
+	svm_host_load(svm);
+	mvmm_isolate_vm(&svm->vcpu);
+}
+
+static void save_debug_registers(struct mvmm_vcpu *vcpu)
+{
+	get_debugreg(vcpu->dr[0], 0);
+	get_debugreg(vcpu->dr[1], 1);
+	get_debugreg(vcpu->dr[2], 2);
+	get_debugreg(vcpu->dr[3], 3);
+}
+
+/*
+ * What QEMU's plain emulation (TCG) does not do: intercept XSETBV, so take what
+ * the guest wrote if the policy allows it; load the shadow, so it is still there
+ * if the instruction under it was intercepted. See Documentation/errata.rst.
+ */
+static void mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state)
+{
+	struct vmcb_control_area *control = &svm->vmcb->control;
+	struct mvmm_vcpu *vcpu = &svm->vcpu;
+	u64 xcr0;
+
+	if (vcpu->cr4 & X86_CR4_OSXSAVE) {
+		xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+		if (mvmm_xcr0_valid(&vcpu->caps, xcr0))
+			vcpu->xcr0 = xcr0;
+	}
+	if (int_state & SVM_INTERRUPT_SHADOW_MASK &&
+	    rip == svm->vmcb->save.rip && control->exit_code > SVM_EXIT_VINTR)
+		control->int_state |= SVM_INTERRUPT_SHADOW_MASK;
+}
+
+/* One round; interrupts off */
+static enum mvmm_step run_once(struct svm_vcpu *svm)
+{
+	struct vmcb *vmcb = svm->vmcb;
+	struct mvmm_vcpu *vcpu = &svm->vcpu;
+	/* Without XSAVE neither the host nor the guest has an XCR0 */
+	u64 host_xcr0 = mvmm_fpu_host_xcr0() ?: vcpu->xcr0;
+	struct mvmm_events_state before;
+	bool entered, nmi_masked;
+	u32 int_state;
+	u64 rip;
+
+	if (unlikely(!mvmm_enter_begin(vcpu)))
+		return MVMM_STEP_RESUME;
+	svm_flush(svm);
+	before = vcpu->events;
+	nmi_masked = svm->nmi_masked;
+	if (unlikely(!events_idle(svm)))
+		inject(svm);
+	rip = vmcb->save.rip;
+	int_state = vmcb->control.int_state;
+	trace_mvmm_entry(vcpu->id, rip);
+
+	if (unlikely(svm->owns_drs || vmcb->save.dr7 & 0xff))
+		mvmm_load_debug_registers(vcpu);
+	if (vcpu->xcr0 != host_xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
+
+	entered = enter_guest(svm, svm_host_area());
+
+	if (unlikely(svm_caps.tcg))
+		mend_tcg(svm, rip, int_state);
+	if (vcpu->xcr0 != host_xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
+	if (unlikely(svm->owns_drs))
+		save_debug_registers(vcpu);
+	mvmm_enter_end(vcpu);
+	if (unlikely(!entered)) {
+		vcpu->events = before;
+		return mvmm_stop(vcpu, 0, 0, "SVM was turned off for a reboot");
+	}
+	vmcb->control.event_inj = 0;
+	svm->mov_ss = false;
+	if (svm_caps.clean_bits)
+		vmcb->control.clean = SVM_CLEAN_ALL;
+
+	if (unlikely(vmcb->control.exit_code == (u32)SVM_EXIT_ERR)) {
+		/* Nothing was delivered; not every CPU leaves the rest alone */
+		vcpu->events = before;
+		svm->nmi_masked = nmi_masked;
+		svm_intercept(svm, INTERCEPT_IRET, nmi_masked && !svm->at_iret);
+		vmcb->save.rip = svm->soft.valid ? svm->soft_rip : rip;
+		vmcb->control.int_state = int_state;
+		svm_dump(svm);
+	}
+	if (unlikely(vmcb->control.exit_code ==
+		     SVM_EXIT_EXCP_BASE + X86_TRAP_MC))
+		mvmm_host_machine_check();
+	trace_mvmm_exit(vcpu->id, vmcb->control.exit_code,
+			vmcb->control.exit_info_1, vmcb->save.rip);
+	if (unlikely(svm->at_iret || svm->stepping))
+		end_nmi_window(svm);
+	svm_collect_inflight(svm);
+	svm->soft.valid = false;
+	return svm_handle_exit(svm);
+}
+
+static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	enum mvmm_step step;
+
+	svm_regs_to_vmcb(svm);
+	local_irq_disable();
+	svm_mitigate(svm);
+	guest_timing_enter_irqoff();
+	do {
+		if (unlikely(vcpu->triple_fault)) {
+			vcpu->triple_fault = false;
+			vcpu->exit.reason = MVMM_EXIT_SHUTDOWN;
+			step = MVMM_STEP_USER;
+			break;
+		}
+		step = run_once(svm);
+	} while (step == MVMM_STEP_CONTINUE);
+	guest_timing_exit_irqoff();
+	local_irq_enable();
+	svm_regs_from_vmcb(svm);
+	svm_host_put(svm);
+	return step;
+}
+
+static int svm_setup(void)
+{
+	int ret = svm_probe(&svm_caps);
+
+	if (ret)
+		return ret;
+	ret = svm_vmcb_setup();
+	if (ret)
+		return ret;
+	ret = svm_state_setup();
+	if (ret) {
+		svm_vmcb_teardown();
+		return ret;
+	}
+	mvmm_vendor = (struct mvmm_vendor_caps){
+		.features = MVMM_FEATURE_SVM | MVMM_FEATURE_TAGGED_TLB |
+			    MVMM_FEATURE_NESTED_AD,
+		/* CPUID tells each bit that a guest is offered */
+		.cr4 = ~0ULL,
+		.rdtscp = boot_cpu_has(X86_FEATURE_RDTSCP),
+		.invpcid = boot_cpu_has(X86_FEATURE_INVPCID),
+	};
+	svm_npt_format(&mvmm_vendor.pgt);
+	return 0;
+}
+
+static void svm_teardown(void)
+{
+	svm_state_teardown();
+	svm_vmcb_teardown();
+}
+
+const struct mvmm_ops mvmm_svm_ops = {
+	.name = "svm",
+	.present = svm_present,
+	.setup = svm_setup,
+	.teardown = svm_teardown,
+	.cpu_enable = svm_cpu_enable,
+	.cpu_disable = svm_cpu_disable,
+	.vcpu_alloc = svm_vcpu_alloc,
+	.vcpu_free = svm_vcpu_free,
+	.vcpu_load = svm_vcpu_load,
+	.vcpu_run = svm_vcpu_run,
+	.sync_crs = svm_sync_crs,
+	.retire = svm_retire,
+	.get_state = svm_get_state,
+	.set_state = svm_set_state,
+	.get_events = svm_get_events,
+	.set_events = svm_set_events,
+	.get_dr7 = svm_get_dr7,
+	.set_dr7 = svm_set_dr7,
+	.get_msr = svm_get_msr,
+	.set_msr = svm_set_msr,
+};

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* SVM: types and functions shared by the rooms of this directory. */
+#ifndef MVMM_SVM_H
+#define MVMM_SVM_H
+
+#include "../mvmm.h"
+
+struct vmcb;
+
+/* ---- capabilities (caps.c) -------------------------------------------- */
+
+/* CPUID leaf 0x8000000a, as read */
+struct svm_cap_regs {
+	u32 eax, ebx, ecx, edx;
+};
+
+/* What mvmm makes of it */
+struct svm_caps {
+	u32 max_asid;		/* the highest that a guest may have */
+	bool nrips;		/* tells where the next instruction begins */
+	bool decode_assists;	/* tells the register of MOV CR */
+	bool flush_by_asid;
+	bool clean_bits;
+	bool tcg;		/* no CPU but QEMU's plain emulation */
+};
+
+/* Reports one missing feature; @ctx as given to svm_negotiate() */
+typedef void (*svm_missing_fn)(void *ctx, const char *name);
+
+int svm_negotiate(const struct svm_cap_regs *regs, struct svm_caps *caps,
+		  svm_missing_fn missing, void *ctx);
+bool svm_present(void);
+int svm_probe(struct svm_caps *caps);
+
+extern struct svm_caps svm_caps;
+
+/* ---- the VMCB and the CPU's areas (vmcb.c) ---------------------------- */
+
+int svm_vmcb_setup(void);
+void svm_vmcb_teardown(void);
+int svm_cpu_enable(void);
+void svm_cpu_disable(void);
+struct vmcb *svm_vmcb_alloc(void);
+void svm_vmcb_free(struct vmcb *vmcb);
+u64 svm_host_area(void);
+bool svm_is_on(void);
+
+/* ---- the vCPU --------------------------------------------------------- */
+
+/* The ASIDs of one CPU: all below @next are in use in this generation */
+struct svm_asids {
+	u64 generation;
+	u32 next;
+};
+
+/* A vCPU's ASID: good on the CPU where it ran last, while that CPU's ASIDs are
+ * of this generation
+ */
+struct svm_tag {
+	u64 generation;
+	u32 asid;
+};
+
+/**
+ * struct svm_vcpu - SVM's part of a vCPU
+ * @vcpu: the generic part
+ * @vmcb: its VMCB
+ * @vmcb_pa: physical address of @vmcb
+ * @tag: what its translations are tagged with, see npt.c
+ * @rflags: as in the VMCB when userspace saw it last
+ * @flush_vcpu: flush this vCPU's own translations before the next entry
+ * @moved: another CPU ran it before
+ * @mov_ss: the VMCB's one shadow bit stands for MOV SS, as userspace said
+ * @owns_drs: the guest reads and writes debug registers without exits, until
+ *	the section ends
+ * @nmi_masked: between an NMI's delivery and the end of the next IRET
+ * @at_iret: that IRET is next, at @iret_rip
+ * @stepping: TF is ours, to see the end of what holds an NMI off
+ * @guest_tf: the guest's own TF while @stepping
+ * @iret_rip: see @at_iret
+ * @pending_dbg: debug exceptions that wait, like VMX's field of that name
+ * @soft_rip: where rip stood before a software event was injected behind it
+ * @soft: that event
+ */
+struct svm_vcpu {
+	struct mvmm_vcpu vcpu;
+	struct vmcb *vmcb;
+	u64 vmcb_pa;
+	struct svm_tag tag;
+	u64 rflags;
+	bool flush_vcpu;
+	bool moved;
+	bool mov_ss;
+	bool owns_drs;
+	bool nmi_masked;
+	bool at_iret;
+	bool stepping;
+	bool guest_tf;
+	u64 iret_rip;
+	u64 pending_dbg;
+	u64 soft_rip;
+	struct mvmm_event soft;
+};
+
+static inline struct svm_vcpu *to_svm(struct mvmm_vcpu *vcpu)
+{
+	return container_of(vcpu, struct svm_vcpu, vcpu);
+}
+
+/* entry.S: returns false when SVM is off on this CPU */
+bool svm_enter(struct mvmm_regs *regs, u64 vmcb_pa, u64 host_pa);
+
+/* ---- guest state (state.c) -------------------------------------------- */
+
+int svm_state_setup(void);
+void svm_state_teardown(void);
+void svm_init_state(struct svm_vcpu *svm);
+void svm_host_load(struct svm_vcpu *svm);
+void svm_host_put(struct svm_vcpu *svm);
+void svm_regs_to_vmcb(struct svm_vcpu *svm);
+void svm_regs_from_vmcb(struct svm_vcpu *svm);
+void svm_refresh_cr0(struct svm_vcpu *svm);
+bool svm_advance_rip(struct svm_vcpu *svm, unsigned int len);
+void svm_sync_crs(struct mvmm_vcpu *vcpu);
+bool svm_retire(struct mvmm_vcpu *vcpu, unsigned int len);
+void svm_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);
+void svm_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs);
+void svm_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev);
+void svm_set_events(struct mvmm_vcpu *vcpu, const struct mvmm_events *ev);
+u64 svm_get_dr7(struct mvmm_vcpu *vcpu);
+void svm_set_dr7(struct mvmm_vcpu *vcpu, u64 dr7);
+u64 svm_get_msr(struct mvmm_vcpu *vcpu, u32 index);
+void svm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+
+/* ---- exits (exit.c, decode.c) ----------------------------------------- */
+
+struct svm_cr_access {
+	u8 cr;
+	bool write;
+	bool known;	/* the CPU tells @reg */
+	u8 reg;		/* general register, in the order of its encoding */
+};
+
+void svm_decode_io(u64 info, struct mvmm_exit *exit);
+struct svm_cr_access svm_decode_cr(u32 code, u64 info, bool assists);
+u32 svm_decode_npf(u64 info);
+u16 svm_segment_attrib(u16 attr);
+u16 svm_segment_attr(u16 attrib);
+unsigned int svm_stats_index(u32 code);
+
+void svm_mitigate(struct svm_vcpu *svm);
+enum mvmm_step svm_handle_exit(struct svm_vcpu *svm);
+void svm_collect_inflight(struct svm_vcpu *svm);
+
+/* ---- NPT (npt.c) ------------------------------------------------------ */
+
+void svm_npt_format(struct pgt_format *fmt);
+u8 svm_plan_flush(struct svm_asids *asids, u32 max, bool by_asid,
+		  struct svm_tag *tag, bool moved, bool stale);
+void svm_forget_asids(struct svm_asids *asids);
+void svm_asids_reset(void);
+void svm_flush(struct svm_vcpu *svm);
+
+/* ---- dump.c ----------------------------------------------------------- */
+
+void svm_dump(struct svm_vcpu *svm);
+
+#endif

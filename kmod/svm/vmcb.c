@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SVM on each CPU: EFER.SVME, the area into which VMRUN saves the host, and
+ * the one into which mvmm does with VMSAVE (APM vol. 2, 15.5 and 15.30.4).
+ * A VMCB is plain memory that no CPU holds between entries: unlike a VMCS it
+ * may be loaded anywhere, at any time.
+ */
+#include <linux/gfp.h>
+#include <linux/percpu.h>
+#include <asm/msr.h>
+#include "insn.h"
+
+/* What VMRUN saves of the host: the layout is the CPU's own affair */
+static DEFINE_PER_CPU(void *, hsave_area);
+/* What VMRUN does not save: a VMCB of which VMSAVE and VMLOAD use a part */
+static DEFINE_PER_CPU(void *, host_vmcb);
+static DEFINE_PER_CPU(bool, svm_on);
+
+/** svm_vmcb_setup() - per-CPU areas; 0 or -ENOMEM; may sleep */
+int svm_vmcb_setup(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		per_cpu(hsave_area, cpu) = svm_vmcb_alloc();
+		per_cpu(host_vmcb, cpu) = svm_vmcb_alloc();
+		if (!per_cpu(hsave_area, cpu) || !per_cpu(host_vmcb, cpu)) {
+			svm_vmcb_teardown();
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void svm_vmcb_teardown(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		svm_vmcb_free(per_cpu(hsave_area, cpu));
+		svm_vmcb_free(per_cpu(host_vmcb, cpu));
+		per_cpu(hsave_area, cpu) = NULL;
+		per_cpu(host_vmcb, cpu) = NULL;
+	}
+}
+
+/** svm_is_on() - is SVM on here by us? Preemption off */
+bool svm_is_on(void)
+{
+	return __this_cpu_read(svm_on);
+}
+
+/**
+ * svm_cpu_enable() - turn SVM on here
+ *
+ * Context: interrupts off. Return: 0; -EBUSY: somebody else's already.
+ */
+int svm_cpu_enable(void)
+{
+	u64 efer;
+
+	rdmsrl(MSR_EFER, efer);
+	if (efer & EFER_SVME)
+		return -EBUSY;
+	wrmsrl(MSR_EFER, efer | EFER_SVME);
+	wrmsrl(MSR_VM_HSAVE_PA, __pa(__this_cpu_read(hsave_area)));
+	/* Translations from an earlier life with the same ASIDs */
+	svm_asids_reset();
+	__this_cpu_write(svm_on, true);
+	return 0;
+}
+
+/** svm_cpu_disable() - turn it off; interrupts off */
+void svm_cpu_disable(void)
+{
+	u64 efer;
+
+	__this_cpu_write(svm_on, false);
+	wrmsrl(MSR_VM_HSAVE_PA, 0);
+	rdmsrl(MSR_EFER, efer);
+	wrmsrl(MSR_EFER, efer & ~EFER_SVME);
+}
+
+/** svm_vmcb_alloc() - a VMCB of zeroes, or NULL; may sleep */
+struct vmcb *svm_vmcb_alloc(void)
+{
+	return (struct vmcb *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+}
+
+/** svm_vmcb_free() - undo svm_vmcb_alloc() */
+void svm_vmcb_free(struct vmcb *vmcb)
+{
+	free_page((unsigned long)vmcb);
+}
+
+/** svm_host_area() - where this CPU's host state is; preemption off */
+u64 svm_host_area(void)
+{
+	return __pa(__this_cpu_read(host_vmcb));
+}
