@@ -79,9 +79,12 @@ expect 42 '' 'a status of 42' "$mvmm" run --flat exit42.img --at 0x1000
 expect 76 'triple fault' 'a triple fault' "$mvmm" run --flat triple.img
 expect 0 '^hi$' 'the serial port' "$mvmm" run --flat hi.img
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
-expect 0 'mvmm_exit: vcpu 0 hw_reason 12 ' 'tracepoints: HLT is seen' sh -c \
+# HLT's code of the CPU
+hlt=12
+"$mvmm" info | grep -q SVM && hlt=120
+expect 0 "mvmm_exit: vcpu 0 hw_reason $hlt " 'tracepoints: HLT is seen' sh -c \
 	"cd /sys/kernel/tracing; echo 1 >events/mvmm/enable;
 	$mvmm run --flat /tmp/halt.img; cat trace; echo 0 >events/mvmm/enable"
-expect 0 '^exit reason 12: 1$' 'counters: one HLT' \
+expect 0 "^exit reason $hlt: 1\$" 'counters: one HLT' \
 	"$mvmm" run --stats --flat halt.img
 rmmod mvmm

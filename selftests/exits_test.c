@@ -362,7 +362,7 @@ TEST_F(exits, shutdown)
 /* The CPU refuses the state: reported with its codes, and mended */
 TEST_F(exits, entry_failure)
 {
-	struct mvmm_sregs good, bad;
+	struct mvmm_sregs good, bad, after;
 	int i;
 
 	LOAD(&self->vm, do_cpuid);
@@ -376,6 +376,10 @@ TEST_F(exits, entry_failure)
 		/* 33 on VMX, -1 on SVM */
 		EXPECT_NE(0, self->vm.run->entry.hw_reason);
 	}
+	/* Nothing of it is lost, and nothing of the host's is there */
+	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &after));
+	EXPECT_EQ(0, memcmp(&bad, &after, sizeof(bad)));
+	EXPECT_EQ(CODE, self->vm.run->regs.rip);
 	ASSERT_EQ(0, mvmm_set_sregs(self->vm.vcpu, &good));
 	EXPECT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 }

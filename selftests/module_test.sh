@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The module as a whole: loading and unloading, who owns VMX, CPU hotplug and
+# The module as a whole: loading and unloading, who owns VMX or SVM, CPU hotplug and
 # suspend with a VM. Run as root where the module is not loaded. TAP on stdout.
 #
-#   module_test.sh MODULE.ko HOLD-PROGRAM [KVM.ko KVM_INTEL.ko IRQBYPASS.ko]
+#   module_test.sh MODULE.ko HOLD-PROGRAM [KVM's modules in order of loading]
 
 module=$1 hold=$2
 shift 2
@@ -94,18 +94,18 @@ if [ -e /dev/kvm ] && start /dev/kvm; then
 	busy() {
 		insmod "$module" && ! start /dev/mvmm &&
 			grep -q 'busy' /tmp/hold.out &&
-			dmesg | grep -q 'mvmm: another VMM owns vmx'
+			dmesg | grep -q 'mvmm: another VMM owns \(vmx\|svm\)'
 	}
-	check 'another VMM owns VMX: busy, with the remedy in the log' busy
+	check 'another VMM owns the CPU: busy, with the remedy in the log' busy
 	kill "$kvm"
 	wait "$kvm" 2>/dev/null
 	check 'and free again when its VM is gone' start /dev/mvmm
 	mvmm=$pid
-	# And the other way round: KVM finds VMX taken
+	# And the other way round: KVM finds it taken
 	other() {
 		! start /dev/kvm
 	}
-	check 'KVM finds VMX taken by mvmm' other
+	check 'KVM finds it taken by mvmm' other
 	kill "$mvmm"
 	wait "$mvmm" 2>/dev/null
 	rmmod mvmm

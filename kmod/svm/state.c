@@ -278,6 +278,7 @@ void svm_sync_crs(struct mvmm_vcpu *vcpu)
 	svm_dirty(svm, SVM_CLEAN_CR);
 	/* MOV to CR0 and CR4 flushes; what is cached must go before the entry */
 	svm->flush_vcpu = true;
+	svm->unproven = true;
 }
 
 void svm_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs)
@@ -326,6 +327,7 @@ void svm_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs)
 	save->cr3 = sregs->cr3;
 	svm_dirty(svm, SVM_CLEAN_SEG | SVM_CLEAN_DT | SVM_CLEAN_CR);
 	svm->flush_vcpu = true;
+	svm->unproven = true;
 }
 
 void svm_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev)

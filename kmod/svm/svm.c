@@ -20,6 +20,15 @@ static_assert(offsetof(struct mvmm_regs, rsp) == 4 * 8);
 static_assert(offsetof(struct mvmm_regs, rdi) == 7 * 8);
 static_assert(offsetof(struct mvmm_regs, r15) == 15 * 8);
 
+static void svm_vcpu_free(struct mvmm_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	svm_vmcb_free(svm->vmcb);
+	kfree(svm->backup);
+	kfree(svm);
+}
+
 static struct mvmm_vcpu *svm_vcpu_alloc(struct mvmm_vm *vm)
 {
 	struct svm_vcpu *svm = kzalloc(sizeof(*svm), GFP_KERNEL_ACCOUNT);
@@ -27,8 +36,9 @@ static struct mvmm_vcpu *svm_vcpu_alloc(struct mvmm_vm *vm)
 	if (!svm)
 		return ERR_PTR(-ENOMEM);
 	svm->vmcb = svm_vmcb_alloc();
-	if (!svm->vmcb) {
-		kfree(svm);
+	svm->backup = kmalloc(sizeof(*svm->backup), GFP_KERNEL_ACCOUNT);
+	if (!svm->vmcb || !svm->backup) {
+		svm_vcpu_free(&svm->vcpu);
 		return ERR_PTR(-ENOMEM);
 	}
 	svm->vmcb_pa = __pa(svm->vmcb);
@@ -36,14 +46,6 @@ static struct mvmm_vcpu *svm_vcpu_alloc(struct mvmm_vm *vm)
 	svm->vcpu.cpu = -1;
 	svm_init_state(svm);
 	return &svm->vcpu;
-}
-
-static void svm_vcpu_free(struct mvmm_vcpu *vcpu)
-{
-	struct svm_vcpu *svm = to_svm(vcpu);
-
-	svm_vmcb_free(svm->vmcb);
-	kfree(svm);
 }
 
 static void svm_vcpu_load(struct mvmm_vcpu *vcpu)
@@ -251,7 +253,7 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 	u64 host_xcr0 = mvmm_fpu_host_xcr0() ?: vcpu->xcr0;
 	struct mvmm_events_state before;
 	bool entered, nmi_masked;
-	u32 int_state;
+	u32 int_ctl, int_state;
 	u64 rip;
 
 	if (unlikely(!mvmm_enter_begin(vcpu)))
@@ -262,7 +264,10 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 	if (unlikely(!events_idle(svm)))
 		inject(svm);
 	rip = vmcb->save.rip;
+	int_ctl = vmcb->control.int_ctl;
 	int_state = vmcb->control.int_state;
+	if (unlikely(svm->unproven))
+		*svm->backup = vmcb->save;
 	trace_mvmm_entry(vcpu->id, rip);
 
 	if (unlikely(svm->owns_drs || vmcb->save.dr7 & 0xff))
@@ -289,13 +294,22 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 		vmcb->control.clean = SVM_CLEAN_ALL;
 
 	if (unlikely(vmcb->control.exit_code == (u32)SVM_EXIT_ERR)) {
-		/* Nothing was delivered; not every CPU leaves the rest alone */
+		/* Nothing was delivered */
 		vcpu->events = before;
 		svm->nmi_masked = nmi_masked;
 		svm_intercept(svm, INTERCEPT_IRET, nmi_masked && !svm->at_iret);
-		vmcb->save.rip = svm->soft.valid ? svm->soft_rip : rip;
+		if (svm->unproven) {
+			vmcb->save = *svm->backup;
+			vcpu->regs.rax = vmcb->save.rax;
+			vmcb->control.clean = 0;
+		}
+		vmcb->control.int_ctl = int_ctl;
 		vmcb->control.int_state = int_state;
 		svm_dump(svm);
+		if (svm->soft.valid)
+			vmcb->save.rip = svm->soft_rip;
+	} else {
+		svm->unproven = false;
 	}
 	if (unlikely(vmcb->control.exit_code ==
 		     SVM_EXIT_EXCP_BASE + X86_TRAP_MC))

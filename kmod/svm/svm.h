@@ -81,6 +81,8 @@ struct svm_tag {
  * @pending_dbg: debug exceptions that wait, like VMX's field of that name
  * @soft_rip: where rip stood before a software event was injected behind it
  * @soft: that event
+ * @unproven: userspace changed state that the CPU has not accepted yet
+ * @backup: the save area then: the CPU may not leave it alone if it refuses
  */
 struct svm_vcpu {
 	struct mvmm_vcpu vcpu;
@@ -100,6 +102,8 @@ struct svm_vcpu {
 	u64 pending_dbg;
 	u64 soft_rip;
 	struct mvmm_event soft;
+	bool unproven;
+	struct vmcb_save_area *backup;
 };
 
 static inline struct svm_vcpu *to_svm(struct mvmm_vcpu *vcpu)
