@@ -24,16 +24,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static void print_cpu(void)
 {
 	unsigned int r[12] = { 0 }, i, ecx = 0, unused;
+	bool vmx, svm;
 	char brand[49] = "";
 
 	for (i = 0; i < 3; i++)
 		__get_cpuid(0x80000002 + i, &r[4 * i], &r[4 * i + 1],
 			    &r[4 * i + 2], &r[4 * i + 3]);
 	memcpy(brand, r, 48);
-	__get_cpuid(1, &unused, &unused, &ecx, &unused);
 	printf("CPU:             %s\n", brand);
-	printf("VMX in CPUID:    %s\n", ecx >> 5 & 1 ? "yes" :
-	       "no (in a VM: nested virtualization is off)");
+	__get_cpuid(1, &unused, &unused, &ecx, &unused);
+	vmx = ecx >> 5 & 1;
+	ecx = 0;
+	__get_cpuid(0x80000001, &unused, &unused, &ecx, &unused);
+	svm = ecx >> 2 & 1;
+	printf("CPUID has:       %s\n", vmx ? "VMX" : svm ? "SVM" :
+	       "neither VMX nor SVM (in a VM: nested virtualization is off)");
 }
 
 static void print_info(const struct mvmm_info *info)
