@@ -38,6 +38,7 @@ help:
 	@echo '                 KERNEL=debian|test picks the host kernel,'
 	@echo '                 LAB=bochs|qemu|host the place'
 	@echo 'test             all tests'
+	@echo 'test-matrix      CPU models and host kernels, about an hour'
 	@echo 'check            the tests that take under two minutes'
 	@echo 'lint             checkpatch, sparse, W=1'
 	@echo 'clean            remove what was built'
@@ -112,6 +113,10 @@ test:
 	@scripts/setup packages
 	@scripts/test all
 
+test-matrix:
+	@scripts/setup packages
+	@scripts/test matrix
+
 check:
 	@scripts/setup packages
 	@scripts/test quick
@@ -125,5 +130,5 @@ clean:
 
 -include $(shell find $(O)/userspace -name '*.d' 2>/dev/null)
 
-.PHONY: run-guest all help module modules_install userspace unit install run test check \
+.PHONY: run-guest all help module modules_install userspace unit install run test test-matrix check \
 	lint clean

@@ -50,6 +50,12 @@
 #ifndef __ASSEMBLY__
 
 #include <linux/percpu.h>
+#include <linux/smp.h>
+
+/* Where it is a macro it uses a tracepoint */
+#ifdef smp_send_reschedule
+#include <trace/events/ipi.h>
+#endif
 
 /* VMSCAPE: an IBPB before userspace runs again on this CPU */
 static inline void mvmm_ibpb_on_return_to_user(void)

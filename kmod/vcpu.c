@@ -10,6 +10,7 @@
 #include <linux/uaccess.h>
 #include <asm/fpu/types.h>
 #include "mvmm.h"
+#include "compat.h"
 
 /**
  * mvmm_vcpu_load() - make the vCPU's hardware state current on this CPU

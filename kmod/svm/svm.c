@@ -14,6 +14,7 @@
 #include <asm/msr.h>
 #include <asm/trapnr.h>
 #include "insn.h"
+#include "../compat.h"
 #include "../trace.h"
 
 static_assert(offsetof(struct mvmm_regs, rsp) == 4 * 8);
