@@ -66,7 +66,7 @@ static enum mvmm_step handle_exception(struct vmx_vcpu *vmx)
 		return MVMM_STEP_CONTINUE;
 
 	event = mvmm_event_decode(info, vmread32(VM_EXIT_INTR_ERROR_CODE),
-				 vmread32(VM_EXIT_INSTRUCTION_LEN));
+				  vmread32(VM_EXIT_INSTRUCTION_LEN));
 	switch (event.vector) {
 	case X86_TRAP_DB:
 		note_db(vmx);
@@ -350,7 +350,7 @@ void vmx_collect_inflight(struct vmx_vcpu *vmx)
 	if (likely(!(info & VECTORING_INFO_VALID_MASK)))
 		return;
 	*inflight = mvmm_event_decode(info, vmread32(IDT_VECTORING_ERROR_CODE),
-				     vmread32(VM_EXIT_INSTRUCTION_LEN));
+				      vmread32(VM_EXIT_INSTRUCTION_LEN));
 	/* Its delivery blocks NMIs again; an entry that injects must not */
 	if (inflight->type == MVMM_EVENT_NMI)
 		vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
