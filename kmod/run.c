@@ -31,7 +31,7 @@ static bool must_come_back(struct mvmm_vcpu *vcpu)
 				   _TIF_NEED_RESCHED | _TIF_NOTIFY_RESUME;
 
 	return READ_ONCE(current_thread_info()->flags) & work ||
-	       atomic_read(&vcpu->kick);
+	       atomic_read(&vcpu->kick) || vcpu->triple_fault;
 }
 
 /**
@@ -303,6 +303,11 @@ static int run_loop(struct mvmm_vcpu *vcpu)
 		    READ_ONCE(vcpu->run->immediate_exit) ||
 		    test_thread_flag(TIF_NOTIFY_RESUME))
 			return -EINTR;
+		if (unlikely(vcpu->triple_fault)) {
+			vcpu->triple_fault = false;
+			vcpu->exit.reason = MVMM_EXIT_SHUTDOWN;
+			return 1;
+		}
 		cond_resched();
 
 		enter_section(vcpu);

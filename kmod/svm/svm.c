@@ -333,15 +333,9 @@ static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 	local_irq_disable();
 	svm_mitigate(svm);
 	guest_timing_enter_irqoff();
-	do {
-		if (unlikely(vcpu->triple_fault)) {
-			vcpu->triple_fault = false;
-			vcpu->exit.reason = MVMM_EXIT_SHUTDOWN;
-			step = MVMM_STEP_USER;
-			break;
-		}
+	do
 		step = run_once(svm);
-	} while (step == MVMM_STEP_CONTINUE);
+	while (step == MVMM_STEP_CONTINUE);
 	guest_timing_exit_irqoff();
 	local_irq_enable();
 	svm_regs_from_vmcb(svm);

@@ -289,15 +289,9 @@ static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 	local_irq_disable();
 	vmx_mitigate(vmx);
 	guest_timing_enter_irqoff();
-	do {
-		if (unlikely(vcpu->triple_fault)) {
-			vcpu->triple_fault = false;
-			vcpu->exit.reason = MVMM_EXIT_SHUTDOWN;
-			step = MVMM_STEP_USER;
-			break;
-		}
+	do
 		step = run_once(vmx);
-	} while (step == MVMM_STEP_CONTINUE);
+	while (step == MVMM_STEP_CONTINUE);
 	guest_timing_exit_irqoff();
 	local_irq_enable();
 	vmx_regs_from_vmcs(vmx);
