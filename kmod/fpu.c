@@ -21,7 +21,8 @@
 	 XFEATURE_MASK_OPMASK | XFEATURE_MASK_ZMM_Hi256 |		\
 	 XFEATURE_MASK_Hi16_ZMM)
 
-static u64 host_xcr0;
+/* XCR0 of the host, the same on every CPU; 0: none */
+u64 mvmm_host_xcr0 __ro_after_init;
 static u64 xcr0_mask;
 static u32 area_size;
 static u32 mxcsr_mask;
@@ -69,8 +70,8 @@ int mvmm_fpu_setup(void)
 
 	area_size = sizeof(struct fxregs_state) + sizeof(struct xstate_header);
 	if (boot_cpu_has(X86_FEATURE_XSAVE)) {
-		host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
-		xcr0_mask = host_xcr0 & OFFERED;
+		mvmm_host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+		xcr0_mask = mvmm_host_xcr0 & OFFERED;
 		cpuid_count(0xd, 0, &eax, &ebx, &ecx, &edx);
 		/* EBX: the size for all that the host has enabled */
 		area_size = max(area_size, ebx);
@@ -91,12 +92,6 @@ int mvmm_fpu_setup(void)
 u64 mvmm_fpu_xcr0(void)
 {
 	return xcr0_mask;
-}
-
-/** mvmm_fpu_host_xcr0() - XCR0 of the host, the same on every CPU; 0: none */
-u64 mvmm_fpu_host_xcr0(void)
-{
-	return host_xcr0;
 }
 
 u32 mvmm_fpu_size(void)

@@ -41,6 +41,7 @@ static int cpu_on(void)
 	if (READ_ONCE(rebooting))
 		return -EIO;
 	if (!__this_cpu_read(hardware_on)) {
+		mvmm_run_cpu_on();
 		ret = mvmm_ops->cpu_enable();
 		if (!ret)
 			__this_cpu_write(hardware_on, true);

@@ -313,7 +313,7 @@ static const struct mvmm_mem_region *find_region(struct mvmm_vm *vm, u64 gpa)
 	return NULL;
 }
 
-static int user_exit(struct mvmm_vcpu *vcpu, u64 hva, int error)
+static int exit_to_user(struct mvmm_vcpu *vcpu, u64 hva, int error)
 {
 	const struct mvmm_fault *f = &vcpu->fault;
 	struct mvmm_exit *exit = &vcpu->exit;
@@ -385,13 +385,13 @@ int mvmm_handle_fault(struct mvmm_vcpu *vcpu, const struct mvmm_fault *fault)
 	seq = vm->inval_seq;
 	spin_unlock(&vm->mmu_lock);
 	if (!hva)
-		return user_exit(vcpu, 0, EFAULT);
+		return exit_to_user(vcpu, 0, EFAULT);
 
 	ret = get_user_pages_unlocked(hva, 1, &page, write ? FOLL_WRITE : 0);
 	if (ret == -EAGAIN || ret == -EINTR)
 		return -EINTR;
 	if (ret != 1)
-		return user_exit(vcpu, hva, ret < 0 ? -ret : EFAULT);
+		return exit_to_user(vcpu, hva, ret < 0 ? -ret : EFAULT);
 
 	spin_lock(&vm->mmu_lock);
 	if (vm->inval_count || vm->inval_seq != seq) {

@@ -105,12 +105,6 @@ static bool exists(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
 	return p && (p->index != MSR_TSC_AUX || vcpu->caps.tsc_aux);
 }
 
-/* TSC_AUX is in the CPU while the vCPU is in a section */
-static bool is_live(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
-{
-	return p->slot == MVMM_MSR_TSC_AUX && vcpu->in_section;
-}
-
 /**
  * mvmm_get_msr() - read a guest's MSR
  * @vcpu: loaded on this CPU
@@ -130,10 +124,7 @@ int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 		*value = p->value;
 		return 0;
 	case MVMM_MSR_SLOT:
-		if (is_live(vcpu, p))
-			rdmsrl(index, *value);
-		else
-			*value = vcpu->msr[p->slot];
+		*value = vcpu->msr[p->slot];
 		return 0;
 	case MVMM_MSR_EFER:
 		*value = vcpu->efer;
@@ -166,7 +157,8 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		    (value ^ vcpu->msr[p->slot]) & ~MISC_ENABLE_SETTABLE)
 			return -EINVAL;
 		vcpu->msr[p->slot] = value;
-		if (is_live(vcpu, p))
+		/* It is in the CPU while the vCPU is in a section */
+		if (p->slot == MVMM_MSR_TSC_AUX && vcpu->in_section)
 			wrmsrl(index, value);
 		return 0;
 	case MVMM_MSR_EFER:

@@ -6,6 +6,7 @@
 #ifndef MVMM_MVMM_H
 #define MVMM_MVMM_H
 
+#include <linux/context_tracking.h>
 #include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/mmu_notifier.h>
@@ -13,6 +14,7 @@
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
+#include <asm/debugreg.h>
 #include "../uapi/mvmm.h"
 #include "pgtable.h"
 
@@ -167,7 +169,7 @@ u64 mvmm_dr_fixed(int dr, u64 value);
 
 int mvmm_fpu_setup(void);
 u64 mvmm_fpu_xcr0(void);
-u64 mvmm_fpu_host_xcr0(void);
+extern u64 mvmm_host_xcr0;
 u32 mvmm_fpu_size(void);
 void *mvmm_fpu_alloc(void);
 void mvmm_fpu_free(void *area);
@@ -278,6 +280,8 @@ struct mvmm_exit {
  * @cpu: where it was loaded last, -1 before			[A]
  * @kick: leave RUN; sticky					[A]
  * @user_irq_window: this RUN's copy of run->irq_window		[R]
+ * @retire: this RUN's copy of run->retire, 0 once it is done	[R]
+ * @shadow: MVMM_SHADOW_* as the guest was left or set		[R]
  * @triple_fault: merging exceptions ended in one			[R]
  * @tlb_gen_seen: vm->tlb_gen at the last flush on @cpu		[R]
  * @regs: general registers during RUN				[R]
@@ -290,7 +294,6 @@ struct mvmm_exit {
  * @dr: DR0 .. DR3						[R]
  * @dr6: debug status						[R]
  * @msr: MSRs of kind MVMM_MSR_SLOT				[R]
- * @host_tsc_aux: the host's, in a section			[R]
  * @caps: derived from @cpuid					[R]
  * @cpuid: what CPUID returns					[R]
  * @events: pending events					[R]
@@ -312,13 +315,14 @@ struct mvmm_vcpu {
 	atomic_t kick;
 	bool user_irq_window;
 	bool triple_fault;
+	u8 retire;
+	u8 shadow;
 	u64 tlb_gen_seen;
 
 	struct mvmm_regs regs;
 	u64 cr0, cr2, cr4, cr8, efer, xcr0;
 	u64 dr[4], dr6;
 	u64 msr[MVMM_NR_MSRS];
-	u64 host_tsc_aux;
 	struct mvmm_guest_caps caps;
 	struct mvmm_cpuid_table cpuid;
 	struct mvmm_events_state events;
@@ -333,15 +337,14 @@ struct mvmm_vcpu {
 extern const struct file_operations mvmm_vcpu_fops;
 int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id);
 long mvmm_vcpu_run(struct mvmm_vcpu *vcpu);
-void mvmm_vcpu_load(struct mvmm_vcpu *vcpu);
-void mvmm_vcpu_put(struct mvmm_vcpu *vcpu);
 void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu);
-bool mvmm_enter_begin(struct mvmm_vcpu *vcpu);
-void mvmm_enter_end(struct mvmm_vcpu *vcpu);
-void mvmm_isolate_vm(struct mvmm_vcpu *vcpu);
+void mvmm_run_cpu_on(void);
+void mvmm_isolate_vm_now(u64 serial);
+DECLARE_PER_CPU(u64, mvmm_last_vm);
 void mvmm_host_interrupts(void);
 void mvmm_host_machine_check(void);
 enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu);
+void mvmm_do_hypercall(struct mvmm_vcpu *vcpu);
 void mvmm_raise(struct mvmm_vcpu *vcpu, u8 vector, u32 error_code);
 void mvmm_raise_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event);
 enum mvmm_step mvmm_stop(struct mvmm_vcpu *vcpu, u32 hw_reason,
@@ -360,6 +363,75 @@ enum mvmm_step mvmm_stop(struct mvmm_vcpu *vcpu, u32 hw_reason,
 static inline bool mvmm_tlb_needs_flush(u64 vm_gen, u64 seen_gen, bool moved)
 {
 	return moved || vm_gen != seen_gen;
+}
+
+/**
+ * mvmm_isolate_vm() - keep the predictions of one VM from the next
+ * @vcpu: about to be entered
+ *
+ * Context: interrupts off. At the start of a section, and again after
+ * interrupts were open.
+ */
+static inline void mvmm_isolate_vm(struct mvmm_vcpu *vcpu)
+{
+	u64 serial = vcpu->vm->serial;
+
+	if (unlikely(__this_cpu_read(mvmm_last_vm) != serial))
+		mvmm_isolate_vm_now(serial);
+}
+
+/* Must the inner loop come back? What is raised later interrupts the guest */
+static inline bool mvmm_must_come_back(struct mvmm_vcpu *vcpu)
+{
+	const unsigned long work = _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL |
+				   _TIF_NEED_RESCHED | _TIF_NOTIFY_RESUME;
+
+	return READ_ONCE(current_thread_info()->flags) & work ||
+	       atomic_read(&vcpu->kick) || vcpu->triple_fault;
+}
+
+/**
+ * mvmm_enter_begin() - from here on the vCPU counts as in the guest
+ * @vcpu: the vCPU
+ *
+ * Context: interrupts off until mvmm_enter_end(). Return: false if the inner
+ * loop must come back first.
+ */
+static inline bool mvmm_enter_begin(struct mvmm_vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->in_guest, true);
+	smp_mb(); /* pairs with flush_guests() and kick() */
+	if (likely(!mvmm_must_come_back(vcpu)))
+		return true;
+	WRITE_ONCE(vcpu->in_guest, false);
+	return false;
+}
+
+/**
+ * mvmm_enter_end() - the guest has been left
+ * @vcpu: the vCPU
+ */
+static inline void mvmm_enter_end(struct mvmm_vcpu *vcpu)
+{
+	/* The host's breakpoints, if it has any in use */
+	if (unlikely(hw_breakpoint_active()))
+		hw_breakpoint_restore();
+	WRITE_ONCE(vcpu->in_guest, false);
+	vcpu->stats.entries++;
+}
+
+/*
+ * guest_state_enter_irqoff(), but for its note to RCU at every entry:
+ * mvmm_host_interrupts() gives it, which is when RCU may wait for one.
+ */
+static __always_inline void mvmm_guest_state_enter(void)
+{
+	instrumentation_begin();
+	trace_hardirqs_on_prepare();
+	lockdep_hardirqs_on_prepare();
+	instrumentation_end();
+	context_tracking_guest_enter();
+	lockdep_hardirqs_on(_THIS_IP_);
 }
 
 /* ---- VMs (vm.c) ------------------------------------------------------- */
@@ -419,8 +491,8 @@ long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
  * @vcpu_run: enter the guest until there is something that the inner loop may
  *	not do; called in a section (see run.c), interrupts on
  * @sync_crs: cr0, cr4 or efer changed; vCPU loaded
- * @retire: advance rip past @len bytes and end the shadow; vCPU loaded;
- *	returns whether RFLAGS.TF asks for a trap
+ * @retire: step over the vcpu->retire bytes at rip; vCPU loaded, outside of a
+ *	section: in one, @vcpu_run does that
  * @get_state: segments, tables, cr3 and guest-owned bits; vCPU loaded
  * @set_state: the same; vCPU loaded
  * @get_events: shadow, NMI mask, pending debug exceptions; vCPU loaded
@@ -442,7 +514,7 @@ struct mvmm_ops {
 	void (*vcpu_load)(struct mvmm_vcpu *vcpu);
 	enum mvmm_step (*vcpu_run)(struct mvmm_vcpu *vcpu);
 	void (*sync_crs)(struct mvmm_vcpu *vcpu);
-	bool (*retire)(struct mvmm_vcpu *vcpu, unsigned int len);
+	void (*retire)(struct mvmm_vcpu *vcpu);
 	void (*get_state)(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);
 	void (*set_state)(struct mvmm_vcpu *vcpu,
 			  const struct mvmm_sregs *sregs);
@@ -468,5 +540,22 @@ extern const struct mvmm_ops *mvmm_ops;
 extern struct mvmm_vendor_caps mvmm_vendor;
 extern const struct mvmm_ops mvmm_vmx_ops;
 extern const struct mvmm_ops mvmm_svm_ops;
+
+/**
+ * mvmm_vcpu_load() - make the vCPU's hardware state current on this CPU
+ * @vcpu: its mutex is held
+ *
+ * Preemption is off until mvmm_vcpu_put().
+ */
+static inline void mvmm_vcpu_load(struct mvmm_vcpu *vcpu)
+{
+	preempt_disable();
+	mvmm_ops->vcpu_load(vcpu);
+}
+
+static inline void mvmm_vcpu_put(struct mvmm_vcpu *vcpu)
+{
+	preempt_enable();
+}
 
 #endif

@@ -13,6 +13,7 @@
 
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
+#include <uapi/linux/kvm_para.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/mce.h>
@@ -21,48 +22,7 @@
 #include "mvmm.h"
 #include "compat.h"
 
-#define DB_VECTOR 1
 #define GP_VECTOR 13
-
-/* Must the inner loop come back? What is raised later interrupts the guest */
-static bool must_come_back(struct mvmm_vcpu *vcpu)
-{
-	const unsigned long work = _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL |
-				   _TIF_NEED_RESCHED | _TIF_NOTIFY_RESUME;
-
-	return READ_ONCE(current_thread_info()->flags) & work ||
-	       atomic_read(&vcpu->kick) || vcpu->triple_fault;
-}
-
-/**
- * mvmm_enter_begin() - from here on the vCPU counts as in the guest
- * @vcpu: the vCPU
- *
- * Context: interrupts off until mvmm_enter_end(). Return: false if the inner
- * loop must come back first.
- */
-bool mvmm_enter_begin(struct mvmm_vcpu *vcpu)
-{
-	WRITE_ONCE(vcpu->in_guest, true);
-	smp_mb(); /* pairs with flush_guests() and kick() */
-	if (likely(!must_come_back(vcpu)))
-		return true;
-	WRITE_ONCE(vcpu->in_guest, false);
-	return false;
-}
-
-/**
- * mvmm_enter_end() - the guest has been left
- * @vcpu: the vCPU
- */
-void mvmm_enter_end(struct mvmm_vcpu *vcpu)
-{
-	/* The host's breakpoints, if it has any in use */
-	if (unlikely(hw_breakpoint_active()))
-		hw_breakpoint_restore();
-	WRITE_ONCE(vcpu->in_guest, false);
-	vcpu->stats.entries++;
-}
 
 /**
  * mvmm_load_debug_registers() - DR0 .. DR3 of a guest that has breakpoints on
@@ -80,21 +40,12 @@ void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu)
 	set_debugreg(vcpu->dr[3], 3);
 }
 
-/**
- * mvmm_isolate_vm() - keep the predictions of one VM from the next
- * @vcpu: about to be entered
- *
- * Context: interrupts off. At the start of a section, and again after
- * interrupts were open.
- */
-void mvmm_isolate_vm(struct mvmm_vcpu *vcpu)
-{
-	static DEFINE_PER_CPU(u64, last_vm);
-	u64 serial = vcpu->vm->serial;
+DEFINE_PER_CPU(u64, mvmm_last_vm);
 
-	if (__this_cpu_read(last_vm) == serial)
-		return;
-	__this_cpu_write(last_vm, serial);
+/** mvmm_isolate_vm_now() - another VM ran here last; interrupts off */
+void mvmm_isolate_vm_now(u64 serial)
+{
+	__this_cpu_write(mvmm_last_vm, serial);
 	if (boot_cpu_has(X86_FEATURE_IBPB))
 		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 }
@@ -103,13 +54,16 @@ void mvmm_isolate_vm(struct mvmm_vcpu *vcpu)
  * mvmm_host_interrupts() - the host's handlers run now
  *
  * After an exit by an interrupt that the exit did not acknowledge: the host's
- * IDT takes it. Context: interrupts off, before and after.
+ * IDT takes it. RCU is told that no reader is here: its tick found the CPU in
+ * the kernel, where a guest that exits to nobody would keep it for ever.
+ * Context: interrupts off, before and after.
  */
 void mvmm_host_interrupts(void)
 {
 	local_irq_enable();
 	asm volatile("nop");
 	local_irq_disable();
+	rcu_note_context_switch(false);
 }
 
 /**
@@ -139,64 +93,86 @@ enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu)
 	return MVMM_STEP_USER;
 }
 
+/**
+ * mvmm_do_hypercall() - VMCALL or VMMCALL, by KVM's convention
+ * @vcpu: the vCPU
+ *
+ * There is none so far: KVM's answer to a number that it does not know.
+ */
+void mvmm_do_hypercall(struct mvmm_vcpu *vcpu)
+{
+	vcpu->regs.rax = -KVM_ENOSYS;
+}
+
+/* Set by the host once and for all */
+static DEFINE_PER_CPU(u64, host_tsc_aux);
+
+/** mvmm_run_cpu_on() - a CPU is about to run guests; interrupts off */
+void mvmm_run_cpu_on(void)
+{
+	u64 value;
+
+	if (boot_cpu_has(X86_FEATURE_RDTSCP)) {
+		rdmsrl(MSR_TSC_AUX, value);
+		__this_cpu_write(host_tsc_aux, value);
+	}
+}
+
 /*
  * TSC_AUX may not exist, and then neither the guest nor the host has it. What
  * does not change is not written: WRMSR is dear on silicon.
  */
+static void swap_tsc_aux(u64 now, u64 then)
+{
+	if (boot_cpu_has(X86_FEATURE_RDTSCP) && now != then)
+		wrmsrl(MSR_TSC_AUX, then);
+}
+
 static void enter_section(struct mvmm_vcpu *vcpu)
 {
-	u64 *aux = &vcpu->msr[MVMM_MSR_TSC_AUX];
-
 	mvmm_vcpu_load(vcpu);
 	mvmm_fpu_load(vcpu);
-	if (boot_cpu_has(X86_FEATURE_RDTSCP)) {
-		rdmsrl(MSR_TSC_AUX, vcpu->host_tsc_aux);
-		if (*aux != vcpu->host_tsc_aux)
-			wrmsrl(MSR_TSC_AUX, *aux);
-	}
+	swap_tsc_aux(__this_cpu_read(host_tsc_aux),
+		     vcpu->msr[MVMM_MSR_TSC_AUX]);
 	vcpu->in_section = true;
 }
 
 static void leave_section(struct mvmm_vcpu *vcpu)
 {
-	u64 *aux = &vcpu->msr[MVMM_MSR_TSC_AUX];
-
 	vcpu->in_section = false;
 	mvmm_fpu_put(vcpu);
-	if (boot_cpu_has(X86_FEATURE_RDTSCP) && *aux != vcpu->host_tsc_aux)
-		wrmsrl(MSR_TSC_AUX, vcpu->host_tsc_aux);
+	swap_tsc_aux(vcpu->msr[MVMM_MSR_TSC_AUX],
+		     __this_cpu_read(host_tsc_aux));
 	mvmm_ibpb_on_return_to_user();
 	mvmm_vcpu_put(vcpu);
 }
 
-/* What userspace says of the instruction at rip */
-struct insn_done {
-	u8 retire;
-	u8 set_cr;
-	u64 cr_value;
+/* The control register that the instruction at rip writes */
+struct cr_done {
+	u8 which;	/* MVMM_SET_*, or 0 */
+	u64 value;
 };
 
-static int read_run_page(struct mvmm_vcpu *vcpu, struct insn_done *in)
+static int read_run_page(struct mvmm_vcpu *vcpu, struct cr_done *cr)
 {
 	struct mvmm_run *run = vcpu->run;
-	const u64 *from = (const u64 *)&run->regs;
-	u64 *to = (u64 *)&vcpu->regs;
-	int i;
+	u8 retire = READ_ONCE(run->retire);
 
-	in->retire = READ_ONCE(run->retire);
-	in->set_cr = READ_ONCE(run->set_cr);
-	in->cr_value = READ_ONCE(run->cr_value);
+	cr->which = READ_ONCE(run->set_cr);
+	cr->value = READ_ONCE(run->cr_value);
 	vcpu->user_irq_window = READ_ONCE(run->irq_window);
-	if (in->retire > MVMM_MAX_INSN || in->set_cr > MVMM_SET_CR4 ||
-	    (in->set_cr && !in->retire))
+	if (retire > MVMM_MAX_INSN || cr->which > MVMM_SET_CR4 ||
+	    (cr->which && !retire) || READ_ONCE(*(u32 *)run->reserved0))
 		return -EINVAL;
-	for (i = 0; i < sizeof(run->reserved0); i++)
-		if (READ_ONCE(run->reserved0[i]))
-			return -EINVAL;
-	for (i = 0; i < sizeof(vcpu->regs) / sizeof(u64); i++)
-		to[i] = READ_ONCE(from[i]);
+	vcpu->retire = retire;
+	vcpu->regs = run->regs;
+	barrier();	/* from here on only the copy */
 	/* SDM vol. 3, 27.3.1.4: reserved bits; virtual-8086 bits are allowed */
 	vcpu->regs.rflags = (vcpu->regs.rflags & 0x3f7fd5) | 2;
+	if (retire)
+		WRITE_ONCE(run->retire, 0);
+	if (cr->which)
+		WRITE_ONCE(run->set_cr, 0);
 	return 0;
 }
 
@@ -204,19 +180,11 @@ static void write_run_page(struct mvmm_vcpu *vcpu)
 {
 	struct mvmm_run *run = vcpu->run;
 	const struct mvmm_exit *exit = &vcpu->exit;
-	struct mvmm_readiness ready = {};
-	struct mvmm_events ev;
-
-	mvmm_vcpu_load(vcpu);
-	mvmm_ops->get_events(vcpu, &ev);
-	mvmm_vcpu_put(vcpu);
-	ready.shadow = ev.shadow;
-	ready.if_set = vcpu->regs.rflags & X86_EFLAGS_IF;
 
 	run->regs = vcpu->regs;
 	run->exit_reason = exit->reason;
 	run->exit_flags = exit->flags;
-	run->can_inject = ready.if_set && !ready.shadow &&
+	run->can_inject = vcpu->regs.rflags & X86_EFLAGS_IF && !vcpu->shadow &&
 			  !vcpu->events.irq_pending &&
 			  !vcpu->events.inflight.valid;
 	run->insn_len = exit->insn_len;
@@ -243,40 +211,47 @@ static void write_run_page(struct mvmm_vcpu *vcpu)
 	}
 }
 
-static int complete_cr(struct mvmm_vcpu *vcpu, u8 set_cr, u64 value)
+static int complete_cr(struct mvmm_vcpu *vcpu, const struct cr_done *cr)
 {
 	int ret;
 
 	mvmm_vcpu_load(vcpu);
-	ret = mvmm_write_cr(vcpu, set_cr == MVMM_SET_CR0 ? 0 : 4, value);
+	ret = mvmm_write_cr(vcpu, cr->which == MVMM_SET_CR0 ? 0 : 4, cr->value);
 	mvmm_vcpu_put(vcpu);
 	if (ret > 0)
 		ret = mvmm_load_pdptes(vcpu);
 	return ret;
 }
 
-/* Userspace completed the instruction at rip */
-static void finish_insn(struct mvmm_vcpu *vcpu, const struct insn_done *in)
+/* RUN returns without an entry, which would have done it */
+static void retire(struct mvmm_vcpu *vcpu)
 {
-	bool trap;
-
-	if (in->set_cr && complete_cr(vcpu, in->set_cr, in->cr_value)) {
-		mvmm_raise(vcpu, GP_VECTOR, 0);
-		return;
-	}
 	mvmm_vcpu_load(vcpu);
-	trap = mvmm_ops->retire(vcpu, in->retire);
+	mvmm_ops->retire(vcpu);
 	mvmm_vcpu_put(vcpu);
-	if (trap) {
-		vcpu->dr6 |= DR_STEP;
-		mvmm_raise(vcpu, DB_VECTOR, 0);
+}
+
+/* What mvmm_must_come_back() saw */
+static int do_work(struct mvmm_vcpu *vcpu)
+{
+	if (vcpu->triple_fault) {
+		vcpu->triple_fault = false;
+		vcpu->exit.reason = MVMM_EXIT_SHUTDOWN;
+		return 1;
 	}
+	if (atomic_xchg(&vcpu->kick, 0) || signal_pending(current) ||
+	    test_thread_flag(TIF_NOTIFY_RESUME))
+		return -EINTR;
+	cond_resched();
+	return 0;
 }
 
 static int finish_step(struct mvmm_vcpu *vcpu, enum mvmm_step step)
 {
 	int ret;
 
+	if (likely(step == MVMM_STEP_USER))
+		return 1;
 	switch (step) {
 	case MVMM_STEP_FAULT:
 		return mvmm_handle_fault(vcpu, &vcpu->fault);
@@ -285,10 +260,8 @@ static int finish_step(struct mvmm_vcpu *vcpu, enum mvmm_step step)
 		if (ret)
 			mvmm_raise(vcpu, GP_VECTOR, 0);
 		return 0;
-	case MVMM_STEP_USER:
-		return 1;
 	default:
-		return 0;
+		return do_work(vcpu);
 	}
 }
 
@@ -298,18 +271,7 @@ static int run_loop(struct mvmm_vcpu *vcpu)
 	enum mvmm_step step;
 	int ret;
 
-	for (;;) {
-		if (atomic_xchg(&vcpu->kick, 0) || signal_pending(current) ||
-		    READ_ONCE(vcpu->run->immediate_exit) ||
-		    test_thread_flag(TIF_NOTIFY_RESUME))
-			return -EINTR;
-		if (unlikely(vcpu->triple_fault)) {
-			vcpu->triple_fault = false;
-			vcpu->exit.reason = MVMM_EXIT_SHUTDOWN;
-			return 1;
-		}
-		cond_resched();
-
+	while (!READ_ONCE(vcpu->run->immediate_exit)) {
 		enter_section(vcpu);
 		step = mvmm_ops->vcpu_run(vcpu);
 		leave_section(vcpu);
@@ -318,6 +280,7 @@ static int run_loop(struct mvmm_vcpu *vcpu)
 		if (ret)
 			return ret;
 	}
+	return -EINTR;
 }
 
 /**
@@ -328,23 +291,24 @@ static int run_loop(struct mvmm_vcpu *vcpu)
  */
 long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
 {
-	struct insn_done in;
+	struct cr_done cr;
 	int ret;
 
 	if (READ_ONCE(vcpu->vm->dead))
 		return -EIO;
-	ret = read_run_page(vcpu, &in);
+	ret = read_run_page(vcpu, &cr);
 	if (ret)
 		return ret;
 
 	vcpu->exit.flags = 0;
 	vcpu->exit.insn_len = 0;
-	if (in.retire) {
-		finish_insn(vcpu, &in);
-		WRITE_ONCE(vcpu->run->retire, 0);
-		WRITE_ONCE(vcpu->run->set_cr, 0);
+	if (unlikely(cr.which) && complete_cr(vcpu, &cr)) {
+		vcpu->retire = 0;
+		mvmm_raise(vcpu, GP_VECTOR, 0);
 	}
 	ret = run_loop(vcpu);
+	if (unlikely(vcpu->retire))
+		retire(vcpu);
 	if (ret < 0)
 		vcpu->exit.reason = MVMM_EXIT_INTR;
 	if (vcpu->events.inflight.valid)

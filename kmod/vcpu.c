@@ -12,23 +12,6 @@
 #include "mvmm.h"
 #include "compat.h"
 
-/**
- * mvmm_vcpu_load() - make the vCPU's hardware state current on this CPU
- * @vcpu: its mutex is held
- *
- * Preemption is off until mvmm_vcpu_put().
- */
-void mvmm_vcpu_load(struct mvmm_vcpu *vcpu)
-{
-	preempt_disable();
-	mvmm_ops->vcpu_load(vcpu);
-}
-
-void mvmm_vcpu_put(struct mvmm_vcpu *vcpu)
-{
-	preempt_enable();
-}
-
 static void limit_caps(struct mvmm_vcpu *vcpu)
 {
 	mvmm_cpuid_caps(&vcpu->cpuid, &vcpu->caps);
@@ -201,6 +184,7 @@ static long set_events(void *obj, void *arg)
 	};
 	mvmm_vcpu_load(vcpu);
 	mvmm_ops->set_events(vcpu, ev);
+	vcpu->shadow = ev->shadow;
 	mvmm_vcpu_put(vcpu);
 	return 0;
 }
@@ -390,16 +374,12 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	if (vcpu->vm->mm != current->mm)
 		return -EPERM;
-	if (cmd == MVMM_VCPU_RUN || cmd == MVMM_VCPU_KICK) {
-		if (arg)
-			return -EINVAL;
-		if (cmd == MVMM_VCPU_KICK)
-			return kick(vcpu);
-	}
+	if (unlikely(cmd == MVMM_VCPU_KICK))
+		return arg ? -EINVAL : kick(vcpu);
 	if (!mutex_trylock(&vcpu->mutex))
 		return -EBUSY;
-	if (cmd == MVMM_VCPU_RUN)
-		ret = mvmm_vcpu_run(vcpu);
+	if (likely(cmd == MVMM_VCPU_RUN))
+		ret = arg ? -EINVAL : mvmm_vcpu_run(vcpu);
 	else
 		ret = mvmm_dispatch(vcpu_ioctls, ARRAY_SIZE(vcpu_ioctls), vcpu,
 				    cmd, arg);

@@ -72,9 +72,3 @@ u16 svm_segment_attr(u16 attrib)
 {
 	return (attrib & 0xff) | (attrib & 0xf00) << 4;
 }
-
-/** svm_stats_index() - an exit code's place in mvmm_stats.hw_exits */
-unsigned int svm_stats_index(u32 code)
-{
-	return code < SVM_EXIT_NPF ? code : code - SVM_EXIT_NPF + 0xb0;
-}

@@ -27,14 +27,20 @@ static u8 insn_len(const struct svm_vcpu *svm, u8 plain)
 	return next - svm->vmcb->save.rip;
 }
 
-/* Step over the instruction that exited */
-static enum mvmm_step skip(struct svm_vcpu *svm, u8 plain)
+/** svm_step_over() - the guest has executed the @len bytes at rip */
+void svm_step_over(struct svm_vcpu *svm, unsigned int len)
 {
-	if (unlikely(svm_advance_rip(svm, insn_len(svm, plain)))) {
+	if (unlikely(svm_advance_rip(svm, len))) {
 		svm->vmcb->save.dr6 |= DR_STEP;
 		svm_dirty(svm, SVM_CLEAN_DR);
 		mvmm_raise(&svm->vcpu, X86_TRAP_DB, 0);
 	}
+}
+
+/* Step over the instruction that exited */
+static enum mvmm_step skip(struct svm_vcpu *svm, u8 plain)
+{
+	svm_step_over(svm, insn_len(svm, plain));
 	return MVMM_STEP_CONTINUE;
 }
 
@@ -121,6 +127,12 @@ static enum mvmm_step handle_cpuid(struct svm_vcpu *svm)
 {
 	mvmm_do_cpuid(&svm->vcpu);
 	return skip(svm, 2);
+}
+
+static enum mvmm_step handle_hypercall(struct svm_vcpu *svm)
+{
+	mvmm_do_hypercall(&svm->vcpu);
+	return skip(svm, 3);
 }
 
 static enum mvmm_step handle_hlt(struct svm_vcpu *svm)
@@ -322,7 +334,7 @@ static enum mvmm_step (*const handlers[])(struct svm_vcpu *svm) = {
 	[SVM_EXIT_TASK_SWITCH] = handle_task_switch,
 	[SVM_EXIT_SHUTDOWN] = handle_shutdown,
 	[SVM_EXIT_VMRUN] = raise_ud,
-	[SVM_EXIT_VMMCALL] = raise_ud,
+	[SVM_EXIT_VMMCALL] = handle_hypercall,
 	[SVM_EXIT_VMLOAD] = raise_ud,
 	[SVM_EXIT_VMSAVE] = raise_ud,
 	[SVM_EXIT_STGI] = raise_ud,
@@ -339,7 +351,7 @@ static enum mvmm_step (*const handlers[])(struct svm_vcpu *svm) = {
  * svm_collect_inflight() - keep an event whose delivery the exit cut short
  * @svm: just left
  *
- * EXITINTINFO (APM vol. 2, 15.7.2). A software interrupt or exception whose
+ * EXITINTINFO is valid (APM vol. 2, 15.7.2). A software interrupt or exception whose
  * instruction rip still stands at is not kept: the guest executes it again.
  */
 void svm_collect_inflight(struct svm_vcpu *svm)
@@ -348,8 +360,6 @@ void svm_collect_inflight(struct svm_vcpu *svm)
 	struct mvmm_event event;
 	bool soft;
 
-	if (likely(!(control->exit_int_info & SVM_EXITINTINFO_VALID)))
-		return;
 	event = mvmm_event_decode(control->exit_int_info,
 				  control->exit_int_info_err, 0);
 	soft = event.type == MVMM_EVENT_SOFT_INT ||

@@ -47,11 +47,52 @@ static inline void svm_intercept(struct svm_vcpu *svm, unsigned int bit,
 	}
 }
 
+/**
+ * svm_flush() - before an entry: drop what may be stale in this CPU's TLB
+ * @svm: loaded; interrupts off and in_guest set
+ */
+static inline void svm_flush(struct svm_vcpu *svm)
+{
+	u64 gen = READ_ONCE(svm->vcpu.vm->tlb_gen);
+
+	if (likely(!mvmm_tlb_needs_flush(gen, svm->vcpu.tlb_gen_seen,
+					 svm->moved) && !svm->flush_vcpu &&
+		   svm->tag.generation ==
+		   __this_cpu_read(svm_cpu_asids.generation)))
+		svm->vmcb->control.tlb_ctl = TLB_CONTROL_DO_NOTHING;
+	else
+		svm_flush_now(svm, gen);
+}
+
 /* FS, GS, TR, LDTR and the MSRs of SYSCALL and SYSENTER to memory */
 static inline void svm_vmsave(u64 pa)
 {
 	asm volatile("1: vmsave %0\n2:\n" _ASM_EXTABLE(1b, 2b)
 		     : : "a" (pa) : "memory");
+}
+
+/**
+ * svm_host_load() - save what VMRUN does not, of the CPU and the process
+ * @svm: about to be entered; interrupts off from here to the entry
+ */
+static inline void svm_host_load(struct svm_vcpu *svm)
+{
+	svm_vmsave(svm_host_area());
+}
+
+/**
+ * svm_host_put() - the section ends
+ * @svm: entered at least once since svm_host_load()
+ *
+ * The host's state is back since the exit; debug registers exit again.
+ */
+static inline void svm_host_put(struct svm_vcpu *svm)
+{
+	if (unlikely(svm->owns_drs)) {
+		svm->owns_drs = false;
+		svm->vmcb->control.intercepts[INTERCEPT_DR] = ~0;
+		svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
+	}
 }
 
 #endif

@@ -15,7 +15,7 @@
 #define NPT_DIRTY	BIT_ULL(6)
 #define NPT_LARGE	BIT_ULL(7)
 
-static DEFINE_PER_CPU(struct svm_asids, cpu_asids);
+DEFINE_PER_CPU(struct svm_asids, svm_cpu_asids);
 
 /** svm_npt_format() - what the walker needs to know of NPT */
 void svm_npt_format(struct pgt_format *fmt)
@@ -82,28 +82,24 @@ void svm_forget_asids(struct svm_asids *asids)
 /** svm_asids_reset() - the same for this CPU; interrupts off */
 void svm_asids_reset(void)
 {
-	svm_forget_asids(this_cpu_ptr(&cpu_asids));
+	svm_forget_asids(this_cpu_ptr(&svm_cpu_asids));
 }
 
 /**
- * svm_flush() - before an entry: drop what may be stale in this CPU's TLB
- * @svm: loaded; interrupts off and in_guest set
+ * svm_flush_now() - drop what may be stale in this CPU's TLB
+ * @svm: svm_flush() found something
+ * @gen: the VM's generation
  *
  * Guest and nested translations are tagged and flushed together.
  */
-void svm_flush(struct svm_vcpu *svm)
+void svm_flush_now(struct svm_vcpu *svm, u64 gen)
 {
-	struct svm_asids *asids = this_cpu_ptr(&cpu_asids);
 	struct vmcb_control_area *control = &svm->vmcb->control;
 	struct mvmm_vcpu *vcpu = &svm->vcpu;
-	u64 gen = READ_ONCE(vcpu->vm->tlb_gen);
 	bool memory = mvmm_tlb_needs_flush(gen, vcpu->tlb_gen_seen, svm->moved);
 
-	control->tlb_ctl = TLB_CONTROL_DO_NOTHING;
-	if (likely(!memory && !svm->flush_vcpu &&
-		   svm->tag.generation == asids->generation))
-		return;
-	control->tlb_ctl = svm_plan_flush(asids, svm_caps.max_asid,
+	control->tlb_ctl = svm_plan_flush(this_cpu_ptr(&svm_cpu_asids),
+					  svm_caps.max_asid,
 					  svm_caps.flush_by_asid, &svm->tag,
 					  svm->moved,
 					  memory || svm->flush_vcpu);

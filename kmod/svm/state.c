@@ -148,36 +148,14 @@ void svm_init_state(struct svm_vcpu *svm)
 	init_guest(svm);
 }
 
-/**
- * svm_host_load() - save what VMRUN does not, of the CPU and the process
- * @svm: about to be entered; interrupts off from here to the entry
+/** svm_regs_to_vmcb() - what userspace may have changed in the run page, and
+ * the instruction that it has executed
  */
-void svm_host_load(struct svm_vcpu *svm)
-{
-	svm_vmsave(svm_host_area());
-}
-
-/**
- * svm_host_put() - the section ends
- * @svm: entered at least once since svm_host_load()
- *
- * The host's state is back since the exit; debug registers exit again.
- */
-void svm_host_put(struct svm_vcpu *svm)
-{
-	if (unlikely(svm->owns_drs)) {
-		svm->owns_drs = false;
-		svm->vmcb->control.intercepts[INTERCEPT_DR] = ~0;
-		svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
-	}
-}
-
-/** svm_regs_to_vmcb() - what userspace may have changed in the run page */
 void svm_regs_to_vmcb(struct svm_vcpu *svm)
 {
 	struct vmcb_control_area *control = &svm->vmcb->control;
 	struct vmcb_save_area *save = &svm->vmcb->save;
-	const struct mvmm_vcpu *vcpu = &svm->vcpu;
+	struct mvmm_vcpu *vcpu = &svm->vcpu;
 	u32 int_ctl = (control->int_ctl & ~V_TPR_MASK) | vcpu->cr8;
 
 	save->rip = vcpu->regs.rip;
@@ -204,6 +182,10 @@ void svm_regs_to_vmcb(struct svm_vcpu *svm)
 		save->dr6 = vcpu->dr6;
 		svm_dirty(svm, SVM_CLEAN_DR);
 	}
+	if (vcpu->retire) {
+		svm_step_over(svm, vcpu->retire);
+		vcpu->retire = 0;
+	}
 }
 
 /** svm_regs_from_vmcb() - the guest ran: where it stands now */
@@ -218,6 +200,10 @@ void svm_regs_from_vmcb(struct svm_vcpu *svm)
 	vcpu->cr2 = save->cr2;
 	vcpu->dr6 = save->dr6;
 	vcpu->cr8 = svm->vmcb->control.int_ctl & V_TPR_MASK;
+	/* One bit for both; after the guest ran it was most likely an STI */
+	vcpu->shadow = !(svm->vmcb->control.int_state &
+			 SVM_INTERRUPT_SHADOW_MASK) ? 0 :
+		       svm->mov_ss ? MVMM_SHADOW_MOV_SS : MVMM_SHADOW_STI;
 	svm_refresh_cr0(svm);
 }
 
@@ -240,8 +226,10 @@ bool svm_advance_rip(struct svm_vcpu *svm, unsigned int len)
 	struct vmcb_save_area *save = &svm->vmcb->save;
 	u64 rip = save->rip + len;
 
-	if (!(svm->vcpu.efer & EFER_LMA) ||
-	    !(save->cs.attrib & SVM_SELECTOR_L_MASK))
+	/* Outside of 64-bit code it wraps, where it can */
+	if (unlikely((rip ^ save->rip) >> 32) &&
+	    (!(svm->vcpu.efer & EFER_LMA) ||
+	     !(save->cs.attrib & SVM_SELECTOR_L_MASK)))
 		rip = (u32)rip;
 	save->rip = rip;
 	save->rflags &= ~X86_EFLAGS_RF;
@@ -253,15 +241,12 @@ bool svm_advance_rip(struct svm_vcpu *svm, unsigned int len)
 	return true;
 }
 
-bool svm_retire(struct mvmm_vcpu *vcpu, unsigned int len)
+void svm_retire(struct mvmm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	bool trap;
 
 	svm_regs_to_vmcb(svm);
-	trap = svm_advance_rip(svm, len);
 	svm_regs_from_vmcb(svm);
-	return trap;
 }
 
 /** svm_sync_crs() - write cr0, cr4 and efer of the generic part to the VMCB */
@@ -334,10 +319,6 @@ void svm_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev)
 {
 	const struct svm_vcpu *svm = to_svm(vcpu);
 
-	/* One bit for both; after the guest ran it was most likely an STI */
-	if (svm->vmcb->control.int_state & SVM_INTERRUPT_SHADOW_MASK)
-		ev->shadow = svm->mov_ss ? MVMM_SHADOW_MOV_SS :
-					   MVMM_SHADOW_STI;
 	ev->nmi_masked = svm->nmi_masked;
 	ev->pending_dbg = svm->pending_dbg;
 }

@@ -195,7 +195,7 @@ static noinstr bool enter_guest(struct svm_vcpu *svm, u64 host_pa)
 	struct vmcb_save_area *save = &svm->vmcb->save;
 	bool entered;
 
-	guest_state_enter_irqoff();
+	mvmm_guest_state_enter();
 	save->rax = vcpu->regs.rax;
 	entered = svm_enter(&vcpu->regs, svm->vmcb_pa, host_pa);
 	vcpu->regs.rax = save->rax;
@@ -245,27 +245,56 @@ static void mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state)
 		control->int_state |= SVM_INTERRUPT_SHADOW_MASK;
 }
 
+/* There is something to deliver, or to wait for */
+static noinline void handle_events(struct svm_vcpu *svm)
+{
+	svm->undo = (struct svm_undo){
+		.valid = true, .events = svm->vcpu.events,
+		.nmi_masked = svm->nmi_masked,
+		.int_state = svm->vmcb->control.int_state };
+	inject(svm);
+}
+
+/* The CPU refused: as it was before the entry, nothing was delivered */
+static noinline void undo_entry(struct svm_vcpu *svm)
+{
+	struct vmcb_control_area *control = &svm->vmcb->control;
+
+	if (svm->undo.valid) {
+		svm->vcpu.events = svm->undo.events;
+		svm->nmi_masked = svm->undo.nmi_masked;
+		control->int_state = svm->undo.int_state;
+	}
+	svm_intercept(svm, INTERCEPT_IRET, svm->nmi_masked && !svm->at_iret);
+	if (svm->unproven) {
+		svm->vmcb->save = *svm->backup;
+		svm->vcpu.regs.rax = svm->vmcb->save.rax;
+		control->clean = 0;
+	}
+	control->int_ctl |= V_INTR_MASKING_MASK;
+	svm_dump(svm);
+	if (svm->soft.valid)
+		svm->vmcb->save.rip = svm->soft_rip;
+}
+
 /* One round; interrupts off */
 static enum mvmm_step run_once(struct svm_vcpu *svm)
 {
 	struct vmcb *vmcb = svm->vmcb;
 	struct mvmm_vcpu *vcpu = &svm->vcpu;
 	/* Without XSAVE neither the host nor the guest has an XCR0 */
-	u64 host_xcr0 = mvmm_fpu_host_xcr0() ?: vcpu->xcr0;
-	struct mvmm_events_state before;
-	bool entered, nmi_masked;
-	u32 int_ctl, int_state;
+	u64 host_xcr0 = mvmm_host_xcr0 ?: vcpu->xcr0;
+	u32 int_state;
+	bool entered;
 	u64 rip;
 
 	if (unlikely(!mvmm_enter_begin(vcpu)))
 		return MVMM_STEP_RESUME;
 	svm_flush(svm);
-	before = vcpu->events;
-	nmi_masked = svm->nmi_masked;
+	svm->undo.valid = false;
 	if (unlikely(!events_idle(svm)))
-		inject(svm);
+		handle_events(svm);
 	rip = vmcb->save.rip;
-	int_ctl = vmcb->control.int_ctl;
 	int_state = vmcb->control.int_state;
 	if (unlikely(svm->unproven))
 		*svm->backup = vmcb->save;
@@ -286,7 +315,8 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 		save_debug_registers(vcpu);
 	mvmm_enter_end(vcpu);
 	if (unlikely(!entered)) {
-		vcpu->events = before;
+		if (svm->undo.valid)
+			vcpu->events = svm->undo.events;
 		return mvmm_stop(vcpu, 0, 0, "SVM was turned off for a reboot");
 	}
 	vmcb->control.event_inj = 0;
@@ -294,24 +324,10 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 	if (svm_caps.clean_bits)
 		vmcb->control.clean = SVM_CLEAN_ALL;
 
-	if (unlikely(vmcb->control.exit_code == (u32)SVM_EXIT_ERR)) {
-		/* Nothing was delivered */
-		vcpu->events = before;
-		svm->nmi_masked = nmi_masked;
-		svm_intercept(svm, INTERCEPT_IRET, nmi_masked && !svm->at_iret);
-		if (svm->unproven) {
-			vmcb->save = *svm->backup;
-			vcpu->regs.rax = vmcb->save.rax;
-			vmcb->control.clean = 0;
-		}
-		vmcb->control.int_ctl = int_ctl;
-		vmcb->control.int_state = int_state;
-		svm_dump(svm);
-		if (svm->soft.valid)
-			vmcb->save.rip = svm->soft_rip;
-	} else {
+	if (unlikely(vmcb->control.exit_code == (u32)SVM_EXIT_ERR))
+		undo_entry(svm);
+	else
 		svm->unproven = false;
-	}
 	if (unlikely(vmcb->control.exit_code ==
 		     SVM_EXIT_EXCP_BASE + X86_TRAP_MC))
 		mvmm_host_machine_check();
@@ -319,7 +335,8 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 			vmcb->control.exit_info_1, vmcb->save.rip);
 	if (unlikely(svm->at_iret || svm->stepping))
 		end_nmi_window(svm);
-	svm_collect_inflight(svm);
+	if (unlikely(vmcb->control.exit_int_info & SVM_EXITINTINFO_VALID))
+		svm_collect_inflight(svm);
 	svm->soft.valid = false;
 	return svm_handle_exit(svm);
 }

@@ -42,7 +42,15 @@ int svm_cpu_enable(void);
 void svm_cpu_disable(void);
 struct vmcb *svm_vmcb_alloc(void);
 void svm_vmcb_free(struct vmcb *vmcb);
-u64 svm_host_area(void);
+
+DECLARE_PER_CPU(u64, svm_host_pa);
+
+/** svm_host_area() - where this CPU's host state is; preemption off */
+static inline u64 svm_host_area(void)
+{
+	return __this_cpu_read(svm_host_pa);
+}
+
 bool svm_is_on(void);
 
 /* ---- the vCPU --------------------------------------------------------- */
@@ -59,6 +67,14 @@ struct svm_asids {
 struct svm_tag {
 	u64 generation;
 	u32 asid;
+};
+
+/* What is put back when the CPU refuses an entry that had events to handle */
+struct svm_undo {
+	struct mvmm_events_state events;
+	u32 int_state;
+	bool nmi_masked;
+	bool valid;
 };
 
 /**
@@ -82,6 +98,7 @@ struct svm_tag {
  * @soft_rip: where rip stood before a software event was injected behind it
  * @soft: that event
  * @unproven: userspace changed state that the CPU has not accepted yet
+ * @undo: see there
  * @backup: the save area then: the CPU may not leave it alone if it refuses
  */
 struct svm_vcpu {
@@ -102,6 +119,7 @@ struct svm_vcpu {
 	u64 pending_dbg;
 	u64 soft_rip;
 	struct mvmm_event soft;
+	struct svm_undo undo;
 	bool unproven;
 	struct vmcb_save_area *backup;
 };
@@ -119,14 +137,12 @@ bool svm_enter(struct mvmm_regs *regs, u64 vmcb_pa, u64 host_pa);
 int svm_state_setup(void);
 void svm_state_teardown(void);
 void svm_init_state(struct svm_vcpu *svm);
-void svm_host_load(struct svm_vcpu *svm);
-void svm_host_put(struct svm_vcpu *svm);
 void svm_regs_to_vmcb(struct svm_vcpu *svm);
 void svm_regs_from_vmcb(struct svm_vcpu *svm);
 void svm_refresh_cr0(struct svm_vcpu *svm);
 bool svm_advance_rip(struct svm_vcpu *svm, unsigned int len);
 void svm_sync_crs(struct mvmm_vcpu *vcpu);
-bool svm_retire(struct mvmm_vcpu *vcpu, unsigned int len);
+void svm_retire(struct mvmm_vcpu *vcpu);
 void svm_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);
 void svm_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs);
 void svm_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev);
@@ -150,8 +166,14 @@ struct svm_cr_access svm_decode_cr(u32 code, u64 info, bool assists);
 u32 svm_decode_npf(u64 info);
 u16 svm_segment_attrib(u16 attr);
 u16 svm_segment_attr(u16 attrib);
-unsigned int svm_stats_index(u32 code);
 
+/* An exit code's place in mvmm_stats.hw_exits: 0x400, nested page fault, ... */
+static inline unsigned int svm_stats_index(u32 code)
+{
+	return code < 0x400 ? code : code - 0x400 + 0xb0;
+}
+
+void svm_step_over(struct svm_vcpu *svm, unsigned int len);
 void svm_mitigate(struct svm_vcpu *svm);
 enum mvmm_step svm_handle_exit(struct svm_vcpu *svm);
 void svm_collect_inflight(struct svm_vcpu *svm);
@@ -163,7 +185,9 @@ u8 svm_plan_flush(struct svm_asids *asids, u32 max, bool by_asid,
 		  struct svm_tag *tag, bool moved, bool stale);
 void svm_forget_asids(struct svm_asids *asids);
 void svm_asids_reset(void);
-void svm_flush(struct svm_vcpu *svm);
+void svm_flush_now(struct svm_vcpu *svm, u64 gen);
+
+DECLARE_PER_CPU(struct svm_asids, svm_cpu_asids);
 
 /* ---- dump.c ----------------------------------------------------------- */
 

@@ -14,6 +14,7 @@
 static DEFINE_PER_CPU(void *, hsave_area);
 /* What VMRUN does not save: a VMCB of which VMSAVE and VMLOAD use a part */
 static DEFINE_PER_CPU(void *, host_vmcb);
+DEFINE_PER_CPU(u64, svm_host_pa);
 static DEFINE_PER_CPU(bool, svm_on);
 
 /** svm_vmcb_setup() - per-CPU areas; 0 or -ENOMEM; may sleep */
@@ -64,6 +65,7 @@ int svm_cpu_enable(void)
 		return -EBUSY;
 	wrmsrl(MSR_EFER, efer | EFER_SVME);
 	wrmsrl(MSR_VM_HSAVE_PA, __pa(__this_cpu_read(hsave_area)));
+	__this_cpu_write(svm_host_pa, __pa(__this_cpu_read(host_vmcb)));
 	/* Translations from an earlier life with the same ASIDs */
 	svm_asids_reset();
 	__this_cpu_write(svm_on, true);
@@ -91,10 +93,4 @@ struct vmcb *svm_vmcb_alloc(void)
 void svm_vmcb_free(struct vmcb *vmcb)
 {
 	free_page((unsigned long)vmcb);
-}
-
-/** svm_host_area() - where this CPU's host state is; preemption off */
-u64 svm_host_area(void)
-{
-	return __pa(__this_cpu_read(host_vmcb));
 }

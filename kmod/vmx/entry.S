@@ -17,9 +17,10 @@
 	.section .noinstr.text, "ax"
 
 /*
- * bool vmx_enter(struct mvmm_regs *regs, bool launched)
+ * bool vmx_enter(struct mvmm_regs *regs, bool launched,
+ *		  unsigned long *host_rsp)
  *
- * Interrupts off, VMCS current. Returns true after an exit, false if the CPU
+ * Interrupts off, VMCS current, which has *host_rsp as HOST_RSP. Returns true after an exit, false if the CPU
  * refused the instruction (or VMX went away).
  */
 SYM_FUNC_START(vmx_enter)
@@ -32,8 +33,13 @@ SYM_FUNC_START(vmx_enter)
 	push	%rbx
 	push	%rdi
 
+	/* The stack is most often as deep as before */
+	cmp	%rsp, (%rdx)
+	je	.Lsame_rsp
+	mov	%rsp, (%rdx)
 	mov	$HOST_RSP, %eax
 1:	vmwrite	%rsp, %rax
+.Lsame_rsp:
 	/* CF survives the moves and VERW */
 	bt	$0, %esi
 	UNWIND_HINT_SAVE

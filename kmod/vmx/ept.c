@@ -40,28 +40,27 @@ u64 vmx_eptp(const struct vmx_caps *caps, u64 root_pa)
 }
 
 /**
- * vmx_flush() - before an entry: drop what may be stale in this CPU's TLB
- * @vmx: loaded; interrupts off and in_guest set
+ * vmx_flush_now() - drop what may be stale in this CPU's TLB
+ * @vmx: vmx_flush() found something
+ * @gen: the VM's generation
  *
  * INVEPT of one context drops the combined translations of all VPIDs too (SDM
  * vol. 3, 29.4.3.1), so it also does for a vCPU that moved.
  */
-void vmx_flush(struct vmx_vcpu *vmx)
+void vmx_flush_now(struct vmx_vcpu *vmx, u64 gen)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
-	u64 gen = READ_ONCE(vcpu->vm->tlb_gen);
 
 	if (mvmm_tlb_needs_flush(gen, vcpu->tlb_gen_seen, vmx->moved)) {
 		invept(VMX_EPT_EXTENT_CONTEXT, vmx->eptp);
 		vcpu->tlb_gen_seen = gen;
 		vmx->moved = false;
-		vmx->flush_vcpu = false;
 		vcpu->stats.flush_memory++;
-	} else if (unlikely(vmx->flush_vcpu)) {
+	} else {
 		/* Without a VPID each entry flushes this by itself */
 		if (vmx->vpid)
 			invvpid(VMX_VPID_EXTENT_SINGLE_CONTEXT, vmx->vpid);
-		vmx->flush_vcpu = false;
 		vcpu->stats.flush_vcpu++;
 	}
+	vmx->flush_vcpu = false;
 }

@@ -17,14 +17,19 @@
 #define DR6_BD			BIT(13)
 #define DR7_GD			BIT(13)
 
-/* Step over the instruction that exited */
-static enum mvmm_step skip(struct vmx_vcpu *vmx)
+/** vmx_step_over() - the guest has executed the @len bytes at rip */
+void vmx_step_over(struct vmx_vcpu *vmx, unsigned int len)
 {
-	if (unlikely(vmx_advance_rip(vmx,
-				     vmread32(VM_EXIT_INSTRUCTION_LEN)))) {
+	if (unlikely(vmx_advance_rip(vmx, len))) {
 		vmx->vcpu.dr6 |= DR_STEP;
 		mvmm_raise(&vmx->vcpu, X86_TRAP_DB, 0);
 	}
+}
+
+/* Step over the instruction that exited */
+static enum mvmm_step skip(struct vmx_vcpu *vmx)
+{
+	vmx_step_over(vmx, vmread32(VM_EXIT_INSTRUCTION_LEN));
 	return MVMM_STEP_CONTINUE;
 }
 
@@ -112,6 +117,12 @@ static enum mvmm_step handle_task_switch(struct vmx_vcpu *vmx)
 static enum mvmm_step handle_cpuid(struct vmx_vcpu *vmx)
 {
 	mvmm_do_cpuid(&vmx->vcpu);
+	return skip(vmx);
+}
+
+static enum mvmm_step handle_hypercall(struct vmx_vcpu *vmx)
+{
+	mvmm_do_hypercall(&vmx->vcpu);
 	return skip(vmx);
 }
 
@@ -297,7 +308,7 @@ static enum mvmm_step (*const handlers[])(struct vmx_vcpu *vmx) = {
 	[EXIT_REASON_WBINVD] = skip,
 	/* No performance counters: every index is out of range */
 	[EXIT_REASON_RDPMC] = raise_gp,
-	[EXIT_REASON_VMCALL] = raise_ud,
+	[EXIT_REASON_VMCALL] = handle_hypercall,
 	[EXIT_REASON_VMCLEAR] = raise_ud,
 	[EXIT_REASON_VMLAUNCH] = raise_ud,
 	[EXIT_REASON_VMPTRLD] = raise_ud,

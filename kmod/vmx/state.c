@@ -9,6 +9,7 @@
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/desc.h>
+#include <asm/fsgsbase.h>
 #include <asm/msr.h>
 #include <asm/segment.h>
 #include <asm/special_insns.h>
@@ -123,6 +124,9 @@ static void init_host(void)
 	vmwrite16(HOST_SS_SELECTOR, __KERNEL_DS);
 	vmwrite16(HOST_DS_SELECTOR, 0);
 	vmwrite16(HOST_ES_SELECTOR, 0);
+	vmwrite16(HOST_FS_SELECTOR, 0);
+	vmwrite16(HOST_GS_SELECTOR, 0);
+	vmwriten(HOST_FS_BASE, 0);
 	vmwrite16(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
 	vmwriten(HOST_IDTR_BASE, idt.address);
 	vmwriten(HOST_RIP, (unsigned long)vmx_exit);
@@ -205,10 +209,26 @@ static u16 host_selector(u16 selector)
 	return selector & 7 ? 0 : selector;
 }
 
-/* Swapped by hand: an exit restores none of them; CSTAR needs no swapping */
+/*
+ * Swapped by hand: an exit restores none of them. The first three the host sets
+ * once and for all, and a guest writes them with an exit only, so none is read
+ * back; CSTAR the CPU does not use, so it needs no swapping.
+ */
 static const u32 msr_index[VMX_NR_MSRS] = {
 	MSR_STAR, MSR_LSTAR, MSR_SYSCALL_MASK, MSR_KERNEL_GS_BASE, MSR_CSTAR };
-#define NR_SWAPPED (VMX_NR_MSRS - 1)
+#define NR_FIXED 3
+#define GS_SLOT 3
+
+static DEFINE_PER_CPU(u64 [NR_FIXED], host_msrs);
+
+/** vmx_state_cpu_on() - note what the host keeps; interrupts off */
+void vmx_state_cpu_on(void)
+{
+	int i;
+
+	for (i = 0; i < NR_FIXED; i++)
+		rdmsrl(msr_index[i], *this_cpu_ptr(&host_msrs[i]));
+}
 
 static u64 *find_msr(struct vmx_vcpu *vmx, u32 index)
 {
@@ -220,30 +240,44 @@ static u64 *find_msr(struct vmx_vcpu *vmx, u32 index)
 	return NULL;
 }
 
+/* What does not change is not written: WRMSR is dear on silicon */
+static void swap_msr(u32 index, u64 now, u64 then)
+{
+	if (now != then)
+		native_wrmsrl(index, then);
+}
+
 /**
  * vmx_host_load() - write what an exit must restore, of the process
  * @vmx: VMCS current; preemption off
- *
- * An MSR whose value does not change is not written: WRMSR is dear on silicon.
  */
 void vmx_host_load(struct vmx_vcpu *vmx)
 {
+	const u64 *host = *this_cpu_ptr(&host_msrs);
+	u16 fs, gs;
+	u64 base;
 	int i;
 
-	for (i = 0; i < NR_SWAPPED; i++) {
-		rdmsrl(msr_index[i], vmx->host_msr[i]);
-		if (vmx->msr[i] != vmx->host_msr[i])
-			wrmsrl(msr_index[i], vmx->msr[i]);
-	}
-	savesegment(fs, vmx->host_fs);
-	savesegment(gs, vmx->host_gs);
+	for (i = 0; i < NR_FIXED; i++)
+		swap_msr(msr_index[i], host[i], vmx->msr[i]);
+	vmx->host_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
+	swap_msr(MSR_KERNEL_GS_BASE, vmx->host_gs_base, vmx->msr[GS_SLOT]);
+	savesegment(fs, fs);
+	savesegment(gs, gs);
 	savesegment(ds, vmx->host_ds);
 	savesegment(es, vmx->host_es);
 	store_ldt(vmx->host_ldt);
-	vmwrite16(HOST_FS_SELECTOR, host_selector(vmx->host_fs));
-	vmwrite16(HOST_GS_SELECTOR, host_selector(vmx->host_gs));
-	rdmsrl(MSR_FS_BASE, vmx->host_fs_base);
-	vmwriten(HOST_FS_BASE, vmx->host_fs_base);
+	base = x86_fsbase_read_cpu();
+	if (unlikely(fs != vmx->host_fs || gs != vmx->host_gs)) {
+		vmwrite16(HOST_FS_SELECTOR, host_selector(fs));
+		vmwrite16(HOST_GS_SELECTOR, host_selector(gs));
+		vmx->host_fs = fs;
+		vmx->host_gs = gs;
+	}
+	if (unlikely(base != vmx->host_fs_base)) {
+		vmwriten(HOST_FS_BASE, base);
+		vmx->host_fs_base = base;
+	}
 }
 
 /**
@@ -252,13 +286,13 @@ void vmx_host_load(struct vmx_vcpu *vmx)
  */
 void vmx_host_put(struct vmx_vcpu *vmx)
 {
+	const u64 *host = *this_cpu_ptr(&host_msrs);
 	int i;
 
-	for (i = 0; i < NR_SWAPPED; i++) {
-		rdmsrl(msr_index[i], vmx->msr[i]);
-		if (vmx->msr[i] != vmx->host_msr[i])
-			wrmsrl(msr_index[i], vmx->host_msr[i]);
-	}
+	for (i = 0; i < NR_FIXED; i++)
+		swap_msr(msr_index[i], vmx->msr[i], host[i]);
+	vmx->msr[GS_SLOT] = __rdmsr(MSR_KERNEL_GS_BASE);
+	swap_msr(MSR_KERNEL_GS_BASE, vmx->msr[GS_SLOT], vmx->host_gs_base);
 	if (vmx->host_ldt)
 		asm volatile("lldt %0" : : "m" (vmx->host_ldt));
 	if (vmx->host_fs & 7) {
@@ -282,7 +316,9 @@ void vmx_host_put(struct vmx_vcpu *vmx)
 	load_fixmap_gdt(smp_processor_id());
 }
 
-/** vmx_regs_to_vmcs() - rip, rsp, rflags as userspace left them */
+/** vmx_regs_to_vmcs() - rip, rsp, rflags as userspace left them, and the
+ * instruction that it has executed
+ */
 void vmx_regs_to_vmcs(struct vmx_vcpu *vmx)
 {
 	const struct mvmm_regs *regs = &vmx->vcpu.regs;
@@ -307,6 +343,10 @@ void vmx_regs_to_vmcs(struct vmx_vcpu *vmx)
 	vmx->rip = regs->rip;
 	vmx->rsp = regs->rsp;
 	vmx->rflags = regs->rflags;
+	if (vmx->vcpu.retire) {
+		vmx_step_over(vmx, vmx->vcpu.retire);
+		vmx->vcpu.retire = 0;
+	}
 }
 
 /** vmx_regs_from_vmcs() - the guest ran: where it stands now */
@@ -317,6 +357,8 @@ void vmx_regs_from_vmcs(struct vmx_vcpu *vmx)
 	regs->rip = vmx->rip = vmreadn(GUEST_RIP);
 	regs->rsp = vmx->rsp = vmreadn(GUEST_RSP);
 	regs->rflags = vmx->rflags = vmreadn(GUEST_RFLAGS);
+	vmx->vcpu.shadow = vmread32(GUEST_INTERRUPTIBILITY_INFO) &
+			   (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
 	vmx_refresh_cr0(vmx);
 }
 
@@ -339,12 +381,14 @@ void vmx_refresh_cr0(struct vmx_vcpu *vmx)
  */
 bool vmx_advance_rip(struct vmx_vcpu *vmx, unsigned int len)
 {
-	u64 rip = vmreadn(GUEST_RIP) + len;
+	u64 old = vmreadn(GUEST_RIP), rip = old + len;
 	u64 rflags = vmreadn(GUEST_RFLAGS);
 	u32 shadow = vmread32(GUEST_INTERRUPTIBILITY_INFO);
 
-	if (!(vmx->vcpu.efer & EFER_LMA) ||
-	    !(vmread32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK))
+	/* Outside of 64-bit code it wraps, where it can */
+	if (unlikely((rip ^ old) >> 32) &&
+	    (!(vmx->vcpu.efer & EFER_LMA) ||
+	     !(vmread32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK)))
 		rip = (u32)rip;
 	vmwriten(GUEST_RIP, rip);
 	if (rflags & X86_EFLAGS_RF)
@@ -360,15 +404,12 @@ bool vmx_advance_rip(struct vmx_vcpu *vmx, unsigned int len)
 	return true;
 }
 
-bool vmx_retire(struct mvmm_vcpu *vcpu, unsigned int len)
+void vmx_retire(struct mvmm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	bool trap;
 
 	vmx_regs_to_vmcs(vmx);
-	trap = vmx_advance_rip(vmx, len);
 	vmx_regs_from_vmcs(vmx);
-	return trap;
 }
 
 /** vmx_sync_crs() - write cr0, cr4 and efer of the generic part to the VMCS */

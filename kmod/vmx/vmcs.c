@@ -84,6 +84,7 @@ int vmx_cpu_enable(void)
 		intel_pt_handle_vmx(0);
 		return -EIO;
 	}
+	vmx_state_cpu_on();
 	__this_cpu_write(vmx_on, true);
 	/* Translations from an earlier life with the same tags */
 	invept(VMX_EPT_EXTENT_GLOBAL, 0);

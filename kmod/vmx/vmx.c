@@ -166,11 +166,12 @@ static noinstr bool enter_guest(struct vmx_vcpu *vmx)
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 	bool entered;
 
-	guest_state_enter_irqoff();
+	mvmm_guest_state_enter();
 	if (vcpu->cr2 != native_read_cr2())
 		native_write_cr2(vcpu->cr2);
 
-	entered = vmx_enter(&vcpu->regs, vmx->vmcs.launched);
+	entered = vmx_enter(&vcpu->regs, vmx->vmcs.launched,
+			    &vmx->host_rsp);
 
 	/* Retbleed: IBRS must be written again after an exit, unchanged or not */
 	if (cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS))
@@ -230,21 +231,37 @@ static enum mvmm_step refused(struct vmx_vcpu *vmx)
 	return MVMM_STEP_USER;
 }
 
+/* There is something to deliver, or to wait for */
+static noinline void handle_events(struct vmx_vcpu *vmx)
+{
+	vmx->undo = (struct vmx_undo){
+		.valid = true, .events = vmx->vcpu.events };
+	inject(vmx);
+}
+
+/* Nothing was delivered; the CPU may not have cleared the field */
+static noinline void undo_entry(struct vmx_vcpu *vmx)
+{
+	if (vmx->undo.valid)
+		vmx->vcpu.events = vmx->undo.events;
+	vmwrite32(VM_ENTRY_INTR_INFO_FIELD, 0);
+	vmx_dump(vmx);
+}
+
 /* One round; interrupts off */
 static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 	/* Without XSAVE neither the host nor the guest has an XCR0 */
-	u64 host_xcr0 = mvmm_fpu_host_xcr0() ?: vcpu->xcr0;
-	struct mvmm_events_state before;
+	u64 host_xcr0 = mvmm_host_xcr0 ?: vcpu->xcr0;
 	bool entered;
 
 	if (unlikely(!mvmm_enter_begin(vcpu)))
 		return MVMM_STEP_RESUME;
 	vmx_flush(vmx);
-	before = vcpu->events;
+	vmx->undo.valid = false;
 	if (unlikely(!events_idle(vmx)))
-		inject(vmx);
+		handle_events(vmx);
 	sync_host_crs(vmx);
 	trace_mvmm_entry(vcpu->id, vmx->rip);
 
@@ -262,10 +279,7 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 	mvmm_enter_end(vcpu);
 
 	if (unlikely(!entered || vmx->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
-		/* Nothing was delivered; the CPU may not have cleared it */
-		vcpu->events = before;
-		vmwrite32(VM_ENTRY_INTR_INFO_FIELD, 0);
-		vmx_dump(vmx);
+		undo_entry(vmx);
 		if (!entered)
 			return refused(vmx);
 	}

@@ -78,6 +78,12 @@ bool vmx_is_on(void);
 /* STAR, LSTAR, SFMASK, KERNEL_GS_BASE, and CSTAR which the CPU does not use */
 #define VMX_NR_MSRS	5
 
+/* What is put back when the CPU refuses an entry that had events to handle */
+struct vmx_undo {
+	struct mvmm_events_state events;
+	bool valid;
+};
+
 /**
  * struct vmx_vcpu - VMX's part of a vCPU
  * @vcpu: the generic part
@@ -92,15 +98,17 @@ bool vmx_is_on(void);
  * @flush_vcpu: flush this vCPU's own translations before the next entry
  * @moved: another CPU ran it before
  * @breakpoints: the guest's DR7 enables some
+ * @undo: see there
  * @reason: of the last exit
  * @intr_info: of the last exit, if it was an exception or NMI
- * @msr: of the guest, swapped by hand; in the CPU while loaded
- * @host_msr: of the host, while loaded
+ * @msr: of the guest, swapped by hand; in the CPU in a section
+ * @host_gs_base: the host's KERNEL_GS_BASE, in a section
+ * @host_rsp: as in the VMCS
  * @host_cr3: as in the VMCS
  * @host_cr4: as in the VMCS
  * @host_debugctl: IA32_DEBUGCTL, which an exit clears
- * @host_fs_base: base of FS in the host, while loaded
- * @host_fs: host selectors that an exit does not restore, while loaded
+ * @host_fs_base: base of FS in the host, as in the VMCS
+ * @host_fs: host selectors, TI and RPL included, at the last entry
  * @host_gs: the same
  * @host_ds: the same
  * @host_es: the same
@@ -117,11 +125,12 @@ struct vmx_vcpu {
 	bool flush_vcpu;
 	bool moved;
 	bool breakpoints;
+	struct vmx_undo undo;
 	u32 reason;
 	u32 intr_info;
 	u64 msr[VMX_NR_MSRS];
-	u64 host_msr[VMX_NR_MSRS];
-	unsigned long host_cr3, host_cr4;
+	u64 host_gs_base;
+	unsigned long host_rsp, host_cr3, host_cr4;
 	unsigned long host_debugctl;
 	u64 host_fs_base;
 	u16 host_fs, host_gs, host_ds, host_es, host_ldt;
@@ -133,12 +142,13 @@ static inline struct vmx_vcpu *to_vmx(struct mvmm_vcpu *vcpu)
 }
 
 /* entry.S: returns false when the CPU refused VMLAUNCH or VMRESUME */
-bool vmx_enter(struct mvmm_regs *regs, bool launched);
+bool vmx_enter(struct mvmm_regs *regs, bool launched, unsigned long *host_rsp);
 extern char vmx_exit[];
 
 /* ---- guest state (state.c) -------------------------------------------- */
 
 int vmx_state_setup(void);
+void vmx_state_cpu_on(void);
 void vmx_state_teardown(void);
 void vmx_init_state(struct vmx_vcpu *vmx);
 void vmx_load_cpu_state(void);
@@ -149,7 +159,7 @@ void vmx_regs_from_vmcs(struct vmx_vcpu *vmx);
 void vmx_refresh_cr0(struct vmx_vcpu *vmx);
 bool vmx_advance_rip(struct vmx_vcpu *vmx, unsigned int len);
 void vmx_sync_crs(struct mvmm_vcpu *vcpu);
-bool vmx_retire(struct mvmm_vcpu *vcpu, unsigned int len);
+void vmx_retire(struct mvmm_vcpu *vcpu);
 void vmx_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);
 void vmx_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs);
 void vmx_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev);
@@ -187,6 +197,7 @@ u32 vmx_decode_ept(u64 qualification);
 u32 vmx_segment_ar(u16 attr);
 u16 vmx_segment_attr(u32 ar);
 
+void vmx_step_over(struct vmx_vcpu *vmx, unsigned int len);
 void vmx_mitigate(struct vmx_vcpu *vmx);
 enum mvmm_step vmx_handle_exit(struct vmx_vcpu *vmx);
 void vmx_collect_inflight(struct vmx_vcpu *vmx);
@@ -195,7 +206,20 @@ void vmx_collect_inflight(struct vmx_vcpu *vmx);
 
 void vmx_ept_format(const struct vmx_caps *caps, struct pgt_format *fmt);
 u64 vmx_eptp(const struct vmx_caps *caps, u64 root_pa);
-void vmx_flush(struct vmx_vcpu *vmx);
+void vmx_flush_now(struct vmx_vcpu *vmx, u64 gen);
+
+/**
+ * vmx_flush() - before an entry: drop what may be stale in this CPU's TLB
+ * @vmx: loaded; interrupts off and in_guest set
+ */
+static inline void vmx_flush(struct vmx_vcpu *vmx)
+{
+	u64 gen = READ_ONCE(vmx->vcpu.vm->tlb_gen);
+
+	if (unlikely(mvmm_tlb_needs_flush(gen, vmx->vcpu.tlb_gen_seen,
+					  vmx->moved) || vmx->flush_vcpu))
+		vmx_flush_now(vmx, gen);
+}
 
 /* ---- dump.c ----------------------------------------------------------- */
 

@@ -14,11 +14,13 @@ static int simple(struct mvmm_guest *guest, unsigned int size, uint16_t port,
 	struct mvmm_regs *regs = &guest->run->regs;
 	uint32_t value = regs->rax;
 
-	if (in)
-		value = 0;
-	guest->port(guest->ctx, port, &value, size, !in);
-	if (in)
-		mvmm_put_sized(&regs->rax, value, size);
+	if (!in) {
+		guest->port(guest->ctx, port, &value, size, true);
+		return 0;
+	}
+	value = 0;
+	guest->port(guest->ctx, port, &value, size, false);
+	mvmm_put_sized(&regs->rax, value, size);
 	return 0;
 }
 
@@ -110,9 +112,9 @@ int mvmm_complete_io(struct mvmm_guest *guest)
 
 int mvmm_complete(struct mvmm_guest *guest)
 {
-	switch (guest->run->exit_reason) {
-	case MVMM_EXIT_IO:
+	if (guest->run->exit_reason == MVMM_EXIT_IO)
 		return mvmm_complete_io(guest);
+	switch (guest->run->exit_reason) {
 	case MVMM_EXIT_MMIO:
 		return mvmm_complete_mmio(guest);
 	case MVMM_EXIT_CR:

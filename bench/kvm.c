@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A client of /dev/kvm without an in-kernel interrupt controller. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "bench.h"
+
+#define MAX_CPUID 100
+
+static int call(int fd, unsigned long cmd, const void *arg)
+{
+	int ret = ioctl(fd, cmd, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static int kvm_open(void)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int kvm_create_vm(int system)
+{
+	return call(system, KVM_CREATE_VM, NULL);
+}
+
+static int kvm_create_vcpu(int vm)
+{
+	return call(vm, KVM_CREATE_VCPU, NULL);
+}
+
+static int set_slot(int vm, int slot, uint64_t gpa, void *hva, uint64_t len)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot, .guest_phys_addr = gpa, .memory_size = len,
+		.userspace_addr = (uintptr_t)hva };
+
+	return call(vm, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+static int kvm_map(int vm, int slot, uint64_t gpa, void *hva, uint64_t len)
+{
+	return set_slot(vm, slot, gpa, hva, len);
+}
+
+static int kvm_unmap(int vm, int slot, uint64_t gpa, uint64_t len)
+{
+	return set_slot(vm, slot, gpa, NULL, 0);
+}
+
+static int run_size(struct machine *m)
+{
+	return ioctl(m->system, KVM_GET_VCPU_MMAP_SIZE, 0);
+}
+
+static int kvm_prepare(struct machine *m)
+{
+	struct kvm_cpuid2 *cpuid;
+	int ret;
+
+	m->run = mmap(NULL, run_size(m), PROT_READ | PROT_WRITE, MAP_SHARED,
+		      m->vcpu, 0);
+	if (m->run == MAP_FAILED)
+		return -errno;
+	cpuid = calloc(1, sizeof(*cpuid) + MAX_CPUID * sizeof(cpuid->entries[0]));
+	if (!cpuid)
+		return -ENOMEM;
+	cpuid->nent = MAX_CPUID;
+	ret = call(m->system, KVM_GET_SUPPORTED_CPUID, cpuid);
+	if (ret >= 0)
+		ret = call(m->vcpu, KVM_SET_CPUID2, cpuid);
+	free(cpuid);
+	return ret;
+}
+
+static void kvm_release(struct machine *m)
+{
+	munmap(m->run, run_size(m));
+}
+
+static int kvm_start(struct machine *m, const struct start *start)
+{
+	struct kvm_segment data = {
+		.limit = ~0u, .selector = 16, .type = 3, .present = 1, .db = 1,
+		.s = 1, .g = 1 };
+	struct kvm_segment code = data, tr = {
+		.base = TSS, .limit = 0x67, .selector = 24, .type = 11,
+		.present = 1 };
+	struct kvm_regs regs = {
+		.rip = start->rip, .rsp = STACK, .rbx = start->rbx,
+		.rcx = start->rcx, .rbp = start->rbp, .rdi = start->rdi,
+		.rsi = DATA, .r8 = start->r8, .rflags = start->rflags };
+	struct kvm_sregs s;
+	int ret;
+
+	ret = call(m->vcpu, KVM_GET_SREGS, &s);
+	if (ret)
+		return ret;
+	code.selector = 8;
+	code.type = 11;
+	code.l = 1;
+	code.db = 0;
+	s.cs = code;
+	s.ds = s.es = s.fs = s.gs = s.ss = data;
+	s.tr = tr;
+	s.gdt.base = GDT;
+	s.gdt.limit = 39;
+	s.idt.base = IDT;
+	s.idt.limit = 4095;
+	s.cr0 = 0x80000031;
+	s.cr3 = TABLES;
+	s.cr4 = 0x220;
+	s.efer = 0x500;
+	ret = call(m->vcpu, KVM_SET_SREGS, &s);
+	return ret ? ret : call(m->vcpu, KVM_SET_REGS, &regs);
+}
+
+static int kvm_run(struct machine *m)
+{
+	struct kvm_interrupt irq = { .irq = IRQ_VECTOR };
+	struct kvm_run *run = m->run;
+
+	for (m->done = false; !m->done; ) {
+		if (ioctl(m->vcpu, KVM_RUN, 0) < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		switch (run->exit_reason) {
+		case KVM_EXIT_IO:
+			if (run->io.direction == KVM_EXIT_IO_IN)
+				*((char *)run + run->io.data_offset) = 1;
+			else if (run->io.port == PORT_DONE)
+				m->done = true;
+			else if (run->io.port == PORT_IRQ)
+				ioctl(m->vcpu, KVM_INTERRUPT, &irq);
+			break;
+		case KVM_EXIT_MMIO:
+			if (!run->mmio.is_write)
+				memset(run->mmio.data, 1, run->mmio.len);
+			break;
+		case KVM_EXIT_HLT:
+			break;
+		default:
+			return -EIO;
+		}
+	}
+	/* The OUT of PORT_DONE is completed by the next KVM_RUN only */
+	run->immediate_exit = 1;
+	ioctl(m->vcpu, KVM_RUN, 0);
+	run->immediate_exit = 0;
+	return 0;
+}
+
+static int kvm_get_state(struct machine *m)
+{
+	static struct kvm_sregs sregs;
+
+	m->private = &sregs;
+	return call(m->vcpu, KVM_GET_SREGS, &sregs);
+}
+
+static int kvm_set_state(struct machine *m)
+{
+	return call(m->vcpu, KVM_SET_SREGS, m->private);
+}
+
+static int kvm_doorbell(struct machine *m, uint64_t gpa, uint16_t port, int fd)
+{
+	struct kvm_ioeventfd bell = {
+		.addr = gpa ? gpa : port, .len = gpa ? 0 : 1, .fd = fd,
+		.flags = gpa ? 0 : KVM_IOEVENTFD_FLAG_PIO };
+
+	return call(m->vm, KVM_IOEVENTFD, &bell);
+}
+
+const struct monitor kvm_monitor = {
+	.name = "kvm",
+	.open = kvm_open,
+	.create_vm = kvm_create_vm,
+	.create_vcpu = kvm_create_vcpu,
+	.map = kvm_map,
+	.unmap = kvm_unmap,
+	.prepare = kvm_prepare,
+	.release = kvm_release,
+	.start = kvm_start,
+	.run = kvm_run,
+	.get_state = kvm_get_state,
+	.set_state = kvm_set_state,
+	.doorbell = kvm_doorbell,
+};

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A client of /dev/mvmm: libmvmm completes what exits. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "bench.h"
+#include "libmvmm.h"
+
+static int open_mvmm(void)
+{
+	return mvmm_open(MVMM_DEVICE);
+}
+
+static int create_vcpu(int vm)
+{
+	return mvmm_create_vcpu(vm, 0);
+}
+
+static int map(int vm, int slot, uint64_t gpa, void *hva, uint64_t len)
+{
+	return mvmm_add_region(vm, gpa, len, hva, 0);
+}
+
+static int unmap(int vm, int slot, uint64_t gpa, uint64_t len)
+{
+	return mvmm_remove_region(vm, gpa, len);
+}
+
+static int prepare(struct machine *m)
+{
+	struct mvmm_run *run;
+	int ret = mvmm_map_run(m->vcpu, &run);
+
+	m->run = run;
+	return ret;
+}
+
+static void release(struct machine *m)
+{
+	munmap(m->run, 4096);
+}
+
+static int start(struct machine *m, const struct start *start)
+{
+	struct mvmm_segment data = { .limit = ~0u, .selector = 16,
+				     .attr = 0xc093 };
+	struct mvmm_run *run = m->run;
+	struct mvmm_sregs s;
+	int ret;
+
+	ret = mvmm_get_sregs(m->vcpu, &s);
+	if (ret)
+		return ret;
+	s.cs = (struct mvmm_segment){ .limit = ~0u, .selector = 8,
+				      .attr = 0xa09b };
+	s.ds = s.es = s.fs = s.gs = s.ss = data;
+	s.tr = (struct mvmm_segment){ .base = TSS, .limit = 0x67,
+				      .selector = 24, .attr = 0x8b };
+	s.gdt = (struct mvmm_table){ .base = GDT, .limit = 39 };
+	s.idt = (struct mvmm_table){ .base = IDT, .limit = 4095 };
+	s.cr0 = 0x80000031;
+	s.cr3 = TABLES;
+	s.cr4 = 0x220;
+	s.efer = 0x500;
+	run->regs = (struct mvmm_regs){
+		.rip = start->rip, .rsp = STACK, .rbx = start->rbx,
+		.rcx = start->rcx, .rbp = start->rbp, .rdi = start->rdi,
+		.rsi = DATA, .r8 = start->r8, .rflags = start->rflags };
+	return mvmm_set_sregs(m->vcpu, &s);
+}
+
+static void *memory(void *ctx, uint64_t gpa, uint64_t len)
+{
+	struct machine *m = ctx;
+
+	return gpa < MEM_SIZE && len <= MEM_SIZE - gpa ? m->mem + gpa : NULL;
+}
+
+static void port(void *ctx, uint16_t number, void *data, unsigned int size,
+		 bool write)
+{
+	struct machine *m = ctx;
+
+	if (!write)
+		memset(data, 1, size);
+	else if (number == PORT_DONE)
+		m->done = true;
+	else if (number == PORT_IRQ)
+		mvmm_inject_irq(m->vcpu, IRQ_VECTOR);
+}
+
+static void mmio(void *ctx, uint64_t gpa, void *data, unsigned int size,
+		 bool write)
+{
+	if (!write)
+		memset(data, 1, size);
+}
+
+static int run(struct machine *m)
+{
+	struct mvmm_run *run = m->run;
+	struct mvmm_guest guest = {
+		.vcpu = m->vcpu, .run = run, .memory = memory, .port = port,
+		.mmio = mmio, .ctx = m };
+	int ret;
+
+	for (m->done = false; !m->done; ) {
+		ret = mvmm_run(m->vcpu);
+		if (ret == -EINTR)
+			continue;
+		if (ret)
+			return ret;
+		if (run->exit_reason == MVMM_EXIT_HLT)
+			run->retire = run->insn_len;
+		else
+			ret = mvmm_complete(&guest);
+		if (ret)
+			return ret;
+	}
+	run->retire = 0;
+	return 0;
+}
+
+static struct mvmm_sregs sregs;
+
+static int get_state(struct machine *m)
+{
+	return mvmm_get_sregs(m->vcpu, &sregs);
+}
+
+static int set_state(struct machine *m)
+{
+	return mvmm_set_sregs(m->vcpu, &sregs);
+}
+
+const struct monitor mvmm_monitor = {
+	.name = "mvmm",
+	.open = open_mvmm,
+	.create_vm = mvmm_create_vm,
+	.create_vcpu = create_vcpu,
+	.map = map,
+	.unmap = unmap,
+	.prepare = prepare,
+	.release = release,
+	.start = start,
+	.run = run,
+	.get_state = get_state,
+	.set_state = set_state,
+};
