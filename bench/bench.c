@@ -575,7 +575,8 @@ static void measure_all(const struct monitor *monitor)
 	measure_hypercall(&m);
 	measure_mmio_cold(&m);
 	measure_doorbells(&m);
-	measure_touch(&m);
+	if (!only)
+		measure_touch(&m);
 	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		measure_fault(&m, &faults[i]);
 	measure_call(&m, "ioctl_nothing", no_ioctl);

@@ -47,7 +47,7 @@ long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
 	if (ret)
 		return ret;
 	ret = ioctl->fn(obj, buf);
-	if (!ioctl->out || (ret < 0 && ret != -ENOSPC))
+	if (!ioctl->out || (ret < 0 && ret != -ENOSPC && ret != -EINTR))
 		return ret;
 	*(u32 *)buf = size;
 	if (copy_to_user(user, buf, min(size, ioctl->size)))

@@ -1,42 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Guest memory: regions of guest-physical addresses backed by the owner's
- * mappings, filled on a nested page fault and kept in step by an MMU notifier.
- * No page is pinned: the nested table holds no reference, it mirrors.
+ * mappings, filled on a nested page fault (fault.c) and kept in step by an MMU
+ * notifier. No page is pinned: the nested table holds no reference, it mirrors.
  *
- * The protocol, in two halves. A fault reads inval_seq, brings the page in
- * through the host mm, and maps it under mmu_lock only if no invalidation ran
- * or runs since. An invalidation zaps under mmu_lock, raises tlb_gen, and
- * waits until no vCPU is in the guest with the old translation.
+ * The protocol, in two halves. A fault maps what it reads in the host's page
+ * tables under mmu_lock, only while no invalidation runs. An invalidation zaps
+ * under mmu_lock, raises tlb_gen, and waits until no vCPU is in the guest with
+ * the old translation.
  */
+#include <linux/bitmap.h>
 #include <linux/mm.h>
-#include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
-#include <asm/io.h>
 #include "mvmm.h"
-#include "trace.h"
 
 static struct mvmm_vm *mn_to_vm(struct mmu_notifier *mn)
 {
 	return container_of(mn, struct mvmm_vm, mn);
 }
 
-static void zap_leaf(void *ctx, u64 pte, int level)
+/*
+ * The guest wrote behind the host PTE's back. The host still maps the page, so
+ * it cannot go away under us. A large leaf is one folio.
+ */
+static void note_dirty(void *ctx, u64 gpa, u64 pte, int level)
+{
+	unsigned long pfn = (pte & PGT_ADDR_MASK) >> PAGE_SHIFT;
+	struct mvmm_mem_region *r;
+
+	if (pfn_valid(pfn))
+		set_page_dirty(pfn_to_page(pfn));
+	r = mvmm_find_region(ctx, gpa);
+	if (r && r->dirty)
+		bitmap_set(r->dirty, (gpa - r->gpa) >> PAGE_SHIFT,
+			   pgt_level_size(level) >> PAGE_SHIFT);
+}
+
+static void zap_leaf(void *ctx, u64 gpa, u64 pte, int level)
 {
 	struct mvmm_vm *vm = ctx;
-	unsigned long pfn = (pte & PGT_ADDR_MASK) >> PAGE_SHIFT;
-	unsigned long i;
 
-	if (!pgt_pte_dirty(&vm->pgt, pte))
-		return;
-	/*
-	 * The guest wrote behind the host PTE's back. The host still maps the
-	 * page, so it cannot go away under us.
-	 */
-	for (i = 0; i < pgt_level_size(level) >> PAGE_SHIFT; i++)
-		if (pfn_valid(pfn + i))
-			set_page_dirty(pfn_to_page(pfn + i));
+	if (pgt_pte_dirty(&vm->pgt, pte))
+		note_dirty(ctx, gpa, pte, level);
 }
 
 static void nothing(void *unused)
@@ -65,7 +72,13 @@ static void flush_guests(struct mvmm_vm *vm)
 	}
 }
 
-static void zap_gpa(struct mvmm_vm *vm, u64 start, u64 end)
+/**
+ * mvmm_zap() - the guest loses what is mapped in a range
+ * @vm: mmu_lock is held
+ * @start: first guest-physical address
+ * @end: one past the last
+ */
+void mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end)
 {
 	LIST_HEAD(freed);
 
@@ -94,7 +107,7 @@ static bool for_each_backed(struct mvmm_vm *vm, u64 start, u64 end,
 
 static bool zap_backed(struct mvmm_vm *vm, u64 start, u64 end)
 {
-	zap_gpa(vm, start, end);
+	mvmm_zap(vm, start, end);
 	return false;
 }
 
@@ -177,7 +190,7 @@ static void release(struct mmu_notifier *mn, struct mm_struct *mm)
 
 	spin_lock(&vm->mmu_lock);
 	vm->inval_count++;	/* for ever: nothing is mapped any more */
-	zap_gpa(vm, 0, 1ULL << MVMM_GPA_BITS);
+	mvmm_zap(vm, 0, 1ULL << MVMM_GPA_BITS);
 	spin_unlock(&vm->mmu_lock);
 }
 
@@ -220,32 +233,54 @@ int mvmm_memory_init(struct mvmm_vm *vm)
  */
 void mvmm_memory_destroy(struct mvmm_vm *vm)
 {
+	int i;
+
 	spin_lock(&vm->mmu_lock);
 	/* Before the notifier goes: until then the host keeps our pages */
-	zap_gpa(vm, 0, 1ULL << MVMM_GPA_BITS);
+	mvmm_zap(vm, 0, 1ULL << MVMM_GPA_BITS);
 	spin_unlock(&vm->mmu_lock);
 	mmu_notifier_unregister(&vm->mn, vm->mm);
 	pgt_destroy(&vm->pgt);
+	for (i = 0; i < vm->nr_regions; i++)
+		kvfree(vm->regions[i].dirty);
 }
 
-static bool overlaps(u64 a, u64 alen, u64 b, u64 blen)
+/* Where a region at or above @gpa stands, or would stand */
+static int region_index(const struct mvmm_vm *vm, u64 gpa)
 {
-	return a < b + blen && b < a + alen;
+	int low = 0, high = vm->nr_regions;
+
+	while (low < high) {
+		int middle = (low + high) / 2;
+
+		if (vm->regions[middle].gpa < gpa)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
-/**
- * mvmm_add_region() - MVMM_VM_ADD_REGION
- * @vm: the VM
- * @region: from userspace
- *
- * Context: may sleep, takes vm->lock. Return: 0; -EOPNOTSUPP, -EINVAL,
- * -EEXIST, -ENOSPC as in the ABI.
- */
-int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
+/** mvmm_find_region() - the region that holds @gpa, or NULL; mmu_lock is held */
+struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa)
 {
-	int i, ret = 0;
+	struct mvmm_mem_region *r = &vm->regions[vm->last_region];
+	int i;
 
-	if (region->flags & ~MVMM_REGION_READONLY)
+	lockdep_assert_held(&vm->mmu_lock);
+	/* Never past the array; one that is gone has no length */
+	if (likely(gpa - r->gpa < r->len))
+		return r;
+	i = region_index(vm, gpa + 1) - 1;
+	if (i < 0 || gpa - vm->regions[i].gpa >= vm->regions[i].len)
+		return NULL;
+	vm->last_region = i;
+	return &vm->regions[i];
+}
+
+static int check_region(const struct mvmm_region *region)
+{
+	if (region->flags & ~(MVMM_REGION_READONLY | MVMM_REGION_LOG_DIRTY))
 		return -EOPNOTSUPP;
 	if (!region->len || !region->hva ||
 	    !PAGE_ALIGNED(region->gpa | region->len | region->hva))
@@ -254,23 +289,66 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 	    region->gpa > (1ULL << MVMM_GPA_BITS) - region->len ||
 	    !access_ok((void __user *)region->hva, region->len))
 		return -EINVAL;
+	return 0;
+}
 
+static size_t bitmap_bytes(u64 len)
+{
+	return BITS_TO_LONGS(len >> PAGE_SHIFT) * sizeof(long);
+}
+
+/**
+ * mvmm_add_region() - MVMM_VM_ADD_REGION
+ * @vm: the VM
+ * @region: from userspace
+ *
+ * Context: may sleep, takes vm->lock. Return: 0; -EOPNOTSUPP, -EINVAL,
+ * -EEXIST, -ENOSPC, -ENOMEM as in the ABI.
+ */
+int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
+{
+	struct mvmm_mem_region new = {
+		.gpa = region->gpa, .len = region->len, .hva = region->hva,
+		.flags = region->flags };
+	struct mvmm_mem_region *at;
+	int i, ret = check_region(region);
+
+	if (ret)
+		return ret;
+	if (region->flags & MVMM_REGION_LOG_DIRTY) {
+		new.dirty = kvzalloc(bitmap_bytes(new.len), GFP_KERNEL_ACCOUNT);
+		if (!new.dirty)
+			return -ENOMEM;
+	}
 	mutex_lock(&vm->lock);
-	for (i = 0; i < vm->nr_regions; i++)
-		if (overlaps(region->gpa, region->len, vm->regions[i].gpa,
-			     vm->regions[i].len))
-			ret = -EEXIST;
-	if (!ret && vm->nr_regions == MVMM_MAX_REGIONS)
+	i = region_index(vm, new.gpa);
+	at = &vm->regions[i];
+	if ((i < vm->nr_regions && at->gpa < new.gpa + new.len) ||
+	    (i > 0 && at[-1].gpa + at[-1].len > new.gpa))
+		ret = -EEXIST;
+	else if (vm->nr_regions == MVMM_MAX_REGIONS)
 		ret = -ENOSPC;
 	if (!ret) {
 		spin_lock(&vm->mmu_lock);
-		vm->regions[vm->nr_regions++] = (struct mvmm_mem_region){
-			.gpa = region->gpa, .len = region->len,
-			.hva = region->hva, .flags = region->flags };
+		memmove(at + 1, at, (vm->nr_regions - i) * sizeof(*at));
+		*at = new;
+		vm->nr_regions++;
 		spin_unlock(&vm->mmu_lock);
 	}
 	mutex_unlock(&vm->lock);
+	if (ret)
+		kvfree(new.dirty);
 	return ret;
+}
+
+/* Of exactly this address and length; vm->lock is held */
+static struct mvmm_mem_region *exact_region(struct mvmm_vm *vm, u64 gpa,
+					    u64 len)
+{
+	int i = region_index(vm, gpa);
+	struct mvmm_mem_region *r = &vm->regions[i];
+
+	return i < vm->nr_regions && r->gpa == gpa && r->len == len ? r : NULL;
 }
 
 /**
@@ -283,129 +361,70 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
  */
 int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 {
-	int i, ret = -ENOENT;
+	unsigned long *dirty = NULL;
+	struct mvmm_mem_region *r;
 
 	mutex_lock(&vm->lock);
-	for (i = 0; i < vm->nr_regions; i++) {
-		if (vm->regions[i].gpa != region->gpa ||
-		    vm->regions[i].len != region->len)
-			continue;
+	r = exact_region(vm, region->gpa, region->len);
+	if (r) {
 		spin_lock(&vm->mmu_lock);
-		vm->regions[i] = vm->regions[--vm->nr_regions];
+		dirty = r->dirty;
+		vm->nr_regions--;
+		memmove(r, r + 1, (&vm->regions[vm->nr_regions] - r) *
+				  sizeof(*r));
+		vm->regions[vm->nr_regions].len = 0;
 		vm->inval_seq++;
-		zap_gpa(vm, region->gpa, region->gpa + region->len);
+		mvmm_zap(vm, region->gpa, region->gpa + region->len);
 		spin_unlock(&vm->mmu_lock);
-		ret = 0;
-		break;
 	}
 	mutex_unlock(&vm->lock);
-	return ret;
-}
-
-static const struct mvmm_mem_region *find_region(struct mvmm_vm *vm, u64 gpa)
-{
-	int i;
-
-	lockdep_assert_held(&vm->mmu_lock);
-	for (i = 0; i < vm->nr_regions; i++)
-		if (gpa - vm->regions[i].gpa < vm->regions[i].len)
-			return &vm->regions[i];
-	return NULL;
-}
-
-static int exit_to_user(struct mvmm_vcpu *vcpu, u64 hva, int error)
-{
-	const struct mvmm_fault *f = &vcpu->fault;
-	struct mvmm_exit *exit = &vcpu->exit;
-
-	/* A page walk into the void has no instruction to complete */
-	if (!hva && !(f->access & MVMM_ACCESS_PAGE_WALK)) {
-		exit->reason = MVMM_EXIT_MMIO;
-		exit->mmio.gpa = f->gpa;
-		exit->mmio.gva = f->gva;
-		exit->mmio.access = f->access;
-		exit->mmio.reserved = 0;
-	} else {
-		exit->reason = MVMM_EXIT_MEMORY_FAULT;
-		exit->fault.gpa = f->gpa;
-		exit->fault.hva = hva;
-		exit->fault.access = f->access;
-		exit->fault.error = error;
-	}
-	return 1;
-}
-
-/*
- * Writable only after a write fault: the host PTE is dirty then, and a read of
- * a clean page cannot become an unseen write. Another vCPU may have mapped the
- * page meanwhile: its rights and D bit stay.
- */
-static int map_page(struct mvmm_vcpu *vcpu, u64 gpa, u64 pa, bool write)
-{
-	struct pgt *pgt = &vcpu->vm->pgt;
-	int level;
-	u64 pte;
-
-	vcpu->stats.faults++;
-	pte = pgt_lookup(pgt, gpa, &level);
-	if (pte && (!write || pte & pgt->fmt->write))
-		return 0;
-	return pgt_map(pgt, gpa, pa, 1, write ? PGT_READ | PGT_WRITE : PGT_READ,
-		       &vcpu->pgt_cache);
+	kvfree(dirty);
+	return r ? 0 : -ENOENT;
 }
 
 /**
- * mvmm_handle_fault() - bring in the page of a nested page fault
- * @vcpu: fault describes it; not loaded
- * @fault: vcpu->fault
+ * mvmm_get_dirty_log() - MVMM_VM_GET_DIRTY_LOG
+ * @vm: the VM
+ * @log: from userspace; gpa and len name the region
  *
- * Context: may sleep. Return: 0: enter again, mapped or not; 1: vcpu->exit is
- * filled in for userspace; -EINTR: a signal; -ENOMEM.
+ * Context: may sleep, takes vm->lock. Return: 0; -EINVAL; -ENOENT: no such
+ * region, or it keeps no log; -ENOMEM; -EFAULT: nothing is lost.
  */
-int mvmm_handle_fault(struct mvmm_vcpu *vcpu, const struct mvmm_fault *fault)
+int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log)
 {
-	struct mvmm_vm *vm = vcpu->vm;
-	bool write = fault->access & MVMM_ACCESS_WRITE;
-	u64 gpa = fault->gpa & PAGE_MASK;
-	const struct mvmm_mem_region *region;
-	struct page *page;
-	unsigned long seq;
-	u64 hva;
-	int ret;
+	struct mvmm_mem_region *r;
+	unsigned long *copy;
+	size_t bytes;
+	int ret = 0;
 
-	ret = pgt_cache_fill(&vcpu->pgt_cache);
-	if (ret)
-		return ret;
-
-	spin_lock(&vm->mmu_lock);
-	region = find_region(vm, gpa);
-	hva = region ? region->hva + (gpa - region->gpa) : 0;
-	if (write && region && region->flags & MVMM_REGION_READONLY)
-		hva = 0;
-	seq = vm->inval_seq;
-	spin_unlock(&vm->mmu_lock);
-	if (!hva)
-		return exit_to_user(vcpu, 0, EFAULT);
-
-	ret = get_user_pages_unlocked(hva, 1, &page, write ? FOLL_WRITE : 0);
-	if (ret == -EAGAIN || ret == -EINTR)
-		return -EINTR;
-	if (ret != 1)
-		return exit_to_user(vcpu, hva, ret < 0 ? -ret : EFAULT);
-
-	spin_lock(&vm->mmu_lock);
-	if (vm->inval_count || vm->inval_seq != seq) {
-		/* By way of the run loop, which looks for signals and kicks */
-		vcpu->stats.fault_retries++;
-		ret = 0;
-	} else {
-		ret = map_page(vcpu, gpa, page_to_phys(page), write);
-		trace_mvmm_fault(vcpu->id, fault->gpa, fault->gva,
-				 fault->access, hva);
+	if (log->reserved)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	r = exact_region(vm, log->gpa, log->len);
+	if (!r || !r->dirty) {
+		mutex_unlock(&vm->lock);
+		return -ENOENT;
 	}
+	bytes = bitmap_bytes(r->len);
+	copy = kvmalloc(bytes, GFP_KERNEL);
+	if (!copy) {
+		mutex_unlock(&vm->lock);
+		return -ENOMEM;
+	}
+	spin_lock(&vm->mmu_lock);
+	if (pgt_clean(&vm->pgt, r->gpa, r->gpa + r->len, note_dirty, vm))
+		flush_guests(vm);
+	memcpy(copy, r->dirty, bytes);
+	memset(r->dirty, 0, bytes);
 	spin_unlock(&vm->mmu_lock);
-	put_page(page);
-	WARN_ON_ONCE(ret);
+	if (copy_to_user((void __user *)log->bitmap, copy, bytes)) {
+		spin_lock(&vm->mmu_lock);
+		bitmap_or(r->dirty, r->dirty, copy, r->len >> PAGE_SHIFT);
+		spin_unlock(&vm->mmu_lock);
+		ret = -EFAULT;
+	}
+	mutex_unlock(&vm->lock);
+	kvfree(copy);
 	return ret;
 }
 
@@ -424,7 +443,7 @@ int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len)
 	u64 hva = 0;
 
 	spin_lock(&vm->mmu_lock);
-	region = find_region(vm, gpa);
+	region = mvmm_find_region(vm, gpa);
 	if (region)
 		hva = region->hva + (gpa - region->gpa);
 	spin_unlock(&vm->mmu_lock);

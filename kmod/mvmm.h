@@ -19,7 +19,7 @@
 #include "pgtable.h"
 
 #define MVMM_MAX_VCPUS		64
-#define MVMM_MAX_REGIONS	32
+#define MVMM_MAX_REGIONS	128
 #define MVMM_MAX_CPUID		80
 #define MVMM_MAX_MSRS		256
 #define MVMM_GPA_BITS		48
@@ -177,13 +177,14 @@ int mvmm_fpu_check(const void *area);
 void mvmm_fpu_load(struct mvmm_vcpu *vcpu);
 void mvmm_fpu_put(struct mvmm_vcpu *vcpu);
 
-/* ---- memory (memory.c) ------------------------------------------------ */
+/* ---- memory (memory.c, fault.c) ------------------------------------------------ */
 
 struct mvmm_mem_region {
 	u64 gpa;
 	u64 len;
 	u64 hva;
 	u32 flags;
+	unsigned long *dirty;	/* a bit a page, guarded by mmu_lock; or NULL */
 };
 
 struct mvmm_fault {
@@ -207,8 +208,9 @@ struct mvmm_fault {
  * @mmu_lock: guards the nested table; never taken with interrupts off
  * @pgt: the nested page table					[M]
  * @pgt_cache: tables for the next fault			[M]
- * @regions: sorted by nothing, @nr_regions of them		[L to write, M]
+ * @regions: sorted by gpa, @nr_regions of them			[L to write, M]
  * @nr_regions: see @regions					[L to write, M]
+ * @last_region: index of the one that was asked for last	[M]
  * @inval_count: invalidations in progress			[M]
  * @inval_seq: invalidations ended				[M]
  * @tlb_gen: grows whenever an entry is removed or loses rights	[M, A]
@@ -226,6 +228,7 @@ struct mvmm_vm {
 	struct pgt pgt;
 	struct mvmm_mem_region regions[MVMM_MAX_REGIONS];
 	int nr_regions;
+	int last_region;
 	unsigned long inval_count;
 	unsigned long inval_seq;
 	u64 tlb_gen;
@@ -239,7 +242,9 @@ int mvmm_memory_init(struct mvmm_vm *vm);
 void mvmm_memory_destroy(struct mvmm_vm *vm);
 int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region);
 int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region);
-int mvmm_handle_fault(struct mvmm_vcpu *vcpu, const struct mvmm_fault *fault);
+int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log);
+struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa);
+void mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end);
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len);
 
 /* ---- vCPUs (vcpu.c, run.c) -------------------------------------------- */
@@ -334,6 +339,9 @@ struct mvmm_vcpu {
 	struct mvmm_stats stats;
 };
 
+enum mvmm_step mvmm_fault(struct mvmm_vcpu *vcpu);
+int mvmm_handle_fault(struct mvmm_vcpu *vcpu);
+int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p);
 extern const struct file_operations mvmm_vcpu_fops;
 int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id);
 long mvmm_vcpu_run(struct mvmm_vcpu *vcpu);
@@ -454,7 +462,8 @@ extern struct mvmm_cpuid_table mvmm_default_cpuid;
  * @cmd: MVMM_*
  * @min: size of the struct's first version
  * @size: its size now, at most MVMM_MAX_STRUCT
- * @out: copy the struct back when @fn returns 0 or more, or -ENOSPC
+ * @out: copy the struct back when @fn returns 0 or more, -ENOSPC or
+ *	-EINTR
  * @fn: handler; @obj is the fd's private data, @arg the kernel's copy
  */
 struct mvmm_ioctl {
@@ -495,7 +504,7 @@ long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
  *	section: in one, @vcpu_run does that
  * @get_state: segments, tables, cr3 and guest-owned bits; vCPU loaded
  * @set_state: the same; vCPU loaded
- * @get_events: shadow, NMI mask, pending debug exceptions; vCPU loaded
+ * @get_events: NMI mask, pending debug exceptions; vCPU loaded
  * @set_events: the same; vCPU loaded
  * @get_dr7: vCPU loaded
  * @set_dr7: vCPU loaded

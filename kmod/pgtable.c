@@ -84,6 +84,29 @@ void pgt_cache_drain(struct pgt_cache *cache)
 }
 
 /**
+ * pgt_find() - find the entry where the walk for an address ends
+ * @pgt: the table
+ * @gpa: guest-physical address
+ * @level: out: the entry's level, from 1
+ *
+ * Return: the entry, a leaf or not present. One that is not present may be set
+ * to a pgt_leaf() of its level as it is, and its neighbours in the table too.
+ */
+u64 *pgt_find(const struct pgt *pgt, u64 gpa, int *level)
+{
+	u64 *table = pgt->root;
+
+	for (*level = pgt->fmt->levels; ; (*level)--) {
+		u64 *entry = &table[index_at(gpa, *level)];
+
+		if (!pgt_pte_present(pgt, *entry) ||
+		    is_leaf(pgt, *entry, *level))
+			return entry;
+		table = pte_table(*entry);
+	}
+}
+
+/**
  * pgt_lookup() - find the leaf that maps an address
  * @pgt: the table
  * @gpa: guest-physical address
@@ -93,17 +116,9 @@ void pgt_cache_drain(struct pgt_cache *cache)
  */
 u64 pgt_lookup(const struct pgt *pgt, u64 gpa, int *level)
 {
-	u64 *table = pgt->root;
+	u64 pte = *pgt_find(pgt, gpa, level);
 
-	for (*level = pgt->fmt->levels; ; (*level)--) {
-		u64 pte = table[index_at(gpa, *level)];
-
-		if (!pgt_pte_present(pgt, pte))
-			return 0;
-		if (is_leaf(pgt, pte, *level))
-			return pte;
-		table = pte_table(pte);
-	}
+	return pgt_pte_present(pgt, pte) ? pte : 0;
 }
 
 static void split_entry(struct pgt *pgt, u64 *ptep, int level,
@@ -148,6 +163,14 @@ static u64 *walk_to(struct pgt *pgt, u64 gpa, int level,
 	return ptep;
 }
 
+/** pgt_leaf() - the entry that maps @pa by a leaf at @level */
+u64 pgt_leaf(const struct pgt_format *fmt, u64 pa, int level,
+	     enum pgt_prot prot)
+{
+	return pa | fmt->leaf | (prot & PGT_WRITE ? fmt->write : 0) |
+	       (level > 1 ? fmt->large : 0);
+}
+
 /**
  * pgt_map() - map one leaf
  * @pgt: the table
@@ -167,7 +190,7 @@ static u64 *walk_to(struct pgt *pgt, u64 gpa, int level,
 int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 	    struct pgt_cache *cache)
 {
-	u64 pte, *ptep;
+	u64 *ptep;
 
 	if (level < 1 || level > 3 || ((gpa | pa) & (pgt_level_size(level) - 1)))
 		return -EINVAL;
@@ -176,12 +199,7 @@ int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 		return -ENOMEM;
 	if (pgt_pte_present(pgt, *ptep) && !is_leaf(pgt, *ptep, level))
 		return -EEXIST;
-	pte = pa | pgt->fmt->leaf;
-	if (prot & PGT_WRITE)
-		pte |= pgt->fmt->write;
-	if (level > 1)
-		pte |= pgt->fmt->large;
-	WRITE_ONCE(*ptep, pte);
+	WRITE_ONCE(*ptep, pgt_leaf(pgt->fmt, pa, level, prot));
 	return 0;
 }
 
@@ -219,7 +237,7 @@ static unsigned long zap_table(struct pgt *pgt, u64 *table, int level, u64 base,
 		if (is_leaf(pgt, pte, level)) {
 			/* The CPU may set the D bit until the entry is gone */
 			pte = xchg(&table[i], 0);
-			fn(ctx, pte, level);
+			fn(ctx, at, pte, level);
 			zapped++;
 			continue;
 		}
@@ -291,6 +309,50 @@ static bool age_table(struct pgt *pgt, u64 *table, int level, u64 base,
 bool pgt_age(struct pgt *pgt, u64 start, u64 end, bool clear)
 {
 	return age_table(pgt, pgt->root, pgt->fmt->levels, 0, start, end, clear);
+}
+
+static unsigned long clean_table(struct pgt *pgt, u64 *table, int level,
+				 u64 base, u64 start, u64 end, pgt_leaf_fn fn,
+				 void *ctx)
+{
+	u64 size = pgt_level_size(level);
+	u64 bit = pgt->fmt->dirty ?: pgt->fmt->write;
+	int i = start > base ? (start - base) / size : 0;
+	unsigned long cleaned = 0;
+
+	for (; i < 512 && base + i * size < end; i++) {
+		u64 at = base + i * size, pte = table[i];
+
+		if (!pgt_pte_present(pgt, pte))
+			continue;
+		if (!is_leaf(pgt, pte, level)) {
+			cleaned += clean_table(pgt, pte_table(pte), level - 1,
+					       at, start, end, fn, ctx);
+		} else if (pgt_pte_dirty(pgt, pte)) {
+			clear_bit(__ffs(bit), (unsigned long *)&table[i]);
+			fn(ctx, at, pte, level);
+			cleaned++;
+		}
+	}
+	return cleaned;
+}
+
+/**
+ * pgt_clean() - find what was written to since it was last asked, and forget it
+ * @pgt: the table
+ * @start: first guest-physical address
+ * @end: one past the last
+ * @fn: called with each leaf that was written to
+ * @ctx: for @fn
+ *
+ * Clears D bits, or the right to write where the CPU keeps none. The caller
+ * flushes if this returns not 0. Return: how many leaves were dirty.
+ */
+unsigned long pgt_clean(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
+			void *ctx)
+{
+	return clean_table(pgt, pgt->root, pgt->fmt->levels, 0, start, end, fn,
+			   ctx);
 }
 
 /**

@@ -28,6 +28,7 @@ enum pgt_prot {
  * @large: bit of a leaf above level 1
  * @accessed: set by the CPU on use; 0 where it keeps none
  * @dirty: set by the CPU on a write; 0 where it keeps none
+ * @max_leaf: level of the largest leaf: 1, 2 or 3
  */
 struct pgt_format {
 	int levels;
@@ -38,6 +39,7 @@ struct pgt_format {
 	u64 large;
 	u64 accessed;
 	u64 dirty;
+	int max_leaf;
 };
 
 /**
@@ -58,8 +60,8 @@ struct pgt_cache {
 	int nr;
 };
 
-/* Called for each leaf that pgt_zap() takes out */
-typedef void (*pgt_leaf_fn)(void *ctx, u64 pte, int level);
+/* Called for each leaf that pgt_zap() takes out or pgt_clean() finds dirty */
+typedef void (*pgt_leaf_fn)(void *ctx, u64 gpa, u64 pte, int level);
 
 static inline u64 pgt_level_size(int level)
 {
@@ -89,6 +91,11 @@ int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 int pgt_split(struct pgt *pgt, u64 gpa, struct pgt_cache *cache);
 unsigned long pgt_zap(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
 		      void *ctx, struct list_head *freed);
+u64 *pgt_find(const struct pgt *pgt, u64 gpa, int *level);
+u64 pgt_leaf(const struct pgt_format *fmt, u64 pa, int level,
+	     enum pgt_prot prot);
+unsigned long pgt_clean(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
+			void *ctx);
 bool pgt_age(struct pgt *pgt, u64 start, u64 end, bool clear);
 void pgt_free_tables(struct list_head *freed);
 

@@ -254,7 +254,7 @@ static int finish_step(struct mvmm_vcpu *vcpu, enum mvmm_step step)
 		return 1;
 	switch (step) {
 	case MVMM_STEP_FAULT:
-		return mvmm_handle_fault(vcpu, &vcpu->fault);
+		return mvmm_handle_fault(vcpu);
 	case MVMM_STEP_PDPTES:
 		ret = mvmm_load_pdptes(vcpu);
 		if (ret)

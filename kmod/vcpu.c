@@ -149,6 +149,7 @@ static long get_events(void *obj, void *arg)
 	memset(ev, 0, sizeof(*ev));
 	mvmm_vcpu_load(vcpu);
 	mvmm_ops->get_events(vcpu, ev);
+	ev->shadow = vcpu->shadow;
 	mvmm_vcpu_put(vcpu);
 	ev->nmi_pending = state->nmi_pending;
 	ev->irq_pending = state->irq_pending;

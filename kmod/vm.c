@@ -32,6 +32,16 @@ static long remove_region(void *obj, void *arg)
 	return mvmm_remove_region(obj, arg);
 }
 
+static long get_dirty_log(void *obj, void *arg)
+{
+	return mvmm_get_dirty_log(obj, arg);
+}
+
+static long prefault(void *obj, void *arg)
+{
+	return mvmm_prefault(obj, arg);
+}
+
 static long create_vcpu(void *obj, void *arg)
 {
 	const struct mvmm_create_vcpu *create = arg;
@@ -48,6 +58,9 @@ static const struct mvmm_ioctl vm_ioctls[] = {
 		   add_region),
 	MVMM_IOCTL(MVMM_VM_REMOVE_REGION, struct mvmm_region, hva, false,
 		   remove_region),
+	MVMM_IOCTL(MVMM_VM_GET_DIRTY_LOG, struct mvmm_dirty_log, bitmap, false,
+		   get_dirty_log),
+	MVMM_IOCTL(MVMM_VM_PREFAULT, struct mvmm_prefault, len, true, prefault),
 	MVMM_IOCTL(MVMM_VM_CREATE_VCPU, struct mvmm_create_vcpu, reserved,
 		   false, create_vcpu),
 };

@@ -139,11 +139,13 @@ struct mvmm_create_vm {
 
 /* Guest writes become MMIO exits; reads and fetches go to memory */
 #define MVMM_REGION_READONLY (1u << 0)
+/* Keep a log of the pages that the guest writes to: MVMM_VM_GET_DIRTY_LOG */
+#define MVMM_REGION_LOG_DIRTY (1u << 1)
 
 /**
  * struct mvmm_region - guest-physical memory backed by the caller's mapping
  * @size: sizeof(struct mvmm_region)
- * @flags: MVMM_REGION_READONLY or 0
+ * @flags: MVMM_REGION_*
  * @gpa: first guest-physical address, a multiple of 4096
  * @len: bytes, a multiple of 4096, not 0
  * @hva: first address of the backing in the caller, a multiple of 4096, not 0
@@ -158,6 +160,43 @@ struct mvmm_region {
 	__u64 gpa;
 	__u64 len;
 	__u64 hva;
+};
+
+/**
+ * struct mvmm_dirty_log - pages of a region that the guest wrote to
+ * @size: sizeof(struct mvmm_dirty_log)
+ * @reserved: zero
+ * @gpa: of a region with MVMM_REGION_LOG_DIRTY
+ * @len: of the same
+ * @bitmap: address of a bit for each page of 4096 bytes, in words of 64; a set
+ *	bit: the guest wrote to the page since the last call
+ *
+ * What the caller itself writes to the memory is not in the log.
+ */
+struct mvmm_dirty_log {
+	__u32 size;
+	__u32 reserved;
+	__u64 gpa;
+	__u64 len;
+	__u64 bitmap;
+};
+
+/* As if the guest had written to each page */
+#define MVMM_PREFAULT_WRITE (1u << 0)
+
+/**
+ * struct mvmm_prefault - bring guest memory in before the guest needs it
+ * @size: sizeof(struct mvmm_prefault)
+ * @flags: MVMM_PREFAULT_WRITE or 0
+ * @gpa: in: first guest-physical address, a multiple of 4096; out: the first
+ *	that is left to do
+ * @len: in: bytes, a multiple of 4096; out: bytes left
+ */
+struct mvmm_prefault {
+	__u32 size;
+	__u32 flags;
+	__u64 gpa;
+	__u64 len;
 };
 
 /**
@@ -189,6 +228,19 @@ struct mvmm_create_vcpu {
  * The vCPU is in the state that the SDM gives after RESET (vol. 3, 10.1.1).
  */
 #define MVMM_VM_CREATE_VCPU	_IO(MVMM_IOC, 0x22)
+/*
+ * MVMM_VM_GET_DIRTY_LOG: fills @bitmap and begins anew. Returns 0; -ENOENT: no
+ * region of exactly this @gpa and @len, or one without a log; -EFAULT: @bitmap
+ * cannot be written, and no page is forgotten.
+ */
+#define MVMM_VM_GET_DIRTY_LOG	_IO(MVMM_IOC, 0x23)
+/*
+ * MVMM_VM_PREFAULT: maps the range, as far as faults of the guest would. What
+ * the host takes away again faults as ever. Returns 0; -EINTR: a signal, call
+ * again with what is left; -ENOENT: a part is not in a region (or to be written
+ * in a read-only one); -EFAULT: the caller's mapping refuses.
+ */
+#define MVMM_VM_PREFAULT	_IO(MVMM_IOC, 0x24)
 
 /* ---- vCPU fd ---------------------------------------------------------- */
 

@@ -304,7 +304,7 @@ static enum mvmm_step handle_npf(struct svm_vcpu *svm)
 	fault->gpa = control->exit_info_2;
 	fault->gva = 0;
 	fault->access = svm_decode_npf(control->exit_info_1);
-	return MVMM_STEP_FAULT;
+	return mvmm_fault(&svm->vcpu);
 }
 
 static enum mvmm_step (*const handlers[])(struct svm_vcpu *svm) = {

@@ -6,6 +6,7 @@
 #include <linux/bits.h>
 #include <linux/percpu.h>
 #include <linux/pgtable.h>
+#include <asm/cpufeature.h>
 #include "insn.h"
 
 #define NPT_PRESENT	BIT_ULL(0)
@@ -30,6 +31,7 @@ void svm_npt_format(struct pgt_format *fmt)
 		.large = NPT_LARGE,
 		.accessed = NPT_ACCESSED,
 		.dirty = NPT_DIRTY,
+		.max_leaf = boot_cpu_has(X86_FEATURE_GBPAGES) ? 3 : 2,
 	};
 }
 

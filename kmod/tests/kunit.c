@@ -54,7 +54,12 @@ static void stub_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	stub_msr = value;
 }
 
+static void stub_vcpu_load(struct mvmm_vcpu *vcpu)
+{
+}
+
 static const struct mvmm_ops stub_ops = {
+	.vcpu_load = stub_vcpu_load,
 	.sync_crs = stub_sync_crs,
 	.get_state = stub_get_state,
 	.set_state = stub_set_state,
@@ -63,14 +68,6 @@ static const struct mvmm_ops stub_ops = {
 };
 
 const struct mvmm_ops *mvmm_ops = &stub_ops;
-
-void mvmm_vcpu_load(struct mvmm_vcpu *vcpu)
-{
-}
-
-void mvmm_vcpu_put(struct mvmm_vcpu *vcpu)
-{
-}
 
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len)
 {

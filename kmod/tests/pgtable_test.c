@@ -20,7 +20,7 @@ struct pgt_test {
 	int leaves;
 };
 
-static void count_leaf(void *ctx, u64 pte, int level)
+static void count_leaf(void *ctx, u64 gpa, u64 pte, int level)
 {
 	struct pgt_test *t = ctx;
 

@@ -30,6 +30,7 @@ void vmx_ept_format(const struct vmx_caps *caps, struct pgt_format *fmt)
 		.large = EPT_LARGE,
 		.accessed = caps->ept_ad ? EPT_ACCESSED : 0,
 		.dirty = caps->ept_ad ? EPT_DIRTY : 0,
+		.max_leaf = !caps->ept_2m ? 1 : !caps->ept_1g ? 2 : 3,
 	};
 }
 

@@ -283,7 +283,7 @@ static enum mvmm_step handle_ept_violation(struct vmx_vcpu *vmx)
 	fault->gpa = vmread64(GUEST_PHYSICAL_ADDRESS);
 	fault->gva = qualification & BIT(7) ? vmreadn(GUEST_LINEAR_ADDRESS) : 0;
 	fault->access = vmx_decode_ept(qualification);
-	return MVMM_STEP_FAULT;
+	return mvmm_fault(&vmx->vcpu);
 }
 
 static enum mvmm_step handle_ept_misconfig(struct vmx_vcpu *vmx)

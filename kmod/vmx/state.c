@@ -481,7 +481,6 @@ void vmx_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev)
 {
 	u32 info = vmread32(GUEST_INTERRUPTIBILITY_INFO);
 
-	ev->shadow = info & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
 	ev->nmi_masked = !!(info & GUEST_INTR_STATE_NMI);
 	ev->pending_dbg = vmreadn(GUEST_PENDING_DBG_EXCEPTIONS);
 }
