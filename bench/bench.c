@@ -52,6 +52,7 @@ GUEST(pio_string, "mov $0xf2, %edx\n mov $512, %ecx\n mov $0x100000, %esi\n"
 		  "rep outsb");
 GUEST(hlt_user, "hlt");
 GUEST(mmio_write, "mov %eax, (%rbx)");
+GUEST(mmio_far, "mov %eax, 0x12345678(%rbx)");
 GUEST(mmio_read, "mov (%rbx), %eax");
 GUEST(cr0_write, "xor $0x40000, %r8\n mov %r8, %cr0");
 GUEST(cr4_write, "xor $0x40, %r8\n mov %r8, %cr4");
@@ -268,20 +269,23 @@ static void measure_hypercall(struct machine *m)
 	measure(m, &s);
 }
 
-/* 256 copies of a write and its measurement: each is run once */
+/* Copies of a write and its measurement, each to another address, run once */
 static void measure_mmio_cold(struct machine *m)
 {
-	size_t one = mmio_write_end - mmio_write - 12, len = 0;
-	char code[16384];
+	size_t one, len = 0;
+	char code[16384], *disp;
 	int i, n = 128, ret;
 
 	if (!wanted("mmio_cold"))
 		return;
 	/* All but the loop's end: dec, jnz, mov, out */
-	one = memmem(mmio_write, mmio_write_end - mmio_write, "\xff\xcd", 2) -
-	      (void *)mmio_write;
-	for (i = 0; i < n; i++, len += one)
-		memcpy(code + len, mmio_write, one);
+	one = memmem(mmio_far, mmio_far_end - mmio_far, "\xff\xcd", 2) -
+	      (void *)mmio_far;
+	for (i = 0; i < n; i++, len += one) {
+		memcpy(code + len, mmio_far, one);
+		disp = memmem(code + len, one, "\x78\x56\x34\x12", 4);
+		memcpy(disp, &(int){ 8 * i }, 4);
+	}
 	memcpy(code + len, "\xba\xf0\0\0\0\xee", 6);
 	ret = take(m, code, code + len + 6, VOID, 0, n);
 	if (ret)

@@ -33,12 +33,14 @@ static int prepare(struct machine *m)
 	int ret = mvmm_map_run(m->vcpu, &run);
 
 	m->run = run;
-	return ret;
+	m->private = mvmm_decode_cache_new();
+	return m->private ? ret : -ENOMEM;
 }
 
 static void release(struct machine *m)
 {
 	munmap(m->run, 4096);
+	mvmm_decode_cache_free(m->private);
 }
 
 static int start(struct machine *m, const struct start *start)
@@ -102,7 +104,7 @@ static int run(struct machine *m)
 	struct mvmm_run *run = m->run;
 	struct mvmm_guest guest = {
 		.vcpu = m->vcpu, .run = run, .memory = memory, .port = port,
-		.mmio = mmio, .ctx = m };
+		.mmio = mmio, .ctx = m, .cache = m->private };
 	int ret;
 
 	for (m->done = false; !m->done; ) {

@@ -194,37 +194,7 @@ static bool writable(const struct mvmm_mem_region *r)
 	return !(r->flags & MVMM_REGION_READONLY);
 }
 
-/**
- * mvmm_fault() - a nested page fault, in the inner loop
- * @vcpu: fault describes it
- *
- * Context: interrupts off; so it must not wait for mmu_lock, whose holder may
- * wait for this CPU. Return: MVMM_STEP_CONTINUE: mapped; MVMM_STEP_FAULT: to
- * be handled by mvmm_handle_fault().
- */
-enum mvmm_step mvmm_fault(struct mvmm_vcpu *vcpu)
-{
-	const struct mvmm_fault *fault = &vcpu->fault;
-	bool write = fault->access & MVMM_ACCESS_WRITE;
-	u64 gpa = fault->gpa & PAGE_MASK;
-	struct mvmm_vm *vm = vcpu->vm;
-	const struct mvmm_mem_region *r;
-	enum lookup found = ABSENT;
-
-	if (!spin_trylock(&vm->mmu_lock))
-		return MVMM_STEP_FAULT;
-	r = mvmm_find_region(vm, gpa);
-	if (r && (!write || writable(r)))
-		found = mirror(vm, r, gpa, write, true, &vcpu->pgt_cache);
-	spin_unlock(&vm->mmu_lock);
-	if (found != FOUND)
-		return MVMM_STEP_FAULT;
-	vcpu->stats.faults++;
-	trace_mvmm_fault(vcpu->id, fault->gpa, fault->gva, fault->access, 0);
-	return MVMM_STEP_CONTINUE;
-}
-
-static int exit_to_user(struct mvmm_vcpu *vcpu, u64 hva, int error)
+static void exit_to_user(struct mvmm_vcpu *vcpu, u64 hva, int error)
 {
 	const struct mvmm_fault *f = &vcpu->fault;
 	struct mvmm_exit *exit = &vcpu->exit;
@@ -243,7 +213,40 @@ static int exit_to_user(struct mvmm_vcpu *vcpu, u64 hva, int error)
 		exit->fault.access = f->access;
 		exit->fault.error = error;
 	}
-	return 1;
+}
+
+/**
+ * mvmm_fault() - a nested page fault, in the inner loop
+ * @vcpu: fault describes it
+ *
+ * Context: interrupts off; so it must not wait for mmu_lock, whose holder may
+ * wait for this CPU. Return: MVMM_STEP_CONTINUE: mapped; MVMM_STEP_USER: not
+ * memory; MVMM_STEP_FAULT: to be handled by mvmm_handle_fault().
+ */
+enum mvmm_step mvmm_fault(struct mvmm_vcpu *vcpu)
+{
+	const struct mvmm_fault *fault = &vcpu->fault;
+	bool write = fault->access & MVMM_ACCESS_WRITE;
+	u64 gpa = fault->gpa & PAGE_MASK;
+	struct mvmm_vm *vm = vcpu->vm;
+	const struct mvmm_mem_region *r;
+	enum lookup found = ABSENT;
+
+	if (!spin_trylock(&vm->mmu_lock))
+		return MVMM_STEP_FAULT;
+	r = mvmm_find_region(vm, gpa);
+	if (!r || (write && !writable(r))) {
+		spin_unlock(&vm->mmu_lock);
+		exit_to_user(vcpu, 0, EFAULT);
+		return MVMM_STEP_USER;
+	}
+	found = mirror(vm, r, gpa, write, true, &vcpu->pgt_cache);
+	spin_unlock(&vm->mmu_lock);
+	if (found != FOUND)
+		return MVMM_STEP_FAULT;
+	vcpu->stats.faults++;
+	trace_mvmm_fault(vcpu->id, fault->gpa, fault->gva, fault->access, 0);
+	return MVMM_STEP_CONTINUE;
 }
 
 /* As if the owner had touched the page itself */
@@ -320,8 +323,10 @@ int mvmm_handle_fault(struct mvmm_vcpu *vcpu)
 		       &vcpu->pgt_cache, &hva, &again);
 	if (ret == -EINTR || (ret == -ENOMEM && !hva))
 		return ret;
-	if (ret)
-		return exit_to_user(vcpu, hva, -ret);
+	if (ret) {
+		exit_to_user(vcpu, hva, -ret);
+		return 1;
+	}
 	/* By way of the run loop, which looks for signals and kicks */
 	if (again) {
 		vcpu->stats.fault_retries++;

@@ -504,6 +504,7 @@ long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
  *	section: in one, @vcpu_run does that
  * @get_state: segments, tables, cr3 and guest-owned bits; vCPU loaded
  * @set_state: the same; vCPU loaded
+ * @get_paging: cr3, cs, CPL and PDPTEs, into the run page; vCPU loaded
  * @get_events: NMI mask, pending debug exceptions; vCPU loaded
  * @set_events: the same; vCPU loaded
  * @get_dr7: vCPU loaded
@@ -527,6 +528,7 @@ struct mvmm_ops {
 	void (*get_state)(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);
 	void (*set_state)(struct mvmm_vcpu *vcpu,
 			  const struct mvmm_sregs *sregs);
+	void (*get_paging)(struct mvmm_vcpu *vcpu, struct mvmm_paging *paging);
 	void (*get_events)(struct mvmm_vcpu *vcpu, struct mvmm_events *ev);
 	void (*set_events)(struct mvmm_vcpu *vcpu,
 			   const struct mvmm_events *ev);

@@ -176,6 +176,19 @@ static int read_run_page(struct mvmm_vcpu *vcpu, struct cr_done *cr)
 	return 0;
 }
 
+/* What userspace needs to decode the instruction and to walk guest tables */
+static void write_paging(struct mvmm_vcpu *vcpu)
+{
+	struct mvmm_paging *paging = &vcpu->run->paging;
+
+	paging->cr0 = vcpu->cr0;
+	paging->cr4 = vcpu->cr4;
+	paging->efer = vcpu->efer;
+	mvmm_vcpu_load(vcpu);
+	mvmm_ops->get_paging(vcpu, paging);
+	mvmm_vcpu_put(vcpu);
+}
+
 static void write_run_page(struct mvmm_vcpu *vcpu)
 {
 	struct mvmm_run *run = vcpu->run;
@@ -192,9 +205,12 @@ static void write_run_page(struct mvmm_vcpu *vcpu)
 	switch (exit->reason) {
 	case MVMM_EXIT_IO:
 		run->io = exit->io;
+		if (exit->io.flags & MVMM_IO_STRING)
+			write_paging(vcpu);
 		break;
 	case MVMM_EXIT_MMIO:
 		run->mmio = exit->mmio;
+		write_paging(vcpu);
 		break;
 	case MVMM_EXIT_MEMORY_FAULT:
 		run->fault = exit->fault;
@@ -204,6 +220,7 @@ static void write_run_page(struct mvmm_vcpu *vcpu)
 		break;
 	case MVMM_EXIT_CR:
 		run->cr = exit->cr;
+		write_paging(vcpu);
 		break;
 	case MVMM_EXIT_ERROR:
 		run->error = exit->error;

@@ -291,6 +291,27 @@ struct mvmm_regs {
 #define MVMM_ACCESS_PAGE_WALK	(1u << 3)
 
 /**
+ * struct mvmm_paging - how the guest translates and decodes
+ * @cr0: as the guest reads it, but for TS
+ * @cr3: root of the paging structures
+ * @cr4: as the guest reads it
+ * @efer: IA32_EFER
+ * @pdpte: as in struct mvmm_sregs
+ * @cs_base: base of CS; 0 in 64-bit code
+ * @cs_attr: as in struct mvmm_segment
+ * @cpl: current privilege level, 0 .. 3
+ * @reserved: zero
+ */
+struct mvmm_paging {
+	__u64 cr0, cr3, cr4, efer;
+	__u64 pdpte[4];
+	__u64 cs_base;
+	__u16 cs_attr;
+	__u8 cpl;
+	__u8 reserved[5];
+};
+
+/**
  * struct mvmm_run - the run page, shared with the kernel
  * @immediate_exit: in: not 0: RUN completes @retire and returns -EINTR without
  *	entering the guest. Not changed by the kernel.
@@ -348,6 +369,8 @@ struct mvmm_regs {
  * @error.qualification: raw exit qualification
  * @error.text: what happened, a terminated string
  * @reserved3: room to grow, zero
+ * @paging: out: with exits that need the instruction at rip or guest memory:
+ *	MMIO, CR and the string forms of IO
  *
  * Every exit is restartable: rip stands at the instruction that exited, and
  * nothing of it is done. Userspace completes it in @regs and sets @retire.
@@ -409,6 +432,7 @@ struct mvmm_run {
 		} error;
 		__u8 reserved3[256];
 	};
+	struct mvmm_paging paging;
 };
 
 /**

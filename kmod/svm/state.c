@@ -315,6 +315,18 @@ void svm_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs)
 	svm->unproven = true;
 }
 
+void svm_get_paging(struct mvmm_vcpu *vcpu, struct mvmm_paging *paging)
+{
+	const struct vmcb_save_area *save = &to_svm(vcpu)->vmcb->save;
+
+	paging->cr3 = save->cr3;
+	paging->cs_attr = svm_segment_attr(save->cs.attrib);
+	paging->cpl = save->cpl;
+	paging->cs_base = vcpu->efer & EFER_LMA &&
+			  save->cs.attrib & SVM_SELECTOR_L_MASK ? 0 :
+			  save->cs.base;
+}
+
 void svm_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev)
 {
 	const struct svm_vcpu *svm = to_svm(vcpu);

@@ -407,6 +407,7 @@ const struct mvmm_ops mvmm_svm_ops = {
 	.retire = svm_retire,
 	.get_state = svm_get_state,
 	.set_state = svm_set_state,
+	.get_paging = svm_get_paging,
 	.get_events = svm_get_events,
 	.set_events = svm_set_events,
 	.get_dr7 = svm_get_dr7,

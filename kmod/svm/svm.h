@@ -145,6 +145,7 @@ void svm_sync_crs(struct mvmm_vcpu *vcpu);
 void svm_retire(struct mvmm_vcpu *vcpu);
 void svm_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);
 void svm_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs);
+void svm_get_paging(struct mvmm_vcpu *vcpu, struct mvmm_paging *paging);
 void svm_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev);
 void svm_set_events(struct mvmm_vcpu *vcpu, const struct mvmm_events *ev);
 u64 svm_get_dr7(struct mvmm_vcpu *vcpu);

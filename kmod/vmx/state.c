@@ -438,11 +438,19 @@ void vmx_sync_crs(struct mvmm_vcpu *vcpu)
 	vmx->flush_vcpu = true;
 }
 
+static void get_pdptes(struct mvmm_vcpu *vcpu, u64 pdpte[4])
+{
+	bool pae = mvmm_uses_pae(vcpu->cr0, vcpu->cr4, vcpu->efer);
+	int i;
+
+	for (i = 0; i < 4; i++)
+		pdpte[i] = pae ? vmcs_get(GUEST_PDPTR0 + 2 * i) : 0;
+}
+
 void vmx_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs)
 {
 	struct mvmm_segment *seg = &sregs->es;
 	enum seg s;
-	int i;
 
 	for (s = ES; s < NR_SEGS; s++)
 		get_segment(s, &seg[s]);
@@ -452,10 +460,7 @@ void vmx_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs)
 	sregs->idt.limit = vmread32(GUEST_IDTR_LIMIT);
 	sregs->cr3 = vmreadn(GUEST_CR3);
 	vmx_refresh_cr0(to_vmx(vcpu));
-	for (i = 0; i < 4; i++)
-		sregs->pdpte[i] = mvmm_uses_pae(vcpu->cr0, vcpu->cr4,
-						vcpu->efer) ?
-				  vmcs_get(GUEST_PDPTR0 + 2 * i) : 0;
+	get_pdptes(vcpu, sregs->pdpte);
 }
 
 void vmx_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs)
@@ -475,6 +480,19 @@ void vmx_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs)
 		for (i = 0; i < 4; i++)
 			vmcs_put(GUEST_PDPTR0 + 2 * i, sregs->pdpte[i]);
 	to_vmx(vcpu)->flush_vcpu = true;
+}
+
+void vmx_get_paging(struct mvmm_vcpu *vcpu, struct mvmm_paging *paging)
+{
+	u32 ar = vmread32(GUEST_CS_AR_BYTES);
+
+	paging->cr3 = vmreadn(GUEST_CR3);
+	paging->cs_attr = vmx_segment_attr(ar);
+	/* The CPL is SS.DPL (SDM vol. 3, 25.4.1) */
+	paging->cpl = vmread32(GUEST_SS_AR_BYTES) >> 5 & 3;
+	paging->cs_base = vcpu->efer & EFER_LMA && ar & VMX_AR_L_MASK ? 0 :
+			  vmreadn(GUEST_CS_BASE);
+	get_pdptes(vcpu, paging->pdpte);
 }
 
 void vmx_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev)

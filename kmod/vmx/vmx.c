@@ -364,6 +364,7 @@ const struct mvmm_ops mvmm_vmx_ops = {
 	.retire = vmx_retire,
 	.get_state = vmx_get_state,
 	.set_state = vmx_set_state,
+	.get_paging = vmx_get_paging,
 	.get_events = vmx_get_events,
 	.set_events = vmx_set_events,
 	.get_dr7 = vmx_get_dr7,

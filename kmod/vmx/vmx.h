@@ -162,6 +162,7 @@ void vmx_sync_crs(struct mvmm_vcpu *vcpu);
 void vmx_retire(struct mvmm_vcpu *vcpu);
 void vmx_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);
 void vmx_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs);
+void vmx_get_paging(struct mvmm_vcpu *vcpu, struct mvmm_paging *paging);
 void vmx_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev);
 void vmx_set_events(struct mvmm_vcpu *vcpu, const struct mvmm_events *ev);
 u64 vmx_get_dr7(struct mvmm_vcpu *vcpu);

@@ -19,10 +19,10 @@ static int read_cr(struct insn *in, uint64_t value)
 
 static int write_cr(struct insn *in, uint64_t old, uint64_t *value)
 {
-	bool lmsw = in->i.mnemonic == ZYDIS_MNEMONIC_LMSW;
+	bool lmsw = in->i->mnemonic == ZYDIS_MNEMONIC_LMSW;
 	int ret;
 
-	if (in->i.mnemonic == ZYDIS_MNEMONIC_CLTS) {
+	if (in->i->mnemonic == ZYDIS_MNEMONIC_CLTS) {
 		*value = old & ~8ull;
 		return 0;
 	}
@@ -46,7 +46,8 @@ int mvmm_complete_cr(struct mvmm_guest *guest)
 	ret = mvmm_insn_decode(&in, guest);
 	if (ret)
 		return mvmm_deliver_page_fault(guest, ret, &in.fault);
-	switch (in.i.mnemonic) {
+	in.regs = run->regs;
+	switch (in.i->mnemonic) {
 	case ZYDIS_MNEMONIC_MOV:
 	case ZYDIS_MNEMONIC_LMSW:
 	case ZYDIS_MNEMONIC_SMSW:
@@ -59,7 +60,7 @@ int mvmm_complete_cr(struct mvmm_guest *guest)
 	if (ret)
 		return mvmm_deliver_page_fault(guest, ret, &in.fault);
 	run->regs = in.regs;
-	run->retire = in.i.length;
+	run->retire = in.i->length;
 	if (write) {
 		run->set_cr = cr ? MVMM_SET_CR4 : MVMM_SET_CR0;
 		run->cr_value = value;

@@ -4,6 +4,7 @@
  * Zydis, its operands read and written. What it does is its exit's affair.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "insn.h"
 
@@ -22,92 +23,174 @@ int mvmm_deliver_page_fault(struct mvmm_guest *guest, int error,
 
 static bool long_code(const struct insn *in)
 {
-	return in->sregs.efer & EFER_LMA && in->sregs.cs.attr & ATTR_L;
+	return in->paging->efer & EFER_LMA && in->paging->cs_attr & ATTR_L;
 }
 
-static int fetch(struct insn *in, uint8_t *bytes)
+/* To the end of the page at most; 0: not to be had */
+static int fetch_part(struct insn *in, uint64_t gva, uint8_t *bytes, int len)
 {
-	uint64_t rip = in->regs.rip;
-	int got = 0;
+	int room = 4096 - (gva & 4095);
+	uint64_t gpa;
+	void *ram;
+
+	/* The common case is one copy of a fixed length */
+	if (room < 16)
+		len = len < room ? len : room;
+	else
+		room = 0;
+	if (mvmm_translate(in->guest, in->paging, gva, MVMM_ACCESS_EXEC, &gpa,
+			   &in->fault))
+		return -EFAULT;
+	ram = in->guest->memory(in->guest->ctx, gpa, len);
+	/* Code in a device: nothing to decode, and no page fault */
+	if (!ram)
+		return -ENOTSUP;
+	if (room)
+		memcpy(bytes, ram, len);
+	else
+		memcpy(bytes, ram, 15);
+	return len;
+}
+
+static int fetch(struct insn *in, uint64_t rip, uint8_t *bytes)
+{
+	int got, more;
 
 	if (!long_code(in))
-		rip = (uint32_t)(rip + in->sregs.cs.base);
-	/* Byte by byte: an instruction may end where its page does */
-	while (got < 15) {
-		uint64_t gpa;
-		uint8_t *ram;
-
-		if (mvmm_translate(in->guest, &in->sregs, rip + got,
-				   MVMM_ACCESS_EXEC, &gpa, &in->fault))
-			break;
-		ram = in->guest->memory(in->guest->ctx, gpa, 1);
-		/* Code in a device: nothing to decode, and no page fault */
-		if (!ram)
-			return got ? got : -ENOTSUP;
-		bytes[got++] = *ram;
-	}
-	return got ? got : -EFAULT;
+		rip = (uint32_t)(rip + in->paging->cs_base);
+	got = fetch_part(in, rip, bytes, MVMM_INSN_BYTES);
+	if (got < 0 || got == MVMM_INSN_BYTES)
+		return got;
+	/* It may end where its page does: no fault then */
+	more = fetch_part(in, rip + got, bytes + got, MVMM_INSN_BYTES - got);
+	return more > 0 ? got + more : got;
 }
 
-static int decode(struct insn *in, const uint8_t *bytes, int len)
+static uint8_t machine_mode(const struct insn *in)
 {
-	ZydisMachineMode mode = ZYDIS_MACHINE_MODE_LEGACY_16;
-	ZydisStackWidth width = ZYDIS_STACK_WIDTH_16;
+	if (long_code(in))
+		return ZYDIS_MACHINE_MODE_LONG_64 + 1;
+	return in->paging->cs_attr & ATTR_DB ? ZYDIS_MACHINE_MODE_LEGACY_32 + 1 :
+					       ZYDIS_MACHINE_MODE_LEGACY_16 + 1;
+}
+
+static uint8_t reg_index(ZydisRegister reg)
+{
+	return reg == ZYDIS_REGISTER_NONE ? NO_REG :
+	       reg - ZYDIS_REGISTER_RAX;
+}
+
+static bool is_64bit_reg(ZydisRegister reg)
+{
+	return reg == ZYDIS_REGISTER_NONE ||
+	       (reg >= ZYDIS_REGISTER_RAX && reg <= ZYDIS_REGISTER_R15);
+}
+
+static void find_plain_mov(struct decoded *d)
+{
+	const ZydisDecodedOperand *mem = &d->op[0], *reg = &d->op[1];
+	bool store = mem->type == ZYDIS_OPERAND_TYPE_MEMORY;
+
+	if (!store) {
+		mem = &d->op[1];
+		reg = &d->op[0];
+	}
+	d->mov = (struct plain_mov){ .store = store };
+	/* 4 and 8 bytes: no other part of the register stays */
+	if (d->mode != ZYDIS_MACHINE_MODE_LONG_64 + 1 ||
+	    d->i.mnemonic != ZYDIS_MNEMONIC_MOV || d->i.address_width != 64 ||
+	    mem->type != ZYDIS_OPERAND_TYPE_MEMORY ||
+	    mem->mem.segment == ZYDIS_REGISTER_FS ||
+	    mem->mem.segment == ZYDIS_REGISTER_GS ||
+	    !is_64bit_reg(mem->mem.base) || !is_64bit_reg(mem->mem.index) ||
+	    reg->type != ZYDIS_OPERAND_TYPE_REGISTER ||
+	    reg->reg.value < ZYDIS_REGISTER_EAX ||
+	    reg->reg.value > ZYDIS_REGISTER_R15)
+		return;
+	d->mov = (struct plain_mov){
+		.is = true, .store = store, .size = reg->size / 8,
+		.reg = (reg->reg.value - ZYDIS_REGISTER_EAX) % 16,
+		.base = reg_index(mem->mem.base),
+		.index = reg_index(mem->mem.index), .scale = mem->mem.scale,
+		.disp = mem->mem.disp.has_displacement ?
+			mem->mem.disp.value : 0 };
+}
+
+static int decode(struct decoded *d, uint8_t mode, const uint8_t *bytes, int len)
+{
+	static const ZydisStackWidth width[] = {
+		[ZYDIS_MACHINE_MODE_LONG_64] = ZYDIS_STACK_WIDTH_64,
+		[ZYDIS_MACHINE_MODE_LEGACY_32] = ZYDIS_STACK_WIDTH_32,
+		[ZYDIS_MACHINE_MODE_LEGACY_16] = ZYDIS_STACK_WIDTH_16 };
 	ZydisDecoder decoder;
 
-	if (long_code(in)) {
-		mode = ZYDIS_MACHINE_MODE_LONG_64;
-		width = ZYDIS_STACK_WIDTH_64;
-	} else if (in->sregs.cs.attr & ATTR_DB) {
-		mode = ZYDIS_MACHINE_MODE_LEGACY_32;
-		width = ZYDIS_STACK_WIDTH_32;
-	}
-	if (ZYAN_FAILED(ZydisDecoderInit(&decoder, mode, width)) ||
-	    ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, len, &in->i,
-					       in->op)))
+	d->mode = 0;
+	if (ZYAN_FAILED(ZydisDecoderInit(&decoder, mode - 1, width[mode - 1])) ||
+	    ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, len, &d->i,
+					       d->op)))
 		return -ENOTSUP;
+	d->mode = mode;
+	memcpy(d->bytes, bytes, d->i.length);
+	find_plain_mov(d);
 	return 0;
 }
 
-/* A general register's place, and where in it; NULL: not a general register */
+struct mvmm_decode_cache *mvmm_decode_cache_new(void)
+{
+	return calloc(1, sizeof(struct mvmm_decode_cache));
+}
+
+void mvmm_decode_cache_free(struct mvmm_decode_cache *cache)
+{
+	free(cache);
+}
+
+/*
+ * A general register's place, and where in it; NULL: not a general register.
+ * Zydis and the run page both follow the encoding's order.
+ */
 static __u64 *find_reg(struct insn *in, ZydisRegister reg, int *shift)
 {
 	__u64 *regs = &in->regs.rax;
-	ZydisRegister whole;
 
-	*shift = reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH ? 8 : 0;
-	whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64,
-						 reg);
-	if (whole < ZYDIS_REGISTER_RAX || whole > ZYDIS_REGISTER_R15)
+	*shift = 0;
+	if (reg >= ZYDIS_REGISTER_AX && reg <= ZYDIS_REGISTER_R15)
+		return &regs[(reg - ZYDIS_REGISTER_AX) % 16];
+	if (reg < ZYDIS_REGISTER_AL || reg > ZYDIS_REGISTER_R15B)
 		return NULL;
-	/* Zydis and the run page both follow the encoding's order */
-	return &regs[whole - ZYDIS_REGISTER_RAX];
+	if (reg <= ZYDIS_REGISTER_BL)
+		return &regs[reg - ZYDIS_REGISTER_AL];
+	if (reg >= ZYDIS_REGISTER_SPL)
+		return &regs[reg - ZYDIS_REGISTER_SPL + 4];
+	*shift = 8;
+	return &regs[reg - ZYDIS_REGISTER_AH];
 }
 
-static uint64_t segment_base(struct insn *in, ZydisRegister segment)
-{
-	const struct mvmm_sregs *s = &in->sregs;
+_Static_assert(ZYDIS_REGISTER_RAX - ZYDIS_REGISTER_EAX == 16 &&
+	       ZYDIS_REGISTER_EAX - ZYDIS_REGISTER_AX == 16 &&
+	       ZYDIS_REGISTER_SPL - ZYDIS_REGISTER_AL == 8,
+	       "registers in the order of their encoding");
 
-	switch (segment) {
-	case ZYDIS_REGISTER_FS:
-		return s->fs.base;
-	case ZYDIS_REGISTER_GS:
-		return s->gs.base;
-	default:
-		break;
-	}
-	if (long_code(in))
+/* Known without asking the kernel: in 64-bit code all but FS and GS are 0 */
+static int segment_base(struct insn *in, ZydisRegister segment, uint64_t *base)
+{
+	bool of_its_own = segment == ZYDIS_REGISTER_FS ||
+			  segment == ZYDIS_REGISTER_GS;
+	struct mvmm_sregs s;
+	int ret;
+
+	*base = 0;
+	if (long_code(in) && !of_its_own)
 		return 0;
-	switch (segment) {
-	case ZYDIS_REGISTER_ES:
-		return s->es.base;
-	case ZYDIS_REGISTER_CS:
-		return s->cs.base;
-	case ZYDIS_REGISTER_SS:
-		return s->ss.base;
-	default:
-		return s->ds.base;
-	}
+	ret = mvmm_get_sregs(in->guest->vcpu, &s);
+	if (ret)
+		return ret;
+	*base = segment == ZYDIS_REGISTER_FS ? s.fs.base :
+		segment == ZYDIS_REGISTER_GS ? s.gs.base :
+		segment == ZYDIS_REGISTER_ES ? s.es.base :
+		segment == ZYDIS_REGISTER_CS ? s.cs.base :
+		segment == ZYDIS_REGISTER_SS ? s.ss.base : s.ds.base;
+	return 0;
 }
 
 static uint64_t reg_value(struct insn *in, ZydisRegister reg)
@@ -118,27 +201,31 @@ static uint64_t reg_value(struct insn *in, ZydisRegister reg)
 	if (reg == ZYDIS_REGISTER_NONE)
 		return 0;
 	if (reg == ZYDIS_REGISTER_RIP || reg == ZYDIS_REGISTER_EIP)
-		return in->regs.rip + in->i.length;
+		return in->regs.rip + in->i->length;
 	place = find_reg(in, reg, &shift);
 	return place ? *place >> shift : 0;
 }
 
-static uint64_t address(struct insn *in, const ZydisDecodedOperand *op)
+static int address(struct insn *in, const ZydisDecodedOperand *op,
+		   uint64_t *gva)
 {
-	uint64_t mask = mvmm_size_mask(in->i.address_width / 8);
+	int ret = segment_base(in, op->mem.segment, gva);
+	uint64_t mask = mvmm_size_mask(in->i->address_width / 8);
 	uint64_t offset = reg_value(in, op->mem.base) +
 			  reg_value(in, op->mem.index) * op->mem.scale +
 			  (op->mem.disp.has_displacement ?
 			   op->mem.disp.value : 0);
 
-	return segment_base(in, op->mem.segment) + (offset & mask);
+	*gva += offset & mask;
+	return ret;
 }
 
 int mvmm_insn_load(struct insn *in, const ZydisDecodedOperand *op,
 		uint64_t *value)
 {
+	uint64_t gva;
 	__u64 *place;
-	int shift;
+	int shift, ret;
 
 	*value = 0;
 	switch (op->type) {
@@ -154,8 +241,9 @@ int mvmm_insn_load(struct insn *in, const ZydisDecodedOperand *op,
 	case ZYDIS_OPERAND_TYPE_MEMORY:
 		if (op->size > 64)
 			return -ENOTSUP;
-		return mvmm_access(in->guest, &in->sregs, address(in, op),
-				   value, op->size / 8, false, &in->fault);
+		ret = address(in, op, &gva);
+		return ret ? ret : mvmm_access(in->guest, in->paging, gva, value,
+					       op->size / 8, false, &in->fault);
 	default:
 		return -ENOTSUP;
 	}
@@ -164,8 +252,9 @@ int mvmm_insn_load(struct insn *in, const ZydisDecodedOperand *op,
 int mvmm_insn_store(struct insn *in, const ZydisDecodedOperand *op,
 		 uint64_t value)
 {
+	uint64_t gva;
 	__u64 *place;
-	int shift;
+	int shift, ret;
 
 	switch (op->type) {
 	case ZYDIS_OPERAND_TYPE_REGISTER:
@@ -180,34 +269,57 @@ int mvmm_insn_store(struct insn *in, const ZydisDecodedOperand *op,
 	case ZYDIS_OPERAND_TYPE_MEMORY:
 		if (op->size > 64)
 			return -ENOTSUP;
-		return mvmm_access(in->guest, &in->sregs, address(in, op),
-				   &value, op->size / 8, true, &in->fault);
+		ret = address(in, op, &gva);
+		return ret ? ret : mvmm_access(in->guest, in->paging, gva,
+					       &value, op->size / 8, true,
+					       &in->fault);
 	default:
 		return -ENOTSUP;
 	}
 }
 
-int mvmm_insn_decode(struct insn *in, struct mvmm_guest *guest)
+static bool same(const uint8_t *a, const uint8_t *b, int len)
 {
-	uint8_t bytes[15];
-	int ret;
-
-	in->guest = guest;
-	in->regs = guest->run->regs;
-	ret = mvmm_get_sregs(guest->vcpu, &in->sregs);
-	if (ret)
-		return ret;
-	ret = fetch(in, bytes);
-	return ret > 0 ? decode(in, bytes, ret) : ret;
+	while (len--)
+		if (a[len] != b[len])
+			return false;
+	return true;
 }
 
-uint64_t mvmm_insn_segment_base(struct insn *in)
+int mvmm_insn_decode(struct insn *in, struct mvmm_guest *guest)
+{
+	struct mvmm_decode_cache *cache = guest->cache;
+	struct decoded *d = &in->own;
+	uint8_t bytes[16], mode;
+	uint64_t rip = guest->run->regs.rip;
+	int len;
+
+	in->guest = guest;
+	in->paging = &guest->run->paging;
+	len = fetch(in, rip, bytes);
+	if (len < 0)
+		return len;
+	mode = machine_mode(in);
+	if (cache)
+		d = &cache->entry[rip % (sizeof(cache->entry) /
+						  sizeof(cache->entry[0]))];
+	in->i = &d->i;
+	in->op = d->op;
+	in->mov = &d->mov;
+	/* Guest code changes: the bytes decide */
+	if (cache && d->mode == mode && d->i.length <= len &&
+	    same(d->bytes, bytes, d->i.length))
+		return 0;
+	return decode(d, mode, bytes, len);
+}
+
+int mvmm_insn_segment_base(struct insn *in, uint64_t *base)
 {
 	ZydisRegister segment = ZYDIS_REGISTER_DS;
 	int i;
 
-	for (i = 0; i < in->i.operand_count; i++)
+	for (i = 0; i < in->i->operand_count; i++)
 		if (in->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY)
 			segment = in->op[i].mem.segment;
-	return segment_base(in, segment);
+	return segment_base(in, segment, base);
 }

@@ -35,23 +35,22 @@ static int string(struct mvmm_guest *guest, unsigned int size, uint16_t port,
 	uint64_t count = rep ? regs->rcx & mask : 1;
 	/* The segment's base: what the address is beyond the index register */
 	uint64_t base = gva - (*index & mask);
+	const struct mvmm_paging *paging = &guest->run->paging;
 	struct mvmm_page_fault fault;
-	struct mvmm_sregs sregs;
 	int left = MAX_REPEAT, ret;
 
 	if (addr_size != 2 && addr_size != 4 && addr_size != 8)
 		return -EINVAL;
-	ret = mvmm_get_sregs(guest->vcpu, &sregs);
-	if (ret)
-		return ret;
 	if (flags & MVMM_IO_DECODE) {
 		struct insn insn;
 
 		ret = mvmm_insn_decode(&insn, guest);
 		if (ret)
 			return mvmm_deliver_page_fault(guest, ret, &insn.fault);
-		base = mvmm_insn_segment_base(&insn);
-		addr_size = insn.i.address_width / 8;
+		ret = mvmm_insn_segment_base(&insn, &base);
+		if (ret)
+			return ret;
+		addr_size = insn.i->address_width / 8;
 		mask = mvmm_size_mask(addr_size);
 		count = rep ? regs->rcx & mask : 1;
 	}
@@ -63,21 +62,21 @@ static int string(struct mvmm_guest *guest, unsigned int size, uint16_t port,
 		if (in) {
 			uint64_t gpa;
 
-			ret = mvmm_translate(guest, &sregs, at,
+			ret = mvmm_translate(guest, paging, at,
 					     MVMM_ACCESS_WRITE, &gpa, &fault);
 			if (!ret)
-				ret = mvmm_translate(guest, &sregs,
+				ret = mvmm_translate(guest, paging,
 						     at + size - 1,
 						     MVMM_ACCESS_WRITE, &gpa,
 						     &fault);
 			if (!ret) {
 				guest->port(guest->ctx, port, &value, size,
 					    false);
-				ret = mvmm_access(guest, &sregs, at, &value,
+				ret = mvmm_access(guest, paging, at, &value,
 						  size, true, &fault);
 			}
 		} else {
-			ret = mvmm_access(guest, &sregs, at, &value, size,
+			ret = mvmm_access(guest, paging, at, &value, size,
 					  false, &fault);
 			if (!ret)
 				guest->port(guest->ctx, port, &value, size,

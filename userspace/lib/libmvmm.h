@@ -60,6 +60,7 @@ int mvmm_inject_exception(int vcpu, uint8_t vector, bool has_error,
  * @port: performs an access to an I/O port; @data is size bytes
  * @mmio: performs an access to a guest-physical address that is no RAM
  * @ctx: first argument of the three
+ * @cache: remembers decoded instructions, or NULL; one vCPU's only
  */
 struct mvmm_guest {
 	int vcpu;
@@ -70,7 +71,14 @@ struct mvmm_guest {
 	void (*mmio)(void *ctx, uint64_t gpa, void *data, unsigned int size,
 		     bool write);
 	void *ctx;
+	struct mvmm_decode_cache *cache;
 };
+
+/* ---- decoded instructions (insn.c) ------------------------------------ */
+
+/* NULL: out of memory. What is found in it is compared with the bytes at rip. */
+struct mvmm_decode_cache *mvmm_decode_cache_new(void);
+void mvmm_decode_cache_free(struct mvmm_decode_cache *cache);
 
 /* ---- translation (walk.c) --------------------------------------------- */
 
@@ -88,14 +96,14 @@ struct mvmm_page_fault {
  * Translates a linear address by the guest's paging mode, and sets accessed
  * and dirty bits as the CPU would. -EFAULT: the guest gets @fault.
  */
-int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_sregs *sregs,
+int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_paging *paging,
 		   uint64_t gva, uint32_t access, uint64_t *gpa,
 		   struct mvmm_page_fault *fault);
 /*
  * Reads or writes linear memory; what is no RAM goes to guest->mmio. The
  * accesses must not cross a page where devices are. -EFAULT: as above.
  */
-int mvmm_access(struct mvmm_guest *guest, const struct mvmm_sregs *sregs,
+int mvmm_access(struct mvmm_guest *guest, const struct mvmm_paging *paging,
 		uint64_t gva, void *data, unsigned int size, bool write,
 		struct mvmm_page_fault *fault);
 

@@ -112,8 +112,8 @@ static uint64_t alu(ZydisMnemonic op, uint64_t a, uint64_t b, int bits,
 
 static int arithmetic(struct insn *in, ZydisMnemonic op, bool keep_carry)
 {
-	bool one = in->i.mnemonic == ZYDIS_MNEMONIC_INC ||
-		   in->i.mnemonic == ZYDIS_MNEMONIC_DEC;
+	bool one = in->i->mnemonic == ZYDIS_MNEMONIC_INC ||
+		   in->i->mnemonic == ZYDIS_MNEMONIC_DEC;
 	uint64_t flags = in->regs.rflags, a, b = 1, r;
 	int ret = mvmm_insn_load(in, &in->op[0], &a);
 
@@ -173,7 +173,7 @@ static int bit_test(struct insn *in)
 		return -ENOTSUP;
 	bit = 1ull << (bit & (in->op[0].size - 1));
 	old = value & bit;
-	switch (in->i.mnemonic) {
+	switch (in->i->mnemonic) {
 	case ZYDIS_MNEMONIC_BTS:
 		value |= bit;
 		break;
@@ -186,7 +186,7 @@ static int bit_test(struct insn *in)
 	default:
 		break;
 	}
-	if (in->i.mnemonic != ZYDIS_MNEMONIC_BT)
+	if (in->i->mnemonic != ZYDIS_MNEMONIC_BT)
 		ret = mvmm_insn_store(in, &in->op[0], value);
 	if (!ret)
 		in->regs.rflags = (in->regs.rflags & ~(uint64_t)RFLAGS_CF) |
@@ -197,21 +197,21 @@ static int bit_test(struct insn *in)
 /* MOVS, STOS, LODS: one datum; with REP, rip stays until the count is 0 */
 static int string(struct insn *in, bool *done)
 {
-	unsigned int addr_size = in->i.address_width / 8;
+	unsigned int addr_size = in->i->address_width / 8;
 	unsigned int size = in->op[0].size / 8;
 	uint64_t mask = mvmm_size_mask(addr_size);
-	bool rep = in->i.attributes & ZYDIS_ATTRIB_HAS_REP;
+	bool rep = in->i->attributes & ZYDIS_ATTRIB_HAS_REP;
 	int64_t step = in->regs.rflags & RFLAGS_DF ? -(int64_t)size : size;
-	bool si = in->i.mnemonic != ZYDIS_MNEMONIC_STOSB &&
-		  in->i.mnemonic != ZYDIS_MNEMONIC_STOSW &&
-		  in->i.mnemonic != ZYDIS_MNEMONIC_STOSD &&
-		  in->i.mnemonic != ZYDIS_MNEMONIC_STOSQ;
+	bool si = in->i->mnemonic != ZYDIS_MNEMONIC_STOSB &&
+		  in->i->mnemonic != ZYDIS_MNEMONIC_STOSW &&
+		  in->i->mnemonic != ZYDIS_MNEMONIC_STOSD &&
+		  in->i->mnemonic != ZYDIS_MNEMONIC_STOSQ;
 	bool di = in->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
 	uint64_t value;
 	int ret;
 
 	/* MOVSD is also the name of an SSE instruction */
-	if (in->i.meta.category != ZYDIS_CATEGORY_STRINGOP)
+	if (in->i->meta.category != ZYDIS_CATEGORY_STRINGOP)
 		return -ENOTSUP;
 	*done = true;
 	if (rep && !(in->regs.rcx & mask))
@@ -235,8 +235,10 @@ static int string(struct insn *in, bool *done)
 static int execute(struct insn *in, bool *done)
 {
 	*done = true;
-	switch (in->i.mnemonic) {
-	case ZYDIS_MNEMONIC_MOV:
+	/* Most often */
+	if (in->i->mnemonic == ZYDIS_MNEMONIC_MOV)
+		return move(in, false);
+	switch (in->i->mnemonic) {
 	case ZYDIS_MNEMONIC_MOVZX:
 	case ZYDIS_MNEMONIC_MOVNTI:
 		return move(in, false);
@@ -252,7 +254,7 @@ static int execute(struct insn *in, bool *done)
 	case ZYDIS_MNEMONIC_XOR:
 	case ZYDIS_MNEMONIC_CMP:
 	case ZYDIS_MNEMONIC_TEST:
-		return arithmetic(in, in->i.mnemonic, false);
+		return arithmetic(in, in->i->mnemonic, false);
 	case ZYDIS_MNEMONIC_INC:
 		return arithmetic(in, ZYDIS_MNEMONIC_ADD, true);
 	case ZYDIS_MNEMONIC_DEC:
@@ -284,6 +286,31 @@ static int execute(struct insn *in, bool *done)
 	}
 }
 
+/* What drivers do most, without a copy of the registers */
+static int plain_mov(struct insn *in)
+{
+	struct mvmm_run *run = in->guest->run;
+	const struct plain_mov *mov = in->mov;
+	__u64 *regs = &run->regs.rax;
+	uint64_t gva = mov->disp, value = regs[mov->reg];
+	int ret;
+
+	if (mov->base != NO_REG)
+		gva += regs[mov->base];
+	if (mov->index != NO_REG)
+		gva += regs[mov->index] * mov->scale;
+	if (!mov->store)
+		value = 0;
+	ret = mvmm_access(in->guest, in->paging, gva, &value, mov->size,
+			  mov->store, &in->fault);
+	if (ret)
+		return ret;
+	if (!mov->store)
+		regs[mov->reg] = value;
+	run->retire = in->i->length;
+	return 0;
+}
+
 int mvmm_complete_mmio(struct mvmm_guest *guest)
 {
 	struct insn in;
@@ -296,12 +323,18 @@ int mvmm_complete_mmio(struct mvmm_guest *guest)
 	if (guest->run->exit_flags & MVMM_EXIT_FLAG_IN_DELIVERY)
 		return -ENOTSUP;
 	ret = mvmm_insn_decode(&in, guest);
-	if (!ret)
+	if (!ret && in.mov->is) {
+		ret = plain_mov(&in);
+		if (!ret)
+			return 0;
+	} else if (!ret) {
+		in.regs = guest->run->regs;
 		ret = execute(&in, &done);
+	}
 	if (ret)
 		return mvmm_deliver_page_fault(guest, ret, &in.fault);
 	guest->run->regs = in.regs;
 	if (done)
-		guest->run->retire = in.i.length;
+		guest->run->retire = in.i->length;
 	return 0;
 }

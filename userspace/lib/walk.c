@@ -35,25 +35,22 @@ struct mode {
 	int levels;		/* of tables */
 	int index_bits;
 	int entry_size;
-	bool pae;		/* the top level is PDPTEs, in the sregs */
+	bool pae;		/* the top level is PDPTEs, from the CPU */
 };
 
-static struct mode paging_mode(const struct mvmm_sregs *s)
+static struct mode paging_mode(const struct mvmm_paging *s)
 {
-	if (s->efer & EFER_LMA)
-		return (struct mode){ 4, 9, 8, false };
 	if (s->cr4 & CR4_PAE)
 		return (struct mode){ 2, 9, 8, true };
 	return (struct mode){ 2, 10, 4, false };
 }
 
-static bool is_user(const struct mvmm_sregs *s)
+static bool is_user(const struct mvmm_paging *s)
 {
-	/* The CPL is SS.DPL (SDM vol. 3, 25.4.1) */
-	return ((s->ss.attr >> 5) & 3) == 3;
+	return s->cpl == 3;
 }
 
-static bool allowed(const struct mvmm_guest *guest, const struct mvmm_sregs *s,
+static bool allowed(const struct mvmm_guest *guest, const struct mvmm_paging *s,
 		    uint64_t rights, uint64_t nx, uint32_t access)
 {
 	bool user_page = rights & PTE_U;
@@ -78,7 +75,7 @@ static bool allowed(const struct mvmm_guest *guest, const struct mvmm_sregs *s,
 	return !(access & MVMM_ACCESS_EXEC && nx);
 }
 
-static int page_fault(const struct mvmm_sregs *s, uint64_t gva, uint32_t access,
+static int page_fault(const struct mvmm_paging *s, uint64_t gva, uint32_t access,
 		      bool present, struct mvmm_page_fault *fault)
 {
 	bool nx_on = s->efer & EFER_NX && (s->cr4 & CR4_PAE);
@@ -92,7 +89,42 @@ static int page_fault(const struct mvmm_sregs *s, uint64_t gva, uint32_t access,
 	return -EFAULT;
 }
 
-int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_sregs *s,
+/* 64-bit paging, which is where speed counts */
+static int translate64(struct mvmm_guest *guest, const struct mvmm_paging *s,
+		       uint64_t gva, uint32_t access, uint64_t *gpa,
+		       struct mvmm_page_fault *fault)
+{
+	uint64_t table = s->cr3 & PTE_ADDR, rights = PTE_W | PTE_U, nx = 0;
+	uint64_t pte, set = PTE_A, mask;
+	uint64_t *entry;
+	int shift;
+
+	for (shift = 39; ; shift -= 9) {
+		entry = guest->memory(guest->ctx,
+				      table + (gva >> shift & 511) * 8, 8);
+		if (!entry || !((pte = *entry) & PTE_P))
+			return page_fault(s, gva, access, false, fault);
+		rights &= pte;
+		nx |= pte;
+		if (shift == 12 || (pte & PTE_PS && shift < 39))
+			break;
+		if (!(pte & PTE_A))
+			*entry = pte | PTE_A;
+		table = pte & PTE_ADDR;
+	}
+	if (!allowed(guest, s, rights, s->efer & EFER_NX ? nx & PTE_NX : 0,
+		     access))
+		return page_fault(s, gva, access, true, fault);
+	if (access & MVMM_ACCESS_WRITE)
+		set |= PTE_D;
+	if ((pte & set) != set)
+		*entry = pte | set;
+	mask = (1ull << shift) - 1;
+	*gpa = (pte & PTE_ADDR & ~mask) | (gva & mask);
+	return 0;
+}
+
+int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_paging *s,
 		   uint64_t gva, uint32_t access, uint64_t *gpa,
 		   struct mvmm_page_fault *fault)
 {
@@ -100,6 +132,8 @@ int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_sregs *s,
 	uint64_t table = s->cr3 & PTE_ADDR, rights = PTE_W | PTE_U, nx = 0;
 	int level;
 
+	if (s->efer & EFER_LMA)
+		return translate64(guest, s, gva, access, gpa, fault);
 	if (!(s->cr0 & CR0_PG)) {
 		*gpa = (uint32_t)gva;
 		return 0;
@@ -118,7 +152,7 @@ int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_sregs *s,
 		if (!(pdpte & PTE_P))
 			return page_fault(s, gva, access, false, fault);
 		table = pdpte & PTE_ADDR;
-	} else if (!(s->efer & EFER_LMA)) {
+	} else {
 		table = s->cr3 & 0xfffff000;
 	}
 	for (level = mode.levels; level > 0; level--) {
@@ -133,13 +167,14 @@ int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_sregs *s,
 		/* Tables outside RAM: nobody is served by going on */
 		if (!entry)
 			return page_fault(s, gva, access, false, fault);
-		memcpy(&pte, entry, mode.entry_size);
+		pte = mode.entry_size == 8 ? *(uint64_t *)entry :
+					     *(uint32_t *)entry;
 		if (!(pte & PTE_P))
 			return page_fault(s, gva, access, false, fault);
 		rights &= pte;
 		if (s->efer & EFER_NX && mode.entry_size == 8)
 			nx |= pte & PTE_NX;
-		leaf = level == 1 || (pte & PTE_PS && level < 4 &&
+		leaf = level == 1 || (pte & PTE_PS &&
 				      (mode.entry_size == 8 ||
 				       s->cr4 & CR4_PSE));
 		if (leaf && !allowed(guest, s, rights, nx, access))
@@ -165,36 +200,42 @@ int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_sregs *s,
 	return -EPROTO;
 }
 
-int mvmm_access(struct mvmm_guest *guest, const struct mvmm_sregs *s,
+static void access_part(struct mvmm_guest *guest, uint64_t gpa, void *data,
+			unsigned int len, bool write)
+{
+	void *ram = guest->memory(guest->ctx, gpa, len);
+
+	if (!ram)
+		guest->mmio(guest->ctx, gpa, data, len, write);
+	else if (write)
+		memcpy(ram, data, len);
+	else
+		memcpy(data, ram, len);
+}
+
+int mvmm_access(struct mvmm_guest *guest, const struct mvmm_paging *s,
 		uint64_t gva, void *data, unsigned int size, bool write,
 		struct mvmm_page_fault *fault)
 {
 	uint32_t access = write ? MVMM_ACCESS_WRITE : MVMM_ACCESS_READ;
 	unsigned int first = 4096 - (gva & 4095);
-	uint64_t gpa[2];
-	int parts = size > first ? 2 : 1, i, ret;
+	uint64_t gpa, gpa2;
+	int ret;
 
 	if (!(s->efer & EFER_LMA))
 		gva = (uint32_t)gva;
+	ret = mvmm_translate(guest, s, gva, access, &gpa, fault);
+	if (ret)
+		return ret;
+	if (size <= first) {
+		access_part(guest, gpa, data, size, write);
+		return 0;
+	}
 	/* Both pages, before any of it is done */
-	for (i = 0; i < parts; i++) {
-		ret = mvmm_translate(guest, s, gva + i * first, access, &gpa[i],
-				     fault);
-		if (ret)
-			return ret;
-	}
-	for (i = 0; i < parts; i++) {
-		unsigned int len = parts == 1 ? size :
-				   i ? size - first : first;
-		void *ram = guest->memory(guest->ctx, gpa[i], len);
-
-		if (!ram)
-			guest->mmio(guest->ctx, gpa[i], data, len, write);
-		else if (write)
-			memcpy(ram, data, len);
-		else
-			memcpy(data, ram, len);
-		data = (char *)data + len;
-	}
+	ret = mvmm_translate(guest, s, gva + first, access, &gpa2, fault);
+	if (ret)
+		return ret;
+	access_part(guest, gpa, data, first, write);
+	access_part(guest, gpa2, (char *)data + first, size - first, write);
 	return 0;
 }
