@@ -12,7 +12,10 @@
 #include <linux/types.h>
 #include <asm/asm.h>
 #include <asm/svm.h>
+#include <asm/trapnr.h>
 #include "svm.h"
+
+#define INTERCEPT_DB (INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_DB)
 
 /* Groups of VMCB fields by their clean bit (APM vol. 2, table 15-9) */
 enum svm_clean {

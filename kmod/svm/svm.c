@@ -95,6 +95,7 @@ static void set_nmi_window(struct svm_vcpu *svm, bool injects)
 		return;
 	}
 	svm->stepping = true;
+	svm_intercept(svm, INTERCEPT_DB, true);
 	svm->guest_tf = save->rflags & X86_EFLAGS_TF;
 	save->rflags |= X86_EFLAGS_TF;
 }
@@ -109,6 +110,7 @@ static void end_nmi_window(struct svm_vcpu *svm)
 		svm->at_iret = svm->nmi_masked = false;
 	if (!svm->stepping)
 		return;
+	svm_intercept(svm, INTERCEPT_DB, !svm_caps.bochs);
 	/* The IRET has loaded RFLAGS */
 	if (!svm->guest_tf && !iret_done)
 		save->rflags &= ~X86_EFLAGS_TF;
@@ -197,6 +199,9 @@ static noinstr bool enter_guest(struct svm_vcpu *svm, u64 host_pa)
 
 	mvmm_guest_state_enter();
 	save->rax = vcpu->regs.rax;
+	/* Bochs' VMRUN does not */
+	if (unlikely(svm_caps.bochs))
+		native_write_cr2(save->cr2);
 	entered = svm_enter(&vcpu->regs, svm->vmcb_pa, host_pa);
 	vcpu->regs.rax = save->rax;
 	guest_state_exit_irqoff();
@@ -245,6 +250,22 @@ static void mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state)
 		control->int_state |= SVM_INTERRUPT_SHADOW_MASK;
 }
 
+/*
+ * What Bochs does not do: set EXITINTINFO for INT n, so that it holds the event
+ * before. Interrupts and NMIs are delivered only if injected by this entry. See
+ * Documentation/errata.rst.
+ */
+static void mend_bochs(struct svm_vcpu *svm, u32 event_inj)
+{
+	struct vmcb_control_area *control = &svm->vmcb->control;
+	u32 type = control->exit_int_info & SVM_EXITINTINFO_TYPE_MASK;
+
+	if ((type == SVM_EXITINTINFO_TYPE_INTR ||
+	     type == SVM_EXITINTINFO_TYPE_NMI) &&
+	    !(event_inj & SVM_EVTINJ_VALID))
+		control->exit_int_info = 0;
+}
+
 /* There is something to deliver, or to wait for */
 static noinline void handle_events(struct svm_vcpu *svm)
 {
@@ -284,7 +305,7 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 	struct mvmm_vcpu *vcpu = &svm->vcpu;
 	/* Without XSAVE neither the host nor the guest has an XCR0 */
 	u64 host_xcr0 = mvmm_host_xcr0 ?: vcpu->xcr0;
-	u32 int_state;
+	u32 int_state, event_inj;
 	bool entered;
 	u64 rip;
 
@@ -296,6 +317,7 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 		handle_events(svm);
 	rip = vmcb->save.rip;
 	int_state = vmcb->control.int_state;
+	event_inj = vmcb->control.event_inj;
 	if (unlikely(svm->unproven))
 		*svm->backup = vmcb->save;
 	trace_mvmm_entry(vcpu->id, rip);
@@ -309,6 +331,8 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 
 	if (unlikely(svm_caps.tcg))
 		mend_tcg(svm, rip, int_state);
+	if (unlikely(svm_caps.bochs))
+		mend_bochs(svm, event_inj);
 	if (vcpu->xcr0 != host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	if (unlikely(svm->owns_drs))

@@ -22,6 +22,7 @@ struct svm_caps {
 	bool flush_by_asid;
 	bool clean_bits;
 	bool tcg;		/* no CPU but QEMU's plain emulation */
+	bool bochs;		/* nor this */
 };
 
 /* Reports one missing feature; @ctx as given to svm_negotiate() */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A small VM for the kselftests: see vm.h. */
+#include <cpuid.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -301,4 +303,25 @@ int vm_set_rip(struct vm *vm, uint64_t rip)
 	vm->run->regs.rip = rip;
 	vm->run->retire = 0;
 	return 0;
+}
+
+bool vm_on_bochs_svm(struct vm *vm)
+{
+	unsigned int eax, ebx, ecx = 0, edx;
+	struct mvmm_info info;
+	char id[6] = "";
+	int fd;
+
+	if (mvmm_get_info(vm->system, &info) ||
+	    !(info.features & MVMM_FEATURE_SVM))
+		return false;
+	/* QEMU's tables have the same name, but it shows in CPUID */
+	__get_cpuid(1, &eax, &ebx, &ecx, &edx);
+	fd = open("/sys/firmware/acpi/tables/FACP", O_RDONLY);
+	if (fd < 0)
+		return false;
+	if (pread(fd, id, sizeof(id), 10) != sizeof(id))
+		id[0] = 0;
+	close(fd);
+	return !(ecx & 1u << 31) && !memcmp(id, "BOCHS ", sizeof(id));
 }
