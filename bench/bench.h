@@ -37,6 +37,7 @@ struct machine {
 	int system, vm, vcpu;
 	void *run;
 	bool done;
+	int bell;		/* an eventfd, where it is rung by hand */
 	void *private;		/* the monitor's */
 };
 

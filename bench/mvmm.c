@@ -2,6 +2,7 @@
 /* A client of /dev/mvmm: libmvmm completes what exits. */
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "bench.h"
@@ -95,6 +96,10 @@ static void port(void *ctx, uint16_t number, void *data, unsigned int size,
 static void mmio(void *ctx, uint64_t gpa, void *data, unsigned int size,
 		 bool write)
 {
+	struct machine *m = ctx;
+
+	if (write && gpa == DOORBELL)
+		eventfd_write(m->bell, 1);
 	if (!write)
 		memset(data, 1, size);
 }
@@ -136,6 +141,15 @@ static int set_state(struct machine *m)
 	return mvmm_set_sregs(m->vcpu, &sregs);
 }
 
+/* For memory the library completes the write; the device signals */
+static int doorbell(struct machine *m, uint64_t gpa, uint16_t port, int fd)
+{
+	if (!gpa)
+		return mvmm_ioeventfd(m->vm, port, 1, fd, 0, 0);
+	m->bell = fd;
+	return 0;
+}
+
 const struct monitor mvmm_monitor = {
 	.name = "mvmm",
 	.open = open_mvmm,
@@ -149,4 +163,5 @@ const struct monitor mvmm_monitor = {
 	.run = run,
 	.get_state = get_state,
 	.set_state = set_state,
+	.doorbell = doorbell,
 };

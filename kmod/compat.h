@@ -49,6 +49,7 @@
 
 #ifndef __ASSEMBLY__
 
+#include <linux/eventfd.h>
 #include <linux/percpu.h>
 #include <linux/smp.h>
 
@@ -56,6 +57,25 @@
 #ifdef smp_send_reschedule
 #include <trace/events/ipi.h>
 #endif
+
+/* Once with a count, now without */
+static inline void
+mvmm_signal_counted(__u64 (*signal)(struct eventfd_ctx *ctx, __u64 n),
+		    struct eventfd_ctx *ctx)
+{
+	signal(ctx, 1);
+}
+
+static inline void mvmm_signal(void (*signal)(struct eventfd_ctx *ctx),
+			       struct eventfd_ctx *ctx)
+{
+	signal(ctx);
+}
+
+#define mvmm_eventfd_signal(ctx)					\
+	_Generic(&eventfd_signal,					\
+		 void (*)(struct eventfd_ctx *): mvmm_signal,		\
+		 default: mvmm_signal_counted)(&eventfd_signal, ctx)
 
 /* VMSCAPE: an IBPB before userspace runs again on this CPU */
 static inline void mvmm_ibpb_on_return_to_user(void)

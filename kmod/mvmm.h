@@ -21,6 +21,7 @@
 #define MVMM_MAX_VCPUS		64
 #define MVMM_MAX_REGIONS	128
 #define MVMM_MAX_CPUID		80
+#define MVMM_MAX_IOEVENTFDS	64
 #define MVMM_MAX_MSRS		256
 #define MVMM_GPA_BITS		48
 #define MVMM_MAX_INSN		15
@@ -215,6 +216,7 @@ struct mvmm_fault {
  * @inval_seq: invalidations ended				[M]
  * @tlb_gen: grows whenever an entry is removed or loses rights	[M, A]
  * @vcpus: by id						[L to write, M]
+ * @doorbells: see ioeventfd.c			[L to write, RCU]
  * @serial: never used twice, unlike the address		[C]
  * @tsc_base: host TSC at creation: the guest's TSC starts at 0	[C]
  * @dead: the VM met an internal error				[A]
@@ -233,6 +235,7 @@ struct mvmm_vm {
 	unsigned long inval_seq;
 	u64 tlb_gen;
 	struct mvmm_vcpu *vcpus[MVMM_MAX_VCPUS];
+	struct list_head doorbells;
 	u64 serial;
 	u64 tsc_base;
 	bool dead;
@@ -446,6 +449,12 @@ static __always_inline void mvmm_guest_state_enter(void)
 
 int mvmm_vm_create(void);
 void mvmm_vm_put(struct mvmm_vm *vm);
+
+/* ---- doorbells (ioeventfd.c) ------------------------------------------ */
+
+bool mvmm_ring(struct mvmm_vcpu *vcpu);
+int mvmm_ioeventfd(struct mvmm_vm *vm, const struct mvmm_ioeventfd *e);
+void mvmm_ioeventfd_destroy(struct mvmm_vm *vm);
 
 /* ---- main.c ----------------------------------------------------------- */
 

@@ -11,6 +11,7 @@ static void vm_destroy(struct kref *kref)
 {
 	struct mvmm_vm *vm = container_of(kref, struct mvmm_vm, kref);
 
+	mvmm_ioeventfd_destroy(vm);
 	mvmm_memory_destroy(vm);
 	mutex_destroy(&vm->lock);
 	kfree(vm);
@@ -42,6 +43,11 @@ static long prefault(void *obj, void *arg)
 	return mvmm_prefault(obj, arg);
 }
 
+static long ioeventfd(void *obj, void *arg)
+{
+	return mvmm_ioeventfd(obj, arg);
+}
+
 static long create_vcpu(void *obj, void *arg)
 {
 	const struct mvmm_create_vcpu *create = arg;
@@ -61,6 +67,8 @@ static const struct mvmm_ioctl vm_ioctls[] = {
 	MVMM_IOCTL(MVMM_VM_GET_DIRTY_LOG, struct mvmm_dirty_log, bitmap, false,
 		   get_dirty_log),
 	MVMM_IOCTL(MVMM_VM_PREFAULT, struct mvmm_prefault, len, true, prefault),
+	MVMM_IOCTL(MVMM_VM_IOEVENTFD, struct mvmm_ioeventfd, datamatch, false,
+		   ioeventfd),
 	MVMM_IOCTL(MVMM_VM_CREATE_VCPU, struct mvmm_create_vcpu, reserved,
 		   false, create_vcpu),
 };
@@ -109,6 +117,7 @@ int mvmm_vm_create(void)
 	}
 	kref_init(&vm->kref);
 	mutex_init(&vm->lock);
+	INIT_LIST_HEAD(&vm->doorbells);
 	vm->serial = atomic64_inc_return(&serial);
 	vm->tsc_base = rdtsc();
 	ret = mvmm_memory_init(vm);

@@ -199,6 +199,30 @@ struct mvmm_prefault {
 	__u64 len;
 };
 
+#define MVMM_IOEVENTFD_DEASSIGN		(1u << 0)
+#define MVMM_IOEVENTFD_DATAMATCH	(1u << 1)
+
+/**
+ * struct mvmm_ioeventfd - an OUT that signals an eventfd instead of exiting
+ * @size: sizeof(struct mvmm_ioeventfd)
+ * @flags: MVMM_IOEVENTFD_DEASSIGN: take it away; _DATAMATCH: only where the
+ *	value written is @datamatch
+ * @port: 0 .. 65535
+ * @len: 1, 2 or 4 bytes; 0: any
+ * @fd: the eventfd; to take it away, the same
+ * @reserved: zero
+ * @datamatch: zero without the flag
+ */
+struct mvmm_ioeventfd {
+	__u32 size;
+	__u32 flags;
+	__u32 port;
+	__u32 len;
+	__s32 fd;
+	__u32 reserved;
+	__u64 datamatch;
+};
+
 /**
  * struct mvmm_create_vcpu - (MVMM_VM_CREATE_VCPU)
  * @size: sizeof(struct mvmm_create_vcpu)
@@ -241,6 +265,12 @@ struct mvmm_create_vcpu {
  * in a read-only one); -EFAULT: the caller's mapping refuses.
  */
 #define MVMM_VM_PREFAULT	_IO(MVMM_IOC, 0x24)
+/*
+ * MVMM_VM_IOEVENTFD: returns 0; -EBADF, -EINVAL: no eventfd; -EEXIST: there is
+ * one for this port, length and value; -ENOENT: none to take away; -ENOSPC: 64
+ * are there. String forms exit as ever.
+ */
+#define MVMM_VM_IOEVENTFD	_IO(MVMM_IOC, 0x25)
 
 /* ---- vCPU fd ---------------------------------------------------------- */
 

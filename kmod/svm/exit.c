@@ -233,6 +233,10 @@ static enum mvmm_step handle_io(struct svm_vcpu *svm)
 	svm_decode_io(control->exit_info_1, exit);
 	/* EXITINFO2 is the next rip, whatever the CPU has (15.10.2) */
 	exit->insn_len = control->exit_info_2 - save->rip;
+	if (mvmm_ring(&svm->vcpu)) {
+		svm_step_over(svm, exit->insn_len);
+		return MVMM_STEP_CONTINUE;
+	}
 	if (!(exit->io.flags & MVMM_IO_STRING))
 		return MVMM_STEP_USER;
 
@@ -317,20 +321,15 @@ static enum mvmm_step (*const handlers[])(struct svm_vcpu *svm) = {
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_DB] = handle_db,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_AC] = handle_ac,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_MC] = handled,
-	[SVM_EXIT_INTR] = handle_interrupt,
 	[SVM_EXIT_NMI] = handled,
 	[SVM_EXIT_SMI] = handled,
 	[SVM_EXIT_INIT] = handled,
 	[SVM_EXIT_VINTR] = handle_irq_window,
 	/* No performance counters: every index is out of range */
 	[SVM_EXIT_RDPMC] = raise_gp,
-	[SVM_EXIT_CPUID] = handle_cpuid,
 	[SVM_EXIT_IRET] = handle_iret,
 	[SVM_EXIT_INVD] = handle_invd,
-	[SVM_EXIT_HLT] = handle_hlt,
 	[SVM_EXIT_INVLPGA] = raise_ud,
-	[SVM_EXIT_IOIO] = handle_io,
-	[SVM_EXIT_MSR] = handle_msr,
 	[SVM_EXIT_TASK_SWITCH] = handle_task_switch,
 	[SVM_EXIT_SHUTDOWN] = handle_shutdown,
 	[SVM_EXIT_VMRUN] = raise_ud,
@@ -389,12 +388,25 @@ enum mvmm_step svm_handle_exit(struct svm_vcpu *svm)
 
 	if (index < MVMM_STATS_HW_EXITS)
 		svm->vcpu.stats.hw_exits[index]++;
+	/* The most frequent without an indirect call, which mitigations slow */
+	switch (code) {
+	case SVM_EXIT_INTR:
+		return handle_interrupt(svm);
+	case SVM_EXIT_IOIO:
+		return handle_io(svm);
+	case SVM_EXIT_NPF:
+		return handle_npf(svm);
+	case SVM_EXIT_MSR:
+		return handle_msr(svm);
+	case SVM_EXIT_HLT:
+		return handle_hlt(svm);
+	case SVM_EXIT_CPUID:
+		return handle_cpuid(svm);
+	case (u32)SVM_EXIT_ERR:
+		return handle_entry_failure(svm);
+	}
 	if (likely(code < ARRAY_SIZE(handlers) && handlers[code]))
 		return handlers[code](svm);
-	if (code == SVM_EXIT_NPF)
-		return handle_npf(svm);
-	if (code == (u32)SVM_EXIT_ERR)
-		return handle_entry_failure(svm);
 	svm_dump(svm);
 	return mvmm_stop(&svm->vcpu, code, control->exit_info_1,
 			 "an exit that mvmm does not know");

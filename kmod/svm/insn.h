@@ -98,4 +98,31 @@ static inline void svm_host_put(struct svm_vcpu *svm)
 	}
 }
 
+/**
+ * svm_advance_rip() - the one place where rip steps over an instruction
+ * @svm: its VMCB holds rip
+ * @len: its bytes
+ *
+ * Ends the shadow and clears RF. Return: RFLAGS.TF asks for a single-step trap.
+ */
+static inline bool svm_advance_rip(struct svm_vcpu *svm, unsigned int len)
+{
+	struct vmcb_save_area *save = &svm->vmcb->save;
+	u64 rip = save->rip + len;
+
+	/* Outside of 64-bit code it wraps, where it can */
+	if (unlikely((rip ^ save->rip) >> 32) &&
+	    (!(svm->vcpu.efer & EFER_LMA) ||
+	     !(save->cs.attrib & SVM_SELECTOR_L_MASK)))
+		rip = (u32)rip;
+	save->rip = rip;
+	save->rflags &= ~X86_EFLAGS_RF;
+	svm->vmcb->control.int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
+	if (likely(!(save->rflags & X86_EFLAGS_TF)))
+		return false;
+	/* The caller raises the trap: one that waits would double it */
+	svm->pending_dbg = 0;
+	return true;
+}
+
 #endif

@@ -217,33 +217,6 @@ void svm_refresh_cr0(struct svm_vcpu *svm)
 			(svm->vmcb->save.cr0 & CR0_GUEST_OWNED);
 }
 
-/**
- * svm_advance_rip() - the one place where rip steps over an instruction
- * @svm: its VMCB holds rip
- * @len: its bytes
- *
- * Ends the shadow and clears RF. Return: RFLAGS.TF asks for a single-step trap.
- */
-bool svm_advance_rip(struct svm_vcpu *svm, unsigned int len)
-{
-	struct vmcb_save_area *save = &svm->vmcb->save;
-	u64 rip = save->rip + len;
-
-	/* Outside of 64-bit code it wraps, where it can */
-	if (unlikely((rip ^ save->rip) >> 32) &&
-	    (!(svm->vcpu.efer & EFER_LMA) ||
-	     !(save->cs.attrib & SVM_SELECTOR_L_MASK)))
-		rip = (u32)rip;
-	save->rip = rip;
-	save->rflags &= ~X86_EFLAGS_RF;
-	svm->vmcb->control.int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
-	if (likely(!(save->rflags & X86_EFLAGS_TF)))
-		return false;
-	/* The caller raises the trap: one that waits would double it */
-	svm->pending_dbg = 0;
-	return true;
-}
-
 void svm_retire(struct mvmm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);

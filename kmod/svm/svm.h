@@ -141,7 +141,6 @@ void svm_init_state(struct svm_vcpu *svm);
 void svm_regs_to_vmcb(struct svm_vcpu *svm);
 void svm_regs_from_vmcb(struct svm_vcpu *svm);
 void svm_refresh_cr0(struct svm_vcpu *svm);
-bool svm_advance_rip(struct svm_vcpu *svm, unsigned int len);
 void svm_sync_crs(struct mvmm_vcpu *vcpu);
 void svm_retire(struct mvmm_vcpu *vcpu);
 void svm_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);

@@ -239,6 +239,10 @@ static enum mvmm_step handle_io(struct vmx_vcpu *vmx)
 			default_addr_size(vmx);
 	}
 	exit->insn_len = vmread32(VM_EXIT_INSTRUCTION_LEN);
+	if (mvmm_ring(&vmx->vcpu)) {
+		vmx_step_over(vmx, exit->insn_len);
+		return MVMM_STEP_CONTINUE;
+	}
 	return MVMM_STEP_USER;
 }
 
@@ -296,13 +300,10 @@ static enum mvmm_step handle_ept_misconfig(struct vmx_vcpu *vmx)
 
 static enum mvmm_step (*const handlers[])(struct vmx_vcpu *vmx) = {
 	[EXIT_REASON_EXCEPTION_NMI] = handle_exception,
-	[EXIT_REASON_EXTERNAL_INTERRUPT] = handle_interrupt,
 	[EXIT_REASON_TRIPLE_FAULT] = handle_triple_fault,
 	[EXIT_REASON_INTERRUPT_WINDOW] = handle_irq_window,
 	[EXIT_REASON_NMI_WINDOW] = handle_nmi_window,
 	[EXIT_REASON_TASK_SWITCH] = handle_task_switch,
-	[EXIT_REASON_CPUID] = handle_cpuid,
-	[EXIT_REASON_HLT] = handle_hlt,
 	/* No device of the guest sees past the caches: nothing to do */
 	[EXIT_REASON_INVD] = skip,
 	[EXIT_REASON_WBINVD] = skip,
@@ -325,14 +326,11 @@ static enum mvmm_step (*const handlers[])(struct vmx_vcpu *vmx) = {
 	[EXIT_REASON_MONITOR_INSTRUCTION] = raise_ud,
 	[EXIT_REASON_CR_ACCESS] = handle_cr,
 	[EXIT_REASON_DR_ACCESS] = handle_dr,
-	[EXIT_REASON_IO_INSTRUCTION] = handle_io,
 	[EXIT_REASON_MSR_READ] = handle_rdmsr,
-	[EXIT_REASON_MSR_WRITE] = handle_wrmsr,
 	[EXIT_REASON_XSETBV] = handle_xsetbv,
 	[EXIT_REASON_INVALID_STATE] = handle_entry_failure,
 	[EXIT_REASON_MSR_LOAD_FAIL] = handle_entry_failure,
 	[EXIT_REASON_MCE_DURING_VMENTRY] = handle_entry_failure,
-	[EXIT_REASON_EPT_VIOLATION] = handle_ept_violation,
 	[EXIT_REASON_EPT_MISCONFIG] = handle_ept_misconfig,
 };
 
@@ -340,23 +338,13 @@ static enum mvmm_step (*const handlers[])(struct vmx_vcpu *vmx) = {
  * vmx_collect_inflight() - keep an event whose delivery the exit cut short
  * @vmx: loaded
  *
- * Only these exits can come in the middle of a delivery (SDM vol. 3, 25.9.3);
- * after any other the field is clear and need not be read.
+ * Called after those exits that can come in the middle of one.
  */
 void vmx_collect_inflight(struct vmx_vcpu *vmx)
 {
 	struct mvmm_event *inflight = &vmx->vcpu.events.inflight;
 	u32 info;
 
-	switch (vmx->reason) {
-	case EXIT_REASON_EXCEPTION_NMI:
-	case EXIT_REASON_TASK_SWITCH:
-	case EXIT_REASON_EPT_VIOLATION:
-	case EXIT_REASON_EPT_MISCONFIG:
-		break;
-	default:
-		return;
-	}
 	info = vmread32(IDT_VECTORING_INFO_FIELD);
 	if (likely(!(info & VECTORING_INFO_VALID_MASK)))
 		return;
@@ -376,6 +364,21 @@ enum mvmm_step vmx_handle_exit(struct vmx_vcpu *vmx)
 
 	if (basic < MVMM_STATS_HW_EXITS)
 		vmx->vcpu.stats.hw_exits[basic]++;
+	/* The most frequent without an indirect call, which mitigations slow */
+	switch (basic) {
+	case EXIT_REASON_EXTERNAL_INTERRUPT:
+		return handle_interrupt(vmx);
+	case EXIT_REASON_IO_INSTRUCTION:
+		return handle_io(vmx);
+	case EXIT_REASON_EPT_VIOLATION:
+		return handle_ept_violation(vmx);
+	case EXIT_REASON_MSR_WRITE:
+		return handle_wrmsr(vmx);
+	case EXIT_REASON_HLT:
+		return handle_hlt(vmx);
+	case EXIT_REASON_CPUID:
+		return handle_cpuid(vmx);
+	}
 	if (likely(basic < ARRAY_SIZE(handlers) && handlers[basic]))
 		return handlers[basic](vmx);
 	vmx_dump(vmx);

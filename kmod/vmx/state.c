@@ -241,10 +241,21 @@ static u64 *find_msr(struct vmx_vcpu *vmx, u32 index)
 }
 
 /* What does not change is not written: WRMSR is dear on silicon */
-static void swap_msr(u32 index, u64 now, u64 then)
+static __always_inline void swap_msr(u32 index, u64 now, u64 then)
 {
 	if (now != then)
 		native_wrmsrl(index, then);
+}
+
+static void swap_syscall_msrs(struct vmx_vcpu *vmx, bool to_guest)
+{
+	const u64 *host = *this_cpu_ptr(&host_msrs);
+	int i;
+
+	for (i = 0; i < NR_FIXED; i++)
+		swap_msr(msr_index[i], to_guest ? host[i] : vmx->msr[i],
+			 to_guest ? vmx->msr[i] : host[i]);
+	vmx->syscall_msrs = to_guest;
 }
 
 /**
@@ -253,13 +264,12 @@ static void swap_msr(u32 index, u64 now, u64 then)
  */
 void vmx_host_load(struct vmx_vcpu *vmx)
 {
-	const u64 *host = *this_cpu_ptr(&host_msrs);
 	u16 fs, gs;
 	u64 base;
-	int i;
 
-	for (i = 0; i < NR_FIXED; i++)
-		swap_msr(msr_index[i], host[i], vmx->msr[i]);
+	/* Without SCE the guest's SYSCALL is #UD whatever they hold */
+	if (vmx->vcpu.efer & EFER_SCE)
+		swap_syscall_msrs(vmx, true);
 	vmx->host_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
 	swap_msr(MSR_KERNEL_GS_BASE, vmx->host_gs_base, vmx->msr[GS_SLOT]);
 	savesegment(fs, fs);
@@ -286,11 +296,12 @@ void vmx_host_load(struct vmx_vcpu *vmx)
  */
 void vmx_host_put(struct vmx_vcpu *vmx)
 {
-	const u64 *host = *this_cpu_ptr(&host_msrs);
-	int i;
+	struct desc_ptr gdt = {
+		.size = GDT_SIZE - 1,
+		.address = (unsigned long)get_current_gdt_ro() };
 
-	for (i = 0; i < NR_FIXED; i++)
-		swap_msr(msr_index[i], vmx->msr[i], host[i]);
+	if (vmx->syscall_msrs)
+		swap_syscall_msrs(vmx, false);
 	vmx->msr[GS_SLOT] = __rdmsr(MSR_KERNEL_GS_BASE);
 	swap_msr(MSR_KERNEL_GS_BASE, vmx->msr[GS_SLOT], vmx->host_gs_base);
 	if (vmx->host_ldt)
@@ -313,7 +324,7 @@ void vmx_host_put(struct vmx_vcpu *vmx)
 	}
 	/* An exit leaves GDT and TSS limits of 0xffff and 0x67 (27.5.2) */
 	invalidate_tss_limit();
-	load_fixmap_gdt(smp_processor_id());
+	native_load_gdt(&gdt);
 }
 
 /** vmx_regs_to_vmcs() - rip, rsp, rflags as userspace left them, and the
@@ -436,6 +447,8 @@ void vmx_sync_crs(struct mvmm_vcpu *vcpu)
 	}
 	/* MOV to CR0 and CR4 flushes; what is cached must go before the entry */
 	vmx->flush_vcpu = true;
+	if (vcpu->in_section && vcpu->efer & EFER_SCE && !vmx->syscall_msrs)
+		swap_syscall_msrs(vmx, true);
 }
 
 static void get_pdptes(struct mvmm_vcpu *vcpu, u64 pdpte[4])
@@ -577,8 +590,7 @@ void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		if (WARN_ON_ONCE(!slot))
 			return;
 		*slot = value;
-		/* It is in the CPU while the vCPU is in a section */
-		if (vcpu->in_section && index != MSR_CSTAR)
+		if (to_vmx(vcpu)->syscall_msrs && index != MSR_CSTAR)
 			wrmsrl(index, value);
 	}
 }

@@ -14,7 +14,7 @@
 #include "vmx.h"
 
 static DEFINE_PER_CPU(u32 *, vmxon_region);
-static DEFINE_PER_CPU(struct vmx_vmcs *, current_vmcs);
+DEFINE_PER_CPU(struct vmx_vmcs *, vmx_current);
 /* VMCSs that this CPU may cache; interrupts off */
 static DEFINE_PER_CPU(struct list_head, loaded_list);
 static DEFINE_PER_CPU(bool, vmx_on);
@@ -94,8 +94,8 @@ int vmx_cpu_enable(void)
 static void clear_here(struct vmx_vmcs *vmcs)
 {
 	vmclear(__pa(vmcs->region));
-	if (__this_cpu_read(current_vmcs) == vmcs)
-		__this_cpu_write(current_vmcs, NULL);
+	if (__this_cpu_read(vmx_current) == vmcs)
+		__this_cpu_write(vmx_current, NULL);
 	list_del(&vmcs->link);
 	vmcs->launched = false;
 	/* The VMCLEAR first: another CPU may load it as soon as this is seen */
@@ -154,10 +154,9 @@ void vmx_vmcs_free(struct vmx_vmcs *vmcs)
  * vmx_vmcs_load() - make a VMCS current on this CPU
  * @vmcs: not in use elsewhere
  *
- * Context: preemption off, interrupts on. Return: whether it came from another
- * CPU, or is new here, so that per-CPU host state must be written.
+ * Context: preemption off, interrupts on.
  */
-bool vmx_vmcs_load(struct vmx_vmcs *vmcs)
+void vmx_vmcs_load(struct vmx_vmcs *vmcs)
 {
 	int cpu = smp_processor_id();
 	bool moved = vmcs->cpu != cpu;
@@ -165,8 +164,6 @@ bool vmx_vmcs_load(struct vmx_vmcs *vmcs)
 
 	if (moved)
 		clear_anywhere(vmcs);
-	if (!moved && __this_cpu_read(current_vmcs) == vmcs)
-		return false;
 	local_irq_save(flags);
 	/* After a reboot notifier VMX is off: no VMCS may be listed then */
 	if (vmx_is_on()) {
@@ -176,8 +173,7 @@ bool vmx_vmcs_load(struct vmx_vmcs *vmcs)
 			vmcs->cpu = cpu;
 		}
 		vmptrld(__pa(vmcs->region));
-		__this_cpu_write(current_vmcs, vmcs);
+		__this_cpu_write(vmx_current, vmcs);
 	}
 	local_irq_restore(flags);
-	return moved;
 }

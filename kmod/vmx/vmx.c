@@ -72,8 +72,10 @@ static void vmx_vcpu_load(struct mvmm_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	int cpu = smp_processor_id();
 
-	vmx_vmcs_load(&vmx->vmcs);
-	if (vcpu->cpu == cpu)
+	/* A hotplug or reboot that took the VMCS away also took it from there */
+	if (unlikely(__this_cpu_read(vmx_current) != &vmx->vmcs))
+		vmx_vmcs_load(&vmx->vmcs);
+	if (likely(vcpu->cpu == cpu))
 		return;
 	if (vcpu->cpu >= 0)
 		vcpu->stats.migrations++;
@@ -289,7 +291,8 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 		trace_mvmm_exit(vcpu->id, vmx->reason,
 				vmreadn(EXIT_QUALIFICATION),
 				vmreadn(GUEST_RIP));
-	vmx_collect_inflight(vmx);
+	if (unlikely(BIT_ULL(vmx->reason & 63) & VMX_IN_DELIVERY))
+		vmx_collect_inflight(vmx);
 	return vmx_handle_exit(vmx);
 }
 

@@ -70,7 +70,8 @@ int vmx_cpu_enable(void);
 void vmx_cpu_disable(void);
 int vmx_vmcs_alloc(struct vmx_vmcs *vmcs);
 void vmx_vmcs_free(struct vmx_vmcs *vmcs);
-bool vmx_vmcs_load(struct vmx_vmcs *vmcs);
+void vmx_vmcs_load(struct vmx_vmcs *vmcs);
+DECLARE_PER_CPU(struct vmx_vmcs *, vmx_current);
 bool vmx_is_on(void);
 
 /* ---- the vCPU --------------------------------------------------------- */
@@ -98,6 +99,7 @@ struct vmx_undo {
  * @flush_vcpu: flush this vCPU's own translations before the next entry
  * @moved: another CPU ran it before
  * @breakpoints: the guest's DR7 enables some
+ * @syscall_msrs: the guest's STAR, LSTAR, SFMASK are in the CPU
  * @undo: see there
  * @reason: of the last exit
  * @intr_info: of the last exit, if it was an exception or NMI
@@ -125,6 +127,7 @@ struct vmx_vcpu {
 	bool flush_vcpu;
 	bool moved;
 	bool breakpoints;
+	bool syscall_msrs;
 	struct vmx_undo undo;
 	u32 reason;
 	u32 intr_info;
@@ -202,6 +205,13 @@ void vmx_step_over(struct vmx_vcpu *vmx, unsigned int len);
 void vmx_mitigate(struct vmx_vcpu *vmx);
 enum mvmm_step vmx_handle_exit(struct vmx_vcpu *vmx);
 void vmx_collect_inflight(struct vmx_vcpu *vmx);
+
+/*
+ * Only these exits can come in the middle of a delivery (SDM vol. 3, 25.9.3);
+ * after any other the field is clear and need not be read: exception, task
+ * switch, EPT violation, EPT misconfiguration.
+ */
+#define VMX_IN_DELIVERY (BIT_ULL(0) | BIT_ULL(9) | BIT_ULL(48) | BIT_ULL(49))
 
 /* ---- EPT (ept.c) ------------------------------------------------------ */
 

@@ -75,6 +75,16 @@ int mvmm_remove_region(int vm, uint64_t gpa, uint64_t len)
 	return call(vm, MVMM_VM_REMOVE_REGION, &region);
 }
 
+int mvmm_ioeventfd(int vm, uint16_t port, unsigned int len, int fd,
+		   uint32_t flags, uint64_t datamatch)
+{
+	struct mvmm_ioeventfd e = {
+		.size = sizeof(e), .flags = flags, .port = port, .len = len,
+		.fd = fd, .datamatch = datamatch };
+
+	return call(vm, MVMM_VM_IOEVENTFD, &e);
+}
+
 int mvmm_create_vcpu(int vm, uint32_t id)
 {
 	struct mvmm_create_vcpu create = { .size = sizeof(create), .id = id };

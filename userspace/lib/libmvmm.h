@@ -26,6 +26,8 @@ int mvmm_create_vm(int system);
 int mvmm_add_region(int vm, uint64_t gpa, uint64_t len, void *hva,
 		    uint32_t flags);
 int mvmm_remove_region(int vm, uint64_t gpa, uint64_t len);
+int mvmm_ioeventfd(int vm, uint16_t port, unsigned int len, int fd,
+		   uint32_t flags, uint64_t datamatch);
 int mvmm_create_vcpu(int vm, uint32_t id);
 /* Maps the run page; munmap() it with the info's run_size */
 int mvmm_map_run(int vcpu, struct mvmm_run **run);
