@@ -40,6 +40,7 @@ help:
 	@echo 'test             all tests'
 	@echo 'test-matrix      CPU models and host kernels, about an hour'
 	@echo 'check            the tests that take under two minutes'
+	@echo 'bench            exits, faults and memory beside KVM (20 minutes)'
 	@echo 'lint             checkpatch, sparse, W=1'
 	@echo 'clean            remove what was built'
 
@@ -117,6 +118,10 @@ test-matrix:
 	@scripts/setup packages
 	@scripts/test matrix
 
+bench:
+	@scripts/setup packages
+	@bench/run
+
 check:
 	@scripts/setup packages
 	@scripts/test quick
@@ -130,5 +135,5 @@ clean:
 
 -include $(shell find $(O)/userspace -name '*.d' 2>/dev/null)
 
-.PHONY: run-guest all help module modules_install userspace unit install run test test-matrix check \
+.PHONY: run-guest all help module modules_install userspace unit install run test test-matrix bench check \
 	lint clean

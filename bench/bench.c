@@ -3,13 +3,16 @@
  * What exits, faults and objects cost, in TSC ticks, under mvmm or KVM.
  *
  *   bench mvmm|kvm|host [OPERATION]
+ *   bench launch COMMAND...
  *
  * Prints lines "operation unit ticks". The guest takes the time of what it
  * does itself: the median of its samples, or for what is done once per page
  * the mean. "host" measures what bounds both from below: the host's own page
- * faults. Pictures and ratios are bench/run's.
+ * faults. "launch" starts a command that boots a guest whose init prints
+ * "@@init", and measures until then. Pictures and ratios are bench/run's.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,7 +237,7 @@ static double mean(struct machine *m, int n)
 
 static void measure(struct machine *m, const struct sampled *s)
 {
-	int n = s->samples ? s->samples : 10000, ret, i;
+	int n = s->samples ? s->samples : 4000, ret, i;
 
 	if (!wanted(s->name))
 		return;
@@ -302,16 +305,16 @@ static void measure_doorbells(struct machine *m)
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	uint64_t count;
 
-	if (!m->monitor->doorbell)
+	if (!m->monitor->doorbell || only)
 		return;
 	if (!m->monitor->doorbell(m, 0, PORT_DOORBELL, fd)) {
 		measure(m, &pio);
-		if (read(fd, &count, 8) != 8 || count != 10100)
+		if (read(fd, &count, 8) != 8 || count != 4100)
 			complain("ioeventfd_pio's count", -EPROTO);
 	}
 	if (!m->monitor->doorbell(m, DOORBELL, 0, fd)) {
 		measure(m, &mmio);
-		if (read(fd, &count, 8) != 8 || count != 10100)
+		if (read(fd, &count, 8) != 8 || count != 4100)
 			complain("ioeventfd_mmio's count", -EPROTO);
 	}
 	close(fd);
@@ -563,6 +566,129 @@ static int no_ioctl(struct machine *m)
 	return ioctl(m->vcpu, _IO('?', 0), 0) == -1 ? 0 : -EPROTO;
 }
 
+/* ---- memory ----------------------------------------------------------- */
+
+static long field_kib(const char *path, const char *name)
+{
+	FILE *f = fopen(path, "r");
+	size_t len = strlen(name);
+	char line[128];
+	long kib = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, len) && line[len] == ':')
+			kib = atol(line + len + 1);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* In use, but for user memory and the tables for it, the host's and nested */
+static long kernel_kib(void)
+{
+	return field_kib("/proc/meminfo", "MemTotal") -
+	       field_kib("/proc/meminfo", "MemFree") -
+	       field_kib("/proc/meminfo", "PageTables") -
+	       field_kib("/proc/meminfo", "SecPageTables") -
+	       field_kib("/proc/self/smaps_rollup", "Rss");
+}
+
+static void *sleeper(void *unused)
+{
+	pause();
+	return NULL;
+}
+
+/* Idle VMs with one vCPU that has run, and its thread */
+static void measure_kernel_per_vm(const struct monitor *monitor, int system)
+{
+	enum { N = 64 };
+	static struct machine m[N];
+	pthread_attr_t attr;
+	pthread_t thread;
+	long before = 0;
+	int i, ret = 0;
+
+	if (!wanted("kernel_per_vm"))
+		return;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 16384);
+	/* Half of them first: what is shared, and slabs that are begun */
+	for (i = 0; i < N && !ret; i++) {
+		if (i == N / 2)
+			before = kernel_kib();
+		ret = make_machine(&m[i], monitor, system);
+		if (ret >= 0)
+			ret = take(&m[i], CODE_OF(nothing), 0, 0, 1);
+		if (!ret)
+			ret = pthread_create(&thread, &attr, sleeper, NULL);
+	}
+	if (ret)
+		complain("kernel_per_vm", ret);
+	else
+		say("kernel_per_vm", "KiB",
+		    (kernel_kib() - before) / (N / 2.0));
+	while (i-- > 0)
+		unmake_machine(&m[i]);
+}
+
+/* Private memory of a process, but for its largest mapping: the guest's */
+static long private_kib(pid_t pid)
+{
+	char path[64], line[256];
+	long total = 0, mapping = 0, largest = 0, kib;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Size: %ld", &kib) == 1)
+			mapping = 0;
+		if (sscanf(line, "Private_Clean: %ld", &kib) != 1 &&
+		    sscanf(line, "Private_Dirty: %ld", &kib) != 1)
+			continue;
+		mapping += kib;
+		total += kib;
+		if (mapping > largest)
+			largest = mapping;
+	}
+	if (f)
+		fclose(f);
+	return total - largest;
+}
+
+static int launch(char **command)
+{
+	static const char mark[] = "@@init";
+	uint64_t before = __rdtsc();
+	size_t seen = 0;
+	int pipes[2];
+	pid_t pid;
+	char c;
+
+	if (pipe(pipes))
+		return 1;
+	pid = fork();
+	if (!pid) {
+		dup2(pipes[1], 1);
+		dup2(pipes[1], 2);
+		execv(command[0], command);
+		_exit(127);
+	}
+	close(pipes[1]);
+	while (mark[seen] && read(pipes[0], &c, 1) == 1)
+		seen = c == mark[seen] ? seen + 1 : c == mark[0];
+	if (mark[seen]) {
+		printf("# %s ended before the guest's init\n", command[0]);
+		return 1;
+	}
+	say("boot_linux", "Mticks", (__rdtsc() - before) / 1e6);
+	say("rss_launcher", "KiB", private_kib(pid));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return 0;
+}
+
 static void measure_all(const struct monitor *monitor)
 {
 	struct machine m;
@@ -589,12 +715,15 @@ static void measure_all(const struct monitor *monitor)
 	measure_vcpu_lives(&m);
 	measure_lives(monitor, system);
 	unmake_machine(&m);
+	measure_kernel_per_vm(monitor, system);
 }
 
 int main(int argc, char **argv)
 {
 	size_t i;
 
+	if (argc > 2 && !strcmp(argv[1], "launch"))
+		return launch(argv + 2);
 	if (argc == 3)
 		only = argv[2];
 	if (argc > 1 && !strcmp(argv[1], "mvmm")) {
@@ -605,7 +734,7 @@ int main(int argc, char **argv)
 		for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 			measure_host_fault(&faults[i]);
 	} else {
-		fprintf(stderr, "usage: bench mvmm|kvm|host [OPERATION]\n");
+		fprintf(stderr, "usage: bench mvmm|kvm|host [OPERATION]\n       bench launch COMMAND...\n");
 		return 2;
 	}
 	return failures ? 1 : 0;

@@ -275,7 +275,7 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, bool write,
 	int ret;
 
 	*hva = 0;
-	ret = pgt_cache_fill(cache);
+	ret = pgt_cache_fill(cache, vm->pgt.fmt);
 	if (ret)
 		return ret;
 	spin_lock(&vm->mmu_lock);

@@ -6,12 +6,20 @@
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/vmstat.h>
 #include <asm/io.h>
 #include "pgtable.h"
 
 static u64 *alloc_table(void)
 {
 	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+}
+
+/* In use, or not any more: the host counts secondary page tables */
+static void count_table(struct pgt *pgt, u64 *table, int n)
+{
+	pgt->nr_tables += n;
+	mod_lruvec_page_state(virt_to_page(table), NR_SECONDARY_PAGETABLE, n);
 }
 
 static u64 *pte_table(u64 pte)
@@ -39,9 +47,12 @@ static bool is_leaf(const struct pgt *pgt, u64 pte, int level)
 int pgt_init(struct pgt *pgt, const struct pgt_format *fmt)
 {
 	pgt->fmt = fmt;
-	pgt->nr_tables = 1;
+	pgt->nr_tables = 0;
 	pgt->root = alloc_table();
-	return pgt->root ? 0 : -ENOMEM;
+	if (!pgt->root)
+		return -ENOMEM;
+	count_table(pgt, pgt->root, 1);
+	return 0;
 }
 
 /**
@@ -51,6 +62,7 @@ int pgt_init(struct pgt *pgt, const struct pgt_format *fmt)
 void pgt_destroy(struct pgt *pgt)
 {
 	WARN_ON_ONCE(pgt->nr_tables != 1);
+	count_table(pgt, pgt->root, -1);
 	free_page((unsigned long)pgt->root);
 	pgt->root = NULL;
 }
@@ -58,12 +70,13 @@ void pgt_destroy(struct pgt *pgt)
 /**
  * pgt_cache_fill() - set aside the tables that one pgt_map() can need
  * @cache: topped up
+ * @fmt: of the table
  *
  * Context: may sleep. Return: 0 or -ENOMEM; what was had stays in @cache.
  */
-int pgt_cache_fill(struct pgt_cache *cache)
+int pgt_cache_fill(struct pgt_cache *cache, const struct pgt_format *fmt)
 {
-	while (cache->nr < PGT_MAX_LEVELS) {
+	while (cache->nr < fmt->levels - 1) {
 		u64 *table = alloc_table();
 
 		if (!table)
@@ -133,7 +146,7 @@ static void split_entry(struct pgt *pgt, u64 *ptep, int level,
 	for (i = 0; i < 512; i++)
 		table[i] = pte + i * pgt_level_size(level - 1);
 	WRITE_ONCE(*ptep, virt_to_phys(table) | pgt->fmt->table);
-	pgt->nr_tables++;
+	count_table(pgt, table, 1);
 }
 
 /* The entry for @gpa at @level, with tables made and leaves split on the way */
@@ -152,7 +165,7 @@ static u64 *walk_to(struct pgt *pgt, u64 gpa, int level,
 			table = cache->tables[--cache->nr];
 			WRITE_ONCE(*ptep,
 				   virt_to_phys(table) | pgt->fmt->table);
-			pgt->nr_tables++;
+			count_table(pgt, table, 1);
 		} else if (is_leaf(pgt, *ptep, l)) {
 			if (!cache->nr)
 				return NULL;
@@ -246,7 +259,7 @@ static unsigned long zap_table(struct pgt *pgt, u64 *table, int level, u64 base,
 		if (start <= at && at + size <= end) {
 			WRITE_ONCE(table[i], 0);
 			list_add(&virt_to_page(pte_table(pte))->lru, freed);
-			pgt->nr_tables--;
+			count_table(pgt, pte_table(pte), -1);
 			/* Even without leaves, a CPU may have cached the table */
 			zapped++;
 		}

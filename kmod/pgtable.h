@@ -83,7 +83,7 @@ static inline bool pgt_pte_dirty(const struct pgt *pgt, u64 pte)
 
 int pgt_init(struct pgt *pgt, const struct pgt_format *fmt);
 void pgt_destroy(struct pgt *pgt);
-int pgt_cache_fill(struct pgt_cache *cache);
+int pgt_cache_fill(struct pgt_cache *cache, const struct pgt_format *fmt);
 void pgt_cache_drain(struct pgt_cache *cache);
 u64 pgt_lookup(const struct pgt *pgt, u64 gpa, int *level);
 int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,

@@ -233,7 +233,8 @@ static enum mvmm_step handle_io(struct svm_vcpu *svm)
 	svm_decode_io(control->exit_info_1, exit);
 	/* EXITINFO2 is the next rip, whatever the CPU has (15.10.2) */
 	exit->insn_len = control->exit_info_2 - save->rip;
-	if (mvmm_ring(&svm->vcpu)) {
+	if (unlikely(!list_empty(&svm->vcpu.vm->doorbells)) &&
+	    mvmm_ring(&svm->vcpu)) {
 		svm_step_over(svm, exit->insn_len);
 		return MVMM_STEP_CONTINUE;
 	}

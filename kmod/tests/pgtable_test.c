@@ -37,7 +37,7 @@ static int init_with(struct kunit *test, const struct pgt_format *fmt)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&t->freed);
 	test->priv = t;
-	return pgt_init(&t->pgt, fmt) ?: pgt_cache_fill(&t->cache);
+	return pgt_init(&t->pgt, fmt) ?: pgt_cache_fill(&t->cache, fmt);
 }
 
 static int pgtable_ept_init(struct kunit *test)
@@ -63,7 +63,7 @@ static void pgtable_test_exit(struct kunit *test)
 
 static int map(struct pgt_test *t, u64 gpa, u64 pa, int level, bool write)
 {
-	pgt_cache_fill(&t->cache);
+	pgt_cache_fill(&t->cache, t->pgt.fmt);
 	return pgt_map(&t->pgt, gpa, pa, level,
 		       write ? PGT_READ | PGT_WRITE : PGT_READ, &t->cache);
 }
@@ -136,7 +136,7 @@ static void pgtable_split(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, map(t, 1ULL << 30, 4ULL << 30, 3, true), 0);
 	tables = t->pgt.nr_tables;
-	pgt_cache_fill(&t->cache);
+	pgt_cache_fill(&t->cache, t->pgt.fmt);
 	KUNIT_EXPECT_EQ(test, pgt_split(&t->pgt, 1ULL << 30, &t->cache), 0);
 	KUNIT_EXPECT_EQ(test, t->pgt.nr_tables, tables + 1);
 	for (i = 0; i < 512; i += 73) {
@@ -147,7 +147,7 @@ static void pgtable_split(struct kunit *test)
 				(4ULL << 30) + ((u64)i << 21));
 		KUNIT_EXPECT_TRUE(test, pte & 2 && pte & BIT(7));
 	}
-	pgt_cache_fill(&t->cache);
+	pgt_cache_fill(&t->cache, t->pgt.fmt);
 	KUNIT_EXPECT_EQ(test, pgt_split(&t->pgt, 1ULL << 30, &t->cache), 0);
 	pte = pgt_lookup(&t->pgt, (1ULL << 30) + 0x5000, &level);
 	KUNIT_EXPECT_EQ(test, level, 1);

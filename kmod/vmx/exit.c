@@ -17,8 +17,8 @@
 #define DR6_BD			BIT(13)
 #define DR7_GD			BIT(13)
 
-/** vmx_step_over() - the guest has executed the @len bytes at rip */
-void vmx_step_over(struct vmx_vcpu *vmx, unsigned int len)
+/* The guest has executed the @len bytes at rip */
+static void step_over(struct vmx_vcpu *vmx, unsigned int len)
 {
 	if (unlikely(vmx_advance_rip(vmx, len))) {
 		vmx->vcpu.dr6 |= DR_STEP;
@@ -29,7 +29,7 @@ void vmx_step_over(struct vmx_vcpu *vmx, unsigned int len)
 /* Step over the instruction that exited */
 static enum mvmm_step skip(struct vmx_vcpu *vmx)
 {
-	vmx_step_over(vmx, vmread32(VM_EXIT_INSTRUCTION_LEN));
+	step_over(vmx, vmread32(VM_EXIT_INSTRUCTION_LEN));
 	return MVMM_STEP_CONTINUE;
 }
 
@@ -239,8 +239,9 @@ static enum mvmm_step handle_io(struct vmx_vcpu *vmx)
 			default_addr_size(vmx);
 	}
 	exit->insn_len = vmread32(VM_EXIT_INSTRUCTION_LEN);
-	if (mvmm_ring(&vmx->vcpu)) {
-		vmx_step_over(vmx, exit->insn_len);
+	if (unlikely(!list_empty(&vmx->vcpu.vm->doorbells)) &&
+	    mvmm_ring(&vmx->vcpu)) {
+		step_over(vmx, exit->insn_len);
 		return MVMM_STEP_CONTINUE;
 	}
 	return MVMM_STEP_USER;

@@ -327,6 +327,41 @@ void vmx_host_put(struct vmx_vcpu *vmx)
 	native_load_gdt(&gdt);
 }
 
+static bool in_64bit_code(struct vmx_vcpu *vmx)
+{
+	return vmx->vcpu.efer & EFER_LMA &&
+	       vmread32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK;
+}
+
+static void end_shadow(u32 info)
+{
+	vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
+		  info & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+}
+
+/* vmx_advance_rip() for registers that are not in the VMCS yet */
+static void retire_insn(struct vmx_vcpu *vmx)
+{
+	struct mvmm_vcpu *vcpu = &vmx->vcpu;
+	struct mvmm_regs *regs = &vcpu->regs;
+	u64 rip = regs->rip + vcpu->retire;
+
+	if (unlikely((rip ^ regs->rip) >> 32) && !in_64bit_code(vmx))
+		rip = (u32)rip;
+	regs->rip = rip;
+	regs->rflags &= ~X86_EFLAGS_RF;
+	vcpu->retire = 0;
+	if (unlikely(vcpu->shadow)) {
+		end_shadow(vmread32(GUEST_INTERRUPTIBILITY_INFO));
+		vcpu->shadow = 0;
+	}
+	if (unlikely(regs->rflags & X86_EFLAGS_TF)) {
+		vmwriten(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+		vcpu->dr6 |= DR_STEP;
+		mvmm_raise(vcpu, X86_TRAP_DB, 0);
+	}
+}
+
 /** vmx_regs_to_vmcs() - rip, rsp, rflags as userspace left them, and the
  * instruction that it has executed
  */
@@ -334,6 +369,8 @@ void vmx_regs_to_vmcs(struct vmx_vcpu *vmx)
 {
 	const struct mvmm_regs *regs = &vmx->vcpu.regs;
 
+	if (vmx->vcpu.retire)
+		retire_insn(vmx);
 	if (regs->rip != vmx->rip)
 		vmwriten(GUEST_RIP, regs->rip);
 	if (regs->rsp != vmx->rsp)
@@ -354,10 +391,6 @@ void vmx_regs_to_vmcs(struct vmx_vcpu *vmx)
 	vmx->rip = regs->rip;
 	vmx->rsp = regs->rsp;
 	vmx->rflags = regs->rflags;
-	if (vmx->vcpu.retire) {
-		vmx_step_over(vmx, vmx->vcpu.retire);
-		vmx->vcpu.retire = 0;
-	}
 }
 
 /** vmx_regs_from_vmcs() - the guest ran: where it stands now */
@@ -397,17 +430,13 @@ bool vmx_advance_rip(struct vmx_vcpu *vmx, unsigned int len)
 	u32 shadow = vmread32(GUEST_INTERRUPTIBILITY_INFO);
 
 	/* Outside of 64-bit code it wraps, where it can */
-	if (unlikely((rip ^ old) >> 32) &&
-	    (!(vmx->vcpu.efer & EFER_LMA) ||
-	     !(vmread32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK)))
+	if (unlikely((rip ^ old) >> 32) && !in_64bit_code(vmx))
 		rip = (u32)rip;
 	vmwriten(GUEST_RIP, rip);
 	if (rflags & X86_EFLAGS_RF)
 		vmwriten(GUEST_RFLAGS, rflags & ~X86_EFLAGS_RF);
 	if (unlikely(shadow & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)))
-		vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
-			  shadow & ~(GUEST_INTR_STATE_STI |
-				     GUEST_INTR_STATE_MOV_SS));
+		end_shadow(shadow);
 	if (likely(!(rflags & X86_EFLAGS_TF)))
 		return false;
 	/* The caller raises the trap: a BS left here would double it */

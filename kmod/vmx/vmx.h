@@ -201,7 +201,6 @@ u32 vmx_decode_ept(u64 qualification);
 u32 vmx_segment_ar(u16 attr);
 u16 vmx_segment_attr(u32 ar);
 
-void vmx_step_over(struct vmx_vcpu *vmx, unsigned int len);
 void vmx_mitigate(struct vmx_vcpu *vmx);
 enum mvmm_step vmx_handle_exit(struct vmx_vcpu *vmx);
 void vmx_collect_inflight(struct vmx_vcpu *vmx);

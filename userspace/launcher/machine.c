@@ -218,9 +218,11 @@ int machine_create(struct machine *m, const struct machine_config *config,
 		     strerror(errno));
 		goto out;
 	}
+	/* Without one, each access to a device is decoded anew */
 	m->guest = (struct mvmm_guest){
 		.vcpu = m->vcpu, .run = m->run, .memory = guest_memory,
-		.port = guest_port, .mmio = guest_mmio, .ctx = m };
+		.port = guest_port, .mmio = guest_mmio, .ctx = m,
+		.cache = mvmm_decode_cache_new() };
 	return 0;
 out:
 	machine_destroy(m);
@@ -236,6 +238,8 @@ static void close_fd(int *fd)
 
 void machine_destroy(struct machine *m)
 {
+	mvmm_decode_cache_free(m->guest.cache);
+	m->guest.cache = NULL;
 	if (m->run)
 		munmap(m->run, sysconf(_SC_PAGESIZE));
 	close_fd(&m->vcpu);

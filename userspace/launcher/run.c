@@ -189,6 +189,9 @@ static int run(const struct options *o, struct error *error)
 		ret = machine_create(&machine, &o->machine, error);
 	if (!ret) {
 		ret = load(&machine, o, &image, &boot, &entry, error);
+		/* They are in the guest now: no second copy while it runs */
+		blob_free(&image);
+		blob_free(&boot.initrd);
 		if (!ret)
 			ret = machine_run(&machine, &entry, error);
 		if (!ret)
