@@ -51,11 +51,8 @@ static enum lookup take_large(unsigned long pfn, bool write, int level,
 	return FOUND;
 }
 
-/*
- * What the host maps at an address. Interrupts are off, so that no table is
- * freed meanwhile, as for get_user_pages_fast().
- */
-static enum lookup host_lookup(struct mm_struct *mm, unsigned long hva,
+/* Interrupts are off, so that no table is freed meanwhile, as for GUP-fast */
+static enum lookup walk_host(struct mm_struct *mm, unsigned long hva,
 			       struct host_leaf *leaf)
 {
 	pgd_t pgd = READ_ONCE(*pgd_offset(mm, hva));
@@ -87,6 +84,19 @@ static enum lookup host_lookup(struct mm_struct *mm, unsigned long hva,
 	leaf->level = 1;
 	leaf->ptes = pte_offset_kernel(&pmd, hva);
 	return take_pte(READ_ONCE(*leaf->ptes), leaf);
+}
+
+/* What the host maps at an address; leaf->ptes is good while interrupts are off */
+static enum lookup host_lookup(struct mm_struct *mm, unsigned long hva,
+			       struct host_leaf *leaf)
+{
+	unsigned long flags;
+	enum lookup found;
+
+	local_irq_save(flags);
+	found = walk_host(mm, hva, leaf);
+	local_irq_restore(flags);
+	return found;
 }
 
 /* The largest leaf that the host's mapping and the region's edges allow */
@@ -141,11 +151,13 @@ static void map_around(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 }
 
 /*
- * Map what the host has at @gpa. mmu_lock is held. Return: FOUND: mapped;
- * ABSENT: the host must bring it in first; SPECIAL: there is no page behind it.
+ * Map what the host has at @gpa. mmu_lock is held. @atomic: interrupts are off:
+ * neighbours are mapped along, but nothing may be taken away, which takes a
+ * flush. Return: FOUND: mapped; ABSENT: to be done by fault_in(); SPECIAL: there
+ * is no page behind it.
  */
 static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
-			  u64 gpa, bool write, bool around,
+			  u64 gpa, bool write, bool atomic,
 			  struct pgt_cache *cache)
 {
 	u64 hva = r->hva + (gpa - r->gpa), pa, size, pte, *entry;
@@ -175,12 +187,14 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 		size = pgt_level_size(level);
 		gpa &= -size;
 		pa &= -size;
-		/* Small leaves in the way are of the same pages, or stale */
+		/* Small leaves in the way, from before the pages were one */
+		if (at < level && atomic)
+			return ABSENT;
 		if (at < level)
 			mvmm_zap(vm, gpa, gpa + size);
 	} else if (at == 1) {
 		WRITE_ONCE(*entry, pgt_leaf(pgt->fmt, pa & PAGE_MASK, 1, prot));
-		if (around && leaf.level == 1)
+		if (atomic && leaf.level == 1)
 			map_around(vm, r, gpa, &leaf, entry);
 		return FOUND;
 	} else {
@@ -271,7 +285,7 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, bool write,
 {
 	const struct mvmm_mem_region *r;
 	enum lookup found = ABSENT;
-	unsigned long seq, flags;
+	unsigned long seq;
 	int ret;
 
 	*hva = 0;
@@ -295,10 +309,8 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, bool write,
 	*again = vm->inval_count || vm->inval_seq != seq;
 	if (!*again) {
 		/* No region went: that would have counted as an invalidation */
-		local_irq_save(flags);
 		found = mirror(vm, mvmm_find_region(vm, gpa), gpa, write, false,
 			       cache);
-		local_irq_restore(flags);
 		*again = found == ABSENT;
 	}
 	spin_unlock(&vm->mmu_lock);
