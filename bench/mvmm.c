@@ -109,7 +109,8 @@ static int run(struct machine *m)
 	struct mvmm_run *run = m->run;
 	struct mvmm_guest guest = {
 		.vcpu = m->vcpu, .run = run, .memory = memory, .port = port,
-		.mmio = mmio, .ctx = m, .cache = m->private };
+		.mmio = mmio, .ctx = m, .cache = m->private,
+		.ram = m->mem, .ram_size = MEM_SIZE };
 	int ret;
 
 	for (m->done = false; !m->done; ) {

@@ -222,7 +222,10 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	m->guest = (struct mvmm_guest){
 		.vcpu = m->vcpu, .run = m->run, .memory = guest_memory,
 		.port = guest_port, .mmio = guest_mmio, .ctx = m,
-		.cache = mvmm_decode_cache_new() };
+		.cache = mvmm_decode_cache_new(),
+		.ram = m->ram.base + HOLE_END, .ram_gpa = HOLE_END,
+		.ram_size = m->ram.size > HOLE_END ?
+			    m->ram.size - HOLE_END : 0 };
 	return 0;
 out:
 	machine_destroy(m);

@@ -41,7 +41,7 @@ static int fetch_part(struct insn *in, uint64_t gva, uint8_t *bytes, int len)
 	if (mvmm_translate(in->guest, in->paging, gva, MVMM_ACCESS_EXEC, &gpa,
 			   &in->fault))
 		return -EFAULT;
-	ram = in->guest->memory(in->guest->ctx, gpa, len);
+	ram = mvmm_ram(in->guest, gpa, len);
 	/* Code in a device: nothing to decode, and no page fault */
 	if (!ram)
 		return -ENOTSUP;
@@ -280,10 +280,14 @@ int mvmm_insn_store(struct insn *in, const ZydisDecodedOperand *op,
 
 static bool same(const uint8_t *a, const uint8_t *b, int len)
 {
-	while (len--)
-		if (a[len] != b[len])
-			return false;
-	return true;
+	uint64_t x[2], y[2];
+	int last = 8 * (len & 7);
+
+	memcpy(x, a, 16);
+	memcpy(y, b, 16);
+	if (len < 8)
+		return !((x[0] ^ y[0]) << (64 - last));
+	return x[0] == y[0] && (!last || !((x[1] ^ y[1]) << (64 - last)));
 }
 
 int mvmm_insn_decode(struct insn *in, struct mvmm_guest *guest)

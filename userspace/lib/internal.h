@@ -22,6 +22,16 @@ static inline void mvmm_put_sized(__u64 *reg, uint64_t value,
 		*reg = (*reg & ~mask) | (value & mask);
 }
 
+static inline void *mvmm_ram(const struct mvmm_guest *guest, uint64_t gpa,
+			     uint64_t len)
+{
+	uint64_t offset = gpa - guest->ram_gpa;
+
+	if (offset < guest->ram_size && len <= guest->ram_size - offset)
+		return (char *)guest->ram + offset;
+	return guest->memory(guest->ctx, gpa, len);
+}
+
 /* @error: -EFAULT raises the guest's #PF and returns 0; others pass through */
 int mvmm_deliver_page_fault(struct mvmm_guest *guest, int error,
 			    const struct mvmm_page_fault *fault);

@@ -62,6 +62,9 @@ int mvmm_inject_exception(int vcpu, uint8_t vector, bool has_error,
  * @port: performs an access to an I/O port; @data is size bytes
  * @mmio: performs an access to a guest-physical address that is no RAM
  * @ctx: first argument of the three
+ * @ram: address of RAM without holes, or NULL; spares most calls of @memory
+ * @ram_gpa: where it is for the guest
+ * @ram_size: bytes of it
  * @cache: remembers decoded instructions, or NULL; one vCPU's only
  */
 struct mvmm_guest {
@@ -73,6 +76,8 @@ struct mvmm_guest {
 	void (*mmio)(void *ctx, uint64_t gpa, void *data, unsigned int size,
 		     bool write);
 	void *ctx;
+	void *ram;
+	uint64_t ram_gpa, ram_size;
 	struct mvmm_decode_cache *cache;
 };
 

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
-#include "libmvmm.h"
+#include "internal.h"
 
 #define CR0_PG		(1u << 31)
 #define CR0_WP		(1u << 16)
@@ -100,7 +100,7 @@ static int translate64(struct mvmm_guest *guest, const struct mvmm_paging *s,
 	int shift;
 
 	for (shift = 39; ; shift -= 9) {
-		entry = guest->memory(guest->ctx,
+		entry = mvmm_ram(guest,
 				      table + (gva >> shift & 511) * 8, 8);
 		if (!entry || !((pte = *entry) & PTE_P))
 			return page_fault(s, gva, access, false, fault);
@@ -143,7 +143,7 @@ int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_paging *s,
 
 		/* A CPU that keeps none has read this one now */
 		if (!(s->pdpte[0] | s->pdpte[1] | s->pdpte[2] | s->pdpte[3])) {
-			void *entry = guest->memory(guest->ctx,
+			void *entry = mvmm_ram(guest,
 				(s->cr3 & 0xffffffe0) + (gva >> 30 & 3) * 8, 8);
 
 			if (entry)
@@ -160,7 +160,7 @@ int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_paging *s,
 		uint64_t mask = (1ull << shift) - 1, pte = 0, old;
 		uint64_t index = (gva >> shift) & ((1u << mode.index_bits) - 1);
 		bool leaf;
-		void *entry = guest->memory(guest->ctx,
+		void *entry = mvmm_ram(guest,
 					    table + index * mode.entry_size,
 					    mode.entry_size);
 
@@ -203,7 +203,7 @@ int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_paging *s,
 static void access_part(struct mvmm_guest *guest, uint64_t gpa, void *data,
 			unsigned int len, bool write)
 {
-	void *ram = guest->memory(guest->ctx, gpa, len);
+	void *ram = mvmm_ram(guest, gpa, len);
 
 	if (!ram)
 		guest->mmio(guest->ctx, gpa, data, len, write);
