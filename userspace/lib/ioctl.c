@@ -85,6 +85,24 @@ int mvmm_ioeventfd(int vm, uint16_t port, unsigned int len, int fd,
 	return call(vm, MVMM_VM_IOEVENTFD, &e);
 }
 
+int mvmm_get_dirty_log(int vm, uint64_t gpa, uint64_t len, uint64_t *bitmap)
+{
+	struct mvmm_dirty_log log = {
+		.size = sizeof(log), .gpa = gpa, .len = len,
+		.bitmap = (uintptr_t)bitmap };
+
+	return call(vm, MVMM_VM_GET_DIRTY_LOG, &log);
+}
+
+int mvmm_prefault(int vm, uint64_t gpa, uint64_t len, uint32_t flags)
+{
+	struct mvmm_prefault prefault = {
+		.size = sizeof(prefault), .flags = flags, .gpa = gpa,
+		.len = len };
+
+	return call(vm, MVMM_VM_PREFAULT, &prefault);
+}
+
 int mvmm_create_vcpu(int vm, uint32_t id)
 {
 	struct mvmm_create_vcpu create = { .size = sizeof(create), .id = id };

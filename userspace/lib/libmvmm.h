@@ -28,6 +28,10 @@ int mvmm_add_region(int vm, uint64_t gpa, uint64_t len, void *hva,
 int mvmm_remove_region(int vm, uint64_t gpa, uint64_t len);
 int mvmm_ioeventfd(int vm, uint16_t port, unsigned int len, int fd,
 		   uint32_t flags, uint64_t datamatch);
+/* A bit for each 4096 bytes, in words of 64 */
+int mvmm_get_dirty_log(int vm, uint64_t gpa, uint64_t len, uint64_t *bitmap);
+/* -EINTR: call again; what is there already takes no time */
+int mvmm_prefault(int vm, uint64_t gpa, uint64_t len, uint32_t flags);
 int mvmm_create_vcpu(int vm, uint32_t id);
 /* Maps the run page; munmap() it with the info's run_size */
 int mvmm_map_run(int vcpu, struct mvmm_run **run);
