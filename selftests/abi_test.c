@@ -3,13 +3,16 @@
  * The ABI: sizes and offsets, the rules of size-first structs, and each errno
  * that mvmm.h promises.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kselftest_harness.h"
@@ -25,9 +28,19 @@ SIZE(mvmm_cpuid_entry, 32);
 SIZE(mvmm_cpuid, 16);
 SIZE(mvmm_create_vm, 8);
 SIZE(mvmm_region, 32);
+SIZE(mvmm_dirty_log, 32);
+OFFSET(mvmm_dirty_log, gpa, 8);
+OFFSET(mvmm_dirty_log, bitmap, 24);
+SIZE(mvmm_prefault, 24);
+OFFSET(mvmm_prefault, gpa, 8);
+OFFSET(mvmm_prefault, len, 16);
 SIZE(mvmm_create_vcpu, 16);
 SIZE(mvmm_regs, 144);
-SIZE(mvmm_run, 432);
+SIZE(mvmm_paging, 80);
+OFFSET(mvmm_paging, pdpte, 32);
+OFFSET(mvmm_paging, cs_attr, 72);
+OFFSET(mvmm_paging, cpl, 74);
+SIZE(mvmm_run, 512);
 OFFSET(mvmm_run, set_cr, 3);
 OFFSET(mvmm_run, exit_reason, 8);
 OFFSET(mvmm_run, can_inject, 16);
@@ -37,6 +50,7 @@ OFFSET(mvmm_run, regs, 32);
 OFFSET(mvmm_run, io, 176);
 OFFSET(mvmm_run, cr.value, 184);
 OFFSET(mvmm_run, error.text, 192);
+OFFSET(mvmm_run, paging, 432);
 SIZE(mvmm_segment, 16);
 SIZE(mvmm_table, 16);
 SIZE(mvmm_sregs, 256);
@@ -85,6 +99,9 @@ TEST_F(abi, size_rules)
 		{ MVMM_VM_ADD_REGION, self->vm.vm, sizeof(struct mvmm_region) },
 		{ MVMM_VM_REMOVE_REGION, self->vm.vm,
 		  sizeof(struct mvmm_region) },
+		{ MVMM_VM_GET_DIRTY_LOG, self->vm.vm,
+		  sizeof(struct mvmm_dirty_log) },
+		{ MVMM_VM_PREFAULT, self->vm.vm, sizeof(struct mvmm_prefault) },
 		{ MVMM_VM_CREATE_VCPU, self->vm.vm,
 		  sizeof(struct mvmm_create_vcpu) },
 		{ MVMM_VCPU_INJECT, self->vm.vcpu, sizeof(struct mvmm_inject) },
@@ -202,8 +219,12 @@ TEST_F(abi, regions)
 	uint64_t top = 1ull << 48;
 	void *p = self->vm.mem;
 	int vm = self->vm.vm, i;
+	struct mvmm_info info;
 
-	EXPECT_EQ(-EOPNOTSUPP, mvmm_add_region(vm, VOID, 4096, p, 2));
+	ASSERT_EQ(0, mvmm_get_info(self->vm.system, &info));
+	for (i = 2; i < 32; i++)
+		EXPECT_EQ(-EOPNOTSUPP,
+			  mvmm_add_region(vm, VOID, 4096, p, 1u << i));
 	EXPECT_EQ(-EINVAL, mvmm_add_region(vm, VOID, 0, p, 0));
 	EXPECT_EQ(-EINVAL, mvmm_add_region(vm, VOID + 1, 4096, p, 0));
 	EXPECT_EQ(-EINVAL, mvmm_add_region(vm, VOID, 4096, NULL, 0));
@@ -227,7 +248,145 @@ TEST_F(abi, regions)
 	for (i = 0; !mvmm_add_region(vm, VOID + i * 4096ul, 4096, p, 0); i++)
 		;
 	EXPECT_EQ(-ENOSPC, mvmm_add_region(vm, VOID + i * 4096ul, 4096, p, 0));
-	EXPECT_EQ(30, i);
+	/* The one at 0 and the one at the top are there, too */
+	EXPECT_EQ(info.max_regions, i + 2);
+}
+
+TEST_F(abi, dirty_log)
+{
+	struct mvmm_dirty_log log = { .size = sizeof(log), .gpa = VOID,
+				      .len = 65 * 4096 };
+	uint64_t bits[3] = { -1ull, -1ull, -1ull }, len = 65 * 4096;
+	void *p = self->vm.mem;
+	int vm = self->vm.vm;
+
+	ASSERT_EQ(0, mvmm_add_region(vm, VOID, len, p, MVMM_REGION_LOG_DIRTY));
+	/* Two words for 65 pages, and not a byte more */
+	EXPECT_EQ(0, mvmm_get_dirty_log(vm, VOID, len, bits));
+	EXPECT_EQ(0, bits[0] | bits[1]);
+	EXPECT_EQ(-1ull, bits[2]);
+	/* Not exactly it; nothing there; without a log */
+	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, VOID, 4096, bits));
+	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, VOID + 4096, 64 * 4096,
+					      bits));
+	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, VOID, 0, bits));
+	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, 1ull << 40, len, bits));
+	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, 0, MEM_SIZE, bits));
+	EXPECT_EQ(-EFAULT, mvmm_get_dirty_log(vm, VOID, len, (void *)8));
+	EXPECT_EQ(-EFAULT, mvmm_get_dirty_log(vm, VOID, len,
+					      (void *)(-1ull << 47)));
+	log.bitmap = (uintptr_t)bits;
+	log.reserved = 1;
+	EXPECT_EQ(-EINVAL, call(vm, MVMM_VM_GET_DIRTY_LOG, &log));
+	log.reserved = 0;
+	EXPECT_EQ(0, call(vm, MVMM_VM_GET_DIRTY_LOG, &log));
+	EXPECT_EQ(0, mvmm_remove_region(vm, VOID, len));
+	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, VOID, len, bits));
+	/* It may be read-only as well, and then stays empty */
+	ASSERT_EQ(0, mvmm_add_region(vm, VOID, len, p, MVMM_REGION_LOG_DIRTY |
+				     MVMM_REGION_READONLY));
+	EXPECT_EQ(0, mvmm_prefault(vm, VOID, len, 0));
+	EXPECT_EQ(0, mvmm_get_dirty_log(vm, VOID, len, bits));
+	EXPECT_EQ(0, bits[0] | bits[1]);
+}
+
+TEST_F(abi, prefault)
+{
+	struct mvmm_prefault f = { .size = sizeof(f), .gpa = 0x3000,
+				   .len = 0x5000 };
+	uint64_t top = 1ull << 48, hole = DATA + 0x7000;
+	int vm = self->vm.vm, i;
+
+	ASSERT_EQ(0, call(vm, MVMM_VM_PREFAULT, &f));
+	EXPECT_EQ(0x8000, f.gpa);
+	EXPECT_EQ(0, f.len);
+	EXPECT_EQ(sizeof(f), f.size);
+	EXPECT_EQ(0, mvmm_prefault(vm, 0, MEM_SIZE, MVMM_PREFAULT_WRITE));
+	/* Nothing to do, wherever */
+	EXPECT_EQ(0, mvmm_prefault(vm, VOID, 0, 0));
+	for (i = 1; i < 32; i++)
+		EXPECT_EQ(-EOPNOTSUPP, mvmm_prefault(vm, 0, 4096, 1u << i));
+	EXPECT_EQ(-EINVAL, mvmm_prefault(vm, 1, 4096, 0));
+	EXPECT_EQ(-EINVAL, mvmm_prefault(vm, 0, 4095, 0));
+	EXPECT_EQ(-EINVAL, mvmm_prefault(vm, top, 4096, 0));
+	EXPECT_EQ(-EINVAL, mvmm_prefault(vm, top - 4096, 8192, 0));
+	EXPECT_EQ(-EINVAL, mvmm_prefault(vm, -4096ull, 8192, 0));
+	EXPECT_EQ(-EINVAL, mvmm_prefault(vm, 4096, -4096ull, 0));
+	EXPECT_EQ(-ENOENT, mvmm_prefault(vm, VOID, 4096, 0));
+	EXPECT_EQ(-ENOENT, mvmm_prefault(vm, MEM_SIZE - 4096, 8192, 0));
+	EXPECT_EQ(-ENOENT, mvmm_prefault(vm, top - 4096, 4096, 0));
+	/* To be written in a read-only region; read it may be */
+	ASSERT_EQ(0, mvmm_add_region(vm, VOID, 8192, self->vm.mem,
+				     MVMM_REGION_READONLY));
+	EXPECT_EQ(-ENOENT, mvmm_prefault(vm, VOID, 8192, MVMM_PREFAULT_WRITE));
+	EXPECT_EQ(0, mvmm_prefault(vm, VOID, 8192, 0));
+	/* The mapping refuses to be written, then to be at all */
+	ASSERT_EQ(0, mprotect(self->vm.mem + hole, 4096, PROT_READ));
+	EXPECT_EQ(-EFAULT, mvmm_prefault(vm, DATA, 0x10000,
+					 MVMM_PREFAULT_WRITE));
+	EXPECT_EQ(0, mvmm_prefault(vm, DATA, 0x10000, 0));
+	ASSERT_EQ(0, munmap(self->vm.mem + hole, 4096));
+	EXPECT_EQ(-EFAULT, mvmm_prefault(vm, DATA, 0x10000, 0));
+	EXPECT_EQ(0, mvmm_prefault(vm, DATA, 0x7000, 0));
+	EXPECT_EQ(0, mvmm_prefault(vm, hole + 4096, 0x8000, 0));
+}
+
+static void on_alarm(int sig)
+{
+}
+
+/* A signal ends it: what is left is told, and going on there finishes it */
+TEST_F(abi, prefault_is_restartable)
+{
+	struct itimerval when = { .it_value = { .tv_usec = 1000 } };
+	struct sigaction action = { .sa_handler = on_alarm };
+	uint64_t len = 32ul << 20, touched = 0, i;
+	struct mvmm_prefault f;
+	int ret = 0, tries;
+	unsigned char *in;
+	char *p;
+
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	in = calloc(1, len / 4096);
+	ASSERT_NE(MAP_FAILED, p);
+	madvise(p, len, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, VOID, len, p, 0));
+	sigaction(SIGALRM, &action, NULL);
+	/* The first may come too early */
+	for (tries = 0; tries < 20 && ret != -EINTR; tries++) {
+		ASSERT_EQ(0, madvise(p, len, MADV_DONTNEED));
+		f = (struct mvmm_prefault){ .size = sizeof(f), .gpa = VOID,
+					    .len = len,
+					    .flags = MVMM_PREFAULT_WRITE };
+		setitimer(ITIMER_REAL, &when, NULL);
+		ret = call(self->vm.vm, MVMM_VM_PREFAULT, &f);
+		if (ret == -EINTR && f.gpa == VOID)
+			ret = 0;
+		when.it_value.tv_usec *= 2;
+	}
+	ASSERT_EQ(-EINTR, ret);
+	EXPECT_LT(VOID, f.gpa);
+	EXPECT_LT(0, f.len);
+	EXPECT_EQ(VOID + len, f.gpa + f.len);
+	EXPECT_EQ(0, f.gpa & 4095);
+	EXPECT_EQ(MVMM_PREFAULT_WRITE, f.flags);
+	/* Up to there, and no further */
+	ASSERT_EQ(0, mincore(p, len, in));
+	for (i = 0; i < len / 4096; i++)
+		touched += in[i] & 1;
+	EXPECT_EQ(f.gpa - VOID, touched * 4096);
+	while (ret == -EINTR)
+		ret = call(self->vm.vm, MVMM_VM_PREFAULT, &f);
+	EXPECT_EQ(0, ret);
+	EXPECT_EQ(VOID + len, f.gpa);
+	EXPECT_EQ(0, f.len);
+	ASSERT_EQ(0, mincore(p, len, in));
+	for (i = touched = 0; i < len / 4096; i++)
+		touched += in[i] & 1;
+	EXPECT_EQ(len / 4096, touched);
+	munmap(p, len);
+	free(in);
 }
 
 TEST_F(abi, run)
@@ -461,6 +620,7 @@ TEST_F(abi, mmap)
 TEST_F(abi, other_process)
 {
 	struct mvmm_sregs s;
+	uint64_t bits;
 	int status;
 	pid_t pid = fork();
 
@@ -470,6 +630,9 @@ TEST_F(abi, other_process)
 		bad |= mvmm_create_vcpu(self->vm.vm, 1) != -EPERM;
 		bad |= mvmm_add_region(self->vm.vm, VOID, 4096, self->vm.mem,
 				       0) != -EPERM;
+		bad |= mvmm_prefault(self->vm.vm, 0, 4096, 0) != -EPERM;
+		bad |= mvmm_get_dirty_log(self->vm.vm, 0, 4096, &bits) !=
+			-EPERM;
 		bad |= mvmm_run(self->vm.vcpu) != -EPERM;
 		bad |= mvmm_kick(self->vm.vcpu) != -EPERM;
 		bad |= mvmm_get_sregs(self->vm.vcpu, &s) != -EPERM;
