@@ -181,15 +181,18 @@ struct mvmm_dirty_log {
 	__u64 bitmap;
 };
 
-/* As if the guest had written to each page */
+/*
+ * So that the guest can write without a fault. In the dirty log this is a write
+ * only where the CPU keeps no dirty bits (MVMM_FEATURE_NESTED_AD).
+ */
 #define MVMM_PREFAULT_WRITE (1u << 0)
 
 /**
  * struct mvmm_prefault - bring guest memory in before the guest needs it
  * @size: sizeof(struct mvmm_prefault)
  * @flags: MVMM_PREFAULT_WRITE or 0
- * @gpa: in: first guest-physical address, a multiple of 4096; out: the first
- *	that is left to do
+ * @gpa: in: first guest-physical address, a multiple of 4096; out, with success
+ *	and -EINTR: the first that is left to do
  * @len: in: bytes, a multiple of 4096; out: bytes left
  */
 struct mvmm_prefault {
