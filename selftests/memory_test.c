@@ -250,6 +250,123 @@ TEST_F(memory, remove_region)
 	munmap(p, 8192);
 }
 
+/* A word of each of rcx pages from rdi: read, or written with rsi */
+GUEST(read_pages, "xor %eax, %eax\n"
+      "1: or (%rdi), %rax\n add $4096, %rdi\n dec %rcx\n jnz 1b\n hlt");
+GUEST(write_pages, "1: mov %rsi, (%rdi)\n inc %rsi\n add $4096, %rdi\n"
+      "dec %rcx\n jnz 1b\n hlt");
+
+/* Faults that the guest has on its way through the pages; -1: it fails */
+static long touch(struct vm *vm, uint64_t gpa, uint64_t nr, uint64_t value)
+{
+	struct mvmm_stats a, b;
+	int ret;
+
+	if (value)
+		LOAD(vm, write_pages);
+	else
+		LOAD(vm, read_pages);
+	vm_set_rip(vm, CODE);
+	vm->run->regs.rdi = gpa;
+	vm->run->regs.rcx = nr;
+	vm->run->regs.rsi = value;
+	mvmm_get_stats(vm->vcpu, &a);
+	ret = vm_run_to_exit(vm);
+	mvmm_get_stats(vm->vcpu, &b);
+	return ret == MVMM_EXIT_HLT ? b.faults - a.faults : -1;
+}
+
+/* What is prefaulted the guest has without a fault, until the host takes it */
+static void prefault(struct __test_metadata *_metadata, struct vm *vm, char *p,
+		     bool shared)
+{
+	uint64_t n = 128, i;
+
+	madvise(p, n * 4096, MADV_NOHUGEPAGE);
+	/* As two regions, and the code with its tables */
+	ASSERT_EQ(0, mvmm_add_region(vm->vm, VOID, 50 * 4096, p, 0));
+	ASSERT_EQ(0, mvmm_add_region(vm->vm, VOID + 50 * 4096, (n - 50) * 4096,
+				     p + 50 * 4096, 0));
+	ASSERT_EQ(0, mvmm_prefault(vm->vm, 0, MEM_SIZE, MVMM_PREFAULT_WRITE));
+	ASSERT_EQ(0, touch(vm, DATA, 1, 1));
+
+	ASSERT_EQ(0, mvmm_prefault(vm->vm, VOID, n * 4096, 0));
+	EXPECT_EQ(0, touch(vm, VOID, n, 0));
+	EXPECT_EQ(0, vm->run->regs.rax);
+	ASSERT_EQ(0, mvmm_prefault(vm->vm, VOID, n * 4096,
+				   MVMM_PREFAULT_WRITE));
+	EXPECT_EQ(0, touch(vm, VOID, n, 100));
+	for (i = 0; i < n; i++)
+		EXPECT_EQ(100 + i, *(uint64_t *)(p + i * 4096));
+	EXPECT_EQ(0, touch(vm, VOID, n, 0));
+	/* One is taken: one fault, and again it is had before */
+	ASSERT_EQ(0, madvise(p + 60 * 4096, 4096, MADV_DONTNEED));
+	EXPECT_EQ(1, touch(vm, VOID, n, 200));
+	ASSERT_EQ(0, madvise(p, n * 4096, MADV_DONTNEED));
+	ASSERT_EQ(0, mvmm_prefault(vm->vm, VOID, n * 4096,
+				   MVMM_PREFAULT_WRITE));
+	EXPECT_EQ(0, touch(vm, VOID, n, 0));
+	EXPECT_EQ(!shared, vm->run->regs.rax == 0);
+	EXPECT_EQ(0, touch(vm, VOID, n, 300));
+	for (i = 0; i < n; i++)
+		EXPECT_EQ(300 + i, *(uint64_t *)(p + i * 4096));
+	/* A part, from a page in the middle on */
+	ASSERT_EQ(0, madvise(p, n * 4096, MADV_DONTNEED));
+	ASSERT_EQ(0, mvmm_prefault(vm->vm, VOID + 3 * 4096, 4096,
+				   MVMM_PREFAULT_WRITE));
+	EXPECT_EQ(0, touch(vm, VOID + 3 * 4096, 1, 400));
+	EXPECT_LT(0, touch(vm, VOID + 100 * 4096, 1, 500));
+}
+
+TEST_F(memory, prefault)
+{
+	char *p = mmap(NULL, 128 * 4096, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, p);
+	prefault(_metadata, &self->vm, p, false);
+	munmap(p, 128 * 4096);
+}
+
+TEST_F(memory, prefault_shared)
+{
+	char *p = mmap(NULL, 128 * 4096, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, p);
+	prefault(_metadata, &self->vm, p, true);
+	munmap(p, 128 * 4096);
+}
+
+/* Read-only to the guest, and what the host lets nobody write to */
+TEST_F(memory, prefault_read_only)
+{
+	char *p = mmap(NULL, 32 * 4096, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, p);
+	memset(p, 1, 32 * 4096);
+	ASSERT_EQ(0, mvmm_prefault(self->vm.vm, 0, MEM_SIZE,
+				   MVMM_PREFAULT_WRITE));
+	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, VOID, 16 * 4096, p,
+				     MVMM_REGION_READONLY));
+	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, VOID + 16 * 4096, 16 * 4096,
+				     p + 16 * 4096, 0));
+	ASSERT_EQ(0, mprotect(p + 16 * 4096, 16 * 4096, PROT_READ));
+	ASSERT_EQ(0, mvmm_prefault(self->vm.vm, VOID, 32 * 4096, 0));
+	EXPECT_EQ(0, touch(&self->vm, VOID, 32, 0));
+	EXPECT_EQ(0x0101010101010101, self->vm.run->regs.rax);
+	/* No right to write came with it */
+	LOAD(&self->vm, write_rdi);
+	vm_set_rip(&self->vm, CODE);
+	self->vm.run->regs.rdi = VOID;
+	ASSERT_EQ(0, vm_run(&self->vm));
+	EXPECT_EQ(MVMM_EXIT_MMIO, self->vm.run->exit_reason);
+	EXPECT_EQ(MVMM_EXIT_MEMORY_FAULT,
+		  poke(&self->vm, VOID + 16 * 4096, 1));
+	munmap(p, 32 * 4096);
+}
+
 /* The guest writes a counter to each page in turn while the host throws pages
  * away and protects them under it: a flush that comes too late shows as a
  * write that went to a page which the host had taken back.

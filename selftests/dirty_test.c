@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The dirty log: exactly the pages that the guest wrote to, whatever becomes of
+ * them in between. The guest keeps a log of its own, in memory outside.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "kselftest_harness.h"
+#include "vm.h"
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+
+#define HUGE	(2ul << 20)
+#define SIZE	(2 * HUGE)
+#define PAGES	(SIZE / 4096)
+#define WORDS	(PAGES / 64)
+/* Guest-physical: the logged memory; the guest's own log is at DATA */
+#define LOGGED	VOID
+
+FIXTURE(dirty) {
+	struct vm vm;
+	char *map;
+	char *p;
+	char *model;
+	uint64_t shadow[WORDS];
+	bool exact;	/* the CPU keeps D bits: a right to write is no write */
+};
+
+enum backing { SMALL, LARGE, SHARED };
+
+FIXTURE_VARIANT(dirty) {
+	enum backing backing;
+};
+
+FIXTURE_VARIANT_ADD(dirty, small) {
+	.backing = SMALL,
+};
+
+FIXTURE_VARIANT_ADD(dirty, huge) {
+	.backing = LARGE,
+};
+
+FIXTURE_VARIANT_ADD(dirty, memfd) {
+	.backing = SHARED,
+};
+
+FIXTURE_SETUP(dirty)
+{
+	int flags = MAP_ANONYMOUS | (variant->backing == SHARED ? MAP_SHARED :
+				     MAP_PRIVATE);
+	struct mvmm_info info;
+
+	ASSERT_EQ(0, vm_create(&self->vm));
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+	ASSERT_EQ(0, mvmm_get_info(self->vm.system, &info));
+	self->exact = info.features & MVMM_FEATURE_NESTED_AD;
+	self->map = mmap(NULL, SIZE + HUGE, PROT_READ | PROT_WRITE, flags, -1,
+			 0);
+	ASSERT_NE(MAP_FAILED, self->map);
+	self->p = (char *)(((uintptr_t)self->map + HUGE - 1) & -HUGE);
+	madvise(self->p, SIZE, variant->backing == LARGE ? MADV_HUGEPAGE :
+		MADV_NOHUGEPAGE);
+	self->model = calloc(1, SIZE);
+	ASSERT_NE(NULL, self->model);
+	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, LOGGED, SIZE, self->p,
+				     MVMM_REGION_LOG_DIRTY));
+}
+
+FIXTURE_TEARDOWN(dirty)
+{
+	vm_destroy(&self->vm);
+	munmap(self->map, SIZE + HUGE);
+	free(self->model);
+}
+
+/* rcx words to where r8 = r8 * r9 + r10 leads; the page's bit at rsi is set */
+GUEST(scatter, "1: imul %r9, %r8\n add %r10, %r8\n"
+      "mov %r8, %rax\n shr $40, %rax\n and $1023, %eax\n btsq %rax, (%rsi)\n"
+      "shl $12, %rax\n mov %r8, %rdx\n shr $20, %rdx\n and $0xff8, %edx\n"
+      "add %rdx, %rax\n mov %r8, (%rdi,%rax)\n"
+      "dec %rcx\n jnz 1b\n hlt");
+#define FACTOR	6364136223846793005ul
+#define SUMMAND	1442695040888963407ul
+
+static int scatter_guest(FIXTURE_DATA(dirty) *self, uint64_t seed, uint64_t nr)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	uint64_t x = seed, page;
+
+	for (int i = 0; i < nr; i++) {
+		x = x * FACTOR + SUMMAND;
+		page = x >> 40 & 1023;
+		memcpy(self->model + page * 4096 + (x >> 20 & 0xff8), &x, 8);
+	}
+	memset(self->vm.mem + DATA, 0, PAGES / 8);
+	LOAD(&self->vm, scatter);
+	vm_set_rip(&self->vm, CODE);
+	regs->r8 = seed;
+	regs->r9 = FACTOR;
+	regs->r10 = SUMMAND;
+	regs->rcx = nr;
+	regs->rsi = DATA;
+	regs->rdi = LOGGED;
+	return vm_run_to_exit(&self->vm);
+}
+
+/* Reads a word of each page; rax: their sum */
+GUEST(read_all, "xor %eax, %eax\n"
+      "1: add (%rdi), %rax\n add $4096, %rdi\n dec %rcx\n jnz 1b\n hlt");
+
+static int read_guest(FIXTURE_DATA(dirty) *self)
+{
+	LOAD(&self->vm, read_all);
+	vm_set_rip(&self->vm, CODE);
+	self->vm.run->regs.rdi = LOGGED;
+	self->vm.run->regs.rcx = PAGES;
+	return vm_run_to_exit(&self->vm);
+}
+
+GUEST(write_rdi, "mov %rsi, (%rdi)\n hlt");
+
+static int poke(FIXTURE_DATA(dirty) *self, uint64_t off, uint64_t value)
+{
+	memcpy(self->model + off, &value, 8);
+	LOAD(&self->vm, write_rdi);
+	vm_set_rip(&self->vm, CODE);
+	self->vm.run->regs.rdi = LOGGED + off;
+	self->vm.run->regs.rsi = value;
+	return vm_run_to_exit(&self->vm);
+}
+
+/* How many pages the log has too many or too few */
+static int wrong(const uint64_t *log, const void *shadow)
+{
+	const uint64_t *expected = shadow;
+	int n = 0;
+
+	for (int i = 0; i < WORDS; i++)
+		n += __builtin_popcountll(log[i] ^ expected[i]);
+	return n;
+}
+
+static int set(const uint64_t *log)
+{
+	static const uint64_t none[WORDS];
+
+	return wrong(log, none);
+}
+
+#define GET(log) \
+	ASSERT_EQ(0, mvmm_get_dirty_log(self->vm.vm, LOGGED, SIZE, log))
+
+/* What the host may do to the pages between the writes and the call */
+enum deed { NOTHING, PAGE_OUT, DROP, PROTECT, FORK, POPULATE, READ, COLD,
+	    HUGER, NR_DEEDS };
+
+static void do_to_pages(struct __test_metadata *_metadata,
+			FIXTURE_DATA(dirty) *self, enum deed deed, bool shared)
+{
+	uint64_t half = SIZE / 2 - 0x3000;
+	int status;
+	pid_t pid;
+
+	switch (deed) {
+	case PAGE_OUT:
+		madvise(self->p, SIZE, MADV_PAGEOUT);
+		break;
+	case DROP:
+		ASSERT_EQ(0, madvise(self->p, half, MADV_DONTNEED));
+		/* What is shared comes again out of the file */
+		if (!shared)
+			memset(self->model, 0, half);
+		break;
+	case PROTECT:
+		ASSERT_EQ(0, mprotect(self->p, half, PROT_READ));
+		ASSERT_EQ(0, mprotect(self->p, half, PROT_READ | PROT_WRITE));
+		break;
+	case FORK:
+		pid = fork();
+		if (!pid)
+			_exit(0);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		break;
+	case POPULATE:
+		ASSERT_EQ(0, mvmm_prefault(self->vm.vm, LOGGED, SIZE, 0));
+		break;
+	case READ:
+		ASSERT_EQ(MVMM_EXIT_HLT, read_guest(self));
+		break;
+	case COLD:
+		madvise(self->p, SIZE, 20 /* MADV_COLD */);
+		break;
+	case HUGER:
+		madvise(self->p, SIZE, 25 /* MADV_COLLAPSE */);
+		break;
+	default:
+		break;
+	}
+}
+
+TEST_F(dirty, is_exact)
+{
+	uint64_t log[WORDS], round;
+
+	for (round = 0; round < NR_DEEDS; round++) {
+		ASSERT_EQ(MVMM_EXIT_HLT,
+			  scatter_guest(self, round, 300 - 30 * round));
+		memcpy(self->shadow, self->vm.mem + DATA, sizeof(log));
+		ASSERT_LT(0, set(self->shadow));
+		ASSERT_GT(PAGES / 2, set(self->shadow));
+		do_to_pages(_metadata, self, round % NR_DEEDS,
+			    variant->backing == SHARED);
+		GET(log);
+		EXPECT_EQ(0, wrong(log, self->shadow)) {
+			TH_LOG("round %lu: %d of %d", round, set(log),
+			       set(self->shadow));
+		}
+		/* None since; nor by what the host did, nor by a read */
+		GET(log);
+		EXPECT_EQ(0, set(log));
+		ASSERT_EQ(MVMM_EXIT_HLT, read_guest(self));
+		/* Done again, to what is clean; what goes anew is not read */
+		do_to_pages(_metadata, self, round % NR_DEEDS,
+			    variant->backing == SHARED);
+		GET(log);
+		EXPECT_EQ(0, set(log));
+		EXPECT_EQ(0, memcmp(self->p, self->model, SIZE));
+	}
+}
+
+/* Written to again after a call: the CPU may hold the page in its TLB as dirty,
+ * and must look again
+ */
+TEST_F(dirty, every_time)
+{
+	uint64_t log[WORDS], i;
+
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(MVMM_EXIT_HLT, poke(self, 5 * 4096, i));
+		if (i & 1)
+			ASSERT_EQ(MVMM_EXIT_HLT, poke(self, 5 * 4096 + 8, i));
+		GET(log);
+		EXPECT_EQ(1, set(log));
+		EXPECT_EQ(1ull << 5, log[0]);
+	}
+	EXPECT_EQ(0, memcmp(self->p, self->model, SIZE));
+}
+
+TEST_F(dirty, reads_do_not_count)
+{
+	uint64_t log[WORDS];
+
+	/* Of what was never there, then of what the host wrote to */
+	ASSERT_EQ(MVMM_EXIT_HLT, read_guest(self));
+	EXPECT_EQ(0, self->vm.run->regs.rax);
+	GET(log);
+	EXPECT_EQ(0, set(log));
+	memset(self->p, 1, SIZE);
+	ASSERT_EQ(MVMM_EXIT_HLT, read_guest(self));
+	EXPECT_EQ(PAGES * 0x0101010101010101, self->vm.run->regs.rax);
+	GET(log);
+	EXPECT_EQ(0, set(log));
+	/* A write beside it is the only one */
+	ASSERT_EQ(MVMM_EXIT_HLT, poke(self, 700 * 4096ul, 1));
+	ASSERT_EQ(MVMM_EXIT_HLT, read_guest(self));
+	GET(log);
+	EXPECT_EQ(1, set(log));
+	EXPECT_EQ(1ull << 700 % 64, log[700 / 64]);
+}
+
+TEST_F(dirty, write_across_pages)
+{
+	uint64_t log[WORDS];
+
+	ASSERT_EQ(MVMM_EXIT_HLT, poke(self, HUGE - 4, -1ull));
+	GET(log);
+	EXPECT_EQ(2, set(log));
+	EXPECT_EQ(1ull << 63, log[7]);
+	EXPECT_EQ(1, log[8]);
+	EXPECT_EQ(0, memcmp(self->p, self->model, SIZE));
+}
+
+/* Populated is not written to */
+TEST_F(dirty, populated)
+{
+	uint64_t log[WORDS];
+
+	memset(self->p, 0, SIZE);
+	ASSERT_EQ(0, mvmm_prefault(self->vm.vm, LOGGED, SIZE, 0));
+	GET(log);
+	EXPECT_EQ(0, set(log));
+	ASSERT_EQ(MVMM_EXIT_HLT, read_guest(self));
+	GET(log);
+	EXPECT_EQ(0, set(log));
+	ASSERT_EQ(0, mvmm_prefault(self->vm.vm, LOGGED, SIZE,
+				   MVMM_PREFAULT_WRITE));
+	GET(log);
+	/* Without D bits the right to write is all that there is to tell */
+	EXPECT_EQ(self->exact ? 0 : PAGES, set(log));
+	ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 77, 300));
+	GET(log);
+	EXPECT_EQ(0, wrong(log, self->vm.mem + DATA));
+	EXPECT_EQ(0, memcmp(self->p, self->model, SIZE));
+}
+
+TEST_F(dirty, bad_bitmap_loses_nothing)
+{
+	uint64_t *edge, log[WORDS];
+	int i;
+
+	edge = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, edge);
+	ASSERT_EQ(0, munmap((char *)edge + 4096, 4096));
+	ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 5, 200));
+	memcpy(self->shadow, self->vm.mem + DATA, sizeof(log));
+	ASSERT_LT(100, set(self->shadow));
+	EXPECT_EQ(-EFAULT, mvmm_get_dirty_log(self->vm.vm, LOGGED, SIZE,
+					      (uint64_t *)8));
+	/* More before the next try; that can be written to in part */
+	ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 6, 200));
+	for (i = 0; i < WORDS; i++)
+		self->shadow[i] |= ((uint64_t *)(self->vm.mem + DATA))[i];
+	EXPECT_EQ(-EFAULT, mvmm_get_dirty_log(self->vm.vm, LOGGED, SIZE,
+					      edge + 512 - WORDS / 2));
+	GET(log);
+	EXPECT_EQ(0, wrong(log, self->shadow));
+	GET(log);
+	EXPECT_EQ(0, set(log));
+	munmap(edge, 4096);
+}
+
+/* A region that is made anew knows nothing of the former one's pages */
+TEST_F(dirty, begins_empty)
+{
+	uint64_t log[WORDS];
+
+	ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 9, 200));
+	ASSERT_EQ(0, mvmm_remove_region(self->vm.vm, LOGGED, SIZE));
+	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, LOGGED, SIZE, self->p,
+				     MVMM_REGION_LOG_DIRTY));
+	GET(log);
+	EXPECT_EQ(0, set(log));
+	ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 10, 200));
+	GET(log);
+	EXPECT_EQ(0, wrong(log, self->vm.mem + DATA));
+	EXPECT_EQ(0, memcmp(self->p, self->model, SIZE));
+}
+
+TEST_HARNESS_MAIN
