@@ -73,9 +73,10 @@ static inline void mvmm_signal(void (*signal)(struct eventfd_ctx *ctx),
 }
 
 #define mvmm_eventfd_signal(ctx)					\
-	_Generic(&eventfd_signal,					\
-		 void (*)(struct eventfd_ctx *): mvmm_signal,		\
-		 default: mvmm_signal_counted)(&eventfd_signal, ctx)
+	(__builtin_choose_expr(						\
+		__builtin_types_compatible_p(typeof(eventfd_signal),	\
+					     void(struct eventfd_ctx *)), \
+		mvmm_signal, mvmm_signal_counted)((void *)eventfd_signal, ctx))
 
 /* VMSCAPE: an IBPB before userspace runs again on this CPU */
 static inline void mvmm_ibpb_on_return_to_user(void)

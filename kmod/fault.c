@@ -53,7 +53,7 @@ static enum lookup take_large(unsigned long pfn, bool write, int level,
 
 /* Interrupts are off, so that no table is freed meanwhile, as for GUP-fast */
 static enum lookup walk_host(struct mm_struct *mm, unsigned long hva,
-			       struct host_leaf *leaf)
+			     struct host_leaf *leaf)
 {
 	pgd_t pgd = READ_ONCE(*pgd_offset(mm, hva));
 	p4d_t p4d;
@@ -182,24 +182,21 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 
 	pa = leaf.pa | (hva & (pgt_level_size(leaf.level) - 1));
 	level = leaf_level(r, gpa, hva, leaf.level);
+	size = pgt_level_size(level);
+	gpa &= -size;
+	pa &= -size;
 	prot = prot_of(r, leaf.write, write);
-	if (level > 1) {
-		size = pgt_level_size(level);
-		gpa &= -size;
-		pa &= -size;
-		/* Small leaves in the way, from before the pages were one */
-		if (at < level && atomic)
-			return ABSENT;
-		if (at < level)
-			mvmm_zap(vm, gpa, gpa + size);
-	} else if (at == 1) {
-		WRITE_ONCE(*entry, pgt_leaf(pgt->fmt, pa & PAGE_MASK, 1, prot));
+	if (at == 1 && level == 1) {
+		WRITE_ONCE(*entry, pgt_leaf(pgt->fmt, pa, 1, prot));
 		if (atomic && leaf.level == 1)
 			map_around(vm, r, gpa, &leaf, entry);
 		return FOUND;
-	} else {
-		pa &= PAGE_MASK;
 	}
+	/* Small leaves in the way, from before the pages were one */
+	if (at < level && atomic)
+		return ABSENT;
+	if (at < level)
+		mvmm_zap(vm, gpa, gpa + size);
 	return pgt_map(pgt, gpa, pa, level, prot, cache) ? ABSENT : FOUND;
 }
 

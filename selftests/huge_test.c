@@ -461,6 +461,9 @@ static void stay_on(int cpu)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
+/* Never without: a guest that spins deaf hangs Bochs, see errata.rst */
+#define RFLAGS_IF 0x202
+
 static void *run_second(void *arg)
 {
 	struct second *second = arg;
@@ -495,7 +498,7 @@ TEST_F(huge, over_a_table_while_another_runs)
 	ASSERT_EQ(0, mvmm_set_sregs(second.vcpu, &s));
 	memset(&second.run->regs, 0, sizeof(second.run->regs));
 	second.run->regs.rip = CODE_2;
-	second.run->regs.rflags = 2;
+	second.run->regs.rflags = RFLAGS_IF;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, run_second, &second));
 	while (!*counter)
 		sched_yield();
@@ -764,6 +767,7 @@ TEST_F(huge, compaction)
 	regs->rcx = NR_MOVED;
 	regs->rdx = stride;
 	regs->rbx = COUNTER;
+	regs->rflags = RFLAGS_IF;
 	*round = 0;
 	if (!frames(p, stride, before, NR_MOVED)) {
 		munmap(p, len);
@@ -823,8 +827,10 @@ static void hugetlb(struct __test_metadata *_metadata,
 	ASSERT_NE(MAP_FAILED, view);
 	EXPECT_EQ(0, memcmp(view, self->model, SIZE));
 	munmap(view, SIZE);
-	ASSERT_EQ(0, mprotect(self->p + HUGE, HUGE, PROT_READ));
+	/* The whole mapping always: where one is split, 6.1.192 warns of itself */
+	ASSERT_EQ(0, mprotect(self->p, SIZE, PROT_READ));
 	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT, poke(self, SIZE - 8, 1));
+	ASSERT_EQ(0, mprotect(self->p, SIZE, PROT_READ | PROT_WRITE));
 	POKE(HUGE - 8, 81);
 	EXPECT_SAME();
 	/* A huge page at a time is punched out */
@@ -833,7 +839,7 @@ static void hugetlb(struct __test_metadata *_metadata,
 	memset(self->model + HUGE, 0, HUGE);
 	EXPECT_SAME();
 	/* Private: the guest's writes are its own */
-	ASSERT_EQ(self->p, mmap(self->p, HUGE, PROT_READ | PROT_WRITE,
+	ASSERT_EQ(self->p, mmap(self->p, SIZE, PROT_READ | PROT_WRITE,
 				MAP_FIXED | MAP_PRIVATE, fd, 0));
 	EXPECT_EQ(-1, differs(self, 0, HUGE));
 	ASSERT_EQ(MVMM_EXIT_HLT, fill_guest(self, 0, HUGE, 82));
@@ -842,7 +848,7 @@ static void hugetlb(struct __test_metadata *_metadata,
 	ASSERT_NE(MAP_FAILED, view);
 	EXPECT_EQ(80, *(uint64_t *)view);
 	munmap(view, HUGE);
-	ASSERT_EQ(0, munmap(self->p, HUGE));
+	ASSERT_EQ(0, munmap(self->p, SIZE));
 	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT, peek(&self->vm, TEST_GPA, &v));
 	close(fd);
 }

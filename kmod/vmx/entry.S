@@ -20,8 +20,8 @@
  * bool vmx_enter(struct mvmm_regs *regs, bool launched,
  *		  unsigned long *host_rsp)
  *
- * Interrupts off, VMCS current, which has *host_rsp as HOST_RSP. Returns true after an exit, false if the CPU
- * refused the instruction (or VMX went away).
+ * Interrupts off, VMCS current, which has *host_rsp as HOST_RSP. Returns true
+ * after an exit, false if the CPU refused the instruction (or VMX went away).
  */
 SYM_FUNC_START(vmx_enter)
 	push	%rbp
