@@ -279,6 +279,45 @@ TEST_F(exits, msrs)
 	EXPECT_EQ(0x1000, m[1].value);
 }
 
+/* The cache of decoded instructions goes by the bytes, not by where they are */
+GUEST(store, "mov %rcx, 8(%rbx,%rdx,4)\n hlt");
+GUEST(load, "mov 8(%rbx,%rdx,4), %r9d\n hlt");
+GUEST(load_sized, "mov 8(%rbx,%rdx,4), %r9b\n hlt");
+TEST_F(exits, decode_cache)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		regs->rbx = VOID;
+		regs->rdx = 2;
+		regs->rcx = 0x1122334455667788 + i;
+		LOAD(&self->vm, store);
+		vm_set_rip(&self->vm, CODE);
+		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+		EXPECT_TRUE(self->vm.io_write);
+		EXPECT_EQ(VOID + 16, self->vm.io_address);
+		EXPECT_EQ(8, self->vm.io_size);
+		EXPECT_EQ(0x1122334455667788 + i, self->vm.io_value);
+
+		/* 4 bytes clear the upper half; 1 byte leaves the rest */
+		LOAD(&self->vm, load);
+		vm_set_rip(&self->vm, CODE);
+		regs->r9 = ~0ull;
+		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+		EXPECT_FALSE(self->vm.io_write);
+		EXPECT_EQ(0x55667788 + i, regs->r9);
+
+		LOAD(&self->vm, load_sized);
+		vm_set_rip(&self->vm, CODE);
+		regs->r9 = ~0ull;
+		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+		EXPECT_EQ(1, self->vm.io_size);
+		EXPECT_EQ(0xffffffffffffff88 + i, regs->r9);
+	}
+	EXPECT_EQ(9, self->vm.io_count);
+}
+
 /* What raises #UD or #GP because the guest's CPU does not have it */
 GUEST(absent, FAULTS("vmxoff") FAULTS("vmlaunch")
       "xor %ecx, %ecx\n" FAULTS("monitor") FAULTS("mwait")

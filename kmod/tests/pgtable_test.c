@@ -226,6 +226,47 @@ static void pgtable_dirty_and_young(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pgt_age(&t->pgt, 0, 0x10000, true));
 }
 
+/* With D bits and without: each write is found once, and nothing else */
+static void pgtable_clean(struct kunit *test)
+{
+	struct pgt_test *t = test->priv;
+	const struct pgt_format *fmt = t->pgt.fmt;
+	struct pgt_format no_d = *fmt;
+	int level;
+	u64 *entry;
+
+	map(t, 0x3000, 0x3000, 1, true);
+	map(t, 0x4000, 0x4000, 1, true);
+	map(t, 0x5000, 0x5000, 1, false);
+	map(t, 0x40000000, 0x200000, 2, true);
+	KUNIT_EXPECT_EQ(test, 0UL, pgt_clean(&t->pgt, 0, 1ULL << 40,
+					     count_leaf, t));
+	/* As the CPU would */
+	*pgt_find(&t->pgt, 0x4000, &level) |= fmt->dirty;
+	*pgt_find(&t->pgt, 0x40000000, &level) |= fmt->dirty;
+	KUNIT_EXPECT_EQ(test, 2, level);
+	KUNIT_EXPECT_EQ(test, 0UL, pgt_clean(&t->pgt, 0, 0x4000, count_leaf,
+					     t));
+	KUNIT_EXPECT_EQ(test, 2UL, pgt_clean(&t->pgt, 0, 1ULL << 40,
+					     count_leaf, t));
+	KUNIT_EXPECT_EQ(test, 2, t->last_level);
+	KUNIT_EXPECT_EQ(test, 0UL, pgt_clean(&t->pgt, 0, 1ULL << 40,
+					     count_leaf, t));
+	entry = pgt_find(&t->pgt, 0x4000, &level);
+	KUNIT_EXPECT_TRUE(test, *entry & fmt->write);
+	KUNIT_EXPECT_FALSE(test, *entry & fmt->dirty);
+
+	/* The right to write is what is taken back then */
+	no_d.dirty = 0;
+	t->pgt.fmt = &no_d;
+	KUNIT_EXPECT_EQ(test, 3UL, pgt_clean(&t->pgt, 0, 1ULL << 40,
+					     count_leaf, t));
+	KUNIT_EXPECT_FALSE(test, *entry & fmt->write);
+	KUNIT_EXPECT_EQ(test, 0UL, pgt_clean(&t->pgt, 0, 1ULL << 40,
+					     count_leaf, t));
+	t->pgt.fmt = fmt;
+}
+
 static struct kunit_case pgtable_cases[] = {
 	KUNIT_CASE(pgtable_map_lookup),
 	KUNIT_CASE(pgtable_large),
@@ -233,6 +274,7 @@ static struct kunit_case pgtable_cases[] = {
 	KUNIT_CASE(pgtable_split),
 	KUNIT_CASE(pgtable_zap),
 	KUNIT_CASE(pgtable_dirty_and_young),
+	KUNIT_CASE(pgtable_clean),
 	{}
 };
 

@@ -79,12 +79,15 @@ int vm_create(struct vm *vm)
 		vm_destroy(vm);
 	vm->guest = (struct mvmm_guest){
 		.vcpu = vm->vcpu, .run = vm->run, .memory = memory,
-		.port = port, .mmio = mmio, .ctx = vm };
+		.port = port, .mmio = mmio, .ctx = vm,
+		.cache = ret < 0 ? NULL : mvmm_decode_cache_new() };
 	return ret < 0 ? ret : 0;
 }
 
 void vm_destroy(struct vm *vm)
 {
+	mvmm_decode_cache_free(vm->guest.cache);
+	vm->guest.cache = NULL;
 	if (vm->run)
 		munmap(vm->run, 4096);
 	if (vm->vcpu >= 0)
