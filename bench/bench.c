@@ -20,6 +20,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
@@ -679,6 +680,8 @@ static int launch(char **command)
 		return 1;
 	pid = fork();
 	if (!pid) {
+		/* It goes with this process, when that is cut off */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(pipes[1], 1);
 		dup2(pipes[1], 2);
 		execv(command[0], command);
