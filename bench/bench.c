@@ -198,7 +198,7 @@ static void unmake_machine(struct machine *m)
 static int take(struct machine *m, const char *code, const char *end,
 		uint64_t rbx, uint64_t r8, int n)
 {
-	/* Interrupts only where they are measured: see irq_works() */
+	/* Interrupts only where they are measured */
 	bool irqs = code == irq_inject || code == irq_exit;
 	struct start start = {
 		.rip = CODE, .rbx = rbx, .rbp = n, .rdi = SAMPLES, .r8 = r8,
@@ -247,18 +247,11 @@ static bool has_svm(void)
 	return c & 4;
 }
 
-/* A guest of KVM with interrupts on hangs the host in Bochs 2.7 */
-static bool irq_works(const struct machine *m)
-{
-	return m->monitor != &kvm_monitor || has_svm();
-}
-
 static void measure(struct machine *m, const struct sampled *s)
 {
 	int n = s->samples ? s->samples : 4000, ret, i;
 
-	if (!wanted(s->name) || (!irq_works(m) && (s->code == irq_inject ||
-						   s->code == irq_exit)))
+	if (!wanted(s->name))
 		return;
 	/* Once before, so that memory and caches are warm */
 	ret = take(m, s->code, s->end, s->rbx, s->r8, n < 100 ? n : 100);
