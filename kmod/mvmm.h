@@ -178,7 +178,7 @@ int mvmm_fpu_check(const void *area);
 void mvmm_fpu_load(struct mvmm_vcpu *vcpu);
 void mvmm_fpu_put(struct mvmm_vcpu *vcpu);
 
-/* ---- memory (memory.c, fault.c) ------------------------------------------------ */
+/* ---- memory (memory.c, fault.c) --------------------------------------- */
 
 struct mvmm_mem_region {
 	u64 gpa;
