@@ -45,6 +45,7 @@
 #define MVMM_FEATURE_TAGGED_TLB	(1ULL << 2)	/* VPID or ASID in use */
 #define MVMM_FEATURE_NESTED_AD	(1ULL << 3)	/* nested accessed/dirty bits */
 #define MVMM_FEATURE_FAULT_GVA	(1ULL << 4)	/* @mmio.gva is known */
+#define MVMM_FEATURE_APIC	(1ULL << 5)	/* MVMM_VM_APIC is there */
 
 /**
  * struct mvmm_info - what this host offers (MVMM_GET_INFO)
@@ -109,10 +110,16 @@ struct mvmm_cpuid {
 	__u64 entries;
 };
 
+/*
+ * Each vCPU has a local APIC, of id @id; those but vCPU 0 wait for INIT and
+ * SIPI. HLT waits inside RUN.
+ */
+#define MVMM_VM_APIC (1u << 0)
+
 /**
  * struct mvmm_create_vm - (MVMM_CREATE_VM)
  * @size: sizeof(struct mvmm_create_vm)
- * @flags: zero
+ * @flags: MVMM_VM_*
  */
 struct mvmm_create_vm {
 	__u32 size;
@@ -227,6 +234,42 @@ struct mvmm_ioeventfd {
 };
 
 /**
+ * struct mvmm_msi - a message-signalled interrupt, as a device writes it
+ * @size: sizeof(struct mvmm_msi)
+ * @flags: zero
+ * @address: SDM vol. 3, 11.11.1: 0xfee00000, destination id in bits 12 .. 19,
+ *	redirection hint in bit 3, logical destination in bit 2
+ * @data: 11.11.2: vector, delivery mode in bits 8 .. 10, level in bit 14,
+ *	trigger mode in bit 15
+ * @reserved: zero
+ */
+struct mvmm_msi {
+	__u32 size;
+	__u32 flags;
+	__u64 address;
+	__u32 data;
+	__u32 reserved;
+};
+
+#define MVMM_IRQFD_DEASSIGN (1u << 0)
+
+/**
+ * struct mvmm_irqfd - a signal of an eventfd becomes an interrupt
+ * @size: sizeof(struct mvmm_irqfd)
+ * @flags: MVMM_IRQFD_DEASSIGN: take it away
+ * @fd: the eventfd; to take it away, the same
+ * @data: as in struct mvmm_msi
+ * @address: as in struct mvmm_msi
+ */
+struct mvmm_irqfd {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 data;
+	__u64 address;
+};
+
+/**
  * struct mvmm_create_vcpu - (MVMM_VM_CREATE_VCPU)
  * @size: sizeof(struct mvmm_create_vcpu)
  * @flags: zero
@@ -274,6 +317,17 @@ struct mvmm_create_vcpu {
  * are there. String forms exit as ever.
  */
 #define MVMM_VM_IOEVENTFD	_IO(MVMM_IOC, 0x25)
+/*
+ * MVMM_VM_MSI: returns how many vCPUs took it, 0 if none did; -EINVAL also: the
+ * VM has no local APICs, or @address is not theirs.
+ */
+#define MVMM_VM_MSI		_IO(MVMM_IOC, 0x26)
+/*
+ * MVMM_VM_IRQFD: each signal of @fd sends the message. Returns 0; -EBADF,
+ * -EINVAL: no eventfd; -EEXIST: @fd has one; -ENOENT: none to take away;
+ * -ENOSPC: 64 are there; -EINVAL: as for MVMM_VM_MSI.
+ */
+#define MVMM_VM_IRQFD		_IO(MVMM_IOC, 0x27)
 
 /* ---- vCPU fd ---------------------------------------------------------- */
 
@@ -293,13 +347,14 @@ struct mvmm_regs {
 #define MVMM_EXIT_INTR		1	/* with -EINTR: signal, kick, immediate_exit */
 #define MVMM_EXIT_IO		2	/* IN, OUT, INS, OUTS: see @io */
 #define MVMM_EXIT_MMIO		3	/* unbacked guest-physical access: @mmio */
-#define MVMM_EXIT_HLT		4	/* HLT; rip still stands at it */
+#define MVMM_EXIT_HLT		4	/* HLT; rip still stands at it; no local APIC */
 #define MVMM_EXIT_SHUTDOWN	5	/* triple fault */
 #define MVMM_EXIT_IRQ_WINDOW	6	/* asked for by @irq_window */
 #define MVMM_EXIT_MEMORY_FAULT	7	/* the backing refused: @fault */
 #define MVMM_EXIT_ENTRY_FAILED	8	/* the CPU refused the state: @entry */
 #define MVMM_EXIT_ERROR		9	/* the VM is stopped: @error */
 #define MVMM_EXIT_CR		10	/* MOV CR, LMSW, SMSW to decode: @cr */
+#define MVMM_EXIT_EOI		11	/* end of a level-triggered interrupt: @eoi */
 
 /* struct mvmm_run.exit_flags */
 /* An event was being delivered; it stands in MVMM_VCPU_GET_EVENTS */
@@ -364,6 +419,8 @@ struct mvmm_paging {
  * @insn_len: out: bytes of the instruction at rip where the CPU tells it
  *	(IO, HLT), else 0
  * @irq_pending: out: an external interrupt that was injected still waits
+ * @extint: out: the local APIC passes on the PIC's interrupts (LINT0, ExtINT),
+ *	or there is none: MVMM_EVENT_IRQ may be injected
  * @reserved1: zero
  * @cr_value: in: for @set_cr
  * @regs: the general registers, in and out
@@ -396,6 +453,9 @@ struct mvmm_paging {
  * @cr.write: not 0: a write, to be completed by @set_cr; else a read
  * @cr.reserved: zero
  * @cr.value: what the guest reads there
+ * @eoi: MVMM_EXIT_EOI, for the I/O APIC
+ * @eoi.vector: of the interrupt
+ * @eoi.reserved: zero
  * @error: MVMM_EXIT_ERROR; later RUNs fail with -EIO
  * @error.hw_reason: raw exit code, a diagnostic
  * @error.reserved: zero
@@ -420,7 +480,8 @@ struct mvmm_run {
 	__u8 can_inject;
 	__u8 insn_len;
 	__u8 irq_pending;
-	__u8 reserved1[5];
+	__u8 extint;
+	__u8 reserved1[4];
 	__u64 cr_value;
 
 	struct mvmm_regs regs;
@@ -457,6 +518,10 @@ struct mvmm_run {
 			__u8 reserved[6];
 			__u64 value;
 		} cr;
+		struct {
+			__u8 vector;
+			__u8 reserved[7];
+		} eoi;
 		struct {
 			__u32 hw_reason;
 			__u32 reserved;
@@ -643,6 +708,44 @@ struct mvmm_inject {
 	__u64 payload;
 };
 
+/**
+ * struct mvmm_apic_access - a guest's access to its xAPIC page
+ * @size: sizeof(struct mvmm_apic_access)
+ * @offset: in the page, 0 .. 4095
+ * @write: 0 or 1
+ * @reserved: zero
+ * @data: in: to write; out: what was read. 32 bits, whatever the access's size
+ */
+struct mvmm_apic_access {
+	__u32 size;
+	__u16 offset;
+	__u8 write;
+	__u8 reserved;
+	__u32 data;
+};
+
+/* struct mvmm_apic.mp_state */
+#define MVMM_MP_RUNNABLE	0
+#define MVMM_MP_HALTED		1	/* in HLT */
+#define MVMM_MP_INIT		2	/* waits for SIPI */
+
+/**
+ * struct mvmm_apic - the local APIC
+ * @size: sizeof(struct mvmm_apic)
+ * @mp_state: MVMM_MP_*
+ * @apic_base: IA32_APIC_BASE
+ * @tsc_deadline: IA32_TSC_DEADLINE, 0: not armed
+ * @regs: the register page up to 0x3ff, as xAPIC lays it out (SDM vol. 3, table
+ *	11-1), but for the 64-bit ICR of x2APIC: its upper half at 0x310
+ */
+struct mvmm_apic {
+	__u32 size;
+	__u32 mp_state;
+	__u64 apic_base;
+	__u64 tsc_deadline;
+	__u32 regs[256];
+};
+
 /* VMX's exit reasons; SVM's exit codes, with those from 0x400 on at 0xb0 */
 #define MVMM_STATS_HW_EXITS 184
 
@@ -692,9 +795,16 @@ struct mvmm_stats {
 #define MVMM_VCPU_KICK		_IO(MVMM_IOC, 0x41)
 /*
  * MVMM_VCPU_INJECT: returns 0; -EBUSY: an event of that type waits already.
- * The event is delivered as soon as the guest can take it.
+ * The event is delivered as soon as the guest can take it. With a local APIC an
+ * IRQ is the PIC's, of its pin LINT0: -EAGAIN: @extint is 0.
  */
 #define MVMM_VCPU_INJECT	_IO(MVMM_IOC, 0x42)
+/*
+ * MVMM_VCPU_APIC_ACCESS: completes an MMIO exit on the page that IA32_APIC_BASE
+ * names; the instruction is the caller's to decode and to retire. Returns 0;
+ * -EINVAL also: the VM has no local APICs.
+ */
+#define MVMM_VCPU_APIC_ACCESS	_IO(MVMM_IOC, 0x43)
 /*
  * The vCPU's state. GET fills the struct, SET takes it whole; both return 0,
  * or -EBUSY while RUN is in progress. SET checks what the module itself relies
@@ -720,5 +830,8 @@ struct mvmm_stats {
  */
 #define MVMM_VCPU_SET_CPUID	_IO(MVMM_IOC, 0x5b)
 #define MVMM_VCPU_GET_STATS	_IO(MVMM_IOC, 0x5c)
+/* -EINVAL also: the VM has no local APICs */
+#define MVMM_VCPU_GET_APIC	_IO(MVMM_IOC, 0x5d)
+#define MVMM_VCPU_SET_APIC	_IO(MVMM_IOC, 0x5e)
 
 #endif /* _UAPI_MVMM_H */
