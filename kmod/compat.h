@@ -78,6 +78,15 @@ static inline void mvmm_signal(void (*signal)(struct eventfd_ctx *ctx),
 					     void(struct eventfd_ctx *)), \
 		mvmm_signal, mvmm_signal_counted)((void *)eventfd_signal, ctx))
 
+#ifdef MVMM_HAS_HRTIMER_SETUP
+#define mvmm_hrtimer_setup hrtimer_setup
+#else
+#define mvmm_hrtimer_setup(timer, fn, clock, mode) do {			\
+	hrtimer_init(timer, clock, mode);				\
+	(timer)->function = (fn);					\
+} while (0)
+#endif
+
 /* VMSCAPE: an IBPB before userspace runs again on this CPU */
 static inline void mvmm_ibpb_on_return_to_user(void)
 {

@@ -6,6 +6,7 @@
  */
 #include <linux/bits.h>
 #include <linux/uaccess.h>
+#include <uapi/linux/kvm_para.h>
 #include <asm/fpu/types.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
@@ -17,6 +18,8 @@
 #define L1_ECX (B(0) | B(1) | B(9) | B(12) | B(13) | B(17) | B(19) | B(20) | \
 		B(22) | B(23) | B(25) | L1_XSAVE | B(28) | B(29) | B(30))
 #define L1_PCID B(17)
+#define L1_X2APIC B(21)
+#define L1_TSC_DEADLINE B(24)
 #define L1_XSAVE B(26)		/* and above: AVX F16C RDRAND */
 #define L1_OSXSAVE B(27)
 #define L1_HYPERVISOR B(31)
@@ -24,6 +27,7 @@
 #define L1_EDX (B(0) | B(1) | B(2) | B(3) | B(4) | B(5) | B(6) | B(8) | B(11) | \
 		B(13) | B(15) | B(16) | B(17) | B(19) | B(23) | B(24) | B(25) | \
 		B(26))
+#define L1_EDX_APIC B(9)
 /* ... MMX FXSR SSE SSE2; no APIC, MTRR, MCE, MCA */
 
 /* Leaf 7 EBX: FSGSBASE BMI1 FDP AVX2 SMEP BMI2 ERMS INVPCID FPU_CSDS ... */
@@ -199,6 +203,45 @@ void mvmm_cpuid_default(const struct mvmm_cpuid_host *host,
 	add_extended(host, table);
 }
 
+/**
+ * mvmm_cpuid_add_apic() - what a vCPU with a local APIC has beyond the default
+ * @table: the default policy
+ *
+ * x2APIC and the TSC deadline, whatever the host has, and KVM's signature.
+ */
+void mvmm_cpuid_add_apic(struct mvmm_cpuid_table *table)
+{
+	u32 i;
+
+	add(table, KVM_CPUID_FEATURES, 0, 0, (u32[4]){
+		BIT(KVM_FEATURE_NOP_IO_DELAY) | BIT(KVM_FEATURE_CLOCKSOURCE2) |
+		BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) |
+		(IS_ENABLED(CONFIG_SCHED_INFO) ?
+		 BIT(KVM_FEATURE_STEAL_TIME) : 0) });
+	for (i = 0; i < table->nr; i++) {
+		struct mvmm_cpuid_entry *e = &table->entry[i];
+
+		switch (e->leaf) {
+		case HYPERVISOR:
+			/* "KVMKVMKVM": see pv.c */
+			e->eax = KVM_CPUID_FEATURES;
+			e->ebx = 0x4b4d564b;
+			e->ecx = 0x564b4d56;
+			e->edx = 0x4d;
+			break;
+		case 1:
+			e->ecx |= L1_X2APIC | L1_TSC_DEADLINE;
+			e->edx |= L1_EDX_APIC;
+			break;
+		/* The APIC timer's clock is the crystal's: see lapic.h */
+		case 0x15:
+			e->ecx = e->ebx * 500;
+			e->ebx = 2;
+			break;
+		}
+	}
+}
+
 static const struct mvmm_cpuid_entry *
 find(const struct mvmm_cpuid_table *table, u32 leaf, u32 subleaf)
 {
@@ -358,10 +401,13 @@ long mvmm_copy_cpuid(const struct mvmm_cpuid_table *table,
 /** mvmm_do_cpuid() - execute CPUID on vcpu->regs; atomic */
 void mvmm_do_cpuid(struct mvmm_vcpu *vcpu)
 {
-	u32 r[4];
+	u32 r[4], leaf = vcpu->regs.rax;
 
-	mvmm_cpuid_query(&vcpu->cpuid, vcpu->regs.rax, vcpu->regs.rcx,
+	mvmm_cpuid_query(&vcpu->cpuid, leaf, vcpu->regs.rcx,
 			 vcpu->cr4, vcpu->xcr0, vcpu->id, r);
+	if (unlikely(vcpu->has_apic && !lapic_hw_enabled(&vcpu->apic) &&
+		     leaf == 1))
+		r[3] &= ~L1_EDX_APIC;
 	vcpu->regs.rax = r[0];
 	vcpu->regs.rbx = r[1];
 	vcpu->regs.rcx = r[2];

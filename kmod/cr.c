@@ -182,7 +182,7 @@ int mvmm_write_cr(struct mvmm_vcpu *vcpu, u8 cr, u64 value)
 	case 8:
 		if (value > 15)
 			return -EINVAL;
-		vcpu->cr8 = value;
+		mvmm_apic_set_cr8(vcpu, value);
 		return 0;
 	default:
 		return -EINVAL;

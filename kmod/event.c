@@ -6,12 +6,9 @@
  */
 #include <linux/bits.h>
 #include <linux/errno.h>
+#include <asm/trapnr.h>
 #include "mvmm.h"
 
-#define DE_VECTOR 0
-#define NMI_VECTOR 2
-#define DF_VECTOR 8
-#define PF_VECTOR 14
 
 #define INFO_VALID BIT(31)
 #define INFO_HAS_ERROR BIT(11)
@@ -43,26 +40,32 @@ struct mvmm_event_plan mvmm_event_plan(const struct mvmm_events_state *ev,
 				       bool user_wants_window)
 {
 	struct mvmm_event_plan plan = {};
-	bool irq_open = ready.if_set && !ready.shadow;
+	bool irq_open = ready.if_set && !ready.shadow, irq;
 
 	if (ev->inflight.valid) {
 		plan.inject = ev->inflight;
 	} else if (ev->nmi_pending && !ready.nmi_masked && !ready.shadow) {
 		plan.inject = (struct mvmm_event){
 			.valid = true, .type = MVMM_EVENT_NMI,
-			.vector = NMI_VECTOR };
+			.vector = X86_TRAP_NMI };
 	} else if (ev->irq_pending && irq_open) {
 		plan.inject = (struct mvmm_event){
 			.valid = true, .type = MVMM_EVENT_IRQ,
 			.vector = ev->irq_vector };
+	} else if (mvmm_apic_ready(ev) && irq_open) {
+		plan.inject = (struct mvmm_event){
+			.valid = true, .type = MVMM_EVENT_IRQ,
+			.vector = ev->apic_vector, .from_apic = true };
 	}
 	plan.nmi_window = ev->nmi_pending >
 		(plan.inject.valid && plan.inject.type == MVMM_EVENT_NMI &&
 		 !ev->inflight.valid);
+	irq = plan.inject.valid && plan.inject.type == MVMM_EVENT_IRQ &&
+	      !ev->inflight.valid;
+	/* After the APIC's, what it holds has to wait for its end */
 	plan.irq_window = user_wants_window ||
-		(ev->irq_pending && !(plan.inject.valid &&
-				      plan.inject.type == MVMM_EVENT_IRQ &&
-				      !ev->inflight.valid));
+		(ev->irq_pending ? !irq || mvmm_apic_ready(ev) :
+		 mvmm_apic_ready(ev) && !irq);
 	return plan;
 }
 
@@ -78,7 +81,7 @@ void mvmm_event_taken(struct mvmm_events_state *ev,
 		ev->inflight.valid = false;
 	else if (event->type == MVMM_EVENT_NMI)
 		ev->nmi_pending--;
-	else if (event->type == MVMM_EVENT_IRQ)
+	else if (event->type == MVMM_EVENT_IRQ && !event->from_apic)
 		ev->irq_pending = false;
 }
 
@@ -119,13 +122,14 @@ bool mvmm_event_merge(struct mvmm_event *first, const struct mvmm_event *second)
 	u32 one = hw_first ? BIT(first->vector) : 0;
 	u32 two = BIT(second->vector);
 
-	if (one & BIT(DF_VECTOR) && two & (CONTRIBUTORY | BIT(PF_VECTOR)))
+	if (one & BIT(X86_TRAP_DF) &&
+	    two & (CONTRIBUTORY | BIT(X86_TRAP_PF)))
 		return false;
 	if ((one & CONTRIBUTORY && two & CONTRIBUTORY) ||
-	    (one & BIT(PF_VECTOR) && two & (CONTRIBUTORY | BIT(PF_VECTOR)))) {
+	    (one & BIT(X86_TRAP_PF) && two & (CONTRIBUTORY | BIT(X86_TRAP_PF)))) {
 		*first = (struct mvmm_event){
 			.valid = true, .type = MVMM_EVENT_EXCEPTION,
-			.vector = DF_VECTOR, .has_error = true };
+			.vector = X86_TRAP_DF, .has_error = true };
 		return true;
 	}
 	*first = *second;
@@ -188,10 +192,10 @@ int mvmm_events_check(const struct mvmm_events *ev)
 	case MVMM_EVENT_IRQ:
 		return ev->has_error || ev->irq_pending ? -EINVAL : 0;
 	case MVMM_EVENT_NMI:
-		return ev->vector != NMI_VECTOR || ev->has_error ||
+		return ev->vector != X86_TRAP_NMI || ev->has_error ||
 		       ev->nmi_pending > 1 ? -EINVAL : 0;
 	case MVMM_EVENT_EXCEPTION:
-		if (ev->vector > 31 || ev->vector == NMI_VECTOR ||
+		if (ev->vector > 31 || ev->vector == X86_TRAP_NMI ||
 		    (ev->has_error && !mvmm_exception_has_error(ev->vector)))
 			return -EINVAL;
 		return 0;

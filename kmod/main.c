@@ -173,7 +173,7 @@ static long get_info(void *obj, void *arg)
 
 	*info = (struct mvmm_info){
 		.max_vcpus = MVMM_MAX_VCPUS,
-		.features = mvmm_vendor.features,
+		.features = mvmm_vendor.features | MVMM_FEATURE_APIC,
 		.max_regions = MVMM_MAX_REGIONS,
 		.gpa_bits = MVMM_GPA_BITS,
 		.run_size = PAGE_SIZE,
@@ -194,7 +194,9 @@ static long create_vm(void *obj, void *arg)
 {
 	const struct mvmm_create_vm *create = arg;
 
-	return create->flags ? -EOPNOTSUPP : mvmm_vm_create();
+	if (create->flags & ~MVMM_VM_APIC)
+		return -EOPNOTSUPP;
+	return mvmm_vm_create(create->flags);
 }
 
 static const struct mvmm_ioctl system_ioctls[] = {

@@ -428,10 +428,30 @@ int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log)
 	return ret;
 }
 
+/* Where the owner has the range, all of one region; 0: nowhere */
+static u64 range_to_hva(struct mvmm_vm *vm, u64 gpa, size_t len, bool write)
+{
+	const struct mvmm_mem_region *region;
+	u64 hva = 0, at, page;
+
+	spin_lock(&vm->mmu_lock);
+	region = mvmm_find_region(vm, gpa);
+	at = region ? gpa - region->gpa : 0;
+	if (region && len <= region->len - at &&
+	    !(write && region->flags & MVMM_REGION_READONLY)) {
+		hva = region->hva + at;
+		for (page = at >> PAGE_SHIFT; write && region->dirty &&
+		     page <= (at + len - 1) >> PAGE_SHIFT; page++)
+			__set_bit(page, region->dirty);
+	}
+	spin_unlock(&vm->mmu_lock);
+	return hva;
+}
+
 /**
  * mvmm_read_guest() - read guest memory through the owner's mapping
  * @vm: the VM of the calling process
- * @gpa: where; the range must not cross a page
+ * @gpa: where; the range must not leave a region
  * @buf: to here
  * @len: bytes
  *
@@ -439,15 +459,19 @@ int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log)
  */
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len)
 {
-	const struct mvmm_mem_region *region;
-	u64 hva = 0;
+	u64 hva = range_to_hva(vm, gpa, len, false);
 
-	spin_lock(&vm->mmu_lock);
-	region = mvmm_find_region(vm, gpa);
-	if (region)
-		hva = region->hva + (gpa - region->gpa);
-	spin_unlock(&vm->mmu_lock);
 	if (!hva || copy_from_user(buf, (void __user *)hva, len))
+		return -EFAULT;
+	return 0;
+}
+
+/** mvmm_write_guest() - the same for writes, which the dirty log notes */
+int mvmm_write_guest(struct mvmm_vm *vm, u64 gpa, const void *buf, size_t len)
+{
+	u64 hva = range_to_hva(vm, gpa, len, true);
+
+	if (!hva || copy_to_user((void __user *)hva, buf, len))
 		return -EFAULT;
 	return 0;
 }

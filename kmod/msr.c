@@ -115,8 +115,13 @@ static bool exists(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
  */
 int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 {
-	const struct mvmm_msr_policy *p = mvmm_msr_policy(index);
+	const struct mvmm_msr_policy *p;
 
+	if (vcpu->has_apic && mvmm_is_apic_msr(index))
+		return mvmm_apic_get_msr(vcpu, index, value);
+	if (vcpu->has_apic && mvmm_is_pv_msr(index))
+		return mvmm_pv_get_msr(vcpu, index, value);
+	p = mvmm_msr_policy(index);
 	if (!exists(vcpu, p))
 		return -EINVAL;
 	switch (p->kind) {
@@ -128,6 +133,9 @@ int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 		return 0;
 	case MVMM_MSR_EFER:
 		*value = vcpu->efer;
+		return 0;
+	case MVMM_MSR_TSC:
+		*value = rdtsc() + vcpu->tsc_offset;
 		return 0;
 	default:
 		*value = mvmm_ops->get_msr(vcpu, index);
@@ -145,8 +153,13 @@ int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
  */
 int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 {
-	const struct mvmm_msr_policy *p = mvmm_msr_policy(index);
+	const struct mvmm_msr_policy *p;
 
+	if (vcpu->has_apic && mvmm_is_apic_msr(index))
+		return mvmm_apic_set_msr(vcpu, index, value);
+	if (vcpu->has_apic && mvmm_is_pv_msr(index))
+		return mvmm_pv_set_msr(vcpu, index, value);
+	p = mvmm_msr_policy(index);
 	if (!exists(vcpu, p) || !mvmm_msr_value_ok(p, value))
 		return -EINVAL;
 	switch (p->kind) {
@@ -163,6 +176,11 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		return 0;
 	case MVMM_MSR_EFER:
 		return mvmm_set_efer(vcpu, value);
+	case MVMM_MSR_TSC:
+		vcpu->tsc_offset = value - rdtsc();
+		mvmm_ops->sync_tsc(vcpu);
+		mvmm_pv_tsc_changed(vcpu);
+		return 0;
 	default:
 		mvmm_ops->set_msr(vcpu, index, value);
 		return 0;

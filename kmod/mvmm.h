@@ -8,20 +8,25 @@
 
 #include <linux/context_tracking.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/kref.h>
 #include <linux/mmu_notifier.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/rcuwait.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
+#include <asm/apicdef.h>
 #include <asm/debugreg.h>
 #include "../uapi/mvmm.h"
+#include "lapic.h"
 #include "pgtable.h"
 
 #define MVMM_MAX_VCPUS		64
 #define MVMM_MAX_REGIONS	128
 #define MVMM_MAX_CPUID		80
 #define MVMM_MAX_IOEVENTFDS	64
+#define MVMM_MAX_IRQFDS		64
 #define MVMM_MAX_MSRS		256
 #define MVMM_GPA_BITS		48
 #define MVMM_MAX_INSN		15
@@ -36,14 +41,17 @@ struct mvmm_event {
 	u8 vector;
 	bool has_error;
 	u8 insn_len;	/* of the instruction behind a software event */
+	bool from_apic;	/* the local APIC's, to be acknowledged there */
 	u32 error_code;
 };
 
 struct mvmm_events_state {
 	struct mvmm_event inflight;	/* before anything else */
 	u8 nmi_pending;
-	bool irq_pending;
+	bool irq_pending;	/* acknowledged: goes before the APIC's */
 	u8 irq_vector;
+	u8 apic_vector;		/* highest requested of the APIC's, 0: none */
+	u8 apic_ppr;		/* it is deliverable above this class */
 };
 
 /* What the CPU says about the guest's readiness for events */
@@ -58,6 +66,11 @@ struct mvmm_event_plan {
 	bool irq_window;
 	bool nmi_window;
 };
+
+static inline bool mvmm_apic_ready(const struct mvmm_events_state *ev)
+{
+	return ev->apic_vector >> 4 > ev->apic_ppr >> 4;
+}
 
 struct mvmm_event_plan mvmm_event_plan(const struct mvmm_events_state *ev,
 				       struct mvmm_readiness ready,
@@ -142,6 +155,7 @@ struct mvmm_guest_caps {
 void mvmm_cpuid_default(const struct mvmm_cpuid_host *host,
 			struct mvmm_cpuid_table *table);
 int mvmm_cpuid_check(const struct mvmm_cpuid_table *table);
+void mvmm_cpuid_add_apic(struct mvmm_cpuid_table *table);
 void mvmm_cpuid_caps(const struct mvmm_cpuid_table *table,
 		     struct mvmm_guest_caps *caps);
 void mvmm_cpuid_query(const struct mvmm_cpuid_table *table, u32 leaf,
@@ -215,10 +229,14 @@ struct mvmm_fault {
  * @inval_count: invalidations in progress			[M]
  * @inval_seq: invalidations ended				[M]
  * @tlb_gen: grows whenever an entry is removed or loses rights	[M, A]
- * @vcpus: by id						[L to write, M]
- * @doorbells: see ioeventfd.c			[L to write, RCU]
+ * @vcpus: by id					[L and M to write, RCU]
+ * @doorbells: see eventfd.c				[L to write, RCU]
+ * @irq_wires: see eventfd.c					[L]
  * @serial: never used twice, unlike the address		[C]
  * @tsc_base: host TSC at creation: the guest's TSC starts at 0	[C]
+ * @has_apic: MVMM_VM_APIC					[C]
+ * @nr_vcpus: above the highest id in @vcpus			[L to write, A]
+ * @last_lowest: vCPU that took the last lowest-priority interrupt [A]
  * @dead: the VM met an internal error				[A]
  */
 struct mvmm_vm {
@@ -236,8 +254,12 @@ struct mvmm_vm {
 	u64 tlb_gen;
 	struct mvmm_vcpu *vcpus[MVMM_MAX_VCPUS];
 	struct list_head doorbells;
+	struct list_head irq_wires;
 	u64 serial;
 	u64 tsc_base;
+	bool has_apic;
+	u32 nr_vcpus;
+	u32 last_lowest;
 	bool dead;
 };
 
@@ -249,6 +271,7 @@ int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log);
 struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa);
 void mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end);
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len);
+int mvmm_write_guest(struct mvmm_vm *vm, u64 gpa, const void *buf, size_t len);
 
 /* ---- vCPUs (vcpu.c, run.c) -------------------------------------------- */
 
@@ -259,6 +282,33 @@ enum mvmm_step {
 	MVMM_STEP_FAULT,	/* vcpu->fault needs the host mm */
 	MVMM_STEP_PDPTES,	/* the PDPTEs must be read from memory */
 	MVMM_STEP_USER,		/* vcpu->exit is for userspace */
+};
+
+/* Bits of mvmm_vcpu.requests: reasons not to enter the guest */
+#define MVMM_REQ_KICK	(1 << 0)	/* MVMM_VCPU_KICK: leave RUN */
+#define MVMM_REQ_EVENTS	(1 << 1)	/* something is in the inbox */
+#define MVMM_REQ_EOI	(1 << 2)	/* MVMM_EXIT_EOI is due */
+#define MVMM_REQ_PV	(1 << 3)	/* guest memory is to be written: pv.c */
+
+/* Beside MVMM_MP_*: INIT has come, the reset is yet to be done */
+#define MVMM_MP_RESET	0xff
+#define MVMM_SIPI	0x100
+
+/* What others leave for a vCPU's local APIC; all of it atomic bits */
+struct mvmm_inbox {
+	DECLARE_BITMAP(irr, 256);
+	DECLARE_BITMAP(level, 256);	/* the last of that vector was */
+	unsigned long flags;		/* apic.c */
+	u8 sipi_vector;
+};
+
+/* KVM's MSRs, and what was last written to the places they name */
+struct mvmm_pv {
+	u64 wall_clock, clock, steal;
+	u64 stolen;		/* ns */
+	u64 last_delay;		/* ns, of the thread */
+	u32 clock_version, steal_version;
+	u8 todo;		/* pv.c */
 };
 
 /* The exit, gathered here and copied into the run page at the end */
@@ -272,6 +322,7 @@ struct mvmm_exit {
 		typeof(((struct mvmm_run *)0)->fault) fault;
 		typeof(((struct mvmm_run *)0)->entry) entry;
 		typeof(((struct mvmm_run *)0)->cr) cr;
+		typeof(((struct mvmm_run *)0)->eoi) eoi;
 		typeof(((struct mvmm_run *)0)->error) error;
 	};
 };
@@ -282,11 +333,12 @@ struct mvmm_exit {
  * @id: index in vm->vcpus					[C]
  * @mutex: held by RUN, GET and SET
  * @run: the run page, hostile					[C]
+ * @has_apic: vm->has_apic					[C]
  * @in_guest: this vCPU executes guest code, or is about to: set
  *	before a full barrier and the check of pending work	[A]
  * @in_section: guest FPU and MSRs are in the CPU (run.c)	[R]
  * @cpu: where it was loaded last, -1 before			[A]
- * @kick: leave RUN; sticky					[A]
+ * @requests: MVMM_REQ_*, sticky				[A]
  * @user_irq_window: this RUN's copy of run->irq_window		[R]
  * @retire: this RUN's copy of run->retire, 0 once it is done	[R]
  * @shadow: MVMM_SHADOW_* as the guest was left or set		[R]
@@ -304,12 +356,23 @@ struct mvmm_exit {
  * @msr: MSRs of kind MVMM_MSR_SLOT				[R]
  * @caps: derived from @cpuid					[R]
  * @cpuid: what CPUID returns					[R]
+ * @tsc_offset: guest's TSC minus the host's			[R]
  * @events: pending events					[R]
  * @fpu: XSAVE area						[R]
  * @pgt_cache: tables for the next fault			[R]
  * @fault: for MVMM_STEP_FAULT					[R]
  * @exit: for MVMM_STEP_USER					[R]
  * @stats: counters						[R]
+ *
+ * Of VMs with local APICs only:
+ * @apic: the local APIC					[R, see there]
+ * @pv: the paravirtual interface				[R]
+ * @inbox: interrupts for it					[A]
+ * @timer: its timer						[R]
+ * @wait: where the thread waits while the vCPU is halted
+ * @mp_state: MVMM_MP_*						[R]
+ * @sipi: vector of a SIPI to follow, and MVMM_SIPI; or 0	[R]
+ * @halt_poll_us: how long HLT waits awake			[R]
  */
 struct mvmm_vcpu {
 	struct mvmm_vm *vm;
@@ -317,10 +380,11 @@ struct mvmm_vcpu {
 	struct mutex mutex;
 	struct mvmm_run *run;
 
+	bool has_apic;
 	bool in_guest;
 	bool in_section;
 	int cpu;
-	atomic_t kick;
+	atomic_t requests;
 	bool user_irq_window;
 	bool triple_fault;
 	u8 retire;
@@ -333,6 +397,7 @@ struct mvmm_vcpu {
 	u64 msr[MVMM_NR_MSRS];
 	struct mvmm_guest_caps caps;
 	struct mvmm_cpuid_table cpuid;
+	u64 tsc_offset;
 	struct mvmm_events_state events;
 	void *fpu;
 
@@ -340,6 +405,15 @@ struct mvmm_vcpu {
 	struct mvmm_fault fault;
 	struct mvmm_exit exit;
 	struct mvmm_stats stats;
+
+	struct lapic apic;
+	struct mvmm_pv pv;
+	struct mvmm_inbox inbox;
+	struct hrtimer timer;
+	struct rcuwait wait;
+	u8 mp_state;
+	u16 sipi;
+	u32 halt_poll_us;
 };
 
 enum mvmm_step mvmm_fault(struct mvmm_vcpu *vcpu);
@@ -347,7 +421,10 @@ int mvmm_handle_fault(struct mvmm_vcpu *vcpu);
 int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p);
 extern const struct file_operations mvmm_vcpu_fops;
 int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id);
+void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu);
+void mvmm_vcpu_start(struct mvmm_vcpu *vcpu, u8 vector);
 long mvmm_vcpu_run(struct mvmm_vcpu *vcpu);
+enum mvmm_step mvmm_come_back(struct mvmm_vcpu *vcpu);
 void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu);
 void mvmm_run_cpu_on(void);
 void mvmm_isolate_vm_now(u64 serial);
@@ -398,7 +475,7 @@ static inline bool mvmm_must_come_back(struct mvmm_vcpu *vcpu)
 				   _TIF_NEED_RESCHED | _TIF_NOTIFY_RESUME;
 
 	return READ_ONCE(current_thread_info()->flags) & work ||
-	       atomic_read(&vcpu->kick) || vcpu->triple_fault;
+	       atomic_read(&vcpu->requests) || vcpu->triple_fault;
 }
 
 /**
@@ -411,7 +488,7 @@ static inline bool mvmm_must_come_back(struct mvmm_vcpu *vcpu)
 static inline bool mvmm_enter_begin(struct mvmm_vcpu *vcpu)
 {
 	WRITE_ONCE(vcpu->in_guest, true);
-	smp_mb(); /* pairs with flush_guests() and kick() */
+	smp_mb(); /* pairs with flush_guests() and mvmm_request() */
 	if (likely(!mvmm_must_come_back(vcpu)))
 		return true;
 	WRITE_ONCE(vcpu->in_guest, false);
@@ -447,14 +524,60 @@ static __always_inline void mvmm_guest_state_enter(void)
 
 /* ---- VMs (vm.c) ------------------------------------------------------- */
 
-int mvmm_vm_create(void);
+int mvmm_vm_create(u32 flags);
 void mvmm_vm_put(struct mvmm_vm *vm);
 
-/* ---- doorbells (ioeventfd.c) ------------------------------------------ */
+/* ---- local APICs (apic.c) --------------------------------------------- */
+
+void mvmm_request(struct mvmm_vcpu *vcpu, int request);
+int mvmm_send(struct mvmm_vm *vm, const struct mvmm_vcpu *from,
+	      const struct lapic_msg *msg);
+int mvmm_msi(struct mvmm_vm *vm, const struct mvmm_msi *msi);
+void mvmm_apic_init(struct mvmm_vcpu *vcpu);
+void mvmm_apic_destroy(struct mvmm_vcpu *vcpu);
+void mvmm_apic_moved(struct mvmm_vcpu *vcpu);
+void mvmm_apic_refresh(struct mvmm_vcpu *vcpu);
+void mvmm_apic_collect(struct mvmm_vcpu *vcpu);
+void mvmm_take_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event,
+		     struct mvmm_events_state *undo);
+
+/* One of those that the two functions below know? */
+static inline bool mvmm_is_apic_msr(u32 index)
+{
+	return index - APIC_BASE_MSR < 0x100 || index == MSR_IA32_TSC_DEADLINE ||
+	       index == MSR_IA32_APICBASE;
+}
+
+int mvmm_apic_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);
+int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8);
+int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access);
+enum mvmm_step mvmm_halt(struct mvmm_vcpu *vcpu);
+int mvmm_wait(struct mvmm_vcpu *vcpu);
+int mvmm_get_apic(struct mvmm_vcpu *vcpu, struct mvmm_apic *state);
+int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state);
+
+/* ---- paravirtual interface (pv.c) ------------------------------------- */
+
+/* KVM's range; what is not there raises #GP */
+static inline bool mvmm_is_pv_msr(u32 index)
+{
+	return index >> 8 == 0x4b564d;
+}
+
+void mvmm_pv_clock_rate(u32 khz, u32 *mul, s8 *shift);
+void mvmm_pv_steal(struct mvmm_vcpu *vcpu);
+void mvmm_pv_update(struct mvmm_vcpu *vcpu);
+int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);
+int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu);
+
+/* ---- doorbells and interrupt wires (eventfd.c) ------------------------ */
 
 bool mvmm_ring(struct mvmm_vcpu *vcpu);
 int mvmm_ioeventfd(struct mvmm_vm *vm, const struct mvmm_ioeventfd *e);
-void mvmm_ioeventfd_destroy(struct mvmm_vm *vm);
+int mvmm_irqfd(struct mvmm_vm *vm, const struct mvmm_irqfd *i);
+void mvmm_eventfd_destroy(struct mvmm_vm *vm);
 
 /* ---- main.c ----------------------------------------------------------- */
 
@@ -518,8 +641,9 @@ long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
  * @set_events: the same; vCPU loaded
  * @get_dr7: vCPU loaded
  * @set_dr7: vCPU loaded
- * @get_msr: an MSR of kind MVMM_MSR_VENDOR or the TSC; vCPU loaded
+ * @get_msr: an MSR of kind MVMM_MSR_VENDOR; vCPU loaded
  * @set_msr: the same; the value is checked
+ * @sync_tsc: tsc_offset changed; vCPU loaded
  */
 struct mvmm_ops {
 	const char *name;
@@ -545,6 +669,7 @@ struct mvmm_ops {
 	void (*set_dr7)(struct mvmm_vcpu *vcpu, u64 dr7);
 	u64 (*get_msr)(struct mvmm_vcpu *vcpu, u32 index);
 	void (*set_msr)(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+	void (*sync_tsc)(struct mvmm_vcpu *vcpu);
 };
 
 /* What setup() found */

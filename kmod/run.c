@@ -19,10 +19,10 @@
 #include <asm/mce.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
+#include <asm/trapnr.h>
 #include "mvmm.h"
 #include "compat.h"
 
-#define GP_VECTOR 13
 
 /**
  * mvmm_load_debug_registers() - DR0 .. DR3 of a guest that has breakpoints on
@@ -87,7 +87,8 @@ void mvmm_host_machine_check(void)
 enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu)
 {
 	/* What waits in the kernel goes first, at the next entry */
-	if (vcpu->events.irq_pending || !vcpu->user_irq_window)
+	if (vcpu->events.irq_pending || mvmm_apic_ready(&vcpu->events) ||
+	    !vcpu->user_irq_window)
 		return MVMM_STEP_CONTINUE;
 	vcpu->exit.reason = MVMM_EXIT_IRQ_WINDOW;
 	return MVMM_STEP_USER;
@@ -202,6 +203,7 @@ static void write_run_page(struct mvmm_vcpu *vcpu)
 			  !vcpu->events.inflight.valid;
 	run->insn_len = exit->insn_len;
 	run->irq_pending = vcpu->events.irq_pending;
+	run->extint = !vcpu->has_apic || lapic_takes_extint(&vcpu->apic);
 	switch (exit->reason) {
 	case MVMM_EXIT_IO:
 		run->io = exit->io;
@@ -221,6 +223,9 @@ static void write_run_page(struct mvmm_vcpu *vcpu)
 	case MVMM_EXIT_CR:
 		run->cr = exit->cr;
 		write_paging(vcpu);
+		break;
+	case MVMM_EXIT_EOI:
+		run->eoi = exit->eoi;
 		break;
 	case MVMM_EXIT_ERROR:
 		run->error = exit->error;
@@ -248,16 +253,49 @@ static void retire(struct mvmm_vcpu *vcpu)
 	mvmm_vcpu_put(vcpu);
 }
 
+/**
+ * mvmm_come_back() - mvmm_enter_begin() refused
+ * @vcpu: the vCPU
+ *
+ * An interrupt that came in is all there is to it most of the time.
+ *
+ * Context: interrupts off, in a section. Return: MVMM_STEP_CONTINUE or _RESUME.
+ */
+enum mvmm_step mvmm_come_back(struct mvmm_vcpu *vcpu)
+{
+	if (atomic_read(&vcpu->requests) & MVMM_REQ_EVENTS)
+		mvmm_apic_collect(vcpu);
+	return mvmm_must_come_back(vcpu) ||
+	       vcpu->mp_state != MVMM_MP_RUNNABLE ? MVMM_STEP_RESUME :
+						    MVMM_STEP_CONTINUE;
+}
+
 /* What mvmm_must_come_back() saw */
 static int do_work(struct mvmm_vcpu *vcpu)
 {
+	int requests = atomic_read(&vcpu->requests);
+
+	if (requests & MVMM_REQ_EVENTS)
+		mvmm_apic_collect(vcpu);
+	if (requests & MVMM_REQ_PV) {
+		atomic_andnot(MVMM_REQ_PV, &vcpu->requests);
+		mvmm_pv_update(vcpu);
+	}
+	if (requests & MVMM_REQ_EOI) {
+		atomic_andnot(MVMM_REQ_EOI, &vcpu->requests);
+		memset(&vcpu->exit.eoi, 0, sizeof(vcpu->exit.eoi));
+		vcpu->exit.eoi.vector = vcpu->apic.eoi_vector;
+		vcpu->exit.reason = MVMM_EXIT_EOI;
+		return 1;
+	}
 	if (vcpu->triple_fault) {
 		vcpu->triple_fault = false;
 		vcpu->exit.reason = MVMM_EXIT_SHUTDOWN;
 		return 1;
 	}
-	if (atomic_xchg(&vcpu->kick, 0) || signal_pending(current) ||
-	    test_thread_flag(TIF_NOTIFY_RESUME))
+	if (atomic_fetch_andnot(MVMM_REQ_KICK, &vcpu->requests) & MVMM_REQ_KICK)
+		return -EINTR;
+	if (signal_pending(current) || test_thread_flag(TIF_NOTIFY_RESUME))
 		return -EINTR;
 	cond_resched();
 	return 0;
@@ -275,7 +313,7 @@ static int finish_step(struct mvmm_vcpu *vcpu, enum mvmm_step step)
 	case MVMM_STEP_PDPTES:
 		ret = mvmm_load_pdptes(vcpu);
 		if (ret)
-			mvmm_raise(vcpu, GP_VECTOR, 0);
+			mvmm_raise(vcpu, X86_TRAP_GP, 0);
 		return 0;
 	default:
 		return do_work(vcpu);
@@ -289,6 +327,14 @@ static int run_loop(struct mvmm_vcpu *vcpu)
 	int ret;
 
 	while (!READ_ONCE(vcpu->run->immediate_exit)) {
+		if (unlikely(vcpu->mp_state != MVMM_MP_RUNNABLE)) {
+			ret = mvmm_wait(vcpu) ?: do_work(vcpu);
+			if (ret)
+				return ret;
+			continue;
+		}
+		if (vcpu->pv.steal)
+			mvmm_pv_steal(vcpu);
 		enter_section(vcpu);
 		step = mvmm_ops->vcpu_run(vcpu);
 		leave_section(vcpu);
@@ -321,7 +367,7 @@ long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
 	vcpu->exit.insn_len = 0;
 	if (unlikely(cr.which) && complete_cr(vcpu, &cr)) {
 		vcpu->retire = 0;
-		mvmm_raise(vcpu, GP_VECTOR, 0);
+		mvmm_raise(vcpu, X86_TRAP_GP, 0);
 	}
 	ret = run_loop(vcpu);
 	if (unlikely(vcpu->retire))

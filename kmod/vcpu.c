@@ -66,7 +66,7 @@ static long set_sregs(void *obj, void *arg)
 	vcpu->cr0 = s->cr0 | X86_CR0_ET;
 	vcpu->cr2 = s->cr2;
 	vcpu->cr4 = s->cr4;
-	vcpu->cr8 = s->cr8;
+	mvmm_apic_set_cr8(vcpu, s->cr8);
 	vcpu->efer = s->efer;
 	vcpu->xcr0 = s->xcr0;
 	mvmm_vcpu_load(vcpu);
@@ -280,6 +280,8 @@ static long inject(void *obj, void *arg)
 	case MVMM_EVENT_IRQ:
 		if (in->has_error || in->payload)
 			return -EINVAL;
+		if (vcpu->has_apic && !lapic_takes_extint(&vcpu->apic))
+			return -EAGAIN;
 		/* One in flight may have to wait again: see event.c */
 		if (ev->irq_pending || in_flight(ev, MVMM_EVENT_IRQ))
 			return -EBUSY;
@@ -321,6 +323,21 @@ static long get_stats(void *obj, void *arg)
 	return 0;
 }
 
+static long apic_access(void *obj, void *arg)
+{
+	return mvmm_apic_access(obj, arg);
+}
+
+static long get_apic(void *obj, void *arg)
+{
+	return mvmm_get_apic(obj, arg);
+}
+
+static long set_apic(void *obj, void *arg)
+{
+	return mvmm_set_apic(obj, arg);
+}
+
 static const struct mvmm_ioctl vcpu_ioctls[] = {
 	MVMM_IOCTL(MVMM_VCPU_INJECT, struct mvmm_inject, payload, false,
 		   inject),
@@ -350,21 +367,17 @@ static const struct mvmm_ioctl vcpu_ioctls[] = {
 		   set_cpuid),
 	MVMM_IOCTL(MVMM_VCPU_GET_STATS, struct mvmm_stats, hw_exits, true,
 		   get_stats),
+	MVMM_IOCTL(MVMM_VCPU_APIC_ACCESS, struct mvmm_apic_access, data, true,
+		   apic_access),
+	MVMM_IOCTL(MVMM_VCPU_GET_APIC, struct mvmm_apic, regs, true, get_apic),
+	MVMM_IOCTL(MVMM_VCPU_SET_APIC, struct mvmm_apic, regs, false,
+		   set_apic),
 };
 
 /* Does not take the mutex: RUN holds it */
 static long kick(struct mvmm_vcpu *vcpu)
 {
-	int cpu;
-
-	atomic_set(&vcpu->kick, 1);
-	smp_mb__after_atomic(); /* pairs with the one after in_guest is set */
-	/* The CPU cannot go offline between the look and the IPI */
-	preempt_disable();
-	cpu = READ_ONCE(vcpu->cpu);
-	if (READ_ONCE(vcpu->in_guest) && cpu >= 0)
-		smp_send_reschedule(cpu);
-	preempt_enable();
+	mvmm_request(vcpu, MVMM_REQ_KICK);
 	return 0;
 }
 
@@ -423,6 +436,16 @@ static void vcpu_free(struct mvmm_vcpu *vcpu)
 	free_page((unsigned long)run);
 }
 
+/* It is in vm->vcpus no more */
+static void destroy(struct mvmm_vcpu *vcpu)
+{
+	if (vcpu->has_apic) {
+		synchronize_rcu();	/* mvmm_send() */
+		mvmm_apic_destroy(vcpu);
+	}
+	vcpu_free(vcpu);
+}
+
 static int vcpu_release(struct inode *inode, struct file *file)
 {
 	struct mvmm_vcpu *vcpu = file->private_data;
@@ -430,10 +453,10 @@ static int vcpu_release(struct inode *inode, struct file *file)
 
 	mutex_lock(&vm->lock);
 	spin_lock(&vm->mmu_lock);
-	vm->vcpus[vcpu->id] = NULL;
+	WRITE_ONCE(vm->vcpus[vcpu->id], NULL);
 	spin_unlock(&vm->mmu_lock);
 	mutex_unlock(&vm->lock);
-	vcpu_free(vcpu);
+	destroy(vcpu);
 	mvmm_vm_put(vm);
 	return 0;
 }
@@ -447,6 +470,73 @@ const struct file_operations mvmm_vcpu_fops = {
 	.llseek = noop_llseek,
 };
 
+/* SDM vol. 3, table 10-1 */
+static void reset_regs(struct mvmm_regs *regs)
+{
+	*regs = (struct mvmm_regs){ .rip = 0xfff0, .rflags = 2, .rdx = 0x600 };
+}
+
+/**
+ * mvmm_vcpu_reset() - INIT (SDM vol. 3, table 10-1)
+ * @vcpu: its mutex is held
+ *
+ * What INIT leaves alone: FPU, MSRs, XCR0, and CR0's cache control.
+ *
+ * Context: may sleep, outside of a section.
+ */
+void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu)
+{
+	static const struct mvmm_segment data = {
+		.limit = 0xffff, .attr = 0x93 };
+	struct mvmm_sregs s = {
+		.es = data, .ss = data, .ds = data, .fs = data, .gs = data,
+		.cs = { .base = 0xffff0000, .limit = 0xffff,
+			.selector = 0xf000, .attr = 0x9b },
+		.ldt = { .limit = 0xffff, .attr = 0x82 },
+		.tr = { .limit = 0xffff, .attr = 0x8b },
+		.gdt.limit = 0xffff, .idt.limit = 0xffff,
+	};
+	static const struct mvmm_events none;
+
+	lapic_reset(&vcpu->apic, vcpu->id, true);
+	vcpu->events = (struct mvmm_events_state){};
+	vcpu->triple_fault = false;
+	vcpu->retire = 0;
+	vcpu->shadow = 0;
+	vcpu->cr0 = (vcpu->cr0 & (X86_CR0_CD | X86_CR0_NW)) | X86_CR0_ET;
+	vcpu->cr2 = 0;
+	vcpu->cr4 = 0;
+	vcpu->efer = 0;
+	memset(vcpu->dr, 0, sizeof(vcpu->dr));
+	vcpu->dr6 = mvmm_dr_fixed(6, 0);
+	mvmm_vcpu_load(vcpu);
+	mvmm_ops->sync_crs(vcpu);
+	mvmm_ops->set_state(vcpu, &s);
+	mvmm_ops->set_events(vcpu, &none);
+	mvmm_ops->set_dr7(vcpu, mvmm_dr_fixed(7, 0));
+	mvmm_vcpu_put(vcpu);
+	reset_regs(&vcpu->regs);
+	mvmm_apic_refresh(vcpu);
+}
+
+/**
+ * mvmm_vcpu_start() - SIPI after INIT: real mode at page @vector
+ * @vcpu: its mutex is held
+ * @vector: from the message
+ */
+void mvmm_vcpu_start(struct mvmm_vcpu *vcpu, u8 vector)
+{
+	struct mvmm_sregs s;
+
+	mvmm_vcpu_load(vcpu);
+	mvmm_ops->get_state(vcpu, &s);
+	s.cs.selector = vector << 8;
+	s.cs.base = vector << 12;
+	mvmm_ops->set_state(vcpu, &s);
+	mvmm_vcpu_put(vcpu);
+	vcpu->regs.rip = 0;
+}
+
 static struct mvmm_vcpu *vcpu_alloc(struct mvmm_vm *vm, u32 id)
 {
 	struct mvmm_vcpu *vcpu = mvmm_ops->vcpu_alloc(vm);
@@ -457,6 +547,13 @@ static struct mvmm_vcpu *vcpu_alloc(struct mvmm_vm *vm, u32 id)
 	vcpu->id = id;
 	mutex_init(&vcpu->mutex);
 	vcpu->cpuid = mvmm_default_cpuid;
+	vcpu->tsc_offset = -vm->tsc_base;
+	vcpu->has_apic = vm->has_apic;
+	rcuwait_init(&vcpu->wait);
+	if (vm->has_apic) {
+		mvmm_apic_init(vcpu);
+		mvmm_cpuid_add_apic(&vcpu->cpuid);
+	}
 	limit_caps(vcpu);
 	vcpu->xcr0 = 1;
 	vcpu->dr6 = mvmm_dr_fixed(6, 0);
@@ -467,10 +564,7 @@ static struct mvmm_vcpu *vcpu_alloc(struct mvmm_vm *vm, u32 id)
 		vcpu_free(vcpu);
 		return ERR_PTR(-ENOMEM);
 	}
-	/* SDM vol. 3, table 10-1 */
-	vcpu->run->regs.rip = 0xfff0;
-	vcpu->run->regs.rflags = 2;
-	vcpu->run->regs.rdx = 0x600;
+	reset_regs(&vcpu->run->regs);
 	return vcpu;
 }
 
@@ -498,16 +592,17 @@ int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id)
 		goto unlock;
 	}
 	spin_lock(&vm->mmu_lock);
-	vm->vcpus[id] = vcpu;
+	WRITE_ONCE(vm->vcpus[id], vcpu);
 	spin_unlock(&vm->mmu_lock);
+	WRITE_ONCE(vm->nr_vcpus, max(vm->nr_vcpus, id + 1));
 	kref_get(&vm->kref);
 	ret = anon_inode_getfd("mvmm-vcpu", &mvmm_vcpu_fops, vcpu,
 			       O_RDWR | O_CLOEXEC);
 	if (ret < 0) {
 		spin_lock(&vm->mmu_lock);
-		vm->vcpus[id] = NULL;
+		WRITE_ONCE(vm->vcpus[id], NULL);
 		spin_unlock(&vm->mmu_lock);
-		vcpu_free(vcpu);
+		destroy(vcpu);
 		mvmm_vm_put(vm);	/* not the last one: the caller's fd */
 	}
 unlock:

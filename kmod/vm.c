@@ -11,7 +11,7 @@ static void vm_destroy(struct kref *kref)
 {
 	struct mvmm_vm *vm = container_of(kref, struct mvmm_vm, kref);
 
-	mvmm_ioeventfd_destroy(vm);
+	mvmm_eventfd_destroy(vm);
 	mvmm_memory_destroy(vm);
 	mutex_destroy(&vm->lock);
 	kfree(vm);
@@ -48,6 +48,16 @@ static long ioeventfd(void *obj, void *arg)
 	return mvmm_ioeventfd(obj, arg);
 }
 
+static long irqfd(void *obj, void *arg)
+{
+	return mvmm_irqfd(obj, arg);
+}
+
+static long msi(void *obj, void *arg)
+{
+	return mvmm_msi(obj, arg);
+}
+
 static long create_vcpu(void *obj, void *arg)
 {
 	const struct mvmm_create_vcpu *create = arg;
@@ -69,6 +79,8 @@ static const struct mvmm_ioctl vm_ioctls[] = {
 	MVMM_IOCTL(MVMM_VM_PREFAULT, struct mvmm_prefault, len, true, prefault),
 	MVMM_IOCTL(MVMM_VM_IOEVENTFD, struct mvmm_ioeventfd, datamatch, false,
 		   ioeventfd),
+	MVMM_IOCTL(MVMM_VM_MSI, struct mvmm_msi, reserved, false, msi),
+	MVMM_IOCTL(MVMM_VM_IRQFD, struct mvmm_irqfd, address, false, irqfd),
 	MVMM_IOCTL(MVMM_VM_CREATE_VCPU, struct mvmm_create_vcpu, reserved,
 		   false, create_vcpu),
 };
@@ -98,11 +110,12 @@ static const struct file_operations vm_fops = {
 
 /**
  * mvmm_vm_create() - MVMM_CREATE_VM
+ * @flags: MVMM_VM_*, known ones
  *
  * Context: may sleep. Return: an fd; -EBUSY: the extension is taken; -ENOMEM,
  * -EMFILE and the like.
  */
-int mvmm_vm_create(void)
+int mvmm_vm_create(u32 flags)
 {
 	struct mvmm_vm *vm;
 	int ret;
@@ -118,8 +131,10 @@ int mvmm_vm_create(void)
 	kref_init(&vm->kref);
 	mutex_init(&vm->lock);
 	INIT_LIST_HEAD(&vm->doorbells);
+	INIT_LIST_HEAD(&vm->irq_wires);
 	vm->serial = atomic64_inc_return(&serial);
 	vm->tsc_base = rdtsc();
+	vm->has_apic = flags & MVMM_VM_APIC;
 	ret = mvmm_memory_init(vm);
 	if (ret)
 		goto free_vm;

@@ -182,7 +182,7 @@ TEST_F(abi, info)
 
 TEST_F(abi, create_vm)
 {
-	struct mvmm_create_vm create = { .size = sizeof(create), .flags = 1 };
+	struct mvmm_create_vm create = { .size = sizeof(create), .flags = 2 };
 	int fd;
 
 	EXPECT_EQ(-EOPNOTSUPP, call(self->vm.system, MVMM_CREATE_VM, &create));

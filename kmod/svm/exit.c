@@ -137,6 +137,10 @@ static enum mvmm_step handle_hypercall(struct svm_vcpu *svm)
 
 static enum mvmm_step handle_hlt(struct svm_vcpu *svm)
 {
+	if (svm->vcpu.has_apic) {
+		skip(svm, 1);
+		return mvmm_halt(&svm->vcpu);
+	}
 	svm->vcpu.exit.reason = MVMM_EXIT_HLT;
 	svm->vcpu.exit.insn_len = insn_len(svm, 1);
 	return MVMM_STEP_USER;
@@ -260,6 +264,7 @@ static enum mvmm_step handle_msr(struct svm_vcpu *svm)
 {
 	int ret;
 
+	svm_tpr_from_vmcb(svm);
 	if (svm->vmcb->control.exit_info_1) {
 		/* EFER goes to the VMCB together with CR0 */
 		svm_refresh_cr0(svm);
@@ -267,6 +272,7 @@ static enum mvmm_step handle_msr(struct svm_vcpu *svm)
 	} else {
 		ret = mvmm_do_rdmsr(&svm->vcpu);
 	}
+	svm_tpr_to_vmcb(svm);
 	return ret ? raise_gp(svm) : skip(svm, 2);
 }
 

@@ -151,6 +151,25 @@ void svm_init_state(struct svm_vcpu *svm)
 	init_guest(svm);
 }
 
+/** svm_tpr_to_vmcb() - the guest's CR8 as the generic part has it */
+void svm_tpr_to_vmcb(struct svm_vcpu *svm)
+{
+	u32 *int_ctl = &svm->vmcb->control.int_ctl;
+	u32 value = (*int_ctl & ~V_TPR_MASK) | svm->vcpu.cr8;
+
+	if (value == *int_ctl)
+		return;
+	*int_ctl = value;
+	svm_dirty(svm, SVM_CLEAN_INTR);
+}
+
+/** svm_tpr_from_vmcb() - the guest writes CR8 without an exit */
+void svm_tpr_from_vmcb(struct svm_vcpu *svm)
+{
+	mvmm_apic_set_cr8(&svm->vcpu,
+			  svm->vmcb->control.int_ctl & V_TPR_MASK);
+}
+
 /** svm_regs_to_vmcb() - what userspace may have changed in the run page, and
  * the instruction that it has executed
  */
@@ -159,7 +178,6 @@ void svm_regs_to_vmcb(struct svm_vcpu *svm)
 	struct vmcb_control_area *control = &svm->vmcb->control;
 	struct vmcb_save_area *save = &svm->vmcb->save;
 	struct mvmm_vcpu *vcpu = &svm->vcpu;
-	u32 int_ctl = (control->int_ctl & ~V_TPR_MASK) | vcpu->cr8;
 
 	save->rip = vcpu->regs.rip;
 	save->rsp = vcpu->regs.rsp;
@@ -173,10 +191,7 @@ void svm_regs_to_vmcb(struct svm_vcpu *svm)
 			svm->pending_dbg &= ~DR_STEP;
 	}
 	svm->rflags = save->rflags;
-	if (int_ctl != control->int_ctl) {
-		control->int_ctl = int_ctl;
-		svm_dirty(svm, SVM_CLEAN_INTR);
-	}
+	svm_tpr_to_vmcb(svm);
 	if (vcpu->cr2 != save->cr2) {
 		save->cr2 = vcpu->cr2;
 		svm_dirty(svm, SVM_CLEAN_CR2);
@@ -202,7 +217,7 @@ void svm_regs_from_vmcb(struct svm_vcpu *svm)
 	vcpu->regs.rflags = svm->rflags = save->rflags;
 	vcpu->cr2 = save->cr2;
 	vcpu->dr6 = save->dr6;
-	vcpu->cr8 = svm->vmcb->control.int_ctl & V_TPR_MASK;
+	svm_tpr_from_vmcb(svm);
 	/* One bit for both; after the guest ran it was most likely an STI */
 	vcpu->shadow = !(svm->vmcb->control.int_state &
 			 SVM_INTERRUPT_SHADOW_MASK) ? 0 :
@@ -371,11 +386,7 @@ static u64 *find_msr(struct vmcb_save_area *save, u32 index)
 u64 svm_get_msr(struct mvmm_vcpu *vcpu, u32 index)
 {
 	struct vmcb *vmcb = to_svm(vcpu)->vmcb;
-	const u64 *place;
-
-	if (index == MSR_IA32_TSC)
-		return rdtsc() + vmcb->control.tsc_offset;
-	place = find_msr(&vmcb->save, index);
+	const u64 *place = find_msr(&vmcb->save, index);
 	return WARN_ON_ONCE(!place) ? 0 : *place;
 }
 
@@ -384,15 +395,19 @@ void svm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	u64 *place;
 
-	if (index == MSR_IA32_TSC) {
-		svm->vmcb->control.tsc_offset = value - rdtsc();
-		svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
-		return;
-	}
 	place = find_msr(&svm->vmcb->save, index);
 	if (WARN_ON_ONCE(!place))
 		return;
 	*place = value;
 	/* The PAT counts as the nested table's */
 	svm_dirty(svm, SVM_CLEAN_NPT);
+}
+
+/** svm_sync_tsc() - write tsc_offset to the VMCB */
+void svm_sync_tsc(struct mvmm_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	svm->vmcb->control.tsc_offset = vcpu->tsc_offset;
+	svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
 }

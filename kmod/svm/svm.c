@@ -63,19 +63,35 @@ static void svm_vcpu_load(struct mvmm_vcpu *vcpu)
 	WRITE_ONCE(vcpu->cpu, cpu);
 }
 
+/* What the APIC holds back for the sake of the TPR alone; 0: nothing */
+static u32 class_behind_tpr(const struct mvmm_vcpu *vcpu)
+{
+	u32 class = vcpu->events.apic_vector >> 4;
+
+	return class && class <= vcpu->cr8 ? class : 0;
+}
+
 /*
- * An interrupt that is always pending, whatever the TPR: the exit before it is
- * taken is the window.
+ * An interrupt that is always pending: the exit before it is taken is the
+ * window. It waits for the guest's CR8, which the guest writes without an exit,
+ * if that is all it takes.
  */
 static void set_irq_window(struct svm_vcpu *svm, bool on)
 {
 	const u32 window = V_IRQ_MASK | V_INTR_PRIO_MASK | V_IGN_TPR_MASK;
-	u32 *int_ctl = &svm->vmcb->control.int_ctl;
+	u32 old = svm->vmcb->control.int_ctl, new = old & ~window;
+	u32 class = class_behind_tpr(&svm->vcpu);
 
-	svm_intercept(svm, INTERCEPT_VINTR, on);
-	if (!!(*int_ctl & V_IRQ_MASK) == on)
+	if (on)
+		new |= window;
+	else if (class)
+		/* TCG takes it when the two are equal, which is too early */
+		new |= V_IRQ_MASK |
+		       (class - svm_caps.tcg) << V_INTR_PRIO_SHIFT;
+	svm_intercept(svm, INTERCEPT_VINTR, new & V_IRQ_MASK);
+	if (new == old)
 		return;
-	*int_ctl = on ? *int_ctl | window : *int_ctl & ~window;
+	svm->vmcb->control.int_ctl = new;
 	svm_dirty(svm, SVM_CLEAN_INTR);
 }
 
@@ -123,7 +139,7 @@ static bool events_idle(const struct svm_vcpu *svm)
 	const struct mvmm_events_state *ev = &svm->vcpu.events;
 
 	return !ev->inflight.valid && !ev->nmi_pending && !ev->irq_pending &&
-	       !svm->vcpu.user_irq_window && !svm->pending_dbg &&
+	       !ev->apic_vector && !svm->vcpu.user_irq_window && !svm->pending_dbg &&
 	       !(svm->vmcb->control.int_ctl & V_IRQ_MASK);
 }
 
@@ -144,6 +160,7 @@ static void inject(struct svm_vcpu *svm)
 	struct mvmm_readiness ready;
 	struct mvmm_event_plan plan;
 
+	svm_tpr_from_vmcb(svm);
 	if (unlikely(svm->pending_dbg && !vcpu->events.inflight.valid &&
 		     !svm->mov_ss))
 		raise_pending_dbg(svm);
@@ -159,7 +176,7 @@ static void inject(struct svm_vcpu *svm)
 		set_nmi_window(svm, plan.inject.valid);
 	if (!plan.inject.valid)
 		return;
-	mvmm_event_taken(&vcpu->events, &plan.inject);
+	mvmm_take_event(vcpu, &plan.inject, &svm->undo.events);
 	if (unlikely(plan.inject.type >= MVMM_EVENT_SOFT_INT)) {
 		struct mvmm_event event = plan.inject;
 
@@ -442,4 +459,5 @@ const struct mvmm_ops mvmm_svm_ops = {
 	.set_dr7 = svm_set_dr7,
 	.get_msr = svm_get_msr,
 	.set_msr = svm_set_msr,
+	.sync_tsc = svm_sync_tsc,
 };

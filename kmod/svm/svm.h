@@ -138,6 +138,8 @@ bool svm_enter(struct mvmm_regs *regs, u64 vmcb_pa, u64 host_pa);
 int svm_state_setup(void);
 void svm_state_teardown(void);
 void svm_init_state(struct svm_vcpu *svm);
+void svm_tpr_to_vmcb(struct svm_vcpu *svm);
+void svm_tpr_from_vmcb(struct svm_vcpu *svm);
 void svm_regs_to_vmcb(struct svm_vcpu *svm);
 void svm_regs_from_vmcb(struct svm_vcpu *svm);
 void svm_refresh_cr0(struct svm_vcpu *svm);
@@ -152,6 +154,7 @@ u64 svm_get_dr7(struct mvmm_vcpu *vcpu);
 void svm_set_dr7(struct mvmm_vcpu *vcpu, u64 dr7);
 u64 svm_get_msr(struct mvmm_vcpu *vcpu, u32 index);
 void svm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+void svm_sync_tsc(struct mvmm_vcpu *vcpu);
 
 /* ---- exits (exit.c, decode.c) ----------------------------------------- */
 

@@ -8,6 +8,7 @@
 #include <linux/prandom.h>
 #include "../pgtable.c"
 #include "../event.c"
+#include "../lapic.c"
 #include "../msr.c"
 #include "../cr.c"
 #undef B
@@ -72,6 +73,35 @@ const struct mvmm_ops *mvmm_ops = &stub_ops;
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len)
 {
 	return -EFAULT;
+}
+
+int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
+{
+	return -EINVAL;
+}
+
+int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
+{
+	return -EINVAL;
+}
+
+void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu)
+{
+}
+
+int mvmm_apic_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
+{
+	return -EINVAL;
+}
+
+int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
+{
+	return -EINVAL;
+}
+
+void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8)
+{
+	vcpu->cr8 = cr8;
 }
 
 #include "pgtable_test.c"

@@ -128,6 +128,10 @@ static enum mvmm_step handle_hypercall(struct vmx_vcpu *vmx)
 
 static enum mvmm_step handle_hlt(struct vmx_vcpu *vmx)
 {
+	if (vmx->vcpu.has_apic) {
+		skip(vmx);
+		return mvmm_halt(&vmx->vcpu);
+	}
 	vmx->vcpu.exit.reason = MVMM_EXIT_HLT;
 	vmx->vcpu.exit.insn_len = vmread32(VM_EXIT_INSTRUCTION_LEN);
 	return MVMM_STEP_USER;

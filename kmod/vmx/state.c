@@ -580,8 +580,6 @@ u64 vmx_get_msr(struct mvmm_vcpu *vcpu, u32 index)
 		return vmreadn(GUEST_SYSENTER_EIP);
 	case MSR_IA32_CR_PAT:
 		return vmread64(GUEST_IA32_PAT);
-	case MSR_IA32_TSC:
-		return rdtsc() + vmread64(TSC_OFFSET);
 	default:
 		slot = find_msr(to_vmx(vcpu), index);
 		return WARN_ON_ONCE(!slot) ? 0 : *slot;
@@ -611,9 +609,6 @@ void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	case MSR_IA32_CR_PAT:
 		vmwrite64(GUEST_IA32_PAT, value);
 		break;
-	case MSR_IA32_TSC:
-		vmwrite64(TSC_OFFSET, value - rdtsc());
-		break;
 	default:
 		slot = find_msr(to_vmx(vcpu), index);
 		if (WARN_ON_ONCE(!slot))
@@ -622,4 +617,10 @@ void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		if (to_vmx(vcpu)->syscall_msrs && index != MSR_CSTAR)
 			wrmsrl(index, value);
 	}
+}
+
+/** vmx_sync_tsc() - write tsc_offset to the VMCS */
+void vmx_sync_tsc(struct mvmm_vcpu *vcpu)
+{
+	vmwrite64(TSC_OFFSET, vcpu->tsc_offset);
 }

@@ -104,7 +104,7 @@ static bool events_idle(const struct vmx_vcpu *vmx)
 	const struct mvmm_events_state *ev = &vmx->vcpu.events;
 
 	return !ev->inflight.valid && !ev->nmi_pending && !ev->irq_pending &&
-	       !vmx->vcpu.user_irq_window &&
+	       !ev->apic_vector && !vmx->vcpu.user_irq_window &&
 	       !(vmx->primary & (CPU_BASED_INTR_WINDOW_EXITING |
 				 CPU_BASED_NMI_WINDOW_EXITING));
 }
@@ -131,7 +131,7 @@ static void inject(struct vmx_vcpu *vmx)
 	set_windows(vmx, plan.irq_window, plan.nmi_window);
 	if (!plan.inject.valid)
 		return;
-	mvmm_event_taken(&vcpu->events, &plan.inject);
+	mvmm_take_event(vcpu, &plan.inject, &vmx->undo.events);
 	if (plan.inject.has_error)
 		vmwrite32(VM_ENTRY_EXCEPTION_ERROR_CODE,
 			  plan.inject.error_code);
@@ -263,7 +263,7 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 	bool entered;
 
 	if (unlikely(!mvmm_enter_begin(vcpu)))
-		return MVMM_STEP_RESUME;
+		return mvmm_come_back(vcpu);
 	vmx_flush(vmx);
 	vmx->undo.valid = false;
 	if (unlikely(!events_idle(vmx)))
@@ -378,4 +378,5 @@ const struct mvmm_ops mvmm_vmx_ops = {
 	.set_dr7 = vmx_set_dr7,
 	.get_msr = vmx_get_msr,
 	.set_msr = vmx_set_msr,
+	.sync_tsc = vmx_sync_tsc,
 };

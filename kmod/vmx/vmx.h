@@ -172,6 +172,7 @@ u64 vmx_get_dr7(struct mvmm_vcpu *vcpu);
 void vmx_set_dr7(struct mvmm_vcpu *vcpu, u64 dr7);
 u64 vmx_get_msr(struct mvmm_vcpu *vcpu, u32 index);
 void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+void vmx_sync_tsc(struct mvmm_vcpu *vcpu);
 
 /* ---- exits (exit.c, decode.c) ----------------------------------------- */
 

@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What surrounds the local APICs: interrupts from one vCPU or device to
+ * another, the timer, HLT, INIT and SIPI. The APIC itself is lapic.c.
+ *
+ * A sender never touches another vCPU's APIC: it leaves bits in the inbox and
+ * makes a request (mvmm_request()), and the vCPU's own thread collects them
+ * before it enters the guest again. So the path of an exit needs no lock.
+ */
+#include <linux/hrtimer.h>
+#include <linux/math64.h>
+#include <linux/moduleparam.h>
+#include <linux/rcuwait.h>
+#include <linux/sched/signal.h>
+#include <asm/tsc.h>
+#include "mvmm.h"
+#include "compat.h"
+
+/* Bits of inbox.flags */
+enum { INBOX_TIMER, INBOX_NMI, INBOX_INIT, INBOX_SIPI };
+
+/* A timer further away than this is looked at again on the way */
+#define MAX_TIMER_TICKS (1ull << 40)
+
+static unsigned int halt_poll_us = 20;
+module_param(halt_poll_us, uint, 0644);
+MODULE_PARM_DESC(halt_poll_us,
+		 "how long a halted vCPU waits awake for an interrupt, at most");
+
+static u64 guest_tsc(const struct mvmm_vcpu *vcpu)
+{
+	return rdtsc() + vcpu->tsc_offset;
+}
+
+/**
+ * mvmm_apic_refresh() - the APIC has changed: what that means for events
+ * @vcpu: the calling thread's
+ */
+void mvmm_apic_refresh(struct mvmm_vcpu *vcpu)
+{
+	const struct lapic *a = &vcpu->apic;
+
+	vcpu->events.apic_vector = lapic_pending(a);
+	vcpu->events.apic_ppr = lapic_ppr(a);
+	vcpu->cr8 = a->tpr >> 4;
+}
+
+/**
+ * mvmm_request() - have a vCPU's thread look at something
+ * @vcpu: any
+ * @request: MVMM_REQ_*
+ *
+ * If it is in the guest, it leaves; if it is halted, it wakes up.
+ * Context: any, interrupts may be off.
+ */
+void mvmm_request(struct mvmm_vcpu *vcpu, int request)
+{
+	int cpu;
+
+	/* Whoever made it first has done what follows, or is about to */
+	if (atomic_fetch_or(request, &vcpu->requests) & request)
+		return;
+	/* The CPU cannot go offline between the look and the IPI */
+	preempt_disable();
+	cpu = READ_ONCE(vcpu->cpu);
+	if (READ_ONCE(vcpu->in_guest) && cpu >= 0)
+		smp_send_reschedule(cpu);
+	else
+		rcuwait_wake_up(&vcpu->wait);
+	preempt_enable();
+}
+
+/* ---- sending ---------------------------------------------------------- */
+
+static int post(struct mvmm_vcpu *vcpu, const struct lapic_msg *msg)
+{
+	struct mvmm_inbox *in = &vcpu->inbox;
+
+	switch (msg->mode) {
+	case LAPIC_FIXED:
+	case LAPIC_LOWEST:
+		if (!lapic_enabled(&vcpu->apic))
+			return 0;
+		if (msg->level)
+			set_bit(msg->vector, in->level);
+		else if (test_bit(msg->vector, in->level))
+			clear_bit(msg->vector, in->level);
+		set_bit(msg->vector, in->irr);
+		break;
+	case LAPIC_NMI:
+		set_bit(INBOX_NMI, &in->flags);
+		break;
+	case LAPIC_INIT:
+		set_bit(INBOX_INIT, &in->flags);
+		break;
+	case LAPIC_SIPI:
+		WRITE_ONCE(in->sipi_vector, msg->vector);
+		set_bit(INBOX_SIPI, &in->flags);
+		break;
+	default:	/* SMI: there is no SMM; ExtINT: the PIC's own way */
+		return 0;
+	}
+	mvmm_request(vcpu, MVMM_REQ_EVENTS);
+	return 1;
+}
+
+static bool is_for(const struct mvmm_vcpu *vcpu, const struct mvmm_vcpu *from,
+		   const struct lapic_msg *msg)
+{
+	switch (msg->shorthand) {
+	case LAPIC_TO_DEST:
+		return lapic_matches(&vcpu->apic, msg);
+	case LAPIC_TO_SELF:
+		return vcpu == from;
+	case LAPIC_TO_ALL:
+		return true;
+	default:
+		return vcpu != from;
+	}
+}
+
+/* Least priority first; among equals each in turn */
+static bool is_lower(struct mvmm_vcpu *vcpu, const struct mvmm_vcpu *best)
+{
+	u32 last = READ_ONCE(vcpu->vm->last_lowest), mine, its;
+
+	if (!lapic_enabled(&vcpu->apic))
+		return false;
+	if (!best)
+		return true;
+	mine = READ_ONCE(vcpu->apic.tpr) >> 4;
+	its = READ_ONCE(best->apic.tpr) >> 4;
+	if (mine != its)
+		return mine < its;
+	return best->id <= last && vcpu->id > last;
+}
+
+/**
+ * mvmm_send() - deliver an interrupt message
+ * @vm: has local APICs
+ * @from: the vCPU that sends it, or NULL: a device
+ * @msg: the message
+ *
+ * Context: any, interrupts may be off. Return: vCPUs that took it.
+ */
+int mvmm_send(struct mvmm_vm *vm, const struct mvmm_vcpu *from,
+	      const struct lapic_msg *msg)
+{
+	struct mvmm_vcpu *vcpu, *best = NULL;
+	int i, n = 0, nr = READ_ONCE(vm->nr_vcpus);
+
+	rcu_read_lock();
+	for (i = 0; i < nr; i++) {
+		vcpu = READ_ONCE(vm->vcpus[i]);
+		if (!vcpu || !is_for(vcpu, from, msg))
+			continue;
+		if (msg->mode != LAPIC_LOWEST)
+			n += post(vcpu, msg);
+		else if (is_lower(vcpu, best))
+			best = vcpu;
+	}
+	if (best) {
+		WRITE_ONCE(vm->last_lowest, best->id);
+		n = post(best, msg);
+	}
+	rcu_read_unlock();
+	return n;
+}
+
+/**
+ * mvmm_msi() - MVMM_VM_MSI
+ * @vm: the VM
+ * @msi: from userspace
+ *
+ * Context: any. Return: vCPUs that took it; -EOPNOTSUPP, -EINVAL.
+ */
+int mvmm_msi(struct mvmm_vm *vm, const struct mvmm_msi *msi)
+{
+	struct lapic_msg msg;
+
+	if (msi->flags)
+		return -EOPNOTSUPP;
+	if (!vm->has_apic || msi->reserved ||
+	    lapic_msi_msg(msi->address, msi->data, &msg))
+		return -EINVAL;
+	return mvmm_send(vm, NULL, &msg);
+}
+
+/* ---- the timer -------------------------------------------------------- */
+
+static enum hrtimer_restart timer_fired(struct hrtimer *timer)
+{
+	struct mvmm_vcpu *vcpu = container_of(timer, struct mvmm_vcpu, timer);
+
+	set_bit(INBOX_TIMER, &vcpu->inbox.flags);
+	mvmm_request(vcpu, MVMM_REQ_EVENTS);
+	return HRTIMER_NORESTART;
+}
+
+/* A period shorter than an interrupt costs its own vCPU only: one is armed */
+static void update_timer(struct mvmm_vcpu *vcpu)
+{
+	u64 now = guest_tsc(vcpu), expiry = lapic_timer_expiry(&vcpu->apic);
+	u64 ticks;
+
+	if (expiry && (s64)(expiry - now) <= 0) {
+		lapic_timer_fire(&vcpu->apic, now);
+		expiry = lapic_timer_expiry(&vcpu->apic);
+	}
+	if (!expiry) {
+		if (hrtimer_active(&vcpu->timer))
+			hrtimer_try_to_cancel(&vcpu->timer);
+		return;
+	}
+	ticks = min(expiry - now, MAX_TIMER_TICKS);
+	hrtimer_start(&vcpu->timer,
+		      ns_to_ktime(mul_u64_u32_div(ticks, USEC_PER_SEC, tsc_khz)),
+		      HRTIMER_MODE_REL_PINNED_HARD);
+}
+
+/**
+ * mvmm_apic_moved() - the vCPU runs on another CPU now: its timer follows
+ * @vcpu: the calling thread's
+ *
+ * Context: preemption off.
+ */
+void mvmm_apic_moved(struct mvmm_vcpu *vcpu)
+{
+	if (hrtimer_active(&vcpu->timer))
+		hrtimer_start_expires(&vcpu->timer,
+				      HRTIMER_MODE_ABS_PINNED_HARD);
+}
+
+/* ---- receiving -------------------------------------------------------- */
+
+static void collect_irr(struct mvmm_vcpu *vcpu)
+{
+	struct mvmm_inbox *in = &vcpu->inbox;
+	unsigned long word;
+	int i, bit;
+
+	for (i = 0; i < BITS_TO_LONGS(256); i++) {
+		if (!READ_ONCE(in->irr[i]))
+			continue;
+		word = xchg(&in->irr[i], 0);
+		for_each_set_bit(bit, &word, BITS_PER_LONG) {
+			u8 vector = i * BITS_PER_LONG + bit;
+
+			lapic_accept(&vcpu->apic, vector,
+				     test_bit(vector, in->level));
+		}
+	}
+}
+
+/**
+ * mvmm_apic_collect() - take what has come in
+ * @vcpu: the calling thread's, mp_state RUNNABLE or not
+ *
+ * Context: any, interrupts may be off; not in the guest.
+ */
+void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
+{
+	unsigned long flags;
+
+	atomic_andnot(MVMM_REQ_EVENTS, &vcpu->requests);
+	smp_mb__after_atomic(); /* the sender writes, then requests */
+	collect_irr(vcpu);
+	flags = READ_ONCE(vcpu->inbox.flags);
+	if (flags)
+		flags = xchg(&vcpu->inbox.flags, 0);
+	if (flags & BIT(INBOX_TIMER))
+		update_timer(vcpu);
+	if (flags & BIT(INBOX_NMI))
+		vcpu->events.nmi_pending = min(vcpu->events.nmi_pending + 1, 2);
+	if (flags & BIT(INBOX_INIT))
+		vcpu->mp_state = MVMM_MP_RESET;
+	/* One that comes at another time has no effect (SDM vol. 3, 11.6.1) */
+	if (flags & BIT(INBOX_SIPI) && (vcpu->mp_state == MVMM_MP_INIT ||
+					vcpu->mp_state == MVMM_MP_RESET))
+		vcpu->sipi = READ_ONCE(vcpu->inbox.sipi_vector) | MVMM_SIPI;
+	mvmm_apic_refresh(vcpu);
+}
+
+/**
+ * mvmm_take_event() - an entry with the event is certain
+ * @vcpu: the vCPU
+ * @event: from mvmm_event_plan()
+ * @undo: becomes the events as they are if the CPU refuses the entry
+ *
+ * Context: interrupts off.
+ */
+void mvmm_take_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event,
+		     struct mvmm_events_state *undo)
+{
+	struct mvmm_events_state *ev = &vcpu->events;
+
+	mvmm_event_taken(ev, event);
+	if (!event->from_apic)
+		return;
+	lapic_ack(&vcpu->apic, event->vector);
+	mvmm_apic_refresh(vcpu);
+	undo->irq_pending = true;
+	undo->irq_vector = event->vector;
+	undo->apic_vector = ev->apic_vector;
+	undo->apic_ppr = ev->apic_ppr;
+}
+
+/* ---- the guest's accesses --------------------------------------------- */
+
+static void apply(struct mvmm_vcpu *vcpu, int does)
+{
+	if (does & LAPIC_DOES_IPI) {
+		struct lapic_msg msg = lapic_icr_msg(&vcpu->apic);
+
+		mvmm_send(vcpu->vm, vcpu, &msg);
+	}
+	if (does & LAPIC_DOES_EOI)
+		atomic_or(MVMM_REQ_EOI, &vcpu->requests);
+	if (does & LAPIC_DOES_TIMER)
+		update_timer(vcpu);
+	mvmm_apic_refresh(vcpu);
+}
+
+/**
+ * mvmm_apic_get_msr() - RDMSR of x2APIC's registers and their like
+ * @vcpu: of a VM with local APICs
+ * @index: mvmm_is_apic_msr()
+ * @value: out
+ *
+ * Context: atomic. Return: 0, or -EINVAL: #GP.
+ */
+int mvmm_apic_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
+{
+	const struct lapic *a = &vcpu->apic;
+
+	switch (index) {
+	case MSR_IA32_APICBASE:
+		*value = a->base;
+		return 0;
+	case MSR_IA32_TSC_DEADLINE:
+		*value = a->deadline;
+		return 0;
+	default:
+		if (!lapic_is_x2(a))
+			return -EINVAL;
+		return lapic_read(a, index - APIC_BASE_MSR, guest_tsc(vcpu),
+				  value);
+	}
+}
+
+/** mvmm_apic_set_msr() - the same for WRMSR */
+int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
+{
+	struct lapic *a = &vcpu->apic;
+	int ret;
+
+	switch (index) {
+	case MSR_IA32_APICBASE:
+		ret = lapic_set_base(a, value);
+		if (!ret)
+			ret = LAPIC_DOES_TIMER;
+		break;
+	case MSR_IA32_TSC_DEADLINE:
+		lapic_set_deadline(a, value);
+		ret = LAPIC_DOES_TIMER;
+		break;
+	default:
+		ret = -EINVAL;
+		if (lapic_is_x2(a))
+			ret = lapic_write(a, index - APIC_BASE_MSR, value,
+					  guest_tsc(vcpu));
+	}
+	if (ret < 0)
+		return ret;
+	apply(vcpu, ret);
+	return 0;
+}
+
+/** mvmm_apic_set_cr8() - the guest's task priority, as CR8 has it; atomic */
+void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8)
+{
+	if (cr8 == vcpu->cr8)
+		return;
+	vcpu->cr8 = cr8;
+	if (!vcpu->has_apic)
+		return;
+	vcpu->apic.tpr = cr8 << 4;
+	mvmm_apic_refresh(vcpu);
+}
+
+/**
+ * mvmm_apic_access() - MVMM_VCPU_APIC_ACCESS
+ * @vcpu: its mutex is held
+ * @access: from userspace, and back
+ *
+ * Context: may sleep. Return: 0 or -EINVAL.
+ */
+int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access)
+{
+	u64 now = guest_tsc(vcpu);
+	int does;
+
+	if (!vcpu->has_apic || access->offset > 0xfff ||
+	    access->write > 1 || access->reserved)
+		return -EINVAL;
+	mvmm_apic_collect(vcpu);
+	if (access->write) {
+		does = lapic_mmio_write(&vcpu->apic, access->offset,
+					access->data, now);
+		apply(vcpu, does);
+	} else {
+		access->data = lapic_mmio_read(&vcpu->apic, access->offset,
+					       now);
+	}
+	return 0;
+}
+
+/* ---- HLT, INIT, SIPI -------------------------------------------------- */
+
+/** mvmm_halt() - the guest has executed HLT; atomic */
+enum mvmm_step mvmm_halt(struct mvmm_vcpu *vcpu)
+{
+	vcpu->mp_state = MVMM_MP_HALTED;
+	return MVMM_STEP_RESUME;
+}
+
+static bool has_reason_to_wake(const struct mvmm_vcpu *vcpu)
+{
+	const struct mvmm_events_state *ev = &vcpu->events;
+
+	if (ev->inflight.valid || ev->nmi_pending || vcpu->triple_fault)
+		return true;
+	return vcpu->regs.rflags & X86_EFLAGS_IF &&
+	       (ev->irq_pending || mvmm_apic_ready(ev));
+}
+
+/* Awake for a while: an answer that comes soon need not wake a thread */
+static void poll_for_request(struct mvmm_vcpu *vcpu)
+{
+	u64 end = rdtsc() + (u64)vcpu->halt_poll_us * tsc_khz / 1000;
+
+	while (!atomic_read(&vcpu->requests) && !need_resched() &&
+	       !signal_pending(current) && (s64)(rdtsc() - end) < 0)
+		cpu_relax();
+}
+
+/* Polling that did not help is given up, and tried again when it would have */
+static void adapt_poll(struct mvmm_vcpu *vcpu, u64 waited_us)
+{
+	unsigned int most = READ_ONCE(halt_poll_us);
+
+	if (waited_us > most)
+		vcpu->halt_poll_us = 0;
+	else if (vcpu->halt_poll_us < most)
+		vcpu->halt_poll_us = min(max(vcpu->halt_poll_us * 2, 5u), most);
+	else
+		vcpu->halt_poll_us = most;
+}
+
+static int wait_for_request(struct mvmm_vcpu *vcpu)
+{
+	u64 start = rdtsc();
+	int ret = 0;
+
+	if (vcpu->halt_poll_us)
+		poll_for_request(vcpu);
+	if (!atomic_read(&vcpu->requests))
+		ret = rcuwait_wait_event(&vcpu->wait,
+					 atomic_read(&vcpu->requests),
+					 TASK_INTERRUPTIBLE);
+	adapt_poll(vcpu, (rdtsc() - start) * 1000 / tsc_khz);
+	return ret;
+}
+
+/**
+ * mvmm_wait() - the vCPU is not to enter the guest now: wait, or reset it
+ * @vcpu: its mutex is held; mp_state is not RUNNABLE
+ *
+ * Context: may sleep. Return: 0: look at mp_state and requests again; -EINTR.
+ */
+int mvmm_wait(struct mvmm_vcpu *vcpu)
+{
+	if (vcpu->mp_state == MVMM_MP_RESET) {
+		mvmm_vcpu_reset(vcpu);
+		vcpu->mp_state = vcpu->apic.base & LAPIC_BASE_BSP ?
+				 MVMM_MP_RUNNABLE : MVMM_MP_INIT;
+	}
+	if (vcpu->mp_state == MVMM_MP_INIT && vcpu->sipi) {
+		mvmm_vcpu_start(vcpu, vcpu->sipi & 0xff);
+		vcpu->sipi = 0;
+		vcpu->mp_state = MVMM_MP_RUNNABLE;
+	}
+	if (vcpu->mp_state == MVMM_MP_HALTED && has_reason_to_wake(vcpu))
+		vcpu->mp_state = MVMM_MP_RUNNABLE;
+	if (vcpu->mp_state == MVMM_MP_RUNNABLE)
+		return 0;
+	return wait_for_request(vcpu);
+}
+
+/* ---- life and state --------------------------------------------------- */
+
+/** mvmm_apic_init() - a new vCPU's; its id is set */
+void mvmm_apic_init(struct mvmm_vcpu *vcpu)
+{
+	mvmm_hrtimer_setup(&vcpu->timer, timer_fired, CLOCK_MONOTONIC,
+			   HRTIMER_MODE_REL_PINNED_HARD);
+	lapic_reset(&vcpu->apic, vcpu->id, false);
+	vcpu->mp_state = vcpu->id ? MVMM_MP_INIT : MVMM_MP_RUNNABLE;
+	mvmm_apic_refresh(vcpu);
+}
+
+/** mvmm_apic_destroy() - nobody can send to the vCPU any more; may sleep */
+void mvmm_apic_destroy(struct mvmm_vcpu *vcpu)
+{
+	hrtimer_cancel(&vcpu->timer);
+}
+
+/** mvmm_get_apic() - MVMM_VCPU_GET_APIC; the vCPU's mutex is held */
+int mvmm_get_apic(struct mvmm_vcpu *vcpu, struct mvmm_apic *state)
+{
+	if (!vcpu->has_apic)
+		return -EINVAL;
+	mvmm_apic_collect(vcpu);
+	state->mp_state = vcpu->mp_state == MVMM_MP_RESET ? MVMM_MP_INIT :
+							    vcpu->mp_state;
+	state->apic_base = vcpu->apic.base;
+	state->tsc_deadline = vcpu->apic.deadline;
+	lapic_get(&vcpu->apic, guest_tsc(vcpu), state->regs);
+	return 0;
+}
+
+/** mvmm_set_apic() - MVMM_VCPU_SET_APIC; the same */
+int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state)
+{
+	int ret;
+
+	if (!vcpu->has_apic || state->mp_state > MVMM_MP_INIT)
+		return -EINVAL;
+	ret = lapic_set(&vcpu->apic, state->regs, state->apic_base,
+			state->tsc_deadline, guest_tsc(vcpu));
+	if (ret)
+		return ret;
+	vcpu->mp_state = state->mp_state;
+	update_timer(vcpu);
+	mvmm_apic_refresh(vcpu);
+	return 0;
+}

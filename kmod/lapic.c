@@ -1,0 +1,705 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The local APIC's registers, priorities and timer (SDM vol. 3, chapter 11),
+ * in xAPIC and x2APIC mode. Pure: what it cannot do alone it returns as
+ * LAPIC_DOES_*.
+ */
+#include <linux/bits.h>
+#include <linux/errno.h>
+#include <linux/string.h>
+#include "lapic.h"
+
+/* Integrated APIC, LAPIC_NR_LVT entries, no suppression of EOI broadcasts */
+#define VERSION		(0x14 | (LAPIC_NR_LVT - 1) << 16)
+
+/* ESR */
+#define SEND_ILLEGAL_VECTOR	BIT(5)
+#define RECEIVE_ILLEGAL_VECTOR	BIT(6)
+#define ILLEGAL_REGISTER	BIT(7)
+
+#define VECTOR_MASK	0xffu
+#define MODE_MASK	(7u << 8)
+#define TIMER_PERIODIC	(1u << 17)
+#define TIMER_DEADLINE	(2u << 17)
+#define TIMER_MODE_MASK	(3u << 17)
+#define DELIVERY_STATUS	BIT(12)
+#define TDCR_MASK	0xbu
+#define SVR_MASK	0x1ffu
+#define LDR_MASK	0xff000000u
+#define DFR_FLAT	0xffffffffu
+
+/* ICR: vector, mode, logical, level, trigger, shorthand; then the destination */
+#define ICR_LOGICAL	BIT(11)
+#define ICR_ASSERT	BIT(14)
+#define ICR_LEVEL	BIT(15)
+#define ICR_LOW_MASK	0xccfffu
+
+/* Bits of each LVT entry that the guest may write (figure 11-8) */
+static const u32 lvt_mask[LAPIC_NR_LVT] = {
+	[LAPIC_LVT_TIMER] = VECTOR_MASK | LAPIC_LVT_MASKED | TIMER_MODE_MASK,
+	[LAPIC_LVT_THERMAL] = VECTOR_MASK | MODE_MASK | LAPIC_LVT_MASKED,
+	[LAPIC_LVT_PERF] = VECTOR_MASK | MODE_MASK | LAPIC_LVT_MASKED,
+	[LAPIC_LVT_LINT0] = VECTOR_MASK | MODE_MASK | BIT(13) | BIT(15) |
+			    LAPIC_LVT_MASKED,
+	[LAPIC_LVT_LINT1] = VECTOR_MASK | MODE_MASK | BIT(13) | BIT(15) |
+			    LAPIC_LVT_MASKED,
+	[LAPIC_LVT_ERROR] = VECTOR_MASK | LAPIC_LVT_MASKED,
+};
+
+/** lapic_hw_enabled() - IA32_APIC_BASE's enable bit; also from other threads */
+bool lapic_hw_enabled(const struct lapic *a)
+{
+	return READ_ONCE(a->base) & LAPIC_BASE_ENABLED;
+}
+
+/** lapic_enabled() - does it take fixed interrupts? Also from other threads */
+bool lapic_enabled(const struct lapic *a)
+{
+	return lapic_hw_enabled(a) && READ_ONCE(a->svr) & LAPIC_SVR_ENABLED;
+}
+
+/** lapic_is_x2() - in x2APIC mode? Also from other threads */
+bool lapic_is_x2(const struct lapic *a)
+{
+	return READ_ONCE(a->base) & LAPIC_BASE_X2APIC;
+}
+
+/**
+ * lapic_reset() - the state after power-up, or after INIT (11.4.7.1, 11.4.7.3)
+ * @a: the APIC
+ * @id: of the vCPU; 0 is the bootstrap processor
+ * @keep_mode: INIT: IA32_APIC_BASE stays
+ */
+void lapic_reset(struct lapic *a, u32 id, bool keep_mode)
+{
+	u64 base = LAPIC_BASE_ADDRESS | LAPIC_BASE_ENABLED |
+		   (id ? 0 : LAPIC_BASE_BSP);
+	int i;
+
+	if (keep_mode)
+		base = a->base;
+	memset(a, 0, sizeof(*a));
+	a->id = id;
+	a->base = base;
+	a->dfr = DFR_FLAT;
+	a->svr = VECTOR_MASK;
+	for (i = 0; i < LAPIC_NR_LVT; i++)
+		a->lvt[i] = LAPIC_LVT_MASKED;
+}
+
+/**
+ * lapic_set_base() - WRMSR IA32_APIC_BASE (11.12.1, figure 11-27)
+ * @a: the APIC
+ * @base: new value
+ *
+ * The page cannot be moved, and there is always one bootstrap processor.
+ *
+ * Return: 0, or -EINVAL for #GP.
+ */
+int lapic_set_base(struct lapic *a, u64 base)
+{
+	const u64 mode = LAPIC_BASE_ENABLED | LAPIC_BASE_X2APIC;
+	u64 from = a->base & mode, to = base & mode;
+
+	if ((base ^ a->base) & ~mode || to == LAPIC_BASE_X2APIC)
+		return -EINVAL;
+	/* From x2APIC only to disabled; from disabled only to xAPIC */
+	if ((from == mode && to == LAPIC_BASE_ENABLED) ||
+	    (!from && to == mode))
+		return -EINVAL;
+	if (from && !to)
+		lapic_reset(a, a->id, true);
+	WRITE_ONCE(a->base, base);
+	return 0;
+}
+
+static void raise_error(struct lapic *a, u32 error)
+{
+	u32 lvt = a->lvt[LAPIC_LVT_ERROR];
+
+	a->errors |= error;
+	/* An illegal vector here would be an error about an error */
+	if (!(lvt & LAPIC_LVT_MASKED) && (lvt & VECTOR_MASK) >= 16)
+		lapic_accept(a, lvt, false);
+}
+
+/* ---- priorities ------------------------------------------------------- */
+
+static u8 highest(const unsigned long *map)
+{
+	unsigned long bit = find_last_bit(map, 256);
+
+	return bit < 256 ? bit : 0;
+}
+
+/** lapic_ppr() - the processor's priority (11.8.3.1) */
+u8 lapic_ppr(const struct lapic *a)
+{
+	u8 isr = highest(a->isr);
+
+	return a->tpr >> 4 >= isr >> 4 ? a->tpr : isr & 0xf0;
+}
+
+/** lapic_pending() - the highest vector requested; 0: none */
+u8 lapic_pending(const struct lapic *a)
+{
+	return lapic_enabled(a) ? highest(a->irr) : 0;
+}
+
+/**
+ * lapic_accept() - a fixed interrupt has come
+ * @a: the APIC
+ * @vector: its vector
+ * @level: level-triggered: its end is for the I/O APIC too
+ */
+void lapic_accept(struct lapic *a, u8 vector, bool level)
+{
+	if (!lapic_enabled(a))
+		return;
+	if (vector < 16) {
+		raise_error(a, RECEIVE_ILLEGAL_VECTOR);
+		return;
+	}
+	__set_bit(vector, a->irr);
+	__assign_bit(vector, a->tmr, level);
+}
+
+/** lapic_ack() - the CPU takes @vector, which lapic_pending() gave */
+void lapic_ack(struct lapic *a, u8 vector)
+{
+	__clear_bit(vector, a->irr);
+	__set_bit(vector, a->isr);
+}
+
+static int end_of_interrupt(struct lapic *a)
+{
+	u8 vector = highest(a->isr);
+
+	if (!vector)
+		return 0;
+	__clear_bit(vector, a->isr);
+	if (!test_bit(vector, a->tmr))
+		return 0;
+	a->eoi_vector = vector;
+	return LAPIC_DOES_EOI;
+}
+
+/** lapic_takes_extint() - does LINT0 pass the PIC's interrupts to the CPU? */
+bool lapic_takes_extint(const struct lapic *a)
+{
+	u32 lvt = a->lvt[LAPIC_LVT_LINT0];
+
+	if (!lapic_hw_enabled(a))
+		return true;
+	return !(lvt & LAPIC_LVT_MASKED) &&
+	       (lvt & MODE_MASK) >> 8 == LAPIC_EXTINT;
+}
+
+/* ---- destinations ----------------------------------------------------- */
+
+/* 11.12.10.2: an x2APIC's logical id follows from its id */
+static u32 logical_id(const struct lapic *a)
+{
+	if (lapic_is_x2(a))
+		return a->id >> 4 << 16 | BIT(a->id & 15);
+	return READ_ONCE(a->ldr) >> 24;
+}
+
+static bool matches_logical(const struct lapic *a, u32 dest)
+{
+	u32 id = logical_id(a);
+
+	if (lapic_is_x2(a))
+		return dest >> 16 == id >> 16 && dest & id & 0xffff;
+	/* 11.6.2.2: the flat model, or clusters of four */
+	if (READ_ONCE(a->dfr) >> 28 == 0xf)
+		return dest & id;
+	return dest >> 4 == id >> 4 && dest & id & 0xf;
+}
+
+/**
+ * lapic_matches() - is a message for this APIC, as far as @dest says?
+ * @a: the APIC; may belong to another thread
+ * @msg: its shorthand is the caller's
+ */
+bool lapic_matches(const struct lapic *a, const struct lapic_msg *msg)
+{
+	if (!lapic_hw_enabled(a))
+		return false;
+	if (msg->dest == (msg->wide ? U32_MAX : 0xff))
+		return true;
+	return msg->logical ? matches_logical(a, msg->dest) :
+			      msg->dest == a->id;
+}
+
+/** lapic_icr_msg() - what the interrupt command register sends */
+struct lapic_msg lapic_icr_msg(const struct lapic *a)
+{
+	bool wide = lapic_is_x2(a);
+
+	return (struct lapic_msg){
+		.dest = wide ? a->icr >> 32 : a->icr >> 56,
+		.vector = a->icr,
+		.mode = (a->icr & MODE_MASK) >> 8,
+		.shorthand = a->icr >> 18 & 3,
+		.logical = a->icr & ICR_LOGICAL,
+		.wide = wide,
+		/* INIT's level is the old de-assert's, which nobody needs */
+		.level = false,
+	};
+}
+
+/**
+ * lapic_msi_msg() - what a write to the APICs' address range sends (11.11)
+ * @address: where
+ * @data: what
+ * @msg: out
+ *
+ * Return: 0, or -EINVAL: not their range, or a mode that is reserved.
+ */
+int lapic_msi_msg(u64 address, u32 data, struct lapic_msg *msg)
+{
+	if (address >> 20 != LAPIC_BASE_ADDRESS >> 20)
+		return -EINVAL;
+	*msg = (struct lapic_msg){
+		.dest = address >> 12 & 0xff,
+		.vector = data,
+		.mode = (data & MODE_MASK) >> 8,
+		.logical = address & BIT(2),
+		.level = data & ICR_LEVEL,
+	};
+	return msg->mode == 3 || msg->mode == LAPIC_SIPI ? -EINVAL : 0;
+}
+
+static int write_icr(struct lapic *a, u64 icr)
+{
+	u8 mode = (icr & MODE_MASK) >> 8;
+
+	a->icr = icr;
+	/* "De-assert" is a message of old buses only: nothing is sent */
+	if (mode == LAPIC_INIT && icr & ICR_LEVEL && !(icr & ICR_ASSERT))
+		return 0;
+	if ((mode == LAPIC_FIXED || mode == LAPIC_LOWEST) &&
+	    (icr & VECTOR_MASK) < 16) {
+		raise_error(a, SEND_ILLEGAL_VECTOR);
+		return 0;
+	}
+	return LAPIC_DOES_IPI;
+}
+
+/* ---- the timer -------------------------------------------------------- */
+
+/** lapic_uses_deadline() - is the timer in TSC-deadline mode? */
+bool lapic_uses_deadline(const struct lapic *a)
+{
+	return (a->lvt[LAPIC_LVT_TIMER] & TIMER_MODE_MASK) == TIMER_DEADLINE;
+}
+
+/* TSC ticks for one count; TDCR: 0 divides by 2 ... 6 by 128, 7 by 1 */
+static u64 count_ticks(const struct lapic *a)
+{
+	u32 code = (a->tdcr & 3) | (a->tdcr & 8) >> 1;
+
+	return 2ull << ((code + 1) & 7);
+}
+
+/** lapic_set_deadline() - WRMSR IA32_TSC_DEADLINE; no effect in other modes */
+void lapic_set_deadline(struct lapic *a, u64 deadline)
+{
+	if (lapic_uses_deadline(a))
+		a->deadline = deadline;
+}
+
+/** lapic_timer_expiry() - guest TSC when the timer fires next; 0: never */
+u64 lapic_timer_expiry(const struct lapic *a)
+{
+	if (lapic_uses_deadline(a))
+		return a->deadline;
+	if (!a->timer_start)
+		return 0;
+	return a->timer_start + a->tmict * count_ticks(a);
+}
+
+/**
+ * lapic_timer_fire() - the expiry has come
+ * @a: the APIC
+ * @now: guest TSC, at or after lapic_timer_expiry()
+ *
+ * Periods that went by unseen are one interrupt.
+ */
+void lapic_timer_fire(struct lapic *a, u64 now)
+{
+	u32 lvt = a->lvt[LAPIC_LVT_TIMER];
+	u64 period = a->tmict * count_ticks(a);
+
+	if (lapic_uses_deadline(a))
+		a->deadline = 0;
+	else if (lvt & TIMER_PERIODIC)
+		a->timer_start += (now - a->timer_start) / period * period;
+	else
+		a->timer_start = 0;
+	if (!(lvt & LAPIC_LVT_MASKED))
+		lapic_accept(a, lvt, false);
+}
+
+static u32 current_count(const struct lapic *a, u64 now)
+{
+	u64 gone;
+
+	if (lapic_uses_deadline(a) || !a->timer_start)
+		return 0;
+	gone = (now - a->timer_start) / count_ticks(a);
+	if (a->lvt[LAPIC_LVT_TIMER] & TIMER_PERIODIC)
+		gone %= a->tmict;
+	return gone < a->tmict ? a->tmict - gone : 0;
+}
+
+static int write_lvt(struct lapic *a, unsigned int i, u32 value)
+{
+	u32 changed = (a->lvt[i] ^ value) & TIMER_MODE_MASK;
+
+	if (!(a->svr & LAPIC_SVR_ENABLED))
+		value |= LAPIC_LVT_MASKED;
+	a->lvt[i] = value & lvt_mask[i];
+	if (i != LAPIC_LVT_TIMER)
+		return 0;
+	/* 11.5.4.1: to or from the deadline mode disarms */
+	if (changed & TIMER_DEADLINE) {
+		a->deadline = 0;
+		a->timer_start = 0;
+	}
+	return LAPIC_DOES_TIMER;
+}
+
+static int write_tmict(struct lapic *a, u32 value, u64 now)
+{
+	if (lapic_uses_deadline(a))
+		return 0;
+	a->tmict = value;
+	a->timer_start = value ? now : 0;
+	return LAPIC_DOES_TIMER;
+}
+
+static int write_tdcr(struct lapic *a, u32 value, u64 now)
+{
+	u32 left = current_count(a, now);
+
+	a->tdcr = value & TDCR_MASK;
+	/* What is left is counted at the new pace */
+	if (a->timer_start)
+		a->timer_start = now - (a->tmict - left) * count_ticks(a);
+	return LAPIC_DOES_TIMER;
+}
+
+/* ---- registers -------------------------------------------------------- */
+
+static void write_svr(struct lapic *a, u32 value)
+{
+	int i;
+
+	WRITE_ONCE(a->svr, value & SVR_MASK);
+	/* 11.4.7.2 */
+	for (i = 0; !(value & LAPIC_SVR_ENABLED) && i < LAPIC_NR_LVT; i++)
+		a->lvt[i] |= LAPIC_LVT_MASKED;
+}
+
+static u32 map_word(const unsigned long *map, u32 word)
+{
+	return map[word / 2] >> (word & 1) * 32;
+}
+
+/**
+ * lapic_read() - read a register
+ * @a: the APIC
+ * @reg: enum lapic_reg
+ * @now: guest TSC
+ * @value: out
+ *
+ * Return: 0, or -EINVAL: none there that can be read in this mode.
+ */
+int lapic_read(const struct lapic *a, u32 reg, u64 now, u64 *value)
+{
+	bool x2 = lapic_is_x2(a);
+
+	switch (reg) {
+	case LAPIC_ID:
+		*value = x2 ? a->id : a->id << 24;
+		return 0;
+	case LAPIC_VERSION:
+		*value = VERSION;
+		return 0;
+	case LAPIC_TPR:
+		*value = a->tpr;
+		return 0;
+	case LAPIC_PPR:
+		*value = lapic_ppr(a);
+		return 0;
+	case LAPIC_LDR:
+		*value = x2 ? logical_id(a) : a->ldr;
+		return 0;
+	case LAPIC_SVR:
+		*value = a->svr;
+		return 0;
+	case LAPIC_ISR ... LAPIC_ISR + 7:
+		*value = map_word(a->isr, reg - LAPIC_ISR);
+		return 0;
+	case LAPIC_TMR ... LAPIC_TMR + 7:
+		*value = map_word(a->tmr, reg - LAPIC_TMR);
+		return 0;
+	case LAPIC_IRR ... LAPIC_IRR + 7:
+		*value = map_word(a->irr, reg - LAPIC_IRR);
+		return 0;
+	case LAPIC_ESR:
+		*value = a->esr;
+		return 0;
+	case LAPIC_ICR:
+		*value = x2 ? a->icr : (u32)a->icr;
+		return 0;
+	case LAPIC_LVT ... LAPIC_LVT + LAPIC_NR_LVT - 1:
+		*value = a->lvt[reg - LAPIC_LVT];
+		return 0;
+	case LAPIC_TMICT:
+		*value = lapic_uses_deadline(a) ? 0 : a->tmict;
+		return 0;
+	case LAPIC_TMCCT:
+		*value = current_count(a, now);
+		return 0;
+	case LAPIC_TDCR:
+		*value = a->tdcr;
+		return 0;
+	}
+	if (x2)
+		return -EINVAL;
+	switch (reg) {
+	case LAPIC_DFR:
+		*value = a->dfr;
+		return 0;
+	case LAPIC_ICR2:
+		*value = a->icr >> 32;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* The registers that only one of the modes has, or that differ */
+static int write_xapic(struct lapic *a, u32 reg, u32 value)
+{
+	switch (reg) {
+	case LAPIC_EOI:
+		return end_of_interrupt(a);
+	case LAPIC_LDR:
+		WRITE_ONCE(a->ldr, value & LDR_MASK);
+		return 0;
+	case LAPIC_DFR:
+		WRITE_ONCE(a->dfr, value | ~(0xfu << 28));
+		return 0;
+	case LAPIC_ESR:
+		a->esr = a->errors;
+		a->errors = 0;
+		return 0;
+	case LAPIC_ICR:
+		return write_icr(a, (a->icr & ~0ull << 32) |
+				    (value & ICR_LOW_MASK));
+	case LAPIC_ICR2:
+		a->icr = (u32)a->icr | (u64)(value & LDR_MASK) << 32;
+		return 0;
+	case LAPIC_ID:	/* read-only here, and there (11.4.6) for software */
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int write_x2apic(struct lapic *a, u32 reg, u64 value)
+{
+	switch (reg) {
+	case LAPIC_EOI:
+		return value ? -EINVAL : end_of_interrupt(a);
+	case LAPIC_ESR:
+		return value ? -EINVAL : write_xapic(a, reg, 0);
+	case LAPIC_ICR:
+		if ((u32)value & ~ICR_LOW_MASK)
+			return -EINVAL;
+		return write_icr(a, value);
+	case LAPIC_SELF_IPI:
+		if (value & ~(u64)VECTOR_MASK)
+			return -EINVAL;
+		if (value < 16)
+			raise_error(a, SEND_ILLEGAL_VECTOR);
+		else
+			lapic_accept(a, value, false);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Bits of a register both modes have that may be written; 0: not writable */
+static u32 writable(u32 reg)
+{
+	switch (reg) {
+	case LAPIC_TPR:
+		return 0xff;
+	case LAPIC_SVR:
+		return SVR_MASK;
+	case LAPIC_LVT ... LAPIC_LVT + LAPIC_NR_LVT - 1:
+		return lvt_mask[reg - LAPIC_LVT];
+	case LAPIC_TMICT:
+		return U32_MAX;
+	case LAPIC_TDCR:
+		return TDCR_MASK;
+	default:
+		return 0;
+	}
+}
+
+/**
+ * lapic_write() - write a register
+ * @a: the APIC
+ * @reg: enum lapic_reg
+ * @value: 32 bits, but for x2APIC's ICR
+ * @now: guest TSC
+ *
+ * Reserved bits are dropped in xAPIC mode and refused in x2APIC mode
+ * (11.12.1.3); LVT's delivery status may be written back.
+ *
+ * Return: LAPIC_DOES_*, or -EINVAL: #GP in x2APIC mode.
+ */
+int lapic_write(struct lapic *a, u32 reg, u64 value, u64 now)
+{
+	u32 mask = writable(reg);
+	u32 status = reg - LAPIC_LVT < LAPIC_NR_LVT ? DELIVERY_STATUS : 0;
+
+	if (lapic_is_x2(a)) {
+		if (!mask)
+			return write_x2apic(a, reg, value);
+		if (value & ~(u64)(mask | status))
+			return -EINVAL;
+	} else if (!mask) {
+		return write_xapic(a, reg, value);
+	}
+	value &= mask;
+	switch (reg) {
+	case LAPIC_TPR:
+		a->tpr = value;
+		return 0;
+	case LAPIC_SVR:
+		write_svr(a, value);
+		return 0;
+	case LAPIC_TMICT:
+		return write_tmict(a, value, now);
+	case LAPIC_TDCR:
+		return write_tdcr(a, value, now);
+	default:
+		return write_lvt(a, reg - LAPIC_LVT, value);
+	}
+}
+
+/** lapic_mmio_read() - a read of the page at @offset in xAPIC mode */
+u32 lapic_mmio_read(struct lapic *a, u32 offset, u64 now)
+{
+	u64 value = 0;
+
+	/* The page is memory that nobody answers for in the other modes */
+	if (lapic_is_x2(a) || !lapic_hw_enabled(a))
+		return U32_MAX;
+	/* 11.4.1: aligned at 16 bytes; what lies between is undefined */
+	if (offset & 0xf || lapic_read(a, offset >> 4, now, &value))
+		raise_error(a, ILLEGAL_REGISTER);
+	return value;
+}
+
+/** lapic_mmio_write() - the same for a write; Return: LAPIC_DOES_* */
+int lapic_mmio_write(struct lapic *a, u32 offset, u32 value, u64 now)
+{
+	int ret = -EINVAL;
+
+	if (lapic_is_x2(a) || !lapic_hw_enabled(a))
+		return 0;
+	if (!(offset & 0xf))
+		ret = lapic_write(a, offset >> 4, value, now);
+	if (ret >= 0)
+		return ret;
+	raise_error(a, ILLEGAL_REGISTER);
+	return 0;
+}
+
+/**
+ * lapic_get() - the register page, for userspace to keep
+ * @a: the APIC
+ * @now: guest TSC
+ * @regs: out: as struct mvmm_apic has it
+ */
+void lapic_get(const struct lapic *a, u64 now, u32 regs[256])
+{
+	u64 value;
+	u32 reg;
+
+	memset(regs, 0, 256 * sizeof(regs[0]));
+	for (reg = 0; reg < LAPIC_NR_REGS; reg++)
+		if (!lapic_read(a, reg, now, &value))
+			regs[reg * 4] = value;
+	regs[LAPIC_ICR2 * 4] = a->icr >> 32;
+	regs[LAPIC_TMICT * 4] = a->tmict;
+}
+
+static void set_map(unsigned long *map, const u32 *regs)
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		map[i] = regs[i * 8] | (u64)regs[i * 8 + 4] << 32;
+	/* Vectors below 16 are never accepted */
+	map[0] &= ~0xfffful;
+}
+
+/**
+ * lapic_set() - put a state back
+ * @a: its id stays
+ * @regs: from lapic_get(); read-only registers are ignored
+ * @base: IA32_APIC_BASE
+ * @deadline: IA32_TSC_DEADLINE
+ * @now: guest TSC
+ *
+ * Return: 0, or -EINVAL: @base or a register cannot be so; nothing is changed.
+ */
+int lapic_set(struct lapic *a, const u32 regs[256], u64 base, u64 deadline,
+	      u64 now)
+{
+	u64 fixed = LAPIC_BASE_ADDRESS | (a->id ? 0 : LAPIC_BASE_BSP);
+	u32 left = regs[LAPIC_TMCCT * 4];
+	struct lapic new = {};
+	int i;
+
+	if ((base & ~(LAPIC_BASE_ENABLED | LAPIC_BASE_X2APIC)) != fixed ||
+	    (base & LAPIC_BASE_X2APIC && !(base & LAPIC_BASE_ENABLED)) ||
+	    regs[LAPIC_TPR * 4] & ~0xffu || regs[LAPIC_SVR * 4] & ~SVR_MASK ||
+	    regs[LAPIC_TDCR * 4] & ~TDCR_MASK ||
+	    regs[LAPIC_ICR * 4] & ~ICR_LOW_MASK || left > regs[LAPIC_TMICT * 4])
+		return -EINVAL;
+	for (i = 0; i < LAPIC_NR_LVT; i++) {
+		new.lvt[i] = regs[(LAPIC_LVT + i) * 4];
+		if (new.lvt[i] & ~lvt_mask[i])
+			return -EINVAL;
+	}
+	new.id = a->id;
+	new.base = base;
+	new.tpr = regs[LAPIC_TPR * 4];
+	new.ldr = regs[LAPIC_LDR * 4] & LDR_MASK;
+	new.dfr = regs[LAPIC_DFR * 4] | ~(0xfu << 28);
+	new.svr = regs[LAPIC_SVR * 4];
+	new.esr = regs[LAPIC_ESR * 4];
+	new.icr = regs[LAPIC_ICR * 4] | (u64)regs[LAPIC_ICR2 * 4] << 32;
+	new.tmict = regs[LAPIC_TMICT * 4];
+	new.tdcr = regs[LAPIC_TDCR * 4];
+	set_map(new.isr, &regs[LAPIC_ISR * 4]);
+	set_map(new.tmr, &regs[LAPIC_TMR * 4]);
+	set_map(new.irr, &regs[LAPIC_IRR * 4]);
+	if (lapic_uses_deadline(&new))
+		new.deadline = deadline;
+	else if (left)
+		new.timer_start = now - (new.tmict - left) * count_ticks(&new);
+	*a = new;
+	return 0;
+}

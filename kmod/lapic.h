@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The local APIC as a state machine (lapic.c): registers and time in, effects
+ * out. What connects it to other vCPUs, to timers and to threads is apic.c.
+ */
+#ifndef MVMM_LAPIC_H
+#define MVMM_LAPIC_H
+
+#include <linux/bitmap.h>
+#include <linux/types.h>
+
+/* Registers, by their x2APIC number: the xAPIC's offset / 16 */
+enum lapic_reg {
+	LAPIC_ID = 0x02, LAPIC_VERSION = 0x03, LAPIC_TPR = 0x08,
+	LAPIC_PPR = 0x0a, LAPIC_EOI = 0x0b, LAPIC_LDR = 0x0d, LAPIC_DFR = 0x0e,
+	LAPIC_SVR = 0x0f, LAPIC_ISR = 0x10, LAPIC_TMR = 0x18, LAPIC_IRR = 0x20,
+	LAPIC_ESR = 0x28, LAPIC_ICR = 0x30, LAPIC_ICR2 = 0x31,
+	LAPIC_LVT = 0x32, LAPIC_TMICT = 0x38, LAPIC_TMCCT = 0x39,
+	LAPIC_TDCR = 0x3e, LAPIC_SELF_IPI = 0x3f, LAPIC_NR_REGS = 0x40,
+};
+
+/* Local vector table, from LAPIC_LVT on */
+enum lapic_lvt {
+	LAPIC_LVT_TIMER, LAPIC_LVT_THERMAL, LAPIC_LVT_PERF, LAPIC_LVT_LINT0,
+	LAPIC_LVT_LINT1, LAPIC_LVT_ERROR, LAPIC_NR_LVT,
+};
+
+#define LAPIC_LVT_MASKED	(1u << 16)
+#define LAPIC_SVR_ENABLED	(1u << 8)
+
+/* Delivery modes (SDM vol. 3, 11.6.1) */
+enum lapic_mode {
+	LAPIC_FIXED = 0, LAPIC_LOWEST = 1, LAPIC_SMI = 2, LAPIC_NMI = 4,
+	LAPIC_INIT = 5, LAPIC_SIPI = 6, LAPIC_EXTINT = 7,
+};
+
+enum lapic_shorthand {
+	LAPIC_TO_DEST, LAPIC_TO_SELF, LAPIC_TO_ALL, LAPIC_TO_OTHERS,
+};
+
+/**
+ * struct lapic_msg - an interrupt on its way
+ * @dest: destination
+ * @vector: 0 .. 255
+ * @mode: enum lapic_mode
+ * @shorthand: enum lapic_shorthand
+ * @logical: @dest is a logical destination
+ * @wide: @dest has 32 bits (x2APIC), not 8
+ * @level: level-triggered
+ */
+struct lapic_msg {
+	u32 dest;
+	u8 vector;
+	u8 mode;
+	u8 shorthand;
+	bool logical;
+	bool wide;
+	bool level;
+};
+
+/* What a write asks of the rest of the machine; bits of the result */
+#define LAPIC_DOES_IPI		(1 << 0)	/* send lapic_icr_msg() */
+#define LAPIC_DOES_EOI		(1 << 1)	/* tell the I/O APIC */
+#define LAPIC_DOES_TIMER	(1 << 2)	/* the expiry may have changed */
+
+/**
+ * struct lapic - a local APIC
+ * @id: x2APIC id
+ * @base: IA32_APIC_BASE
+ * @tpr: and the following: registers of that name
+ * @esr: errors that a read of ESR shows
+ * @errors: those since ESR was last written
+ * @deadline: IA32_TSC_DEADLINE
+ * @timer_start: guest's TSC when the current count began, 0: not counting
+ * @eoi_vector: with LAPIC_DOES_EOI
+ *
+ * The timer's clock is half the guest's TSC: CPUID's leaf 0x15 says so.
+ * Written by the vCPU's thread only; lapic_matches() and lapic_enabled() read
+ * it from others', where a stale value is like a message that came earlier.
+ */
+struct lapic {
+	u32 id;
+	u64 base;
+	u32 tpr, ldr, dfr, svr, esr, errors, tmict, tdcr;
+	u64 icr;
+	u32 lvt[LAPIC_NR_LVT];
+	u64 deadline, timer_start;
+	u8 eoi_vector;
+	DECLARE_BITMAP(isr, 256);
+	DECLARE_BITMAP(tmr, 256);
+	DECLARE_BITMAP(irr, 256);
+};
+
+#define LAPIC_BASE_BSP		(1ull << 8)
+#define LAPIC_BASE_X2APIC	(1ull << 10)
+#define LAPIC_BASE_ENABLED	(1ull << 11)
+#define LAPIC_BASE_ADDRESS	0xfee00000ull
+
+void lapic_reset(struct lapic *a, u32 id, bool keep_mode);
+bool lapic_hw_enabled(const struct lapic *a);
+bool lapic_enabled(const struct lapic *a);
+bool lapic_is_x2(const struct lapic *a);
+int lapic_set_base(struct lapic *a, u64 base);
+int lapic_read(const struct lapic *a, u32 reg, u64 now, u64 *value);
+int lapic_write(struct lapic *a, u32 reg, u64 value, u64 now);
+u32 lapic_mmio_read(struct lapic *a, u32 offset, u64 now);
+int lapic_mmio_write(struct lapic *a, u32 offset, u32 value, u64 now);
+struct lapic_msg lapic_icr_msg(const struct lapic *a);
+int lapic_msi_msg(u64 address, u32 data, struct lapic_msg *msg);
+bool lapic_matches(const struct lapic *a, const struct lapic_msg *msg);
+void lapic_accept(struct lapic *a, u8 vector, bool level);
+u8 lapic_pending(const struct lapic *a);
+u8 lapic_ppr(const struct lapic *a);
+void lapic_ack(struct lapic *a, u8 vector);
+bool lapic_takes_extint(const struct lapic *a);
+void lapic_set_deadline(struct lapic *a, u64 deadline);
+bool lapic_uses_deadline(const struct lapic *a);
+u64 lapic_timer_expiry(const struct lapic *a);
+void lapic_timer_fire(struct lapic *a, u64 now);
+void lapic_get(const struct lapic *a, u64 now, u32 regs[256]);
+int lapic_set(struct lapic *a, const u32 regs[256], u64 base, u64 deadline,
+	      u64 now);
+
+#endif

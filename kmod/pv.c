@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The paravirtual interface of VMs with local APICs: the parts of KVM's that
+ * Linux uses and that are really here, so that it needs no mvmm of its own.
+ * Its CPUID leaves and MSRs: Documentation/virt/kvm/x86/ in Linux.
+ *
+ * The clock is the guest's TSC at its nominal rate, the same on every vCPU; it
+ * does not follow what NTP does to the host's.
+ */
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <uapi/linux/kvm_para.h>
+#include <asm/pvclock-abi.h>
+#include <asm/tsc.h>
+#include "mvmm.h"
+
+/* Bits of mvmm_pv.todo */
+#define TODO_WALL_CLOCK	BIT(0)
+#define TODO_CLOCK	BIT(1)
+#define TODO_STEAL	BIT(2)
+
+/**
+ * mvmm_pv_clock_rate() - a TSC's rate as pvclock wants it
+ * @khz: the TSC's
+ * @mul: out: ns = ((ticks << shift) * mul) >> 32
+ * @shift: out, may be negative
+ */
+void mvmm_pv_clock_rate(u32 khz, u32 *mul, s8 *shift)
+{
+	u64 hz = khz * 1000ull;
+
+	*shift = 0;
+	for (; hz > 2 * NSEC_PER_SEC; hz >>= 1)
+		--*shift;
+	for (; hz <= NSEC_PER_SEC; hz <<= 1)
+		++*shift;
+	*mul = ((u64)NSEC_PER_SEC << 32) / hz;
+}
+
+static u64 ticks_to_ns(u64 ticks)
+{
+	return mul_u64_u32_div(ticks, USEC_PER_SEC, tsc_khz);
+}
+
+/* Readers on other vCPUs see an odd version meanwhile */
+static int write_versioned(struct mvmm_vm *vm, u64 gpa, u32 *version,
+			   const void *data, size_t len, size_t version_at)
+{
+	u32 even = (*version | 1) + 1;
+	u32 odd = even - 1;
+	int ret;
+
+	ret = mvmm_write_guest(vm, gpa + version_at, &odd, sizeof(odd));
+	smp_wmb();
+	*version = odd;
+	ret = ret ?: mvmm_write_guest(vm, gpa, data, len);
+	smp_wmb();
+	*version = even;
+	return ret ?: mvmm_write_guest(vm, gpa + version_at, &even,
+				       sizeof(even));
+}
+
+static int update_wall_clock(struct mvmm_vcpu *vcpu)
+{
+	u64 since_boot = ticks_to_ns(rdtsc() - vcpu->vm->tsc_base);
+	struct timespec64 at_boot;
+	struct pvclock_wall_clock wall = { .version = 1 };
+	u32 version = 0;
+
+	ktime_get_real_ts64(&at_boot);
+	at_boot = ns_to_timespec64(timespec64_to_ns(&at_boot) - since_boot);
+	wall.sec = at_boot.tv_sec;
+	wall.nsec = at_boot.tv_nsec;
+	return write_versioned(vcpu->vm, vcpu->pv.wall_clock, &version, &wall,
+			       sizeof(wall), 0);
+}
+
+static int update_clock(struct mvmm_vcpu *vcpu)
+{
+	struct mvmm_pv *pv = &vcpu->pv;
+	struct pvclock_vcpu_time_info info = {
+		.version = pv->clock_version | 1,
+		/* 0 unless the guest has written its TSC */
+		.tsc_timestamp = vcpu->tsc_offset + vcpu->vm->tsc_base,
+		.flags = PVCLOCK_TSC_STABLE_BIT,
+	};
+
+	if (!(pv->clock & KVM_MSR_ENABLED))
+		return 0;
+	mvmm_pv_clock_rate(tsc_khz, &info.tsc_to_system_mul, &info.tsc_shift);
+	return write_versioned(vcpu->vm, pv->clock & ~KVM_MSR_ENABLED,
+			       &pv->clock_version, &info, sizeof(info), 0);
+}
+
+static u64 host_delay(void)
+{
+#ifdef CONFIG_SCHED_INFO
+	return current->sched_info.run_delay;
+#else
+	return 0;
+#endif
+}
+
+/**
+ * mvmm_pv_steal() - tell the guest how long it could have run and did not
+ * @vcpu: outside of a section
+ *
+ * Context: may sleep.
+ */
+void mvmm_pv_steal(struct mvmm_vcpu *vcpu)
+{
+	struct mvmm_pv *pv = &vcpu->pv;
+	u64 delay = host_delay();
+	struct kvm_steal_time steal = {};
+
+	if (delay == pv->last_delay || !(pv->steal & KVM_MSR_ENABLED))
+		return;
+	pv->stolen += delay - pv->last_delay;
+	pv->last_delay = delay;
+	steal.steal = pv->stolen;
+	steal.version = pv->steal_version | 1;
+	write_versioned(vcpu->vm, pv->steal & KVM_STEAL_VALID_BITS,
+			&pv->steal_version, &steal, sizeof(steal),
+			offsetof(struct kvm_steal_time, version));
+}
+
+/**
+ * mvmm_pv_update() - MVMM_REQ_PV: write what the guest asked for
+ * @vcpu: outside of a section
+ *
+ * A place that is no memory gets nothing, as on KVM. Context: may sleep.
+ */
+void mvmm_pv_update(struct mvmm_vcpu *vcpu)
+{
+	u8 todo = vcpu->pv.todo;
+
+	vcpu->pv.todo = 0;
+	if (todo & TODO_WALL_CLOCK)
+		update_wall_clock(vcpu);
+	if (todo & TODO_CLOCK)
+		update_clock(vcpu);
+	/* What went by before is not the guest's affair */
+	if (todo & TODO_STEAL)
+		vcpu->pv.last_delay = host_delay();
+}
+
+/** mvmm_pv_get_msr() - RDMSR of KVM's; Return: 0, or -EINVAL: #GP; atomic */
+int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
+{
+	switch (index) {
+	case MSR_KVM_WALL_CLOCK_NEW:
+		*value = vcpu->pv.wall_clock;
+		return 0;
+	case MSR_KVM_SYSTEM_TIME_NEW:
+		*value = vcpu->pv.clock;
+		return 0;
+	case MSR_KVM_STEAL_TIME:
+		*value = vcpu->pv.steal;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/** mvmm_pv_set_msr() - the same for WRMSR */
+int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
+{
+	struct mvmm_pv *pv = &vcpu->pv;
+
+	switch (index) {
+	case MSR_KVM_WALL_CLOCK_NEW:
+		pv->wall_clock = value;
+		pv->todo |= TODO_WALL_CLOCK;
+		break;
+	case MSR_KVM_SYSTEM_TIME_NEW:
+		pv->clock = value;
+		pv->todo |= TODO_CLOCK;
+		break;
+	case MSR_KVM_STEAL_TIME:
+		if (value & KVM_STEAL_RESERVED_MASK)
+			return -EINVAL;
+		pv->steal = value;
+		pv->todo |= TODO_STEAL;
+		break;
+	default:
+		return -EINVAL;
+	}
+	atomic_or(MVMM_REQ_PV, &vcpu->requests);
+	return 0;
+}
+
+/** mvmm_pv_tsc_changed() - the guest has written its TSC; atomic */
+void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu)
+{
+	if (!(vcpu->pv.clock & KVM_MSR_ENABLED))
+		return;
+	vcpu->pv.todo |= TODO_CLOCK;
+	atomic_or(MVMM_REQ_PV, &vcpu->requests);
+}
