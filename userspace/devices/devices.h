@@ -57,6 +57,37 @@ void i8259_slave(void *pic, uint64_t offset, void *data, unsigned int size,
 void i8259_elcr(void *pic, uint64_t offset, void *data, unsigned int size,
 		bool write);
 
+/* ---- i82093aa: the I/O APIC (i82093aa.c) ------------------------------ */
+
+#define I82093AA_PINS 24
+
+/**
+ * struct i82093aa - pins that become messages to local APICs
+ * @select: register that IOWIN shows
+ * @id: bits 24 .. 27, as the guest wrote them
+ * @lines: a bit for each pin that is up, whatever its polarity bit says
+ * @pin: the redirection table
+ * @send: sends a message in the format of an MSI; whether anyone took it
+ * @ctx: its first argument
+ */
+struct i82093aa {
+	uint8_t select;
+	uint32_t id, lines;
+	uint64_t pin[I82093AA_PINS];
+	bool (*send)(void *ctx, uint64_t address, uint32_t data);
+	void *ctx;
+};
+
+void i82093aa_init(struct i82093aa *chip,
+		   bool (*send)(void *ctx, uint64_t address, uint32_t data),
+		   void *ctx);
+void i82093aa_set(void *chip, unsigned int pin, bool level);
+/* A local APIC has ended this level interrupt */
+void i82093aa_eoi(struct i82093aa *chip, uint8_t vector);
+/* IOREGSEL at 0x00, IOWIN at 0x10, EOI at 0x40 */
+void i82093aa_access(void *chip, uint64_t offset, void *data,
+		     unsigned int size, bool write);
+
 /* ---- i8254: the timer (i8254.c) --------------------------------------- */
 
 #define I8254_HZ 1193182

@@ -50,11 +50,17 @@ int mvmm_get_cpuid(int system, struct mvmm_cpuid_entry **entries)
 	return cpuid.nr;
 }
 
-int mvmm_create_vm(int system)
+int mvmm_create_vm_flags(int system, uint32_t flags)
 {
-	struct mvmm_create_vm create = { .size = sizeof(create) };
+	struct mvmm_create_vm create = {
+		.size = sizeof(create), .flags = flags };
 
 	return call(system, MVMM_CREATE_VM, &create);
+}
+
+int mvmm_create_vm(int system)
+{
+	return mvmm_create_vm_flags(system, 0);
 }
 
 int mvmm_add_region(int vm, uint64_t gpa, uint64_t len, void *hva,
@@ -101,6 +107,24 @@ int mvmm_prefault(int vm, uint64_t gpa, uint64_t len, uint32_t flags)
 		.len = len };
 
 	return call(vm, MVMM_VM_PREFAULT, &prefault);
+}
+
+int mvmm_msi(int vm, uint64_t address, uint32_t data)
+{
+	struct mvmm_msi msi = {
+		.size = sizeof(msi), .address = address, .data = data };
+
+	return call(vm, MVMM_VM_MSI, &msi);
+}
+
+int mvmm_irqfd(int vm, int fd, uint32_t flags, uint64_t address,
+	       uint32_t data)
+{
+	struct mvmm_irqfd irqfd = {
+		.size = sizeof(irqfd), .flags = flags, .fd = fd,
+		.address = address, .data = data };
+
+	return call(vm, MVMM_VM_IRQFD, &irqfd);
 }
 
 int mvmm_create_vcpu(int vm, uint32_t id)
@@ -242,4 +266,28 @@ int mvmm_inject_exception(int vcpu, uint8_t vector, bool has_error,
 		.error_code = error_code, .payload = payload };
 
 	return call(vcpu, MVMM_VCPU_INJECT, &inject);
+}
+
+int mvmm_apic_access(int vcpu, uint16_t offset, uint32_t *data, bool write)
+{
+	struct mvmm_apic_access access = {
+		.size = sizeof(access), .offset = offset, .write = write,
+		.data = write ? *data : 0 };
+	int ret = call(vcpu, MVMM_VCPU_APIC_ACCESS, &access);
+
+	if (!ret && !write)
+		*data = access.data;
+	return ret;
+}
+
+int mvmm_get_apic(int vcpu, struct mvmm_apic *apic)
+{
+	apic->size = sizeof(*apic);
+	return call(vcpu, MVMM_VCPU_GET_APIC, apic);
+}
+
+int mvmm_set_apic(int vcpu, struct mvmm_apic *apic)
+{
+	apic->size = sizeof(*apic);
+	return call(vcpu, MVMM_VCPU_SET_APIC, apic);
 }

@@ -23,6 +23,8 @@ int mvmm_get_info(int system, struct mvmm_info *info);
 /* Allocates *entries; the caller frees it. Returns how many there are. */
 int mvmm_get_cpuid(int system, struct mvmm_cpuid_entry **entries);
 int mvmm_create_vm(int system);
+/* MVMM_VM_*; the other is without any */
+int mvmm_create_vm_flags(int system, uint32_t flags);
 int mvmm_add_region(int vm, uint64_t gpa, uint64_t len, void *hva,
 		    uint32_t flags);
 int mvmm_remove_region(int vm, uint64_t gpa, uint64_t len);
@@ -32,6 +34,10 @@ int mvmm_ioeventfd(int vm, uint16_t port, unsigned int len, int fd,
 int mvmm_get_dirty_log(int vm, uint64_t gpa, uint64_t len, uint64_t *bitmap);
 /* -EINTR: call again; what is there already takes no time */
 int mvmm_prefault(int vm, uint64_t gpa, uint64_t len, uint32_t flags);
+/* Returns how many vCPUs took it */
+int mvmm_msi(int vm, uint64_t address, uint32_t data);
+int mvmm_irqfd(int vm, int fd, uint32_t flags, uint64_t address,
+	       uint32_t data);
 int mvmm_create_vcpu(int vm, uint32_t id);
 /* Maps the run page; munmap() it with the info's run_size */
 int mvmm_map_run(int vcpu, struct mvmm_run **run);
@@ -55,6 +61,10 @@ int mvmm_inject_irq(int vcpu, uint8_t vector);
 int mvmm_inject_nmi(int vcpu);
 int mvmm_inject_exception(int vcpu, uint8_t vector, bool has_error,
 			  uint32_t error_code, uint64_t payload);
+/* @data is written or filled in; @offset is in the xAPIC page */
+int mvmm_apic_access(int vcpu, uint16_t offset, uint32_t *data, bool write);
+int mvmm_get_apic(int vcpu, struct mvmm_apic *apic);
+int mvmm_set_apic(int vcpu, struct mvmm_apic *apic);
 
 /* ---- a guest, as the completion code sees it -------------------------- */
 

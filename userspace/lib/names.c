@@ -15,6 +15,7 @@ const char *mvmm_exit_name(uint32_t reason)
 		[MVMM_EXIT_ENTRY_FAILED] = "VM entry failed",
 		[MVMM_EXIT_ERROR] = "internal error",
 		[MVMM_EXIT_CR] = "access to a control register",
+		[MVMM_EXIT_EOI] = "end of a level interrupt",
 	};
 
 	if (reason < sizeof(names) / sizeof(names[0]) && names[reason])
