@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The ACPI tables (ACPI 6.4, chapter 5): just enough for an operating system
- * to turn the machine off, reset it, and not look for what is not there. No
- * MADT: there is no APIC.
+ * to find the CPUs and interrupt controllers, turn the machine off, reset it,
+ * and not look for what is not there.
  */
 #include <stddef.h>
 #include <string.h>
@@ -11,15 +11,20 @@
 #define RSDP		0xe0000
 #define XSDT		0xe0100
 #define FADT		0xe0200
-#define DSDT		0xe0400
-#define FACS		0xe0500
+#define FACS		0xe0400
+#define MADT		0xe0500
+#define DSDT		0xe0600
 
 #define PM1A_EVENT	0x600
 #define PM1A_CONTROL	0x604
 #define PM_TIMER	0x608
 #define SPACE_IO	1
 #define BOOT_NO_VGA	(1u << 2)
+#define SCI		9
 #define FLAG_WBINVD	(1u << 0)
+#define FLAG_C1		(1u << 2)
+/* The power button's bit stays clear: it is fixed hardware; this one is not */
+#define FLAG_NO_SLEEP_BUTTON (1u << 5)
 #define FLAG_RESET_REG	(1u << 10)
 
 struct header {
@@ -74,9 +79,60 @@ struct rsdp {
 	uint8_t checksum2, reserved[3];
 } __attribute__((packed));
 
-/* DefinitionBlock: Name(\_S5, Package(){5, 5, 0, 0}) */
+struct madt_lapic {
+	uint8_t type, length, uid, id;
+	uint32_t flags;
+} __attribute__((packed));
+
+struct madt_ioapic {
+	uint8_t type, length, id, reserved;
+	uint32_t address, first_gsi;
+} __attribute__((packed));
+
+struct madt_override {
+	uint8_t type, length, bus, irq;
+	uint32_t gsi;
+	uint16_t flags;
+} __attribute__((packed));
+
+struct madt_nmi {
+	uint8_t type, length, uid;
+	uint16_t flags;
+	uint8_t lint;
+} __attribute__((packed));
+
+/* Its processors are as many as there are vCPUs: they come last */
+struct madt {
+	struct header header;
+	uint32_t lapic_address, flags;
+	struct madt_ioapic ioapic;
+	struct madt_override timer, sci;
+	struct madt_nmi nmi;
+	struct madt_lapic lapic[VCPUS_MAX];
+} __attribute__((packed));
+
+#define MADT_PCAT_COMPAT	(1u << 0)	/* there are i8259s too */
+#define MADT_ENABLED		(1u << 0)
+#define MADT_ACTIVE_HIGH	1
+#define MADT_LEVEL		(3 << 2)
+#define MADT_ALL_CPUS		0xff
+
+_Static_assert(MADT + sizeof(struct madt) <= DSDT, "the MADT has its room");
+
+/* In AML, what stands beside it in ASL */
 static const uint8_t aml[] = {
-	0x08, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0a, 5, 0x0a, 5, 0, 0 };
+	/* Name (\_S5, Package () { 5, 5, 0, 0 }) */
+	0x08, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0a, 5, 0x0a, 5, 0, 0,
+	/* Scope (\_SB) { Device (COM1) { */
+	0x10, 0x2c, '_', 'S', 'B', '_', 0x5b, 0x82, 0x25, 'C', 'O', 'M', '1',
+	/* Name (_HID, EisaId ("PNP0501")) */
+	0x08, '_', 'H', 'I', 'D', 0x0c, 0x41, 0xd0, 0x05, 0x01,
+	/* Name (_CRS, ResourceTemplate () { */
+	0x08, '_', 'C', 'R', 'S', 0x11, 0x10, 0x0a, 0x0d,
+	/* IO (Decode16, 0x3f8, 0x3f8, 1, 8) */
+	0x47, 0x01, 0xf8, 0x03, 0xf8, 0x03, 1, 8,
+	/* IRQNoFlags () { 4 } }) } } */
+	0x22, 0x10, 0x00, 0x79, 0x00 };
 
 static uint8_t checksum(const void *data, size_t len)
 {
@@ -115,16 +171,37 @@ static void put(const struct ram *ram, uint64_t gpa, void *table, size_t len)
 	memcpy(ram->base + gpa, table, len);
 }
 
-uint64_t make_acpi(const struct ram *ram)
+static void make_madt(const struct ram *ram, unsigned int cpus)
+{
+	struct madt madt = {
+		.lapic_address = LAPIC_BASE, .flags = MADT_PCAT_COMPAT,
+		.ioapic = { 1, sizeof(madt.ioapic), 0, 0, IOAPIC_BASE, 0 },
+		.timer = { 2, sizeof(madt.timer), 0, 0, TIMER_PIN, 0 },
+		.sci = { 2, sizeof(madt.sci), 0, SCI, SCI,
+			 MADT_ACTIVE_HIGH | MADT_LEVEL },
+		.nmi = { 4, sizeof(madt.nmi), MADT_ALL_CPUS, 0, 1 },
+	};
+	uint32_t length = offsetof(struct madt, lapic[cpus]);
+	unsigned int i;
+
+	for (i = 0; i < cpus; i++)
+		madt.lapic[i] = (struct madt_lapic){
+			0, sizeof(madt.lapic[i]), i, i, MADT_ENABLED };
+	madt.header = make_header("APIC", length, 5);
+	put(ram, MADT, &madt, length);
+}
+
+uint64_t make_acpi(const struct ram *ram, unsigned int apics)
 {
 	struct fadt fadt = {
 		.header = make_header("FACP", sizeof(fadt), 6),
-		.facs = FACS, .dsdt = DSDT, .sci_int = 9,
+		.facs = FACS, .dsdt = DSDT, .sci_int = SCI,
 		.pm1a_evt = PM1A_EVENT, .pm1a_cnt = PM1A_CONTROL,
 		.pm_tmr = PM_TIMER, .pm1_evt_len = 4, .pm1_cnt_len = 2,
 		.pm_tmr_len = 4, .c2_latency = 0xffff, .c3_latency = 0xffff,
 		.century = 0x32, .boot_arch = BOOT_NO_VGA,
-		.flags = FLAG_WBINVD | FLAG_RESET_REG,
+		.flags = FLAG_WBINVD | FLAG_C1 | FLAG_NO_SLEEP_BUTTON |
+			 FLAG_RESET_REG,
 		.reset_reg = io(0x64, 8), .reset_value = 0xfe,
 		.minor = 4, .x_facs = 0, .x_dsdt = DSDT,
 		.x_pm1a_evt = io(PM1A_EVENT, 32),
@@ -138,9 +215,11 @@ uint64_t make_acpi(const struct ram *ram)
 		.header = make_header("DSDT", sizeof(dsdt), 2) };
 	struct {
 		struct header header;
-		uint64_t entry;
-	} __attribute__((packed)) xsdt = {
-		.header = make_header("XSDT", sizeof(xsdt), 1), .entry = FADT };
+		uint64_t entry[2];
+	} __attribute__((packed)) xsdt = { .entry = { FADT, MADT } };
+	/* Without local APICs there is no MADT */
+	uint32_t length = apics ? sizeof(xsdt) :
+				  offsetof(typeof(xsdt), entry[1]);
 	struct rsdp rsdp = { .revision = 2, .length = sizeof(rsdp),
 			     .xsdt = XSDT };
 	uint8_t facs[64] = "FACS";
@@ -151,7 +230,10 @@ uint64_t make_acpi(const struct ram *ram)
 	memcpy(dsdt.code, aml, sizeof(aml));
 	put(ram, DSDT, &dsdt, sizeof(dsdt));
 	put(ram, FADT, &fadt, sizeof(fadt));
-	put(ram, XSDT, &xsdt, sizeof(xsdt));
+	if (apics)
+		make_madt(ram, apics);
+	xsdt.header = make_header("XSDT", length, 1);
+	put(ram, XSDT, &xsdt, length);
 	memcpy(rsdp.signature, "RSD PTR ", 8);
 	memcpy(rsdp.oem_id, "MVMM  ", 6);
 	rsdp.checksum = checksum(&rsdp, 20);

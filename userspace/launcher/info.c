@@ -50,6 +50,8 @@ static void print_info(const struct mvmm_info *info)
 	       info->features & MVMM_FEATURE_TAGGED_TLB ? "yes" : "no");
 	printf("nested A/D bits: %s\n",
 	       info->features & MVMM_FEATURE_NESTED_AD ? "yes" : "no");
+	printf("local APICs:     %s\n",
+	       info->features & MVMM_FEATURE_APIC ? "yes" : "no");
 	printf("vCPUs per VM:    %u\n", info->max_vcpus);
 	printf("regions per VM:  %u\n", info->max_regions);
 	printf("guest-physical:  %u bits\n", info->gpa_bits);

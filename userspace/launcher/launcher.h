@@ -26,6 +26,9 @@ enum {
 	STATUS_PERMISSION = 77,
 };
 
+#define VCPUS_MAX	16
+#define TIMER_PIN	2	/* of the I/O APIC, where a PC has IRQ 0 */
+
 /* An error for a person: what failed, with what value, and what to do */
 struct error {
 	int status;
@@ -39,6 +42,8 @@ int fail(struct error *error, int status, const char *format, ...)
 /* ---- guest memory and loaders (load_*.c) ------------------------------ */
 
 #define RAM_MAX		(3ull << 30)	/* below the hole for devices */
+#define IOAPIC_BASE	0xfec00000
+#define LAPIC_BASE	0xfee00000
 #define RAM_MIN		(1ull << 20)
 #define HOLE_START	0xa0000		/* VGA and option ROMs: no RAM */
 #define HOLE_END	0xc0000
@@ -93,8 +98,11 @@ int place_initrd(const struct ram *ram, const struct blob *initrd,
 void flat_segments(struct mvmm_sregs *sregs, uint16_t code, uint16_t data,
 		   bool long_mode);
 
-/* Writes the tables; returns the RSDP's address */
-uint64_t make_acpi(const struct ram *ram);
+/*
+ * Writes the tables, for this many local APICs (0: a PC without); returns the
+ * RSDP's address
+ */
+uint64_t make_acpi(const struct ram *ram, unsigned int apics);
 
 /* ---- terminal (terminal.c) -------------------------------------------- */
 
@@ -120,27 +128,45 @@ enum terminal_event terminal_read(struct terminal *t);
 
 struct machine_config {
 	const char *device;
+	unsigned int vcpus;	/* 1 .. VCPUS_MAX */
 	uint64_t ram_size;
 	bool memfd;		/* RAM in a memfd, not in private memory */
 };
 
+struct machine;
+
+/**
+ * struct vcpu - a vCPU and its thread
+ * @guest: for the completion of its exits
+ */
+struct vcpu {
+	struct machine *machine;
+	unsigned int id;
+	int fd;
+	struct mvmm_run *run;
+	struct mvmm_guest guest;
+	pthread_t thread;
+};
+
 /**
  * struct machine - a VM and its devices
- * @lock: guards all below but the fds, the run page and RAM
- * @wake: the vCPU thread waits here while the guest is halted
+ * @apic: the vCPUs have local APICs, and there is an I/O APIC
+ * @lock: guards all below but the fds, the run pages and RAM
+ * @wake: without local APICs the vCPU waits here while the guest is halted
  * @io_event: eventfd that makes the I/O thread look again
  */
 struct machine {
-	int system, vm, vcpu;
-	struct mvmm_run *run;
+	int system, vm;
+	bool apic;
+	unsigned int nr_vcpus;
+	struct vcpu vcpu[VCPUS_MAX];
 	struct ram ram;
-	struct mvmm_guest guest;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	pthread_t vcpu_thread;
 	int io_event, timer;
 	struct bus ports, mmio;
 	struct i8259 pic;
+	struct i82093aa ioapic;
 	struct i8254 pit;
 	struct mc146818 rtc;
 	struct ns16550 uart;
@@ -158,7 +184,11 @@ int machine_run(struct machine *m, struct entry *entry, struct error *error);
 /* Lock held */
 void machine_end(struct machine *m, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-void *vcpu_main(void *machine);
+/* Lock held: vCPU 0 shall look at the PIC */
+void machine_tell_pic(struct machine *m);
+int vcpu_create(struct machine *m, unsigned int id, struct error *error);
+void vcpu_destroy(struct vcpu *v);
+void *vcpu_main(void *vcpu);
 uint64_t now_ns(void);
 
 /* ---- subcommands ------------------------------------------------------ */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A machine: memory, one vCPU, the chips of an old PC, and the I/O thread that
- * turns the terminal and the timer into interrupts. The vCPU's thread is
+ * A machine: memory, the chips of an old PC, and the I/O thread that turns the
+ * terminal and the timer into interrupts. The vCPUs and their threads are in
  * vcpu.c.
  */
 #define _GNU_SOURCE
@@ -18,6 +18,7 @@
 
 void machine_end(struct machine *m, int status, const char *format, ...)
 {
+	unsigned int i;
 	va_list args;
 
 	if (m->ended)
@@ -27,8 +28,9 @@ void machine_end(struct machine *m, int status, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(m->end.text, sizeof(m->end.text), format, args);
 	va_end(args);
-	pthread_cond_signal(&m->wake);
-	mvmm_kick(m->vcpu);
+	pthread_cond_broadcast(&m->wake);
+	for (i = 0; i < m->nr_vcpus; i++)
+		mvmm_kick(m->vcpu[i].fd);
 	eventfd_write(m->io_event, 1);
 }
 
@@ -48,18 +50,45 @@ static int64_t wall_clock(void)
 	return time(NULL);
 }
 
+void machine_tell_pic(struct machine *m)
+{
+	struct vcpu *boot = &m->vcpu[0];
+
+	pthread_cond_signal(&m->wake);
+	/* vCPU 0 looks at the PIC after each exit of its own */
+	if (!pthread_equal(pthread_self(), boot->thread))
+		mvmm_kick(boot->fd);
+}
+
+static bool send_message(void *ctx, uint64_t address, uint32_t data)
+{
+	struct machine *m = ctx;
+	int ret = mvmm_msi(m->vm, address, data);
+
+	/* -EINVAL: the guest chose a delivery mode that there is not */
+	if (ret < 0 && ret != -EINVAL)
+		machine_end(m, STATUS_VM,
+			    "the interrupt message 0x%x to 0x%llx was refused: %s",
+			    data, (unsigned long long)address, strerror(-ret));
+	return ret > 0;
+}
+
+/* Each line goes to both controllers: the guest masks one of them */
 static void set_irq(void *ctx, unsigned int irq, bool level)
 {
 	struct machine *m = ctx;
 	bool before = i8259_pending(&m->pic);
 
+	if (m->apic)
+		i82093aa_set(&m->ioapic, irq ? irq : TIMER_PIN, level);
 	i8259_set(&m->pic, irq, level);
-	if (before || !i8259_pending(&m->pic))
-		return;
-	pthread_cond_signal(&m->wake);
-	/* The vCPU's own accesses are followed by a look at the PIC */
-	if (!pthread_equal(pthread_self(), m->vcpu_thread))
-		mvmm_kick(m->vcpu);
+	/*
+	 * Once is enough while vCPU 0 waits for a chance to take it. If LINT0
+	 * was closed it does not: the guest may have opened it since.
+	 */
+	if (i8259_pending(&m->pic) &&
+	    (!before || (m->apic && !m->vcpu[0].run->extint)))
+		machine_tell_pic(m);
 }
 
 static void uart_send(void *ctx, uint8_t byte)
@@ -104,6 +133,7 @@ static int add_devices(struct machine *m)
 	int ret = 0;
 
 	i8259_init(&m->pic);
+	i82093aa_init(&m->ioapic, send_message, m);
 	i8254_init(&m->pit, irq0);
 	mc146818_init(&m->rtc, wall_clock);
 	ns16550_init(&m->uart, irq4, uart_send, m);
@@ -119,31 +149,14 @@ static int add_devices(struct machine *m)
 	ret |= bus_add(io, 0x3f8, 8, ns16550_access, &m->uart);
 	ret |= bus_add(io, 0x4d0, 2, i8259_elcr, &m->pic);
 	ret |= bus_add(io, 0x600, 12, acpi_pm_access, &m->power);
+	if (m->apic)
+		ret |= bus_add(&m->mmio, IOAPIC_BASE, 4096, i82093aa_access,
+			       &m->ioapic);
 	return ret;
 }
 
-static void *guest_memory(void *ctx, uint64_t gpa, uint64_t len)
-{
-	struct machine *m = ctx;
-
-	return ram_at(&m->ram, gpa, len);
-}
-
-static void guest_port(void *ctx, uint16_t port, void *data, unsigned int size,
-		       bool write)
-{
-	struct machine *m = ctx;
-
-	bus_access(&m->ports, port, data, size, write);
-}
-
-static void guest_mmio(void *ctx, uint64_t gpa, void *data, unsigned int size,
-		       bool write)
-{
-	struct machine *m = ctx;
-
-	bus_access(&m->mmio, gpa, data, size, write);
-}
+_Static_assert(RAM_MAX <= IOAPIC_BASE && RAM_MAX <= LAPIC_BASE,
+	       "RAM ends below the APICs");
 
 static int make_ram(struct machine *m, const struct machine_config *config,
 		    struct error *error)
@@ -176,14 +189,35 @@ static int make_ram(struct machine *m, const struct machine_config *config,
 	return 0;
 }
 
+/* Whether this module can do what is asked for */
+static int check_vcpus(struct machine *m, const struct mvmm_info *info,
+		       struct error *error)
+{
+	m->apic = info->features & MVMM_FEATURE_APIC;
+	if (m->nr_vcpus > 1 && !m->apic)
+		return fail(error, STATUS_USAGE,
+			    "--cpus %u: this module has no local APICs, without which a guest has one CPU: load a newer mvmm.ko, or leave --cpus out",
+			    m->nr_vcpus);
+	if (m->nr_vcpus > info->max_vcpus)
+		return fail(error, STATUS_USAGE,
+			    "--cpus %u: this module runs at most %u CPUs in a guest",
+			    m->nr_vcpus, info->max_vcpus);
+	return 0;
+}
+
 static int make_vm(struct machine *m, const char *device, struct error *error)
 {
+	struct mvmm_info info;
+	unsigned int i;
 	int ret;
 
 	m->system = mvmm_open(device);
-	if (m->system < 0)
-		return explain_open(-m->system, device, error);
-	m->vm = mvmm_create_vm(m->system);
+	ret = m->system < 0 ? m->system : mvmm_get_info(m->system, &info);
+	if (ret)
+		return explain_open(-ret, device, error);
+	if (check_vcpus(m, &info, error))
+		return -1;
+	m->vm = mvmm_create_vm_flags(m->system, m->apic ? MVMM_VM_APIC : 0);
 	if (m->vm < 0)
 		return explain_open(-m->vm, device, error);
 	ret = mvmm_add_region(m->vm, 0, HOLE_START, m->ram.base, 0);
@@ -194,19 +228,22 @@ static int make_vm(struct machine *m, const char *device, struct error *error)
 		return fail(error, STATUS_OS,
 			    "the module refused %llu bytes of guest memory: %s",
 			    (unsigned long long)m->ram.size, strerror(-ret));
-	m->vcpu = mvmm_create_vcpu(m->vm, 0);
-	ret = m->vcpu < 0 ? m->vcpu : mvmm_map_run(m->vcpu, &m->run);
-	if (ret)
-		return fail(error, STATUS_OS, "cannot make a vCPU: %s",
-			    strerror(-ret));
+	for (i = 0; i < m->nr_vcpus; i++)
+		if (vcpu_create(m, i, error))
+			return -1;
 	return 0;
 }
 
 int machine_create(struct machine *m, const struct machine_config *config,
 		   struct error *error)
 {
+	unsigned int i;
+
 	memset(m, 0, sizeof(*m));
-	m->system = m->vm = m->vcpu = m->io_event = m->timer = -1;
+	m->system = m->vm = m->io_event = m->timer = -1;
+	m->nr_vcpus = config->vcpus;
+	for (i = 0; i < VCPUS_MAX; i++)
+		m->vcpu[i].fd = -1;
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->wake, NULL);
 	if (make_ram(m, config, error) || make_vm(m, config->device, error))
@@ -218,14 +255,6 @@ int machine_create(struct machine *m, const struct machine_config *config,
 		     strerror(errno));
 		goto out;
 	}
-	/* Without one, each access to a device is decoded anew */
-	m->guest = (struct mvmm_guest){
-		.vcpu = m->vcpu, .run = m->run, .memory = guest_memory,
-		.port = guest_port, .mmio = guest_mmio, .ctx = m,
-		.cache = mvmm_decode_cache_new(),
-		.ram = m->ram.base + HOLE_END, .ram_gpa = HOLE_END,
-		.ram_size = m->ram.size > HOLE_END ?
-			    m->ram.size - HOLE_END : 0 };
 	return 0;
 out:
 	machine_destroy(m);
@@ -241,18 +270,16 @@ static void close_fd(int *fd)
 
 void machine_destroy(struct machine *m)
 {
-	mvmm_decode_cache_free(m->guest.cache);
-	m->guest.cache = NULL;
-	if (m->run)
-		munmap(m->run, sysconf(_SC_PAGESIZE));
-	close_fd(&m->vcpu);
+	unsigned int i;
+
+	for (i = 0; i < m->nr_vcpus; i++)
+		vcpu_destroy(&m->vcpu[i]);
 	close_fd(&m->vm);
 	close_fd(&m->system);
 	close_fd(&m->io_event);
 	close_fd(&m->timer);
 	if (m->ram.base)
 		munmap(m->ram.base, m->ram.size);
-	m->run = NULL;
 	m->ram.base = NULL;
 }
 
@@ -338,25 +365,44 @@ static void io_loop(struct machine *m)
 	pthread_mutex_unlock(&m->lock);
 }
 
+/* Lock held. Returns how many run */
+static unsigned int start_vcpus(struct machine *m)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < m->nr_vcpus; i++) {
+		ret = pthread_create(&m->vcpu[i].thread, NULL, vcpu_main,
+				     &m->vcpu[i]);
+		if (ret) {
+			machine_end(m, STATUS_OS, "cannot start vCPU %u: %s",
+				    i, strerror(ret));
+			break;
+		}
+	}
+	return i;
+}
+
 int machine_run(struct machine *m, struct entry *entry, struct error *error)
 {
-	int ret = mvmm_set_sregs(m->vcpu, &entry->sregs);
+	struct vcpu *boot = &m->vcpu[0];
+	unsigned int i, started;
+	/* The others are as RESET leaves them, and wait for SIPI inside RUN */
+	int ret = mvmm_set_sregs(boot->fd, &entry->sregs);
 
 	if (ret)
 		return fail(error, STATUS_VM,
 			    "the module refused the start state: %s",
 			    strerror(-ret));
-	m->run->regs = entry->regs;
-	/* vcpu_thread must be set before any device raises an interrupt */
+	boot->run->regs = entry->regs;
+	/* Every thread must be known before any device raises an interrupt */
 	pthread_mutex_lock(&m->lock);
-	ret = pthread_create(&m->vcpu_thread, NULL, vcpu_main, m);
+	started = start_vcpus(m);
 	pthread_mutex_unlock(&m->lock);
-	if (ret)
-		return fail(error, STATUS_OS, "cannot start the vCPU: %s",
-			    strerror(ret));
 	terminal_open(&m->terminal);
 	io_loop(m);
-	pthread_join(m->vcpu_thread, NULL);
+	for (i = 0; i < started; i++)
+		pthread_join(m->vcpu[i].thread, NULL);
 	terminal_close();
 	return 0;
 }

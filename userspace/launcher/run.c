@@ -16,7 +16,10 @@ struct options {
 };
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_FLAT, OPT_AT,
-       OPT_BACKEND, OPT_DEVICE, OPT_STATS };
+       OPT_BACKEND, OPT_DEVICE, OPT_STATS, OPT_CPUS };
+
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
 
 static const struct argp_option option_list[] = {
 	{ "kernel", OPT_KERNEL, "FILE", 0,
@@ -26,6 +29,8 @@ static const struct argp_option option_list[] = {
 	  "kernel command line (default: console=ttyS0)", 0 },
 	{ "mem", OPT_MEM, "SIZE", 0,
 	  "memory of the guest, with a suffix K, M or G (default: 256M)", 0 },
+	{ "cpus", OPT_CPUS, "NUMBER", 0,
+	  "CPUs of the guest, 1 to " STRING(VCPUS_MAX) " (default: 1)", 0 },
 	{ "mem-backend", OPT_BACKEND, "anon|memfd", 0,
 	  "what the memory is on the host (default: anon)", 0 },
 	{ "flat", OPT_FLAT, "FILE", 0,
@@ -33,7 +38,7 @@ static const struct argp_option option_list[] = {
 	{ "at", OPT_AT, "ADDRESS", 0,
 	  "where the flat image goes (default: 0x7c00)", 1 },
 	{ "stats", OPT_STATS, NULL, 0,
-	  "print the vCPU's counters to stderr at the end", 2 },
+	  "print each vCPU's counters to stderr at the end", 2 },
 	{ "device", OPT_DEVICE, "FILE", 0, "instead of " MVMM_DEVICE, 2 },
 	{ 0 }
 };
@@ -83,6 +88,20 @@ static void parse_mem(struct argp_state *state, struct options *o,
 			   arg);
 }
 
+static void parse_cpus(struct argp_state *state, struct options *o,
+		       const char *arg)
+{
+	uint64_t value;
+
+	if (!parse_number(arg, &value, false))
+		argp_error(state, "--cpus %s is not a number", arg);
+	else if (value < 1 || value > VCPUS_MAX)
+		argp_error(state, "--cpus %s is out of range: from 1 to %u",
+			   arg, VCPUS_MAX);
+	else
+		o->machine.vcpus = value;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -99,6 +118,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_MEM:
 		parse_mem(state, o, arg);
+		break;
+	case OPT_CPUS:
+		parse_cpus(state, o, arg);
 		break;
 	case OPT_FLAT:
 		o->flat = arg;
@@ -143,12 +165,12 @@ static int load(struct machine *m, const struct options *o,
 		const struct blob *image, struct boot *boot,
 		struct entry *entry, struct error *error)
 {
-	int ret = mvmm_get_sregs(m->vcpu, &entry->sregs);
+	int ret = mvmm_get_sregs(m->vcpu[0].fd, &entry->sregs);
 
 	if (ret)
 		return fail(error, STATUS_VM, "cannot read the vCPU: %s",
 			    strerror(-ret));
-	boot->rsdp = make_acpi(&m->ram);
+	boot->rsdp = make_acpi(&m->ram, m->apic ? m->nr_vcpus : 0);
 	if (o->flat)
 		return load_flat(&m->ram, image, o->at, entry, error);
 	if (is_elf(image))
@@ -156,17 +178,17 @@ static int load(struct machine *m, const struct options *o,
 	return load_bzimage(&m->ram, image, boot, entry, error);
 }
 
-static void print_stats(int vcpu)
+static void print_stats(const struct vcpu *v)
 {
 	struct mvmm_stats s;
 	uint32_t i;
 
-	if (mvmm_get_stats(vcpu, &s))
+	if (mvmm_get_stats(v->fd, &s))
 		return;
 	fprintf(stderr,
-		"entries %llu, exits to user %llu, faults %llu (retries %llu), injections %llu\n"
+		"vCPU %u: entries %llu, exits to user %llu, faults %llu (retries %llu), injections %llu\n"
 		"flushes: memory %llu, vCPU %llu; migrations %llu\n",
-		s.entries, s.exits_to_user, s.faults, s.fault_retries,
+		v->id, s.entries, s.exits_to_user, s.faults, s.fault_retries,
 		s.injections, s.flush_memory, s.flush_vcpu, s.migrations);
 	for (i = 0; i < s.nr_hw_exits && i < MVMM_STATS_HW_EXITS; i++)
 		if (s.hw_exits[i])
@@ -180,6 +202,7 @@ static int run(const struct options *o, struct error *error)
 	struct machine machine;
 	struct entry entry = { 0 };
 	struct blob image;
+	unsigned int i;
 	int ret;
 
 	if (blob_read(&image, o->kernel ? o->kernel : o->flat, error))
@@ -196,8 +219,8 @@ static int run(const struct options *o, struct error *error)
 			ret = machine_run(&machine, &entry, error);
 		if (!ret)
 			*error = machine.end;
-		if (o->stats)
-			print_stats(machine.vcpu);
+		for (i = 0; o->stats && i < machine.nr_vcpus; i++)
+			print_stats(&machine.vcpu[i]);
 		machine_destroy(&machine);
 	}
 	blob_free(&image);
@@ -213,7 +236,8 @@ int cmd_run(int argc, char **argv)
 		       "Ctrl-A x ends the guest, Ctrl-A h shows the keys. A byte written to port 0xf4 is the exit status." };
 	struct options o = {
 		.append = NULL, .at = 0x7c00,
-		.machine = { .device = MVMM_DEVICE, .ram_size = 256 << 20 } };
+		.machine = { .device = MVMM_DEVICE, .ram_size = 256 << 20,
+			     .vcpus = 1 } };
 	struct error error = { 0 };
 
 	argp_err_exit_status = STATUS_USAGE;

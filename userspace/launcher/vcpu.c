@@ -1,18 +1,114 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The vCPU's thread: RUN, complete the exit, offer the next interrupt. While
- * the guest is halted it sleeps on m->wake, so an idle guest takes no CPU.
+ * A vCPU and its thread: RUN, complete the exit; on vCPU 0, offer the PIC's next
+ * interrupt. A halted guest takes no CPU: with local APICs it waits inside RUN,
+ * without them on m->wake.
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include "launcher.h"
 
 #define RFLAGS_IF (1u << 9)
 
-/* Lock held. Returns whether RUN has something to deliver */
-static bool offer_interrupt(struct machine *m)
+static void *guest_memory(void *ctx, uint64_t gpa, uint64_t len)
 {
-	struct mvmm_run *run = m->run;
+	struct vcpu *v = ctx;
+
+	return ram_at(&v->machine->ram, gpa, len);
+}
+
+static void guest_port(void *ctx, uint16_t port, void *data, unsigned int size,
+		       bool write)
+{
+	struct vcpu *v = ctx;
+
+	bus_access(&v->machine->ports, port, data, size, write);
+}
+
+/*
+ * Registers have 32 bits and are 16 bytes apart. Other accesses are undefined
+ * (SDM vol. 3, 11.4.1): here a part can be read, and cannot be written.
+ */
+static void apic_access(struct vcpu *v, uint16_t offset, void *data,
+			unsigned int size, bool write)
+{
+	unsigned int part = offset & 15;
+	uint32_t value = 0;
+	int ret;
+
+	if (!write)
+		memset(data, 0xff, size);
+	if (part + size > sizeof(value) || (write && size != sizeof(value)))
+		return;
+	if (write)
+		memcpy(&value, data, size);
+	ret = mvmm_apic_access(v->fd, offset - part, &value, write);
+	if (ret)
+		machine_end(v->machine, STATUS_VM,
+			    "vCPU %u's local APIC refused an access at 0x%x: %s",
+			    v->id, offset, strerror(-ret));
+	else if (!write)
+		memcpy(data, (uint8_t *)&value + part, size);
+}
+
+static void guest_mmio(void *ctx, uint64_t gpa, void *data, unsigned int size,
+		       bool write)
+{
+	struct vcpu *v = ctx;
+
+	/* Each vCPU finds its own there */
+	if (v->machine->apic && gpa - LAPIC_BASE < 4096)
+		apic_access(v, gpa - LAPIC_BASE, data, size, write);
+	else
+		bus_access(&v->machine->mmio, gpa, data, size, write);
+}
+
+int vcpu_create(struct machine *m, unsigned int id, struct error *error)
+{
+	struct vcpu *v = &m->vcpu[id];
+	int ret;
+
+	v->machine = m;
+	v->id = id;
+	v->fd = mvmm_create_vcpu(m->vm, id);
+	ret = v->fd < 0 ? v->fd : mvmm_map_run(v->fd, &v->run);
+	if (ret)
+		return fail(error, STATUS_OS, "cannot make vCPU %u: %s", id,
+			    strerror(-ret));
+	/* Without a cache, each access to a device is decoded anew */
+	v->guest = (struct mvmm_guest){
+		.vcpu = v->fd, .run = v->run, .memory = guest_memory,
+		.port = guest_port, .mmio = guest_mmio, .ctx = v,
+		.cache = mvmm_decode_cache_new(),
+		.ram = m->ram.base + HOLE_END, .ram_gpa = HOLE_END,
+		.ram_size = m->ram.size > HOLE_END ?
+			    m->ram.size - HOLE_END : 0 };
+	return 0;
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+	mvmm_decode_cache_free(v->guest.cache);
+	v->guest.cache = NULL;
+	if (v->run)
+		munmap(v->run, sysconf(_SC_PAGESIZE));
+	v->run = NULL;
+	if (v->fd >= 0)
+		close(v->fd);
+	v->fd = -1;
+}
+
+/*
+ * Lock held, on vCPU 0, to which the PIC is wired. Returns whether RUN has
+ * something to deliver
+ */
+static bool offer_interrupt(struct vcpu *v)
+{
+	struct mvmm_run *run = v->run;
+	struct machine *m = v->machine;
+	struct i8259 before;
 	bool open = run->can_inject ||
 		    (run->exit_reason == MVMM_EXIT_HLT &&
 		     run->regs.rflags & RFLAGS_IF && !run->irq_pending);
@@ -26,7 +122,16 @@ static bool offer_interrupt(struct machine *m)
 		run->irq_window = 1;
 		return run->irq_pending;
 	}
-	ret = mvmm_inject_irq(m->vcpu, i8259_ack(&m->pic));
+	/*
+	 * Not judged by run->extint: the exit itself may have been the guest's
+	 * write to LINT0. A window on a closed LINT0 would open for ever.
+	 */
+	before = m->pic;
+	ret = mvmm_inject_irq(v->fd, i8259_ack(&m->pic));
+	if (ret == -EAGAIN) {
+		m->pic = before;
+		return run->irq_pending;
+	}
 	if (ret)
 		machine_end(m, STATUS_VM, "an interrupt was refused: %s",
 			    strerror(-ret));
@@ -36,30 +141,34 @@ static bool offer_interrupt(struct machine *m)
 }
 
 /* Lock held. The HLT is retired when there is something to wake up for */
-static void halt(struct machine *m)
+static void halt(struct vcpu *v)
 {
-	if (!(m->run->regs.rflags & RFLAGS_IF)) {
+	struct machine *m = v->machine;
+
+	if (!(v->run->regs.rflags & RFLAGS_IF)) {
 		machine_end(m, 0, "%s", "");
 		return;
 	}
-	while (!m->ended && !offer_interrupt(m))
+	while (!m->ended && !offer_interrupt(v))
 		pthread_cond_wait(&m->wake, &m->lock);
-	m->run->retire = m->run->insn_len;
+	v->run->retire = v->run->insn_len;
 }
 
-static void describe_fault(struct machine *m)
+static void describe_fault(struct vcpu *v)
 {
-	const struct mvmm_run *run = m->run;
+	const struct mvmm_run *run = v->run;
 
-	machine_end(m, STATUS_VM,
+	machine_end(v->machine, STATUS_VM,
 		    "the guest's memory at 0x%llx cannot be had: %s",
 		    (unsigned long long)run->fault.gpa,
 		    strerror(run->fault.error));
 }
 
-static void complete(struct machine *m, int ret)
+static void complete(struct vcpu *v)
 {
-	const struct mvmm_run *run = m->run;
+	const struct mvmm_run *run = v->run;
+	struct machine *m = v->machine;
+	int ret = mvmm_complete(&v->guest);
 
 	if (ret == -ENOTSUP && run->exit_reason == MVMM_EXIT_MMIO)
 		machine_end(m, STATUS_VM,
@@ -72,19 +181,24 @@ static void complete(struct machine *m, int ret)
 }
 
 /* Lock held */
-static void handle_exit(struct machine *m)
+static void handle_exit(struct vcpu *v)
 {
-	const struct mvmm_run *run = m->run;
+	const struct mvmm_run *run = v->run;
+	struct machine *m = v->machine;
+	bool before = i8259_pending(&m->pic);
 
 	switch (run->exit_reason) {
 	case MVMM_EXIT_IO:
 	case MVMM_EXIT_MMIO:
 	case MVMM_EXIT_CR:
-		complete(m, mvmm_complete(&m->guest));
+		complete(v);
 		break;
 	case MVMM_EXIT_HLT:
-		halt(m);
+		halt(v);
 		return;
+	case MVMM_EXIT_EOI:
+		i82093aa_eoi(&m->ioapic, run->eoi.vector);
+		break;
 	case MVMM_EXIT_INTR:
 	case MVMM_EXIT_IRQ_WINDOW:
 		break;
@@ -94,7 +208,7 @@ static void handle_exit(struct machine *m)
 			    (unsigned long long)run->regs.rip);
 		break;
 	case MVMM_EXIT_MEMORY_FAULT:
-		describe_fault(m);
+		describe_fault(v);
 		break;
 	case MVMM_EXIT_ENTRY_FAILED:
 		machine_end(m, STATUS_VM,
@@ -107,24 +221,28 @@ static void handle_exit(struct machine *m)
 			    mvmm_exit_name(run->exit_reason), run->error.text);
 		break;
 	}
-	offer_interrupt(m);
+	if (!v->id)
+		offer_interrupt(v);
+	else if (!before && i8259_pending(&m->pic))
+		machine_tell_pic(m);
 }
 
 void *vcpu_main(void *ctx)
 {
-	struct machine *m = ctx;
+	struct vcpu *v = ctx;
+	struct machine *m = v->machine;
 	int ret;
 
 	pthread_mutex_lock(&m->lock);
 	while (!m->ended) {
 		pthread_mutex_unlock(&m->lock);
-		ret = mvmm_run(m->vcpu);
+		ret = mvmm_run(v->fd);
 		pthread_mutex_lock(&m->lock);
 		if (ret && ret != -EINTR)
-			machine_end(m, STATUS_VM, "RUN failed: %s",
-				    strerror(-ret));
+			machine_end(m, STATUS_VM, "RUN of vCPU %u failed: %s",
+				    v->id, strerror(-ret));
 		else if (!m->ended)
-			handle_exit(m);
+			handle_exit(v);
 	}
 	pthread_mutex_unlock(&m->lock);
 	return NULL;

@@ -293,37 +293,6 @@ static void ram_ranges(void **state)
 	assert_non_null(ram_at(&ram, 0xc0000, 1));
 }
 
-static uint8_t sum(const uint8_t *p, size_t len)
-{
-	uint8_t s = 0;
-
-	while (len--)
-		s += *p++;
-	return s;
-}
-
-static void acpi(void **state)
-{
-	uint64_t rsdp = make_acpi(&ram), xsdt, fadt, dsdt;
-	uint32_t len;
-
-	assert_memory_equal(ram.base + rsdp, "RSD PTR ", 8);
-	assert_int_equal(sum(ram.base + rsdp, 20), 0);
-	assert_int_equal(sum(ram.base + rsdp, 36), 0);
-	memcpy(&xsdt, ram.base + rsdp + 24, 8);
-	memcpy(&len, ram.base + xsdt + 4, 4);
-	assert_int_equal(len, 44);
-	assert_int_equal(sum(ram.base + xsdt, len), 0);
-	memcpy(&fadt, ram.base + xsdt + 36, 8);
-	memcpy(&len, ram.base + fadt + 4, 4);
-	assert_int_equal(len, 276);
-	assert_int_equal(sum(ram.base + fadt, len), 0);
-	memcpy(&dsdt, ram.base + fadt + 140, 8);
-	memcpy(&len, ram.base + dsdt + 4, 4);
-	assert_int_equal(sum(ram.base + dsdt, len), 0);
-	assert_memory_equal(ram.base + dsdt, "DSDT", 4);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,7 +304,6 @@ int main(void)
 		cmocka_unit_test(elf_hostile),
 		cmocka_unit_test(flat),
 		cmocka_unit_test(ram_ranges),
-		cmocka_unit_test(acpi),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

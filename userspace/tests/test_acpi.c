@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The ACPI tables, found and read as an operating system does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#undef fail	/* ours is another one */
+#include "launcher/launcher.h"
+
+#define RAM (1u << 20)
+
+static struct ram ram;
+
+static uint64_t get(uint64_t gpa, int size)
+{
+	uint64_t value = 0;
+
+	assert_non_null(ram_at(&ram, gpa, size));
+	memcpy(&value, ram.base + gpa, size);
+	return value;
+}
+
+static uint8_t sum(uint64_t gpa, size_t len)
+{
+	uint8_t s = 0;
+
+	while (len--)
+		s += get(gpa++, 1);
+	return s;
+}
+
+/* Checks a table's header; returns its length */
+static uint32_t check(uint64_t gpa, const char *signature)
+{
+	uint32_t len = get(gpa + 4, 4);
+
+	assert_memory_equal(ram.base + gpa, signature, 4);
+	assert_int_equal(sum(gpa, len), 0);
+	return len;
+}
+
+/* The table of that signature by way of RSDP and XSDT; 0: none */
+static uint64_t find(uint64_t rsdp, const char *signature)
+{
+	uint64_t xsdt = get(rsdp + 24, 8), at;
+	uint32_t len = check(xsdt, "XSDT"), i;
+
+	for (i = 36; i < len; i += 8) {
+		at = get(xsdt + i, 8);
+		if (!memcmp(ram.base + at, signature, 4))
+			return at;
+	}
+	return 0;
+}
+
+static void root(void **state)
+{
+	uint64_t rsdp = make_acpi(&ram, 1);
+
+	assert_memory_equal(ram.base + rsdp, "RSD PTR ", 8);
+	assert_int_equal(rsdp & 15, 0);
+	assert_int_equal(sum(rsdp, 20), 0);
+	assert_int_equal(sum(rsdp, get(rsdp + 20, 4)), 0);
+}
+
+static void fixed_hardware(void **state)
+{
+	uint64_t fadt = find(make_acpi(&ram, 1), "FACP"), facs;
+	uint32_t flags;
+
+	assert_int_equal(check(fadt, "FACP"), 276);
+	facs = get(fadt + 36, 4);
+	assert_int_equal(facs & 63, 0);
+	assert_memory_equal(ram.base + facs, "FACS", 4);
+	assert_int_equal(get(facs + 4, 4), 64);
+	assert_int_equal(get(fadt + 46, 2), 9);		/* SCI */
+	assert_int_equal(get(fadt + 48, 4), 0);		/* always in ACPI mode */
+	flags = get(fadt + 112, 4);
+	assert_true(flags & 1 << 10);			/* reset register */
+	assert_false(flags & 1 << 4);			/* a power button */
+	assert_true(flags & 1 << 5);			/* no sleep button */
+	assert_int_equal(get(fadt + 116, 1), 1);	/* in a port: */
+	assert_int_equal(get(fadt + 120, 8), 0x64);
+	assert_int_equal(get(fadt + 128, 1), 0xfe);
+	assert_int_equal(get(fadt + 140, 8), get(fadt + 40, 4));
+}
+
+/* An AML package length: its bytes, and where what it spans ends */
+static uint64_t package_end(uint64_t at, unsigned int *bytes)
+{
+	uint8_t lead = get(at, 1);
+	uint64_t len = lead & 0x3f;
+	unsigned int i;
+
+	*bytes = 1 + (lead >> 6);
+	if (*bytes > 1)
+		len &= 0xf;
+	for (i = 1; i < *bytes; i++)
+		len |= get(at + i, 1) << (4 + 8 * (i - 1));
+	return at + len;
+}
+
+static void dsdt(void **state)
+{
+	uint64_t fadt = find(make_acpi(&ram, 1), "FACP");
+	uint64_t at = get(fadt + 140, 8), end = at + check(at, "DSDT"), inner;
+	unsigned int bytes;
+
+	at += 36;
+	assert_memory_equal(ram.base + at, "\x08_S5_\x12", 6);
+	at += 6;
+	inner = package_end(at, &bytes);
+	assert_memory_equal(ram.base + at + bytes, "\x04\x0a\x05\x0a\x05\0", 6);
+	/* \_SB to the end of the table, the serial port to the end of \_SB */
+	at = inner;
+	assert_int_equal(get(at, 1), 0x10);
+	assert_int_equal(package_end(at + 1, &bytes), end);
+	at += 1 + bytes;
+	assert_memory_equal(ram.base + at, "_SB_\x5b\x82", 6);
+	at += 6;
+	assert_int_equal(package_end(at, &bytes), end);
+	at += bytes;
+	assert_memory_equal(ram.base + at, "COM1\x08_HID", 9);
+	/* A buffer of 13 bytes to the end; its end tag is the last but one */
+	at += 14;
+	assert_memory_equal(ram.base + at, "\x08_CRS\x11", 6);
+	assert_int_equal(package_end(at + 6, &bytes), end);
+	assert_int_equal(get(at + 6 + bytes + 1, 1), end - at - 9);
+	assert_int_equal(get(end - 2, 1), 0x79);
+}
+
+struct found {
+	unsigned int cpus, ioapics, overrides, nmis;
+};
+
+static void check_entry(uint64_t at, struct found *f)
+{
+	switch (get(at, 1)) {
+	case 0:
+		assert_int_equal(get(at + 1, 1), 8);
+		assert_int_equal(get(at + 2, 1), f->cpus);
+		assert_int_equal(get(at + 3, 1), f->cpus);
+		assert_int_equal(get(at + 4, 4), 1);
+		f->cpus++;
+		break;
+	case 1:
+		assert_int_equal(get(at + 1, 1), 12);
+		assert_int_equal(get(at + 4, 4), 0xfec00000);
+		assert_int_equal(get(at + 8, 4), 0);
+		f->ioapics++;
+		break;
+	case 2:
+		assert_int_equal(get(at + 1, 1), 10);
+		assert_int_equal(get(at + 2, 1), 0);
+		if (get(at + 3, 1)) {
+			assert_int_equal(get(at + 3, 1), 9);
+			assert_int_equal(get(at + 4, 4), 9);
+			assert_int_equal(get(at + 8, 2), 0xd);
+		} else {
+			assert_int_equal(get(at + 4, 4), 2);
+			assert_int_equal(get(at + 8, 2), 0);
+		}
+		f->overrides++;
+		break;
+	case 4:
+		assert_int_equal(get(at + 1, 1), 6);
+		assert_int_equal(get(at + 2, 1), 0xff);
+		assert_int_equal(get(at + 3, 2), 0);
+		assert_int_equal(get(at + 5, 1), 1);
+		f->nmis++;
+		break;
+	default:
+		assert_int_equal(get(at, 1), 0);
+	}
+}
+
+static void madt_of(unsigned int cpus)
+{
+	uint64_t madt = find(make_acpi(&ram, cpus), "APIC"), at, end;
+	struct found f = { 0 };
+
+	end = madt + check(madt, "APIC");
+	assert_int_equal(get(madt + 36, 4), 0xfee00000);
+	assert_int_equal(get(madt + 40, 4), 1);
+	for (at = madt + 44; at < end; at += get(at + 1, 1)) {
+		assert_true(get(at + 1, 1) >= 6);
+		check_entry(at, &f);
+	}
+	assert_int_equal(at, end);
+	assert_int_equal(f.cpus, cpus);
+	assert_int_equal(f.ioapics, 1);
+	assert_int_equal(f.overrides, 2);
+	assert_int_equal(f.nmis, 1);
+}
+
+static void madt(void **state)
+{
+	madt_of(1);
+	madt_of(2);
+	madt_of(16);
+}
+
+static void no_apic(void **state)
+{
+	uint64_t rsdp = make_acpi(&ram, 0);
+
+	assert_int_equal(find(rsdp, "APIC"), 0);
+	assert_int_not_equal(find(rsdp, "FACP"), 0);
+	assert_int_equal(check(get(rsdp + 24, 8), "XSDT"), 44);
+}
+
+/* All of it lies where the loaders' memory maps say reserved, and apart */
+static void places(void **state)
+{
+	struct { uint64_t at, len; } t[5];
+	uint64_t rsdp = make_acpi(&ram, VCPUS_MAX);
+	unsigned int i, j;
+
+	t[0].at = rsdp;
+	t[0].len = 36;
+	t[1].at = get(rsdp + 24, 8);
+	t[2].at = find(rsdp, "FACP");
+	t[3].at = find(rsdp, "APIC");
+	t[4].at = get(t[2].at + 140, 8);
+	for (i = 0; i < 5; i++) {
+		if (i)
+			t[i].len = get(t[i].at + 4, 4);
+		assert_true(t[i].at >= 0xe0000 && t[i].at + t[i].len <= RAM);
+		for (j = 0; j < i; j++)
+			assert_true(t[i].at >= t[j].at + t[j].len ||
+				    t[j].at >= t[i].at + t[i].len);
+	}
+}
+
+static int setup(void **state)
+{
+	ram = (struct ram){ calloc(1, RAM), RAM };
+	return ram.base ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	free(ram.base);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(root, setup, teardown),
+		cmocka_unit_test_setup_teardown(fixed_hardware, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(dsdt, setup, teardown),
+		cmocka_unit_test_setup_teardown(madt, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_apic, setup, teardown),
+		cmocka_unit_test_setup_teardown(places, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The I/O APIC: what becomes of a line, and what of hostile accesses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+#include "devices/devices.h"
+
+#define MASKED	(1u << 16)
+#define LEVEL	(1u << 15)
+#define IRR	(1u << 14)
+#define LOW	(1u << 13)
+#define PENDING	(1u << 12)
+#define LOGICAL	(1u << 11)
+
+/* Local APICs that note what they are sent */
+struct sink {
+	unsigned int nr;
+	uint64_t address;
+	uint32_t data;
+	bool refuses;
+};
+
+static struct sink sink;
+static struct i82093aa chip;
+
+static bool note(void *ctx, uint64_t address, uint32_t data)
+{
+	struct sink *s = ctx;
+
+	s->nr++;
+	s->address = address;
+	s->data = data;
+	return !s->refuses;
+}
+
+static void put(uint64_t offset, uint32_t value)
+{
+	i82093aa_access(&chip, offset, &value, 4, true);
+}
+
+static uint32_t get(uint64_t offset)
+{
+	uint32_t value = ~0u;
+
+	i82093aa_access(&chip, offset, &value, 4, false);
+	return value;
+}
+
+static void write_reg(uint8_t reg, uint32_t value)
+{
+	put(0x00, reg);
+	put(0x10, value);
+}
+
+static uint32_t read_reg(uint8_t reg)
+{
+	put(0x00, reg);
+	return get(0x10);
+}
+
+static void route(unsigned int pin, uint8_t destination, uint32_t low)
+{
+	write_reg(0x11 + 2 * pin, (uint32_t)destination << 24);
+	write_reg(0x10 + 2 * pin, low);
+}
+
+static uint32_t low_of(unsigned int pin)
+{
+	return read_reg(0x10 + 2 * pin);
+}
+
+static int setup(void **state)
+{
+	sink = (struct sink){ 0 };
+	i82093aa_init(&chip, note, &sink);
+	return 0;
+}
+
+static void registers(void **state)
+{
+	unsigned int i;
+
+	assert_int_equal(read_reg(1), 0x170020);
+	write_reg(1, ~0u);
+	assert_int_equal(read_reg(1), 0x170020);
+	write_reg(0, ~0u);
+	assert_int_equal(read_reg(0), 0x0f000000);
+	assert_int_equal(read_reg(2), 0x0f000000);
+	write_reg(2, 0);
+	assert_int_equal(read_reg(0), 0x0f000000);
+	/* All masked at first */
+	for (i = 0; i < I82093AA_PINS; i++) {
+		assert_int_equal(low_of(i), MASKED);
+		assert_int_equal(read_reg(0x11 + 2 * i), 0);
+	}
+	/* The selector reads back, with its reserved bits zero */
+	put(0, 0xabcdef12);
+	assert_int_equal(get(0), 0x12);
+	assert_int_equal(sink.nr, 0);
+}
+
+static void read_only_bits(void **state)
+{
+	write_reg(0x10, ~0u);
+	assert_int_equal(read_reg(0x10), 0x1afff);
+	write_reg(0x11, ~0u);
+	assert_int_equal(read_reg(0x11), 0xff000000);
+	/* A half does not touch the other */
+	write_reg(0x10, MASKED | 0x55);
+	assert_int_equal(read_reg(0x11), 0xff000000);
+	write_reg(0x11, 0x12000000);
+	assert_int_equal(read_reg(0x10), MASKED | 0x55);
+	/* Remote IRR is the chip's own */
+	route(3, 0, LEVEL | 0x40);
+	i82093aa_set(&chip, 3, true);
+	assert_true(low_of(3) & IRR);
+	write_reg(0x16, LEVEL | 0x40);
+	assert_true(low_of(3) & IRR);
+	assert_int_equal(sink.nr, 1);
+}
+
+static void masked(void **state)
+{
+	i82093aa_set(&chip, 5, true);
+	route(5, 1, 0x35);
+	/* The edge came while it was masked: lost */
+	assert_int_equal(sink.nr, 0);
+	write_reg(0x10 + 10, MASKED | LEVEL | 0x35);
+	assert_int_equal(sink.nr, 0);
+	/* A level is there as long as it is up */
+	write_reg(0x10 + 10, LEVEL | 0x35);
+	assert_int_equal(sink.nr, 1);
+}
+
+static void edge(void **state)
+{
+	route(4, 2, 0x31);
+	i82093aa_set(&chip, 4, true);
+	assert_int_equal(sink.nr, 1);
+	assert_int_equal(sink.address, 0xfee02000);
+	assert_int_equal(sink.data, 0x4031);
+	i82093aa_set(&chip, 4, true);
+	assert_int_equal(sink.nr, 1);
+	i82093aa_set(&chip, 4, false);
+	assert_int_equal(sink.nr, 1);
+	assert_int_equal(low_of(4), 0x31);
+	/* Neither an EOI nor the table makes it anew */
+	i82093aa_set(&chip, 4, true);
+	i82093aa_eoi(&chip, 0x31);
+	route(4, 2, 0x31);
+	assert_int_equal(sink.nr, 2);
+}
+
+static void level(void **state)
+{
+	route(9, 0, LEVEL | 0x60);
+	i82093aa_set(&chip, 9, true);
+	assert_int_equal(sink.nr, 1);
+	assert_int_equal(sink.data, 0xc060);
+	assert_int_equal(low_of(9), LEVEL | IRR | 0x60);
+	/* In service: nothing more, not even from a new rise */
+	i82093aa_set(&chip, 9, false);
+	i82093aa_set(&chip, 9, true);
+	assert_int_equal(sink.nr, 1);
+	/* Another vector's end */
+	i82093aa_eoi(&chip, 0x61);
+	assert_int_equal(sink.nr, 1);
+	/* The line is still up: again */
+	i82093aa_eoi(&chip, 0x60);
+	assert_int_equal(sink.nr, 2);
+	assert_true(low_of(9) & IRR);
+	/* It is down: the end */
+	i82093aa_set(&chip, 9, false);
+	i82093aa_eoi(&chip, 0x60);
+	assert_int_equal(sink.nr, 2);
+	assert_int_equal(low_of(9), LEVEL | 0x60);
+	/* Masked meanwhile: it waits */
+	i82093aa_set(&chip, 9, true);
+	write_reg(0x10 + 18, MASKED | LEVEL | 0x60);
+	i82093aa_eoi(&chip, 0x60);
+	assert_int_equal(sink.nr, 3);
+	assert_int_equal(low_of(9), MASKED | LEVEL | 0x60);
+	write_reg(0x10 + 18, LEVEL | 0x60);
+	assert_int_equal(sink.nr, 4);
+}
+
+static void shared_vector(void **state)
+{
+	route(16, 0, LEVEL | LOW | 0x60);
+	route(17, 0, LEVEL | LOW | 0x60);
+	i82093aa_set(&chip, 16, true);
+	i82093aa_set(&chip, 17, true);
+	assert_int_equal(sink.nr, 2);
+	i82093aa_set(&chip, 16, false);
+	i82093aa_eoi(&chip, 0x60);
+	assert_int_equal(sink.nr, 3);
+	assert_int_equal(low_of(16), LEVEL | LOW | 0x60);
+	assert_int_equal(low_of(17), LEVEL | LOW | IRR | 0x60);
+}
+
+static void eoi_register(void **state)
+{
+	route(9, 0, LEVEL | 0x60);
+	i82093aa_set(&chip, 9, true);
+	i82093aa_set(&chip, 9, false);
+	put(0x40, 0x60);
+	assert_int_equal(low_of(9), LEVEL | 0x60);
+	/* Without it: as an edge for a moment */
+	i82093aa_set(&chip, 9, true);
+	write_reg(0x10 + 18, MASKED | 0x60);
+	write_reg(0x10 + 18, MASKED | LEVEL | 0x60);
+	assert_int_equal(low_of(9), MASKED | LEVEL | 0x60);
+	/* Nothing to be read there */
+	assert_int_equal(get(0x40), 0);
+}
+
+static void nobody_takes_it(void **state)
+{
+	sink.refuses = true;
+	route(9, 7, LEVEL | 0x60);
+	i82093aa_set(&chip, 9, true);
+	assert_int_equal(low_of(9), LEVEL | PENDING | 0x60);
+	/* The right destination at last */
+	sink.refuses = false;
+	write_reg(0x11 + 18, 0);
+	assert_int_equal(low_of(9), LEVEL | IRR | 0x60);
+	assert_int_equal(sink.address, 0xfee00000);
+}
+
+static void messages(void **state)
+{
+	unsigned int mode;
+
+	/* Logical, all of them */
+	route(0, 0xff, LOGICAL | 0x20);
+	i82093aa_set(&chip, 0, true);
+	assert_int_equal(sink.address, 0xfeeff004);
+	assert_int_equal(sink.data, 0x4020);
+	/* Lowest priority: any of them may take it */
+	route(1, 0x81, LOGICAL | LEVEL | 1 << 8 | 0x21);
+	i82093aa_set(&chip, 1, true);
+	assert_int_equal(sink.address, 0xfee8100c);
+	assert_int_equal(sink.data, 0xc121);
+	/* SMI, NMI, INIT, ExtINT: edges, whatever is asked for */
+	for (mode = 2; mode < 8; mode++) {
+		sink.nr = 0;
+		route(8 + mode, 0, LEVEL | mode << 8 | 0x30);
+		i82093aa_set(&chip, 8 + mode, true);
+		assert_int_equal(sink.nr, 1);
+		assert_int_equal(sink.data, 0x4030 | mode << 8);
+		assert_false(low_of(8 + mode) & IRR);
+		route(8 + mode, 0, LEVEL | mode << 8 | 0x30);
+		assert_int_equal(sink.nr, 1);
+	}
+}
+
+static void out_of_range(void **state)
+{
+	struct i82093aa before;
+	unsigned int i;
+
+	for (i = 0; i < 256; i++) {
+		if (i < 3 || (i >= 0x10 && i < 0x40))
+			continue;
+		put(0, i);
+		before = chip;
+		put(0x10, 0);
+		assert_int_equal(get(0x10), 0);
+		assert_memory_equal(&chip, &before, sizeof(chip));
+	}
+	before = chip;
+	i82093aa_set(&chip, 24, true);
+	i82093aa_set(&chip, 32, true);
+	i82093aa_set(&chip, ~0u, true);
+	for (i = 0; i < 4096; i++) {
+		if (i == 0 || i == 0x10 || i == 0x40)
+			continue;
+		put(i, 0x10);
+		assert_int_equal(get(i), ~0u);
+	}
+	assert_memory_equal(&chip, &before, sizeof(chip));
+}
+
+static void sizes(void **state)
+{
+	uint64_t value = 0x1122334455667700 | 0x10;
+	uint8_t guard[16];
+
+	/* A byte is enough for the selector; what is beyond 32 bits is lost */
+	i82093aa_access(&chip, 0, &value, 1, true);
+	assert_int_equal(get(0), 0x10);
+	value = 0xdeadbeef00000000 | MASKED | 0x99;
+	i82093aa_access(&chip, 0x10, &value, 8, true);
+	assert_int_equal(read_reg(0x10), MASKED | 0x99);
+	assert_int_equal(read_reg(0x11), 0);
+	/* A part of an entry is not written, and can be read */
+	put(0, 0x10);
+	value = 0;
+	i82093aa_access(&chip, 0x10, &value, 1, true);
+	i82093aa_access(&chip, 0x10, &value, 2, true);
+	assert_int_equal(get(0x10), MASKED | 0x99);
+	memset(guard, 0xff, sizeof(guard));
+	i82093aa_access(&chip, 0x10, guard, 1, false);
+	assert_int_equal(guard[0], 0x99);
+	assert_int_equal(guard[1], 0xff);
+	i82093aa_access(&chip, 0x10, guard, 8, false);
+	assert_memory_equal(guard, "\x99\0\1\0\xff\xff\xff\xff", 8);
+	/* Never more than its own 4 bytes, nor with none */
+	memset(guard, 0xff, sizeof(guard));
+	i82093aa_access(&chip, 0x10, guard, 16, false);
+	assert_memory_equal(guard + 4, "\xff\xff\xff\xff", 4);
+	i82093aa_access(&chip, 0x10, guard, 16, true);
+	i82093aa_access(&chip, 0x10, guard, 0, false);
+	i82093aa_access(&chip, 0x10, guard, 0, true);
+	assert_int_equal(get(0x10), MASKED | 0x99);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(registers, setup),
+		cmocka_unit_test_setup(read_only_bits, setup),
+		cmocka_unit_test_setup(masked, setup),
+		cmocka_unit_test_setup(edge, setup),
+		cmocka_unit_test_setup(level, setup),
+		cmocka_unit_test_setup(shared_vector, setup),
+		cmocka_unit_test_setup(eoi_register, setup),
+		cmocka_unit_test_setup(nobody_takes_it, setup),
+		cmocka_unit_test_setup(messages, setup),
+		cmocka_unit_test_setup(out_of_range, setup),
+		cmocka_unit_test_setup(sizes, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
