@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The machine on a module that is played here: ioctl() below stands in for it,
+ * and what RUN returns is each test's script.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+#undef fail	/* ours is another one */
+#include "launcher/launcher.h"
+
+#define WAIT 1	/* for a kick */
+
+struct fake_vcpu {
+	int fd;
+	struct mvmm_run *run;
+	bool kicked;
+	unsigned int kicks, accesses;
+	unsigned int step;	/* RUNs that began */
+};
+
+static struct fake {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	uint64_t features;
+	uint32_t max_vcpus, vm_flags;
+	unsigned int fail_at;		/* this vCPU cannot be made */
+	struct fake_vcpu vcpu[VCPUS_MAX];
+	unsigned int nr;
+	struct mvmm_msi msi;
+	unsigned int msis;
+	struct mvmm_apic_access access;
+	bool lint0_closed;
+	unsigned int injections, refusals;
+	uint8_t vector;
+	/* Fills in the exit of a vCPU; 0, or WAIT */
+	int (*script)(unsigned int id, unsigned int step, struct mvmm_run *run);
+} fake;
+
+static struct machine machine;
+static struct error error;
+
+static int fake_create_vcpu(const struct mvmm_create_vcpu *create)
+{
+	struct fake_vcpu *v = &fake.vcpu[create->id];
+
+	if (create->id == fake.fail_at) {
+		errno = ENOMEM;
+		return -1;
+	}
+	v->fd = memfd_create("vcpu", MFD_CLOEXEC);
+	if (v->fd < 0 || ftruncate(v->fd, 4096))
+		return -1;
+	v->run = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	fake.nr++;
+	return v->fd;
+}
+
+static int fake_run(struct fake_vcpu *v)
+{
+	unsigned int step = v->step++;
+
+	v->run->retire = 0;
+	while (!v->kicked) {
+		if (!fake.script(v - fake.vcpu, step, v->run))
+			return 0;
+		pthread_cond_wait(&fake.changed, &fake.lock);
+	}
+	v->kicked = false;
+	v->run->exit_reason = MVMM_EXIT_INTR;
+	v->run->can_inject = 1;
+	errno = EINTR;
+	return -1;
+}
+
+static int fake_inject(const struct mvmm_inject *inject)
+{
+	if (fake.lint0_closed) {
+		fake.refusals++;
+		errno = EAGAIN;
+		return -1;
+	}
+	fake.injections++;
+	fake.vector = inject->vector;
+	pthread_cond_broadcast(&fake.changed);
+	return 0;
+}
+
+static int fake_vcpu_call(struct fake_vcpu *v, unsigned long cmd, void *arg)
+{
+	switch (cmd) {
+	case MVMM_VCPU_RUN:
+		return fake_run(v);
+	case MVMM_VCPU_KICK:
+		v->kicked = true;
+		v->kicks++;
+		pthread_cond_broadcast(&fake.changed);
+		return 0;
+	case MVMM_VCPU_INJECT:
+		return fake_inject(arg);
+	case MVMM_VCPU_APIC_ACCESS:
+		v->accesses++;
+		fake.access = *(struct mvmm_apic_access *)arg;
+		((struct mvmm_apic_access *)arg)->data = 0x44332211;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int fake_call(int fd, unsigned long cmd, void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < VCPUS_MAX; i++)
+		if (fake.vcpu[i].fd == fd)
+			return fake_vcpu_call(&fake.vcpu[i], cmd, arg);
+	switch (cmd) {
+	case MVMM_GET_INFO:
+		((struct mvmm_info *)arg)->features = fake.features;
+		((struct mvmm_info *)arg)->max_vcpus = fake.max_vcpus;
+		return 0;
+	case MVMM_CREATE_VM:
+		fake.vm_flags = ((struct mvmm_create_vm *)arg)->flags;
+		return memfd_create("vm", MFD_CLOEXEC);
+	case MVMM_VM_CREATE_VCPU:
+		return fake_create_vcpu(arg);
+	case MVMM_VM_MSI:
+		fake.msi = *(struct mvmm_msi *)arg;
+		fake.msis++;
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+int ioctl(int fd, unsigned long cmd, ...)
+{
+	va_list args;
+	void *arg;
+	int ret;
+
+	va_start(args, cmd);
+	arg = va_arg(args, void *);
+	va_end(args);
+	pthread_mutex_lock(&fake.lock);
+	ret = fake_call(fd, cmd, arg);
+	pthread_mutex_unlock(&fake.lock);
+	return ret;
+}
+
+static int open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static int create(unsigned int vcpus)
+{
+	const struct machine_config config = {
+		.device = "/dev/null", .vcpus = vcpus, .ram_size = 1 << 20 };
+
+	return machine_create(&machine, &config, &error);
+}
+
+static int run(int (*script)(unsigned int, unsigned int, struct mvmm_run *))
+{
+	struct entry entry = { 0 };
+
+	fake.script = script;
+	return machine_run(&machine, &entry, &error);
+}
+
+static void out(struct mvmm_run *run, uint16_t port, uint8_t value)
+{
+	run->exit_reason = MVMM_EXIT_IO;
+	run->io.port = port;
+	run->io.size = 1;
+	run->io.flags = 0;
+	run->insn_len = 1;
+	run->can_inject = 0;
+	run->regs.rax = value;
+}
+
+static void port(unsigned int id, uint16_t port, uint8_t value)
+{
+	machine.vcpu[id].guest.port(machine.vcpu[id].guest.ctx, port, &value, 1,
+				    true);
+}
+
+static void mmio(unsigned int id, uint64_t gpa, void *data, unsigned int size,
+		 bool write)
+{
+	machine.vcpu[id].guest.mmio(machine.vcpu[id].guest.ctx, gpa, data, size,
+				    write);
+}
+
+static void ioapic(uint8_t reg, uint32_t value)
+{
+	uint32_t select = reg;
+
+	mmio(0, 0xfec00000, &select, 4, true);
+	mmio(0, 0xfec00010, &value, 4, true);
+}
+
+/* ---- making one ------------------------------------------------------- */
+
+static void unwinds(void **state)
+{
+	int before = open_fds();
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		unsigned int j;
+
+		fake.fail_at = i;
+		assert_int_equal(create(4), -1);
+		assert_int_equal(error.status, STATUS_OS);
+		assert_non_null(strstr(error.text, "cannot make vCPU"));
+		assert_int_equal(open_fds(), before);
+		for (j = 0; j < i; j++) {
+			munmap(fake.vcpu[j].run, 4096);
+			fake.vcpu[j] = (struct fake_vcpu){ .fd = -1 };
+		}
+	}
+}
+
+static void limits(void **state)
+{
+	fake.max_vcpus = 2;
+	assert_int_equal(create(4), -1);
+	assert_int_equal(error.status, STATUS_USAGE);
+	assert_non_null(strstr(error.text, "--cpus 4"));
+	assert_non_null(strstr(error.text, "at most 2"));
+	/* A module without local APICs */
+	fake.features = 0;
+	assert_int_equal(create(2), -1);
+	assert_int_equal(error.status, STATUS_USAGE);
+	assert_non_null(strstr(error.text, "no local APICs"));
+	assert_int_equal(create(1), 0);
+	assert_int_equal(fake.vm_flags, 0);
+	machine_destroy(&machine);
+	fake.vcpu[0].fd = -1;
+	munmap(fake.vcpu[0].run, 4096);
+	fake.vcpu[0].run = NULL;
+	fake.features = MVMM_FEATURE_APIC;
+	assert_int_equal(create(1), 0);
+	assert_int_equal(fake.vm_flags, MVMM_VM_APIC);
+	machine_destroy(&machine);
+}
+
+/* ---- running it ------------------------------------------------------- */
+
+static int third_ends(unsigned int id, unsigned int step, struct mvmm_run *run)
+{
+	if (id != 2)
+		return WAIT;
+	out(run, 0xf4, 42);
+	return 0;
+}
+
+static void end_of_all(void **state)
+{
+	unsigned int i;
+
+	assert_int_equal(create(VCPUS_MAX), 0);
+	assert_int_equal(run(third_ends), 0);
+	assert_int_equal(machine.end.status, 42);
+	for (i = 0; i < VCPUS_MAX; i++)
+		assert_true(fake.vcpu[i].kicks >= 1);
+	machine_destroy(&machine);
+}
+
+static int dies(unsigned int id, unsigned int step, struct mvmm_run *run)
+{
+	if (id != 1)
+		return WAIT;
+	run->exit_reason = MVMM_EXIT_SHUTDOWN;
+	return 0;
+}
+
+static void triple_fault(void **state)
+{
+	assert_int_equal(create(2), 0);
+	assert_int_equal(run(dies), 0);
+	assert_int_equal(machine.end.status, STATUS_TRIPLE_FAULT);
+	machine_destroy(&machine);
+}
+
+static void local_apics(void **state)
+{
+	uint8_t wide[8] = { 0 };
+	uint32_t value = 7;
+
+	assert_int_equal(create(2), 0);
+	mmio(1, 0xfee00300, &value, 4, true);
+	assert_int_equal(fake.vcpu[1].accesses, 1);
+	assert_int_equal(fake.vcpu[0].accesses, 0);
+	assert_int_equal(fake.access.offset, 0x300);
+	assert_int_equal(fake.access.write, 1);
+	assert_int_equal(fake.access.data, 7);
+	mmio(0, 0xfee00ff0, &value, 4, false);
+	assert_int_equal(fake.vcpu[0].accesses, 1);
+	assert_int_equal(fake.access.offset, 0xff0);
+	assert_int_equal(fake.access.write, 0);
+	assert_int_equal(value, 0x44332211);
+	/* A part of a register, and what is none */
+	value = ~0u;
+	mmio(0, 0xfee00022, &value, 1, false);
+	assert_int_equal(fake.access.offset, 0x20);
+	assert_int_equal(value, 0xffffff33);
+	mmio(0, 0xfee00020, wide, 8, false);
+	assert_memory_equal(wide, "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
+	mmio(0, 0xfee00023, wide, 2, false);
+	mmio(0, 0xfee00fff, wide, 8, true);
+	mmio(0, 0xfee00080, wide, 1, true);
+	assert_int_equal(fake.vcpu[0].accesses, 2);
+	/* The page ends */
+	mmio(0, 0xfee01000, &value, 4, false);
+	mmio(0, 0xfedffffc, &value, 4, false);
+	assert_int_equal(value, ~0u);
+	assert_int_equal(fake.vcpu[0].accesses, 2);
+	machine_destroy(&machine);
+}
+
+static int ends_interrupt(unsigned int id, unsigned int step,
+			  struct mvmm_run *run)
+{
+	if (id != 1)
+		return WAIT;
+	run->exit_reason = MVMM_EXIT_EOI;
+	run->eoi.vector = 0x60;
+	if (step)
+		out(run, 0xf4, 0);
+	return 0;
+}
+
+static void io_apic(void **state)
+{
+	assert_int_equal(create(2), 0);
+	/* IRQ 0 is pin 2, the others are what they are */
+	ioapic(0x10 + 2 * 2, 0x30);
+	machine.pit.irq.set(machine.pit.irq.ctx, 0, true);
+	assert_int_equal(fake.msis, 1);
+	assert_int_equal(fake.msi.address, 0xfee00000);
+	assert_int_equal(fake.msi.data, 0x4030);
+	ioapic(0x11 + 2 * 4, 1 << 24);
+	ioapic(0x10 + 2 * 4, 0x8060);
+	machine.uart.irq.set(machine.uart.irq.ctx, 4, true);
+	assert_int_equal(fake.msis, 2);
+	assert_int_equal(fake.msi.address, 0xfee01000);
+	assert_int_equal(fake.msi.data, 0xc060);
+	/* The line is up when its interrupt ends */
+	assert_int_equal(run(ends_interrupt), 0);
+	assert_int_equal(fake.msis, 3);
+	assert_int_equal(fake.msi.data, 0xc060);
+	machine_destroy(&machine);
+}
+
+static void start_pic(uint8_t mask)
+{
+	port(0, 0x20, 0x11);
+	port(0, 0x21, 0x20);
+	port(0, 0x21, 0x04);
+	port(0, 0x21, 0x01);
+	port(0, 0x21, mask);
+	/* The transmitter is empty, and says so */
+	port(0, 0x3fc, 8);
+	port(0, 0x3f9, 2);
+}
+
+/* vCPU 1 unmasks the PIC while vCPU 0 runs; vCPU 0 then ends */
+static int unmasks(unsigned int id, unsigned int step, struct mvmm_run *run)
+{
+	if (id == 1 && !step) {
+		out(run, 0x21, 0xef);
+		return 0;
+	}
+	if (id == 0 && fake.injections) {
+		out(run, 0xf4, 0);
+		return 0;
+	}
+	return WAIT;
+}
+
+static void pic_of_another(void **state)
+{
+	assert_int_equal(create(2), 0);
+	start_pic(0xff);
+	assert_int_equal(fake.vcpu[0].kicks, 0);
+	assert_int_equal(run(unmasks), 0);
+	assert_int_equal(fake.injections, 1);
+	assert_int_equal(fake.vector, 0x24);
+	assert_int_equal(machine.end.status, 0);
+	machine_destroy(&machine);
+}
+
+static bool window;
+
+/*
+ * The first offer, at the kick, is refused. The guest opens LINT0 by a write
+ * that exits with interrupts off, asks for a window, and gets one.
+ */
+static int opens(unsigned int id, unsigned int step, struct mvmm_run *run)
+{
+	if (fake.injections) {
+		out(run, 0xf4, 0);
+		return 0;
+	}
+	if (!fake.refusals)
+		return WAIT;
+	if (step == 1) {
+		window = run->irq_window;
+		fake.lint0_closed = false;
+		out(run, 0x80, 0);
+		return 0;
+	}
+	if (!run->irq_window)
+		return WAIT;
+	run->exit_reason = MVMM_EXIT_IRQ_WINDOW;
+	run->can_inject = 1;
+	return 0;
+}
+
+static void lint0(void **state)
+{
+	assert_int_equal(create(1), 0);
+	fake.lint0_closed = true;
+	start_pic(0xef);
+	assert_int_equal(fake.vcpu[0].kicks, 1);
+	assert_int_equal(run(opens), 0);
+	assert_int_equal(fake.refusals, 1);
+	assert_false(window);
+	/* What was refused is not lost */
+	assert_int_equal(fake.injections, 1);
+	assert_int_equal(fake.vector, 0x24);
+	machine_destroy(&machine);
+}
+
+static void kicks(void **state)
+{
+	assert_int_equal(create(1), 0);
+	machine.vcpu[0].run->extint = 1;
+	start_pic(0xe7);
+	assert_int_equal(fake.vcpu[0].kicks, 1);
+	/* It knows already */
+	machine.uart.irq.set(machine.uart.irq.ctx, 3, true);
+	assert_int_equal(fake.vcpu[0].kicks, 1);
+	/* It gave up at a closed LINT0: each edge is a reason to look again */
+	machine.vcpu[0].run->extint = 0;
+	machine.uart.irq.set(machine.uart.irq.ctx, 3, false);
+	machine.uart.irq.set(machine.uart.irq.ctx, 3, true);
+	assert_true(fake.vcpu[0].kicks > 1);
+	machine_destroy(&machine);
+}
+
+static int halts(unsigned int id, unsigned int step, struct mvmm_run *run)
+{
+	run->exit_reason = MVMM_EXIT_HLT;
+	run->insn_len = 1;
+	run->regs.rflags = 2;
+	return 0;
+}
+
+/* Without local APICs HLT comes here, and with interrupts off is the end */
+static void halt_without_apic(void **state)
+{
+	fake.features = 0;
+	assert_int_equal(create(1), 0);
+	assert_int_equal(run(halts), 0);
+	assert_int_equal(machine.end.status, 0);
+	assert_string_equal(machine.end.text, "");
+	machine_destroy(&machine);
+}
+
+static int setup(void **state)
+{
+	unsigned int i;
+
+	memset(&fake, 0, sizeof(fake));
+	pthread_mutex_init(&fake.lock, NULL);
+	pthread_cond_init(&fake.changed, NULL);
+	fake.features = MVMM_FEATURE_APIC;
+	fake.max_vcpus = fake.fail_at = 64;
+	for (i = 0; i < VCPUS_MAX; i++)
+		fake.vcpu[i].fd = -1;
+	error = (struct error){ 0 };
+	/* A test that hangs is a failure */
+	alarm(20);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	unsigned int i;
+
+	for (i = 0; i < VCPUS_MAX; i++)
+		if (fake.vcpu[i].run)
+			munmap(fake.vcpu[i].run, 4096);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(unwinds, setup, teardown),
+		cmocka_unit_test_setup_teardown(limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(end_of_all, setup, teardown),
+		cmocka_unit_test_setup_teardown(triple_fault, setup, teardown),
+		cmocka_unit_test_setup_teardown(local_apics, setup, teardown),
+		cmocka_unit_test_setup_teardown(io_apic, setup, teardown),
+		cmocka_unit_test_setup_teardown(pic_of_another, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(lint0, setup, teardown),
+		cmocka_unit_test_setup_teardown(kicks, setup, teardown),
+		cmocka_unit_test_setup_teardown(halt_without_apic, setup,
+						teardown),
+	};
+	int null = open("/dev/null", O_RDONLY);
+
+	/* The guest's terminal */
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
