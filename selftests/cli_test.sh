@@ -37,7 +37,7 @@ dd if=/dev/zero of=zeros bs=1024 count=64 2>/dev/null
 : >empty
 
 echo 'TAP version 13'
-echo '1..30'
+echo '1..32'
 expect 64 'Usage: mvmm COMMAND' 'no command' "$mvmm"
 expect 0 'Usage: mvmm COMMAND' '--help' "$mvmm" --help
 expect 64 'no such command: fly' 'an unknown command' "$mvmm" fly
@@ -50,6 +50,10 @@ expect 64 'out of range' 'too little memory' "$mvmm" run --flat hi.img --mem 4K
 expect 64 'out of range' 'too much memory' "$mvmm" run --flat hi.img --mem 1000G
 expect 64 'not a multiple of 4096' 'an odd size' \
 	"$mvmm" run --flat hi.img --mem 2000001
+expect 64 'is not a number' 'no number of CPUs' \
+	"$mvmm" run --flat hi.img --cpus many
+expect 64 '--cpus 17 is out of range: from 1 to 16' 'too many CPUs' \
+	"$mvmm" run --flat hi.img --cpus 17
 expect 64 'is not an address' 'no address' "$mvmm" run --flat hi.img --at here
 expect 64 'neither anon nor memfd' 'an unknown backend' \
 	"$mvmm" run --flat hi.img --mem-backend tape
