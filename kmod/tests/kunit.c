@@ -13,6 +13,10 @@
 #include "../cr.c"
 #undef B
 #include "../cpuid.c"
+#include "../sched.c"
+#include "../sched_fair.c"
+#include "../sched_rr.c"
+#include "../sched_gang.c"
 #include "../vmx/decode.c"
 #undef pr_fmt
 #include "../vmx/caps.c"
@@ -109,9 +113,11 @@ void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8)
 #include "policy_test.c"
 #include "vmx_test.c"
 #include "svm_test.c"
+#include "sched_sim.c"
+#include "sched_test.c"
 
 kunit_test_suites(&pgtable_suite, &event_suite, &policy_suite, &vmx_suite,
-		  &svm_suite, &pgtable_npt_suite);
+		  &svm_suite, &pgtable_npt_suite, &sched_suite);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("unit tests of mvmm");

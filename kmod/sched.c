@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The vCPU scheduler, but for the choice of the next one, which is the
+ * policy's: states, slots, slices, caps. Pure logic; sched.h says who calls
+ * what.
+ */
+#include <linux/errno.h>
+#include <linux/limits.h>
+#include <linux/minmax.h>
+#include "sched.h"
+
+/* The TSCs of two CPUs may differ by a little: time never runs backwards */
+static u64 elapsed(u64 now, u64 then)
+{
+	return now > then ? now - then : 0;
+}
+
+static void set_state(struct vsched_vcpu *vcpu, enum vsched_state state,
+		      u64 now)
+{
+	vcpu->time[vcpu->state] += elapsed(now, vcpu->since);
+	vcpu->since = now;
+	vcpu->vm->nr[vcpu->state]--;
+	vcpu->vm->nr[state]++;
+	vcpu->state = state;
+}
+
+/**
+ * vsched_init() - a scheduler without VMs, with the fair policy
+ * @s: the scheduler
+ * @slots: @nr_slots of them, by CPU number, zeroed
+ * @nr_slots: at most VSCHED_MAX_SLOTS
+ * @slice: ticks, not 0
+ * @period: ticks from refill to refill of caps, at least 100
+ */
+void vsched_init(struct vsched *s, struct vsched_slot *slots,
+		 unsigned int nr_slots, u64 slice, u64 period)
+{
+	*s = (struct vsched){
+		.policy = &vsched_fair, .slice = slice, .period = period,
+		.patience = VSCHED_PATIENCE * slice,
+		.slots = slots, .nr_slots = nr_slots };
+	bitmap_fill(s->idle, nr_slots);
+	INIT_LIST_HEAD(&s->vms);
+	INIT_LIST_HEAD(&s->waiting);
+}
+
+/** vsched_vm_init() - a VM of default weight, without cap or vCPUs */
+void vsched_vm_init(struct vsched *s, struct vsched_vm *vm)
+{
+	*vm = (struct vsched_vm){ .weight = VSCHED_WEIGHT_DEFAULT };
+	list_add_tail(&vm->node, &s->vms);
+}
+
+/** vsched_vm_remove() - forget a VM; all its vCPUs are blocked */
+void vsched_vm_remove(struct vsched *s, struct vsched_vm *vm)
+{
+	list_del(&vm->node);
+	if (s->leader == vm)
+		s->leader = NULL;
+}
+
+/** vsched_vcpu_init() - a blocked vCPU; to remove it, block it */
+void vsched_vcpu_init(struct vsched_vcpu *vcpu, struct vsched_vm *vm, u64 now)
+{
+	*vcpu = (struct vsched_vcpu){
+		.vm = vm, .slot = -1, .last = -1, .since = now };
+	INIT_LIST_HEAD(&vcpu->node);
+	vm->nr[VSCHED_BLOCKED]++;
+}
+
+/**
+ * vsched_set_policy() - change the policy at any time
+ * @s: the scheduler
+ * @policy: the new one
+ *
+ * Holders end their slices as they began them. All VMs start level: under one
+ * policy virtual times are a slice or so apart, which is forgotten; under one
+ * that ignores them they grow apart for ever, which must be.
+ */
+void vsched_set_policy(struct vsched *s, const struct vsched_policy *policy)
+{
+	struct vsched_vm *vm;
+	unsigned int slot;
+
+	s->policy = policy;
+	s->leader = NULL;
+	list_for_each_entry(vm, &s->vms, node) {
+		vm->vtime = 0;
+		vm->vrest = 0;
+	}
+	for (slot = 0; slot < s->nr_slots; slot++)
+		s->slots[slot].clock = 0;
+}
+
+/** vsched_set_weight() - for the time to come; 0, or -EINVAL out of range */
+int vsched_set_weight(struct vsched_vm *vm, u32 weight)
+{
+	if (weight < VSCHED_WEIGHT_MIN || weight > VSCHED_WEIGHT_MAX)
+		return -EINVAL;
+	vm->weight = weight;
+	return 0;
+}
+
+/* ---- caps: a token bucket for each VM ---------------------------------- */
+
+static s64 quota(const struct vsched *s, const struct vsched_vm *vm)
+{
+	return s->period * vm->cap / 100;
+}
+
+/**
+ * vsched_set_cap() - limit a VM from now on
+ * @s: the scheduler
+ * @vm: the VM
+ * @cap: per cent of one CPU, 0 for no limit
+ * @now: the time
+ *
+ * Return: 0, or -EINVAL out of range.
+ */
+int vsched_set_cap(struct vsched *s, struct vsched_vm *vm, u32 cap, u64 now)
+{
+	unsigned int slot;
+
+	if (cap > VSCHED_CAP_MAX)
+		return -EINVAL;
+	vm->cap = cap;
+	vm->budget = quota(s, vm);
+	vm->refilled = now;
+	/* Their timers know nothing of it */
+	for (slot = 0; slot < s->nr_slots; slot++)
+		if (s->slots[slot].holder && s->slots[slot].holder->vm == vm)
+			__set_bit(slot, s->kick);
+	return 0;
+}
+
+/**
+ * vsched_throttled() - is the VM's cap used up?
+ * @s: the scheduler
+ * @vm: the VM
+ * @now: the time
+ *
+ * The bucket holds what a period brings, so that nobody saves up for a burst,
+ * twice: the last period's may be used already, and not be charged yet. Debt
+ * stays, so that the rate is exact however late a vCPU comes back.
+ */
+bool vsched_throttled(struct vsched *s, struct vsched_vm *vm, u64 now)
+{
+	u64 periods;
+
+	if (!vm->cap)
+		return false;
+	periods = elapsed(now, vm->refilled) / s->period;
+	if (periods) {
+		vm->refilled += periods * s->period;
+		vm->budget += periods * quota(s, vm);
+		vm->budget = min(vm->budget, 2 * quota(s, vm));
+	}
+	return vm->budget <= 0;
+}
+
+/**
+ * vsched_next() - when to look again although nothing happens
+ * @s: the scheduler
+ * @now: the time
+ *
+ * Return: when the first throttled VM that wants to run may; or U64_MAX.
+ */
+u64 vsched_next(struct vsched *s, u64 now)
+{
+	struct vsched_vcpu *vcpu;
+	u64 next = U64_MAX;
+
+	list_for_each_entry(vcpu, &s->waiting, node) {
+		struct vsched_vm *vm = vcpu->vm;
+		u64 periods;
+
+		if (!vsched_throttled(s, vm, now))
+			continue;
+		periods = -vm->budget / quota(s, vm) + 1;
+		next = min(next, vm->refilled + periods * s->period);
+	}
+	return next;
+}
+
+/* ---- slots ------------------------------------------------------------- */
+
+/** vsched_eligible() - may a vCPU that waits have the slot? */
+bool vsched_eligible(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
+		     u64 now)
+{
+	return test_bit(slot, vcpu->allowed) &&
+	       !vsched_throttled(s, vcpu->vm, now);
+}
+
+/** vsched_slice_end() - the end of a slice that has its full length */
+u64 vsched_slice_end(const struct vsched *s, const struct vsched_vcpu *holder)
+{
+	return holder->since + s->slice;
+}
+
+static struct vsched_vcpu *first_eligible(struct vsched *s, int slot, u64 now)
+{
+	struct vsched_vcpu *vcpu;
+
+	list_for_each_entry(vcpu, &s->waiting, node)
+		if (vsched_eligible(s, vcpu, slot, now))
+			return vcpu;
+	return NULL;
+}
+
+/* An idle slot for the vCPU, the one with its data in the caches if it can be */
+static int idle_slot(const struct vsched *s, const struct vsched_vcpu *vcpu)
+{
+	unsigned int slot;
+
+	if (vcpu->last >= 0 && test_bit(vcpu->last, s->idle) &&
+	    test_bit(vcpu->last, vcpu->allowed))
+		return vcpu->last;
+	slot = find_first_and_bit(s->idle, vcpu->allowed, s->nr_slots);
+	return slot < s->nr_slots ? slot : -1;
+}
+
+static void take_slot(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
+		      u64 now)
+{
+	list_del_init(&vcpu->node);
+	set_state(vcpu, VSCHED_RUNNING, now);
+	vcpu->slot = slot;
+	vcpu->last = slot;
+	s->slots[slot].holder = vcpu;
+	__clear_bit(slot, s->idle);
+	vcpu->free = !first_eligible(s, slot, now);
+	vcpu->until = vcpu->free ? U64_MAX : s->policy->end(s, vcpu);
+}
+
+static void drop_slot(struct vsched *s, struct vsched_vcpu *vcpu)
+{
+	s->slots[vcpu->slot].holder = NULL;
+	__set_bit(vcpu->slot, s->idle);
+	__clear_bit(vcpu->slot, s->kick);
+	vcpu->slot = -1;
+}
+
+static void begin_to_wait(struct vsched *s, struct vsched_vcpu *vcpu,
+			  bool woke, u64 now)
+{
+	set_state(vcpu, VSCHED_WAITING, now);
+	vcpu->woke = woke;
+	vcpu->competes = false;
+	list_add_tail(&vcpu->node, &s->waiting);
+	if (s->policy->place)
+		s->policy->place(s, vcpu);
+}
+
+static void call_back(struct vsched *s, struct vsched_vcpu *holder, u64 until)
+{
+	holder->until = until;
+	__set_bit(holder->slot, s->kick);
+}
+
+/* Tell those who hold what @vcpu could use; one of them may have to go now */
+static void compete(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
+{
+	struct vsched_vcpu *holder, *victim = NULL;
+	s64 urge, most = 0;
+	unsigned int slot;
+
+	vcpu->competes = true;
+	for_each_set_bit(slot, vcpu->allowed, s->nr_slots) {
+		holder = s->slots[slot].holder;
+		if (!holder)
+			continue;
+		if (holder->until == U64_MAX)
+			call_back(s, holder, s->policy->end(s, holder));
+		if (!s->policy->urge || holder->patient || holder->until <= now)
+			continue;
+		urge = s->policy->urge(s, vcpu, holder);
+		if (urge > most) {
+			most = urge;
+			victim = holder;
+		}
+	}
+	if (victim)
+		call_back(s, victim, now);
+}
+
+/* ---- what happens to vCPUs --------------------------------------------- */
+
+/**
+ * vsched_wake() - a vCPU wants to run, or may run elsewhere than before
+ * @s: the scheduler
+ * @vcpu: in any state
+ * @allowed: the online CPUs of its thread's affinity
+ * @now: the time
+ */
+void vsched_wake(struct vsched *s, struct vsched_vcpu *vcpu,
+		 const unsigned long *allowed, u64 now)
+{
+	bitmap_copy(vcpu->allowed, allowed, s->nr_slots);
+	vcpu->competes = false;
+	if (vcpu->state == VSCHED_BLOCKED)
+		begin_to_wait(s, vcpu, true, now);
+	else if (vcpu->slot >= 0 && !test_bit(vcpu->slot, allowed))
+		call_back(s, vcpu, now);
+}
+
+/**
+ * vsched_block() - a vCPU does not want to run any more
+ * @s: the scheduler
+ * @vcpu: in any state; afterwards nothing here points to it
+ * @now: the time
+ */
+void vsched_block(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
+{
+	if (vcpu->state == VSCHED_RUNNING)
+		drop_slot(s, vcpu);
+	list_del_init(&vcpu->node);
+	set_state(vcpu, VSCHED_BLOCKED, now);
+}
+
+/**
+ * vsched_yield() - a holder gives its slot back and waits for the next
+ * @s: the scheduler
+ * @vcpu: the holder; vsched_fill() may choose it again
+ * @now: the time
+ */
+void vsched_yield(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
+{
+	drop_slot(s, vcpu);
+	begin_to_wait(s, vcpu, false, now);
+}
+
+/**
+ * vsched_pause() - a holder spins: let a sibling have the rest of its slice
+ * @s: the scheduler
+ * @vcpu: the holder; its time is charged
+ * @now: the time
+ *
+ * The VM gets no more of the CPU than it would have had.
+ *
+ * Return: the sibling, which holds the slot now while @vcpu waits; or NULL.
+ */
+struct vsched_vcpu *vsched_pause(struct vsched *s, struct vsched_vcpu *vcpu,
+				 u64 now)
+{
+	struct vsched_vcpu *sibling;
+	u64 until = vcpu->until;
+	int slot = vcpu->slot;
+
+	list_for_each_entry(sibling, &s->waiting, node) {
+		if (sibling->vm != vcpu->vm ||
+		    !vsched_eligible(s, sibling, slot, now))
+			continue;
+		vsched_yield(s, vcpu, now);
+		take_slot(s, sibling, slot, now);
+		sibling->until = until;
+		sibling->filler = vcpu->filler;
+		sibling->patient = vcpu->patient;
+		return sibling;
+	}
+	return NULL;
+}
+
+/**
+ * vsched_charge() - a holder was in the guest
+ * @s: the scheduler
+ * @vcpu: the holder
+ * @ran: ticks since it was charged last
+ * @now: the time
+ *
+ * Time that nobody else wanted is free, but for the cap: who was alone must
+ * not be in debt to those who come later.
+ */
+void vsched_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran,
+		   u64 now)
+{
+	struct vsched_vcpu *sibling;
+
+	vcpu->ran += ran;
+	if (!vcpu->free && s->policy->charge)
+		s->policy->charge(s, vcpu, ran);
+	vcpu->free = vcpu->until == U64_MAX;
+	vcpu->vm->budget -= ran;
+	if (!vsched_throttled(s, vcpu->vm, now))
+		return;
+	/* Until the refill others may hold slots as if alone */
+	list_for_each_entry(sibling, &s->waiting, node)
+		if (sibling->vm == vcpu->vm)
+			sibling->competes = false;
+}
+
+/**
+ * vsched_slice() - how long may a holder stay in the guest?
+ * @s: the scheduler
+ * @vcpu: the holder; its time is charged
+ * @now: the time
+ *
+ * Return: ticks; U64_MAX if nobody waits for its slot and its VM has no cap.
+ */
+u64 vsched_slice(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
+{
+	struct vsched_vm *vm = vcpu->vm;
+	u64 left = U64_MAX;
+
+	if (vsched_throttled(s, vm, now))
+		return 0;
+	if (vcpu->until != U64_MAX)
+		left = elapsed(vcpu->until, now);
+	/*
+	 * Those who run spend one budget. Not less than a sixteenth of a slice,
+	 * or they would come back for ever less; what that overruns is debt.
+	 */
+	if (vm->cap)
+		left = min3(left, s->slice,
+			    max((u64)vm->budget / vm->nr[VSCHED_RUNNING],
+				s->slice / 16));
+	return left;
+}
+
+/**
+ * vsched_fill() - give one idle slot to one vCPU that waits
+ * @s: the scheduler
+ * @now: the time
+ *
+ * Return: the vCPU, which holds the slot; or NULL: no idle slot is wanted.
+ */
+struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now)
+{
+	struct vsched_vcpu *vcpu, *next;
+	bool patient;
+	int slot;
+
+	list_for_each_entry(vcpu, &s->waiting, node) {
+		slot = idle_slot(s, vcpu);
+		if (slot < 0 || vsched_throttled(s, vcpu->vm, now))
+			continue;
+		next = first_eligible(s, slot, now);
+		patient = elapsed(now, next->since) > s->patience;
+		if (!patient)
+			next = s->policy->pick(s, slot, now);
+		next->patient = patient;
+		take_slot(s, next, slot, now);
+		return next;
+	}
+	return NULL;
+}
+
+/**
+ * vsched_kick() - which holder must leave the guest, to look at its slice?
+ * @s: the scheduler
+ * @now: the time
+ *
+ * Return: each one once; NULL when there is no other. Call vsched_fill() first.
+ */
+struct vsched_vcpu *vsched_kick(struct vsched *s, u64 now)
+{
+	struct vsched_vcpu *vcpu;
+	unsigned int slot;
+
+	list_for_each_entry(vcpu, &s->waiting, node)
+		if (!vcpu->competes && !vsched_throttled(s, vcpu->vm, now))
+			compete(s, vcpu, now);
+	slot = find_first_bit(s->kick, s->nr_slots);
+	if (slot >= s->nr_slots)
+		return NULL;
+	__clear_bit(slot, s->kick);
+	return s->slots[slot].holder;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which vCPUs may run: time and queue in, decision out. Nothing here sleeps,
+ * locks or allocates; the caller holds one lock around every call and acts on
+ * what it is told.
+ *
+ * Slot i stands for physical CPU i. Only the vCPU that holds a slot may be in
+ * guest mode; those that wait for one sleep. The caller's duties:
+ *
+ *   RUN begins		vsched_wake()
+ *   RUN ends, HLT	vsched_charge(), vsched_block()
+ *   guest entry	arm a timer for vsched_slice()
+ *   timer or kick	vsched_charge(); if vsched_slice() is 0 then
+ *			vsched_yield()
+ *   pause-loop exit	vsched_charge(), vsched_pause()
+ *   vsched_next()	nothing but what follows
+ *   after each of these, until they return NULL:
+ *			vsched_fill(): wake the thread, it may enter
+ *			vsched_kick(): make the holder leave the guest
+ *
+ * A holder that leaves for userspace may keep its slot while vsched_slice() is
+ * U64_MAX: nobody wants it. Once it is kicked there, the caller blocks it in
+ * its name, and the thread has to wake it before it enters again.
+ */
+#ifndef MVMM_SCHED_H
+#define MVMM_SCHED_H
+
+#include <linux/bitmap.h>
+#include <linux/list.h>
+#include <linux/threads.h>
+#include <linux/types.h>
+
+#define VSCHED_WEIGHT_MIN	1
+#define VSCHED_WEIGHT_DEFAULT	100	/* as cpu.weight of a cgroup */
+#define VSCHED_WEIGHT_MAX	10000
+#define VSCHED_CAP_MAX		6400	/* per cent of one CPU */
+#define VSCHED_PATIENCE		500	/* slices */
+#define VSCHED_MAX_SLOTS	NR_CPUS
+
+enum vsched_state {
+	VSCHED_BLOCKED,		/* does not want to run */
+	VSCHED_WAITING,		/* wants to run and has no slot */
+	VSCHED_RUNNING,		/* holds a slot */
+	VSCHED_NR_STATES,
+};
+
+/**
+ * struct vsched_vm - what all vCPUs of a VM share
+ * @node: in vsched.vms
+ * @weight: VMs that compete get time in proportion to it
+ * @cap: per cent of one CPU it may use at most, 0 for no limit
+ * @budget: of the cap, ticks; what was overrun is negative
+ * @refilled: when @budget was filled last
+ * @vtime: virtual time, see sched_fair.c
+ * @vrest: ticks that did not make a whole unit of @vtime
+ * @rank: @vtime when the turn began, see sched_gang.c
+ * @nr: how many vCPUs are in each state
+ */
+struct vsched_vm {
+	struct list_head node;
+	u32 weight;
+	u32 cap;
+	s64 budget;
+	u64 refilled;
+	u64 vtime;
+	u64 vrest;
+	u64 rank;
+	u32 nr[VSCHED_NR_STATES];
+};
+
+/**
+ * struct vsched_vcpu - one vCPU
+ * @vm: its VM
+ * @node: in vsched.waiting
+ * @state: what it does
+ * @slot: what it holds, or -1
+ * @last: the slot it likes best, or -1; the caller may write it
+ * @woke: it waits since it woke up, not since its slice ended
+ * @competes: it waits, and the holders have been told
+ * @free: nobody waited for its slot: its time costs it nothing
+ * @patient: it has its slot since it waited so long: no @urge takes it away
+ * @filler: see sched_gang.c
+ * @since: when @state began
+ * @until: when a holder has to come back; U64_MAX while nobody waits
+ * @ran: ticks that were charged
+ * @time: ticks in each state, up to @since; what it spent waiting is what the
+ *	guest should see as stolen
+ * @allowed: slots that it may hold
+ */
+struct vsched_vcpu {
+	struct vsched_vm *vm;
+	struct list_head node;
+	enum vsched_state state;
+	int slot;
+	int last;
+	bool woke;
+	bool competes;
+	bool free;
+	bool patient;
+	bool filler;
+	u64 since;
+	u64 until;
+	u64 ran;
+	u64 time[VSCHED_NR_STATES];
+	DECLARE_BITMAP(allowed, VSCHED_MAX_SLOTS);
+};
+
+/**
+ * struct vsched_slot - one physical CPU
+ * @holder: the vCPU that may run there, or NULL
+ * @clock: virtual time there, see sched_fair.c
+ */
+struct vsched_slot {
+	struct vsched_vcpu *holder;
+	u64 clock;
+};
+
+/**
+ * struct vsched - the scheduler
+ * @policy: who is next
+ * @slice: ticks that a holder may keep others waiting
+ * @period: ticks from refill to refill of the caps
+ * @patience: who waited longer is next whatever the policy says
+ * @slots: by CPU number
+ * @nr_slots: of them
+ * @idle: slots without a holder
+ * @kick: slots whose holder has to leave the guest
+ * @vms: all VMs
+ * @waiting: vCPUs that wait, longest first
+ * @leader: the VM whose turn it is, see sched_gang.c
+ * @turn_end: and until when
+ */
+struct vsched {
+	const struct vsched_policy *policy;
+	u64 slice;
+	u64 period;
+	u64 patience;
+	struct vsched_slot *slots;
+	unsigned int nr_slots;
+	DECLARE_BITMAP(idle, VSCHED_MAX_SLOTS);
+	DECLARE_BITMAP(kick, VSCHED_MAX_SLOTS);
+	struct list_head vms;
+	struct list_head waiting;
+	struct vsched_vm *leader;
+	u64 turn_end;
+};
+
+/**
+ * struct vsched_policy - how to choose
+ * @name: for people
+ * @pick: who gets an idle slot? One of those for whom vsched_eligible() holds:
+ *	there is one
+ * @end: when does the slice of a holder that others wait for end?
+ * @urge: how much the first, who waits, needs the slot of the second now;
+ *	not above 0: it can wait for the slice's end. May be NULL
+ * @charge: the vCPU ran so long while others waited. May be NULL
+ * @place: the vCPU begins to wait. May be NULL
+ */
+struct vsched_policy {
+	const char *name;
+	struct vsched_vcpu *(*pick)(struct vsched *s, int slot, u64 now);
+	u64 (*end)(const struct vsched *s, const struct vsched_vcpu *holder);
+	s64 (*urge)(const struct vsched *s, const struct vsched_vcpu *waiter,
+		    const struct vsched_vcpu *holder);
+	void (*charge)(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran);
+	void (*place)(struct vsched *s, struct vsched_vcpu *vcpu);
+};
+
+extern const struct vsched_policy vsched_fair;
+extern const struct vsched_policy vsched_rr;
+extern const struct vsched_policy vsched_gang;
+
+void vsched_init(struct vsched *s, struct vsched_slot *slots,
+		 unsigned int nr_slots, u64 slice, u64 period);
+void vsched_vm_init(struct vsched *s, struct vsched_vm *vm);
+void vsched_vm_remove(struct vsched *s, struct vsched_vm *vm);
+void vsched_vcpu_init(struct vsched_vcpu *vcpu, struct vsched_vm *vm, u64 now);
+void vsched_set_policy(struct vsched *s, const struct vsched_policy *policy);
+int vsched_set_weight(struct vsched_vm *vm, u32 weight);
+int vsched_set_cap(struct vsched *s, struct vsched_vm *vm, u32 cap, u64 now);
+
+void vsched_wake(struct vsched *s, struct vsched_vcpu *vcpu,
+		 const unsigned long *allowed, u64 now);
+void vsched_block(struct vsched *s, struct vsched_vcpu *vcpu, u64 now);
+void vsched_yield(struct vsched *s, struct vsched_vcpu *vcpu, u64 now);
+struct vsched_vcpu *vsched_pause(struct vsched *s, struct vsched_vcpu *vcpu,
+				 u64 now);
+void vsched_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran,
+		   u64 now);
+u64 vsched_slice(struct vsched *s, struct vsched_vcpu *vcpu, u64 now);
+struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now);
+struct vsched_vcpu *vsched_kick(struct vsched *s, u64 now);
+u64 vsched_next(struct vsched *s, u64 now);
+
+/* For the policies */
+bool vsched_throttled(struct vsched *s, struct vsched_vm *vm, u64 now);
+bool vsched_eligible(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
+		     u64 now);
+u64 vsched_slice_end(const struct vsched *s, const struct vsched_vcpu *holder);
+void vsched_fair_place(struct vsched *s, struct vsched_vcpu *vcpu);
+void vsched_fair_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran);
+
+#endif

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Round robin: whoever waits longest is next, for one slice. Weights are
+ * ignored and vCPUs counted, not VMs; caps hold.
+ *
+ * Bound: if n vCPUs are runnable on the CPUs that a vCPU may use, it waits at
+ * most n slices: for the holder, and for those before it in the queue. Who is
+ * throttled does not count as waiting.
+ */
+#include "sched.h"
+
+static struct vsched_vcpu *rr_pick(struct vsched *s, int slot, u64 now)
+{
+	struct vsched_vcpu *vcpu;
+
+	list_for_each_entry(vcpu, &s->waiting, node)
+		if (vsched_eligible(s, vcpu, slot, now))
+			return vcpu;
+	return NULL;
+}
+
+const struct vsched_policy vsched_rr = {
+	.name = "rr",
+	.pick = rr_pick,
+	.end = vsched_slice_end,
+};

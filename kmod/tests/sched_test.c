@@ -1,0 +1,613 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The vCPU scheduler: single decisions, shares against a reference, and random
+ * machines (sched_sim.c).
+ */
+
+/* ---- single decisions --------------------------------------------------- */
+
+static void sched_ranges(struct kunit *test)
+{
+	struct vsched_vm *vm;
+
+	sim_init(test, &vsched_fair, 2);
+	vm = sim_vm(VSCHED_WEIGHT_MAX);
+	KUNIT_EXPECT_EQ(test, vsched_set_weight(vm, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vsched_set_weight(vm, 10001), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vm->weight, 10000U);
+	KUNIT_EXPECT_EQ(test, vsched_set_weight(vm, 1), 0);
+	KUNIT_EXPECT_EQ(test, vsched_set_cap(&sim.s, vm, 6401, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vsched_set_cap(&sim.s, vm, 6400, 1), 0);
+	KUNIT_EXPECT_EQ(test, vsched_set_cap(&sim.s, vm, 0, 1), 0);
+}
+
+/* Alone it has no slice, pays nothing, and is called back when one comes */
+static void sched_alone(struct kunit *test)
+{
+	struct sim_vcpu *a, *b;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(sched_policies); i++) {
+		sim_init(test, sched_policies[i], 1);
+		a = sim_vcpu(sim_vm(1));
+		b = sim_vcpu(sim_vm(100));
+		vsched_wake(&sim.s, &a->v, &a->mask, 1);
+		KUNIT_EXPECT_PTR_EQ(test, vsched_fill(&sim.s, 1), &a->v);
+		KUNIT_EXPECT_EQ(test, vsched_slice(&sim.s, &a->v, 1), U64_MAX);
+		KUNIT_EXPECT_NULL(test, vsched_kick(&sim.s, 1));
+		vsched_wake(&sim.s, &b->v, &b->mask, 1 + 10 * SLICE);
+		KUNIT_EXPECT_NULL(test, vsched_fill(&sim.s, 1 + 10 * SLICE));
+		KUNIT_EXPECT_PTR_EQ(test, vsched_kick(&sim.s, 1 + 10 * SLICE),
+				    &a->v);
+		KUNIT_EXPECT_NULL(test, vsched_kick(&sim.s, 1 + 10 * SLICE));
+		vsched_charge(&sim.s, &a->v, 10 * SLICE, 1 + 10 * SLICE);
+		KUNIT_EXPECT_EQ(test, a->v.vm->vtime, 0ULL);
+		KUNIT_EXPECT_EQ(test, a->v.ran, 10 * SLICE);
+		/* It had its slice long ago */
+		KUNIT_EXPECT_EQ(test, vsched_slice(&sim.s, &a->v,
+						   1 + 10 * SLICE), 0ULL);
+		vsched_block(&sim.s, &a->v, 1 + 10 * SLICE);
+		KUNIT_EXPECT_PTR_EQ(test, vsched_fill(&sim.s, 1 + 10 * SLICE),
+				    &b->v);
+		KUNIT_EXPECT_EQ(test, a->v.time[VSCHED_RUNNING], 10 * SLICE);
+	}
+}
+
+/* Two VMs on a CPU, and one that slept wakes in the middle of a slice */
+static void sched_wakeup(struct kunit *test)
+{
+	struct sim_vcpu *c[3];
+	int i, k;
+
+	for (i = 0; i < ARRAY_SIZE(sched_policies); i++) {
+		sim_init(test, sched_policies[i], 1);
+		for (k = 0; k < 3; k++)
+			c[k] = sim_vcpu(sim_vm(100));
+		c[2]->wake_at = U64_MAX;
+		sim_run(20 * SLICE + SLICE / 3);
+		c[2]->wake_at = sim.now;
+		sim_run(1);
+		KUNIT_EXPECT_EQ(test, c[2]->v.state == VSCHED_RUNNING,
+				sched_policies[i] == &vsched_fair);
+		/* It banked no more than a slice */
+		sim_run(30 * SLICE);
+		KUNIT_EXPECT_LE(test, c[2]->v.ran, 11 * SLICE + SLICE / 2);
+		KUNIT_EXPECT_GE(test, c[2]->v.ran, 9 * SLICE);
+	}
+}
+
+static void sched_affinity(struct kunit *test)
+{
+	struct sim_vcpu *a, *b;
+
+	sim_init(test, &vsched_fair, 2);
+	a = sim_vcpu(sim_vm(100));
+	b = sim_vcpu(sim_vm(100));
+	sim_run(1);
+	KUNIT_EXPECT_EQ(test, a->v.slot, 0);
+	KUNIT_EXPECT_EQ(test, b->v.slot, 1);
+	/* While it runs: it leaves the slot, and who is there makes room */
+	b->mask = 1;
+	vsched_wake(&sim.s, &b->v, &b->mask, sim.now);
+	sim_settle();
+	sim_run(2 * SLICE);
+	KUNIT_EXPECT_EQ(test, b->v.slot, 0);
+	KUNIT_EXPECT_EQ(test, a->v.slot, 1);
+	KUNIT_EXPECT_EQ(test, vsched_slice(&sim.s, &a->v, sim.now), U64_MAX);
+	/* It goes back to the slot that it had, if it can */
+	vsched_block(&sim.s, &a->v, sim.now);
+	vsched_block(&sim.s, &b->v, sim.now);
+	vsched_wake(&sim.s, &a->v, &a->mask, sim.now);
+	KUNIT_EXPECT_PTR_EQ(test, vsched_fill(&sim.s, sim.now), &a->v);
+	KUNIT_EXPECT_EQ(test, a->v.slot, 1);
+}
+
+static void sched_pause_loop(struct kunit *test)
+{
+	struct sim_vcpu *a, *a2, *b;
+	struct vsched_vcpu *to;
+	u64 left;
+
+	sim_init(test, &vsched_fair, 1);
+	a = sim_vcpu(sim_vm(100));
+	b = sim_vcpu(sim_vm(100));
+	a2 = sim_vcpu(a->v.vm);
+	sim_run(SLICE / 4);
+	KUNIT_EXPECT_EQ(test, a->v.state, VSCHED_RUNNING);
+	left = vsched_slice(&sim.s, &a->v, sim.now);
+	to = vsched_pause(&sim.s, &a->v, sim.now);
+	KUNIT_EXPECT_PTR_EQ(test, to, &a2->v);
+	KUNIT_EXPECT_EQ(test, vsched_slice(&sim.s, &a2->v, sim.now), left);
+	KUNIT_EXPECT_EQ(test, a->v.state, VSCHED_WAITING);
+	sim_enter(a2);
+	sim_check();
+	/* Nobody of its own VM waits */
+	sim_run(SLICE);
+	KUNIT_EXPECT_EQ(test, b->v.state, VSCHED_RUNNING);
+	KUNIT_EXPECT_NULL(test, vsched_pause(&sim.s, &b->v, sim.now));
+	/* For ever pausing, a VM gets its half */
+	for (left = 0; left < 400; left++) {
+		sim_run(SLICE / 7);
+		to = sim.slots[0].holder;
+		to = vsched_pause(&sim.s, to, sim.now);
+		if (to)
+			sim_enter(of(to));
+	}
+	KUNIT_EXPECT_LE(test, sim_ran(a->v.vm), sim.now / 2 + 2 * SLICE);
+	KUNIT_EXPECT_GE(test, sim_ran(a->v.vm), sim.now / 2 - 2 * SLICE);
+}
+
+static void sched_removal(struct kunit *test)
+{
+	struct sim_vcpu *c[3];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(sched_policies); i++) {
+		sim_init(test, sched_policies[i], 1);
+		c[0] = sim_vcpu(sim_vm(100));
+		c[1] = sim_vcpu(sim_vm(100));
+		c[2] = sim_vcpu(c[1]->v.vm);
+		c[2]->wake_at = U64_MAX;
+		sim_run(SLICE / 2);
+		KUNIT_EXPECT_EQ(test, c[0]->v.state, VSCHED_RUNNING);
+		KUNIT_EXPECT_EQ(test, c[1]->v.state, VSCHED_WAITING);
+		vsched_block(&sim.s, &c[2]->v, sim.now);
+		vsched_block(&sim.s, &c[0]->v, sim.now);
+		c[0]->wake_at = U64_MAX;
+		vsched_vm_remove(&sim.s, c[0]->v.vm);
+		KUNIT_EXPECT_TRUE(test, sim.s.leader != c[0]->v.vm);
+		memset(c[0]->v.vm, 0xa5, sizeof(*c[0]->v.vm));
+		KUNIT_EXPECT_PTR_EQ(test, vsched_fill(&sim.s, sim.now),
+				    &c[1]->v);
+		vsched_wake(&sim.s, &c[2]->v, &c[2]->mask, sim.now);
+		vsched_block(&sim.s, &c[2]->v, sim.now);
+		KUNIT_EXPECT_TRUE(test, list_empty(&sim.s.waiting));
+		vsched_block(&sim.s, &c[1]->v, sim.now);
+		vsched_vm_remove(&sim.s, c[1]->v.vm);
+		KUNIT_EXPECT_TRUE(test, list_empty(&sim.s.vms));
+		KUNIT_EXPECT_NULL(test, vsched_fill(&sim.s, sim.now));
+		KUNIT_EXPECT_NULL(test, vsched_kick(&sim.s, sim.now));
+		KUNIT_EXPECT_EQ(test, vsched_next(&sim.s, sim.now), U64_MAX);
+	}
+}
+
+/* Who was chosen for its patience has its slice, whoever wakes then */
+static void sched_patience(struct kunit *test)
+{
+	struct sim_vcpu *a, *b;
+
+	sim_init(test, &vsched_gang, 1);
+	sim.s.patience = 10 * SLICE;
+	a = sim_vcpu(sim_vm(10000));
+	sim_vcpu(a->v.vm);
+	b = sim_vcpu(sim_vm(1));
+	b->wake_at = 50 * SLICE;
+	sim_run(70 * SLICE);
+	KUNIT_EXPECT_GE(test, b->v.ran, SLICE);
+	KUNIT_EXPECT_LE(test, b->v.ran, 3 * SLICE);
+	KUNIT_EXPECT_LE(test, b->longest, 12 * SLICE);
+}
+
+/* ---- shares ------------------------------------------------------------- */
+
+#define CPU	((u64)1000000)	/* millionths of a CPU */
+
+/*
+ * Water-filling, apart from the scheduler: CPUs are given out in proportion to
+ * the weights; who would get more than it can use gets that, and the others
+ * begin anew.
+ */
+static void reference(int nr, const u32 *weight, const u64 *limit, u64 cpus,
+		      u64 *share)
+{
+	bool again = true;
+	u64 weights;
+	int i;
+
+	for (i = 0; i < nr; i++)
+		share[i] = U64_MAX;
+	while (again) {
+		again = false;
+		weights = 0;
+		for (i = 0; i < nr; i++)
+			if (share[i] == U64_MAX)
+				weights += weight[i];
+		for (i = 0; i < nr; i++) {
+			if (share[i] != U64_MAX ||
+			    limit[i] * weights > cpus * weight[i])
+				continue;
+			share[i] = limit[i];
+			cpus -= limit[i];
+			again = true;
+			break;
+		}
+	}
+	for (i = 0; i < nr; i++)
+		if (share[i] == U64_MAX)
+			share[i] = cpus * weight[i] / weights;
+}
+
+/* VMs [first, first + nr) on @cpus CPUs of their own; 2 % and some slices */
+static void expect_shares(int first, int nr, unsigned int cpus,
+			  const u64 *before, u64 ticks)
+{
+	u64 limit[MAX_VMS], share[MAX_VMS], ran, want, error;
+	u32 weight[MAX_VMS];
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		struct vsched_vm *vm = &sim.vms[first + i];
+		u64 vcpus = vm->nr[VSCHED_WAITING] + vm->nr[VSCHED_RUNNING];
+
+		weight[i] = vm->weight;
+		limit[i] = min_t(u64, vcpus, cpus) * CPU;
+		if (vm->cap)
+			limit[i] = min(limit[i], vm->cap * CPU / 100);
+	}
+	reference(nr, weight, limit, cpus * CPU, share);
+	for (i = 0; i < nr; i++) {
+		ran = sim_ran(&sim.vms[first + i]) - before[first + i];
+		want = share[i] * ticks / CPU;
+		error = max(ran, want) - min(ran, want);
+		KUNIT_EXPECT_TRUE_MSG(sim.test,
+				      error <= ticks / 50 + 2 * SLICE,
+				      "VM %d of %d, weight %u cap %u on %u CPUs: %llu instead of %llu ppm\n",
+				      i, nr, weight[i], sim.vms[first + i].cap,
+				      cpus, (unsigned long long)(ran * CPU / ticks),
+				      (unsigned long long)share[i]);
+	}
+}
+
+static void run_and_expect(unsigned int cpus, unsigned int slices)
+{
+	u64 before[MAX_VMS];
+	int i;
+
+	sim_run(20 * SLICE);
+	for (i = 0; i < sim.nr_vms; i++)
+		before[i] = sim_ran(&sim.vms[i]);
+	sim_run(slices * SLICE);
+	expect_shares(0, sim.nr_vms, cpus, before, slices * SLICE);
+}
+
+static void sched_share_examples(struct kunit *test)
+{
+	static const int many[][2] = {	/* weight, vCPUs */
+		{ 50, 1 }, { 25, 3 }, { 200, 1 }, { 100, 1 }, { 800, 3 },
+		{ 25, 3 } };
+	int i, k;
+
+	/* 1:2:4 on two CPUs: a whole one, and the other 1:2 */
+	sim_init(test, &vsched_fair, 2);
+	for (i = 1; i <= 4; i *= 2)
+		sim_vcpu(sim_vm(i));
+	run_and_expect(2, 300);
+	/* and then the third gets a second vCPU: no credit from its lag */
+	sim_vcpu(&sim.vms[2]);
+	run_and_expect(2, 300);
+
+	/* Whole CPUs by right, beside many of little weight */
+	sim_init(test, &vsched_fair, 5);
+	for (i = 0; i < ARRAY_SIZE(many); i++)
+		for (k = many[i][1], sim_vm(many[i][0]); k > 0; k--)
+			sim_vcpu(&sim.vms[i]);
+	run_and_expect(5, 600);
+
+	/* The VM counts, not its vCPUs */
+	sim_init(test, &vsched_fair, 1);
+	sim_vm(100);
+	for (i = 0; i < 4; i++)
+		sim_vcpu(&sim.vms[0]);
+	sim_vcpu(sim_vm(100));
+	run_and_expect(1, 300);
+
+	/* The farthest weights: 1 in 10001 is below one slice here */
+	sim_init(test, &vsched_fair, 1);
+	sim_vcpu(sim_vm(1));
+	sim_vcpu(sim_vm(10000));
+	run_and_expect(1, 300);
+	KUNIT_EXPECT_LE(test, sim_ran(&sim.vms[0]), 2 * SLICE);
+
+	/* Alone for a long time, and no debt */
+	sim_init(test, &vsched_fair, 1);
+	sim_vcpu(sim_vm(1));
+	sim_run(10000 * SLICE);
+	sim_vcpu(sim_vm(1));
+	sim_vcpu(sim_vm(1));
+	run_and_expect(1, 100);
+}
+
+static void sched_shares(struct kunit *test)
+{
+	int round, vm, i, nr;
+	unsigned int slots;
+
+	sim_seed = 1;
+	for (round = 0; round < 60; round++) {
+		slots = 1 + sim_random(4);
+		sim_init(test, &vsched_fair, slots);
+		nr = 2 + sim_random(4);
+		for (vm = 0; vm < nr; vm++) {
+			sim_vm((25 << sim_random(5)) + sim_random(25));
+			for (i = sim_random(4); i >= 0; i--)
+				sim_vcpu(&sim.vms[vm]);
+		}
+		run_and_expect(slots, 120);
+	}
+}
+
+/* Two groups of CPUs and VMs whose virtual times grow apart */
+static void sched_shares_apart(struct kunit *test)
+{
+	u64 before[MAX_VMS];
+	int round, vm, i;
+
+	sim_seed = 2;
+	for (round = 0; round < 20; round++) {
+		sim_init(test, &vsched_fair, 3);
+		for (vm = 0; vm < 6; vm++) {
+			sim_vm((25 << sim_random(5)) * (vm < 3 ? 1 : 10));
+			for (i = sim_random(2); i >= 0; i--)
+				sim_vcpu(&sim.vms[vm])->mask =
+					vm < 3 ? GENMASK(1, 0) : BIT(2);
+		}
+		/* One of each comes late and finds its group's level */
+		for (i = 0; i < sim.nr_vcpus; i++)
+			if (sim.vcpus[i].v.vm == &sim.vms[0] ||
+			    sim.vcpus[i].v.vm == &sim.vms[5])
+				sim.vcpus[i].wake_at = 100 * SLICE;
+		sim_run(120 * SLICE);
+		for (i = 0; i < sim.nr_vms; i++)
+			before[i] = sim_ran(&sim.vms[i]);
+		sim_run(120 * SLICE);
+		expect_shares(0, 3, 2, before, 120 * SLICE);
+		expect_shares(3, 3, 1, before, 120 * SLICE);
+	}
+}
+
+static void sched_caps(struct kunit *test)
+{
+	int round, vm, i, nr;
+	unsigned int slots;
+	u64 ran, most;
+
+	sim_seed = 3;
+	for (round = 0; round < 60; round++) {
+		slots = 1 + sim_random(4);
+		sim_init(test, sched_policies[round % 3], slots);
+		sim.late = SLICE / 2;
+		nr = 1 + sim_random(4);
+		/*
+		 * No cap near a whole CPU for each vCPU: what others use in
+		 * bursts it could not make up for.
+		 */
+		for (vm = 0; vm < nr; vm++) {
+			sim_vm(100);
+			i = 1 + sim_random(4);
+			vsched_set_cap(&sim.s, &sim.vms[vm],
+				       5 + sim_random(45 * i), sim.now);
+			while (i--)
+				sim_vcpu(&sim.vms[vm]);
+		}
+		/* In fair shares, and below the cap in any case */
+		if (round % 3 == 0)
+			run_and_expect(slots, 150);
+		else
+			sim_run(150 * SLICE);
+		for (vm = 0; vm < nr; vm++) {
+			most = sim.now * sim.vms[vm].cap / 100;
+			ran = sim_ran(&sim.vms[vm]);
+			/* What a bucket holds, and what the last slices owe */
+			KUNIT_EXPECT_LE(test, ran, most + 4 * SLICE +
+					2 * PERIOD * sim.vms[vm].cap / 100);
+		}
+	}
+}
+
+/* After a policy that lets virtual times drift the shares are right at once */
+static void sched_switch(struct kunit *test)
+{
+	int i;
+
+	for (i = 1; i < ARRAY_SIZE(sched_policies); i++) {
+		sim_init(test, sched_policies[i], 2);
+		sim_vcpu(sim_vm(100));
+		sim_vcpu(sim_vm(10));
+		sim_vcpu(sim_vm(50));
+		sim_vcpu(&sim.vms[2]);
+		sim_run(500 * SLICE);
+		vsched_set_policy(&sim.s, &vsched_fair);
+		sim_settle();
+		run_and_expect(2, 200);
+	}
+}
+
+/* Gangs of one size have the shares of their weights, and run together */
+static void sched_gangs(struct kunit *test)
+{
+	int round, vm, i, size;
+	unsigned int slots;
+
+	sim_seed = 4;
+	for (round = 0; round < 20; round++) {
+		size = 1 + sim_random(3);
+		slots = size * (1 + sim_random(2));
+		sim_init(test, &vsched_gang, slots);
+		for (vm = 0; vm < 4; vm++) {
+			sim_vm(100 + sim_random(100));
+			for (i = 0; i < size; i++)
+				sim_vcpu(&sim.vms[vm]);
+		}
+		run_and_expect(slots, 150);
+		KUNIT_EXPECT_EQ(test, sim.apart, 0ULL);
+	}
+	/* Weights tell although a VM of one vCPU leaves gaps */
+	sim_init(test, &vsched_gang, 2);
+	sim_vcpu(sim_vm(100));
+	for (i = 0, sim_vm(100); i < 2; i++)
+		sim_vcpu(&sim.vms[1]);
+	sim_run(300 * SLICE);
+	KUNIT_EXPECT_GE(test, sim.vcpus[0].v.ran, 195 * SLICE);
+	KUNIT_EXPECT_LE(test, sim.vcpus[0].v.ran, 205 * SLICE);
+	KUNIT_EXPECT_GE(test, sim.together, 295 * SLICE);
+}
+
+/* ---- random machines ---------------------------------------------------- */
+
+enum { BUSY, SLEEPY, WILD };
+
+/* The bounds that the policies state */
+static u64 bound(const struct vsched_policy *policy, int kind, u64 n)
+{
+	if (policy == &vsched_rr)
+		return n * SLICE;
+	if (kind == BUSY)
+		return (n + 1) * SLICE;
+	if (kind == SLEEPY && policy == &vsched_fair)
+		return (3 * n + 1) * SLICE;
+	return sim.s.patience + (n + 1) * SLICE;
+}
+
+static void expect_bounds(const struct vsched_policy *policy, int kind)
+{
+	int i, k, n;
+
+	for (i = 0; i < sim.nr_vcpus; i++) {
+		for (k = 0, n = 0; k < sim.nr_vcpus; k++)
+			n += !!(sim.vcpus[i].mask & sim.vcpus[k].mask);
+		KUNIT_EXPECT_TRUE_MSG(sim.test, sim.vcpus[i].longest <=
+				      bound(policy, kind, n),
+				      "%s, kind %d: %d of %d waited %llu us, n %d\n",
+				      policy->name, kind, i, sim.nr_vcpus,
+				      (unsigned long long)sim.vcpus[i].longest / 1000, n);
+	}
+}
+
+static void random_machine(const struct vsched_policy *policy, int kind)
+{
+	int vm, i, nr = 2 + sim_random(4);
+	struct sim_vcpu *c;
+
+	for (vm = 0; vm < nr; vm++) {
+		sim_vm(kind == WILD ? 1 + sim_random(10000) : 100);
+		if (kind == WILD && !sim_random(3))
+			vsched_set_cap(&sim.s, &sim.vms[vm],
+				       1 + sim_random(150), sim.now);
+		for (i = kind == WILD ? sim_random(3) : 0; i >= 0; i--) {
+			c = sim_vcpu(&sim.vms[vm]);
+			if (sim_random(2))
+				c->mask = 1 + sim_random(c->mask);
+			if (kind == BUSY || !sim_random(3))
+				continue;
+			c->burst = 1 + sim_random(3 * SLICE);
+			c->sleep = 1 + sim_random(3 * SLICE);
+		}
+	}
+}
+
+/* What may happen at any time */
+static void random_event(void)
+{
+	struct vsched_vm *vm = &sim.vms[sim_random(sim.nr_vms)];
+	struct sim_vcpu *c = &sim.vcpus[sim_random(sim.nr_vcpus)];
+	struct vsched_vcpu *to;
+
+	if (c->v.state == VSCHED_RUNNING)
+		sim_charge(c);
+	switch (sim_random(6)) {
+	case 0:
+		vsched_set_weight(vm, 1 + sim_random(10000));
+		break;
+	case 1:
+		vsched_set_cap(&sim.s, vm, sim_random(150), sim.now);
+		break;
+	case 2:		/* removed, and a new one in its place */
+		vsched_block(&sim.s, &c->v, sim.now);
+		memset(&c->v.node, 0xa5, sizeof(c->v.node));
+		c->v.vm->nr[VSCHED_BLOCKED]--;
+		vsched_vcpu_init(&c->v, c->v.vm, sim.now);
+		c->wake_at = sim.now + sim_random(SLICE);
+		break;
+	case 3:
+		c->mask = 1 + sim_random(GENMASK(sim.s.nr_slots - 1, 0));
+		if (c->v.state != VSCHED_BLOCKED)
+			vsched_wake(&sim.s, &c->v, &c->mask, sim.now);
+		break;
+	case 4:
+		if (c->v.state != VSCHED_RUNNING)
+			break;
+		to = vsched_pause(&sim.s, &c->v, sim.now);
+		if (to)
+			sim_enter(of(to));
+		break;
+	case 5:
+		if (c->v.state == VSCHED_RUNNING)
+			vsched_yield(&sim.s, &c->v, sim.now);
+		break;
+	}
+	sim_settle();
+	sim_check();
+}
+
+static void random_machines(struct kunit *test,
+			    const struct vsched_policy *policy)
+{
+	int round, i;
+
+	sim_seed = 5;
+	for (round = 0; round < 2000; round++) {
+		sim_init(test, policy, 1 + sim_random(4));
+		sim.s.patience = 4 * SLICE;
+		random_machine(policy, round % 3);
+		/* The first third undisturbed, or nobody would keep bounds */
+		for (i = 0; i < 24; i++)
+			sim_step(U64_MAX - 1);
+		expect_bounds(policy, round % 3);
+		for (i = 0; i < 6; i++) {
+			if (i == 3)
+				vsched_set_policy(&sim.s, sched_policies[round % 3]);
+			random_event();
+			sim_step(U64_MAX - 1);
+		}
+	}
+}
+
+static void sched_random_fair(struct kunit *test)
+{
+	random_machines(test, &vsched_fair);
+}
+
+static void sched_random_rr(struct kunit *test)
+{
+	random_machines(test, &vsched_rr);
+}
+
+static void sched_random_gang(struct kunit *test)
+{
+	random_machines(test, &vsched_gang);
+}
+
+static struct kunit_case sched_cases[] = {
+	KUNIT_CASE(sched_ranges),
+	KUNIT_CASE(sched_alone),
+	KUNIT_CASE(sched_wakeup),
+	KUNIT_CASE(sched_affinity),
+	KUNIT_CASE(sched_pause_loop),
+	KUNIT_CASE(sched_removal),
+	KUNIT_CASE(sched_patience),
+	KUNIT_CASE(sched_share_examples),
+	KUNIT_CASE(sched_shares),
+	KUNIT_CASE(sched_shares_apart),
+	KUNIT_CASE(sched_caps),
+	KUNIT_CASE(sched_switch),
+	KUNIT_CASE(sched_gangs),
+	KUNIT_CASE(sched_random_fair),
+	KUNIT_CASE(sched_random_rr),
+	KUNIT_CASE(sched_random_gang),
+	{}
+};
+
+static struct kunit_suite sched_suite = {
+	.name = "mvmm-sched",
+	.test_cases = sched_cases,
+};
