@@ -74,9 +74,9 @@ void vsched_vcpu_init(struct vsched_vcpu *vcpu, struct vsched_vm *vm, u64 now)
  * @s: the scheduler
  * @policy: the new one
  *
- * Holders end their slices as they began them. All VMs start level: under one
- * policy virtual times are a slice or so apart, which is forgotten; under one
- * that ignores them they grow apart for ever, which must be.
+ * Holders end their slices as they began them. All VMs start level: virtual
+ * times that compete are a slice or so apart, which is forgotten, and a VM that
+ * came under a policy without them has none.
  */
 void vsched_set_policy(struct vsched *s, const struct vsched_policy *policy)
 {

@@ -9,12 +9,19 @@
 static void sched_ranges(struct kunit *test)
 {
 	struct vsched_vm *vm;
+	struct sim_vcpu *c;
+	int i;
 
 	sim_init(test, &vsched_fair, 2);
 	vm = sim_vm(VSCHED_WEIGHT_MAX);
 	KUNIT_EXPECT_EQ(test, vsched_set_weight(vm, 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vsched_set_weight(vm, 10001), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vm->weight, 10000U);
+	/* Many short runs are as good as a long one */
+	c = sim_vcpu(vm);
+	for (i = 0; i < 20000; i++)
+		vsched_fair_charge(&sim.s, &c->v, 1);
+	KUNIT_EXPECT_EQ(test, vm->vtime, 2ULL);
 	KUNIT_EXPECT_EQ(test, vsched_set_weight(vm, 1), 0);
 	KUNIT_EXPECT_EQ(test, vsched_set_cap(&sim.s, vm, 6401, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vsched_set_cap(&sim.s, vm, 6400, 1), 0);
@@ -253,8 +260,8 @@ static void expect_shares(int first, int nr, unsigned int cpus,
 				      error <= ticks / 50 + 2 * SLICE,
 				      "VM %d of %d, weight %u cap %u on %u CPUs: %llu instead of %llu ppm\n",
 				      i, nr, weight[i], sim.vms[first + i].cap,
-				      cpus, (unsigned long long)(ran * CPU / ticks),
-				      (unsigned long long)share[i]);
+				      cpus, ran * CPU / ticks,
+				      share[i]);
 	}
 }
 
@@ -404,18 +411,71 @@ static void sched_caps(struct kunit *test)
 	}
 }
 
-/* After a policy that lets virtual times drift the shares are right at once */
+/* The bucket, on one CPU */
+static void sched_bucket(struct kunit *test)
+{
+	struct sim_vcpu *a, *a2, *b;
+	u64 ran;
+
+	/* A cap that comes while it runs alone; nobody saves up asleep */
+	sim_init(test, &vsched_fair, 1);
+	a = sim_vcpu(sim_vm(100));
+	sim_run(SLICE);
+	vsched_set_cap(&sim.s, a->v.vm, 10, sim.now);
+	sim_settle();
+	ran = a->v.ran;
+	sim_run(10 * PERIOD);
+	KUNIT_EXPECT_LE(test, a->v.ran - ran, PERIOD + PERIOD / 10);
+	vsched_block(&sim.s, &a->v, sim.now);
+	a->wake_at = sim.now + 100 * PERIOD;
+	ran = a->v.ran;
+	sim_run(101 * PERIOD);
+	KUNIT_EXPECT_LE(test, a->v.ran - ran, 3 * PERIOD / 10);
+
+	/* A holder to whom only a throttled VM waits is told of the refill */
+	sim_init(test, &vsched_rr, 1);
+	a = sim_vcpu(sim_vm(100));
+	a2 = sim_vcpu(a->v.vm);
+	b = sim_vcpu(sim_vm(100));
+	vsched_set_cap(&sim.s, a->v.vm, 10, sim.now);
+	sim_run(PERIOD / 10);
+	KUNIT_EXPECT_EQ(test, a2->v.state, VSCHED_WAITING);
+	a->wake_at = U64_MAX;
+	vsched_block(&sim.s, &a->v, sim.now);
+	sim_settle();
+	KUNIT_EXPECT_EQ(test, b->v.state, VSCHED_RUNNING);
+	KUNIT_EXPECT_EQ(test, vsched_slice(&sim.s, &b->v, sim.now), U64_MAX);
+	sim_run(PERIOD);
+	KUNIT_EXPECT_GE(test, a2->v.ran, SLICE / 2);
+
+	/* Who blocks takes its own kick along, and no other */
+	sim_init(test, &vsched_fair, 2);
+	a = sim_vcpu(sim_vm(100));
+	b = sim_vcpu(sim_vm(100));
+	sim_run(SLICE);
+	vsched_set_cap(&sim.s, a->v.vm, 10, sim.now);
+	vsched_set_cap(&sim.s, b->v.vm, 10, sim.now);
+	vsched_block(&sim.s, &a->v, sim.now);
+	KUNIT_EXPECT_PTR_EQ(test, vsched_kick(&sim.s, sim.now), &b->v);
+	KUNIT_EXPECT_NULL(test, vsched_kick(&sim.s, sim.now));
+}
+
+/* After another policy the shares are right at once, for newcomers too */
 static void sched_switch(struct kunit *test)
 {
 	int i;
 
 	for (i = 1; i < ARRAY_SIZE(sched_policies); i++) {
-		sim_init(test, sched_policies[i], 2);
+		sim_init(test, &vsched_fair, 2);
 		sim_vcpu(sim_vm(100));
 		sim_vcpu(sim_vm(10));
+		sim_vcpu(&sim.vms[1]);
+		sim_run(1000 * SLICE);
+		vsched_set_policy(&sim.s, sched_policies[i]);
+		sim_settle();
 		sim_vcpu(sim_vm(50));
 		sim_vcpu(&sim.vms[2]);
-		sim_run(500 * SLICE);
+		sim_run(10 * SLICE);
 		vsched_set_policy(&sim.s, &vsched_fair);
 		sim_settle();
 		run_and_expect(2, 200);
@@ -441,6 +501,14 @@ static void sched_gangs(struct kunit *test)
 		run_and_expect(slots, 150);
 		KUNIT_EXPECT_EQ(test, sim.apart, 0ULL);
 	}
+	/* Two that are equal take turn about */
+	sim_init(test, &vsched_gang, 4);
+	for (vm = 0; vm < 2; vm++)
+		for (i = 0, sim_vm(100); i < 4; i++)
+			sim_vcpu(&sim.vms[vm]);
+	sim_run(100 * SLICE);
+	for (i = 0; i < sim.nr_vcpus; i++)
+		KUNIT_EXPECT_LE(test, sim.vcpus[i].longest, SLICE);
 	/* Weights tell although a VM of one vCPU leaves gaps */
 	sim_init(test, &vsched_gang, 2);
 	sim_vcpu(sim_vm(100));
@@ -479,7 +547,7 @@ static void expect_bounds(const struct vsched_policy *policy, int kind)
 				      bound(policy, kind, n),
 				      "%s, kind %d: %d of %d waited %llu us, n %d\n",
 				      policy->name, kind, i, sim.nr_vcpus,
-				      (unsigned long long)sim.vcpus[i].longest / 1000, n);
+				      sim.vcpus[i].longest / 1000, n);
 	}
 }
 
@@ -599,6 +667,7 @@ static struct kunit_case sched_cases[] = {
 	KUNIT_CASE(sched_shares),
 	KUNIT_CASE(sched_shares_apart),
 	KUNIT_CASE(sched_caps),
+	KUNIT_CASE(sched_bucket),
 	KUNIT_CASE(sched_switch),
 	KUNIT_CASE(sched_gangs),
 	KUNIT_CASE(sched_random_fair),
