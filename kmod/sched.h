@@ -13,7 +13,8 @@
  *   timer or kick	vsched_charge(); if vsched_slice() is 0 then
  *			vsched_yield()
  *   pause-loop exit	vsched_charge(), vsched_pause()
- *   vsched_next()	nothing but what follows
+ *   affinity changed	vsched_wake(), unless it is blocked
+ *   policy, cap set	nothing but what follows; and at vsched_next()
  *   after each of these, until they return NULL:
  *			vsched_fill(): wake the thread, it may enter
  *			vsched_kick(): make the holder leave the guest
