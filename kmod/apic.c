@@ -45,6 +45,21 @@ void mvmm_apic_refresh(struct mvmm_vcpu *vcpu)
 	vcpu->cr8 = a->tpr >> 4;
 }
 
+/** mvmm_kick_cpu() - out of the guest, or of its wait; context: any */
+void mvmm_kick_cpu(struct mvmm_vcpu *vcpu)
+{
+	int cpu;
+
+	/* The CPU cannot go offline between the look and the IPI */
+	preempt_disable();
+	cpu = READ_ONCE(vcpu->cpu);
+	if (READ_ONCE(vcpu->in_guest) && cpu >= 0)
+		smp_send_reschedule(cpu);
+	else
+		rcuwait_wake_up(&vcpu->wait);
+	preempt_enable();
+}
+
 /**
  * mvmm_request() - have a vCPU's thread look at something
  * @vcpu: any
@@ -55,19 +70,9 @@ void mvmm_apic_refresh(struct mvmm_vcpu *vcpu)
  */
 void mvmm_request(struct mvmm_vcpu *vcpu, int request)
 {
-	int cpu;
-
 	/* Whoever made it first has done what follows, or is about to */
-	if (atomic_fetch_or(request, &vcpu->requests) & request)
-		return;
-	/* The CPU cannot go offline between the look and the IPI */
-	preempt_disable();
-	cpu = READ_ONCE(vcpu->cpu);
-	if (READ_ONCE(vcpu->in_guest) && cpu >= 0)
-		smp_send_reschedule(cpu);
-	else
-		rcuwait_wake_up(&vcpu->wait);
-	preempt_enable();
+	if (!(atomic_fetch_or(request, &vcpu->requests) & request))
+		mvmm_kick_cpu(vcpu);
 }
 
 /* ---- sending ---------------------------------------------------------- */
@@ -415,7 +420,33 @@ int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access)
 	return 0;
 }
 
+/**
+ * mvmm_pause_loop() - the guest has executed PAUSE, or many of them
+ * @vcpu: the vCPU
+ *
+ * What it waits for may be what a sibling does that has no slot now.
+ * Context: atomic, in a section.
+ */
+enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu)
+{
+	if (!vcpu->slice_end)
+		return MVMM_STEP_CONTINUE;
+	atomic_or(MVMM_REQ_PAUSE, &vcpu->requests);
+	return MVMM_STEP_RESUME;
+}
+
 /* ---- HLT, INIT, SIPI -------------------------------------------------- */
+
+/**
+ * mvmm_halts_for_good() - can nothing end this HLT but userspace?
+ * @vcpu: the vCPU
+ * @rflags: the guest's
+ */
+bool mvmm_halts_for_good(const struct mvmm_vcpu *vcpu, u64 rflags)
+{
+	return !(rflags & X86_EFLAGS_IF) && !vcpu->events.nmi_pending &&
+	       READ_ONCE(vcpu->vm->nr_vcpus) == 1;
+}
 
 /** mvmm_halt() - the guest has executed HLT; atomic */
 enum mvmm_step mvmm_halt(struct mvmm_vcpu *vcpu)
@@ -434,12 +465,19 @@ static bool has_reason_to_wake(const struct mvmm_vcpu *vcpu)
 	       (ev->irq_pending || mvmm_apic_ready(ev));
 }
 
+/* But for the slot, which it need not have here */
+static bool is_requested(const struct mvmm_vcpu *vcpu)
+{
+	return atomic_read(&vcpu->requests) &
+	       ~(MVMM_REQ_SLOT | MVMM_REQ_PAUSE);
+}
+
 /* Awake for a while: an answer that comes soon need not wake a thread */
 static void poll_for_request(struct mvmm_vcpu *vcpu)
 {
 	u64 end = rdtsc() + (u64)vcpu->halt_poll_us * tsc_khz / 1000;
 
-	while (!atomic_read(&vcpu->requests) && !need_resched() &&
+	while (!is_requested(vcpu) && !need_resched() &&
 	       !signal_pending(current) && (s64)(rdtsc() - end) < 0)
 		cpu_relax();
 }
@@ -462,12 +500,15 @@ static int wait_for_request(struct mvmm_vcpu *vcpu)
 	u64 start = rdtsc();
 	int ret = 0;
 
-	if (vcpu->halt_poll_us)
+	if (vcpu->halt_poll_us && !vcpu->slice_end)
 		poll_for_request(vcpu);
-	if (!atomic_read(&vcpu->requests))
-		ret = rcuwait_wait_event(&vcpu->wait,
-					 atomic_read(&vcpu->requests),
+	if (!is_requested(vcpu)) {
+		WRITE_ONCE(vcpu->in_run, false);
+		mvmm_slot_put(vcpu);
+		ret = rcuwait_wait_event(&vcpu->wait, is_requested(vcpu),
 					 TASK_INTERRUPTIBLE);
+		mvmm_slot_enter(vcpu);
+	}
 	adapt_poll(vcpu, (rdtsc() - start) * 1000 / tsc_khz);
 	return ret;
 }

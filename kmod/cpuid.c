@@ -216,8 +216,7 @@ void mvmm_cpuid_add_apic(struct mvmm_cpuid_table *table)
 	add(table, KVM_CPUID_FEATURES, 0, 0, (u32[4]){
 		BIT(KVM_FEATURE_NOP_IO_DELAY) | BIT(KVM_FEATURE_CLOCKSOURCE2) |
 		BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) |
-		(IS_ENABLED(CONFIG_SCHED_INFO) ?
-		 BIT(KVM_FEATURE_STEAL_TIME) : 0) });
+		BIT(KVM_FEATURE_STEAL_TIME) });
 	for (i = 0; i < table->nr; i++) {
 		struct mvmm_cpuid_entry *e = &table->entry[i];
 

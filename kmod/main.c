@@ -275,11 +275,14 @@ static int __init mvmm_init(void)
 	if (ret)
 		return ret;
 	init_default_cpuid();
+	ret = mvmm_slots_init();
+	if (ret)
+		goto teardown;
 
 	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "virt/mvmm:online",
 				cpu_coming, cpu_going);
 	if (ret < 0)
-		goto teardown;
+		goto exit_slots;
 	hotplug_state = ret;
 	register_syscore_ops(&syscore);
 	register_reboot_notifier(&reboot_notifier);
@@ -293,6 +296,8 @@ unregister:
 	unregister_reboot_notifier(&reboot_notifier);
 	unregister_syscore_ops(&syscore);
 	cpuhp_remove_state(hotplug_state);
+exit_slots:
+	mvmm_slots_exit();
 teardown:
 	mvmm_ops->teardown();
 	return ret;
@@ -304,6 +309,7 @@ static void __exit mvmm_exit(void)
 	unregister_reboot_notifier(&reboot_notifier);
 	unregister_syscore_ops(&syscore);
 	cpuhp_remove_state(hotplug_state);
+	mvmm_slots_exit();
 	mvmm_ops->teardown();
 }
 

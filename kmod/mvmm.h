@@ -21,6 +21,7 @@
 #include "../uapi/mvmm.h"
 #include "lapic.h"
 #include "pgtable.h"
+#include "sched.h"
 
 #define MVMM_MAX_VCPUS		64
 #define MVMM_MAX_REGIONS	128
@@ -237,6 +238,7 @@ struct mvmm_fault {
  * @has_apic: MVMM_VM_APIC					[C]
  * @nr_vcpus: above the highest id in @vcpus			[L to write, A]
  * @last_lowest: vCPU that took the last lowest-priority interrupt [A]
+ * @se: for the scheduler; @pid: of the owner, for people	[slots.c]
  * @dead: the VM met an internal error				[A]
  */
 struct mvmm_vm {
@@ -260,6 +262,8 @@ struct mvmm_vm {
 	bool has_apic;
 	u32 nr_vcpus;
 	u32 last_lowest;
+	struct vsched_vm se;
+	pid_t pid;
 	bool dead;
 };
 
@@ -289,6 +293,8 @@ enum mvmm_step {
 #define MVMM_REQ_EVENTS	(1 << 1)	/* something is in the inbox */
 #define MVMM_REQ_EOI	(1 << 2)	/* MVMM_EXIT_EOI is due */
 #define MVMM_REQ_PV	(1 << 3)	/* guest memory is to be written: pv.c */
+#define MVMM_REQ_SLOT	(1 << 4)	/* it has no slot, or others want it */
+#define MVMM_REQ_PAUSE	(1 << 5)	/* it spins: let a sibling run */
 
 /* Beside MVMM_MP_*: INIT has come, the reset is yet to be done */
 #define MVMM_MP_RESET	0xff
@@ -336,10 +342,12 @@ struct mvmm_exit {
  * @has_apic: vm->has_apic					[C]
  * @in_guest: this vCPU executes guest code, or is about to: set
  *	before a full barrier and the check of pending work	[A]
+ * @in_run: the thread is in RUN and not asleep in HLT		[A]
  * @in_section: guest FPU and MSRs are in the CPU (run.c)	[R]
  * @cpu: where it was loaded last, -1 before			[A]
  * @requests: MVMM_REQ_*, sticky				[A]
  * @user_irq_window: this RUN's copy of run->irq_window		[R]
+ * @resume_work: TIF_NOTIFY_RESUME is due at the end of RUN	[R]
  * @retire: this RUN's copy of run->retire, 0 once it is done	[R]
  * @shadow: MVMM_SHADOW_* as the guest was left or set		[R]
  * @triple_fault: merging exceptions ended in one			[R]
@@ -363,13 +371,17 @@ struct mvmm_exit {
  * @fault: for MVMM_STEP_FAULT					[R]
  * @exit: for MVMM_STEP_USER					[R]
  * @stats: counters						[R]
+ * @wait: where the thread waits in HLT, or for a slot
+ * @se: for the scheduler					[slots.c]
+ * @charged: host's TSC of the last charge to @se		[slots.c]
+ * @slice_end: host's TSC, 0: nobody competes			[R]
+ * @slice_timer: for the same					[slots.c]
  *
  * Of VMs with local APICs only:
  * @apic: the local APIC					[R, see there]
  * @pv: the paravirtual interface				[R]
  * @inbox: interrupts for it					[A]
  * @timer: its timer						[R]
- * @wait: where the thread waits while the vCPU is halted
  * @mp_state: MVMM_MP_*						[R]
  * @sipi: vector of a SIPI to follow, and MVMM_SIPI; or 0	[R]
  * @halt_poll_us: how long HLT waits awake			[R]
@@ -382,10 +394,12 @@ struct mvmm_vcpu {
 
 	bool has_apic;
 	bool in_guest;
+	bool in_run;
 	bool in_section;
 	int cpu;
 	atomic_t requests;
 	bool user_irq_window;
+	bool resume_work;
 	bool triple_fault;
 	u8 retire;
 	u8 shadow;
@@ -406,11 +420,15 @@ struct mvmm_vcpu {
 	struct mvmm_exit exit;
 	struct mvmm_stats stats;
 
+	struct rcuwait wait;
+	struct vsched_vcpu se;
+	u64 charged, slice_end;
+	struct hrtimer slice_timer;
+
 	struct lapic apic;
 	struct mvmm_pv pv;
 	struct mvmm_inbox inbox;
 	struct hrtimer timer;
-	struct rcuwait wait;
 	u8 mp_state;
 	u16 sipi;
 	u32 halt_poll_us;
@@ -530,6 +548,8 @@ void mvmm_vm_put(struct mvmm_vm *vm);
 /* ---- local APICs (apic.c) --------------------------------------------- */
 
 void mvmm_request(struct mvmm_vcpu *vcpu, int request);
+void mvmm_kick_cpu(struct mvmm_vcpu *vcpu);
+enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu);
 int mvmm_send(struct mvmm_vm *vm, const struct mvmm_vcpu *from,
 	      const struct lapic_msg *msg);
 int mvmm_msi(struct mvmm_vm *vm, const struct mvmm_msi *msi);
@@ -552,10 +572,43 @@ int mvmm_apic_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);
 int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
 void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8);
 int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access);
+bool mvmm_halts_for_good(const struct mvmm_vcpu *vcpu, u64 rflags);
 enum mvmm_step mvmm_halt(struct mvmm_vcpu *vcpu);
 int mvmm_wait(struct mvmm_vcpu *vcpu);
 int mvmm_get_apic(struct mvmm_vcpu *vcpu, struct mvmm_apic *state);
 int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state);
+
+/* ---- who may enter the guest (slots.c) -------------------------------- */
+
+int mvmm_slots_init(void);
+void mvmm_slots_exit(void);
+void mvmm_slots_add_vm(struct mvmm_vm *vm);
+void mvmm_slots_remove_vm(struct mvmm_vm *vm);
+void mvmm_slots_add(struct mvmm_vcpu *vcpu);
+void mvmm_slots_remove(struct mvmm_vcpu *vcpu);
+int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause);
+void mvmm_slot_put(struct mvmm_vcpu *vcpu);
+int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s);
+void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times);
+u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu);
+
+/* Before the first entry of a RUN, or after a sleep */
+static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu)
+{
+	/* The barrier behind it is mvmm_enter_begin()'s */
+	WRITE_ONCE(vcpu->in_run, true);
+}
+
+/*
+ * To userspace, which handles the exit in the vCPU's time: the slot is kept
+ * until its slice ends, unless that was just now.
+ */
+static inline void mvmm_slot_leave(struct mvmm_vcpu *vcpu)
+{
+	smp_store_mb(vcpu->in_run, false);
+	if (unlikely(atomic_read(&vcpu->requests) & MVMM_REQ_SLOT))
+		mvmm_slot_put(vcpu);
+}
 
 /* ---- paravirtual interface (pv.c) ------------------------------------- */
 

@@ -92,13 +92,15 @@ static int update_clock(struct mvmm_vcpu *vcpu)
 			       &pv->clock_version, &info, sizeof(info), 0);
 }
 
-static u64 host_delay(void)
+/* ns without a CPU: the host gave it to others, or the scheduler did */
+static u64 delay_of(const struct mvmm_vcpu *vcpu)
 {
+	u64 delay = mvmm_slot_waited(vcpu);
+
 #ifdef CONFIG_SCHED_INFO
-	return current->sched_info.run_delay;
-#else
-	return 0;
+	delay += current->sched_info.run_delay;
 #endif
+	return delay;
 }
 
 /**
@@ -110,7 +112,7 @@ static u64 host_delay(void)
 void mvmm_pv_steal(struct mvmm_vcpu *vcpu)
 {
 	struct mvmm_pv *pv = &vcpu->pv;
-	u64 delay = host_delay();
+	u64 delay = delay_of(vcpu);
 	struct kvm_steal_time steal = {};
 
 	if (delay == pv->last_delay || !(pv->steal & KVM_MSR_ENABLED))
@@ -141,7 +143,7 @@ void mvmm_pv_update(struct mvmm_vcpu *vcpu)
 		update_clock(vcpu);
 	/* What went by before is not the guest's affair */
 	if (todo & TODO_STEAL)
-		vcpu->pv.last_delay = host_delay();
+		vcpu->pv.last_delay = delay_of(vcpu);
 }
 
 /** mvmm_pv_get_msr() - RDMSR of KVM's; Return: 0, or -EINVAL: #GP; atomic */

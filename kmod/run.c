@@ -12,6 +12,7 @@
 #define pr_fmt(fmt) "mvmm: " fmt
 
 #include <linux/sched/signal.h>
+#include <linux/task_work.h>
 #include <linux/uaccess.h>
 #include <uapi/linux/kvm_para.h>
 #include <asm/cpufeature.h>
@@ -273,7 +274,8 @@ enum mvmm_step mvmm_come_back(struct mvmm_vcpu *vcpu)
 /* What mvmm_must_come_back() saw */
 static int do_work(struct mvmm_vcpu *vcpu)
 {
-	int requests = atomic_read(&vcpu->requests);
+	const int slot = MVMM_REQ_SLOT | MVMM_REQ_PAUSE;
+	int requests = atomic_read(&vcpu->requests), ret;
 
 	if (requests & MVMM_REQ_EVENTS)
 		mvmm_apic_collect(vcpu);
@@ -295,8 +297,25 @@ static int do_work(struct mvmm_vcpu *vcpu)
 	}
 	if (atomic_fetch_andnot(MVMM_REQ_KICK, &vcpu->requests) & MVMM_REQ_KICK)
 		return -EINTR;
-	if (signal_pending(current) || test_thread_flag(TIF_NOTIFY_RESUME))
+	if (signal_pending(current))
 		return -EINTR;
+	/*
+	 * Every sleep sets it, for restartable sequences: those can wait until
+	 * userspace runs, where a return now would be an endless round. What
+	 * others want of the thread cannot.
+	 */
+	if (test_and_clear_thread_flag(TIF_NOTIFY_RESUME)) {
+		vcpu->resume_work = true;
+		if (task_work_pending(current))
+			return -EINTR;
+	}
+	/* Last, and only for one that will enter: it may take a while */
+	if (requests & slot && vcpu->mp_state == MVMM_MP_RUNNABLE) {
+		atomic_andnot(MVMM_REQ_PAUSE, &vcpu->requests);
+		ret = mvmm_slot_get(vcpu, requests & MVMM_REQ_PAUSE);
+		if (ret)
+			return ret;
+	}
 	cond_resched();
 	return 0;
 }
@@ -369,7 +388,13 @@ long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
 		vcpu->retire = 0;
 		mvmm_raise(vcpu, X86_TRAP_GP, 0);
 	}
+	mvmm_slot_enter(vcpu);
 	ret = run_loop(vcpu);
+	mvmm_slot_leave(vcpu);
+	if (unlikely(vcpu->resume_work)) {
+		vcpu->resume_work = false;
+		set_thread_flag(TIF_NOTIFY_RESUME);
+	}
 	if (unlikely(vcpu->retire))
 		retire(vcpu);
 	if (ret < 0)

@@ -8,7 +8,7 @@
  * guest mode; those that wait for one sleep. The caller's duties:
  *
  *   RUN begins		vsched_wake()
- *   RUN ends, HLT	vsched_charge(), vsched_block()
+ *   HLT			vsched_charge(), vsched_block()
  *   guest entry	arm a timer for vsched_slice()
  *   timer or kick	vsched_charge(); if vsched_slice() is 0 then
  *			vsched_yield()
@@ -19,9 +19,9 @@
  *			vsched_fill(): wake the thread, it may enter
  *			vsched_kick(): make the holder leave the guest
  *
- * A holder that leaves for userspace may keep its slot while vsched_slice() is
- * U64_MAX: nobody wants it. Once it is kicked there, the caller blocks it in
- * its name, and the thread has to wake it before it enters again.
+ * A holder that leaves for userspace keeps its slot to the end of its slice. Once
+ * it is kicked there, the caller blocks it in its name, and the thread has to
+ * wake it before it enters again.
  */
 #ifndef MVMM_SCHED_H
 #define MVMM_SCHED_H

@@ -66,6 +66,28 @@ TRACE_EVENT(mvmm_fault,
 		  __entry->hva)
 );
 
+/* A decision of the scheduler: 0 blocked, 1 waits, 2 runs */
+TRACE_EVENT(mvmm_sched,
+	TP_PROTO(u64 vm, u32 vcpu, u8 from, u8 to, int slot),
+	TP_ARGS(vm, vcpu, from, to, slot),
+	TP_STRUCT__entry(
+		__field(u64, vm)
+		__field(u32, vcpu)
+		__field(u8, from)
+		__field(u8, to)
+		__field(int, slot)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->vcpu = vcpu;
+		__entry->from = from;
+		__entry->to = to;
+		__entry->slot = slot;
+	),
+	TP_printk("vm %llu vcpu %u from %u to %u slot %d", __entry->vm,
+		  __entry->vcpu, __entry->from, __entry->to, __entry->slot)
+);
+
 TRACE_EVENT(mvmm_inject,
 	TP_PROTO(u32 vcpu, u8 type, u8 vector, u32 error_code),
 	TP_ARGS(vcpu, type, vector, error_code),

@@ -374,7 +374,20 @@ static const struct mvmm_ioctl vcpu_ioctls[] = {
 		   set_apic),
 };
 
-/* Does not take the mutex: RUN holds it */
+static long get_times(void *obj, void *arg)
+{
+	struct mvmm_times *times = arg;
+
+	times->reserved = 0;
+	mvmm_get_times(obj, times);
+	return 0;
+}
+
+/* These two do not take the mutex: RUN holds it */
+static const struct mvmm_ioctl get_times_ioctl =
+	MVMM_IOCTL(MVMM_VCPU_GET_TIMES, struct mvmm_times, steal, true,
+		   get_times);
+
 static long kick(struct mvmm_vcpu *vcpu)
 {
 	mvmm_request(vcpu, MVMM_REQ_KICK);
@@ -390,6 +403,8 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EPERM;
 	if (unlikely(cmd == MVMM_VCPU_KICK))
 		return arg ? -EINVAL : kick(vcpu);
+	if (unlikely(cmd == MVMM_VCPU_GET_TIMES))
+		return mvmm_dispatch(&get_times_ioctl, 1, vcpu, cmd, arg);
 	if (!mutex_trylock(&vcpu->mutex))
 		return -EBUSY;
 	if (likely(cmd == MVMM_VCPU_RUN))
@@ -429,6 +444,9 @@ static void vcpu_free(struct mvmm_vcpu *vcpu)
 {
 	struct mvmm_run *run = vcpu->run;
 
+	if (vcpu->has_apic)
+		mvmm_apic_destroy(vcpu);
+	mvmm_slots_remove(vcpu);
 	mvmm_fpu_free(vcpu->fpu);
 	pgt_cache_drain(&vcpu->pgt_cache);
 	mvmm_ops->vcpu_free(vcpu);
@@ -439,10 +457,9 @@ static void vcpu_free(struct mvmm_vcpu *vcpu)
 /* It is in vm->vcpus no more */
 static void destroy(struct mvmm_vcpu *vcpu)
 {
-	if (vcpu->has_apic) {
-		synchronize_rcu();	/* mvmm_send() */
-		mvmm_apic_destroy(vcpu);
-	}
+	/* mvmm_send() */
+	if (vcpu->has_apic)
+		synchronize_rcu();
 	vcpu_free(vcpu);
 }
 
@@ -550,6 +567,7 @@ static struct mvmm_vcpu *vcpu_alloc(struct mvmm_vm *vm, u32 id)
 	vcpu->tsc_offset = -vm->tsc_base;
 	vcpu->has_apic = vm->has_apic;
 	rcuwait_init(&vcpu->wait);
+	mvmm_slots_add(vcpu);
 	if (vm->has_apic) {
 		mvmm_apic_init(vcpu);
 		mvmm_cpuid_add_apic(&vcpu->cpuid);

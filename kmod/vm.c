@@ -12,6 +12,7 @@ static void vm_destroy(struct kref *kref)
 	struct mvmm_vm *vm = container_of(kref, struct mvmm_vm, kref);
 
 	mvmm_eventfd_destroy(vm);
+	mvmm_slots_remove_vm(vm);
 	mvmm_memory_destroy(vm);
 	mutex_destroy(&vm->lock);
 	kfree(vm);
@@ -53,6 +54,11 @@ static long irqfd(void *obj, void *arg)
 	return mvmm_irqfd(obj, arg);
 }
 
+static long set_sched(void *obj, void *arg)
+{
+	return mvmm_set_sched(obj, arg);
+}
+
 static long msi(void *obj, void *arg)
 {
 	return mvmm_msi(obj, arg);
@@ -81,6 +87,8 @@ static const struct mvmm_ioctl vm_ioctls[] = {
 		   ioeventfd),
 	MVMM_IOCTL(MVMM_VM_MSI, struct mvmm_msi, reserved, false, msi),
 	MVMM_IOCTL(MVMM_VM_IRQFD, struct mvmm_irqfd, address, false, irqfd),
+	MVMM_IOCTL(MVMM_VM_SET_SCHED, struct mvmm_vm_sched, reserved, false,
+		   set_sched),
 	MVMM_IOCTL(MVMM_VM_CREATE_VCPU, struct mvmm_create_vcpu, reserved,
 		   false, create_vcpu),
 };
@@ -138,6 +146,7 @@ int mvmm_vm_create(u32 flags)
 	ret = mvmm_memory_init(vm);
 	if (ret)
 		goto free_vm;
+	mvmm_slots_add_vm(vm);
 	ret = anon_inode_getfd("mvmm-vm", &vm_fops, vm, O_RDWR | O_CLOEXEC);
 	if (ret < 0)
 		mvmm_vm_put(vm);

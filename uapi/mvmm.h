@@ -270,6 +270,21 @@ struct mvmm_irqfd {
 };
 
 /**
+ * struct mvmm_vm_sched - how much of the CPUs a VM gets where VMs compete
+ * @size: sizeof(struct mvmm_vm_sched)
+ * @weight: 1 .. 10000; time goes by it, for all vCPUs of the VM together. 100
+ *	before the first call
+ * @cap: the most it may have, in per cent of one CPU, up to 6400; 0: no limit
+ * @reserved: zero
+ */
+struct mvmm_vm_sched {
+	__u32 size;
+	__u32 weight;
+	__u32 cap;
+	__u32 reserved;
+};
+
+/**
  * struct mvmm_create_vcpu - (MVMM_VM_CREATE_VCPU)
  * @size: sizeof(struct mvmm_create_vcpu)
  * @flags: zero
@@ -328,6 +343,8 @@ struct mvmm_create_vcpu {
  * -ENOSPC: 64 are there; -EINVAL: as for MVMM_VM_MSI.
  */
 #define MVMM_VM_IRQFD		_IO(MVMM_IOC, 0x27)
+/* MVMM_VM_SET_SCHED: at any time. Returns 0 */
+#define MVMM_VM_SET_SCHED	_IO(MVMM_IOC, 0x28)
 
 /* ---- vCPU fd ---------------------------------------------------------- */
 
@@ -347,7 +364,11 @@ struct mvmm_regs {
 #define MVMM_EXIT_INTR		1	/* with -EINTR: signal, kick, immediate_exit */
 #define MVMM_EXIT_IO		2	/* IN, OUT, INS, OUTS: see @io */
 #define MVMM_EXIT_MMIO		3	/* unbacked guest-physical access: @mmio */
-#define MVMM_EXIT_HLT		4	/* HLT; rip still stands at it; no local APIC */
+/*
+ * HLT; rip still stands at it. With local APICs only if interrupts are off and
+ * no other vCPU is there that could end it.
+ */
+#define MVMM_EXIT_HLT		4
 #define MVMM_EXIT_SHUTDOWN	5	/* triple fault */
 #define MVMM_EXIT_IRQ_WINDOW	6	/* asked for by @irq_window */
 #define MVMM_EXIT_MEMORY_FAULT	7	/* the backing refused: @fault */
@@ -746,6 +767,25 @@ struct mvmm_apic {
 	__u32 regs[256];
 };
 
+/**
+ * struct mvmm_times - what became of a vCPU's time since its creation, in ns
+ * @size: sizeof(struct mvmm_times)
+ * @reserved: out: zero
+ * @run: with a physical CPU: in the guest, and in userspace as long as no other
+ *	vCPU wanted the CPU
+ * @wait: in RUN, while other vCPUs had the CPUs
+ * @block: in HLT, before SIPI, or outside of RUN
+ * @steal: what the guest has been told that it lost (KVM's steal time)
+ */
+struct mvmm_times {
+	__u32 size;
+	__u32 reserved;
+	__u64 run;
+	__u64 wait;
+	__u64 block;
+	__u64 steal;
+};
+
 /* VMX's exit reasons; SVM's exit codes, with those from 0x400 on at 0xb0 */
 #define MVMM_STATS_HW_EXITS 184
 
@@ -833,5 +873,7 @@ struct mvmm_stats {
 /* -EINVAL also: the VM has no local APICs */
 #define MVMM_VCPU_GET_APIC	_IO(MVMM_IOC, 0x5d)
 #define MVMM_VCPU_SET_APIC	_IO(MVMM_IOC, 0x5e)
+/* Never -EBUSY: the vCPU may be in RUN */
+#define MVMM_VCPU_GET_TIMES	_IO(MVMM_IOC, 0x5f)
 
 #endif /* _UAPI_MVMM_H */

@@ -21,6 +21,7 @@ struct svm_caps svm_caps;
 #define FEATURE_CLEAN_BITS	BIT(5)
 #define FEATURE_FLUSH_BY_ASID	BIT(6)
 #define FEATURE_DECODE_ASSISTS	BIT(7)
+#define FEATURE_PAUSE_FILTER	BIT(10)
 
 static int need(bool have, const char *name, svm_missing_fn missing, void *ctx)
 {
@@ -53,6 +54,7 @@ int svm_negotiate(const struct svm_cap_regs *regs, struct svm_caps *caps,
 	caps->nrips = regs->edx & FEATURE_NRIPS;
 	caps->decode_assists = regs->edx & FEATURE_DECODE_ASSISTS;
 	caps->flush_by_asid = regs->edx & FEATURE_FLUSH_BY_ASID;
+	caps->pause_filter = regs->edx & FEATURE_PAUSE_FILTER;
 	caps->clean_bits = regs->edx & FEATURE_CLEAN_BITS;
 	return ret ? -EOPNOTSUPP : 0;
 }

@@ -137,7 +137,8 @@ static enum mvmm_step handle_hypercall(struct svm_vcpu *svm)
 
 static enum mvmm_step handle_hlt(struct svm_vcpu *svm)
 {
-	if (svm->vcpu.has_apic) {
+	if (svm->vcpu.has_apic &&
+	    !mvmm_halts_for_good(&svm->vcpu, svm->vmcb->save.rflags)) {
 		skip(svm, 1);
 		return mvmm_halt(&svm->vcpu);
 	}
@@ -290,6 +291,14 @@ static enum mvmm_step handle_invd(struct svm_vcpu *svm)
 	return skip(svm, 2);
 }
 
+/* The guest spins: see vmx/exit.c */
+static enum mvmm_step handle_pause(struct svm_vcpu *svm)
+{
+	handle_interrupt(svm);
+	skip(svm, 2);
+	return mvmm_pause_loop(&svm->vcpu);
+}
+
 static enum mvmm_step handle_entry_failure(struct svm_vcpu *svm)
 {
 	struct mvmm_exit *exit = &svm->vcpu.exit;
@@ -336,6 +345,7 @@ static enum mvmm_step (*const handlers[])(struct svm_vcpu *svm) = {
 	[SVM_EXIT_RDPMC] = raise_gp,
 	[SVM_EXIT_IRET] = handle_iret,
 	[SVM_EXIT_INVD] = handle_invd,
+	[SVM_EXIT_PAUSE] = handle_pause,
 	[SVM_EXIT_INVLPGA] = raise_ud,
 	[SVM_EXIT_TASK_SWITCH] = handle_task_switch,
 	[SVM_EXIT_SHUTDOWN] = handle_shutdown,

@@ -76,6 +76,9 @@ static void get_segment(const struct vmcb_seg *from, struct mvmm_segment *seg)
 	seg->attr = svm_segment_attr(from->attrib);
 }
 
+/* Where the CPU can count: a spin loop */
+#define PAUSES 3000
+
 static void init_controls(struct svm_vcpu *svm)
 {
 	static const u8 always[] = {
@@ -105,6 +108,8 @@ static void init_controls(struct svm_vcpu *svm)
 	control->intercepts[INTERCEPT_DR] = ~0;
 	control->iopm_base_pa = __pa(io_map);
 	control->msrpm_base_pa = __pa(msr_map);
+	if (svm_caps.pause_filter)
+		control->pause_filter_count = PAUSES;
 	control->tsc_offset = -svm->vcpu.vm->tsc_base;
 	control->int_ctl = V_INTR_MASKING_MASK;
 	control->nested_ctl = SVM_NESTED_CTL_NP_ENABLE;

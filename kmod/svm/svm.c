@@ -392,6 +392,11 @@ static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 	enum mvmm_step step;
 
 	svm_regs_to_vmcb(svm);
+	/* Only while somebody waits for this CPU: see kmod/slots.c */
+	if (unlikely(!vcpu->slice_end == svm->pause_exits)) {
+		svm->pause_exits = vcpu->slice_end;
+		svm_intercept(svm, INTERCEPT_PAUSE, svm->pause_exits);
+	}
 	local_irq_disable();
 	svm_mitigate(svm);
 	guest_timing_enter_irqoff();

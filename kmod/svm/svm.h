@@ -20,6 +20,7 @@ struct svm_caps {
 	bool nrips;		/* tells where the next instruction begins */
 	bool decode_assists;	/* tells the register of MOV CR */
 	bool flush_by_asid;
+	bool pause_filter;
 	bool clean_bits;
 	bool tcg;		/* no CPU but QEMU's plain emulation */
 	bool bochs;		/* nor this */
@@ -122,6 +123,7 @@ struct svm_vcpu {
 	struct mvmm_event soft;
 	struct svm_undo undo;
 	bool unproven;
+	bool pause_exits;
 	struct vmcb_save_area *backup;
 };
 

@@ -20,6 +20,7 @@ struct vmx_caps vmx_caps;
 #define BASIC_MEMTYPE(b) (((b) >> 50) & 0xf)
 
 static const struct vmx_ctl pin_ctl = {
+	.optional = PIN_BASED_VMX_PREEMPTION_TIMER,
 	.must = PIN_BASED_EXT_INTR_MASK | PIN_BASED_NMI_EXITING |
 		PIN_BASED_VIRTUAL_NMIS,
 };
@@ -40,7 +41,8 @@ static const struct vmx_ctl secondary_ctl = {
 	.must = SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_UNRESTRICTED_GUEST,
 	.optional = SECONDARY_EXEC_ENABLE_VPID | SECONDARY_EXEC_ENABLE_RDTSCP |
 		    SECONDARY_EXEC_ENABLE_INVPCID |
-		    SECONDARY_EXEC_WBINVD_EXITING,
+		    SECONDARY_EXEC_WBINVD_EXITING |
+		    SECONDARY_EXEC_PAUSE_LOOP_EXITING,
 };
 
 static const struct vmx_ctl exit_ctl = {
@@ -201,6 +203,11 @@ int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
 	if (!caps->vpid)
 		caps->secondary &= ~SECONDARY_EXEC_ENABLE_VPID;
 
+	/* Set only while a slice has an end */
+	caps->preemption_timer = caps->pin & PIN_BASED_VMX_PREEMPTION_TIMER;
+	caps->pin &= ~PIN_BASED_VMX_PREEMPTION_TIMER;
+	caps->timer_shift = msrs->misc & VMX_MISC_PREEMPTION_TIMER_RATE_MASK;
+
 	/* Unrestricted guest frees PE and PG from CR0's fixed bits */
 	caps->cr0_fixed0 = msrs->cr0_fixed0 & ~(X86_CR0_PE | X86_CR0_PG);
 	caps->cr4_fixed0 = msrs->cr4_fixed0;
@@ -242,6 +249,7 @@ static void read_caps(struct vmx_cap_msrs *m)
 	if (m->secondary >> 32 &
 	    (SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_ENABLE_VPID))
 		m->ept_vpid = read_cap(MSR_IA32_VMX_EPT_VPID_CAP);
+	m->misc = read_cap(MSR_IA32_VMX_MISC);
 	m->cr0_fixed0 = read_cap(MSR_IA32_VMX_CR0_FIXED0);
 	m->cr0_fixed1 = read_cap(MSR_IA32_VMX_CR0_FIXED1);
 	m->cr4_fixed0 = read_cap(MSR_IA32_VMX_CR4_FIXED0);

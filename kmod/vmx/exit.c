@@ -128,7 +128,8 @@ static enum mvmm_step handle_hypercall(struct vmx_vcpu *vmx)
 
 static enum mvmm_step handle_hlt(struct vmx_vcpu *vmx)
 {
-	if (vmx->vcpu.has_apic) {
+	if (vmx->vcpu.has_apic &&
+	    !mvmm_halts_for_good(&vmx->vcpu, vmreadn(GUEST_RFLAGS))) {
 		skip(vmx);
 		return mvmm_halt(&vmx->vcpu);
 	}
@@ -268,6 +269,25 @@ static enum mvmm_step handle_xsetbv(struct vmx_vcpu *vmx)
 	return mvmm_do_xsetbv(&vmx->vcpu) ? raise_gp(vmx) : skip(vmx);
 }
 
+/*
+ * The guest spins. One that does so with interrupts off may be deaf to ours
+ * (Documentation/errata.rst): they are let in here.
+ */
+static enum mvmm_step handle_pause(struct vmx_vcpu *vmx)
+{
+	handle_interrupt(vmx);
+	skip(vmx);
+	return mvmm_pause_loop(&vmx->vcpu);
+}
+
+/* The slice has ended */
+static enum mvmm_step handle_preemption_timer(struct vmx_vcpu *vmx)
+{
+	handle_interrupt(vmx);
+	atomic_or(MVMM_REQ_SLOT, &vmx->vcpu.requests);
+	return MVMM_STEP_RESUME;
+}
+
 static enum mvmm_step handle_entry_failure(struct vmx_vcpu *vmx)
 {
 	struct mvmm_exit *exit = &vmx->vcpu.exit;
@@ -329,6 +349,8 @@ static enum mvmm_step (*const handlers[])(struct vmx_vcpu *vmx) = {
 	[EXIT_REASON_VMFUNC] = raise_ud,
 	[EXIT_REASON_MWAIT_INSTRUCTION] = raise_ud,
 	[EXIT_REASON_MONITOR_INSTRUCTION] = raise_ud,
+	[EXIT_REASON_PAUSE_INSTRUCTION] = handle_pause,
+	[EXIT_REASON_PREEMPTION_TIMER] = handle_preemption_timer,
 	[EXIT_REASON_CR_ACCESS] = handle_cr,
 	[EXIT_REASON_DR_ACCESS] = handle_dr,
 	[EXIT_REASON_MSR_READ] = handle_rdmsr,

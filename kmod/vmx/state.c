@@ -78,6 +78,10 @@ static void get_segment(enum seg s, struct mvmm_segment *seg)
 	seg->attr = vmx_segment_attr(vmcs_get(SEG_AR(s)));
 }
 
+/* A spin loop: PAUSEs so many TSC ticks apart at most, for so many ticks */
+#define PLE_TICKS_BETWEEN	128
+#define PLE_TICKS		4096
+
 static void init_controls(struct vmx_vcpu *vmx)
 {
 	vmx->primary = vmx_caps.primary;
@@ -89,6 +93,10 @@ static void init_controls(struct vmx_vcpu *vmx)
 		  vmx_caps.secondary & ~SECONDARY_EXEC_ENABLE_VPID);
 	vmwrite32(VM_EXIT_CONTROLS, vmx_caps.exit);
 	vmwrite32(VM_ENTRY_CONTROLS, vmx->entry);
+	if (vmx_caps.secondary & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {
+		vmwrite32(PLE_GAP, PLE_TICKS_BETWEEN);
+		vmwrite32(PLE_WINDOW, PLE_TICKS);
+	}
 	vmwrite64(EPT_POINTER, vmx->eptp);
 	vmwrite64(MSR_BITMAP, __pa(msr_bitmap));
 	if (vmx->vpid)

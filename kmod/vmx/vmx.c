@@ -254,6 +254,23 @@ static noinline void undo_entry(struct vmx_vcpu *vmx)
 	vmx_dump(vmx);
 }
 
+/* Only while somebody waits for this CPU: see kmod/slots.c */
+static void use_preemption_timer(struct vmx_vcpu *vmx, bool use)
+{
+	vmx->has_timer = use;
+	vmwrite32(PIN_BASED_VM_EXEC_CONTROL,
+		  vmx_caps.pin | (use ? PIN_BASED_VMX_PREEMPTION_TIMER : 0));
+}
+
+static void set_preemption_timer(u64 end)
+{
+	u64 now = rdtsc();
+
+	vmwrite32(VMX_PREEMPTION_TIMER_VALUE,
+		  end > now ? min_t(u64, (end - now) >> vmx_caps.timer_shift,
+				    U32_MAX) : 0);
+}
+
 /* One round; interrupts off */
 static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 {
@@ -268,6 +285,8 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 	vmx->undo.valid = false;
 	if (unlikely(!events_idle(vmx)))
 		handle_events(vmx);
+	if (unlikely(vmx->has_timer))
+		set_preemption_timer(vcpu->slice_end);
 	sync_host_crs(vmx);
 	trace_mvmm_entry(vcpu->id, vmx->rip);
 
@@ -307,6 +326,9 @@ static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 
 	vmx_regs_to_vmcs(vmx);
 	vmx_host_load(vmx);
+	if (unlikely(!vcpu->slice_end == vmx->has_timer &&
+		     vmx_caps.preemption_timer))
+		use_preemption_timer(vmx, vcpu->slice_end);
 	local_irq_disable();
 	vmx_mitigate(vmx);
 	guest_timing_enter_irqoff();

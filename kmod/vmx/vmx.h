@@ -10,7 +10,7 @@
 /* The capability MSRs, as read */
 struct vmx_cap_msrs {
 	u64 basic;
-	u64 pin, primary, secondary, exit, entry;
+	u64 pin, primary, secondary, exit, entry, misc;
 	u64 ept_vpid;
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 };
@@ -23,6 +23,8 @@ struct vmx_caps {
 	bool ept_ad;
 	bool insn_info;		/* INS and OUTS tell their address size */
 	bool ept_2m, ept_1g;
+	bool preemption_timer;
+	u8 timer_shift;		/* it counts TSC ticks >> that */
 	u64 cr0_fixed0, cr4_fixed0, cr4_fixed1;
 };
 
@@ -129,6 +131,7 @@ struct vmx_vcpu {
 	bool breakpoints;
 	bool syscall_msrs;
 	struct vmx_undo undo;
+	bool has_timer;
 	u32 reason;
 	u32 intr_info;
 	u64 msr[VMX_NR_MSRS];

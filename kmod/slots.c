@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Between the scheduler (sched.h) and what it is about: threads that wait and
+ * wake up, timers, tracepoints, the table in debugfs. Read sched.h first.
+ *
+ * A vCPU that holds a slot and whom nobody competes with pays nothing: it keeps
+ * the slot across exits to userspace, and what wants it sets MVMM_REQ_SLOT,
+ * which the entry looks at anyway.
+ */
+#include <linux/cpumask.h>
+#include <linux/debugfs.h>
+#include <linux/math64.h>
+#include <linux/moduleparam.h>
+#include <linux/rcuwait.h>
+#include <linux/sched/signal.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <asm/tsc.h>
+#include "mvmm.h"
+#include "compat.h"
+#include "trace.h"
+
+#define SLICE_MS	6
+#define CAP_PERIOD_MS	50
+
+/*
+ * Guards the scheduler and every vCPU's @se; interrupts off, innermost but for
+ * the host's wake-up locks.
+ */
+static DEFINE_RAW_SPINLOCK(lock);
+static struct vsched sched;
+static struct vsched_slot *slots;
+/* When caps are refilled */
+static struct hrtimer refill_timer;
+static struct dentry *debugfs_dir;
+
+static const struct vsched_policy *const policies[] = {
+	&vsched_fair, &vsched_rr, &vsched_gang };
+static const struct vsched_policy *policy = &vsched_fair;
+
+static struct mvmm_vcpu *to_vcpu(struct vsched_vcpu *se)
+{
+	return container_of(se, struct mvmm_vcpu, se);
+}
+
+static u64 to_ns(u64 ticks)
+{
+	return mul_u64_u32_div(ticks, USEC_PER_SEC, tsc_khz);
+}
+
+static void trace(struct mvmm_vcpu *vcpu, enum vsched_state was)
+{
+	trace_mvmm_sched(vcpu->vm->serial, vcpu->id, was, vcpu->se.state,
+			 vcpu->se.slot);
+}
+
+/* ---- all under the lock ----------------------------------------------- */
+
+static void charge(struct mvmm_vcpu *vcpu, u64 now)
+{
+	u64 since = max(vcpu->charged, vcpu->se.since);
+
+	vcpu->charged = now;
+	if (now > since)
+		vsched_charge(&sched, &vcpu->se, now - since, now);
+}
+
+static void block(struct mvmm_vcpu *vcpu, u64 now)
+{
+	enum vsched_state was = vcpu->se.state;
+
+	if (was == VSCHED_RUNNING)
+		charge(vcpu, now);
+	vsched_block(&sched, &vcpu->se, now);
+	/* It must ask before it enters again */
+	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
+	trace(vcpu, was);
+}
+
+/* One that is out of RUN does not answer; it is blocked in its name */
+static void call_back(struct mvmm_vcpu *vcpu, u64 now)
+{
+	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
+	smp_mb__after_atomic(); /* pairs with mvmm_slot_enter() */
+	if (!READ_ONCE(vcpu->in_run)) {
+		if (vcpu->se.state == VSCHED_RUNNING)
+			block(vcpu, now);
+		return;
+	}
+	mvmm_kick_cpu(vcpu);
+}
+
+/* After every event */
+static void settle(u64 now)
+{
+	struct vsched_vcpu *se;
+	u64 next;
+
+	for (;;) {
+		se = vsched_fill(&sched, now);
+		if (se) {
+			trace(to_vcpu(se), VSCHED_WAITING);
+			rcuwait_wake_up(&to_vcpu(se)->wait);
+			continue;
+		}
+		se = vsched_kick(&sched, now);
+		if (!se)
+			break;
+		call_back(to_vcpu(se), now);
+	}
+	next = vsched_next(&sched, now);
+	if (next != U64_MAX)
+		hrtimer_start(&refill_timer,
+			      ns_to_ktime(to_ns(next > now ? next - now : 0)),
+			      HRTIMER_MODE_REL_HARD);
+}
+
+static enum hrtimer_restart refill(struct hrtimer *timer)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&lock, flags);
+	settle(rdtsc());
+	raw_spin_unlock_irqrestore(&lock, flags);
+	return HRTIMER_NORESTART;
+}
+
+static enum hrtimer_restart slice_ended(struct hrtimer *timer)
+{
+	struct mvmm_vcpu *vcpu =
+		container_of(timer, struct mvmm_vcpu, slice_timer);
+	unsigned long flags;
+	u64 now;
+
+	raw_spin_lock_irqsave(&lock, flags);
+	now = rdtsc();
+	call_back(vcpu, now);
+	settle(now);
+	raw_spin_unlock_irqrestore(&lock, flags);
+	return HRTIMER_NORESTART;
+}
+
+/* ---- the vCPU's thread ------------------------------------------------ */
+
+static void wake(struct mvmm_vcpu *vcpu, u64 now)
+{
+	enum vsched_state was = vcpu->se.state;
+	DECLARE_BITMAP(allowed, VSCHED_MAX_SLOTS);
+
+	bitmap_and(allowed, cpumask_bits(current->cpus_ptr),
+		   cpumask_bits(cpu_online_mask), nr_cpu_ids);
+	/* Its last CPU has just gone: anywhere, as Linux will do */
+	if (bitmap_empty(allowed, nr_cpu_ids))
+		bitmap_copy(allowed, cpumask_bits(cpu_online_mask), nr_cpu_ids);
+	vcpu->se.last = raw_smp_processor_id();
+	vsched_wake(&sched, &vcpu->se, allowed, now);
+	trace(vcpu, was);
+}
+
+/* Its slice, or what is left of it; the guest's own timer on VMX is exact */
+static void arm(struct mvmm_vcpu *vcpu, u64 now)
+{
+	u64 slice = vsched_slice(&sched, &vcpu->se, now);
+
+	vcpu->slice_end = slice == U64_MAX ? 0 : now + slice;
+	if (vcpu->slice_end)
+		hrtimer_start(&vcpu->slice_timer, ns_to_ktime(to_ns(slice)),
+			      HRTIMER_MODE_REL_PINNED_HARD);
+}
+
+static int wait_for_slot(struct mvmm_vcpu *vcpu)
+{
+	return rcuwait_wait_event(&vcpu->wait,
+		READ_ONCE(vcpu->se.state) == VSCHED_RUNNING ||
+		atomic_read(&vcpu->requests) & MVMM_REQ_KICK,
+		TASK_INTERRUPTIBLE);
+}
+
+/**
+ * mvmm_slot_get() - MVMM_REQ_SLOT: have a slot before entering again
+ * @vcpu: the calling thread's, in RUN
+ * @pause: the guest spins: let a sibling have the slot
+ *
+ * Context: may sleep. Return: 0; -EINTR: a signal or kick came before.
+ */
+int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
+{
+	struct vsched_vcpu *se = &vcpu->se;
+	u64 now;
+	int ret;
+
+	raw_spin_lock_irq(&lock);
+	atomic_andnot(MVMM_REQ_SLOT, &vcpu->requests);
+	now = rdtsc();
+	if (se->state == VSCHED_RUNNING) {
+		charge(vcpu, now);
+		if (pause) {
+			struct vsched_vcpu *to = vsched_pause(&sched, se, now);
+
+			if (to) {
+				trace(vcpu, VSCHED_RUNNING);
+				trace(to_vcpu(to), VSCHED_WAITING);
+				rcuwait_wake_up(&to_vcpu(to)->wait);
+			}
+		} else if (!vsched_slice(&sched, se, now)) {
+			vsched_yield(&sched, se, now);
+			trace(vcpu, VSCHED_RUNNING);
+		}
+	} else if (se->state == VSCHED_BLOCKED) {
+		wake(vcpu, now);
+	}
+	settle(now);
+	while (se->state != VSCHED_RUNNING) {
+		raw_spin_unlock_irq(&lock);
+		ret = wait_for_slot(vcpu);
+		raw_spin_lock_irq(&lock);
+		now = rdtsc();
+		if (se->state == VSCHED_RUNNING)
+			break;
+		if (ret || atomic_read(&vcpu->requests) & MVMM_REQ_KICK) {
+			block(vcpu, now);
+			settle(now);
+			raw_spin_unlock_irq(&lock);
+			return -EINTR;
+		}
+	}
+	arm(vcpu, now);
+	raw_spin_unlock_irq(&lock);
+	return 0;
+}
+
+/**
+ * mvmm_slot_put() - the thread goes to sleep, or others want its slot
+ * @vcpu: the calling thread's
+ *
+ * Context: any that may take a spinlock.
+ */
+void mvmm_slot_put(struct mvmm_vcpu *vcpu)
+{
+	unsigned long flags;
+	u64 now;
+
+	raw_spin_lock_irqsave(&lock, flags);
+	now = rdtsc();
+	if (vcpu->se.state != VSCHED_BLOCKED)
+		block(vcpu, now);
+	settle(now);
+	raw_spin_unlock_irqrestore(&lock, flags);
+	vcpu->slice_end = 0;
+	hrtimer_try_to_cancel(&vcpu->slice_timer);
+}
+
+/* ---- settings and figures --------------------------------------------- */
+
+/**
+ * mvmm_set_sched() - MVMM_VM_SET_SCHED
+ * @vm: the VM
+ * @s: from userspace
+ *
+ * Context: any. Return: 0 or -EINVAL.
+ */
+int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s)
+{
+	unsigned long flags;
+	int ret = -EINVAL;
+	u64 now;
+
+	if (s->reserved || s->cap > VSCHED_CAP_MAX)
+		return -EINVAL;
+	raw_spin_lock_irqsave(&lock, flags);
+	now = rdtsc();
+	if (!vsched_set_weight(&vm->se, s->weight))
+		ret = vsched_set_cap(&sched, &vm->se, s->cap, now);
+	settle(now);
+	raw_spin_unlock_irqrestore(&lock, flags);
+	return ret;
+}
+
+/* Ticks in @state until now */
+static u64 time_in(const struct vsched_vcpu *se, enum vsched_state state,
+		   u64 now)
+{
+	u64 time = se->time[state];
+
+	if (se->state == state && now > se->since)
+		time += now - se->since;
+	return time;
+}
+
+/**
+ * mvmm_get_times() - MVMM_VCPU_GET_TIMES; the vCPU may be running
+ * @vcpu: the vCPU
+ * @times: filled in
+ */
+void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times)
+{
+	unsigned long flags;
+	u64 now;
+
+	raw_spin_lock_irqsave(&lock, flags);
+	now = rdtsc();
+	times->run = to_ns(time_in(&vcpu->se, VSCHED_RUNNING, now));
+	times->wait = to_ns(time_in(&vcpu->se, VSCHED_WAITING, now));
+	times->block = to_ns(time_in(&vcpu->se, VSCHED_BLOCKED, now));
+	times->steal = vcpu->pv.stolen;
+	raw_spin_unlock_irqrestore(&lock, flags);
+}
+
+/** mvmm_slot_waited() - ns that the vCPU has waited for a slot; its thread's */
+u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu)
+{
+	return to_ns(vcpu->se.time[VSCHED_WAITING]);
+}
+
+static int table_show(struct seq_file *m, void *unused)
+{
+	static const char *const states[] = { "block", "wait", "run" };
+	struct vsched_vm *vm_se;
+	struct vsched_vcpu *se;
+	struct mvmm_vm *vm;
+	u64 now;
+	int i;
+
+	raw_spin_lock_irq(&lock);
+	now = rdtsc();
+	seq_printf(m, "policy %s\n", sched.policy->name);
+	seq_puts(m, "vm pid weight cap vcpu state cpu run_ms wait_ms block_ms\n");
+	list_for_each_entry(vm_se, &sched.vms, node) {
+		vm = container_of(vm_se, struct mvmm_vm, se);
+		for (i = 0; i < READ_ONCE(vm->nr_vcpus); i++) {
+			/* It leaves the array before its memory goes: RCU */
+			struct mvmm_vcpu *vcpu = READ_ONCE(vm->vcpus[i]);
+
+			if (!vcpu)
+				continue;
+			se = &vcpu->se;
+			seq_printf(m, "%llu %d %u %u %u %s %d %llu %llu %llu\n",
+				   vm->serial, vm->pid, vm_se->weight,
+				   vm_se->cap, vcpu->id, states[se->state],
+				   se->slot,
+				   to_ns(time_in(se, VSCHED_RUNNING, now)) / NSEC_PER_MSEC,
+				   to_ns(time_in(se, VSCHED_WAITING, now)) / NSEC_PER_MSEC,
+				   to_ns(time_in(se, VSCHED_BLOCKED, now)) / NSEC_PER_MSEC);
+		}
+	}
+	raw_spin_unlock_irq(&lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(table);
+
+static int policy_set(const char *val, const struct kernel_param *kp)
+{
+	unsigned long flags;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(policies); i++)
+		if (sysfs_streq(val, policies[i]->name))
+			break;
+	if (i == ARRAY_SIZE(policies))
+		return -EINVAL;
+	raw_spin_lock_irqsave(&lock, flags);
+	policy = policies[i];
+	if (slots) {
+		vsched_set_policy(&sched, policy);
+		settle(rdtsc());
+	}
+	raw_spin_unlock_irqrestore(&lock, flags);
+	return 0;
+}
+
+static int policy_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%s\n", policy->name);
+}
+
+static const struct kernel_param_ops policy_ops = {
+	.set = policy_set, .get = policy_get };
+module_param_cb(sched, &policy_ops, NULL, 0644);
+MODULE_PARM_DESC(sched, "who runs when vCPUs compete: fair, rr or gang");
+
+/* ---- life ------------------------------------------------------------- */
+
+/** mvmm_slots_add_vm() - a VM is made */
+void mvmm_slots_add_vm(struct mvmm_vm *vm)
+{
+	vm->pid = task_tgid_nr(current);
+	raw_spin_lock_irq(&lock);
+	vsched_vm_init(&sched, &vm->se);
+	raw_spin_unlock_irq(&lock);
+}
+
+/** mvmm_slots_remove_vm() - its vCPUs are gone */
+void mvmm_slots_remove_vm(struct mvmm_vm *vm)
+{
+	raw_spin_lock_irq(&lock);
+	vsched_vm_remove(&sched, &vm->se);
+	raw_spin_unlock_irq(&lock);
+}
+
+/** mvmm_slots_add() - a vCPU is made */
+void mvmm_slots_add(struct mvmm_vcpu *vcpu)
+{
+	mvmm_hrtimer_setup(&vcpu->slice_timer, slice_ended, CLOCK_MONOTONIC,
+			   HRTIMER_MODE_REL_PINNED_HARD);
+	raw_spin_lock_irq(&lock);
+	vsched_vcpu_init(&vcpu->se, &vcpu->vm->se, rdtsc());
+	raw_spin_unlock_irq(&lock);
+	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
+}
+
+/** mvmm_slots_remove() - a vCPU goes; its thread is not in RUN; may sleep */
+void mvmm_slots_remove(struct mvmm_vcpu *vcpu)
+{
+	mvmm_slot_put(vcpu);
+	hrtimer_cancel(&vcpu->slice_timer);
+	raw_spin_lock_irq(&lock);
+	vcpu->vm->se.nr[VSCHED_BLOCKED]--;
+	raw_spin_unlock_irq(&lock);
+}
+
+/** mvmm_slots_init() - at load; 0 or -ENOMEM */
+int mvmm_slots_init(void)
+{
+	struct vsched_slot *array;
+
+	array = kcalloc(nr_cpu_ids, sizeof(*array), GFP_KERNEL);
+	if (!array)
+		return -ENOMEM;
+	mvmm_hrtimer_setup(&refill_timer, refill, CLOCK_MONOTONIC,
+			   HRTIMER_MODE_REL_HARD);
+	raw_spin_lock_irq(&lock);
+	vsched_init(&sched, array, nr_cpu_ids, (u64)tsc_khz * SLICE_MS,
+		    (u64)tsc_khz * CAP_PERIOD_MS);
+	slots = array;
+	vsched_set_policy(&sched, policy);
+	raw_spin_unlock_irq(&lock);
+	debugfs_dir = debugfs_create_dir("mvmm", NULL);
+	debugfs_create_file("sched", 0444, debugfs_dir, NULL, &table_fops);
+	return 0;
+}
+
+/** mvmm_slots_exit() - at unload: no VM is left */
+void mvmm_slots_exit(void)
+{
+	debugfs_remove(debugfs_dir);
+	hrtimer_cancel(&refill_timer);
+	kfree(slots);
+}
