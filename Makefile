@@ -9,6 +9,8 @@ DESTDIR ?=
 # What "make run" and the tests use: test or debian (see scripts/lab)
 KERNEL ?= debian
 CMD ?=
+# Of the guest
+CPUS ?= 1
 
 CC ?= gcc
 CFLAGS ?= -O2 -g
@@ -35,6 +37,7 @@ help:
 	@echo 'modules_install  mvmm.ko, for KDIR'
 	@echo 'run              boot a Linux guest in the lab; CMD="..." runs one'
 	@echo '                 command in it and exits with its status;'
+	@echo '                 CPUS=N gives it so many vCPUs;'
 	@echo '                 KERNEL=debian|test picks the host kernel,'
 	@echo '                 LAB=bochs|qemu|host the place'
 	@echo 'test             all tests'
@@ -103,7 +106,7 @@ $(O)/make_exit.so: scripts/make-exit.c
 run-guest:
 	@scripts/setup packages
 	@mkdir -p $(O)
-	@scripts/run-guest --kernel $(KERNEL) \
+	@scripts/run-guest --kernel $(KERNEL) --cpus $(CPUS) \
 		$(if $(CMD),--command '$(subst ','\'',$(CMD))'); \
 		echo $$? >$(O)/run-status
 
