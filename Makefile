@@ -41,7 +41,7 @@ help:
 	@echo '                 KERNEL=debian|test picks the host kernel,'
 	@echo '                 LAB=bochs|qemu|host the place'
 	@echo 'test             all tests'
-	@echo 'test-matrix      CPU models and host kernels, about an hour'
+	@echo 'test-matrix      CPU models and host kernels, half an hour'
 	@echo 'check            the tests that take under two minutes'
 	@echo 'bench            exits, faults and memory beside KVM (20 minutes)'
 	@echo 'lint             checkpatch, sparse, W=1'
