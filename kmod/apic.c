@@ -208,7 +208,7 @@ static void update_timer(struct mvmm_vcpu *vcpu)
 	u64 now = guest_tsc(vcpu), expiry = lapic_timer_expiry(&vcpu->apic);
 	u64 ticks;
 
-	if (expiry && (s64)(expiry - now) <= 0) {
+	if (expiry && lapic_timer_expired(&vcpu->apic, now)) {
 		lapic_timer_fire(&vcpu->apic, now);
 		expiry = lapic_timer_expiry(&vcpu->apic);
 	}
@@ -257,6 +257,15 @@ static void collect_irr(struct mvmm_vcpu *vcpu)
 	}
 }
 
+/* One in service and one latched, as on the CPU */
+static void add_nmi(struct mvmm_events_state *ev)
+{
+	bool inflight = ev->inflight.valid &&
+			ev->inflight.type == MVMM_EVENT_NMI;
+
+	ev->nmi_pending = min(ev->nmi_pending + 1, 2 - inflight);
+}
+
 /**
  * mvmm_apic_collect() - take what has come in
  * @vcpu: the calling thread's, mp_state RUNNABLE or not
@@ -276,9 +285,11 @@ void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
 	if (flags & BIT(INBOX_TIMER))
 		update_timer(vcpu);
 	if (flags & BIT(INBOX_NMI))
-		vcpu->events.nmi_pending = min(vcpu->events.nmi_pending + 1, 2);
-	if (flags & BIT(INBOX_INIT))
+		add_nmi(&vcpu->events);
+	if (flags & BIT(INBOX_INIT)) {
 		vcpu->mp_state = MVMM_MP_RESET;
+		vcpu->sipi = 0;
+	}
 	/* One that comes at another time has no effect (SDM vol. 3, 11.6.1) */
 	if (flags & BIT(INBOX_SIPI) && (vcpu->mp_state == MVMM_MP_INIT ||
 					vcpu->mp_state == MVMM_MP_RESET))
@@ -416,6 +427,7 @@ int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access)
 	} else {
 		access->data = lapic_mmio_read(&vcpu->apic, access->offset,
 					       now);
+		apply(vcpu, 0);
 	}
 	return 0;
 }
@@ -445,6 +457,7 @@ enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu)
 bool mvmm_halts_for_good(const struct mvmm_vcpu *vcpu, u64 rflags)
 {
 	return !(rflags & X86_EFLAGS_IF) && !vcpu->events.nmi_pending &&
+	       !(atomic_read(&vcpu->requests) & MVMM_REQ_EVENTS) &&
 	       READ_ONCE(vcpu->vm->nr_vcpus) == 1;
 }
 
@@ -462,7 +475,8 @@ static bool has_reason_to_wake(const struct mvmm_vcpu *vcpu)
 	if (ev->inflight.valid || ev->nmi_pending || vcpu->triple_fault)
 		return true;
 	return vcpu->regs.rflags & X86_EFLAGS_IF &&
-	       (ev->irq_pending || mvmm_apic_ready(ev));
+	       (ev->irq_pending || mvmm_apic_ready(ev) ||
+		vcpu->user_irq_window);
 }
 
 /* But for the slot, which it need not have here */
@@ -513,13 +527,8 @@ static int wait_for_request(struct mvmm_vcpu *vcpu)
 	return ret;
 }
 
-/**
- * mvmm_wait() - the vCPU is not to enter the guest now: wait, or reset it
- * @vcpu: its mutex is held; mp_state is not RUNNABLE
- *
- * Context: may sleep. Return: 0: look at mp_state and requests again; -EINTR.
- */
-int mvmm_wait(struct mvmm_vcpu *vcpu)
+/* What INIT and SIPI ask for */
+static void reset_and_start(struct mvmm_vcpu *vcpu)
 {
 	if (vcpu->mp_state == MVMM_MP_RESET) {
 		mvmm_vcpu_reset(vcpu);
@@ -531,6 +540,17 @@ int mvmm_wait(struct mvmm_vcpu *vcpu)
 		vcpu->sipi = 0;
 		vcpu->mp_state = MVMM_MP_RUNNABLE;
 	}
+}
+
+/**
+ * mvmm_wait() - the vCPU is not to enter the guest now: wait, or reset it
+ * @vcpu: its mutex is held; mp_state is not RUNNABLE
+ *
+ * Context: may sleep. Return: 0: look at mp_state and requests again; -EINTR.
+ */
+int mvmm_wait(struct mvmm_vcpu *vcpu)
+{
+	reset_and_start(vcpu);
 	if (vcpu->mp_state == MVMM_MP_HALTED && has_reason_to_wake(vcpu))
 		vcpu->mp_state = MVMM_MP_RUNNABLE;
 	if (vcpu->mp_state == MVMM_MP_RUNNABLE)
@@ -561,9 +581,15 @@ int mvmm_get_apic(struct mvmm_vcpu *vcpu, struct mvmm_apic *state)
 {
 	if (!vcpu->has_apic)
 		return -EINVAL;
+	/* The registers are in the run page now: those of a reset, too */
 	mvmm_apic_collect(vcpu);
-	state->mp_state = vcpu->mp_state == MVMM_MP_RESET ? MVMM_MP_INIT :
-							    vcpu->mp_state;
+	if (vcpu->mp_state == MVMM_MP_RESET || vcpu->sipi) {
+		vcpu->regs = vcpu->run->regs;
+		reset_and_start(vcpu);
+		vcpu->run->regs = vcpu->regs;
+		vcpu->run->retire = 0;
+	}
+	state->mp_state = vcpu->mp_state;
 	state->apic_base = vcpu->apic.base;
 	state->tsc_deadline = vcpu->apic.deadline;
 	lapic_get(&vcpu->apic, guest_tsc(vcpu), state->regs);
@@ -582,6 +608,7 @@ int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state)
 	if (ret)
 		return ret;
 	vcpu->mp_state = state->mp_state;
+	vcpu->sipi = 0;
 	update_timer(vcpu);
 	mvmm_apic_refresh(vcpu);
 	return 0;

@@ -51,6 +51,7 @@
 
 #include <linux/eventfd.h>
 #include <linux/percpu.h>
+#include <linux/sched.h>
 #include <linux/smp.h>
 
 /* Where it is a macro it uses a tracepoint */
@@ -77,6 +78,16 @@ static inline void mvmm_signal(void (*signal)(struct eventfd_ctx *ctx),
 		__builtin_types_compatible_p(typeof(eventfd_signal),	\
 					     void(struct eventfd_ctx *)), \
 		mvmm_signal, mvmm_signal_counted)((void *)eventfd_signal, ctx))
+
+/* Beyond memory.high: the way to userspace is where it has to wait */
+static inline bool mvmm_is_throttled(void)
+{
+#ifdef CONFIG_MEMCG
+	return current->memcg_nr_pages_over_high;
+#else
+	return false;
+#endif
+}
 
 #ifdef MVMM_HAS_HRTIMER_SETUP
 #define mvmm_hrtimer_setup hrtimer_setup

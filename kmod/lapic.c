@@ -76,11 +76,11 @@ void lapic_reset(struct lapic *a, u32 id, bool keep_mode)
 		   (id ? 0 : LAPIC_BASE_BSP);
 	int i;
 
-	if (keep_mode)
-		base = a->base;
-	memset(a, 0, sizeof(*a));
-	a->id = id;
-	a->base = base;
+	/* Others may look for it by these two at any time */
+	WRITE_ONCE(a->id, id);
+	if (!keep_mode)
+		WRITE_ONCE(a->base, base);
+	memset(&a->tpr, 0, sizeof(*a) - offsetof(struct lapic, tpr));
 	a->dfr = DFR_FLAT;
 	a->svr = VECTOR_MASK;
 	for (i = 0; i < LAPIC_NR_LVT; i++)
@@ -318,6 +318,15 @@ u64 lapic_timer_expiry(const struct lapic *a)
 	if (!a->timer_start)
 		return 0;
 	return a->timer_start + a->tmict * count_ticks(a);
+}
+
+/** lapic_timer_expired() - has it, by @now? An expiry is set */
+bool lapic_timer_expired(const struct lapic *a, u64 now)
+{
+	/* A count may have begun before a TSC of 0 */
+	if (!lapic_uses_deadline(a))
+		return now - a->timer_start >= a->tmict * count_ticks(a);
+	return a->deadline <= now;
 }
 
 /**
@@ -683,8 +692,6 @@ int lapic_set(struct lapic *a, const u32 regs[256], u64 base, u64 deadline,
 		if (new.lvt[i] & ~lvt_mask[i])
 			return -EINVAL;
 	}
-	new.id = a->id;
-	new.base = base;
 	new.tpr = regs[LAPIC_TPR * 4];
 	new.ldr = regs[LAPIC_LDR * 4] & LDR_MASK;
 	new.dfr = regs[LAPIC_DFR * 4] | ~(0xfu << 28);
@@ -700,6 +707,7 @@ int lapic_set(struct lapic *a, const u32 regs[256], u64 base, u64 deadline,
 		new.deadline = deadline;
 	else if (left)
 		new.timer_start = now - (new.tmict - left) * count_ticks(&new);
-	*a = new;
+	memcpy(&a->tpr, &new.tpr, sizeof(*a) - offsetof(struct lapic, tpr));
+	WRITE_ONCE(a->base, base);
 	return 0;
 }

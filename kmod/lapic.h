@@ -7,6 +7,7 @@
 #define MVMM_LAPIC_H
 
 #include <linux/bitmap.h>
+#include <linux/stddef.h>
 #include <linux/types.h>
 
 /* Registers, by their x2APIC number: the xAPIC's offset / 16 */
@@ -76,7 +77,8 @@ struct lapic_msg {
  *
  * The timer's clock is half the guest's TSC: CPUID's leaf 0x15 says so.
  * Written by the vCPU's thread only; lapic_matches() and lapic_enabled() read
- * it from others', where a stale value is like a message that came earlier.
+ * it from others', where an old value is like a message that came earlier: @id
+ * and @base never pass through a third one.
  */
 struct lapic {
 	u32 id;
@@ -116,6 +118,7 @@ bool lapic_takes_extint(const struct lapic *a);
 void lapic_set_deadline(struct lapic *a, u64 deadline);
 bool lapic_uses_deadline(const struct lapic *a);
 u64 lapic_timer_expiry(const struct lapic *a);
+bool lapic_timer_expired(const struct lapic *a, u64 now);
 void lapic_timer_fire(struct lapic *a, u64 now);
 void lapic_get(const struct lapic *a, u64 now, u32 regs[256]);
 int lapic_set(struct lapic *a, const u32 regs[256], u64 base, u64 deadline,

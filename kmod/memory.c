@@ -428,8 +428,12 @@ int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log)
 	return ret;
 }
 
-/* Where the owner has the range, all of one region; 0: nowhere */
-static u64 range_to_hva(struct mvmm_vm *vm, u64 gpa, size_t len, bool write)
+/*
+ * Where the owner has the range, all of one region; 0: nowhere.
+ * @dirty: note in the log that it was written to.
+ */
+static u64 range_to_hva(struct mvmm_vm *vm, u64 gpa, size_t len, bool write,
+			bool dirty)
 {
 	const struct mvmm_mem_region *region;
 	u64 hva = 0, at, page;
@@ -440,7 +444,7 @@ static u64 range_to_hva(struct mvmm_vm *vm, u64 gpa, size_t len, bool write)
 	if (region && len <= region->len - at &&
 	    !(write && region->flags & MVMM_REGION_READONLY)) {
 		hva = region->hva + at;
-		for (page = at >> PAGE_SHIFT; write && region->dirty &&
+		for (page = at >> PAGE_SHIFT; dirty && region->dirty &&
 		     page <= (at + len - 1) >> PAGE_SHIFT; page++)
 			__set_bit(page, region->dirty);
 	}
@@ -459,7 +463,7 @@ static u64 range_to_hva(struct mvmm_vm *vm, u64 gpa, size_t len, bool write)
  */
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len)
 {
-	u64 hva = range_to_hva(vm, gpa, len, false);
+	u64 hva = range_to_hva(vm, gpa, len, false, false);
 
 	if (!hva || copy_from_user(buf, (void __user *)hva, len))
 		return -EFAULT;
@@ -469,9 +473,13 @@ int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len)
 /** mvmm_write_guest() - the same for writes, which the dirty log notes */
 int mvmm_write_guest(struct mvmm_vm *vm, u64 gpa, const void *buf, size_t len)
 {
-	u64 hva = range_to_hva(vm, gpa, len, true);
+	u64 hva = range_to_hva(vm, gpa, len, true, false);
+	unsigned long left;
 
-	if (!hva || copy_to_user((void __user *)hva, buf, len))
+	if (!hva)
 		return -EFAULT;
-	return 0;
+	left = copy_to_user((void __user *)hva, buf, len);
+	/* Noted after the write: a log taken before has the page once more */
+	range_to_hva(vm, gpa, len, true, true);
+	return left ? -EFAULT : 0;
 }

@@ -62,7 +62,8 @@ static int write_versioned(struct mvmm_vm *vm, u64 gpa, u32 *version,
 
 static int update_wall_clock(struct mvmm_vcpu *vcpu)
 {
-	u64 since_boot = ticks_to_ns(rdtsc() - vcpu->vm->tsc_base);
+	u64 now = max(rdtsc_ordered(), vcpu->vm->tsc_base);
+	u64 since_boot = ticks_to_ns(now - vcpu->vm->tsc_base);
 	struct timespec64 at_boot;
 	struct pvclock_wall_clock wall = { .version = 1 };
 	u32 version = 0;
@@ -117,7 +118,9 @@ void mvmm_pv_steal(struct mvmm_vcpu *vcpu)
 
 	if (delay == pv->last_delay || !(pv->steal & KVM_MSR_ENABLED))
 		return;
-	pv->stolen += delay - pv->last_delay;
+	/* RUN may come from another thread, whose account begins anew */
+	if (delay > pv->last_delay)
+		pv->stolen += delay - pv->last_delay;
 	pv->last_delay = delay;
 	steal.steal = pv->stolen;
 	steal.version = pv->steal_version | 1;

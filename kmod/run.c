@@ -285,7 +285,9 @@ static int do_work(struct mvmm_vcpu *vcpu)
 		mvmm_apic_collect(vcpu);
 	if (requests & MVMM_REQ_PV) {
 		atomic_andnot(MVMM_REQ_PV, &vcpu->requests);
+		mvmm_slot_leave(vcpu);
 		mvmm_pv_update(vcpu);
+		mvmm_slot_enter(vcpu);
 	}
 	if (requests & MVMM_REQ_EOI) {
 		atomic_andnot(MVMM_REQ_EOI, &vcpu->requests);
@@ -306,11 +308,11 @@ static int do_work(struct mvmm_vcpu *vcpu)
 	/*
 	 * Every sleep sets it, for restartable sequences: those can wait until
 	 * userspace runs, where a return now would be an endless round. What
-	 * others want of the thread cannot.
+	 * others want of the thread cannot, nor can throttling.
 	 */
 	if (test_and_clear_thread_flag(TIF_NOTIFY_RESUME)) {
 		vcpu->resume_work = true;
-		if (task_work_pending(current))
+		if (task_work_pending(current) || mvmm_is_throttled())
 			return -EINTR;
 	}
 	/* Last, and only for one that will enter: it may take a while */
@@ -332,9 +334,15 @@ static int finish_step(struct mvmm_vcpu *vcpu, enum mvmm_step step)
 		return 1;
 	switch (step) {
 	case MVMM_STEP_FAULT:
-		return mvmm_handle_fault(vcpu);
+		/* The host's memory may take its time: not in others' slots */
+		mvmm_slot_leave(vcpu);
+		ret = mvmm_handle_fault(vcpu);
+		mvmm_slot_enter(vcpu);
+		return ret;
 	case MVMM_STEP_PDPTES:
+		mvmm_slot_leave(vcpu);
 		ret = mvmm_load_pdptes(vcpu);
+		mvmm_slot_enter(vcpu);
 		if (ret)
 			mvmm_raise(vcpu, X86_TRAP_GP, 0);
 		return 0;
@@ -356,8 +364,11 @@ static int run_loop(struct mvmm_vcpu *vcpu)
 				return ret;
 			continue;
 		}
-		if (vcpu->pv.steal)
+		if (vcpu->pv.steal) {
+			mvmm_slot_leave(vcpu);
 			mvmm_pv_steal(vcpu);
+			mvmm_slot_enter(vcpu);
+		}
 		enter_section(vcpu);
 		step = mvmm_ops->vcpu_run(vcpu);
 		leave_section(vcpu);

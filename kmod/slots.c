@@ -7,6 +7,8 @@
  * the slot across exits to userspace, and what wants it sets MVMM_REQ_SLOT,
  * which the entry looks at anyway.
  */
+#define pr_fmt(fmt) "mvmm: " fmt
+
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
 #include <linux/math64.h>
@@ -418,11 +420,15 @@ void mvmm_slots_remove(struct mvmm_vcpu *vcpu)
 	raw_spin_unlock_irq(&lock);
 }
 
-/** mvmm_slots_init() - at load; 0 or -ENOMEM */
+/** mvmm_slots_init() - at load; 0, -ENODEV or -ENOMEM */
 int mvmm_slots_init(void)
 {
 	struct vsched_slot *array;
 
+	if (!tsc_khz) {
+		pr_err("the rate of this CPU's TSC is not known to the kernel\n");
+		return -ENODEV;
+	}
 	array = kcalloc(nr_cpu_ids, sizeof(*array), GFP_KERNEL);
 	if (!array)
 		return -ENOMEM;
@@ -442,7 +448,13 @@ int mvmm_slots_init(void)
 /** mvmm_slots_exit() - at unload: no VM is left */
 void mvmm_slots_exit(void)
 {
+	struct vsched_slot *array = slots;
+
 	debugfs_remove(debugfs_dir);
 	hrtimer_cancel(&refill_timer);
-	kfree(slots);
+	/* The parameter outlives this */
+	raw_spin_lock_irq(&lock);
+	slots = NULL;
+	raw_spin_unlock_irq(&lock);
+	kfree(array);
 }

@@ -612,7 +612,6 @@ int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id)
 	spin_lock(&vm->mmu_lock);
 	WRITE_ONCE(vm->vcpus[id], vcpu);
 	spin_unlock(&vm->mmu_lock);
-	WRITE_ONCE(vm->nr_vcpus, max(vm->nr_vcpus, id + 1));
 	kref_get(&vm->kref);
 	ret = anon_inode_getfd("mvmm-vcpu", &mvmm_vcpu_fops, vcpu,
 			       O_RDWR | O_CLOEXEC);
@@ -622,6 +621,8 @@ int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id)
 		spin_unlock(&vm->mmu_lock);
 		destroy(vcpu);
 		mvmm_vm_put(vm);	/* not the last one: the caller's fd */
+	} else {
+		WRITE_ONCE(vm->nr_vcpus, max(vm->nr_vcpus, id + 1));
 	}
 unlock:
 	mutex_unlock(&vm->lock);
