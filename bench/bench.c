@@ -2,17 +2,19 @@
 /*
  * What exits, faults and objects cost, in TSC ticks, under mvmm or KVM.
  *
- *   bench mvmm|kvm|host [OPERATION]
- *   bench launch COMMAND...
+ *   bench mvmm|kvm|host [OPERATION [TIMES]]
+ *   bench fit mvmm|kvm
+ *   bench launch OPERATION MARK COMMAND...
  *
- * Prints lines "operation unit ticks". The guest takes the time of what it
+ * Prints lines "operation unit figure". The guest takes the time of what it
  * does itself: the median of its samples, or for what is done once per page
  * the mean. "host" measures what bounds both from below: the host's own page
- * faults. "launch" starts a command that boots a guest whose init prints
- * "@@init", and measures until then. Pictures and ratios are bench/run's.
+ * faults. "fit" computes how many VMs memory is enough for. "launch" starts
+ * a command and measures until that prints MARK. Pictures and ratios are
+ * bench/run's.
  */
 #include <errno.h>
-#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +35,7 @@
 /* Guest code: takes rbp samples of @insn to (rdi), then says so */
 #define GUEST(name, insn)						\
 	asm(".pushsection .rodata\n"					\
+	    ".globl " #name ", " #name "_end\n"			\
 	    #name ":\n"							\
 	    "1: lfence\n rdtsc\n shl $32, %rdx\n or %rdx, %rax\n"	\
 	    "mov %rax, %r14\n"						\
@@ -43,7 +46,6 @@
 	    "mov $0xf0, %edx\n out %al, %dx\n"				\
 	    #name "_end:\n.popsection\n");				\
 	extern const char name[], name##_end[]
-#define CODE_OF(name) name, name##_end
 
 GUEST(nothing, "");
 GUEST(cpuid, "xor %eax, %eax\n xor %ecx, %ecx\n cpuid");
@@ -124,20 +126,21 @@ static const struct faulted faults[] = {
 };
 
 static int failures;
-static const char *only;	/* this operation, if not NULL */
+const char *only;	/* this operation, if not NULL, */
+static int times = 1;	/* so many times */
 
-static bool wanted(const char *name)
+bool wanted(const char *name)
 {
 	return !only || !strcmp(only, name);
 }
 
-static void say(const char *name, const char *unit, double value)
+void say(const char *name, const char *unit, double value)
 {
 	printf("%s %s %.1f\n", name, unit, value);
 	fflush(stdout);
 }
 
-static void complain(const char *name, int error)
+void complain(const char *name, int error)
 {
 	printf("# %s failed: %s\n", name, strerror(-error));
 	failures++;
@@ -165,20 +168,24 @@ static void make_tables(char *mem)
 			      (handler >> 16) << 48;
 }
 
-static int make_machine(struct machine *m, const struct monitor *monitor,
-			int system)
+int make_machine(struct machine *m, const struct monitor *monitor, int system,
+		 uint64_t size, int regions)
 {
-	int ret;
+	uint64_t each = size / regions;
+	int ret, i;
 
-	*m = (struct machine){ .monitor = monitor, .system = system };
-	m->mem = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	*m = (struct machine){ .monitor = monitor, .system = system,
+			       .size = size };
+	m->mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m->mem == MAP_FAILED)
 		return -errno;
+	madvise(m->mem, size, MADV_NOHUGEPAGE);
 	make_tables(m->mem);
 	ret = m->vm = monitor->create_vm(system);
-	if (ret >= 0)
-		ret = monitor->map(m->vm, 0, 0, m->mem, MEM_SIZE);
+	for (i = 0; i < regions && ret >= 0; i++)
+		ret = monitor->map(m->vm, i, i * each, m->mem + i * each,
+				   each);
 	if (ret >= 0)
 		ret = m->vcpu = monitor->create_vcpu(m->vm);
 	if (ret >= 0)
@@ -186,17 +193,17 @@ static int make_machine(struct machine *m, const struct monitor *monitor,
 	return ret;
 }
 
-static void unmake_machine(struct machine *m)
+void unmake_machine(struct machine *m)
 {
 	m->monitor->release(m);
 	close(m->vcpu);
 	close(m->vm);
-	munmap(m->mem, MEM_SIZE);
+	munmap(m->mem, m->size);
 }
 
 /* Runs @code once for each of @n samples; they are left at SAMPLES */
-static int take(struct machine *m, const char *code, const char *end,
-		uint64_t rbx, uint64_t r8, int n)
+int take(struct machine *m, const char *code, const char *end, uint64_t rbx,
+	 uint64_t r8, int n)
 {
 	/* Interrupts only where they are measured */
 	bool irqs = code == irq_inject || code == irq_exit;
@@ -217,7 +224,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static uint64_t median(struct machine *m, int n)
+uint64_t median(struct machine *m, int n)
 {
 	uint64_t *samples = (uint64_t *)(m->mem + SAMPLES);
 
@@ -225,7 +232,7 @@ static uint64_t median(struct machine *m, int n)
 	return samples[n / 2];
 }
 
-static double mean(struct machine *m, int n)
+double mean(struct machine *m, int n)
 {
 	uint64_t *samples = (uint64_t *)(m->mem + SAMPLES);
 	double sum = 0;
@@ -255,7 +262,7 @@ static void measure(struct machine *m, const struct sampled *s)
 		return;
 	/* Once before, so that memory and caches are warm */
 	ret = take(m, s->code, s->end, s->rbx, s->r8, n < 100 ? n : 100);
-	for (i = only ? 40 : 1; i && !ret; i--)
+	for (i = times; i && !ret; i--)
 		ret = take(m, s->code, s->end, s->rbx, s->r8, n);
 	if (ret)
 		complain(s->name, ret);
@@ -445,10 +452,10 @@ static void measure_host_fault(const struct faulted *f)
 /* ---- objects ---------------------------------------------------------- */
 
 /*
- * Work, not waiting: another process keeps the CPU busy whenever this one
- * sleeps, and counts the ticks that it got.
+ * Work, not waiting: another process keeps the CPU busy whenever nobody else
+ * wants it, and counts the ticks that it got.
  */
-static pid_t start_busy(volatile uint64_t **got)
+pid_t start_busy(volatile uint64_t **got)
 {
 	pid_t pid;
 
@@ -460,6 +467,8 @@ static pid_t start_busy(volatile uint64_t **got)
 	if (!pid) {
 		uint64_t now, last = __rdtsc();
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){ 0 });
 		for (;; last = now) {
 			now = __rdtsc();
 			/* More is a turn of somebody else */
@@ -467,6 +476,7 @@ static pid_t start_busy(volatile uint64_t **got)
 				**got += now - last;
 		}
 	}
+	usleep(20000);
 	return pid;
 }
 
@@ -486,7 +496,7 @@ static int one_life(const struct monitor *monitor, int system)
 
 static void measure_lives(const struct monitor *monitor, int system)
 {
-	enum { N = 40 };
+	enum { N = 10 };
 	volatile uint64_t *got;
 	uint64_t ticks, before;
 	int i, ret;
@@ -495,11 +505,11 @@ static void measure_lives(const struct monitor *monitor, int system)
 	if (!wanted("vm_lifecycle"))
 		return;
 	ret = one_life(monitor, system);
-	pid = start_busy(&got);	if (pid < 0) {
+	pid = start_busy(&got);
+	if (pid < 0) {
 		complain("vm_lifecycle", -errno);
 		return;
 	}
-	usleep(20000);
 	before = *got;
 	ticks = __rdtsc();
 	for (i = 0; i < N && !ret; i++)
@@ -515,7 +525,7 @@ static void measure_lives(const struct monitor *monitor, int system)
 
 static void measure_vcpu_lives(struct machine *m)
 {
-	enum { N = 100 };
+	enum { N = 15 };
 	uint64_t ticks[N];
 	int i, vm, vcpu;
 
@@ -569,138 +579,14 @@ static int no_ioctl(struct machine *m)
 	return ioctl(m->vcpu, _IO('?', 0), 0) == -1 ? 0 : -EPROTO;
 }
 
-/* ---- memory ----------------------------------------------------------- */
-
-static long field_kib(const char *path, const char *name)
-{
-	FILE *f = fopen(path, "r");
-	size_t len = strlen(name);
-	char line[128];
-	long kib = 0;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, len) && line[len] == ':')
-			kib = atol(line + len + 1);
-	if (f)
-		fclose(f);
-	return kib;
-}
-
-/* In use, but for user memory and the tables for it, the host's and nested */
-static long kernel_kib(void)
-{
-	return field_kib("/proc/meminfo", "MemTotal") -
-	       field_kib("/proc/meminfo", "MemFree") -
-	       field_kib("/proc/meminfo", "PageTables") -
-	       field_kib("/proc/meminfo", "SecPageTables") -
-	       field_kib("/proc/self/smaps_rollup", "Rss");
-}
-
-static void *sleeper(void *unused)
-{
-	pause();
-	return NULL;
-}
-
-/* Idle VMs with one vCPU that has run, and its thread */
-static void measure_kernel_per_vm(const struct monitor *monitor, int system)
-{
-	enum { N = 64 };
-	static struct machine m[N];
-	pthread_attr_t attr;
-	pthread_t thread;
-	long before = 0;
-	int i, ret = 0;
-
-	if (!wanted("kernel_per_vm"))
-		return;
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 16384);
-	/* Half of them first: what is shared, and slabs that are begun */
-	for (i = 0; i < N && !ret; i++) {
-		if (i == N / 2)
-			before = kernel_kib();
-		ret = make_machine(&m[i], monitor, system);
-		if (ret >= 0)
-			ret = take(&m[i], CODE_OF(nothing), 0, 0, 1);
-		if (!ret)
-			ret = pthread_create(&thread, &attr, sleeper, NULL);
-	}
-	if (ret)
-		complain("kernel_per_vm", ret);
-	else
-		say("kernel_per_vm", "KiB",
-		    (kernel_kib() - before) / (N / 2.0));
-	while (i-- > 0)
-		unmake_machine(&m[i]);
-}
-
-/* Private memory of a process, but for its largest mapping: the guest's */
-static long private_kib(pid_t pid)
-{
-	char path[64], line[256];
-	long total = 0, mapping = 0, largest = 0, kib;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "Size: %ld", &kib) == 1)
-			mapping = 0;
-		if (sscanf(line, "Private_Clean: %ld", &kib) != 1 &&
-		    sscanf(line, "Private_Dirty: %ld", &kib) != 1)
-			continue;
-		mapping += kib;
-		total += kib;
-		if (mapping > largest)
-			largest = mapping;
-	}
-	if (f)
-		fclose(f);
-	return total - largest;
-}
-
-static int launch(char **command)
-{
-	static const char mark[] = "@@init";
-	uint64_t before = __rdtsc();
-	size_t seen = 0;
-	int pipes[2];
-	pid_t pid;
-	char c;
-
-	if (pipe(pipes))
-		return 1;
-	pid = fork();
-	if (!pid) {
-		/* It goes with this process, when that is cut off */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(pipes[1], 1);
-		dup2(pipes[1], 2);
-		execv(command[0], command);
-		_exit(127);
-	}
-	close(pipes[1]);
-	while (mark[seen] && read(pipes[0], &c, 1) == 1)
-		seen = c == mark[seen] ? seen + 1 : c == mark[0];
-	if (mark[seen]) {
-		printf("# %s ended before the guest's init\n", command[0]);
-		return 1;
-	}
-	say("boot_linux", "Mticks", (__rdtsc() - before) / 1e6);
-	say("rss_launcher", "KiB", private_kib(pid));
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	return 0;
-}
-
 static void measure_all(const struct monitor *monitor)
 {
 	struct machine m;
 	int system = monitor->open(), ret;
 	size_t i;
 
-	ret = system < 0 ? system : make_machine(&m, monitor, system);
+	ret = system < 0 ? system :
+			   make_machine(&m, monitor, system, MEM_SIZE, 1);
 	if (ret < 0) {
 		complain(monitor->name, ret);
 		return;
@@ -721,25 +607,37 @@ static void measure_all(const struct monitor *monitor)
 	measure_lives(monitor, system);
 	unmake_machine(&m);
 	measure_kernel_per_vm(monitor, system);
+	if (!only)
+		measure_scales(monitor, system);
+}
+
+static const struct monitor *monitor_named(const char *name)
+{
+	if (!strcmp(name, "mvmm"))
+		return &mvmm_monitor;
+	return strcmp(name, "kvm") ? NULL : &kvm_monitor;
 }
 
 int main(int argc, char **argv)
 {
+	const char *what = argc > 1 ? argv[1] : "";
 	size_t i;
 
-	if (argc > 2 && !strcmp(argv[1], "launch"))
-		return launch(argv + 2);
-	if (argc == 3)
-		only = argv[2];
-	if (argc > 1 && !strcmp(argv[1], "mvmm")) {
-		measure_all(&mvmm_monitor);
-	} else if (argc > 1 && !strcmp(argv[1], "kvm")) {
-		measure_all(&kvm_monitor);
-	} else if (argc > 1 && !strcmp(argv[1], "host")) {
+	if (argc > 4 && !strcmp(what, "launch"))
+		return launch(argv[2], argv[3], argv + 4);
+	if (argc == 3 && !strcmp(what, "fit") && monitor_named(argv[2])) {
+		count_vms(monitor_named(argv[2]));
+		return failures ? 1 : 0;
+	}
+	only = argc > 2 ? argv[2] : NULL;
+	times = argc > 3 ? atoi(argv[3]) : 1;
+	if (monitor_named(what)) {
+		measure_all(monitor_named(what));
+	} else if (!strcmp(what, "host")) {
 		for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 			measure_host_fault(&faults[i]);
 	} else {
-		fprintf(stderr, "usage: bench mvmm|kvm|host [OPERATION]\n       bench launch COMMAND...\n");
+		fprintf(stderr, "usage: bench mvmm|kvm|host [OPERATION [TIMES]]\n       bench fit mvmm|kvm\n       bench launch OPERATION MARK COMMAND...\n");
 		return 2;
 	}
 	return failures ? 1 : 0;

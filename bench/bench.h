@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Guest-physical layout; linear addresses below 4 GiB are the same */
 #define MEM_SIZE	(4ul << 20)
@@ -33,7 +34,8 @@
 
 struct machine {
 	const struct monitor *monitor;
-	char *mem;		/* MEM_SIZE bytes at gpa 0 */
+	char *mem;		/* @size bytes at gpa 0, at least MEM_SIZE */
+	uint64_t size;
 	int system, vm, vcpu;
 	void *run;
 	bool done;
@@ -68,5 +70,36 @@ struct monitor {
 };
 
 extern const struct monitor mvmm_monitor, kvm_monitor;
+
+/* ---- bench.c ---------------------------------------------------------- */
+
+/* Guest code that others run too */
+#define CODE_OF(name) name, name##_end
+extern const char nothing[], nothing_end[], cpuid[], cpuid_end[];
+extern const char page_write[], page_write_end[];
+
+extern const char *only;	/* this operation, if not NULL */
+bool wanted(const char *name);
+void say(const char *name, const char *unit, double value);
+void complain(const char *name, int error);
+
+/* Memory of 4 KiB pages that nobody has touched yet, in equal regions */
+int make_machine(struct machine *m, const struct monitor *monitor, int system,
+		 uint64_t size, int regions);
+void unmake_machine(struct machine *m);
+int take(struct machine *m, const char *code, const char *end, uint64_t rbx,
+	 uint64_t r8, int n);
+/* Of the samples that take() left */
+uint64_t median(struct machine *m, int n);
+double mean(struct machine *m, int n);
+/* -1: there is none. Kill it */
+pid_t start_busy(volatile uint64_t **got);
+
+/* ---- scale.c ---------------------------------------------------------- */
+
+void measure_kernel_per_vm(const struct monitor *monitor, int system);
+void measure_scales(const struct monitor *monitor, int system);
+void count_vms(const struct monitor *monitor);
+int launch(const char *operation, const char *mark, char **command);
 
 #endif

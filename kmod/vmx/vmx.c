@@ -174,7 +174,8 @@ static noinstr bool enter_guest(struct vmx_vcpu *vmx)
 
 #ifdef MVMM_FLOOR	/* bench/run's build: in and out again, and nothing else */
 	for (int i = 0; i < MVMM_FLOOR; i++)
-		vmx_enter(&vcpu->regs, vmx->vmcs.launched || i, &vmx->host_rsp);
+		vmx->vmcs.launched |= vmx_enter(&vcpu->regs, vmx->vmcs.launched,
+						&vmx->host_rsp);
 #endif
 	entered = vmx_enter(&vcpu->regs, vmx->vmcs.launched,
 			    &vmx->host_rsp);
