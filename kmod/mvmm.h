@@ -745,6 +745,13 @@ extern const struct mvmm_ops mvmm_svm_ops;
  *
  * Preemption is off until mvmm_vcpu_put().
  */
+/* Its thread came here from another CPU: may it keep its slot? */
+static inline void mvmm_vcpu_moved(struct mvmm_vcpu *vcpu)
+{
+	vcpu->stats.migrations++;
+	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
+}
+
 static inline void mvmm_vcpu_load(struct mvmm_vcpu *vcpu)
 {
 	preempt_disable();

@@ -146,17 +146,19 @@ static enum hrtimer_restart slice_ended(struct hrtimer *timer)
 
 static void wake(struct mvmm_vcpu *vcpu, u64 now)
 {
-	enum vsched_state was = vcpu->se.state;
 	DECLARE_BITMAP(allowed, VSCHED_MAX_SLOTS);
+	enum vsched_state was = vcpu->se.state;
 
 	bitmap_and(allowed, cpumask_bits(current->cpus_ptr),
 		   cpumask_bits(cpu_online_mask), nr_cpu_ids);
 	/* Its last CPU has just gone: anywhere, as Linux will do */
 	if (bitmap_empty(allowed, nr_cpu_ids))
 		bitmap_copy(allowed, cpumask_bits(cpu_online_mask), nr_cpu_ids);
-	vcpu->se.last = raw_smp_processor_id();
+	if (was == VSCHED_BLOCKED)
+		vcpu->se.last = raw_smp_processor_id();
 	vsched_wake(&sched, &vcpu->se, allowed, now);
-	trace(vcpu, was);
+	if (was == VSCHED_BLOCKED)
+		trace(vcpu, was);
 }
 
 /* Its slice, or what is left of it; the guest's own timer on VMX is exact */
@@ -194,8 +196,11 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 	raw_spin_lock_irq(&lock);
 	atomic_andnot(MVMM_REQ_SLOT, &vcpu->requests);
 	now = rdtsc();
-	if (se->state == VSCHED_RUNNING) {
+	if (se->state == VSCHED_RUNNING)
 		charge(vcpu, now);
+	/* Where it may run may have changed since it looked last */
+	wake(vcpu, now);
+	if (se->state == VSCHED_RUNNING) {
 		if (pause) {
 			struct vsched_vcpu *to = vsched_pause(&sched, se, now);
 
@@ -208,8 +213,6 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 			vsched_yield(&sched, se, now);
 			trace(vcpu, VSCHED_RUNNING);
 		}
-	} else if (se->state == VSCHED_BLOCKED) {
-		wake(vcpu, now);
 	}
 	settle(now);
 	while (se->state != VSCHED_RUNNING) {
@@ -220,12 +223,17 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 		if (se->state == VSCHED_RUNNING)
 			break;
 		if (ret || atomic_read(&vcpu->requests) & MVMM_REQ_KICK) {
+			/* One -EINTR for one kick */
+			atomic_andnot(MVMM_REQ_KICK, &vcpu->requests);
 			block(vcpu, now);
 			settle(now);
 			raw_spin_unlock_irq(&lock);
 			return -EINTR;
 		}
 	}
+	/* Sent elsewhere while it waited: look again before the entry */
+	if (!cpumask_test_cpu(se->slot, current->cpus_ptr))
+		atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
 	arm(vcpu, now);
 	raw_spin_unlock_irq(&lock);
 	return 0;
@@ -263,14 +271,22 @@ void mvmm_slot_put(struct mvmm_vcpu *vcpu)
  */
 int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s)
 {
+	struct vsched_vcpu *holder;
 	unsigned long flags;
 	int ret = -EINVAL;
+	unsigned int i;
 	u64 now;
 
 	if (s->reserved || s->cap > VSCHED_CAP_MAX)
 		return -EINVAL;
 	raw_spin_lock_irqsave(&lock, flags);
 	now = rdtsc();
+	/* What it had until now goes by the old settings */
+	for (i = 0; i < sched.nr_slots; i++) {
+		holder = slots[i].holder;
+		if (holder && holder->vm == &vm->se)
+			charge(to_vcpu(holder), now);
+	}
 	if (!vsched_set_weight(&vm->se, s->weight))
 		ret = vsched_set_cap(&sched, &vm->se, s->cap, now);
 	settle(now);

@@ -57,7 +57,7 @@ static void svm_vcpu_load(struct mvmm_vcpu *vcpu)
 	if (vcpu->cpu == cpu)
 		return;
 	if (vcpu->cpu >= 0)
-		vcpu->stats.migrations++;
+		mvmm_vcpu_moved(vcpu);
 	svm->vmcb->control.clean = 0;
 	svm->moved = true;
 	WRITE_ONCE(vcpu->cpu, cpu);

@@ -78,7 +78,7 @@ static void vmx_vcpu_load(struct mvmm_vcpu *vcpu)
 	if (likely(vcpu->cpu == cpu))
 		return;
 	if (vcpu->cpu >= 0)
-		vcpu->stats.migrations++;
+		mvmm_vcpu_moved(vcpu);
 	vmx_load_cpu_state();
 	vmx->moved = true;
 	WRITE_ONCE(vcpu->cpu, cpu);
