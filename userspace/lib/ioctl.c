@@ -127,6 +127,14 @@ int mvmm_irqfd(int vm, int fd, uint32_t flags, uint64_t address,
 	return call(vm, MVMM_VM_IRQFD, &irqfd);
 }
 
+int mvmm_set_sched(int vm, uint32_t weight, uint32_t cap)
+{
+	struct mvmm_vm_sched sched = {
+		.size = sizeof(sched), .weight = weight, .cap = cap };
+
+	return call(vm, MVMM_VM_SET_SCHED, &sched);
+}
+
 int mvmm_create_vcpu(int vm, uint32_t id)
 {
 	struct mvmm_create_vcpu create = { .size = sizeof(create), .id = id };
@@ -238,6 +246,13 @@ int mvmm_get_stats(int vcpu, struct mvmm_stats *stats)
 	memset(stats, 0, sizeof(*stats));
 	stats->size = sizeof(*stats);
 	return call(vcpu, MVMM_VCPU_GET_STATS, stats);
+}
+
+int mvmm_get_times(int vcpu, struct mvmm_times *times)
+{
+	memset(times, 0, sizeof(*times));
+	times->size = sizeof(*times);
+	return call(vcpu, MVMM_VCPU_GET_TIMES, times);
 }
 
 int mvmm_inject_irq(int vcpu, uint8_t vector)

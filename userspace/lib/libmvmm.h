@@ -38,6 +38,8 @@ int mvmm_prefault(int vm, uint64_t gpa, uint64_t len, uint32_t flags);
 int mvmm_msi(int vm, uint64_t address, uint32_t data);
 int mvmm_irqfd(int vm, int fd, uint32_t flags, uint64_t address,
 	       uint32_t data);
+/* The cap is in per cent of one CPU, 0: none */
+int mvmm_set_sched(int vm, uint32_t weight, uint32_t cap);
 int mvmm_create_vcpu(int vm, uint32_t id);
 /* Maps the run page; munmap() it with the info's run_size */
 int mvmm_map_run(int vcpu, struct mvmm_run **run);
@@ -57,6 +59,7 @@ int mvmm_set_msrs(int vcpu, const struct mvmm_msr *msrs, uint32_t nr);
 int mvmm_set_cpuid(int vcpu, const struct mvmm_cpuid_entry *entries,
 		   uint32_t nr);
 int mvmm_get_stats(int vcpu, struct mvmm_stats *stats);
+int mvmm_get_times(int vcpu, struct mvmm_times *times);
 int mvmm_inject_irq(int vcpu, uint8_t vector);
 int mvmm_inject_nmi(int vcpu);
 int mvmm_inject_exception(int vcpu, uint8_t vector, bool has_error,
