@@ -41,6 +41,7 @@ help:
 	@echo '                 KERNEL=debian|test picks the host kernel,'
 	@echo '                 LAB=bochs|qemu|host the place'
 	@echo 'test             all tests'
+	@echo 'test-long        the scheduler, measured for longer (half an hour)'
 	@echo 'test-matrix      CPU models and host kernels, half an hour'
 	@echo 'check            the tests that take under two minutes'
 	@echo 'bench            exits, faults and memory beside KVM (20 minutes)'
@@ -117,6 +118,10 @@ test:
 	@scripts/setup packages
 	@scripts/test all
 
+test-long:
+	@scripts/setup packages
+	@scripts/test long
+
 test-matrix:
 	@scripts/setup packages
 	@scripts/test matrix
@@ -138,5 +143,5 @@ clean:
 
 -include $(shell find $(O)/userspace -name '*.d' 2>/dev/null)
 
-.PHONY: run-guest all help module modules_install userspace unit install run test test-matrix bench check \
+.PHONY: run-guest all help module modules_install userspace unit install run test test-long test-matrix bench check \
 	lint clean

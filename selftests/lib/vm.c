@@ -58,6 +58,11 @@ static void mmio(void *ctx, uint64_t gpa, void *data, unsigned int size,
 
 int vm_create(struct vm *vm)
 {
+	return vm_create_flags(vm, 0);
+}
+
+int vm_create_flags(struct vm *vm, uint32_t flags)
+{
 	int ret;
 
 	memset(vm, 0, sizeof(*vm));
@@ -68,7 +73,7 @@ int vm_create(struct vm *vm)
 		return -errno;
 	ret = vm->system = mvmm_open(MVMM_DEVICE);
 	if (ret >= 0)
-		ret = vm->vm = mvmm_create_vm(vm->system);
+		ret = vm->vm = mvmm_create_vm_flags(vm->system, flags);
 	if (ret >= 0)
 		ret = mvmm_add_region(vm->vm, 0, MEM_SIZE, vm->mem, 0);
 	if (ret >= 0)

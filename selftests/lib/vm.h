@@ -61,6 +61,8 @@ struct vm {
 
 /* Returns 0 or -errno; a VM that was half made is torn down */
 int vm_create(struct vm *vm);
+/* MVMM_VM_* */
+int vm_create_flags(struct vm *vm, uint32_t flags);
 void vm_destroy(struct vm *vm);
 void vm_load(struct vm *vm, uint64_t gpa, const char *code, unsigned long len);
 /* rip at CODE, stack at STACK; paging maps everything one to one */

@@ -1,0 +1,685 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The vCPU scheduler: VMs compete for CPUs, and their guests count in memory
+ * for ever. What each gets is measured by how far it has counted.
+ *
+ * MVMM_TEST_LONG=1: measures for longer, with narrower limits.
+ * MVMM_TEST_UNSTEADY=1: this machine's CPUs are an emulator's threads, which
+ * others hold up, so that a guest's second is not as long as the next one's: by
+ * how long each vCPU had a CPU instead (MVMM_VCPU_GET_TIMES).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+#include "kselftest_harness.h"
+#include "vm.h"
+
+#define MAX_VMS		3
+#define MAX_VCPUS	4
+#define ALL_CPUS	(-1)
+#define IF		(1ull << 9)
+#define GIGA_TICKS	1000000000ull
+#define BOUND_MS	20000	/* of every wait */
+#define POLICY		"/sys/module/mvmm/parameters/sched"
+
+/* Each vCPU has a counter of its own, at rbx */
+GUEST(count_up, "1: incq (%rbx)\n jmp 1b");
+
+struct thread {
+	int vcpu, cpu;
+	struct mvmm_run *run;
+	pthread_t thread;
+	bool started;
+	volatile bool stop;
+	volatile unsigned int interrupted;	/* RUNs that ended with -EINTR */
+	volatile int error;
+};
+
+struct load {
+	struct vm vm;
+	unsigned int nr;
+	struct thread thread[MAX_VCPUS];
+};
+
+FIXTURE(sched) {
+	struct load load[MAX_VMS];
+	unsigned int nr;
+	bool full;
+};
+
+static void no_op(int signal)
+{
+}
+
+static bool pin(pthread_t thread, int cpu)
+{
+	cpu_set_t set;
+	int i;
+
+	CPU_ZERO(&set);
+	for (i = 0; i < CPU_SETSIZE; i++)
+		if (cpu == ALL_CPUS || cpu == i)
+			CPU_SET(i, &set);
+	return !pthread_setaffinity_np(thread, sizeof(set), &set);
+}
+
+static void *run_vcpu(void *arg)
+{
+	struct thread *t = arg;
+	int ret;
+
+	if (!pin(pthread_self(), t->cpu))
+		t->error = EINVAL;
+	while (!t->stop && !t->error) {
+		ret = mvmm_run(t->vcpu);
+		if (ret == -EINTR)
+			t->interrupted++;
+		else
+			t->error = ret ? -ret : 1000 + t->run->exit_reason;
+	}
+	return NULL;
+}
+
+static int add_vcpu(struct load *l, unsigned int id)
+{
+	struct thread *t = &l->thread[id];
+	struct vm vm = l->vm;
+	struct mvmm_apic apic;
+	int ret;
+
+	if (id) {
+		ret = vm.vcpu = mvmm_create_vcpu(vm.vm, id);
+		if (ret >= 0)
+			ret = mvmm_map_run(vm.vcpu, &vm.run);
+		if (ret < 0)
+			return ret;
+	}
+	t->vcpu = vm.vcpu;
+	t->run = vm.run;
+	ret = vm_set_mode(&vm, LONG64);
+	if (!ret)
+		ret = mvmm_get_apic(vm.vcpu, &apic);
+	apic.mp_state = MVMM_MP_RUNNABLE;
+	if (!ret)
+		ret = mvmm_set_apic(vm.vcpu, &apic);
+	vm.run->regs.rbx = DATA + id * 64;
+	vm.run->regs.rflags |= IF;
+	return ret;
+}
+
+/* A VM with that many vCPUs; they do not run yet */
+static int load_create(struct load *l, unsigned int vcpus, int cpu)
+{
+	int ret = vm_create_flags(&l->vm, MVMM_VM_APIC);
+	unsigned int i;
+
+	for (i = 0; !ret && i < vcpus; i++, l->nr++) {
+		l->thread[i].cpu = cpu;
+		ret = add_vcpu(l, i);
+	}
+	LOAD(&l->vm, count_up);
+	return ret;
+}
+
+static bool load_start(struct load *l)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->nr; i++) {
+		if (pthread_create(&l->thread[i].thread, NULL, run_vcpu,
+				   &l->thread[i]))
+			return false;
+		l->thread[i].started = true;
+	}
+	return true;
+}
+
+static void load_destroy(struct load *l)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->nr; i++) {
+		l->thread[i].stop = true;
+		l->thread[i].run->immediate_exit = 1;
+		mvmm_kick(l->thread[i].vcpu);
+	}
+	for (i = 0; i < l->nr; i++) {
+		if (l->thread[i].started)
+			pthread_join(l->thread[i].thread, NULL);
+		if (i) {
+			munmap(l->thread[i].run, 4096);
+			close(l->thread[i].vcpu);
+		}
+	}
+	if (l->nr)
+		vm_destroy(&l->vm);
+	l->nr = 0;
+}
+
+static uint64_t counter(const struct load *l, unsigned int id)
+{
+	return *(volatile uint64_t *)(l->vm.mem + DATA + id * 64);
+}
+
+static uint64_t progress(const struct load *l)
+{
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < l->nr; i++)
+		sum += counter(l, i);
+	return sum;
+}
+
+static uint64_t run_time(const struct load *l)
+{
+	struct mvmm_times times;
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < l->nr; i++) {
+		mvmm_get_times(l->thread[i].vcpu, &times);
+		sum += times.run;
+	}
+	return sum;
+}
+
+static uint64_t had(const struct load *l)
+{
+	return getenv("MVMM_TEST_UNSTEADY") ? run_time(l) : progress(l);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+}
+
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec left = { ms / 1000, ms % 1000 * 1000000l };
+
+	while (nanosleep(&left, &left))
+		;
+}
+
+/* Does the condition come to hold? */
+#define COMES(condition) ({						\
+	uint64_t end_ = now_ms() + BOUND_MS;				\
+	bool came_;							\
+	while (!(came_ = (condition)) && now_ms() < end_)		\
+		sleep_ms(5);						\
+	came_; })
+
+/*
+ * What each VM had, in per mille of what all had: for that many ms, but in the
+ * long form for 1 G ticks at least.
+ */
+struct shares {
+	unsigned int of[MAX_VMS];
+	uint64_t sum, ticks;
+};
+
+static struct shares measure(struct load *l, unsigned int nr, unsigned int ms,
+			     bool full)
+{
+	uint64_t before[MAX_VMS], start, end;
+	struct shares s = { .sum = 0 };
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		before[i] = had(&l[i]);
+	start = __rdtsc();
+	end = now_ms() + (full ? 8 * ms : ms);
+	do
+		sleep_ms(full ? 1000 : 100);
+	while (now_ms() < end || (full && __rdtsc() - start < GIGA_TICKS));
+	s.ticks = __rdtsc() - start;
+	for (i = 0; i < nr; i++) {
+		before[i] = had(&l[i]) - before[i];
+		s.sum += before[i];
+	}
+	for (i = 0; i < nr && s.sum; i++)
+		s.of[i] = before[i] * 1000 / s.sum;
+	return s;
+}
+
+/* Within so many per cent of the share itself */
+static bool near(uint64_t is, uint64_t should, unsigned int percent)
+{
+	uint64_t off = is > should ? is - should : should - is;
+
+	return off * 100 <= should * percent;
+}
+
+static bool write_policy(const char *name)
+{
+	int fd = open(POLICY, O_WRONLY);
+	ssize_t n = fd < 0 ? -1 : write(fd, name, strlen(name));
+
+	if (fd >= 0)
+		close(fd);
+	return n == strlen(name);
+}
+
+static bool policy_is(const char *name)
+{
+	int fd = open(POLICY, O_RDONLY);
+	char text[16] = "";
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return n > 0 && !strncmp(text, name, strlen(name));
+}
+
+FIXTURE_SETUP(sched)
+{
+	struct sigaction act = { .sa_handler = no_op };
+
+	self->full = getenv("MVMM_TEST_LONG");
+	sigaction(SIGUSR1, &act, NULL);
+	ASSERT_TRUE(write_policy("fair"));
+}
+
+FIXTURE_TEARDOWN(sched)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < MAX_VMS; i++) {
+		for (j = 0; j < self->load[i].nr; j++)
+			EXPECT_EQ(0, self->load[i].thread[j].error);
+		load_destroy(&self->load[i]);
+	}
+	write_policy("fair");
+}
+
+#define LONG_LIMIT	600	/* s: Bochs is slow */
+#define SCHED_TEST(name) TEST_F_TIMEOUT(sched, name, LONG_LIMIT)
+/* In per cent; a slice more or less is what the short form sees */
+#define LIMIT (self->full ? 2 : 6)
+#define WARM_UP_MS 200
+
+TEST_F(sched, settings)
+{
+	struct mvmm_vm_sched s = { .size = sizeof(s), .weight = 100,
+				   .reserved = 1 };
+	struct mvmm_times times = { .size = sizeof(times) };
+	struct load *l = self->load;
+
+	ASSERT_EQ(0, load_create(l, 1, 0));
+	EXPECT_EQ(0, mvmm_set_sched(l->vm.vm, 1, 0));
+	EXPECT_EQ(0, mvmm_set_sched(l->vm.vm, 10000, 6400));
+	EXPECT_EQ(-EINVAL, mvmm_set_sched(l->vm.vm, 0, 0));
+	EXPECT_EQ(-EINVAL, mvmm_set_sched(l->vm.vm, 10001, 0));
+	EXPECT_EQ(-EINVAL, mvmm_set_sched(l->vm.vm, 100, 6401));
+	EXPECT_EQ(-1, ioctl(l->vm.vm, MVMM_VM_SET_SCHED, &s));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(0, ioctl(l->vm.vcpu, MVMM_VCPU_GET_TIMES, &times));
+	EXPECT_EQ(0, times.run + times.wait + times.steal);
+	times.size = 8;
+	EXPECT_EQ(-1, ioctl(l->vm.vcpu, MVMM_VCPU_GET_TIMES, &times));
+	EXPECT_EQ(-1, ioctl(l->vm.vcpu, MVMM_VCPU_GET_TIMES, NULL));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_FALSE(write_policy("none"));
+	EXPECT_TRUE(policy_is("fair"));
+}
+
+SCHED_TEST(weights_1_2_4)
+{
+	struct load *l = self->load;
+	struct shares s;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, load_create(&l[i], 1, 0));
+		ASSERT_EQ(0, mvmm_set_sched(l[i].vm.vm, 100 << i, 0));
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	sleep_ms(WARM_UP_MS);
+	s = measure(l, 3, 1200, self->full);
+	TH_LOG("%u : %u : %u per mille of %llu, in %llu M ticks", s.of[0],
+	       s.of[1], s.of[2], (long long)s.sum,
+	       (long long)s.ticks / 1000000);
+	for (i = 0; i < 3; i++)
+		EXPECT_TRUE(near(s.of[i], 1000 * (1 << i) / 7, LIMIT));
+}
+
+SCHED_TEST(weights_count_per_vm)
+{
+	struct load *l = self->load;
+	struct shares s;
+	int i;
+
+	ASSERT_EQ(0, load_create(&l[0], 4, 0));
+	ASSERT_EQ(0, load_create(&l[1], 1, 0));
+	ASSERT_TRUE(load_start(&l[0]));
+	ASSERT_TRUE(load_start(&l[1]));
+	sleep_ms(WARM_UP_MS);
+	s = measure(l, 2, 600, self->full);
+	TH_LOG("four vCPUs %u, one %u per mille", s.of[0], s.of[1]);
+	EXPECT_TRUE(near(s.of[0], 500, LIMIT));
+	for (i = 0; i < 4; i++)
+		EXPECT_NE(0, counter(&l[0], i));
+}
+
+/* Of the time, not of what others get: there is nobody else */
+SCHED_TEST(cap)
+{
+	struct load *l = self->load;
+	uint64_t ticks, all, part;
+	struct shares s;
+
+	ASSERT_EQ(0, load_create(l, 1, 0));
+	ASSERT_TRUE(load_start(l));
+	sleep_ms(WARM_UP_MS);
+	s = measure(l, 1, 500, false);
+	all = s.sum;
+	ticks = s.ticks;
+	ASSERT_EQ(0, mvmm_set_sched(l->vm.vm, 100, 25));
+	sleep_ms(WARM_UP_MS);
+	s = measure(l, 1, 1500, self->full);
+	part = s.sum * 1000 / (all * s.ticks / ticks);
+	TH_LOG("%llu per mille of what it had alone", (long long)part);
+	EXPECT_TRUE(near(part, 250, LIMIT));
+	/* And off again */
+	ASSERT_EQ(0, mvmm_set_sched(l->vm.vm, 100, 0));
+	s = measure(l, 1, 300, false);
+	EXPECT_TRUE(near(s.sum, all * s.ticks / ticks, 10));
+}
+
+SCHED_TEST(weight_changes)
+{
+	struct load *l = self->load;
+	struct shares s;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, load_create(&l[i], 1, 0));
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	sleep_ms(WARM_UP_MS);
+	s = measure(l, 2, 500, self->full);
+	TH_LOG("equal: %u : %u per mille", s.of[0], s.of[1]);
+	EXPECT_TRUE(near(s.of[0], 500, LIMIT));
+	ASSERT_EQ(0, mvmm_set_sched(l[1].vm.vm, 300, 0));
+	sleep_ms(WARM_UP_MS);
+	s = measure(l, 2, 600, self->full);
+	TH_LOG("1 to 3: %u : %u per mille", s.of[0], s.of[1]);
+	EXPECT_TRUE(near(s.of[0], 250, LIMIT));
+	EXPECT_TRUE(near(s.of[1], 750, LIMIT));
+}
+
+static bool all_count(struct load *l, unsigned int nr)
+{
+	uint64_t before[MAX_VMS][MAX_VCPUS];
+	unsigned int i, j;
+
+	for (i = 0; i < nr; i++)
+		for (j = 0; j < l[i].nr; j++)
+			before[i][j] = counter(&l[i], j);
+	for (i = 0; i < nr; i++)
+		for (j = 0; j < l[i].nr; j++)
+			if (!COMES(counter(&l[i], j) != before[i][j]))
+				return false;
+	return true;
+}
+
+SCHED_TEST(policies_switch)
+{
+	static const char *const names[] = { "rr", "gang", "fair", "gang",
+					     "rr", "fair" };
+	struct load *l = self->load;
+	int i, j;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, load_create(&l[i], i + 1, 0));
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	for (i = 0; i < 6; i++) {
+		ASSERT_TRUE(write_policy(names[i]));
+		EXPECT_TRUE(policy_is(names[i]));
+		EXPECT_TRUE(all_count(l, 3));
+	}
+	/* In the midst of decisions */
+	for (j = 0; j < 200; j++) {
+		ASSERT_TRUE(write_policy(names[j % 6]));
+		usleep(j * 97 % 5000);
+	}
+	EXPECT_TRUE(all_count(l, 3));
+}
+
+/* Round robin counts vCPUs */
+SCHED_TEST(round_robin)
+{
+	struct load *l = self->load;
+	struct shares s;
+	int i;
+
+	ASSERT_TRUE(write_policy("rr"));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, load_create(&l[i], i ? 1 : 3, 0));
+		ASSERT_EQ(0, mvmm_set_sched(l[i].vm.vm, 100 + 900 * i, 0));
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	sleep_ms(WARM_UP_MS);
+	s = measure(l, 2, 600, self->full);
+	TH_LOG("three vCPUs %u, one %u per mille", s.of[0], s.of[1]);
+	/* A slice that the machine held up is not made up for */
+	if (!getenv("MVMM_TEST_UNSTEADY"))
+		EXPECT_TRUE(near(s.of[1], 250, LIMIT));
+}
+
+/* In the long form its turn would come after a minute: patience ends before */
+SCHED_TEST(nobody_starves)
+{
+	unsigned int heavy = self->full ? 10000 : 50;
+	struct load *l = self->load;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, load_create(&l[i], 2, 0));
+		ASSERT_EQ(0, mvmm_set_sched(l[i].vm.vm, i ? heavy : 1, 0));
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	sleep_ms(WARM_UP_MS);
+	EXPECT_TRUE(all_count(l, 2));
+}
+
+SCHED_TEST(two_cpus_water_filled)
+{
+	static const unsigned int due[] = { 167, 333, 500 };
+	struct load *l = self->load;
+	struct shares s;
+	int i;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) != 2)
+		SKIP(return, "two_cpus_water_filled: needs 2 CPUs");
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, load_create(&l[i], 1, ALL_CPUS));
+		ASSERT_EQ(0, mvmm_set_sched(l[i].vm.vm, 100 << i, 0));
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	sleep_ms(WARM_UP_MS);
+	s = measure(l, 3, 1200, self->full);
+	TH_LOG("%u : %u : %u per mille", s.of[0], s.of[1], s.of[2]);
+	for (i = 0; i < 3; i++)
+		EXPECT_TRUE(near(s.of[i], due[i], LIMIT));
+}
+
+/* Who is sent to another CPU leaves the first to those who stay */
+SCHED_TEST(affinity_changes)
+{
+	struct load *l = self->load;
+	struct mvmm_times before, after;
+	struct shares s;
+	int i;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "affinity_changes: needs 2 CPUs");
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, load_create(&l[i], 1, 0));
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	ASSERT_TRUE(all_count(l, 2));
+	ASSERT_TRUE(pin(l[1].thread[0].thread, 1));
+	sleep_ms(WARM_UP_MS);
+	ASSERT_EQ(0, mvmm_get_times(l[0].vm.vcpu, &before));
+	s = measure(l, 2, 300, false);
+	ASSERT_EQ(0, mvmm_get_times(l[0].vm.vcpu, &after));
+	TH_LOG("%u : %u per mille", s.of[0], s.of[1]);
+	EXPECT_EQ(before.wait, after.wait);
+	/* Back: it has neither waited nor slept there, and competes again */
+	ASSERT_EQ(0, mvmm_set_sched(l[0].vm.vm, 300, 0));
+	ASSERT_TRUE(pin(l[1].thread[0].thread, 0));
+	sleep_ms(WARM_UP_MS);
+	s = measure(l, 2, 600, false);
+	TH_LOG("and back, 3 to 1: %u : %u per mille", s.of[0], s.of[1]);
+	EXPECT_TRUE(near(s.of[0], 750, 6));
+}
+
+static bool waits(int vcpu)
+{
+	struct mvmm_times a, b;
+
+	mvmm_get_times(vcpu, &a);
+	sleep_ms(10);
+	mvmm_get_times(vcpu, &b);
+	return b.wait > a.wait && b.run == a.run && b.block == a.block;
+}
+
+static void end_wait(struct __test_metadata *_metadata, struct thread *t,
+		     bool by_signal)
+{
+	struct mvmm_times before, after;
+	unsigned int interrupted;
+
+	ASSERT_TRUE(COMES(waits(t->vcpu)));
+	interrupted = t->interrupted;
+	ASSERT_EQ(0, mvmm_get_times(t->vcpu, &before));
+	if (by_signal) {
+		ASSERT_EQ(0, pthread_kill(t->thread, SIGUSR1));
+	} else {
+		ASSERT_EQ(0, mvmm_kick(t->vcpu));
+	}
+	EXPECT_TRUE(COMES(t->interrupted != interrupted));
+	ASSERT_EQ(0, mvmm_get_times(t->vcpu, &after));
+	/* It did not have to get its slot first */
+	EXPECT_EQ(before.run, after.run);
+	ASSERT_TRUE(COMES(waits(t->vcpu)));
+	EXPECT_EQ(interrupted + 1, t->interrupted);
+}
+
+SCHED_TEST(kick_and_signal_end_the_wait)
+{
+	struct load *l = self->load;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, load_create(&l[i], 1, 0));
+		ASSERT_EQ(0, mvmm_set_sched(l[i].vm.vm, i ? 10000 : 1, 0));
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	end_wait(_metadata, l[0].thread, false);
+	end_wait(_metadata, l[0].thread, true);
+	end_wait(_metadata, l[0].thread, false);
+	ASSERT_TRUE(all_count(&l[1], 1));
+}
+
+/* A process like this one, which competes until it is killed */
+static pid_t rival(void)
+{
+	static struct load l;
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	if (load_create(&l, 2, 0) || mvmm_set_sched(l.vm.vm, 10000, 0) ||
+	    !load_start(&l))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+SCHED_TEST(killed_rival)
+{
+	struct load *l = self->load;
+	struct mvmm_times before, after;
+	int i, status;
+	pid_t pid;
+
+	ASSERT_EQ(0, load_create(l, 1, 0));
+	ASSERT_TRUE(load_start(l));
+	for (i = 0; i < 5; i++) {
+		pid = rival();
+		ASSERT_LT(0, pid);
+		EXPECT_TRUE(COMES(waits(l->vm.vcpu)));
+		usleep(i * 3100);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		ASSERT_TRUE(WIFSIGNALED(status));
+		ASSERT_TRUE(all_count(l, 1));
+	}
+	/* Alone again */
+	ASSERT_EQ(0, mvmm_get_times(l->vm.vcpu, &before));
+	sleep_ms(100);
+	ASSERT_EQ(0, mvmm_get_times(l->vm.vcpu, &after));
+	EXPECT_EQ(before.wait, after.wait);
+	EXPECT_LT(before.run, after.run);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+SCHED_TEST(times_add_up)
+{
+	struct load *l = self->load;
+	uint64_t before[2], born[2], least, most, sum;
+	struct mvmm_times t;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		before[i] = now_ns();
+		ASSERT_EQ(0, load_create(&l[i], 1, 0));
+		born[i] = now_ns();
+	}
+	sleep_ms(100);
+	for (i = 0; i < 2; i++)
+		ASSERT_TRUE(load_start(&l[i]));
+	sleep_ms(500);
+	for (i = 0; i < 2; i++) {
+		least = now_ns() - born[i];
+		ASSERT_EQ(0, mvmm_get_times(l[i].vm.vcpu, &t));
+		most = now_ns() - before[i];
+		sum = t.run + t.wait + t.block;
+		TH_LOG("run %llu wait %llu block %llu of %llu .. %llu us",
+		       t.run / 1000, t.wait / 1000, t.block / 1000,
+		       (long long)least / 1000, (long long)most / 1000);
+		EXPECT_NE(0, t.run);
+		EXPECT_NE(0, t.wait);
+		EXPECT_LT(90000000, t.block);
+		/* The host's clock and the TSC need not agree to the last tick */
+		EXPECT_LT(least, sum + 3000000);
+		EXPECT_LT(sum, most + 3000000);
+	}
+}
+
+TEST_HARNESS_MAIN
