@@ -739,19 +739,21 @@ extern struct mvmm_vendor_caps mvmm_vendor;
 extern const struct mvmm_ops mvmm_vmx_ops;
 extern const struct mvmm_ops mvmm_svm_ops;
 
+/* Its thread came here from another CPU: may it keep its slot? */
+static inline void mvmm_vcpu_moved(struct mvmm_vcpu *vcpu)
+{
+	vcpu->stats.migrations++;
+	if (vcpu->has_apic)
+		mvmm_apic_moved(vcpu);
+	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
+}
+
 /**
  * mvmm_vcpu_load() - make the vCPU's hardware state current on this CPU
  * @vcpu: its mutex is held
  *
  * Preemption is off until mvmm_vcpu_put().
  */
-/* Its thread came here from another CPU: may it keep its slot? */
-static inline void mvmm_vcpu_moved(struct mvmm_vcpu *vcpu)
-{
-	vcpu->stats.migrations++;
-	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
-}
-
 static inline void mvmm_vcpu_load(struct mvmm_vcpu *vcpu)
 {
 	preempt_disable();

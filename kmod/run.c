@@ -132,11 +132,7 @@ static void swap_tsc_aux(u64 now, u64 then)
 
 static void enter_section(struct mvmm_vcpu *vcpu)
 {
-	int cpu = vcpu->cpu;
-
 	mvmm_vcpu_load(vcpu);
-	if (unlikely(vcpu->cpu != cpu) && vcpu->has_apic)
-		mvmm_apic_moved(vcpu);
 	mvmm_fpu_load(vcpu);
 	swap_tsc_aux(__this_cpu_read(host_tsc_aux),
 		     vcpu->msr[MVMM_MSR_TSC_AUX]);
