@@ -37,7 +37,7 @@ dd if=/dev/zero of=zeros bs=1024 count=64 2>/dev/null
 : >empty
 
 echo 'TAP version 13'
-echo '1..32'
+echo '1..52'
 expect 64 'Usage: mvmm COMMAND' 'no command' "$mvmm"
 expect 0 'Usage: mvmm COMMAND' '--help' "$mvmm" --help
 expect 64 'no such command: fly' 'an unknown command' "$mvmm" fly
@@ -54,6 +54,20 @@ expect 64 'is not a number' 'no number of CPUs' \
 	"$mvmm" run --flat hi.img --cpus many
 expect 64 '--cpus 17 is out of range: from 1 to 16' 'too many CPUs' \
 	"$mvmm" run --flat hi.img --cpus 17
+expect 64 '--weight heavy is not a number' 'no weight' \
+	"$mvmm" run --flat hi.img --weight heavy
+expect 64 '--weight 0 is out of range: from 1 to 10000' 'no weight at all' \
+	"$mvmm" run --flat hi.img --weight 0
+expect 64 '--cap 50% is not a number' 'no cap' \
+	"$mvmm" run --flat hi.img --cap 50%
+expect 64 '--cap 0 is out of range: from 1 to 6400' 'a cap of nothing' \
+	"$mvmm" run --flat hi.img --cap 0
+expect 64 'goes with --plot' 'seconds of nothing' "$mvmm" sched --seconds 1
+expect 64 'out of range: from 0.01 to 60' 'too many seconds' \
+	"$mvmm" sched --plot x --seconds 61
+expect 64 'is not a number' 'no seconds' "$mvmm" sched --plot x --seconds a
+expect 64 'either --watch or --plot' 'two ways to see' \
+	"$mvmm" sched --plot x --watch
 expect 64 'is not an address' 'no address' "$mvmm" run --flat hi.img --at here
 expect 64 'neither anon nor memfd' 'an unknown backend' \
 	"$mvmm" run --flat hi.img --mem-backend tape
@@ -63,12 +77,41 @@ expect 66 'cannot open nowhere' 'no such kernel' "$mvmm" run --kernel nowhere
 expect 66 'not a regular file' 'a directory' "$mvmm" run --kernel /tmp
 expect 69 'load the module' 'no module: run' "$mvmm" run --flat hi.img
 expect 69 'load the module' 'no module: info' "$mvmm" info
+expect 69 'module is not loaded' 'no module: sched' "$mvmm" sched
 
 insmod "$module"
 chmod 755 /tmp
 expect 77 'no permission' 'no permission' \
 	su -s /bin/sh nobody -c "$mvmm run --flat /tmp/hi.img"
 expect 0 'VMs can be made: yes' 'info' "$mvmm" info
+expect 77 'become root' 'no permission: sched' \
+	su -s /bin/sh nobody -c "$mvmm sched"
+expect 0 '^no vCPUs$' 'nobody to schedule' "$mvmm" sched
+expect 0 '' 'weight and cap' \
+	"$mvmm" run --weight 10000 --cap 6400 --flat halt.img
+umount /sys/kernel/debug
+expect 71 'mount -t debugfs' 'no debugfs' "$mvmm" sched
+mount -t debugfs debugfs /sys/kernel/debug
+expect 71 'mount -t tracefs' 'no tracefs' "$mvmm" sched --plot /tmp/x.svg
+mount -t tracefs tracefs /sys/kernel/tracing
+expect 65 'nothing to decide' 'nothing to draw' \
+	"$mvmm" sched --plot /tmp/x.svg --seconds 0.1
+# Three are more than the CPUs
+printf '\xeb\xfe' >spin.img
+for i in 1 2 3; do
+	"$mvmm" run --flat spin.img --weight ${i}00 </dev/null &
+done
+sleep 1
+expect 0 ' 300 ' 'the table' "$mvmm" sched
+expect 71 'cannot write /nowhere/x' 'a chart that cannot be written' \
+	"$mvmm" sched --plot /nowhere/x --seconds 0.1
+expect 0 '' 'the chart is drawn' "$mvmm" sched --plot x.svg --seconds 0.3
+expect 0 'fill="#0072b2"><title>CPU 0, ' 'of who ran where' cat x.svg
+expect 0 '^0$' 'nothing stays in tracefs' sh -c \
+	'ls /sys/kernel/tracing/instances | wc -l'
+# shellcheck disable=SC2046
+kill $(jobs -p)
+wait
 expect 65 'shorter than a bzImage' 'an empty kernel' \
 	"$mvmm" run --kernel empty
 expect 65 'neither a bzImage' 'a kernel that is none' \
@@ -82,7 +125,6 @@ expect 0 '' 'halted for good' "$mvmm" run --flat halt.img
 expect 42 '' 'a status of 42' "$mvmm" run --flat exit42.img --at 0x1000
 expect 76 'triple fault' 'a triple fault' "$mvmm" run --flat triple.img
 expect 0 '^hi$' 'the serial port' "$mvmm" run --flat hi.img
-mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 # HLT's code of the CPU
 hlt=12
 "$mvmm" info | grep -q SVM && hlt=120

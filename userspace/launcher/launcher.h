@@ -27,6 +27,10 @@ enum {
 };
 
 #define VCPUS_MAX	16
+#define WEIGHT_MIN	1	/* see struct mvmm_vm_sched */
+#define WEIGHT_DEFAULT	100
+#define WEIGHT_MAX	10000
+#define CAP_MAX		6400
 #define TIMER_PIN	2	/* of the I/O APIC, where a PC has IRQ 0 */
 
 /* An error for a person: what failed, with what value, and what to do */
@@ -129,6 +133,8 @@ enum terminal_event terminal_read(struct terminal *t);
 struct machine_config {
 	const char *device;
 	unsigned int vcpus;	/* 1 .. VCPUS_MAX */
+	uint32_t weight;	/* WEIGHT_*, or 0: the default */
+	uint32_t cap;		/* per cent of one CPU, 0: no limit */
 	uint64_t ram_size;
 	bool memfd;		/* RAM in a memfd, not in private memory */
 };
@@ -191,10 +197,43 @@ void vcpu_destroy(struct vcpu *v);
 void *vcpu_main(void *vcpu);
 uint64_t now_ns(void);
 
+/* ---- what the scheduler shows (sched_table.c, sched_plot.c) ----------- */
+
+enum sched_state { SCHED_BLOCKED, SCHED_WAITING, SCHED_RUNNING };
+
+/* A line of /sys/kernel/debug/mvmm/sched */
+struct sched_row {
+	uint64_t vm;
+	int pid;
+	unsigned int weight, cap, vcpu;
+	enum sched_state state;
+	int cpu;		/* -1: none */
+	uint64_t run, wait, block;	/* ms */
+};
+
+/* A line of the tracepoint mvmm_sched */
+struct sched_event {
+	uint64_t us;
+	uint64_t vm;
+	unsigned int vcpu;
+	enum sched_state from, to;
+	int cpu;
+};
+
+/* Each is false for a line that is none; a line ends at '\n' or 0 */
+bool sched_row_parse(const char *line, struct sched_row *row);
+bool sched_event_parse(const char *line, struct sched_event *event);
+/* The table, aligned; @text is the file's */
+void sched_table_print(FILE *out, const char *text);
+/* A chart of @trace as SVG; @table is from when it began. 0, or -1 */
+int sched_plot(FILE *out, const char *table, const char *trace,
+	       struct error *error);
+
 /* ---- subcommands ------------------------------------------------------ */
 
 int cmd_run(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_sched(int argc, char **argv);
 /* The message for a failure to open @device or create a VM */
 int explain_open(int err, const char *device, struct error *error);
 

@@ -205,8 +205,29 @@ static int check_vcpus(struct machine *m, const struct mvmm_info *info,
 	return 0;
 }
 
-static int make_vm(struct machine *m, const char *device, struct error *error)
+static int set_sched(struct machine *m, const struct machine_config *config,
+		     struct error *error)
 {
+	uint32_t weight = config->weight ? config->weight : WEIGHT_DEFAULT;
+	int ret;
+
+	if (weight == WEIGHT_DEFAULT && !config->cap)
+		return 0;
+	ret = mvmm_set_sched(m->vm, weight, config->cap);
+	if (ret == -ENOTTY)
+		return fail(error, STATUS_USAGE,
+			    "--weight, --cap: this module has no scheduler: load a newer mvmm.ko, or leave them out");
+	if (ret)
+		return fail(error, STATUS_OS,
+			    "the module refused weight %u and cap %u: %s",
+			    weight, config->cap, strerror(-ret));
+	return 0;
+}
+
+static int make_vm(struct machine *m, const struct machine_config *config,
+		   struct error *error)
+{
+	const char *device = config->device;
 	struct mvmm_info info;
 	unsigned int i;
 	int ret;
@@ -220,6 +241,8 @@ static int make_vm(struct machine *m, const char *device, struct error *error)
 	m->vm = mvmm_create_vm_flags(m->system, m->apic ? MVMM_VM_APIC : 0);
 	if (m->vm < 0)
 		return explain_open(-m->vm, device, error);
+	if (set_sched(m, config, error))
+		return -1;
 	ret = mvmm_add_region(m->vm, 0, HOLE_START, m->ram.base, 0);
 	if (!ret)
 		ret = mvmm_add_region(m->vm, HOLE_END, m->ram.size - HOLE_END,
@@ -246,7 +269,7 @@ int machine_create(struct machine *m, const struct machine_config *config,
 		m->vcpu[i].fd = -1;
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->wake, NULL);
-	if (make_ram(m, config, error) || make_vm(m, config->device, error))
+	if (make_ram(m, config, error) || make_vm(m, config, error))
 		goto out;
 	m->io_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	m->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -9,6 +9,7 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{ "run", cmd_run, "boot a guest on this terminal" },
+	{ "sched", cmd_sched, "who runs, who waits, and for how long" },
 	{ "info", cmd_info, "what this host offers, or why not" },
 };
 

@@ -16,7 +16,8 @@ struct options {
 };
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_FLAT, OPT_AT,
-       OPT_BACKEND, OPT_DEVICE, OPT_STATS, OPT_CPUS };
+       OPT_BACKEND, OPT_DEVICE, OPT_STATS, OPT_CPUS, OPT_WEIGHT,
+       OPT_CAP };
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -31,6 +32,12 @@ static const struct argp_option option_list[] = {
 	  "memory of the guest, with a suffix K, M or G (default: 256M)", 0 },
 	{ "cpus", OPT_CPUS, "NUMBER", 0,
 	  "CPUs of the guest, 1 to " STRING(VCPUS_MAX) " (default: 1)", 0 },
+	{ "weight", OPT_WEIGHT, "NUMBER", 0,
+	  "share of CPUs that guests compete for, " STRING(WEIGHT_MIN) " to "
+	  STRING(WEIGHT_MAX) " (default: " STRING(WEIGHT_DEFAULT) ")", 0 },
+	{ "cap", OPT_CAP, "PERCENT", 0,
+	  "the most it may have, of one CPU, 1 to " STRING(CAP_MAX)
+	  " (default: no limit)", 0 },
 	{ "mem-backend", OPT_BACKEND, "anon|memfd", 0,
 	  "what the memory is on the host (default: anon)", 0 },
 	{ "flat", OPT_FLAT, "FILE", 0,
@@ -102,6 +109,38 @@ static void parse_cpus(struct argp_state *state, struct options *o,
 		o->machine.vcpus = value;
 }
 
+static void parse_weight(struct argp_state *state, struct options *o,
+			 const char *arg)
+{
+	uint64_t value;
+
+	if (!parse_number(arg, &value, false))
+		argp_error(state, "--weight %s is not a number", arg);
+	else if (value < WEIGHT_MIN || value > WEIGHT_MAX)
+		argp_error(state,
+			   "--weight %s is out of range: from %u to %u; guests without it have %u",
+			   arg, WEIGHT_MIN, WEIGHT_MAX, WEIGHT_DEFAULT);
+	else
+		o->machine.weight = value;
+}
+
+static void parse_cap(struct argp_state *state, struct options *o,
+		      const char *arg)
+{
+	uint64_t value;
+
+	if (!parse_number(arg, &value, false))
+		argp_error(state,
+			   "--cap %s is not a number of per cent: write 25, say",
+			   arg);
+	else if (value < 1 || value > CAP_MAX)
+		argp_error(state,
+			   "--cap %s is out of range: from 1 to %u, where 100 is one CPU; for no limit leave it out",
+			   arg, CAP_MAX);
+	else
+		o->machine.cap = value;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -121,6 +160,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_CPUS:
 		parse_cpus(state, o, arg);
+		break;
+	case OPT_WEIGHT:
+		parse_weight(state, o, arg);
+		break;
+	case OPT_CAP:
+		parse_cap(state, o, arg);
 		break;
 	case OPT_FLAT:
 		o->flat = arg;
@@ -237,7 +282,7 @@ int cmd_run(int argc, char **argv)
 	struct options o = {
 		.append = NULL, .at = 0x7c00,
 		.machine = { .device = MVMM_DEVICE, .ram_size = 256 << 20,
-			     .vcpus = 1 } };
+			     .vcpus = 1, .weight = WEIGHT_DEFAULT } };
 	struct error error = { 0 };
 
 	argp_err_exit_status = STATUS_USAGE;
