@@ -183,6 +183,8 @@ static long set_events(void *obj, void *arg)
 			.insn_len = ev->insn_len,
 			.error_code = ev->error_code },
 	};
+	if (vcpu->has_apic)
+		mvmm_apic_refresh(vcpu);
 	mvmm_vcpu_load(vcpu);
 	mvmm_ops->set_events(vcpu, ev);
 	vcpu->shadow = ev->shadow;
