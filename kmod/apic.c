@@ -392,6 +392,13 @@ int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	return 0;
 }
 
+/** mvmm_apic_tsc_moved() - the guest's TSC was written, by so much; atomic */
+void mvmm_apic_tsc_moved(struct mvmm_vcpu *vcpu, u64 by)
+{
+	lapic_tsc_moved(&vcpu->apic, by);
+	apply(vcpu, LAPIC_DOES_TIMER);
+}
+
 /** mvmm_apic_set_cr8() - the guest's task priority, as CR8 has it; atomic */
 void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8)
 {

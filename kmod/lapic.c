@@ -351,6 +351,19 @@ void lapic_timer_fire(struct lapic *a, u64 now)
 		lapic_accept(a, lvt, false);
 }
 
+/**
+ * lapic_tsc_moved() - the guest's TSC was written
+ * @a: the APIC
+ * @by: its new value minus the old
+ *
+ * What counts goes on as before; a deadline is a value of the TSC.
+ */
+void lapic_tsc_moved(struct lapic *a, u64 by)
+{
+	if (a->timer_start)
+		a->timer_start += by;
+}
+
 static u32 current_count(const struct lapic *a, u64 now)
 {
 	u64 gone;

@@ -119,6 +119,7 @@ void lapic_set_deadline(struct lapic *a, u64 deadline);
 bool lapic_uses_deadline(const struct lapic *a);
 u64 lapic_timer_expiry(const struct lapic *a);
 bool lapic_timer_expired(const struct lapic *a, u64 now);
+void lapic_tsc_moved(struct lapic *a, u64 by);
 void lapic_timer_fire(struct lapic *a, u64 now);
 void lapic_get(const struct lapic *a, u64 now, u32 regs[256]);
 int lapic_set(struct lapic *a, const u32 regs[256], u64 base, u64 deadline,

@@ -177,8 +177,11 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	case MVMM_MSR_EFER:
 		return mvmm_set_efer(vcpu, value);
 	case MVMM_MSR_TSC:
-		vcpu->tsc_offset = value - rdtsc();
+		value -= rdtsc();
+		swap(vcpu->tsc_offset, value);
 		mvmm_ops->sync_tsc(vcpu);
+		if (vcpu->has_apic)
+			mvmm_apic_tsc_moved(vcpu, vcpu->tsc_offset - value);
 		mvmm_pv_tsc_changed(vcpu);
 		return 0;
 	default:

@@ -570,6 +570,7 @@ static inline bool mvmm_is_apic_msr(u32 index)
 
 int mvmm_apic_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);
 int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+void mvmm_apic_tsc_moved(struct mvmm_vcpu *vcpu, u64 by);
 void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8);
 int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access);
 bool mvmm_halts_for_good(const struct mvmm_vcpu *vcpu, u64 rflags);

@@ -103,6 +103,10 @@ int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	return -EINVAL;
 }
 
+void mvmm_apic_tsc_moved(struct mvmm_vcpu *vcpu, u64 by)
+{
+}
+
 void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8)
 {
 	vcpu->cr8 = cr8;
