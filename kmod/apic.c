@@ -96,9 +96,13 @@ static int post(struct mvmm_vcpu *vcpu, const struct lapic_msg *msg)
 		set_bit(INBOX_NMI, &in->flags);
 		break;
 	case LAPIC_INIT:
+		clear_bit(INBOX_SIPI, &in->flags);
 		set_bit(INBOX_INIT, &in->flags);
 		break;
 	case LAPIC_SIPI:
+		/* The first one starts it */
+		if (test_bit(INBOX_SIPI, &in->flags))
+			return 1;
 		WRITE_ONCE(in->sipi_vector, msg->vector);
 		set_bit(INBOX_SIPI, &in->flags);
 		break;
@@ -291,8 +295,9 @@ void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
 		vcpu->sipi = 0;
 	}
 	/* One that comes at another time has no effect (SDM vol. 3, 11.6.1) */
-	if (flags & BIT(INBOX_SIPI) && (vcpu->mp_state == MVMM_MP_INIT ||
-					vcpu->mp_state == MVMM_MP_RESET))
+	if (flags & BIT(INBOX_SIPI) && !vcpu->sipi &&
+	    (vcpu->mp_state == MVMM_MP_INIT ||
+	     vcpu->mp_state == MVMM_MP_RESET))
 		vcpu->sipi = READ_ONCE(vcpu->inbox.sipi_vector) | MVMM_SIPI;
 	mvmm_apic_refresh(vcpu);
 }
