@@ -378,7 +378,7 @@ static u32 current_count(const struct lapic *a, u64 now)
 
 static int write_lvt(struct lapic *a, unsigned int i, u32 value)
 {
-	u32 changed = (a->lvt[i] ^ value) & TIMER_MODE_MASK;
+	bool was_deadline = lapic_uses_deadline(a);
 
 	if (!(a->svr & LAPIC_SVR_ENABLED))
 		value |= LAPIC_LVT_MASKED;
@@ -386,7 +386,7 @@ static int write_lvt(struct lapic *a, unsigned int i, u32 value)
 	if (i != LAPIC_LVT_TIMER)
 		return 0;
 	/* 11.5.4.1: to or from the deadline mode disarms */
-	if (changed & TIMER_DEADLINE) {
+	if (lapic_uses_deadline(a) != was_deadline) {
 		a->deadline = 0;
 		a->timer_start = 0;
 	}
@@ -664,6 +664,9 @@ void lapic_get(const struct lapic *a, u64 now, u32 regs[256])
 			regs[reg * 4] = value;
 	regs[LAPIC_ICR2 * 4] = a->icr >> 32;
 	regs[LAPIC_TMICT * 4] = a->tmict;
+	/* 0 would say that it has fired */
+	if (a->timer_start && !regs[LAPIC_TMCCT * 4])
+		regs[LAPIC_TMCCT * 4] = 1;
 }
 
 static void set_map(unsigned long *map, const u32 *regs)
