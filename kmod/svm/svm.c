@@ -84,10 +84,8 @@ static void set_irq_window(struct svm_vcpu *svm, bool on)
 
 	if (on)
 		new |= window;
-	else if (class)
-		/* TCG takes it when the two are equal, which is too early */
-		new |= V_IRQ_MASK |
-		       (class - svm_caps.tcg) << V_INTR_PRIO_SHIFT;
+	else if (class && !svm_caps.tcg)	/* see errata.rst */
+		new |= V_IRQ_MASK | class << V_INTR_PRIO_SHIFT;
 	svm_intercept(svm, INTERCEPT_VINTR, new & V_IRQ_MASK);
 	if (new == old)
 		return;
