@@ -619,7 +619,24 @@ static inline bool mvmm_is_pv_msr(u32 index)
 	return index >> 8 == 0x4b564d;
 }
 
-void mvmm_pv_clock_rate(u32 khz, u32 *mul, s8 *shift);
+/**
+ * mvmm_pv_clock_rate() - a TSC's rate as pvclock wants it
+ * @khz: the TSC's, not 0
+ * @mul: out: ns = ((ticks << shift) * mul) >> 32
+ * @shift: out, may be negative
+ */
+static inline void mvmm_pv_clock_rate(u32 khz, u32 *mul, s8 *shift)
+{
+	u64 hz = khz * 1000ull;
+
+	*shift = 0;
+	for (; hz > 2 * NSEC_PER_SEC; hz >>= 1)
+		--*shift;
+	for (; hz <= NSEC_PER_SEC; hz <<= 1)
+		++*shift;
+	*mul = ((u64)NSEC_PER_SEC << 32) / hz;
+}
+
 void mvmm_pv_steal(struct mvmm_vcpu *vcpu);
 void mvmm_pv_update(struct mvmm_vcpu *vcpu);
 int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);

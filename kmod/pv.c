@@ -19,24 +19,6 @@
 #define TODO_CLOCK	BIT(1)
 #define TODO_STEAL	BIT(2)
 
-/**
- * mvmm_pv_clock_rate() - a TSC's rate as pvclock wants it
- * @khz: the TSC's
- * @mul: out: ns = ((ticks << shift) * mul) >> 32
- * @shift: out, may be negative
- */
-void mvmm_pv_clock_rate(u32 khz, u32 *mul, s8 *shift)
-{
-	u64 hz = khz * 1000ull;
-
-	*shift = 0;
-	for (; hz > 2 * NSEC_PER_SEC; hz >>= 1)
-		--*shift;
-	for (; hz <= NSEC_PER_SEC; hz <<= 1)
-		++*shift;
-	*mul = ((u64)NSEC_PER_SEC << 32) / hz;
-}
-
 static u64 ticks_to_ns(u64 ticks)
 {
 	return mul_u64_u32_div(ticks, USEC_PER_SEC, tsc_khz);
