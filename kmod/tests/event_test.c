@@ -36,6 +36,75 @@ static void event_order(struct kunit *test)
 			   plan.irq_window);
 }
 
+/* The PIC's is acknowledged already and goes before the local APIC's */
+static void event_apic_order(struct kunit *test)
+{
+	struct mvmm_events_state ev = {
+		.nmi_pending = 1, .irq_pending = true, .irq_vector = 0x21,
+		.apic_vector = 0x51, .apic_ppr = 0x4f,
+		.inflight = { .valid = true, .type = MVMM_EVENT_IRQ,
+			      .vector = 0x77 } };
+	static const u8 order[] = { 0x77, 2, 0x21, 0x51 };
+	struct mvmm_event_plan plan;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(order); i++) {
+		plan = mvmm_event_plan(&ev, open_gate, false);
+		KUNIT_EXPECT_TRUE(test, plan.inject.valid);
+		KUNIT_EXPECT_EQ(test, plan.inject.vector, order[i]);
+		KUNIT_EXPECT_EQ(test, plan.inject.from_apic, i == 3);
+		/* Windows for what is left */
+		KUNIT_EXPECT_EQ(test, plan.nmi_window, i == 0);
+		KUNIT_EXPECT_EQ(test, plan.irq_window, i < 3);
+		mvmm_event_taken(&ev, &plan.inject);
+	}
+	KUNIT_EXPECT_FALSE(test, ev.inflight.valid || ev.nmi_pending ||
+			   ev.irq_pending);
+	/* The acknowledgement is lapic.c's */
+	KUNIT_EXPECT_EQ(test, ev.apic_vector, 0x51);
+}
+
+static void event_apic_gates(struct kunit *test)
+{
+	struct mvmm_readiness shadow = { .if_set = true,
+					 .shadow = MVMM_SHADOW_STI };
+	struct mvmm_readiness masked = { .if_set = true, .nmi_masked = true };
+	struct mvmm_events_state ev = { .apic_vector = 0x51,
+					.apic_ppr = 0x4f };
+	struct mvmm_event_plan plan;
+
+	plan = mvmm_event_plan(&ev, closed, false);
+	KUNIT_EXPECT_TRUE(test, !plan.inject.valid && plan.irq_window);
+	plan = mvmm_event_plan(&ev, shadow, false);
+	KUNIT_EXPECT_TRUE(test, !plan.inject.valid && plan.irq_window);
+	plan = mvmm_event_plan(&ev, masked, false);
+	KUNIT_EXPECT_TRUE(test, plan.inject.from_apic && !plan.irq_window);
+	plan = mvmm_event_plan(&ev, open_gate, true);
+	KUNIT_EXPECT_TRUE(test, plan.inject.from_apic && plan.irq_window);
+	/* Its class is not above the processor's: no window would help */
+	ev.apic_ppr = 0x50;
+	plan = mvmm_event_plan(&ev, open_gate, false);
+	KUNIT_EXPECT_FALSE(test, plan.inject.valid || plan.irq_window);
+	plan = mvmm_event_plan(&ev, closed, false);
+	KUNIT_EXPECT_FALSE(test, plan.inject.valid || plan.irq_window);
+	plan = mvmm_event_plan(&ev, closed, true);
+	KUNIT_EXPECT_TRUE(test, plan.irq_window);
+	/* The PIC's does not care for it */
+	ev.irq_pending = true;
+	ev.irq_vector = 0x20;
+	plan = mvmm_event_plan(&ev, open_gate, false);
+	KUNIT_EXPECT_TRUE(test, plan.inject.valid && !plan.inject.from_apic &&
+			  !plan.irq_window);
+	/* One of the APIC's that has to wait again is acknowledged */
+	ev = (struct mvmm_events_state){
+		.inflight = { .valid = true, .type = MVMM_EVENT_IRQ,
+			      .vector = 0x51, .from_apic = true } };
+	mvmm_event_requeue(&ev);
+	KUNIT_EXPECT_TRUE(test, ev.irq_pending && ev.irq_vector == 0x51);
+	plan = mvmm_event_plan(&ev, open_gate, false);
+	KUNIT_EXPECT_FALSE(test, plan.inject.from_apic);
+}
+
 static void event_gates(struct kunit *test)
 {
 	struct mvmm_readiness shadow = { .if_set = true,
@@ -184,6 +253,8 @@ static void event_layout(struct kunit *test)
 
 static struct kunit_case event_cases[] = {
 	KUNIT_CASE(event_order),
+	KUNIT_CASE(event_apic_order),
+	KUNIT_CASE(event_apic_gates),
 	KUNIT_CASE(event_gates),
 	KUNIT_CASE(event_double_faults),
 	KUNIT_CASE(event_merge_into_nothing),

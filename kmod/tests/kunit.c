@@ -114,14 +114,15 @@ void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8)
 
 #include "pgtable_test.c"
 #include "event_test.c"
+#include "lapic_test.c"
 #include "policy_test.c"
 #include "vmx_test.c"
 #include "svm_test.c"
 #include "sched_sim.c"
 #include "sched_test.c"
 
-kunit_test_suites(&pgtable_suite, &event_suite, &policy_suite, &vmx_suite,
-		  &svm_suite, &pgtable_npt_suite, &sched_suite);
+kunit_test_suites(&pgtable_suite, &event_suite, &lapic_suite, &policy_suite,
+		  &vmx_suite, &svm_suite, &pgtable_npt_suite, &sched_suite);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("unit tests of mvmm");

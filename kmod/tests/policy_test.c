@@ -77,6 +77,59 @@ static void cpuid_filter(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r[0] | r[1] | r[2] | r[3], 0U);
 }
 
+/* What a local APIC adds: itself, its timer's clock, KVM's signature */
+static void cpuid_apic(struct kunit *test)
+{
+	struct mvmm_cpuid_host host;
+	struct mvmm_cpuid_table *t;
+	u32 before, r[4];
+
+	make_default(test, &host, &t);
+	before = t->nr;
+	mvmm_cpuid_add_apic(t);
+	KUNIT_EXPECT_EQ(test, t->nr, before + 1);
+	KUNIT_EXPECT_EQ(test, mvmm_cpuid_check(t), 0);
+	KUNIT_EXPECT_LE(test, t->nr, (u32)MVMM_MAX_CPUID);
+	mvmm_cpuid_query(t, 1, 0, 0, 1, 5, r);
+	KUNIT_EXPECT_EQ(test, r[1] >> 24, 5U);
+	KUNIT_EXPECT_EQ(test, r[2] & (BIT(21) | BIT(24) | BIT(31)),
+			BIT(21) | BIT(24) | BIT(31));
+	KUNIT_EXPECT_EQ(test, r[3] & BIT(9), BIT(9));
+	mvmm_cpuid_query(t, 0x40000000, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, r[0], 0x40000001U);
+	KUNIT_EXPECT_EQ(test, memcmp(&r[1], "KVMKVMKVM\0\0\0", 12), 0);
+	mvmm_cpuid_query(t, 0x40000001, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, r[0], BIT(1) | BIT(3) | BIT(5) | BIT(24));
+	KUNIT_EXPECT_EQ(test, r[1] | r[2] | r[3], 0U);
+	/* The TSC's rate is the same, and the crystal half of it */
+	mvmm_cpuid_query(t, 0x15, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, (u64)r[2] * r[1] / r[0], 3500000000ULL);
+	KUNIT_EXPECT_EQ(test, r[2], 1750000000U);
+}
+
+/* ns = ((ticks << shift) * mul) >> 32: a second is one, to a millionth */
+static void pv_clock_rate(struct kunit *test)
+{
+	static const u32 rates[] = { 1, 1000, 100000, 999999, 1000000, 1000001,
+				     1999999, 2000000, 2000001, 3500000,
+				     4000000, 10000000, U32_MAX };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rates); i++) {
+		u64 ticks = rates[i] * 1000ULL, ns;
+		s8 shift;
+		u32 mul;
+
+		mvmm_pv_clock_rate(rates[i], &mul, &shift);
+		ticks = shift < 0 ? ticks >> -shift : ticks << shift;
+		ns = mul_u64_u32_shr(ticks, mul, 32);
+		KUNIT_EXPECT_GE_MSG(test, ns, 999999000ULL, "%u", rates[i]);
+		KUNIT_EXPECT_LE_MSG(test, ns, 1000001000ULL, "%u", rates[i]);
+		/* All 32 bits are used */
+		KUNIT_EXPECT_GE(test, mul, 1U << 31);
+	}
+}
+
 static void cpuid_dynamic(struct kunit *test)
 {
 	struct mvmm_cpuid_host host;
@@ -309,6 +362,8 @@ static void pdptes(struct kunit *test)
 
 static struct kunit_case policy_cases[] = {
 	KUNIT_CASE(cpuid_filter),
+	KUNIT_CASE(cpuid_apic),
+	KUNIT_CASE(pv_clock_rate),
 	KUNIT_CASE(cpuid_dynamic),
 	KUNIT_CASE(cpuid_poor_host),
 	KUNIT_CASE(cpuid_table_check),

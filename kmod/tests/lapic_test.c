@@ -1,0 +1,1012 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The local APIC: modes, registers, priorities, messages, the timer. */
+
+#define XAPIC	(LAPIC_BASE_ADDRESS | LAPIC_BASE_ENABLED)
+#define X2APIC	(XAPIC | LAPIC_BASE_X2APIC)
+
+/* Enabled, in x2APIC mode or not */
+static struct lapic apic_of(u32 id, bool x2)
+{
+	struct lapic a = {};
+
+	lapic_reset(&a, id, false);
+	if (x2)
+		lapic_set_base(&a, a.base | LAPIC_BASE_X2APIC);
+	lapic_write(&a, LAPIC_SVR, LAPIC_SVR_ENABLED | 0xff, 0);
+	return a;
+}
+
+static u64 reg_of(const struct lapic *a, u32 reg, u64 now)
+{
+	u64 value = 0xdead;
+
+	return lapic_read(a, reg, now, &value) ? 0xdead : value;
+}
+
+static void lapic_after_reset(struct kunit *test)
+{
+	struct lapic a = apic_of(3, false);
+	int i;
+
+	/* Everything that INIT has to clear */
+	lapic_write(&a, LAPIC_TPR, 0x55, 0);
+	lapic_write(&a, LAPIC_LDR, 0x12345678, 0);
+	lapic_write(&a, LAPIC_DFR, 0, 0);
+	lapic_write(&a, LAPIC_ICR2, 0xff000000, 0);
+	lapic_write(&a, LAPIC_ICR, 0x4041, 0);
+	lapic_write(&a, LAPIC_TMICT, 1000, 5);
+	lapic_write(&a, LAPIC_TDCR, 0xb, 5);
+	lapic_accept(&a, 0x40, true);
+	lapic_accept(&a, 0x50, false);
+	lapic_accept(&a, 7, false);
+	lapic_ack(&a, 0x50);
+	lapic_reset(&a, 3, true);
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ID, 9), 3ULL << 24);
+		/* Integrated, six LVT entries */
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_VERSION, 9), 0x50014ULL);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TPR, 9), 0ULL);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_PPR, 9), 0ULL);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_LDR, 9), 0ULL);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_DFR, 9), 0xffffffffULL);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_SVR, 9), 0xffULL);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ICR, 9), 0ULL);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ICR2, 9), 0ULL);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMICT, 9), 0ULL);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 9), 0ULL);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TDCR, 9), 0ULL);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_LVT, 9), 0x10000ULL);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_LVT + 5, 9), 0x10000ULL);
+		KUNIT_EXPECT_TRUE(test, bitmap_empty(a.irr, 256) &&
+				  bitmap_empty(a.isr, 256) &&
+				  bitmap_empty(a.tmr, 256));
+		KUNIT_EXPECT_EQ(test, a.errors | a.esr, 0U);
+		KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
+		KUNIT_EXPECT_FALSE(test, lapic_enabled(&a));
+		KUNIT_EXPECT_FALSE(test, lapic_takes_extint(&a));
+		KUNIT_EXPECT_EQ(test, a.base, XAPIC);
+		/* Once more, after power-up */
+		lapic_reset(&a, 3, false);
+	}
+	/* The mode outlives INIT, and is xAPIC after power-up */
+	a = apic_of(0, true);
+	KUNIT_EXPECT_EQ(test, a.base, X2APIC | LAPIC_BASE_BSP);
+	lapic_reset(&a, 0, true);
+	KUNIT_EXPECT_EQ(test, a.base, X2APIC | LAPIC_BASE_BSP);
+	lapic_reset(&a, 0, false);
+	KUNIT_EXPECT_EQ(test, a.base, XAPIC | LAPIC_BASE_BSP);
+}
+
+/* SDM vol. 3, figure 11-27: disabled, (invalid), xAPIC, x2APIC */
+static void lapic_mode_changes(struct kunit *test)
+{
+	static const u64 mode[4] = {
+		0, LAPIC_BASE_X2APIC, LAPIC_BASE_ENABLED,
+		LAPIC_BASE_ENABLED | LAPIC_BASE_X2APIC };
+	/* [from][to] */
+	static const bool allowed[4][4] = {
+		{ true, false, true, false },
+		{ false, false, false, false },	/* no way in */
+		{ true, false, true, true },
+		{ true, false, false, true } };
+	struct lapic a;
+	int from, to;
+
+	for (from = 0; from < 4; from++) {
+		for (to = 0; to < 4; to++) {
+			u64 was = LAPIC_BASE_ADDRESS | mode[from];
+			u64 want = LAPIC_BASE_ADDRESS | mode[to];
+			int ret;
+
+			if (from == 1)
+				continue;
+			a = apic_of(1, false);
+			a.base = was;
+			a.tpr = 0x30;
+			ret = lapic_set_base(&a, want);
+			KUNIT_EXPECT_EQ_MSG(test, ret,
+					    allowed[from][to] ? 0 : -EINVAL,
+					    "%d to %d", from, to);
+			KUNIT_EXPECT_EQ(test, a.base, ret ? was : want);
+			/* Disabling resets, and it stays so (11.4.3) */
+			KUNIT_EXPECT_EQ_MSG(test, a.tpr,
+					    !ret && from && !to ? 0U : 0x30U,
+					    "%d to %d", from, to);
+		}
+	}
+	a = apic_of(1, false);
+	/* The page stays where it is; reserved bits; one bootstrap processor */
+	KUNIT_EXPECT_EQ(test, lapic_set_base(&a, XAPIC + 0x1000), -EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_set_base(&a, XAPIC | 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_set_base(&a, XAPIC | BIT(9)), -EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_set_base(&a, XAPIC | BIT_ULL(52)), -EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_set_base(&a, XAPIC | LAPIC_BASE_BSP),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, a.base, XAPIC);
+	/* What waits is gone with the mode */
+	lapic_accept(&a, 0x40, false);
+	KUNIT_EXPECT_EQ(test, lapic_set_base(&a, LAPIC_BASE_ADDRESS), 0);
+	KUNIT_EXPECT_FALSE(test, lapic_hw_enabled(&a));
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0);
+	KUNIT_EXPECT_EQ(test, lapic_set_base(&a, XAPIC), 0);
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0);
+	KUNIT_EXPECT_FALSE(test, lapic_enabled(&a));
+}
+
+/* What each register allows, in both modes */
+struct access_rule {
+	u32 reg;
+	bool read, read_x2, write, write_x2;
+	u64 bits;	/* that keep what is written; 0: not looked at */
+	u64 harmless;	/* others that x2APIC does not refuse */
+};
+
+static const struct access_rule access_rules[] = {
+	{ LAPIC_ID, true, true, true, false },
+	{ LAPIC_VERSION, true, true, false, false },
+	{ LAPIC_TPR, true, true, true, true, 0xff },
+	{ 0x09, false, false, false, false },	/* arbitration priority */
+	{ LAPIC_PPR, true, true, false, false },
+	{ LAPIC_EOI, false, false, true, true },
+	{ 0x0c, false, false, false, false },	/* remote read */
+	{ LAPIC_LDR, true, true, true, false },
+	{ LAPIC_DFR, true, false, true, false },
+	{ LAPIC_SVR, true, true, true, true, 0x1ff },
+	{ LAPIC_ISR, true, true, false, false },
+	{ LAPIC_ISR + 7, true, true, false, false },
+	{ LAPIC_TMR, true, true, false, false },
+	{ LAPIC_TMR + 7, true, true, false, false },
+	{ LAPIC_IRR, true, true, false, false },
+	{ LAPIC_IRR + 7, true, true, false, false },
+	{ LAPIC_ESR, true, true, true, true },
+	{ 0x2f, false, false, false, false },	/* LVT CMCI */
+	{ LAPIC_ICR, true, true, true, true, 0xccfff },
+	{ LAPIC_ICR2, true, false, true, false },
+	{ LAPIC_LVT + LAPIC_LVT_TIMER, true, true, true, true, 0x700ff,
+	  BIT(12) },
+	{ LAPIC_LVT + LAPIC_LVT_THERMAL, true, true, true, true, 0x107ff,
+	  BIT(12) },
+	{ LAPIC_LVT + LAPIC_LVT_PERF, true, true, true, true, 0x107ff,
+	  BIT(12) },
+	{ LAPIC_LVT + LAPIC_LVT_LINT0, true, true, true, true, 0x1a7ff,
+	  BIT(12) },
+	{ LAPIC_LVT + LAPIC_LVT_LINT1, true, true, true, true, 0x1a7ff,
+	  BIT(12) },
+	{ LAPIC_LVT + LAPIC_LVT_ERROR, true, true, true, true, 0x100ff,
+	  BIT(12) },
+	{ LAPIC_TMICT, true, true, true, true, 0xffffffff },
+	{ LAPIC_TMCCT, true, true, false, false },
+	{ 0x3a, false, false, false, false },
+	{ LAPIC_TDCR, true, true, true, true, 0xb },
+	{ LAPIC_SELF_IPI, false, false, false, true },
+	{ LAPIC_NR_REGS, false, false, false, false },
+	{ 0xff, false, false, false, false },
+};
+
+static void lapic_access(struct kunit *test)
+{
+	int i, bit, x2;
+	u64 value;
+
+	for (i = 0; i < ARRAY_SIZE(access_rules); i++) {
+		const struct access_rule *r = &access_rules[i];
+
+		for (x2 = 0; x2 < 2; x2++) {
+			struct lapic a = apic_of(5, x2);
+			int ret = lapic_read(&a, r->reg, 0, &value);
+			/* Self IPI of a vector that is none is no #GP */
+			u64 legal = r->reg == LAPIC_ICR ? 0x40 : 0;
+
+			KUNIT_EXPECT_EQ_MSG(test, !ret,
+					    x2 ? r->read_x2 : r->read,
+					    "read %x, mode %d", r->reg, x2);
+			ret = lapic_write(&a, r->reg, legal, 0);
+			KUNIT_EXPECT_EQ_MSG(test, ret >= 0,
+					    x2 ? r->write_x2 : r->write,
+					    "write %x, mode %d", r->reg, x2);
+		}
+	}
+	/* Bit by bit: kept, dropped in xAPIC mode, #GP in x2APIC mode */
+	for (i = 0; i < ARRAY_SIZE(access_rules); i++) {
+		const struct access_rule *r = &access_rules[i];
+
+		for (bit = 0; r->bits && bit < 64; bit++) {
+			u64 v = BIT_ULL(bit);
+			struct lapic a = apic_of(5, false);
+			struct lapic b = apic_of(5, true);
+			bool keeps = r->bits & v, wide = r->reg == LAPIC_ICR;
+			int ret;
+
+			ret = lapic_write(&a, r->reg, (u32)v, 0);
+			KUNIT_EXPECT_GE(test, ret, 0);
+			if (bit < 32 && r->reg != LAPIC_LVT)
+				KUNIT_EXPECT_EQ_MSG(test,
+						    reg_of(&a, r->reg, 0) & v,
+						    keeps ? v : 0,
+						    "%x, bit %d", r->reg, bit);
+			ret = lapic_write(&b, r->reg, v, 0);
+			KUNIT_EXPECT_EQ_MSG(test, ret >= 0,
+					    keeps || v & r->harmless ||
+					    (wide && bit >= 32),
+					    "%x, bit %d", r->reg, bit);
+			if (v & r->harmless)
+				KUNIT_EXPECT_EQ(test, reg_of(&b, r->reg, 0) & v,
+						0ULL);
+		}
+	}
+}
+
+static void lapic_special_registers(struct kunit *test)
+{
+	struct lapic a = apic_of(0x25, false), b = apic_of(0x25, true);
+
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ID, 0), 0x25000000ULL);
+	KUNIT_EXPECT_EQ(test, reg_of(&b, LAPIC_ID, 0), 0x25ULL);
+	/* Written without effect, and without an error */
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ID, 0, 0), 0);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ID, 0), 0x25000000ULL);
+	lapic_write(&a, LAPIC_LDR, 0x81ffffff, 0);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_LDR, 0), 0x81000000ULL);
+	KUNIT_EXPECT_EQ(test, reg_of(&b, LAPIC_LDR, 0), 0x20020ULL);
+	lapic_write(&a, LAPIC_DFR, 0, 0);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_DFR, 0), 0x0fffffffULL);
+	/* EOI and ESR take zero only, in x2APIC mode */
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_EOI, 5, 0), 0);
+	KUNIT_EXPECT_EQ(test, lapic_write(&b, LAPIC_EOI, 5, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_write(&b, LAPIC_EOI, BIT_ULL(32), 0),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ESR, 5, 0), 0);
+	KUNIT_EXPECT_EQ(test, lapic_write(&b, LAPIC_ESR, 1, 0), -EINVAL);
+	/* Self IPI */
+	KUNIT_EXPECT_EQ(test, lapic_write(&b, LAPIC_SELF_IPI, 0x100, 0),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_write(&b, LAPIC_SELF_IPI, 0x81, 0), 0);
+	KUNIT_EXPECT_EQ(test, lapic_pending(&b), 0x81);
+	KUNIT_EXPECT_EQ(test, reg_of(&b, LAPIC_IRR + 4, 0), 2ULL);
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_SELF_IPI, 0x81, 0),
+			-EINVAL);
+	/* The ICR keeps its upper half where it is one register */
+	KUNIT_EXPECT_EQ(test, lapic_write(&b, LAPIC_ICR,
+					  0x123456780000c041ULL, 0),
+			LAPIC_DOES_IPI);
+	KUNIT_EXPECT_EQ(test, reg_of(&b, LAPIC_ICR, 0), 0x123456780000c041ULL);
+	lapic_write(&a, LAPIC_ICR2, ~0u, 0);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ICR2, 0), 0xff000000ULL);
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ICR, 0x41, 0),
+			LAPIC_DOES_IPI);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ICR2, 0), 0xff000000ULL);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ICR, 0), 0x41ULL);
+}
+
+static void lapic_mmio(struct kunit *test)
+{
+	struct lapic a = apic_of(2, false), b = apic_of(2, true);
+
+	KUNIT_EXPECT_EQ(test, lapic_mmio_read(&a, 0x20, 0), 2U << 24);
+	KUNIT_EXPECT_EQ(test, lapic_mmio_read(&a, 0x30, 0), 0x50014U);
+	KUNIT_EXPECT_EQ(test, a.errors, 0U);
+	/* Not aligned; not there; a write that has no register */
+	lapic_mmio_read(&a, 0x24, 0);
+	KUNIT_EXPECT_EQ(test, a.errors, BIT(7));
+	a.errors = 0;
+	KUNIT_EXPECT_EQ(test, lapic_mmio_read(&a, 0xff0, 0), 0U);
+	KUNIT_EXPECT_EQ(test, a.errors, BIT(7));
+	a.errors = 0;
+	KUNIT_EXPECT_EQ(test, lapic_mmio_write(&a, 0x81, 0x20, 0), 0);
+	KUNIT_EXPECT_EQ(test, a.tpr, 0U);
+	KUNIT_EXPECT_EQ(test, a.errors, BIT(7));
+	a.errors = 0;
+	KUNIT_EXPECT_EQ(test, lapic_mmio_write(&a, 0x3f0, 0x41, 0), 0);
+	KUNIT_EXPECT_EQ(test, a.errors, BIT(7));
+	/* ESR shows them once it is written */
+	KUNIT_EXPECT_EQ(test, lapic_mmio_read(&a, 0x280, 0), 0U);
+	lapic_mmio_write(&a, 0x280, 0, 0);
+	KUNIT_EXPECT_EQ(test, lapic_mmio_read(&a, 0x280, 0), 0x80U);
+	lapic_mmio_write(&a, 0x280, 0, 0);
+	KUNIT_EXPECT_EQ(test, lapic_mmio_read(&a, 0x280, 0), 0U);
+	KUNIT_EXPECT_EQ(test, lapic_mmio_write(&a, 0x80, 0x120, 0), 0);
+	KUNIT_EXPECT_EQ(test, a.tpr, 0x20U);
+	KUNIT_EXPECT_EQ(test, lapic_mmio_write(&a, 0x300, 0x41, 0),
+			LAPIC_DOES_IPI);
+	KUNIT_EXPECT_EQ(test, lapic_mmio_write(&a, 0x380, 5, 1),
+			LAPIC_DOES_TIMER);
+	/* Nobody is there in the other modes */
+	KUNIT_EXPECT_EQ(test, lapic_mmio_read(&b, 0x20, 0), ~0U);
+	KUNIT_EXPECT_EQ(test, lapic_mmio_write(&b, 0x80, 0x20, 0), 0);
+	KUNIT_EXPECT_EQ(test, b.tpr | b.errors, 0U);
+	lapic_set_base(&a, LAPIC_BASE_ADDRESS);
+	KUNIT_EXPECT_EQ(test, lapic_mmio_read(&a, 0x20, 0), ~0U);
+	KUNIT_EXPECT_EQ(test, lapic_mmio_write(&a, 0x80, 0x20, 0), 0);
+	KUNIT_EXPECT_EQ(test, a.tpr | a.errors, 0U);
+}
+
+static bool deliverable(const struct lapic *a)
+{
+	return lapic_pending(a) >> 4 > lapic_ppr(a) >> 4;
+}
+
+static void lapic_priorities(struct kunit *test)
+{
+	struct lapic a = apic_of(0, true);
+
+	KUNIT_EXPECT_FALSE(test, deliverable(&a));
+	lapic_accept(&a, 0x35, false);
+	lapic_accept(&a, 0x51, false);
+	lapic_accept(&a, 0x35, false);	/* one is both */
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0x51);
+	KUNIT_EXPECT_TRUE(test, deliverable(&a));
+	/* The TPR's class holds off its own and what is below */
+	lapic_write(&a, LAPIC_TPR, 0x50, 0);
+	KUNIT_EXPECT_FALSE(test, deliverable(&a));
+	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0x50);
+	lapic_write(&a, LAPIC_TPR, 0x4f, 0);
+	KUNIT_EXPECT_TRUE(test, deliverable(&a));
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_PPR, 0), 0x4fULL);
+	lapic_ack(&a, 0x51);
+	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0x50);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ISR + 2, 0), 0x20000ULL);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_IRR + 2, 0), 0ULL);
+	/* Now 0x35 waits, as would its own class; a higher one nests */
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0x35);
+	KUNIT_EXPECT_FALSE(test, deliverable(&a));
+	lapic_accept(&a, 0x5f, false);
+	KUNIT_EXPECT_FALSE(test, deliverable(&a));
+	lapic_accept(&a, 0xf0, false);
+	KUNIT_EXPECT_TRUE(test, deliverable(&a));
+	lapic_ack(&a, 0xf0);
+	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0xf0);
+	/* The same vector again while it is in service: it waits in IRR */
+	lapic_accept(&a, 0xf0, false);
+	KUNIT_EXPECT_FALSE(test, deliverable(&a));
+	/* The end is that of the highest in service */
+	lapic_write(&a, LAPIC_EOI, 0, 0);
+	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0x50);
+	KUNIT_EXPECT_TRUE(test, deliverable(&a));
+	lapic_ack(&a, 0xf0);
+	lapic_write(&a, LAPIC_EOI, 0, 0);
+	lapic_write(&a, LAPIC_EOI, 0, 0);
+	/* TPR 0x4f again: 0x5f goes */
+	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0x4f);
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0x5f);
+	KUNIT_EXPECT_TRUE(test, deliverable(&a));
+	lapic_ack(&a, 0x5f);
+	lapic_write(&a, LAPIC_EOI, 0, 0);
+	KUNIT_EXPECT_FALSE(test, deliverable(&a));
+	lapic_write(&a, LAPIC_TPR, 0x20, 0);
+	KUNIT_EXPECT_TRUE(test, deliverable(&a));
+	lapic_ack(&a, 0x35);
+	lapic_write(&a, LAPIC_EOI, 0, 0);
+	/* One too many has no effect */
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_EOI, 0, 0), 0);
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0);
+	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0x20);
+	/* Vectors 16 .. 31 are of class 1 */
+	lapic_write(&a, LAPIC_TPR, 0, 0);
+	lapic_accept(&a, 16, false);
+	KUNIT_EXPECT_TRUE(test, deliverable(&a));
+	lapic_write(&a, LAPIC_TPR, 0xff, 0);
+	lapic_accept(&a, 0xff, false);
+	KUNIT_EXPECT_FALSE(test, deliverable(&a));
+}
+
+static void lapic_eoi_of_level(struct kunit *test)
+{
+	struct lapic a = apic_of(0, false);
+
+	lapic_accept(&a, 0x60, true);
+	lapic_accept(&a, 0x70, false);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMR + 3, 0), 1ULL);
+	lapic_ack(&a, 0x70);
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_EOI, 0, 0), 0);
+	lapic_ack(&a, 0x60);
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_EOI, 0, 0), LAPIC_DOES_EOI);
+	KUNIT_EXPECT_EQ(test, a.eoi_vector, 0x60);
+	/* By edge from now on */
+	lapic_accept(&a, 0x60, false);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMR + 3, 0), 0ULL);
+	lapic_ack(&a, 0x60);
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_EOI, 0, 0), 0);
+}
+
+static void lapic_software_disable(struct kunit *test)
+{
+	struct lapic a = apic_of(0, true);
+	int i;
+
+	for (i = 0; i < LAPIC_NR_LVT; i++)
+		lapic_write(&a, LAPIC_LVT + i, 0x40 + i, 0);
+	lapic_accept(&a, 0x80, false);
+	lapic_write(&a, LAPIC_TMICT, 1000, 1);
+	lapic_write(&a, LAPIC_SVR, 0xff, 1);
+	KUNIT_EXPECT_FALSE(test, lapic_enabled(&a));
+	KUNIT_EXPECT_TRUE(test, lapic_hw_enabled(&a));
+	for (i = 0; i < LAPIC_NR_LVT; i++) {
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_LVT + i, 1),
+				0x10040ULL + i);
+		/* and the mask stays */
+		lapic_write(&a, LAPIC_LVT + i, 0x50, 1);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_LVT + i, 1),
+				0x10050ULL);
+	}
+	/* What waits is held (11.4.7.2); nothing more is taken */
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0);
+	lapic_accept(&a, 0x90, false);
+	lapic_write(&a, LAPIC_SELF_IPI, 0x91, 1);
+	lapic_timer_fire(&a, 5000);
+	/* It still sends, NMI and INIT among it */
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ICR, 0x4500, 1),
+			LAPIC_DOES_IPI);
+	lapic_write(&a, LAPIC_SVR, 0x1ff, 1);
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0x80);
+	/* Masks do not come off by themselves */
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_LVT, 1), 0x10050ULL);
+	/* While it is held its end may come, and the TPR is there */
+	lapic_ack(&a, 0x80);
+	lapic_write(&a, LAPIC_SVR, 0xff, 1);
+	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0x80);
+	lapic_write(&a, LAPIC_EOI, 0, 1);
+	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0);
+}
+
+static void lapic_errors(struct kunit *test)
+{
+	struct lapic a = apic_of(0, true);
+	u64 esr;
+
+	/* 11.5.3: sent, received, and not taken */
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ICR, 15, 0), 0);
+	KUNIT_EXPECT_EQ(test, a.errors, BIT(5));
+	a.errors = 0;
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ICR, 0x10f, 0), 0);
+	KUNIT_EXPECT_EQ(test, a.errors, BIT(5));
+	a.errors = 0;
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_SELF_IPI, 15, 0), 0);
+	KUNIT_EXPECT_EQ(test, a.errors, BIT(5));
+	lapic_accept(&a, 15, false);
+	KUNIT_EXPECT_EQ(test, a.errors, BIT(5) | BIT(6));
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0);
+	/* Of NMI, INIT and SIPI the vector is not one */
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ICR, 0x400, 0),
+			LAPIC_DOES_IPI);
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ICR, 0x4500, 0),
+			LAPIC_DOES_IPI);
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ICR, 0x4601, 0),
+			LAPIC_DOES_IPI);
+	/* A read shows what the last write gathered */
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ESR, 0), 0ULL);
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ESR, 0, 0), 0);
+	esr = reg_of(&a, LAPIC_ESR, 0);
+	KUNIT_EXPECT_EQ(test, esr, 0x60ULL);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ESR, 0), 0x60ULL);
+	lapic_write(&a, LAPIC_ESR, 0, 0);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ESR, 0), 0ULL);
+	/* The error interrupt; an illegal one is not an error without end */
+	lapic_write(&a, LAPIC_LVT + LAPIC_LVT_ERROR, 0xfe, 0);
+	lapic_accept(&a, 3, false);
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0xfe);
+	lapic_ack(&a, 0xfe);
+	lapic_write(&a, LAPIC_EOI, 0, 0);
+	lapic_write(&a, LAPIC_LVT + LAPIC_LVT_ERROR, 5, 0);
+	lapic_accept(&a, 3, false);
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0);
+	/* The timer's own illegal vector */
+	a.errors = 0;
+	lapic_write(&a, LAPIC_LVT, 8, 0);
+	lapic_write(&a, LAPIC_TMICT, 1, 1);
+	lapic_timer_fire(&a, 100);
+	KUNIT_EXPECT_EQ(test, a.errors, BIT(6));
+}
+
+static bool reaches(const struct lapic *a, u32 dest, bool logical, bool wide)
+{
+	struct lapic_msg msg = { .dest = dest, .logical = logical,
+				 .wide = wide };
+
+	return lapic_matches(a, &msg);
+}
+
+static void lapic_destinations(struct kunit *test)
+{
+	struct lapic a = apic_of(5, false), b = apic_of(0x25, true);
+
+	/* Physical */
+	KUNIT_EXPECT_TRUE(test, reaches(&a, 5, false, false));
+	KUNIT_EXPECT_FALSE(test, reaches(&a, 4, false, false));
+	KUNIT_EXPECT_TRUE(test, reaches(&b, 0x25, false, true));
+	KUNIT_EXPECT_TRUE(test, reaches(&b, 0x25, false, false));
+	KUNIT_EXPECT_FALSE(test, reaches(&b, 0x125, false, true));
+	/* Broadcast: all ones, of the sender's width */
+	KUNIT_EXPECT_TRUE(test, reaches(&a, 0xff, false, false));
+	KUNIT_EXPECT_TRUE(test, reaches(&a, 0xff, true, false));
+	KUNIT_EXPECT_TRUE(test, reaches(&b, 0xff, false, false));
+	KUNIT_EXPECT_FALSE(test, reaches(&b, 0xff, false, true));
+	KUNIT_EXPECT_TRUE(test, reaches(&b, ~0u, false, true));
+	KUNIT_EXPECT_TRUE(test, reaches(&b, ~0u, true, true));
+	/* Flat */
+	lapic_write(&a, LAPIC_LDR, 0x12000000, 0);
+	KUNIT_EXPECT_TRUE(test, reaches(&a, 0x10, true, false));
+	KUNIT_EXPECT_TRUE(test, reaches(&a, 0x2f, true, false));
+	KUNIT_EXPECT_FALSE(test, reaches(&a, 0xed, true, false));
+	KUNIT_EXPECT_FALSE(test, reaches(&a, 0, true, false));
+	/* Clusters: 1 in the upper half, member 2 */
+	lapic_write(&a, LAPIC_DFR, 0, 0);
+	KUNIT_EXPECT_TRUE(test, reaches(&a, 0x12, true, false));
+	KUNIT_EXPECT_TRUE(test, reaches(&a, 0x1f, true, false));
+	KUNIT_EXPECT_FALSE(test, reaches(&a, 0x1d, true, false));
+	KUNIT_EXPECT_FALSE(test, reaches(&a, 0x22, true, false));
+	KUNIT_EXPECT_TRUE(test, reaches(&a, 0xff, true, false));
+	/* x2APIC: cluster 2, member 5 */
+	KUNIT_EXPECT_TRUE(test, reaches(&b, 0x20020, true, true));
+	KUNIT_EXPECT_TRUE(test, reaches(&b, 0x2ffff, true, true));
+	KUNIT_EXPECT_FALSE(test, reaches(&b, 0x2ffdf, true, true));
+	KUNIT_EXPECT_FALSE(test, reaches(&b, 0x30020, true, true));
+	KUNIT_EXPECT_FALSE(test, reaches(&b, 0x00020, true, true));
+	/* Disabled in hardware: nothing; by software: messages do come */
+	lapic_write(&a, LAPIC_SVR, 0xff, 0);
+	KUNIT_EXPECT_TRUE(test, reaches(&a, 5, false, false));
+	lapic_set_base(&a, LAPIC_BASE_ADDRESS);
+	KUNIT_EXPECT_FALSE(test, reaches(&a, 5, false, false));
+	KUNIT_EXPECT_FALSE(test, reaches(&a, 0xff, false, false));
+}
+
+static void lapic_icr(struct kunit *test)
+{
+	static const struct {
+		u32 low;
+		u8 vector, mode, shorthand;
+		bool logical;
+		int does;
+	} cases[] = {
+		{ 0x00041, 0x41, LAPIC_FIXED, LAPIC_TO_DEST, false, 1 },
+		{ 0x04841, 0x41, LAPIC_FIXED, LAPIC_TO_DEST, true, 1 },
+		{ 0x04941, 0x41, LAPIC_LOWEST, LAPIC_TO_DEST, true, 1 },
+		{ 0x444f0, 0xf0, LAPIC_NMI, LAPIC_TO_SELF, false, 1 },
+		{ 0x84030, 0x30, LAPIC_FIXED, LAPIC_TO_ALL, false, 1 },
+		{ 0xc4400, 0x00, LAPIC_NMI, LAPIC_TO_OTHERS, false, 1 },
+		{ 0x00500, 0x00, LAPIC_INIT, LAPIC_TO_DEST, false, 1 },
+		{ 0x0c500, 0x00, LAPIC_INIT, LAPIC_TO_DEST, false, 1 },
+		{ 0x08500, 0x00, LAPIC_INIT, LAPIC_TO_DEST, false, 0 },
+		{ 0x88500, 0x00, LAPIC_INIT, LAPIC_TO_ALL, false, 0 },
+		{ 0xc4612, 0x12, LAPIC_SIPI, LAPIC_TO_OTHERS, false, 1 },
+	};
+	struct lapic_msg msg;
+	int i, x2;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (x2 = 0; x2 < 2; x2++) {
+			struct lapic a = apic_of(0, x2);
+			u64 icr = cases[i].low;
+			int does;
+
+			if (x2)
+				icr |= 0x12345678ULL << 32;
+			else
+				lapic_write(&a, LAPIC_ICR2, 0x9a000000, 0);
+			does = lapic_write(&a, LAPIC_ICR, icr, 0);
+			KUNIT_EXPECT_EQ_MSG(test, does,
+					    cases[i].does ? LAPIC_DOES_IPI : 0,
+					    "case %d, mode %d", i, x2);
+			msg = lapic_icr_msg(&a);
+			KUNIT_EXPECT_EQ(test, msg.dest,
+					x2 ? 0x12345678U : 0x9aU);
+			KUNIT_EXPECT_EQ(test, msg.wide, !!x2);
+			KUNIT_EXPECT_EQ(test, msg.vector, cases[i].vector);
+			KUNIT_EXPECT_EQ(test, msg.mode, cases[i].mode);
+			KUNIT_EXPECT_EQ(test, msg.shorthand,
+					cases[i].shorthand);
+			KUNIT_EXPECT_EQ(test, msg.logical, cases[i].logical);
+			KUNIT_EXPECT_FALSE(test, msg.level);
+		}
+	}
+}
+
+static void lapic_msi(struct kunit *test)
+{
+	struct lapic_msg msg;
+
+	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfee12000, 0x4041, &msg), 0);
+	KUNIT_EXPECT_EQ(test, msg.dest, 0x12U);
+	KUNIT_EXPECT_EQ(test, msg.vector, 0x41);
+	KUNIT_EXPECT_EQ(test, msg.mode, LAPIC_FIXED);
+	KUNIT_EXPECT_EQ(test, msg.shorthand, LAPIC_TO_DEST);
+	KUNIT_EXPECT_FALSE(test, msg.logical || msg.wide || msg.level);
+	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfeeff00c, 0xc1fe, &msg), 0);
+	KUNIT_EXPECT_EQ(test, msg.dest, 0xffU);
+	KUNIT_EXPECT_EQ(test, msg.vector, 0xfe);
+	KUNIT_EXPECT_EQ(test, msg.mode, LAPIC_LOWEST);
+	KUNIT_EXPECT_TRUE(test, msg.logical && msg.level);
+	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfee00000, 0x400, &msg), 0);
+	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfee00000, 0x500, &msg), 0);
+	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfee00000, 0x700, &msg), 0);
+	/* Reserved modes, SIPI; not the APICs' range */
+	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfee00000, 0x341, &msg), -EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfee00000, 0x641, &msg), -EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfed00000, 0x41, &msg), -EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfef00000, 0x41, &msg), -EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0x1fee00000, 0x41, &msg), -EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0, 0x41, &msg), -EINVAL);
+}
+
+/* SDM vol. 3, figure 11-10; the clock is half the TSC */
+static void lapic_timer_divisors(struct kunit *test)
+{
+	static const u8 tdcr[8] = { 0xb, 0, 1, 2, 3, 8, 9, 0xa };
+	struct lapic a;
+	u64 count;
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		a = apic_of(0, true);
+		count = 2ULL << i;
+		lapic_write(&a, LAPIC_TDCR, tdcr[i], 0);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TDCR, 0), (u64)tdcr[i]);
+		KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_TMICT, 10, 1000),
+				LAPIC_DOES_TIMER);
+		KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a),
+				1000 + 10 * count);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 1000), 10ULL);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 999 + count),
+				10ULL);
+		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 1000 + count),
+				9ULL);
+		KUNIT_EXPECT_EQ(test,
+				reg_of(&a, LAPIC_TMCCT, 1000 + 10 * count - 1),
+				1ULL);
+		KUNIT_EXPECT_EQ(test,
+				reg_of(&a, LAPIC_TMCCT, 1000 + 10 * count),
+				0ULL);
+	}
+	/* The longest there is */
+	lapic_write(&a, LAPIC_TMICT, U32_MAX, 1000);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a),
+			1000 + 256ULL * U32_MAX);
+}
+
+static void lapic_timer_one_shot(struct kunit *test)
+{
+	struct lapic a = apic_of(0, true);
+
+	lapic_write(&a, LAPIC_LVT, 0x60, 0);
+	lapic_write(&a, LAPIC_TMICT, 100, 1000);	/* 4 ticks each */
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 1400ULL);
+	lapic_timer_fire(&a, 1450);
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0x60);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 1450), 0ULL);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMICT, 1450), 100ULL);
+	lapic_ack(&a, 0x60);
+	lapic_write(&a, LAPIC_EOI, 0, 0);
+	/* Masked it expires all the same */
+	lapic_write(&a, LAPIC_LVT, 0x10060, 2000);
+	lapic_write(&a, LAPIC_TMICT, 100, 2000);
+	lapic_timer_fire(&a, 2400);
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
+	/* 0 stops it; anew it begins anew */
+	lapic_write(&a, LAPIC_TMICT, 100, 3000);
+	lapic_write(&a, LAPIC_TMICT, 50, 3100);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 3300ULL);
+	lapic_write(&a, LAPIC_TMICT, 0, 3200);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 3200), 0ULL);
+	/* The guest's TSC is written: what counts does not notice */
+	lapic_write(&a, LAPIC_TMICT, 100, 4000);
+	lapic_tsc_moved(&a, -3000);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 1400ULL);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 1200), 50ULL);
+	lapic_write(&a, LAPIC_TMICT, 0, 1200);
+	lapic_tsc_moved(&a, 5000);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
+}
+
+static void lapic_timer_periodic(struct kunit *test)
+{
+	struct lapic a = apic_of(0, false);
+
+	lapic_write(&a, LAPIC_LVT, 0x20061, 0);
+	lapic_write(&a, LAPIC_TMICT, 100, 1000);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 1400ULL);
+	lapic_timer_fire(&a, 1400);
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0x61);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 1800ULL);
+	/* Unseen for five and a half periods: one interrupt, and in step */
+	lapic_ack(&a, 0x61);
+	lapic_write(&a, LAPIC_EOI, 0, 0);
+	lapic_timer_fire(&a, 3600);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 3800ULL);
+	lapic_ack(&a, 0x61);
+	lapic_write(&a, LAPIC_EOI, 0, 0);
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0);
+	/* It counts on although nobody has fired it yet */
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 3600), 50ULL);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 3799), 1ULL);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 3800), 100ULL);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 4000), 50ULL);
+	/* From periodic to one-shot the count goes on */
+	lapic_write(&a, LAPIC_LVT, 0x61, 3600);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 3800ULL);
+	lapic_timer_fire(&a, 3800);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
+}
+
+static void lapic_timer_tdcr(struct kunit *test)
+{
+	struct lapic a = apic_of(0, true);
+
+	lapic_write(&a, LAPIC_LVT, 0x60, 0);
+	lapic_write(&a, LAPIC_TMICT, 100, 10000);	/* divided by 2 */
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 10100), 75ULL);
+	/* By 128 from here: 75 of 256 ticks */
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_TDCR, 0xa, 10100),
+			LAPIC_DOES_TIMER);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 10100), 75ULL);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 10100ULL + 75 * 256);
+	/* By 1 */
+	lapic_write(&a, LAPIC_TDCR, 0xb, 10100 + 25 * 256);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a),
+			10100ULL + 25 * 256 + 50 * 2);
+	/* One that has expired stays so; one that does not count does not */
+	lapic_write(&a, LAPIC_TDCR, 0, 50000);
+	KUNIT_EXPECT_LE(test, lapic_timer_expiry(&a), 50000ULL);
+	KUNIT_EXPECT_NE(test, lapic_timer_expiry(&a), 0ULL);
+	lapic_timer_fire(&a, 50000);
+	lapic_write(&a, LAPIC_TDCR, 3, 50000);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
+}
+
+static void lapic_timer_deadline(struct kunit *test)
+{
+	struct lapic a = apic_of(0, true);
+
+	/* Without effect in the other modes */
+	lapic_set_deadline(&a, 5000);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
+	lapic_write(&a, LAPIC_TMICT, 100, 1000);
+	lapic_write(&a, LAPIC_LVT, 0x40062, 1000);
+	/* The change disarms, and the counter's registers are dead */
+	KUNIT_EXPECT_TRUE(test, lapic_uses_deadline(&a));
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
+	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_TMICT, 100, 1000), 0);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMICT, 1100), 0ULL);
+	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 1100), 0ULL);
+	lapic_set_deadline(&a, 5000);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 5000ULL);
+	lapic_write(&a, LAPIC_TDCR, 3, 1200);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 5000ULL);
+	/* A deadline is a value of the TSC */
+	lapic_tsc_moved(&a, 1000);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 5000ULL);
+	/* A write of the LVT within the mode does not disarm, nor the mask */
+	lapic_write(&a, LAPIC_LVT, 0x50063, 1300);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 5000ULL);
+	lapic_write(&a, LAPIC_LVT, 0x40063, 1300);
+	lapic_timer_fire(&a, 5001);
+	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0x63);
+	KUNIT_EXPECT_EQ(test, a.deadline, 0ULL);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
+	/* 0 disarms */
+	lapic_set_deadline(&a, 9000);
+	lapic_set_deadline(&a, 0);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
+	/* Out of the mode, and back: not the old one, by whatever way */
+	lapic_set_deadline(&a, 9000);
+	lapic_write(&a, LAPIC_LVT, 0x63, 1300);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
+	lapic_write(&a, LAPIC_LVT, 0x40063, 1300);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
+	lapic_set_deadline(&a, 9000);
+	lapic_write(&a, LAPIC_LVT, 0x60063, 1300);	/* reserved */
+	lapic_write(&a, LAPIC_LVT, 0x40063, 1300);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
+}
+
+static void lapic_extint(struct kunit *test)
+{
+	struct lapic a = apic_of(1, false);
+	const u32 lint0 = LAPIC_LVT + LAPIC_LVT_LINT0;
+
+	KUNIT_EXPECT_FALSE(test, lapic_takes_extint(&a));
+	lapic_write(&a, lint0, 0x700, 0);
+	KUNIT_EXPECT_TRUE(test, lapic_takes_extint(&a));
+	lapic_write(&a, lint0, 0x10700, 0);
+	KUNIT_EXPECT_FALSE(test, lapic_takes_extint(&a));
+	lapic_write(&a, lint0, 0x400, 0);	/* NMI */
+	KUNIT_EXPECT_FALSE(test, lapic_takes_extint(&a));
+	lapic_write(&a, lint0, 0x700, 0);
+	lapic_write(&a, LAPIC_LVT + LAPIC_LVT_LINT1, 0x700, 0);
+	lapic_write(&a, LAPIC_SVR, 0xff, 0);	/* masks it */
+	KUNIT_EXPECT_FALSE(test, lapic_takes_extint(&a));
+	/* As if there were no APIC (11.4.3) */
+	lapic_set_base(&a, LAPIC_BASE_ADDRESS);
+	KUNIT_EXPECT_TRUE(test, lapic_takes_extint(&a));
+}
+
+/* A state that a guest may have brought about */
+static struct lapic random_apic(struct rnd_state *rnd, u64 *now)
+{
+	bool x2 = prandom_u32_state(rnd) & 1;
+	struct lapic a = apic_of(prandom_u32_state(rnd) % 64, x2);
+	int i, n = 40 + prandom_u32_state(rnd) % 100;
+
+	for (i = 0; i < n; i++) {
+		u32 r = prandom_u32_state(rnd), v = prandom_u32_state(rnd);
+
+		*now += r % 1000;
+		switch (r >> 28) {
+		case 0 ... 5:
+			lapic_accept(&a, v, r & 0x100);
+			break;
+		case 6:
+			if (deliverable(&a))
+				lapic_ack(&a, lapic_pending(&a));
+			break;
+		case 7:
+			lapic_set_deadline(&a, *now + (v & 0xffff));
+			break;
+		case 8:
+			lapic_write(&a, LAPIC_TMICT, v & 0xffff, *now);
+			break;
+		case 9:
+			lapic_write(&a, LAPIC_LVT, (v & 0x100ff) |
+				    (r >> 8) % 3 << 17, *now);
+			break;
+		case 10:
+			lapic_write(&a, LAPIC_LVT + v % 6, r & 0x100ff, *now);
+			break;
+		case 11:
+			lapic_write(&a, LAPIC_TDCR, v & 0xb, *now);
+			break;
+		case 12:
+			lapic_write(&a, LAPIC_SVR, v & 0xff ?: 0x1ff, *now);
+			lapic_write(&a, LAPIC_SVR, 0x1ff, *now);
+			break;
+		case 13:
+			lapic_write(&a, LAPIC_ICR2, v, *now);
+			lapic_write(&a, LAPIC_ICR, v & 0xccfff, *now);
+			break;
+		case 14:
+			lapic_write(&a, LAPIC_ESR, 0, *now);
+			break;
+		default:
+			lapic_write(&a, v & 1 ? LAPIC_TPR : LAPIC_LDR,
+				    x2 ? r & 0xff : r, *now);
+		}
+	}
+	return a;
+}
+
+static void lapic_round_trip(struct kunit *test)
+{
+	u32 *one = kunit_kzalloc(test, 1024, GFP_KERNEL);
+	u32 *two = kunit_kzalloc(test, 1024, GFP_KERNEL);
+	struct rnd_state rnd;
+	u64 now = 1 << 20;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, one);
+	KUNIT_ASSERT_NOT_NULL(test, two);
+	prandom_seed_state(&rnd, 0x5eed);
+	for (i = 0; i < 500; i++) {
+		struct lapic a = random_apic(&rnd, &now);
+		struct lapic b = {};
+		u64 e, f;
+
+		memset(two, 0xff, 1024);
+		lapic_reset(&b, a.id, false);
+		lapic_get(&a, now, one);
+		KUNIT_ASSERT_EQ(test, lapic_set(&b, one, a.base, a.deadline,
+						now), 0);
+		lapic_get(&b, now, two);
+		KUNIT_ASSERT_EQ_MSG(test, memcmp(one, two, 1024), 0,
+				    "state %d", i);
+		KUNIT_EXPECT_EQ(test, b.deadline, a.deadline);
+		KUNIT_EXPECT_EQ(test, lapic_pending(&b), lapic_pending(&a));
+		KUNIT_EXPECT_EQ(test, lapic_ppr(&b), lapic_ppr(&a));
+		KUNIT_EXPECT_EQ(test, lapic_takes_extint(&b),
+				lapic_takes_extint(&a));
+		/* To a count; one that has expired fires soon, if at all */
+		e = lapic_timer_expiry(&a);
+		f = lapic_timer_expiry(&b);
+		KUNIT_EXPECT_EQ_MSG(test, !e, !f, "state %d", i);
+		if (e > now)
+			KUNIT_EXPECT_LT_MSG(test, f - e, 256ULL, "state %d", i);
+		else if (e && !(a.lvt[0] & BIT(17)))
+			KUNIT_EXPECT_LE(test, f, max(e, now + 256));
+	}
+}
+
+static void lapic_set_refuses(struct kunit *test)
+{
+	u32 *good = kunit_kzalloc(test, 1024, GFP_KERNEL);
+	u32 *bad = kunit_kzalloc(test, 1024, GFP_KERNEL);
+	struct lapic a = apic_of(1, false), was;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, good);
+	KUNIT_ASSERT_NOT_NULL(test, bad);
+	/* Two counts of four ticks: a state that comes back to the tick */
+	lapic_write(&a, LAPIC_TMICT, 1000, 10);
+	lapic_accept(&a, 0x40, true);
+	lapic_get(&a, 18, good);
+	was = a;
+#define REFUSE(reg, value) do {						\
+		memcpy(bad, good, 1024);				\
+		bad[(reg) * 4] = (value);				\
+		KUNIT_EXPECT_EQ(test, lapic_set(&a, bad, XAPIC, 0, 18),	\
+				-EINVAL);				\
+	} while (0)
+	REFUSE(LAPIC_TPR, 0x100);
+	REFUSE(LAPIC_SVR, 0x200);
+	REFUSE(LAPIC_TDCR, 4);
+	REFUSE(LAPIC_TDCR, 0x10);
+	REFUSE(LAPIC_ICR, 0x1000);
+	REFUSE(LAPIC_ICR, 0x100000);
+	REFUSE(LAPIC_TMCCT, 1001);
+	for (i = 0; i < LAPIC_NR_LVT; i++) {
+		REFUSE(LAPIC_LVT + i, 0x1000);
+		REFUSE(LAPIC_LVT + i, 0x80000);
+	}
+	REFUSE(LAPIC_LVT + LAPIC_LVT_ERROR, 0x100);
+	REFUSE(LAPIC_LVT + LAPIC_LVT_THERMAL, 0x8000);
+#undef REFUSE
+	/* IA32_APIC_BASE: address, BSP, reserved bits, x2APIC alone */
+	KUNIT_EXPECT_EQ(test, lapic_set(&a, good, XAPIC + 4096, 0, 18),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_set(&a, good, XAPIC | LAPIC_BASE_BSP, 0,
+					18), -EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_set(&a, good, XAPIC | 1, 0, 18), -EINVAL);
+	KUNIT_EXPECT_EQ(test, lapic_set(&a, good, X2APIC ^ LAPIC_BASE_ENABLED,
+					0, 18), -EINVAL);
+	/* and nothing has changed */
+	KUNIT_EXPECT_EQ(test, memcmp(&a, &was, sizeof(a)), 0);
+	/* What is read-only, or no vector, is ignored */
+	memcpy(bad, good, 1024);
+	bad[LAPIC_ID * 4] = bad[LAPIC_VERSION * 4] = bad[LAPIC_PPR * 4] = ~0u;
+	bad[LAPIC_IRR * 4] = 0xffff;
+	bad[1] = 5;
+	KUNIT_EXPECT_EQ(test, lapic_set(&a, bad, XAPIC, 77, 18), 0);
+	KUNIT_EXPECT_EQ(test, memcmp(&a, &was, sizeof(a)), 0);
+	/* Any mode may be set, without the way there; the deadline in its own */
+	bad[LAPIC_LVT * 4] = 0x40030;
+	KUNIT_EXPECT_EQ(test, lapic_set(&a, bad, LAPIC_BASE_ADDRESS, 0, 18), 0);
+	KUNIT_EXPECT_EQ(test, lapic_set(&a, bad, X2APIC, 77, 18), 0);
+	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 77ULL);
+	/* A one-shot that has expired and not fired yet is not lost */
+	a = apic_of(1, false);
+	lapic_write(&a, LAPIC_TMICT, 10, 1000);
+	lapic_get(&a, 2000, good);
+	lapic_reset(&a, 1, false);
+	KUNIT_EXPECT_EQ(test, lapic_set(&a, good, XAPIC, 0, 2000), 0);
+	KUNIT_EXPECT_NE(test, lapic_timer_expiry(&a), 0ULL);
+}
+
+static struct kunit_case lapic_cases[] = {
+	KUNIT_CASE(lapic_after_reset),
+	KUNIT_CASE(lapic_mode_changes),
+	KUNIT_CASE(lapic_access),
+	KUNIT_CASE(lapic_special_registers),
+	KUNIT_CASE(lapic_mmio),
+	KUNIT_CASE(lapic_priorities),
+	KUNIT_CASE(lapic_eoi_of_level),
+	KUNIT_CASE(lapic_software_disable),
+	KUNIT_CASE(lapic_errors),
+	KUNIT_CASE(lapic_destinations),
+	KUNIT_CASE(lapic_icr),
+	KUNIT_CASE(lapic_msi),
+	KUNIT_CASE(lapic_timer_divisors),
+	KUNIT_CASE(lapic_timer_one_shot),
+	KUNIT_CASE(lapic_timer_periodic),
+	KUNIT_CASE(lapic_timer_tdcr),
+	KUNIT_CASE(lapic_timer_deadline),
+	KUNIT_CASE(lapic_extint),
+	KUNIT_CASE(lapic_round_trip),
+	KUNIT_CASE(lapic_set_refuses),
+	{}
+};
+
+static struct kunit_suite lapic_suite = {
+	.name = "mvmm-lapic",
+	.test_cases = lapic_cases,
+};
+#undef XAPIC
+#undef X2APIC
