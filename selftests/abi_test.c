@@ -34,6 +34,18 @@ OFFSET(mvmm_dirty_log, bitmap, 24);
 SIZE(mvmm_prefault, 24);
 OFFSET(mvmm_prefault, gpa, 8);
 OFFSET(mvmm_prefault, len, 16);
+SIZE(mvmm_ioeventfd, 32);
+OFFSET(mvmm_ioeventfd, datamatch, 24);
+SIZE(mvmm_msi, 24);
+OFFSET(mvmm_msi, address, 8);
+OFFSET(mvmm_msi, data, 16);
+SIZE(mvmm_irqfd, 24);
+OFFSET(mvmm_irqfd, fd, 8);
+OFFSET(mvmm_irqfd, data, 12);
+OFFSET(mvmm_irqfd, address, 16);
+SIZE(mvmm_vm_sched, 16);
+OFFSET(mvmm_vm_sched, weight, 4);
+OFFSET(mvmm_vm_sched, cap, 8);
 SIZE(mvmm_create_vcpu, 16);
 SIZE(mvmm_regs, 144);
 SIZE(mvmm_paging, 80);
@@ -45,10 +57,12 @@ OFFSET(mvmm_run, set_cr, 3);
 OFFSET(mvmm_run, exit_reason, 8);
 OFFSET(mvmm_run, can_inject, 16);
 OFFSET(mvmm_run, irq_pending, 18);
+OFFSET(mvmm_run, extint, 19);
 OFFSET(mvmm_run, cr_value, 24);
 OFFSET(mvmm_run, regs, 32);
 OFFSET(mvmm_run, io, 176);
 OFFSET(mvmm_run, cr.value, 184);
+OFFSET(mvmm_run, eoi.vector, 176);
 OFFSET(mvmm_run, error.text, 192);
 OFFSET(mvmm_run, paging, 432);
 SIZE(mvmm_segment, 16);
@@ -65,6 +79,18 @@ SIZE(mvmm_events, 32);
 OFFSET(mvmm_events, error_code, 20);
 OFFSET(mvmm_events, pending_dbg, 24);
 SIZE(mvmm_inject, 24);
+SIZE(mvmm_apic_access, 12);
+OFFSET(mvmm_apic_access, offset, 4);
+OFFSET(mvmm_apic_access, write, 6);
+OFFSET(mvmm_apic_access, data, 8);
+SIZE(mvmm_apic, 1048);
+OFFSET(mvmm_apic, mp_state, 4);
+OFFSET(mvmm_apic, apic_base, 8);
+OFFSET(mvmm_apic, tsc_deadline, 16);
+OFFSET(mvmm_apic, regs, 24);
+SIZE(mvmm_times, 40);
+OFFSET(mvmm_times, run, 8);
+OFFSET(mvmm_times, steal, 32);
 SIZE(mvmm_stats, 72 + 8 * MVMM_STATS_HW_EXITS);
 
 static int call(int fd, unsigned long cmd, void *arg)
@@ -102,6 +128,12 @@ TEST_F(abi, size_rules)
 		{ MVMM_VM_GET_DIRTY_LOG, self->vm.vm,
 		  sizeof(struct mvmm_dirty_log) },
 		{ MVMM_VM_PREFAULT, self->vm.vm, sizeof(struct mvmm_prefault) },
+		{ MVMM_VM_IOEVENTFD, self->vm.vm,
+		  sizeof(struct mvmm_ioeventfd) },
+		{ MVMM_VM_MSI, self->vm.vm, sizeof(struct mvmm_msi) },
+		{ MVMM_VM_IRQFD, self->vm.vm, sizeof(struct mvmm_irqfd) },
+		{ MVMM_VM_SET_SCHED, self->vm.vm,
+		  sizeof(struct mvmm_vm_sched) },
 		{ MVMM_VM_CREATE_VCPU, self->vm.vm,
 		  sizeof(struct mvmm_create_vcpu) },
 		{ MVMM_VCPU_INJECT, self->vm.vcpu, sizeof(struct mvmm_inject) },
@@ -129,6 +161,12 @@ TEST_F(abi, size_rules)
 		  sizeof(struct mvmm_cpuid) },
 		{ MVMM_VCPU_GET_STATS, self->vm.vcpu,
 		  sizeof(struct mvmm_stats) },
+		{ MVMM_VCPU_APIC_ACCESS, self->vm.vcpu,
+		  sizeof(struct mvmm_apic_access) },
+		{ MVMM_VCPU_GET_APIC, self->vm.vcpu, sizeof(struct mvmm_apic) },
+		{ MVMM_VCPU_SET_APIC, self->vm.vcpu, sizeof(struct mvmm_apic) },
+		{ MVMM_VCPU_GET_TIMES, self->vm.vcpu,
+		  sizeof(struct mvmm_times) },
 	};
 	uint32_t buffer[512];
 	unsigned int i;
@@ -185,6 +223,8 @@ TEST_F(abi, create_vm)
 	struct mvmm_create_vm create = { .size = sizeof(create), .flags = 2 };
 	int fd;
 
+	EXPECT_EQ(-EOPNOTSUPP, call(self->vm.system, MVMM_CREATE_VM, &create));
+	create.flags = 1u << 31 | MVMM_VM_APIC;
 	EXPECT_EQ(-EOPNOTSUPP, call(self->vm.system, MVMM_CREATE_VM, &create));
 	create.flags = 0;
 	fd = call(self->vm.system, MVMM_CREATE_VM, &create);
@@ -635,6 +675,7 @@ TEST_F(abi, other_process)
 			-EPERM;
 		bad |= mvmm_run(self->vm.vcpu) != -EPERM;
 		bad |= mvmm_kick(self->vm.vcpu) != -EPERM;
+		bad |= mvmm_msi(self->vm.vm, 0xfee00000, 0x41) != -EPERM;
 		bad |= mvmm_get_sregs(self->vm.vcpu, &s) != -EPERM;
 		_exit(bad);
 	}

@@ -1,0 +1,1118 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VMs with local APICs: interrupts from devices, timers and other vCPUs, HLT
+ * that waits in the kernel, INIT and SIPI, the paravirtual interface, and what
+ * the scheduler's ioctls take. What waits without end the harness ends and
+ * fails.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include "kselftest_harness.h"
+#include "vm.h"
+
+#define IF (1u << 9)
+#define MSI 0xfee00000ull
+/* Registers in mvmm_apic.regs, by their offset in the page */
+#define REG(offset) ((offset) / 4)
+#define TPR REG(0x80)
+#define ISR(vector) REG(0x100 + (vector) / 32 * 16)
+#define IRR(vector) REG(0x200 + (vector) / 32 * 16)
+#define TMCCT REG(0x390)
+
+/* The second vCPU's */
+#define CODE2 0x11000ul
+#define STACK2 0x24000ul
+#define IDT2 0x38000ul
+#define HANDLER2 0x39000ul
+#define COUNT2 (DATA + 0x800)
+
+/* Guest code */
+#define WRMSR(msr, value)						\
+	"mov $" #msr ", %ecx\n mov $" #value ", %eax\n xor %edx, %edx\n" \
+	"wrmsr\n"
+#define RDMSR(msr, to)							\
+	"mov $" #msr ", %ecx\n rdmsr\n shl $32, %rdx\n or %rdx, %rax\n"	\
+	"mov %rax, %" #to "\n"
+#define TSC(to) "rdtsc\n shl $32, %rdx\n or %rdx, %rax\n mov %rax, %" #to "\n"
+#define X2APIC_ON							\
+	"mov $0x1b, %ecx\n rdmsr\n or $0xc00, %eax\n wrmsr\n"		\
+	WRMSR(0x80f, 0x1ff)
+#define EOI WRMSR(0x80b, 0)
+/* Tells the host and goes on; says that it is done */
+#define READY "movb $1, 0x100000\n"
+#define DONE "out %al, $0x99\n"
+
+FIXTURE(apic) {
+	struct vm vm;
+	uint64_t khz;		/* of the TSC */
+	/* a vCPU that runs in a thread, and how that ended */
+	pthread_t thread;
+	int reason;
+	/* the second */
+	int vcpu2;
+	struct mvmm_run *run2;
+};
+
+FIXTURE_SETUP(apic)
+{
+	struct mvmm_info info;
+
+	self->vcpu2 = -1;
+	ASSERT_EQ(0, vm_create_flags(&self->vm, MVMM_VM_APIC));
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+	ASSERT_EQ(0, mvmm_get_info(self->vm.system, &info));
+	EXPECT_NE(0, info.features & MVMM_FEATURE_APIC);
+	self->khz = info.tsc_khz;
+}
+
+FIXTURE_TEARDOWN(apic)
+{
+	if (self->vcpu2 >= 0) {
+		munmap(self->run2, 4096);
+		close(self->vcpu2);
+	}
+	vm_destroy(&self->vm);
+}
+
+static int call(int fd, unsigned long cmd, void *arg)
+{
+	int ret = ioctl(fd, cmd, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+/* RUN of a guest that only says DONE; returns that exit's reason, or -errno */
+static int run_to_done(int vcpu, struct mvmm_run *run)
+{
+	int ret;
+
+	do {
+		ret = mvmm_run(vcpu);
+	} while (ret == -EINTR);
+	if (ret)
+		return ret;
+	if (run->exit_reason == MVMM_EXIT_IO)
+		run->retire = run->insn_len;
+	return run->exit_reason;
+}
+
+static void *thread_main(void *arg)
+{
+	FIXTURE_DATA(apic) *self = arg;
+
+	self->reason = run_to_done(self->vm.vcpu, self->vm.run);
+	return NULL;
+}
+
+static void *thread2_main(void *arg)
+{
+	FIXTURE_DATA(apic) *self = arg;
+
+	self->reason = run_to_done(self->vcpu2, self->run2);
+	return NULL;
+}
+
+static void wait_for(struct vm *vm, uint64_t gpa)
+{
+	while (!*(volatile char *)(vm->mem + gpa))
+		usleep(1000);
+	/* and for the HLT behind it */
+	usleep(10000);
+}
+
+/* The second vCPU, with handlers that count */
+GUEST(count2, "lock incl 0x100800\n iretq");
+static int add_vcpu(FIXTURE_DATA(apic) *self)
+{
+	uint64_t *idt = (uint64_t *)(self->vm.mem + IDT2);
+	int i, ret = mvmm_create_vcpu(self->vm.vm, 1);
+
+	if (ret < 0)
+		return ret;
+	self->vcpu2 = ret;
+	vm_load(&self->vm, HANDLER2, count2, count2_end - count2);
+	for (i = 0; i < 256; i++) {
+		idt[2 * i] = (HANDLER2 & 0xffff) | 0x8ull << 16 |
+			     0x8e00ull << 32 | (HANDLER2 >> 16) << 48;
+		idt[2 * i + 1] = 0;
+	}
+	return mvmm_map_run(self->vcpu2, &self->run2);
+}
+
+/* Without INIT and SIPI: in 64-bit mode at @code */
+static int start_vcpu(FIXTURE_DATA(apic) *self, const char *code,
+		      unsigned long len)
+{
+	struct mvmm_sregs sregs;
+	struct mvmm_apic apic;
+	int ret;
+
+	vm_load(&self->vm, CODE2, code, len);
+	ret = mvmm_get_sregs(self->vm.vcpu, &sregs);
+	sregs.idt.base = IDT2;
+	ret = ret ?: mvmm_set_sregs(self->vcpu2, &sregs);
+	self->run2->regs = (struct mvmm_regs){
+		.rip = CODE2, .rsp = STACK2, .rflags = 2 };
+	ret = ret ?: mvmm_get_apic(self->vcpu2, &apic);
+	if (!ret && apic.mp_state != MVMM_MP_INIT)
+		return -EPROTO;
+	apic.mp_state = MVMM_MP_RUNNABLE;
+	ret = ret ?: mvmm_set_apic(self->vcpu2, &apic);
+	return ret ?: -pthread_create(&self->thread, NULL, thread2_main, self);
+}
+#define START_VCPU(self, name) start_vcpu(self, name, name##_end - name)
+
+static uint32_t counted(struct vm *vm)
+{
+	return *(volatile uint32_t *)(vm->mem + COUNT2);
+}
+
+/* ---- one vCPU --------------------------------------------------------- */
+
+GUEST(self_ipi, X2APIC_ON "sti\n" WRMSR(0x83f, 0x55) "nop\n"
+      RDMSR(0x812, r8) EOI RDMSR(0x812, r9) RDMSR(0x802, r10)
+      RDMSR(0x803, r11) "cli\n hlt");
+TEST_F(apic, self_ipi)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, self_ipi);
+	/* A HLT that nothing can end is userspace's, too */
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(1, n);
+	EXPECT_EQ(0x55, ev[0].vector);
+	EXPECT_EQ(1u << (0x55 & 31), regs->r8);
+	EXPECT_EQ(0, regs->r9);
+	EXPECT_EQ(0, regs->r10);
+	EXPECT_EQ(0x50014, regs->r11);
+}
+
+/* #GP, and not a register out of order */
+GUEST(msr_faults, FAULTS("mov $0x802, %ecx\n rdmsr")
+      "mov $0x1b, %ecx\n rdmsr\n mov %rax, %r8\n"
+      /* the page cannot be moved */
+      FAULTS("or $0x1000, %eax\n wrmsr")
+      X2APIC_ON
+      /* back to xAPIC mode; read-only; reserved bits; upper half; EOI */
+      "mov $0x1b, %ecx\n rdmsr\n" FAULTS("and $~0x400, %eax\n wrmsr")
+      FAULTS("mov $0x803, %ecx\n wrmsr")
+      FAULTS(WRMSR(0x808, 0x100))
+      FAULTS("mov $0x808, %ecx\n xor %eax, %eax\n mov $1, %edx\n wrmsr")
+      FAULTS(WRMSR(0x80b, 1))
+      FAULTS("mov $0x80e, %ecx\n rdmsr")
+      FAULTS("mov $0x83f, %ecx\n rdmsr") "hlt");
+TEST_F(apic, msr_faults)
+{
+	struct guest_event *ev;
+	uint64_t n, i;
+
+	LOAD(&self->vm, msr_faults);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0xfee00900, self->vm.run->regs.r8);
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(9, n);
+	for (i = 0; i < n; i++)
+		EXPECT_EQ(13, ev[i].vector);
+}
+
+GUEST(halt, X2APIC_ON READY "sti\n hlt\n" EOI "cli\n hlt");
+TEST_F(apic, msi_wakes_from_halt)
+{
+	struct guest_event *ev;
+	struct mvmm_apic apic;
+	struct mvmm_times t;
+	uint64_t n;
+
+	LOAD(&self->vm, halt);
+	/* Its APIC takes nothing yet */
+	EXPECT_EQ(0, mvmm_msi(self->vm.vm, MSI, 0x71));
+	ASSERT_EQ(0, pthread_create(&self->thread, NULL, thread_main, self));
+	wait_for(&self->vm, DATA);
+	/* In RUN: states are busy, times are not */
+	EXPECT_EQ(-EBUSY, mvmm_get_apic(self->vm.vcpu, &apic));
+	t.size = sizeof(t);
+	EXPECT_EQ(0, call(self->vm.vcpu, MVMM_VCPU_GET_TIMES, &t));
+	EXPECT_LT(5000000, t.block);
+	/* To nobody; then to it */
+	EXPECT_EQ(0, mvmm_msi(self->vm.vm, MSI | 9 << 12, 0x71));
+	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0x71));
+	ASSERT_EQ(0, pthread_join(self->thread, NULL));
+	ASSERT_EQ(MVMM_EXIT_HLT, self->reason);
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(1, n);
+	EXPECT_EQ(0x71, ev[0].vector);
+}
+
+TEST_F(apic, msi_errors)
+{
+	struct mvmm_msi msi = { .size = sizeof(msi), .address = MSI };
+	int vm = self->vm.vm;
+
+	msi.flags = 1;
+	EXPECT_EQ(-EOPNOTSUPP, call(vm, MVMM_VM_MSI, &msi));
+	msi.flags = 0;
+	msi.reserved = 1;
+	EXPECT_EQ(-EINVAL, call(vm, MVMM_VM_MSI, &msi));
+	EXPECT_EQ(-EINVAL, mvmm_msi(vm, 0xfed00000, 0x41));
+	EXPECT_EQ(-EINVAL, mvmm_msi(vm, 0x1fee00000, 0x41));
+	EXPECT_EQ(-EINVAL, mvmm_msi(vm, MSI, 0x341));	/* reserved mode */
+	EXPECT_EQ(-EINVAL, mvmm_msi(vm, MSI, 0x641));	/* SIPI */
+}
+
+static bool requested(struct vm *vm, int vector)
+{
+	struct mvmm_apic apic;
+
+	if (mvmm_get_apic(vm->vcpu, &apic))
+		return false;
+	return apic.regs[IRR(vector)] & 1u << (vector & 31);
+}
+
+TEST_F(apic, irqfd_wakes_from_halt)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	struct guest_event *ev;
+	uint64_t n, one = 1;
+
+	ASSERT_LE(0, fd);
+	LOAD(&self->vm, halt);
+	ASSERT_EQ(0, mvmm_irqfd(self->vm.vm, fd, 0, MSI, 0x72));
+	ASSERT_EQ(0, pthread_create(&self->thread, NULL, thread_main, self));
+	wait_for(&self->vm, DATA);
+	ASSERT_EQ(8, write(fd, &one, 8));
+	ASSERT_EQ(0, pthread_join(self->thread, NULL));
+	ASSERT_EQ(MVMM_EXIT_HLT, self->reason);
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(1, n);
+	EXPECT_EQ(0x72, ev[0].vector);
+	/* It is consumed; the next is another one */
+	EXPECT_EQ(-1, read(fd, &n, 8));
+	ASSERT_EQ(8, write(fd, &one, 8));
+	EXPECT_TRUE(requested(&self->vm, 0x72));
+	/* Taken away it is silent; what waits is sent when it is there again */
+	ASSERT_EQ(0, mvmm_irqfd(self->vm.vm, fd, MVMM_IRQFD_DEASSIGN, 0, 0));
+	ASSERT_EQ(8, write(fd, &one, 8));
+	ASSERT_EQ(0, mvmm_irqfd(self->vm.vm, fd, 0, MSI, 0x73));
+	EXPECT_TRUE(requested(&self->vm, 0x73));
+	close(fd);
+	/* The rest goes with the VM */
+}
+
+TEST_F(apic, irqfd_deassigned_is_silent)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	uint64_t one = 1;
+
+	LOAD(&self->vm, self_ipi);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ASSERT_EQ(0, mvmm_irqfd(self->vm.vm, fd, 0, MSI, 0x72));
+	ASSERT_EQ(0, mvmm_irqfd(self->vm.vm, fd, MVMM_IRQFD_DEASSIGN, 0, 0));
+	ASSERT_EQ(8, write(fd, &one, 8));
+	EXPECT_FALSE(requested(&self->vm, 0x72));
+	close(fd);
+}
+
+TEST_F(apic, irqfd_errors)
+{
+	int vm = self->vm.vm, fds[65], i;
+
+	for (i = 0; i < 65; i++)
+		ASSERT_LE(0, fds[i] = eventfd(0, EFD_CLOEXEC));
+	for (i = 1; i < 32; i++)
+		EXPECT_EQ(-EOPNOTSUPP, mvmm_irqfd(vm, fds[0], 1u << i, MSI,
+						  0x41));
+	EXPECT_EQ(-EBADF, mvmm_irqfd(vm, -1, 0, MSI, 0x41));
+	EXPECT_EQ(-EBADF, mvmm_irqfd(vm, -1, MVMM_IRQFD_DEASSIGN, 0, 0));
+	/* An fd of another kind; no place for it; no message */
+	EXPECT_EQ(-EINVAL, mvmm_irqfd(vm, vm, 0, MSI, 0x41));
+	EXPECT_EQ(-EINVAL, mvmm_irqfd(vm, fds[0], 0, 0xfed00000, 0x41));
+	EXPECT_EQ(-EINVAL, mvmm_irqfd(vm, fds[0], 0, MSI, 0x641));
+	EXPECT_EQ(-ENOENT, mvmm_irqfd(vm, fds[0], MVMM_IRQFD_DEASSIGN, 0, 0));
+	ASSERT_EQ(0, mvmm_irqfd(vm, fds[0], 0, MSI, 0x41));
+	EXPECT_EQ(-EEXIST, mvmm_irqfd(vm, fds[0], 0, MSI, 0x42));
+	for (i = 1; i < 64; i++)
+		ASSERT_EQ(0, mvmm_irqfd(vm, fds[i], 0, MSI, 0x41));
+	EXPECT_EQ(-ENOSPC, mvmm_irqfd(vm, fds[64], 0, MSI, 0x41));
+	EXPECT_EQ(0, mvmm_irqfd(vm, fds[7], MVMM_IRQFD_DEASSIGN, 0, 0));
+	EXPECT_EQ(0, mvmm_irqfd(vm, fds[64], 0, MSI, 0x41));
+	/* Closed while the wire is laid, and the VM after them */
+	for (i = 0; i < 65; i++)
+		close(fds[i]);
+}
+
+static void *run_once(void *arg)
+{
+	FIXTURE_DATA(apic) *self = arg;
+
+	self->reason = mvmm_run(self->vm.vcpu);
+	return NULL;
+}
+
+TEST_F(apic, kick_of_a_halted_vcpu)
+{
+	struct mvmm_apic apic;
+	uint64_t n;
+	int i;
+
+	LOAD(&self->vm, halt);
+	/* Into HLT, and out of it again and again */
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, pthread_create(&self->thread, NULL, run_once,
+					    self));
+		wait_for(&self->vm, DATA);
+		ASSERT_EQ(0, mvmm_kick(self->vm.vcpu));
+		ASSERT_EQ(0, pthread_join(self->thread, NULL));
+		ASSERT_EQ(-EINTR, self->reason);
+		EXPECT_EQ(MVMM_EXIT_INTR, self->vm.run->exit_reason);
+		ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+		EXPECT_EQ(MVMM_MP_HALTED, apic.mp_state);
+	}
+	/* Still halted, until something comes */
+	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0x71));
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	vm_events(&self->vm, &n);
+	EXPECT_EQ(1, n);
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	EXPECT_EQ(MVMM_MP_RUNNABLE, apic.mp_state);
+}
+
+/* ---- timers ----------------------------------------------------------- */
+
+/* In: rdi ticks from now. Out: r8 deadline, r9 when the interrupt was taken */
+GUEST(deadline, X2APIC_ON WRMSR(0x832, 0x40081) TSC(r8) "add %rdi, %r8\n"
+      "mov %r8, %rax\n mov %r8, %rdx\n shr $32, %rdx\n mov $0x6e0, %ecx\n"
+      "wrmsr\n" RDMSR(0x6e0, r10) "sti\n hlt\n" TSC(r9) RDMSR(0x6e0, r11) EOI
+      "cli\n hlt");
+TEST_F(apic, deadline_wakes_from_halt)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct guest_event *ev;
+	uint64_t n, i;
+
+	LOAD(&self->vm, deadline);
+	for (i = 0; i < 5; i++) {
+		vm_set_rip(&self->vm, CODE);
+		/* The last one lies behind it already */
+		regs->rdi = i < 4 ? self->khz * (1 + 3 * i) : -1000ull;
+		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+		EXPECT_LE(regs->r8, regs->r9);
+		EXPECT_LT(regs->r9 - regs->r8, self->khz * 2000);
+		if (i < 4)
+			EXPECT_EQ(regs->r8, regs->r10);
+		EXPECT_EQ(0, regs->r11);
+	}
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(5, n);
+	EXPECT_EQ(0x81, ev[0].vector);
+}
+
+/* In: rdi the count. Out: r8 before, r9 after, r10 the count afterwards */
+GUEST(one_shot, X2APIC_ON WRMSR(0x832, 0x82) WRMSR(0x83e, 0xb) TSC(r8)
+      "mov %rdi, %rax\n xor %edx, %edx\n mov $0x838, %ecx\n wrmsr\n"
+      "sti\n hlt\n" TSC(r9) EOI RDMSR(0x839, r10) "cli\n hlt");
+TEST_F(apic, one_shot_wakes_from_halt)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, one_shot);
+	/* The clock is half the TSC */
+	regs->rdi = self->khz * 5 / 2;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(1, n);
+	EXPECT_EQ(0x82, ev[0].vector);
+	EXPECT_LE(regs->rdi * 2, regs->r9 - regs->r8);
+	EXPECT_LT(regs->r9 - regs->r8, self->khz * 2000);
+	EXPECT_EQ(0, regs->r10);
+}
+
+/* Periodic, and the guest does not halt: three of them while it spins */
+GUEST(periodic, X2APIC_ON WRMSR(0x832, 0x20083) WRMSR(0x83e, 0xb)
+      "mov %rdi, %rax\n xor %edx, %edx\n mov $0x838, %ecx\n wrmsr\n"
+      "sti\n"
+      "1: mov 0x35000, %rax\n cmp %r8, %rax\n je 2f\n mov %rax, %r8\n" EOI
+      "2: pause\n cmp $3, %r8\n jb 1b\n"
+      WRMSR(0x838, 0) "cli\n hlt");
+TEST_F(apic, periodic_interrupts_a_running_guest)
+{
+	LOAD(&self->vm, periodic);
+	self->vm.run->regs.rdi = self->khz;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_LE(3, self->vm.run->regs.r8);
+}
+
+/* The TSC is written past the deadline */
+GUEST(tsc_jump, X2APIC_ON WRMSR(0x832, 0x40084) TSC(r8) "add %rdi, %r8\n"
+      "mov %r8, %rax\n mov %r8, %rdx\n shr $32, %rdx\n mov $0x6e0, %ecx\n"
+      "wrmsr\n mov $0x10, %ecx\n wrmsr\n sti\n hlt\n" EOI "cli\n hlt");
+TEST_F(apic, deadline_follows_the_tsc)
+{
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, tsc_jump);
+	self->vm.run->regs.rdi = self->khz * 1000 * 600;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(1, n);
+	EXPECT_EQ(0x84, ev[0].vector);
+}
+
+GUEST(count, X2APIC_ON WRMSR(0x832, 0x10085) WRMSR(0x83e, 0xa)
+      WRMSR(0x838, 0xffffffff) "hlt");
+TEST_F(apic, the_count_does_not_follow_the_tsc)
+{
+	struct mvmm_msr tsc = { .index = 0x10 };
+	struct mvmm_apic apic;
+	uint32_t before;
+
+	LOAD(&self->vm, count);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	before = apic.regs[TMCCT];
+	EXPECT_LT(0xff000000, before);
+	ASSERT_EQ(1, mvmm_get_msrs(self->vm.vcpu, &tsc, 1));
+	tsc.value += self->khz * 1000 * 3600;
+	ASSERT_EQ(1, mvmm_set_msrs(self->vm.vcpu, &tsc, 1));
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	EXPECT_LE(apic.regs[TMCCT], before);
+	/* A second of its time is not gone by */
+	EXPECT_LT(before - apic.regs[TMCCT], self->khz * 1000 / 256);
+}
+
+/* ---- priorities, ends, the PIC ---------------------------------------- */
+
+TEST_F(apic, level_triggered_exits_at_its_end)
+{
+	struct mvmm_run *run = self->vm.run;
+	uint64_t n;
+
+	LOAD(&self->vm, halt);
+	ASSERT_EQ(0, pthread_create(&self->thread, NULL, thread_main, self));
+	wait_for(&self->vm, DATA);
+	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0xc091));
+	ASSERT_EQ(0, pthread_join(self->thread, NULL));
+	ASSERT_EQ(MVMM_EXIT_EOI, self->reason);
+	EXPECT_EQ(0x91, run->eoi.vector);
+	vm_events(&self->vm, &n);
+	EXPECT_EQ(1, n);
+	/* Once; and the guest is behind it */
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	vm_events(&self->vm, &n);
+	EXPECT_EQ(1, n);
+}
+
+/* Of the three one is held off by the class of CR8 until it is lower */
+GUEST(tpr, X2APIC_ON "mov $8, %eax\n mov %rax, %cr8\n sti\n"
+      WRMSR(0x83f, 0x85) "nop\n nop\n mov 0x35000, %r8\n"
+      RDMSR(0x808, r9) WRMSR(0x83f, 0x95) "nop\n mov 0x35000, %r10\n" EOI
+      /* with QEMU it comes with the next exit (errata.rst) */
+      "mov $7, %eax\n mov %rax, %cr8\n"
+      "1: pause\n mov 0x35000, %r11\n cmp $2, %r11\n jb 1b\n" EOI
+      /* by the register */
+      WRMSR(0x808, 0xa3) "mov %cr8, %r12\n"
+      WRMSR(0x83f, 0xa5) "nop\n nop\n mov 0x35000, %r13\n"
+      RDMSR(0x80a, rsi)
+      WRMSR(0x808, 0) "nop\n mov 0x35000, %r14\n" EOI "cli\n hlt");
+TEST_F(apic, task_priority)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, tpr);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(3, n);
+	EXPECT_EQ(0, regs->r8);
+	EXPECT_EQ(0x80, regs->r9);
+	EXPECT_EQ(1, regs->r10);
+	EXPECT_EQ(0x95, ev[0].vector);
+	EXPECT_EQ(2, regs->r11);
+	EXPECT_EQ(0x85, ev[1].vector);
+	EXPECT_EQ(0xa, regs->r12);
+	EXPECT_EQ(2, regs->r13);
+	EXPECT_EQ(0xa3, regs->rsi);
+	EXPECT_EQ(3, regs->r14);
+	EXPECT_EQ(0xa5, ev[2].vector);
+}
+
+/* IF, and what is in service, hold off as well; the higher goes first */
+GUEST(nested, X2APIC_ON WRMSR(0x83f, 0x45) WRMSR(0x83f, 0x65)
+      WRMSR(0x83f, 0x61) "mov 0x35000, %r8\n sti\n nop\n nop\n"
+      "mov 0x35000, %r9\n" EOI "nop\n mov 0x35000, %r10\n" EOI "nop\n"
+      "mov 0x35000, %r11\n" EOI "cli\n hlt");
+TEST_F(apic, order_of_interrupts)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, nested);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(3, n);
+	EXPECT_EQ(0, regs->r8);
+	EXPECT_EQ(1, regs->r9);
+	EXPECT_EQ(2, regs->r10);
+	EXPECT_EQ(3, regs->r11);
+	EXPECT_EQ(0x65, ev[0].vector);
+	EXPECT_EQ(0x61, ev[1].vector);
+	EXPECT_EQ(0x45, ev[2].vector);
+}
+
+GUEST(lint0, X2APIC_ON WRMSR(0x835, 0x700) DONE "sti\n nop\n nop\n cli\n hlt");
+TEST_F(apic, the_pic_comes_by_lint0)
+{
+	struct mvmm_run *run = self->vm.run;
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, lint0);
+	EXPECT_EQ(-EAGAIN, mvmm_inject_irq(self->vm.vcpu, 0x21));
+	/* NMIs and exceptions are not the PIC's */
+	EXPECT_EQ(0, mvmm_inject_nmi(self->vm.vcpu));
+	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, run));
+	EXPECT_EQ(1, run->extint);
+	EXPECT_EQ(0, mvmm_inject_irq(self->vm.vcpu, 0x21));
+	EXPECT_EQ(-EBUSY, mvmm_inject_irq(self->vm.vcpu, 0x22));
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(2, n);
+	EXPECT_EQ(2, ev[0].vector);
+	EXPECT_EQ(0x21, ev[1].vector);
+	EXPECT_EQ(1, run->extint);
+}
+
+TEST_F(apic, extint_is_0_without_lint0)
+{
+	vm_load(&self->vm, CODE, "\xf4", 1);	/* HLT */
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0, self->vm.run->extint);
+	EXPECT_EQ(-EAGAIN, mvmm_inject_irq(self->vm.vcpu, 0x21));
+}
+
+/* ---- the xAPIC page --------------------------------------------------- */
+
+GUEST(page, "mov $0xfee00030, %ebx\n mov (%rbx), %eax\n mov %eax, %r8d\n"
+      "movl $0x1ff, 0xc0(%rbx)\n cli\n hlt");
+TEST_F(apic, xapic_page)
+{
+	struct mvmm_run *run = self->vm.run;
+	struct mvmm_apic_access access = { .size = sizeof(access) };
+	int vcpu = self->vm.vcpu;
+	uint32_t data;
+
+	LOAD(&self->vm, page);
+	ASSERT_EQ(0, vm_run(&self->vm));
+	ASSERT_EQ(MVMM_EXIT_MMIO, run->exit_reason);
+	EXPECT_EQ(0xfee00030, run->mmio.gpa);
+	EXPECT_EQ(MVMM_ACCESS_READ, run->mmio.access);
+	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0x30, &data, false));
+	EXPECT_EQ(0x50014, data);
+	self->vm.io_value = data;
+	ASSERT_EQ(0, mvmm_complete(&self->vm.guest));
+	ASSERT_EQ(0, vm_run(&self->vm));
+	ASSERT_EQ(MVMM_EXIT_MMIO, run->exit_reason);
+	EXPECT_EQ(0xfee000f0, run->mmio.gpa);
+	EXPECT_EQ(0x50014, run->regs.r8);
+	ASSERT_EQ(0, mvmm_complete(&self->vm.guest));
+	data = self->vm.io_value;
+	EXPECT_EQ(0x1ff, data);
+	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0xf0, &data, true));
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+
+	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0x20, &data, false));
+	EXPECT_EQ(0, data);
+	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0xf0, &data, false));
+	EXPECT_EQ(0x1ff, data);
+	/* What is not there reads as 0 and is an error */
+	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0xffc, &data, false));
+	EXPECT_EQ(0, data);
+	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0x280, &data, true));
+	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0x280, &data, false));
+	EXPECT_EQ(0x80, data);
+	EXPECT_EQ(-EINVAL, mvmm_apic_access(vcpu, 0x1000, &data, false));
+	access.write = 2;
+	EXPECT_EQ(-EINVAL, call(vcpu, MVMM_VCPU_APIC_ACCESS, &access));
+	access.write = 0;
+	access.reserved = 1;
+	EXPECT_EQ(-EINVAL, call(vcpu, MVMM_VCPU_APIC_ACCESS, &access));
+}
+
+GUEST(sti_hlt, "sti\n nop\n cli\n hlt");
+TEST_F(apic, xapic_end_of_interrupt)
+{
+	uint32_t data = 0x1ff;
+	int vcpu = self->vm.vcpu;
+	struct mvmm_apic apic;
+	uint64_t n;
+
+	LOAD(&self->vm, sti_hlt);
+	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0xf0, &data, true));
+	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0xc045));
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	vm_events(&self->vm, &n);
+	EXPECT_EQ(1, n);
+	ASSERT_EQ(0, mvmm_get_apic(vcpu, &apic));
+	EXPECT_EQ(1u << 5, apic.regs[ISR(0x45)]);
+	data = 0;
+	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0xb0, &data, true));
+	ASSERT_EQ(0, mvmm_get_apic(vcpu, &apic));
+	EXPECT_EQ(0, apic.regs[ISR(0x45)]);
+	ASSERT_EQ(0, vm_run(&self->vm));
+	ASSERT_EQ(MVMM_EXIT_EOI, self->vm.run->exit_reason);
+	EXPECT_EQ(0x45, self->vm.run->eoi.vector);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	/* An IPI by two writes, to itself */
+	data = 0;
+	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0x310, &data, true));
+	data = 0x46;
+	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0x300, &data, true));
+	EXPECT_TRUE(requested(&self->vm, 0x46));
+	vm_set_rip(&self->vm, CODE);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	vm_events(&self->vm, &n);
+	EXPECT_EQ(2, n);
+}
+
+/* ---- state ------------------------------------------------------------ */
+
+TEST_F(apic, state_round_trip)
+{
+	struct mvmm_apic one, two, bad;
+	int vcpu = self->vm.vcpu;
+	struct mvmm_sregs s;
+	uint64_t n;
+
+	LOAD(&self->vm, sti_hlt);
+	ASSERT_EQ(0, mvmm_get_apic(vcpu, &one));
+	EXPECT_EQ(MVMM_MP_RUNNABLE, one.mp_state);
+	EXPECT_EQ(0xfee00900, one.apic_base);
+	EXPECT_EQ(0, one.tsc_deadline);
+	EXPECT_EQ(0xff, one.regs[REG(0xf0)]);
+	EXPECT_EQ(0x10000, one.regs[REG(0x320)]);
+	one.apic_base |= 0x400;
+	one.regs[REG(0xf0)] = 0x1ff;
+	one.regs[TPR] = 0x20;
+	one.regs[REG(0x320)] = 0x40031;
+	one.regs[REG(0x300)] = 0x44;
+	one.regs[REG(0x310)] = 0x12345678;
+	one.regs[IRR(0x51)] = 1u << (0x51 & 31);
+	one.regs[ISR(0x33)] = 1u << (0x33 & 31);
+	one.tsc_deadline = 1ull << 60;
+	ASSERT_EQ(0, mvmm_set_apic(vcpu, &one));
+	ASSERT_EQ(0, mvmm_get_apic(vcpu, &two));
+	/* These follow from the others */
+	one.regs[REG(0xa0)] = 0x30;
+	one.regs[REG(0xd0)] = 1;
+	one.regs[REG(0xe0)] = 0;
+	EXPECT_EQ(0, memcmp(&one, &two, sizeof(one)));
+	ASSERT_EQ(0, mvmm_get_sregs(vcpu, &s));
+	EXPECT_EQ(2, s.cr8);
+#define REFUSE(change) do {						\
+		bad = one;						\
+		change;							\
+		EXPECT_EQ(-EINVAL, mvmm_set_apic(vcpu, &bad));		\
+	} while (0)
+	REFUSE(bad.mp_state = 3);
+	REFUSE(bad.mp_state = 0xff);
+	REFUSE(bad.apic_base ^= 0x1000);
+	REFUSE(bad.apic_base ^= 0x800);
+	REFUSE(bad.apic_base ^= 0x100);
+	REFUSE(bad.regs[TPR] = 0x100);
+	REFUSE(bad.regs[REG(0xf0)] = 0x200);
+	REFUSE(bad.regs[REG(0x320)] = 0x1000);
+	REFUSE(bad.regs[REG(0x3e0)] = 4);
+	REFUSE(bad.regs[TMCCT] = 1);
+#undef REFUSE
+	ASSERT_EQ(0, mvmm_get_apic(vcpu, &two));
+	EXPECT_EQ(0, memcmp(&one, &two, sizeof(one)));
+	/* What was requested is taken */
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0x51, vm_events(&self->vm, &n)->vector);
+	EXPECT_EQ(1, n);
+	/* The task priority by the other way */
+	s.cr8 = 9;
+	ASSERT_EQ(0, mvmm_set_sregs(vcpu, &s));
+	ASSERT_EQ(0, mvmm_get_apic(vcpu, &two));
+	EXPECT_EQ(0x90, two.regs[TPR]);
+}
+
+/* The other events are set after it, and leave what it has alone */
+TEST_F(apic, request_outlives_set_events)
+{
+	struct mvmm_events events;
+	struct mvmm_apic apic;
+	int vcpu = self->vm.vcpu;
+	uint64_t n;
+
+	LOAD(&self->vm, sti_hlt);
+	ASSERT_EQ(0, mvmm_get_apic(vcpu, &apic));
+	apic.regs[REG(0xf0)] = 0x1ff;
+	apic.regs[IRR(0x51)] = 1u << (0x51 & 31);
+	ASSERT_EQ(0, mvmm_set_apic(vcpu, &apic));
+	ASSERT_EQ(0, mvmm_get_events(vcpu, &events));
+	ASSERT_EQ(0, mvmm_set_events(vcpu, &events));
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	vm_events(&self->vm, &n);
+	EXPECT_EQ(1, n);
+}
+
+TEST_F(apic, vm_without_apics)
+{
+	struct mvmm_apic apic = { .apic_base = 0xfee00900 };
+	uint32_t data = 0;
+	struct vm vm;
+	int fd;
+
+	ASSERT_EQ(0, vm_create(&vm));
+	fd = eventfd(0, EFD_CLOEXEC);
+	EXPECT_EQ(-EINVAL, mvmm_msi(vm.vm, MSI, 0x41));
+	EXPECT_EQ(-EINVAL, mvmm_irqfd(vm.vm, fd, 0, MSI, 0x41));
+	EXPECT_EQ(-EINVAL, mvmm_irqfd(vm.vm, fd, MVMM_IRQFD_DEASSIGN, 0, 0));
+	EXPECT_EQ(-EINVAL, mvmm_apic_access(vm.vcpu, 0x20, &data, false));
+	EXPECT_EQ(-EINVAL, mvmm_get_apic(vm.vcpu, &apic));
+	EXPECT_EQ(-EINVAL, mvmm_set_apic(vm.vcpu, &apic));
+	/* HLT exits with interrupts on, too; the PIC is the only one */
+	ASSERT_EQ(0, vm_set_mode(&vm, LONG64));
+	vm_load(&vm, CODE, "\xfb\xf4", 2);	/* STI, HLT */
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&vm));
+	EXPECT_EQ(1, vm.run->extint);
+	EXPECT_EQ(0, mvmm_inject_irq(vm.vcpu, 0x21));
+	close(fd);
+	vm_destroy(&vm);
+}
+
+/* ---- two vCPUs -------------------------------------------------------- */
+
+/* Real mode, at the page of the vector */
+GUEST(real, ".code16\n mov %cs, %ax\n mov %ax, 0x9004\n"
+      "movl $0xcafe, 0x9000\n out %al, $0x99\n hlt");
+/* INIT, SIPI, and a second SIPI that has no effect */
+GUEST(start_it, X2APIC_ON
+      "mov $0x830, %ecx\n mov $0x4500, %eax\n mov $1, %edx\n wrmsr\n"
+      "mov $0x4608, %eax\n wrmsr\n mov $0x4607, %eax\n wrmsr\n" DONE);
+TEST_F(apic, init_and_sipi)
+{
+	volatile uint32_t *wrote = (uint32_t *)(self->vm.mem + 0x9000);
+	struct mvmm_apic apic;
+	struct mvmm_sregs s;
+	int round;
+
+	ASSERT_EQ(0, add_vcpu(self));
+	vm_load(&self->vm, 0x8000, real, real_end - real);
+	LOAD(&self->vm, start_it);
+	ASSERT_EQ(0, mvmm_get_apic(self->vcpu2, &apic));
+	EXPECT_EQ(MVMM_MP_INIT, apic.mp_state);
+	EXPECT_EQ(0xfee00800, apic.apic_base);
+	EXPECT_EQ(1u << 24, apic.regs[REG(0x20)]);
+	/* After power-up, and once more after it ran */
+	for (round = 0; round < 2; round++) {
+		*wrote = 0;
+		ASSERT_EQ(0, pthread_create(&self->thread, NULL, thread2_main,
+					    self));
+		if (!round) {
+			usleep(20000);
+			EXPECT_EQ(0, *wrote);
+			EXPECT_EQ(-EBUSY, mvmm_get_apic(self->vcpu2, &apic));
+		}
+		vm_set_rip(&self->vm, CODE);
+		ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu,
+						    self->vm.run));
+		ASSERT_EQ(0, pthread_join(self->thread, NULL));
+		ASSERT_EQ(MVMM_EXIT_IO, self->reason);
+		EXPECT_EQ(0xcafe, wrote[0]);
+		EXPECT_EQ(0x800, wrote[1]);
+		EXPECT_EQ(0x600, self->run2->regs.rdx & 0xfff0ff00);
+		ASSERT_EQ(0, mvmm_get_sregs(self->vcpu2, &s));
+		EXPECT_EQ(0x8000, s.cs.base);
+		EXPECT_EQ(0x800, s.cs.selector);
+		EXPECT_EQ(0, s.cr8);
+		ASSERT_EQ(0, mvmm_get_apic(self->vcpu2, &apic));
+		EXPECT_EQ(MVMM_MP_RUNNABLE, apic.mp_state);
+		/* It waits in HLT for INIT, which undoes this */
+		self->run2->retire = 0;
+		self->run2->regs.rip = 0x800;
+		self->vm.mem[0x8800] = 0xf4;	/* HLT */
+		s.cr8 = 3;
+		ASSERT_EQ(0, mvmm_set_sregs(self->vcpu2, &s));
+	}
+}
+
+/* Says that it is there, and waits for each interrupt in HLT; r8: how many */
+#define LOOP2								\
+	"movb $1, 0x100001\n"						\
+	"1: cli\n cmp %r8d, 0x100800\n jae 2f\n sti\n hlt\n" EOI "jmp 1b\n" \
+	"2: "
+GUEST(ponger, X2APIC_ON "mov $1, %r8d\n" LOOP2
+      /* 0x62 back to vCPU 0 */
+      "mov $0x830, %ecx\n mov $0x62, %eax\n xor %edx, %edx\n wrmsr\n" DONE);
+/* IF is set while it spins: Bochs (errata.rst) */
+#define WAIT2 "sti\n 1: pause\n cmpb $0, 0x100001\n je 1b\n cli\n"
+GUEST(pinger, X2APIC_ON WAIT2
+      "mov $0x830, %ecx\n mov $0x61, %eax\n mov $1, %edx\n wrmsr\n"
+      "sti\n hlt\n" EOI DONE);
+TEST_F(apic, ipi_there_and_back)
+{
+	struct guest_event *ev;
+	uint64_t n;
+	int i;
+
+	ASSERT_EQ(0, add_vcpu(self));
+	LOAD(&self->vm, pinger);
+	for (i = 0; i < 3; i++) {
+		memset(self->vm.mem + DATA, 0, 4096);
+		if (i) {
+			self->run2->regs.rip = CODE2;
+			self->run2->retire = 0;
+			vm_set_rip(&self->vm, CODE);
+			ASSERT_EQ(0, pthread_create(&self->thread, NULL,
+						    thread2_main, self));
+		} else {
+			ASSERT_EQ(0, START_VCPU(self, ponger));
+		}
+		ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu,
+						    self->vm.run));
+		ASSERT_EQ(0, pthread_join(self->thread, NULL));
+		EXPECT_EQ(MVMM_EXIT_IO, self->reason);
+		EXPECT_EQ(1, counted(&self->vm));
+	}
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(3, n);
+	EXPECT_EQ(0x62, ev[0].vector);
+}
+
+/* Interrupts are off, and it halts in RUN: others could end it */
+GUEST(nmi_only, X2APIC_ON "movb $1, 0x100001\n cli\n hlt\n" DONE);
+GUEST(nmi_sender, X2APIC_ON WAIT2
+      "mov $0x830, %ecx\n mov $0x4400, %eax\n mov $1, %edx\n wrmsr\n" DONE);
+TEST_F(apic, nmi_ipi)
+{
+	ASSERT_EQ(0, add_vcpu(self));
+	LOAD(&self->vm, nmi_sender);
+	ASSERT_EQ(0, START_VCPU(self, nmi_only));
+	wait_for(&self->vm, DATA + 1);
+	/* What is masked does not end it */
+	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI | 1 << 12, 0x51));
+	usleep(10000);
+	EXPECT_EQ(-EBUSY, mvmm_set_sregs(self->vcpu2, &(struct mvmm_sregs){}));
+	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
+	ASSERT_EQ(0, pthread_join(self->thread, NULL));
+	EXPECT_EQ(MVMM_EXIT_IO, self->reason);
+	EXPECT_EQ(1, counted(&self->vm));
+}
+
+GUEST(listener, X2APIC_ON "mov $2, %r8d\n" LOOP2 DONE);
+/* To all, itself among them; then, when that has come, to all others */
+GUEST(broadcaster, X2APIC_ON WAIT2
+      "mov $0x830, %ecx\n mov $0x84063, %eax\n mov $1, %edx\n wrmsr\n"
+      "sti\n 3: pause\n cmpl $1, 0x100800\n jb 3b\n" EOI
+      "mov $0x830, %ecx\n mov $0xc4064, %eax\n xor %edx, %edx\n wrmsr\n"
+      "nop\n nop\n" DONE);
+TEST_F(apic, shorthands)
+{
+	struct guest_event *ev;
+	uint64_t n;
+
+	ASSERT_EQ(0, add_vcpu(self));
+	LOAD(&self->vm, broadcaster);
+	ASSERT_EQ(0, START_VCPU(self, listener));
+	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
+	ASSERT_EQ(0, pthread_join(self->thread, NULL));
+	EXPECT_EQ(MVMM_EXIT_IO, self->reason);
+	EXPECT_EQ(2, counted(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(1, n);
+	EXPECT_EQ(0x63, ev[0].vector);
+}
+
+/* Both take a broadcast; of two, one takes the lowest-priority interrupt */
+TEST_F(apic, messages_to_several)
+{
+	struct mvmm_apic apic[2];
+	uint32_t data = 0x1ff;
+	int i, taken[2] = {};
+
+	ASSERT_EQ(0, add_vcpu(self));
+	ASSERT_EQ(0, mvmm_apic_access(self->vm.vcpu, 0xf0, &data, true));
+	ASSERT_EQ(0, mvmm_apic_access(self->vcpu2, 0xf0, &data, true));
+	data = 1u << 24;
+	ASSERT_EQ(0, mvmm_apic_access(self->vm.vcpu, 0xd0, &data, true));
+	data = 2u << 24;
+	ASSERT_EQ(0, mvmm_apic_access(self->vcpu2, 0xd0, &data, true));
+	EXPECT_EQ(2, mvmm_msi(self->vm.vm, MSI | 0xff << 12, 0x40));
+	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI | 2 << 12 | 4, 0x41));
+	EXPECT_EQ(2, mvmm_msi(self->vm.vm, MSI | 3 << 12 | 4, 0x42));
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI | 3 << 12 | 0xc,
+				      0x144 + i));
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic[0]));
+	ASSERT_EQ(0, mvmm_get_apic(self->vcpu2, &apic[1]));
+	EXPECT_EQ(5, apic[0].regs[IRR(0x40)] & 7);
+	EXPECT_EQ(7, apic[1].regs[IRR(0x40)] & 7);
+	for (i = 0; i < 2; i++)
+		taken[i] = __builtin_popcount(apic[i].regs[IRR(0x40)] & 0xf0);
+	/* In turn */
+	EXPECT_EQ(2, taken[0]);
+	EXPECT_EQ(2, taken[1]);
+	/* The one whose task priority is lower */
+	data = 0x40;
+	ASSERT_EQ(0, mvmm_apic_access(self->vm.vcpu, 0x80, &data, true));
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI | 3 << 12 | 0xc,
+				      0x148 + i));
+	ASSERT_EQ(0, mvmm_get_apic(self->vcpu2, &apic[1]));
+	EXPECT_EQ(0x700, apic[1].regs[IRR(0x40)] & 0xf00);
+}
+
+/* ---- the paravirtual interface ---------------------------------------- */
+
+struct pvclock {
+	uint32_t version, pad;
+	uint64_t tsc, ns;
+	uint32_t mul;
+	int8_t shift;
+	uint8_t flags, pad2[2];
+};
+
+static uint64_t clock_at(const struct pvclock *c, uint64_t tsc)
+{
+	uint64_t ticks = tsc - c->tsc;
+
+	ticks = c->shift < 0 ? ticks >> -c->shift : ticks << c->shift;
+	return c->ns + ((unsigned __int128)ticks * c->mul >> 32);
+}
+
+GUEST(pv, "mov $0x40000000, %eax\n cpuid\n mov %eax, %r8d\n mov %ebx, %r9d\n"
+      "mov %ecx, %r10d\n mov %edx, %r11d\n"
+      "mov $0x40000001, %eax\n cpuid\n mov %eax, %r12d\n"
+      WRMSR(0x4b564d01, 0x100101) TSC(r13) DONE
+      "nop\n" TSC(r14)
+      WRMSR(0x4b564d00, 0x100200) "nop\n"
+      /* bits that are reserved; an MSR of KVM's that is not here */
+      FAULTS(WRMSR(0x4b564d03, 0x100303)) FAULTS(WRMSR(0x4b564d02, 0))
+      /* not memory: nothing happens */
+      WRMSR(0x4b564d01, 0x10000001) "nop\n hlt");
+TEST_F(apic, kvm_clock)
+{
+	volatile struct pvclock *page =
+		(struct pvclock *)(self->vm.mem + DATA + 0x100);
+	uint32_t *wall = (uint32_t *)(self->vm.mem + DATA + 0x200);
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct timespec t0, t1, now;
+	struct guest_event *ev;
+	struct pvclock c;
+	uint64_t n, passed, second;
+
+	LOAD(&self->vm, pv);
+	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
+	EXPECT_EQ(0x40000001, regs->r8);
+	EXPECT_EQ(0x4b4d564b, regs->r9);
+	EXPECT_EQ(0x564b4d56, regs->r10);
+	EXPECT_EQ(0x4d, regs->r11);
+	/* Clock, its stability, steal time; no old MSRs, no async faults */
+	EXPECT_EQ(1 << 3 | 1 << 24 | 1 << 5,
+		  regs->r12 & (1 << 3 | 1 << 24 | 1 << 5 | 1 | 1 << 4));
+	c = *page;
+	EXPECT_NE(0, c.version);
+	EXPECT_EQ(0, c.version & 1);
+	EXPECT_EQ(1, c.flags);		/* stable */
+	EXPECT_NE(0, c.mul >> 31);
+	/* A second is one */
+	second = clock_at(&c, c.tsc + self->khz * 1000) - c.ns;
+	EXPECT_LT(999990000, second);
+	EXPECT_GT(1000010000, second);
+	/* It goes as the host's does */
+	clock_gettime(CLOCK_MONOTONIC, &t0);
+	usleep(30000);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	clock_gettime(CLOCK_MONOTONIC, &t1);
+	passed = clock_at(&c, regs->r14) - clock_at(&c, regs->r13);
+	EXPECT_LT(25000000, passed);
+	EXPECT_GT(10000000000, passed);
+	/* The time of day when its clock was 0 */
+	clock_gettime(CLOCK_REALTIME, &now);
+	EXPECT_EQ(0, wall[0] & 1);
+	EXPECT_NE(0, wall[0]);
+	EXPECT_LE(wall[1], now.tv_sec);
+	EXPECT_LE(now.tv_sec - 60, wall[1]);
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(2, n);
+	EXPECT_EQ(13, ev[0].vector);
+	EXPECT_EQ(13, ev[1].vector);
+}
+
+/* ---- the scheduler's ioctls ------------------------------------------- */
+
+TEST_F(apic, sched)
+{
+	struct mvmm_vm_sched s = { .size = sizeof(s), .weight = 100 };
+	int vm = self->vm.vm;
+
+	EXPECT_EQ(0, call(vm, MVMM_VM_SET_SCHED, &s));
+#define REFUSE(field, value) do {					\
+		s = (struct mvmm_vm_sched){ .size = sizeof(s),		\
+					    .weight = 100 };		\
+		s.field = value;					\
+		EXPECT_EQ(-EINVAL, call(vm, MVMM_VM_SET_SCHED, &s));	\
+	} while (0)
+	REFUSE(weight, 0);
+	REFUSE(weight, 10001);
+	REFUSE(weight, ~0u);
+	REFUSE(cap, 6401);
+	REFUSE(cap, ~0u);
+	REFUSE(reserved, 1);
+#undef REFUSE
+	s = (struct mvmm_vm_sched){ .size = sizeof(s), .weight = 10000,
+				    .cap = 6400 };
+	EXPECT_EQ(0, call(vm, MVMM_VM_SET_SCHED, &s));
+	s.weight = s.cap = 1;
+	EXPECT_EQ(0, call(vm, MVMM_VM_SET_SCHED, &s));
+	s.weight = 100;
+	s.cap = 0;
+	EXPECT_EQ(0, call(vm, MVMM_VM_SET_SCHED, &s));
+}
+
+/* Counts rdi down */
+GUEST(busy, "sti\n 1: dec %rdi\n jnz 1b\n cli\n hlt");
+TEST_F(apic, times)
+{
+	struct mvmm_times before, t = { .size = sizeof(t), .reserved = 5 };
+	struct timespec t0, t1;
+	uint64_t host, sum;
+
+	clock_gettime(CLOCK_MONOTONIC, &t0);
+	ASSERT_EQ(0, call(self->vm.vcpu, MVMM_VCPU_GET_TIMES, &t));
+	EXPECT_EQ(0, t.reserved);
+	EXPECT_EQ(0, t.run);
+	EXPECT_EQ(0, t.wait);
+	EXPECT_EQ(0, t.steal);
+	before = t;
+	LOAD(&self->vm, busy);
+	self->vm.run->regs.rdi = 200000;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ASSERT_EQ(0, call(self->vm.vcpu, MVMM_VCPU_GET_TIMES, &t));
+	EXPECT_LT(0, t.run);
+	clock_gettime(CLOCK_MONOTONIC, &t1);
+	host = (t1.tv_sec - t0.tv_sec) * 1000000000ull + t1.tv_nsec -
+	       t0.tv_nsec;
+	/* All time is one of the three; the host's clock may be corrected */
+	sum = t.run + t.wait + t.block - before.run - before.wait -
+	      before.block;
+	EXPECT_LE(sum, host + host / 50 + 100000);
+}
+
+TEST_HARNESS_MAIN
