@@ -9,7 +9,6 @@
 #include <asm/trapnr.h>
 #include "mvmm.h"
 
-
 #define INFO_VALID BIT(31)
 #define INFO_HAS_ERROR BIT(11)
 

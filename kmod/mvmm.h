@@ -606,6 +606,7 @@ static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu)
  */
 static inline void mvmm_slot_leave(struct mvmm_vcpu *vcpu)
 {
+	/* pairs with call_back()'s in slots.c */
 	smp_store_mb(vcpu->in_run, false);
 	if (unlikely(atomic_read(&vcpu->requests) & MVMM_REQ_SLOT))
 		mvmm_slot_put(vcpu);

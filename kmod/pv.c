@@ -33,10 +33,10 @@ static int write_versioned(struct mvmm_vm *vm, u64 gpa, u32 *version,
 	int ret;
 
 	ret = mvmm_write_guest(vm, gpa + version_at, &odd, sizeof(odd));
-	smp_wmb();
+	smp_wmb(); /* odd before the data */
 	*version = odd;
 	ret = ret ?: mvmm_write_guest(vm, gpa, data, len);
-	smp_wmb();
+	smp_wmb(); /* the data before even */
 	*version = even;
 	return ret ?: mvmm_write_guest(vm, gpa + version_at, &even,
 				       sizeof(even));

@@ -24,7 +24,6 @@
 #include "mvmm.h"
 #include "compat.h"
 
-
 /**
  * mvmm_load_debug_registers() - DR0 .. DR3 of a guest that has breakpoints on
  * @vcpu: the vCPU

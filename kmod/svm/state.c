@@ -392,6 +392,7 @@ u64 svm_get_msr(struct mvmm_vcpu *vcpu, u32 index)
 {
 	struct vmcb *vmcb = to_svm(vcpu)->vmcb;
 	const u64 *place = find_msr(&vmcb->save, index);
+
 	return WARN_ON_ONCE(!place) ? 0 : *place;
 }
 
