@@ -80,7 +80,7 @@ void lapic_reset(struct lapic *a, u32 id, bool keep_mode)
 	WRITE_ONCE(a->id, id);
 	if (!keep_mode)
 		WRITE_ONCE(a->base, base);
-	memset(&a->tpr, 0, sizeof(*a) - offsetof(struct lapic, tpr));
+	memset_startat(a, 0, tpr);
 	a->dfr = DFR_FLAT;
 	a->svr = VECTOR_MASK;
 	for (i = 0; i < LAPIC_NR_LVT; i++)
@@ -708,6 +708,8 @@ int lapic_set(struct lapic *a, const u32 regs[256], u64 base, u64 deadline,
 		if (new.lvt[i] & ~lvt_mask[i])
 			return -EINVAL;
 	}
+	new.id = a->id;
+	new.base = base;
 	new.tpr = regs[LAPIC_TPR * 4];
 	new.ldr = regs[LAPIC_LDR * 4] & LDR_MASK;
 	new.dfr = regs[LAPIC_DFR * 4] | ~(0xfu << 28);
@@ -723,7 +725,6 @@ int lapic_set(struct lapic *a, const u32 regs[256], u64 base, u64 deadline,
 		new.deadline = deadline;
 	else if (left)
 		new.timer_start = now - (new.tmict - left) * count_ticks(&new);
-	memcpy(&a->tpr, &new.tpr, sizeof(*a) - offsetof(struct lapic, tpr));
-	WRITE_ONCE(a->base, base);
+	*a = new;
 	return 0;
 }

@@ -7,7 +7,6 @@
 #define MVMM_LAPIC_H
 
 #include <linux/bitmap.h>
-#include <linux/stddef.h>
 #include <linux/types.h>
 
 /* Registers, by their x2APIC number: the xAPIC's offset / 16 */
