@@ -8,11 +8,9 @@
  * before it enters the guest again. So the path of an exit needs no lock.
  */
 #include <linux/hrtimer.h>
-#include <linux/math64.h>
 #include <linux/moduleparam.h>
 #include <linux/rcuwait.h>
 #include <linux/sched/signal.h>
-#include <asm/tsc.h>
 #include "mvmm.h"
 #include "compat.h"
 
@@ -223,7 +221,7 @@ static void update_timer(struct mvmm_vcpu *vcpu)
 	}
 	ticks = min(expiry - now, MAX_TIMER_TICKS);
 	hrtimer_start(&vcpu->timer,
-		      ns_to_ktime(mul_u64_u32_div(ticks, USEC_PER_SEC, tsc_khz)),
+		      ns_to_ktime(mvmm_ticks_to_ns(ticks)),
 		      HRTIMER_MODE_REL_PINNED_HARD);
 }
 

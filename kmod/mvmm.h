@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
 #include <linux/kref.h>
+#include <linux/math64.h>
 #include <linux/mmu_notifier.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -18,6 +19,7 @@
 #include <linux/spinlock.h>
 #include <asm/apicdef.h>
 #include <asm/debugreg.h>
+#include <asm/tsc.h>
 #include "../uapi/mvmm.h"
 #include "lapic.h"
 #include "pgtable.h"
@@ -538,6 +540,11 @@ static __always_inline void mvmm_guest_state_enter(void)
 	instrumentation_end();
 	context_tracking_guest_enter();
 	lockdep_hardirqs_on(_THIS_IP_);
+}
+
+static inline u64 mvmm_ticks_to_ns(u64 ticks)
+{
+	return mul_u64_u32_div(ticks, USEC_PER_SEC, tsc_khz);
 }
 
 /* ---- VMs (vm.c) ------------------------------------------------------- */

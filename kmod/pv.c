@@ -11,18 +11,12 @@
 #include <linux/sched.h>
 #include <uapi/linux/kvm_para.h>
 #include <asm/pvclock-abi.h>
-#include <asm/tsc.h>
 #include "mvmm.h"
 
 /* Bits of mvmm_pv.todo */
 #define TODO_WALL_CLOCK	BIT(0)
 #define TODO_CLOCK	BIT(1)
 #define TODO_STEAL	BIT(2)
-
-static u64 ticks_to_ns(u64 ticks)
-{
-	return mul_u64_u32_div(ticks, USEC_PER_SEC, tsc_khz);
-}
 
 /* Readers on other vCPUs see an odd version meanwhile */
 static int write_versioned(struct mvmm_vm *vm, u64 gpa, u32 *version,
@@ -45,7 +39,7 @@ static int write_versioned(struct mvmm_vm *vm, u64 gpa, u32 *version,
 static int update_wall_clock(struct mvmm_vcpu *vcpu)
 {
 	u64 now = max(rdtsc_ordered(), vcpu->vm->tsc_base);
-	u64 since_boot = ticks_to_ns(now - vcpu->vm->tsc_base);
+	u64 since_boot = mvmm_ticks_to_ns(now - vcpu->vm->tsc_base);
 	struct timespec64 at_boot;
 	struct pvclock_wall_clock wall = { .version = 1 };
 	u32 version = 0;

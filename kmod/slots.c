@@ -11,13 +11,11 @@
 
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
-#include <linux/math64.h>
 #include <linux/moduleparam.h>
 #include <linux/rcuwait.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
-#include <asm/tsc.h>
 #include "mvmm.h"
 #include "compat.h"
 #include "trace.h"
@@ -43,11 +41,6 @@ static const struct vsched_policy *policy = &vsched_fair;
 static struct mvmm_vcpu *to_vcpu(struct vsched_vcpu *se)
 {
 	return container_of(se, struct mvmm_vcpu, se);
-}
-
-static u64 to_ns(u64 ticks)
-{
-	return mul_u64_u32_div(ticks, USEC_PER_SEC, tsc_khz);
 }
 
 static void trace(struct mvmm_vcpu *vcpu, enum vsched_state was)
@@ -113,7 +106,7 @@ static void settle(u64 now)
 	next = vsched_next(&sched, now);
 	if (next != U64_MAX)
 		hrtimer_start(&refill_timer,
-			      ns_to_ktime(to_ns(next > now ? next - now : 0)),
+			      ns_to_ktime(mvmm_ticks_to_ns(next > now ? next - now : 0)),
 			      HRTIMER_MODE_REL_HARD);
 }
 
@@ -168,7 +161,7 @@ static void arm(struct mvmm_vcpu *vcpu, u64 now)
 
 	vcpu->slice_end = slice == U64_MAX ? 0 : now + slice;
 	if (vcpu->slice_end)
-		hrtimer_start(&vcpu->slice_timer, ns_to_ktime(to_ns(slice)),
+		hrtimer_start(&vcpu->slice_timer, ns_to_ktime(mvmm_ticks_to_ns(slice)),
 			      HRTIMER_MODE_REL_PINNED_HARD);
 }
 
@@ -317,9 +310,9 @@ void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times)
 
 	raw_spin_lock_irqsave(&lock, flags);
 	now = rdtsc();
-	times->run = to_ns(time_in(&vcpu->se, VSCHED_RUNNING, now));
-	times->wait = to_ns(time_in(&vcpu->se, VSCHED_WAITING, now));
-	times->block = to_ns(time_in(&vcpu->se, VSCHED_BLOCKED, now));
+	times->run = mvmm_ticks_to_ns(time_in(&vcpu->se, VSCHED_RUNNING, now));
+	times->wait = mvmm_ticks_to_ns(time_in(&vcpu->se, VSCHED_WAITING, now));
+	times->block = mvmm_ticks_to_ns(time_in(&vcpu->se, VSCHED_BLOCKED, now));
 	times->steal = vcpu->pv.stolen;
 	raw_spin_unlock_irqrestore(&lock, flags);
 }
@@ -327,7 +320,12 @@ void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times)
 /** mvmm_slot_waited() - ns that the vCPU has waited for a slot; its thread's */
 u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu)
 {
-	return to_ns(vcpu->se.time[VSCHED_WAITING]);
+	return mvmm_ticks_to_ns(vcpu->se.time[VSCHED_WAITING]);
+}
+
+static u64 ms_in(const struct vsched_vcpu *se, enum vsched_state state, u64 now)
+{
+	return mvmm_ticks_to_ns(time_in(se, state, now)) / NSEC_PER_MSEC;
 }
 
 static int table_show(struct seq_file *m, void *unused)
@@ -356,9 +354,9 @@ static int table_show(struct seq_file *m, void *unused)
 				   vm->serial, vm->pid, vm_se->weight,
 				   vm_se->cap, vcpu->id, states[se->state],
 				   se->slot,
-				   to_ns(time_in(se, VSCHED_RUNNING, now)) / NSEC_PER_MSEC,
-				   to_ns(time_in(se, VSCHED_WAITING, now)) / NSEC_PER_MSEC,
-				   to_ns(time_in(se, VSCHED_BLOCKED, now)) / NSEC_PER_MSEC);
+				   ms_in(se, VSCHED_RUNNING, now),
+				   ms_in(se, VSCHED_WAITING, now),
+				   ms_in(se, VSCHED_BLOCKED, now));
 		}
 	}
 	raw_spin_unlock_irq(&lock);
