@@ -71,6 +71,9 @@ static u32 class_behind_tpr(const struct mvmm_vcpu *vcpu)
 	return class && class <= vcpu->cr8 ? class : 0;
 }
 
+/* A virtual interrupt that comes as soon as RFLAGS.IF and the shadow let it */
+#define VIRQ_NOW (V_IRQ_MASK | V_INTR_PRIO_MASK | V_IGN_TPR_MASK)
+
 /*
  * An interrupt that is always pending: the exit before it is taken is the
  * window. It waits for the guest's CR8, which the guest writes without an exit,
@@ -78,12 +81,11 @@ static u32 class_behind_tpr(const struct mvmm_vcpu *vcpu)
  */
 static void set_irq_window(struct svm_vcpu *svm, bool on)
 {
-	const u32 window = V_IRQ_MASK | V_INTR_PRIO_MASK | V_IGN_TPR_MASK;
-	u32 old = svm->vmcb->control.int_ctl, new = old & ~window;
+	u32 old = svm->vmcb->control.int_ctl, new = old & ~VIRQ_NOW;
 	u32 class = class_behind_tpr(&svm->vcpu);
 
 	if (on)
-		new |= window;
+		new |= VIRQ_NOW;
 	else if (class && !svm_caps.tcg)	/* see errata.rst */
 		new |= V_IRQ_MASK | class << V_INTR_PRIO_SHIFT;
 	svm_intercept(svm, INTERCEPT_VINTR, new & V_IRQ_MASK);
@@ -187,6 +189,14 @@ static void inject(struct svm_vcpu *svm)
 		if (event.type != MVMM_EVENT_SOFT_INT)
 			event.type = MVMM_EVENT_EXCEPTION;
 		control->event_inj = mvmm_event_encode(&event);
+	} else if (unlikely(svm_caps.tcg) && !plan.irq_window &&
+		   plan.inject.type == MVMM_EVENT_IRQ) {
+		/* Twice, as an event; mend_tcg() looks what became of it */
+		control->event_inj = mvmm_event_encode(&plan.inject) &
+				     ~SVM_EVTINJ_VALID;
+		control->int_vector = plan.inject.vector;
+		control->int_ctl |= VIRQ_NOW;
+		svm_dirty(svm, SVM_CLEAN_INTR);
 	} else {
 		control->event_inj = mvmm_event_encode(&plan.inject);
 		control->event_inj_err = plan.inject.error_code;
@@ -251,9 +261,11 @@ static void save_debug_registers(struct mvmm_vcpu *vcpu)
 /*
  * What QEMU's plain emulation (TCG) does not do: intercept XSETBV, so take what
  * the guest wrote if the policy allows it; load the shadow, so it is still there
- * if the instruction under it was intercepted. See Documentation/errata.rst.
+ * if the instruction under it was intercepted; inject an interrupt just once.
+ * See Documentation/errata.rst.
  */
-static void mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state)
+static void mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state,
+		     u32 event_inj)
 {
 	struct vmcb_control_area *control = &svm->vmcb->control;
 	struct mvmm_vcpu *vcpu = &svm->vcpu;
@@ -267,6 +279,13 @@ static void mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state)
 	if (int_state & SVM_INTERRUPT_SHADOW_MASK &&
 	    rip == svm->vmcb->save.rip && control->exit_code > SVM_EXIT_VINTR)
 		control->int_state |= SVM_INTERRUPT_SHADOW_MASK;
+	/* inject()'s interrupt: is it delivered? */
+	if (event_inj && !(event_inj & SVM_EVTINJ_VALID)) {
+		if (control->int_ctl & V_IRQ_MASK &&
+		    control->exit_code != (u32)SVM_EXIT_ERR)
+			control->exit_int_info = event_inj | SVM_EVTINJ_VALID;
+		control->int_ctl &= ~VIRQ_NOW;
+	}
 }
 
 /*
@@ -349,7 +368,7 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 	entered = enter_guest(svm, svm_host_area());
 
 	if (unlikely(svm_caps.tcg))
-		mend_tcg(svm, rip, int_state);
+		mend_tcg(svm, rip, int_state, event_inj);
 	if (unlikely(svm_caps.bochs))
 		mend_bochs(svm, event_inj);
 	if (vcpu->xcr0 != host_xcr0)
@@ -387,13 +406,17 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
+	/*
+	 * Only while somebody waits for this CPU: see kmod/slots.c. Bochs hears
+	 * no interrupt while a guest spins with IF clear.
+	 */
+	bool pause_exits = vcpu->slice_end || svm_caps.bochs;
 	enum mvmm_step step;
 
 	svm_regs_to_vmcb(svm);
-	/* Only while somebody waits for this CPU: see kmod/slots.c */
-	if (unlikely(!vcpu->slice_end == svm->pause_exits)) {
-		svm->pause_exits = vcpu->slice_end;
-		svm_intercept(svm, INTERCEPT_PAUSE, svm->pause_exits);
+	if (unlikely(pause_exits != svm->pause_exits)) {
+		svm->pause_exits = pause_exits;
+		svm_intercept(svm, INTERCEPT_PAUSE, pause_exits);
 	}
 	local_irq_disable();
 	svm_mitigate(svm);
