@@ -206,7 +206,7 @@ int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
 	/* Set only while a slice has an end */
 	caps->preemption_timer = caps->pin & PIN_BASED_VMX_PREEMPTION_TIMER;
 	caps->pin &= ~PIN_BASED_VMX_PREEMPTION_TIMER;
-	caps->timer_shift = msrs->misc & VMX_MISC_PREEMPTION_TIMER_RATE_MASK;
+	caps->timer_shift = msrs->misc & GENMASK(4, 0); /* SDM A.6 */
 
 	/* Unrestricted guest frees PE and PG from CR0's fixed bits */
 	caps->cr0_fixed0 = msrs->cr0_fixed0 & ~(X86_CR0_PE | X86_CR0_PG);
