@@ -158,6 +158,35 @@ static int add_devices(struct machine *m)
 _Static_assert(RAM_MAX <= IOAPIC_BASE && RAM_MAX <= LAPIC_BASE,
 	       "RAM ends below the APICs");
 
+#define HUGE_PAGE	(2ul << 20)
+
+/*
+ * So that where the host has a huge page, the guest's memory has one, too. NULL:
+ * see errno.
+ */
+static void *map_aligned(size_t size, int flags, int fd)
+{
+	size_t room = size + HUGE_PAGE, before;
+	char *base = mmap(NULL, room, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (base == MAP_FAILED)
+		return NULL;
+	before = -(uintptr_t)base % HUGE_PAGE;
+	if (mmap(base + before, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED,
+		 fd, 0) == MAP_FAILED) {
+		int error = errno;
+
+		munmap(base, room);
+		errno = error;
+		return NULL;
+	}
+	if (before)
+		munmap(base, before);
+	munmap(base + before + size, HUGE_PAGE - before);
+	return base + before;
+}
+
 static int make_ram(struct machine *m, const struct machine_config *config,
 		    struct error *error)
 {
@@ -176,16 +205,15 @@ static int make_ram(struct machine *m, const struct machine_config *config,
 		}
 	}
 	m->ram.size = config->ram_size;
-	m->ram.base = mmap(NULL, m->ram.size, PROT_READ | PROT_WRITE, flags,
-			   fd, 0);
+	m->ram.base = map_aligned(m->ram.size, flags, fd);
 	if (fd >= 0)
 		close(fd);
-	if (m->ram.base == MAP_FAILED) {
-		m->ram.base = NULL;
+	if (!m->ram.base)
 		return fail(error, STATUS_OS,
 			    "no %llu bytes for the guest's memory: %s; give it less with --mem",
 			    (unsigned long long)m->ram.size, strerror(errno));
-	}
+	/* A host without huge pages refuses: then they are small */
+	madvise(m->ram.base, m->ram.size, MADV_HUGEPAGE);
 	return 0;
 }
 
