@@ -286,6 +286,18 @@ static int execute(struct insn *in, bool *done)
 	}
 }
 
+/*
+ * The CPU has translated this address, checked the rights and set the bits. It
+ * is the instruction's only one, so it is enough that the offsets are equal.
+ */
+static bool is_the_exits(const struct mvmm_run *run, uint64_t gva,
+			 const struct plain_mov *mov)
+{
+	return !((gva ^ run->mmio.gpa) & 4095) &&
+	       (gva & 4095) + mov->size <= 4096 &&
+	       mov->store == !!(run->mmio.access & MVMM_ACCESS_WRITE);
+}
+
 /* What drivers do most, without a copy of the registers */
 static int plain_mov(struct insn *in)
 {
@@ -301,10 +313,15 @@ static int plain_mov(struct insn *in)
 		gva += regs[mov->index] * mov->scale;
 	if (!mov->store)
 		value = 0;
-	ret = mvmm_access(in->guest, in->paging, gva, &value, mov->size,
-			  mov->store, &in->fault);
-	if (ret)
-		return ret;
+	if (is_the_exits(run, gva, mov)) {
+		in->guest->mmio(in->guest->ctx, run->mmio.gpa, &value,
+				mov->size, mov->store);
+	} else {
+		ret = mvmm_access(in->guest, in->paging, gva, &value, mov->size,
+				  mov->store, &in->fault);
+		if (ret)
+			return ret;
+	}
 	if (!mov->store)
 		regs[mov->reg] = value;
 	run->retire = in->i->length;

@@ -100,8 +100,7 @@ static int translate64(struct mvmm_guest *guest, const struct mvmm_paging *s,
 	int shift;
 
 	for (shift = 39; ; shift -= 9) {
-		entry = mvmm_ram(guest,
-				      table + (gva >> shift & 511) * 8, 8);
+		entry = mvmm_ram(guest, table + (gva >> shift & 511) * 8, 8);
 		if (!entry || !((pte = *entry) & PTE_P))
 			return page_fault(s, gva, access, false, fault);
 		rights &= pte;
@@ -124,16 +123,15 @@ static int translate64(struct mvmm_guest *guest, const struct mvmm_paging *s,
 	return 0;
 }
 
-int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_paging *s,
-		   uint64_t gva, uint32_t access, uint64_t *gpa,
-		   struct mvmm_page_fault *fault)
+/* Not inlined: what it saves on the stack would cost 64-bit paging, too */
+static __attribute__((noinline)) int
+translate32(struct mvmm_guest *guest, const struct mvmm_paging *s, uint64_t gva,
+	    uint32_t access, uint64_t *gpa, struct mvmm_page_fault *fault)
 {
 	struct mode mode = paging_mode(s);
-	uint64_t table = s->cr3 & PTE_ADDR, rights = PTE_W | PTE_U, nx = 0;
+	uint64_t table, rights = PTE_W | PTE_U, nx = 0;
 	int level;
 
-	if (s->efer & EFER_LMA)
-		return translate64(guest, s, gva, access, gpa, fault);
 	if (!(s->cr0 & CR0_PG)) {
 		*gpa = (uint32_t)gva;
 		return 0;
@@ -198,6 +196,15 @@ int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_paging *s,
 		table = pte & PTE_ADDR;
 	}
 	return -EPROTO;
+}
+
+int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_paging *s,
+		   uint64_t gva, uint32_t access, uint64_t *gpa,
+		   struct mvmm_page_fault *fault)
+{
+	if (s->efer & EFER_LMA)
+		return translate64(guest, s, gva, access, gpa, fault);
+	return translate32(guest, s, gva, access, gpa, fault);
 }
 
 static void access_part(struct mvmm_guest *guest, uint64_t gpa, void *data,
