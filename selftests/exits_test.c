@@ -193,6 +193,26 @@ TEST_F(exits, mmio)
 	EXPECT_EQ(0x10, run->regs.r15 & 0x8d5);
 }
 
+/* The first half is memory's, the other the device's behind it */
+GUEST(split_mmio,
+      "mov $0x3ffffc, %rbx\n movabs $0x1122334455667788, %rax\n"
+      "mov %rax, (%rbx)\n mov (%rbx), %rcx\n hlt");
+TEST_F(exits, mmio_across_the_end_of_memory)
+{
+	LOAD(&self->vm, split_mmio);
+	ASSERT_EQ(0, vm_run(&self->vm));
+	ASSERT_EQ(MVMM_EXIT_MMIO, self->vm.run->exit_reason);
+	ASSERT_EQ(0, mvmm_complete_mmio(&self->vm.guest));
+	EXPECT_EQ(MEM_SIZE, self->vm.io_address);
+	EXPECT_EQ(4, self->vm.io_size);
+	EXPECT_EQ(0x11223344, self->vm.io_value);
+	EXPECT_EQ(0x55667788, *(uint32_t *)(self->vm.mem + MEM_SIZE - 4));
+	self->vm.io_value = 0xaabbccdd;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0xaabbccdd55667788, self->vm.run->regs.rcx);
+	EXPECT_EQ(2, self->vm.io_count);
+}
+
 GUEST(odd_mmio, "mov $0x10000000, %rbx\n fldl (%rbx)\n hlt");
 TEST_F(exits, mmio_by_an_unknown_instruction)
 {
