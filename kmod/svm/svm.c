@@ -406,17 +406,13 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	/*
-	 * Only while somebody waits for this CPU: see kmod/slots.c. Bochs hears
-	 * no interrupt while a guest spins with IF clear.
-	 */
-	bool pause_exits = vcpu->slice_end || svm_caps.bochs;
 	enum mvmm_step step;
 
 	svm_regs_to_vmcb(svm);
-	if (unlikely(pause_exits != svm->pause_exits)) {
-		svm->pause_exits = pause_exits;
-		svm_intercept(svm, INTERCEPT_PAUSE, pause_exits);
+	/* Only while somebody waits for this CPU: see kmod/slots.c */
+	if (unlikely(!vcpu->slice_end == svm->pause_exits)) {
+		svm->pause_exits = vcpu->slice_end;
+		svm_intercept(svm, INTERCEPT_PAUSE, svm->pause_exits);
 	}
 	local_irq_disable();
 	svm_mitigate(svm);
