@@ -214,14 +214,25 @@ int mvmm_memory_init(struct mvmm_vm *vm)
 	int ret;
 
 	spin_lock_init(&vm->mmu_lock);
+	vm->room = 4;
+	vm->regions = kcalloc(vm->room, sizeof(*vm->regions),
+			      GFP_KERNEL_ACCOUNT);
+	if (!vm->regions)
+		return -ENOMEM;
 	ret = pgt_init(&vm->pgt, &mvmm_vendor.pgt);
 	if (ret)
-		return ret;
+		goto free_regions;
 	vm->mm = current->mm;
 	vm->mn.ops = &notifier_ops;
 	ret = mmu_notifier_register(&vm->mn, vm->mm);
 	if (ret)
-		pgt_destroy(&vm->pgt);
+		goto destroy_pgt;
+	return 0;
+
+destroy_pgt:
+	pgt_destroy(&vm->pgt);
+free_regions:
+	kfree(vm->regions);
 	return ret;
 }
 
@@ -243,6 +254,7 @@ void mvmm_memory_destroy(struct mvmm_vm *vm)
 	pgt_destroy(&vm->pgt);
 	for (i = 0; i < vm->nr_regions; i++)
 		kvfree(vm->regions[i].dirty);
+	kfree(vm->regions);
 }
 
 /* Where a region at or above @gpa stands, or would stand */
@@ -297,6 +309,28 @@ static size_t bitmap_bytes(u64 len)
 	return BITS_TO_LONGS(len >> PAGE_SHIFT) * sizeof(long);
 }
 
+/* Most VMs have few regions: for one more, if need be; vm->lock is held */
+static int make_room(struct mvmm_vm *vm)
+{
+	struct mvmm_mem_region *old = vm->regions, *new;
+	int room = min(2 * vm->room, MVMM_MAX_REGIONS);
+
+	if (vm->nr_regions < vm->room)
+		return 0;
+	if (vm->nr_regions == room)
+		return -ENOSPC;
+	new = kcalloc(room, sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+	memcpy(new, old, vm->nr_regions * sizeof(*new));
+	spin_lock(&vm->mmu_lock);
+	vm->regions = new;
+	vm->room = room;
+	spin_unlock(&vm->mmu_lock);
+	kfree(old);
+	return 0;
+}
+
 /**
  * mvmm_add_region() - MVMM_VM_ADD_REGION
  * @vm: the VM
@@ -326,9 +360,10 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 	if ((i < vm->nr_regions && at->gpa < new.gpa + new.len) ||
 	    (i > 0 && at[-1].gpa + at[-1].len > new.gpa))
 		ret = -EEXIST;
-	else if (vm->nr_regions == MVMM_MAX_REGIONS)
-		ret = -ENOSPC;
+	else
+		ret = make_room(vm);
 	if (!ret) {
+		at = &vm->regions[i];
 		spin_lock(&vm->mmu_lock);
 		memmove(at + 1, at, (vm->nr_regions - i) * sizeof(*at));
 		*at = new;

@@ -228,6 +228,7 @@ struct mvmm_fault {
  * @pgt_cache: tables for the next fault			[M]
  * @regions: sorted by gpa, @nr_regions of them			[L to write, M]
  * @nr_regions: see @regions					[L to write, M]
+ * @room: for so many is there memory				[L]
  * @last_region: index of the one that was asked for last	[M]
  * @inval_count: invalidations in progress			[M]
  * @inval_seq: invalidations ended				[M]
@@ -250,8 +251,9 @@ struct mvmm_vm {
 	struct mutex lock;
 	spinlock_t mmu_lock;
 	struct pgt pgt;
-	struct mvmm_mem_region regions[MVMM_MAX_REGIONS];
+	struct mvmm_mem_region *regions;
 	int nr_regions;
+	int room;
 	int last_region;
 	unsigned long inval_count;
 	unsigned long inval_seq;
