@@ -168,29 +168,52 @@ static void make_tables(char *mem)
 			      (handler >> 16) << 48;
 }
 
-int make_machine(struct machine *m, const struct monitor *monitor, int system,
-		 uint64_t size, int regions)
+static int make(struct machine *m, const struct monitor *monitor, int system,
+		uint64_t size, int regions, bool apic)
 {
 	uint64_t each = size / regions;
 	int ret, i;
 
 	*m = (struct machine){ .monitor = monitor, .system = system,
-			       .size = size };
+			       .size = size, .apic = apic };
 	m->mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m->mem == MAP_FAILED)
 		return -errno;
 	madvise(m->mem, size, MADV_NOHUGEPAGE);
 	make_tables(m->mem);
-	ret = m->vm = monitor->create_vm(system);
+	ret = m->vm = monitor->create_vm(system, apic);
 	for (i = 0; i < regions && ret >= 0; i++)
 		ret = monitor->map(m->vm, i, i * each, m->mem + i * each,
 				   each);
 	if (ret >= 0)
-		ret = m->vcpu = monitor->create_vcpu(m->vm);
+		ret = m->vcpu = monitor->create_vcpu(m->vm, 0);
 	if (ret >= 0)
 		ret = monitor->prepare(m);
 	return ret;
+}
+
+int make_machine(struct machine *m, const struct monitor *monitor, int system,
+		 uint64_t size, int regions)
+{
+	return make(m, monitor, system, size, regions, false);
+}
+
+int make_apic_machine(struct machine *m, const struct monitor *monitor,
+		      int system)
+{
+	return make(m, monitor, system, MEM_SIZE, 1, true);
+}
+
+int add_vcpu(struct machine *second, const struct machine *m)
+{
+	int ret;
+
+	*second = *m;
+	ret = second->vcpu = m->monitor->create_vcpu(m->vm, 1);
+	if (ret >= 0)
+		ret = m->monitor->prepare(second);
+	return ret < 0 ? ret : m->monitor->make_runnable(second);
 }
 
 void unmake_machine(struct machine *m)
@@ -482,11 +505,11 @@ pid_t start_busy(volatile uint64_t **got)
 
 static int one_life(const struct monitor *monitor, int system)
 {
-	int vm = monitor->create_vm(system), vcpu;
+	int vm = monitor->create_vm(system, false), vcpu;
 
 	if (vm < 0)
 		return vm;
-	vcpu = monitor->create_vcpu(vm);
+	vcpu = monitor->create_vcpu(vm, 0);
 	if (vcpu < 0)
 		return vcpu;
 	close(vcpu);
@@ -535,9 +558,9 @@ static void measure_vcpu_lives(struct machine *m)
 		uint64_t before;
 
 		/* KVM gives an id once only in the life of a VM */
-		vm = m->monitor->create_vm(m->system);
+		vm = m->monitor->create_vm(m->system, false);
 		before = __rdtsc();
-		vcpu = m->monitor->create_vcpu(vm);
+		vcpu = m->monitor->create_vcpu(vm, 0);
 		if (vcpu < 0) {
 			complain("vcpu_lifecycle", vcpu);
 			return;
@@ -609,6 +632,7 @@ static void measure_all(const struct monitor *monitor)
 	measure_kernel_per_vm(monitor, system);
 	if (!only)
 		measure_scales(monitor, system);
+	measure_interrupts(monitor, system);
 }
 
 static const struct monitor *monitor_named(const char *name)

@@ -38,6 +38,7 @@ struct machine {
 	uint64_t size;
 	int system, vm, vcpu;
 	void *run;
+	bool apic;		/* local APICs in the kernel */
 	bool done;
 	int bell;		/* an eventfd, where it is rung by hand */
 	void *private;		/* the monitor's */
@@ -52,13 +53,15 @@ struct start {
 struct monitor {
 	const char *name;
 	int (*open)(void);		/* the system fd */
-	int (*create_vm)(int system);
-	int (*create_vcpu)(int vm);
+	int (*create_vm)(int system, bool apic);
+	int (*create_vcpu)(int vm, int id);
 	int (*map)(int vm, int slot, uint64_t gpa, void *hva, uint64_t len);
 	int (*unmap)(int vm, int slot, uint64_t gpa, uint64_t len);
 	/* of a vCPU: the run page, CPUID, what else a guest needs */
 	int (*prepare)(struct machine *m);
 	void (*release)(struct machine *m);
+	/* of a second vCPU: without INIT and SIPI */
+	int (*make_runnable)(struct machine *m);
 	/* 64-bit mode, paging by TABLES, descriptor tables as above */
 	int (*start)(struct machine *m, const struct start *start);
 	/* until the guest writes to PORT_DONE */
@@ -86,6 +89,10 @@ void complain(const char *name, int error);
 /* Memory of 4 KiB pages that nobody has touched yet, in equal regions */
 int make_machine(struct machine *m, const struct monitor *monitor, int system,
 		 uint64_t size, int regions);
+int make_apic_machine(struct machine *m, const struct monitor *monitor,
+		      int system);
+/* To @m's VM: with its own run page and state */
+int add_vcpu(struct machine *second, const struct machine *m);
 void unmake_machine(struct machine *m);
 int take(struct machine *m, const char *code, const char *end, uint64_t rbx,
 	 uint64_t r8, int n);
@@ -94,6 +101,10 @@ uint64_t median(struct machine *m, int n);
 double mean(struct machine *m, int n);
 /* -1: there is none. Kill it */
 pid_t start_busy(volatile uint64_t **got);
+
+/* ---- interrupts.c ----------------------------------------------------- */
+
+void measure_interrupts(const struct monitor *monitor, int system);
 
 /* ---- scale.c ---------------------------------------------------------- */
 

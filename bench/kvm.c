@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A client of /dev/kvm without an in-kernel interrupt controller. */
+/* A client of /dev/kvm, with interrupt controllers in the kernel on demand. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -26,14 +26,18 @@ static int kvm_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static int kvm_create_vm(int system)
+static int kvm_create_vm(int system, bool apic)
 {
-	return call(system, KVM_CREATE_VM, NULL);
+	int vm = call(system, KVM_CREATE_VM, NULL), ret = 0;
+
+	if (apic && vm >= 0)
+		ret = call(vm, KVM_CREATE_IRQCHIP, NULL);
+	return ret ? ret : vm;
 }
 
-static int kvm_create_vcpu(int vm)
+static int kvm_create_vcpu(int vm, int id)
 {
-	return call(vm, KVM_CREATE_VCPU, NULL);
+	return call(vm, KVM_CREATE_VCPU, (void *)(intptr_t)id);
 }
 
 static int set_slot(int vm, int slot, uint64_t gpa, void *hva, uint64_t len)
@@ -63,6 +67,7 @@ static int run_size(struct machine *m)
 static int kvm_prepare(struct machine *m)
 {
 	struct kvm_cpuid2 *cpuid;
+	unsigned int i;
 	int ret;
 
 	m->run = mmap(NULL, run_size(m), PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -74,6 +79,10 @@ static int kvm_prepare(struct machine *m)
 		return -ENOMEM;
 	cpuid->nent = MAX_CPUID;
 	ret = call(m->system, KVM_GET_SUPPORTED_CPUID, cpuid);
+	/* The timer's mode is not in that list: it needs the APIC */
+	for (i = 0; m->apic && i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == 1)
+			cpuid->entries[i].ecx |= 1u << 24;
 	if (ret >= 0)
 		ret = call(m->vcpu, KVM_SET_CPUID2, cpuid);
 	free(cpuid);
@@ -83,6 +92,13 @@ static int kvm_prepare(struct machine *m)
 static void kvm_release(struct machine *m)
 {
 	munmap(m->run, run_size(m));
+}
+
+static int kvm_make_runnable(struct machine *m)
+{
+	struct kvm_mp_state state = { .mp_state = KVM_MP_STATE_RUNNABLE };
+
+	return call(m->vcpu, KVM_SET_MP_STATE, &state);
 }
 
 static int kvm_start(struct machine *m, const struct start *start)
@@ -190,6 +206,7 @@ const struct monitor kvm_monitor = {
 	.unmap = kvm_unmap,
 	.prepare = kvm_prepare,
 	.release = kvm_release,
+	.make_runnable = kvm_make_runnable,
 	.start = kvm_start,
 	.run = kvm_run,
 	.get_state = kvm_get_state,

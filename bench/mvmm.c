@@ -13,9 +13,14 @@ static int open_mvmm(void)
 	return mvmm_open(MVMM_DEVICE);
 }
 
-static int create_vcpu(int vm)
+static int create_vm(int system, bool apic)
 {
-	return mvmm_create_vcpu(vm, 0);
+	return mvmm_create_vm_flags(system, apic ? MVMM_VM_APIC : 0);
+}
+
+static int create_vcpu(int vm, int id)
+{
+	return mvmm_create_vcpu(vm, id);
 }
 
 static int map(int vm, int slot, uint64_t gpa, void *hva, uint64_t len)
@@ -42,6 +47,15 @@ static void release(struct machine *m)
 {
 	munmap(m->run, 4096);
 	mvmm_decode_cache_free(m->private);
+}
+
+static int make_runnable(struct machine *m)
+{
+	struct mvmm_apic apic;
+	int ret = mvmm_get_apic(m->vcpu, &apic);
+
+	apic.mp_state = MVMM_MP_RUNNABLE;
+	return ret ? ret : mvmm_set_apic(m->vcpu, &apic);
 }
 
 static int start(struct machine *m, const struct start *start)
@@ -154,12 +168,13 @@ static int doorbell(struct machine *m, uint64_t gpa, uint16_t port, int fd)
 const struct monitor mvmm_monitor = {
 	.name = "mvmm",
 	.open = open_mvmm,
-	.create_vm = mvmm_create_vm,
+	.create_vm = create_vm,
 	.create_vcpu = create_vcpu,
 	.map = map,
 	.unmap = unmap,
 	.prepare = prepare,
 	.release = release,
+	.make_runnable = make_runnable,
 	.start = start,
 	.run = run,
 	.get_state = get_state,
