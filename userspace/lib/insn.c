@@ -26,6 +26,25 @@ static bool long_code(const struct insn *in)
 	return in->paging->efer & EFER_LMA && in->paging->cs_attr & ATTR_L;
 }
 
+static uint64_t code_gva(const struct insn *in)
+{
+	uint64_t rip = in->guest->run->regs.rip;
+
+	return long_code(in) ? rip : (uint32_t)(rip + in->paging->cs_base);
+}
+
+/* 16 bytes at rip; NULL: they are not all in one page, or there is none */
+static const uint8_t *find_code(struct insn *in)
+{
+	uint64_t gva = code_gva(in), gpa;
+
+	if ((gva & 4095) > 4096 - 16 ||
+	    mvmm_translate(in->guest, in->paging, gva, MVMM_ACCESS_EXEC, &gpa,
+			   &in->fault))
+		return NULL;
+	return mvmm_ram(in->guest, gpa, 16);
+}
+
 /* To the end of the page at most; 0: not to be had */
 static int fetch_part(struct insn *in, uint64_t gva, uint8_t *bytes, int len)
 {
@@ -33,11 +52,7 @@ static int fetch_part(struct insn *in, uint64_t gva, uint8_t *bytes, int len)
 	uint64_t gpa;
 	void *ram;
 
-	/* The common case is one copy of a fixed length */
-	if (room < 16)
-		len = len < room ? len : room;
-	else
-		room = 0;
+	len = len < room ? len : room;
 	if (mvmm_translate(in->guest, in->paging, gva, MVMM_ACCESS_EXEC, &gpa,
 			   &in->fault))
 		return -EFAULT;
@@ -45,24 +60,19 @@ static int fetch_part(struct insn *in, uint64_t gva, uint8_t *bytes, int len)
 	/* Code in a device: nothing to decode, and no page fault */
 	if (!ram)
 		return -ENOTSUP;
-	if (room)
-		memcpy(bytes, ram, len);
-	else
-		memcpy(bytes, ram, 15);
+	memcpy(bytes, ram, len);
 	return len;
 }
 
-static int fetch(struct insn *in, uint64_t rip, uint8_t *bytes)
+static int fetch(struct insn *in, uint8_t *bytes)
 {
-	int got, more;
+	uint64_t gva = code_gva(in);
+	int got = fetch_part(in, gva, bytes, MVMM_INSN_BYTES), more;
 
-	if (!long_code(in))
-		rip = (uint32_t)(rip + in->paging->cs_base);
-	got = fetch_part(in, rip, bytes, MVMM_INSN_BYTES);
 	if (got < 0 || got == MVMM_INSN_BYTES)
 		return got;
 	/* It may end where its page does: no fault then */
-	more = fetch_part(in, rip + got, bytes + got, MVMM_INSN_BYTES - got);
+	more = fetch_part(in, gva + got, bytes + got, MVMM_INSN_BYTES - got);
 	return more > 0 ? got + more : got;
 }
 
@@ -294,16 +304,15 @@ int mvmm_insn_decode(struct insn *in, struct mvmm_guest *guest)
 {
 	struct mvmm_decode_cache *cache = guest->cache;
 	struct decoded *d = &in->own;
-	uint8_t bytes[16], mode;
 	uint64_t rip = guest->run->regs.rip;
+	uint8_t copy[16], mode;
+	const uint8_t *code;
 	int len;
 
 	in->guest = guest;
 	in->paging = &guest->run->paging;
-	len = fetch(in, rip, bytes);
-	if (len < 0)
-		return len;
 	mode = machine_mode(in);
+	d->mode = 0;
 	if (cache)
 		d = &cache->entry[rip % (sizeof(cache->entry) /
 						  sizeof(cache->entry[0]))];
@@ -311,10 +320,17 @@ int mvmm_insn_decode(struct insn *in, struct mvmm_guest *guest)
 	in->op = d->op;
 	in->mov = &d->mov;
 	/* Guest code changes: the bytes decide */
-	if (cache && d->mode == mode && d->i.length <= len &&
-	    same(d->bytes, bytes, d->i.length))
+	code = find_code(in);
+	if (code && d->mode == mode && same(d->bytes, code, d->i.length))
 		return 0;
-	return decode(d, mode, bytes, len);
+	len = fetch(in, copy);
+	if (len < 0)
+		return len;
+	/* Across two pages */
+	if (d->mode == mode && d->i.length <= len &&
+	    same(d->bytes, copy, d->i.length))
+		return 0;
+	return decode(d, mode, copy, len);
 }
 
 int mvmm_insn_segment_base(struct insn *in, uint64_t *base)
