@@ -42,7 +42,7 @@ help:
 	@echo '                 LAB=bochs|qemu|host the place'
 	@echo 'test             all tests'
 	@echo 'test-long        the scheduler, measured for longer (half an hour)'
-	@echo 'test-matrix      CPU models and host kernels, half an hour'
+	@echo 'test-matrix      CPU models and host kernels, half an hour; one: MODEL=NAME'
 	@echo 'check            the tests that take under two minutes'
 	@echo 'bench            exits, faults and memory beside KVM (20 minutes)'
 	@echo 'lint             checkpatch, sparse, W=1'
@@ -124,7 +124,7 @@ test-long:
 
 test-matrix:
 	@scripts/setup packages
-	@scripts/test matrix
+	@scripts/test matrix $(MODEL)
 
 bench:
 	@scripts/setup packages
