@@ -18,6 +18,10 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
+static bool pml = true;
+module_param(pml, bool, 0444);
+MODULE_PARM_DESC(pml, "let the CPU log what guests write to, where it can");
+
 const struct mvmm_ops *mvmm_ops;
 struct mvmm_vendor_caps mvmm_vendor;
 struct mvmm_cpuid_table mvmm_default_cpuid;
@@ -274,6 +278,8 @@ static int __init mvmm_init(void)
 	ret = mvmm_ops->setup();
 	if (ret)
 		return ret;
+	mvmm_vendor.pml &= pml;
+	pml = mvmm_vendor.pml;
 	init_default_cpuid();
 	ret = mvmm_slots_init();
 	if (ret)

@@ -51,17 +51,16 @@ static void nothing(void *unused)
 }
 
 /*
- * Make every vCPU see tlb_gen before it executes guest code again. A vCPU that
- * sets in_guest after our barrier sees the new generation; one that set it
- * before is interrupted, and the call returns only when it has left, since it
- * runs with interrupts off from in_guest to its exit.
+ * Make every vCPU see what was written, before it executes guest code again. A
+ * vCPU that sets in_guest after our barrier sees it; one that set it before is
+ * interrupted, and the call returns only when it has left, since it runs with
+ * interrupts off from in_guest to its exit.
  */
-static void flush_guests(struct mvmm_vm *vm)
+static void kick_guests(struct mvmm_vm *vm)
 {
 	int i;
 
 	lockdep_assert_held(&vm->mmu_lock);
-	WRITE_ONCE(vm->tlb_gen, vm->tlb_gen + 1);
 	smp_mb(); /* pairs with the one after in_guest is set, in vcpu_run() */
 	for (i = 0; i < MVMM_MAX_VCPUS; i++) {
 		struct mvmm_vcpu *vcpu = vm->vcpus[i];
@@ -70,6 +69,56 @@ static void flush_guests(struct mvmm_vm *vm)
 			smp_call_function_single(READ_ONCE(vcpu->cpu), nothing,
 						 NULL, 1);
 	}
+}
+
+static void flush_guests(struct mvmm_vm *vm)
+{
+	WRITE_ONCE(vm->tlb_gen, vm->tlb_gen + 1);
+	kick_guests(vm);
+}
+
+static inline void drain_pml(struct mvmm_vcpu *vcpu)
+{
+	struct mvmm_mem_region *r;
+	u64 gpa;
+
+	while ((gpa = mvmm_pml_take(&vcpu->pml)) != MVMM_PML_EMPTY) {
+		r = mvmm_find_region(vcpu->vm, gpa);
+		if (r && r->dirty)
+			__set_bit((gpa - r->gpa) >> PAGE_SHIFT, r->dirty);
+	}
+}
+
+/**
+ * mvmm_drain_pml() - from what the CPUs have logged to the dirty bitmaps
+ * @vm: mmu_lock is held; vCPUs may be in the guest
+ */
+void mvmm_drain_pml(struct mvmm_vm *vm)
+{
+	int i;
+
+	for (i = 0; i < MVMM_MAX_VCPUS; i++)
+		if (vm->vcpus[i])
+			drain_pml(vm->vcpus[i]);
+}
+
+/**
+ * mvmm_pml_full() - the CPU has no room to log the next write
+ * @vcpu: exited because of that
+ *
+ * Context: interrupts off, so the lock is only tried for. Return:
+ * MVMM_STEP_CONTINUE: it may begin at the top again; MVMM_STEP_RESUME: not yet.
+ */
+enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu)
+{
+	struct mvmm_vm *vm = vcpu->vm;
+
+	if (!spin_trylock(&vm->mmu_lock))
+		return MVMM_STEP_RESUME;
+	drain_pml(vcpu);
+	vcpu->pml.next = MVMM_PML_ENTRIES - 1;
+	spin_unlock(&vm->mmu_lock);
+	return MVMM_STEP_CONTINUE;
 }
 
 /**
@@ -368,6 +417,10 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 		memmove(at + 1, at, (vm->nr_regions - i) * sizeof(*at));
 		*at = new;
 		vm->nr_regions++;
+		WRITE_ONCE(vm->nr_logged, vm->nr_logged + !!new.dirty);
+		/* PML is on before there is a leaf to write by */
+		if (new.dirty && mvmm_vendor.pml)
+			flush_guests(vm);
 		spin_unlock(&vm->mmu_lock);
 	}
 	mutex_unlock(&vm->lock);
@@ -409,12 +462,39 @@ int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 				  sizeof(*r));
 		vm->regions[vm->nr_regions].len = 0;
 		vm->inval_seq++;
+		WRITE_ONCE(vm->nr_logged, vm->nr_logged - !!dirty);
 		mvmm_zap(vm, region->gpa, region->gpa + region->len);
+		/* The next region there must not find this one's writes */
+		mvmm_drain_pml(vm);
 		spin_unlock(&vm->mmu_lock);
 	}
 	mutex_unlock(&vm->lock);
 	kvfree(dirty);
 	return r ? 0 : -ENOENT;
+}
+
+/*
+ * To the bitmap what was written to, and see the next write. With PML no other D
+ * bit is set than the bitmap and the logs know. Nobody says which of the two a
+ * CPU writes first: both are there once it has left the guest. So all logs are
+ * complete when they are drained, and all D bits when they are cleared.
+ */
+static unsigned long clean_region(struct mvmm_vm *vm,
+				  const struct mvmm_mem_region *r)
+{
+	unsigned long from, to, cleaned = 0;
+
+	if (!mvmm_vendor.pml)
+		return pgt_clean(&vm->pgt, r->gpa, r->gpa + r->len, note_dirty,
+				 vm);
+	kick_guests(vm);
+	mvmm_drain_pml(vm);
+	kick_guests(vm);
+	for_each_set_bitrange(from, to, r->dirty, r->len >> PAGE_SHIFT)
+		cleaned += pgt_clean(&vm->pgt, r->gpa + (from << PAGE_SHIFT),
+				     r->gpa + (to << PAGE_SHIFT), note_dirty,
+				     vm);
+	return cleaned;
 }
 
 /**
@@ -447,7 +527,7 @@ int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log)
 		return -ENOMEM;
 	}
 	spin_lock(&vm->mmu_lock);
-	if (pgt_clean(&vm->pgt, r->gpa, r->gpa + r->len, note_dirty, vm))
+	if (clean_region(vm, r))
 		flush_guests(vm);
 	memcpy(copy, r->dirty, bytes);
 	memset(r->dirty, 0, bytes);

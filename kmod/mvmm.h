@@ -205,6 +205,31 @@ struct mvmm_mem_region {
 	unsigned long *dirty;	/* a bit a page, guarded by mmu_lock; or NULL */
 };
 
+#define MVMM_PML_ENTRIES	512
+#define MVMM_PML_EMPTY		(~0ULL)
+
+/*
+ * Page-modification log: the CPU writes the address of each page whose D bit it
+ * sets, from the last entry down. Where it stands is the CPU's own secret while
+ * the guest runs, so entries that were taken are empty again.
+ */
+struct mvmm_pml {
+	u64 *log;	/* NULL: the CPU keeps none */
+	int next;	/* to be taken; -1: the CPU is at the end, too */
+};
+
+/** mvmm_pml_take() - the oldest entry, or MVMM_PML_EMPTY */
+static inline u64 mvmm_pml_take(struct mvmm_pml *pml)
+{
+	u64 gpa = MVMM_PML_EMPTY;
+
+	if (pml->log && pml->next >= 0)
+		gpa = READ_ONCE(pml->log[pml->next]);
+	if (gpa != MVMM_PML_EMPTY)
+		pml->log[pml->next--] = MVMM_PML_EMPTY;
+	return gpa;
+}
+
 struct mvmm_fault {
 	u64 gpa;
 	u64 gva;
@@ -230,6 +255,7 @@ struct mvmm_fault {
  * @nr_regions: see @regions					[L to write, M]
  * @room: for so many is there memory				[L]
  * @last_region: index of the one that was asked for last	[M]
+ * @nr_logged: regions with a dirty bitmap			[M to write, A]
  * @inval_count: invalidations in progress			[M]
  * @inval_seq: invalidations ended				[M]
  * @tlb_gen: grows whenever an entry is removed or loses rights	[M, A]
@@ -255,6 +281,7 @@ struct mvmm_vm {
 	int nr_regions;
 	int room;
 	int last_region;
+	int nr_logged;
 	unsigned long inval_count;
 	unsigned long inval_seq;
 	u64 tlb_gen;
@@ -278,6 +305,7 @@ int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region);
 int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log);
 struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa);
 void mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end);
+void mvmm_drain_pml(struct mvmm_vm *vm);
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len);
 int mvmm_write_guest(struct mvmm_vm *vm, u64 gpa, const void *buf, size_t len);
 
@@ -372,6 +400,7 @@ struct mvmm_exit {
  * @events: pending events					[R]
  * @fpu: XSAVE area						[R]
  * @pgt_cache: tables for the next fault			[R]
+ * @pml: what the CPU logs of the guest's writes		[vm's M]
  * @fault: for MVMM_STEP_FAULT					[R]
  * @exit: for MVMM_STEP_USER					[R]
  * @stats: counters						[R]
@@ -420,6 +449,7 @@ struct mvmm_vcpu {
 	void *fpu;
 
 	struct pgt_cache pgt_cache;
+	struct mvmm_pml pml;
 	struct mvmm_fault fault;
 	struct mvmm_exit exit;
 	struct mvmm_stats stats;
@@ -440,6 +470,7 @@ struct mvmm_vcpu {
 
 enum mvmm_step mvmm_fault(struct mvmm_vcpu *vcpu);
 int mvmm_handle_fault(struct mvmm_vcpu *vcpu);
+enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu);
 int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p);
 extern const struct file_operations mvmm_vcpu_fops;
 int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id);
@@ -759,6 +790,7 @@ struct mvmm_vendor_caps {
 	u64 cr4;		/* CR4 bits that a guest may set on this CPU */
 	bool rdtscp;
 	bool invpcid;
+	bool pml;		/* a vCPU has a log: see struct mvmm_pml */
 	struct pgt_format pgt;
 };
 

@@ -472,6 +472,7 @@ static int vcpu_release(struct inode *inode, struct file *file)
 
 	mutex_lock(&vm->lock);
 	spin_lock(&vm->mmu_lock);
+	mvmm_drain_pml(vm);
 	WRITE_ONCE(vm->vcpus[vcpu->id], NULL);
 	spin_unlock(&vm->mmu_lock);
 	mutex_unlock(&vm->lock);

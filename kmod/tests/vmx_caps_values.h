@@ -7,7 +7,7 @@ struct generation {
 	const char *name;
 	struct vmx_cap_msrs msrs;
 	const char *missing;	/* one thing that must be named; NULL: usable */
-	bool ept_ad, vpid;
+	bool ept_ad, vpid, pml;
 };
 
 static const struct generation generations[] = {
@@ -162,6 +162,7 @@ static const struct generation generations[] = {
 		.missing = NULL,
 		.ept_ad = true,
 		.vpid = true,
+		.pml = true,
 	},
 	{
 		.name = "haswell whose CR3 loads always exit",

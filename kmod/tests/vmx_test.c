@@ -48,6 +48,10 @@ static void vmx_generations(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, caps.ept_ad, g->ept_ad, "%s",
 				    g->name);
 		KUNIT_EXPECT_EQ_MSG(test, caps.vpid, g->vpid, "%s", g->name);
+		KUNIT_EXPECT_EQ_MSG(test, caps.pml, g->pml, "%s", g->name);
+		/* On only while somebody wants the log */
+		KUNIT_EXPECT_FALSE(test, caps.secondary &
+				   SECONDARY_EXEC_ENABLE_PML);
 		/* Whatever was chosen, the CPU must be able to take it */
 		KUNIT_EXPECT_EQ(test, caps.pin & ~(g->msrs.pin >> 32), 0ULL);
 		KUNIT_EXPECT_EQ(test, (u32)g->msrs.pin & ~caps.pin, 0U);
@@ -150,11 +154,43 @@ static void vmx_segments(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmx_segment_attr(0x10093) & 0x80, 0);
 }
 
+/* Taken in part, then at the end, then begun at the top again */
+static void vmx_pml(struct kunit *test)
+{
+	const int last = MVMM_PML_ENTRIES - 1;
+	struct mvmm_pml none = {}, pml = {
+		.log = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL),
+		.next = last };
+	int round, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, pml.log);
+	KUNIT_EXPECT_EQ(test, mvmm_pml_take(&none), MVMM_PML_EMPTY);
+	memset(pml.log, 0xff, PAGE_SIZE);
+	for (round = 0; round < 2; round++) {
+		KUNIT_EXPECT_EQ(test, mvmm_pml_take(&pml), MVMM_PML_EMPTY);
+		/* The first is page 0 */
+		for (i = last; i >= 0; i--) {
+			pml.log[i] = (u64)(last - i) << PAGE_SHIFT;
+			if (i & 1)
+				continue;
+			KUNIT_EXPECT_EQ(test, mvmm_pml_take(&pml),
+					(last - i - 1ULL) << PAGE_SHIFT);
+			KUNIT_EXPECT_EQ(test, mvmm_pml_take(&pml),
+					(u64)(last - i) << PAGE_SHIFT);
+			KUNIT_EXPECT_EQ(test, mvmm_pml_take(&pml),
+					MVMM_PML_EMPTY);
+		}
+		KUNIT_EXPECT_EQ(test, pml.next, -1);
+		pml.next = last;
+	}
+}
+
 static struct kunit_case vmx_cases[] = {
 	KUNIT_CASE(vmx_generations),
 	KUNIT_CASE(vmx_reconcile_word),
 	KUNIT_CASE(vmx_decoders),
 	KUNIT_CASE(vmx_segments),
+	KUNIT_CASE(vmx_pml),
 	{}
 };
 

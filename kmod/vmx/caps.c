@@ -42,7 +42,8 @@ static const struct vmx_ctl secondary_ctl = {
 	.optional = SECONDARY_EXEC_ENABLE_VPID | SECONDARY_EXEC_ENABLE_RDTSCP |
 		    SECONDARY_EXEC_ENABLE_INVPCID |
 		    SECONDARY_EXEC_WBINVD_EXITING |
-		    SECONDARY_EXEC_PAUSE_LOOP_EXITING,
+		    SECONDARY_EXEC_PAUSE_LOOP_EXITING |
+		    SECONDARY_EXEC_ENABLE_PML,
 };
 
 static const struct vmx_ctl exit_ctl = {
@@ -195,6 +196,10 @@ int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
 	caps->ept_ad = ept & VMX_EPT_AD_BIT;
 	caps->ept_2m = ept & VMX_EPT_2MB_PAGE_BIT;
 	caps->ept_1g = ept & VMX_EPT_1GB_PAGE_BIT;
+
+	/* Set only while a region keeps a dirty log */
+	caps->pml = caps->secondary & SECONDARY_EXEC_ENABLE_PML && caps->ept_ad;
+	caps->secondary &= ~SECONDARY_EXEC_ENABLE_PML;
 
 	/* A VPID that cannot be flushed by itself is of no use */
 	caps->vpid = caps->secondary & SECONDARY_EXEC_ENABLE_VPID &&

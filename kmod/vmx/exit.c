@@ -299,20 +299,35 @@ static enum mvmm_step handle_entry_failure(struct vmx_vcpu *vmx)
 	return MVMM_STEP_USER;
 }
 
+/* It hit the IRET that had just unblocked NMIs (28.2.3) */
+static void block_nmis_again(struct vmx_vcpu *vmx, u64 qualification)
+{
+	if (qualification & NMI_UNBLOCKING && !vmx->vcpu.events.inflight.valid)
+		vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
+			  vmread32(GUEST_INTERRUPTIBILITY_INFO) |
+			  GUEST_INTR_STATE_NMI);
+}
+
 static enum mvmm_step handle_ept_violation(struct vmx_vcpu *vmx)
 {
 	u64 qualification = vmreadn(EXIT_QUALIFICATION);
 	struct mvmm_fault *fault = &vmx->vcpu.fault;
 
-	/* It hit the IRET that had just unblocked NMIs (28.2.3) */
-	if (qualification & NMI_UNBLOCKING && !vmx->vcpu.events.inflight.valid)
-		vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
-			  vmread32(GUEST_INTERRUPTIBILITY_INFO) |
-			  GUEST_INTR_STATE_NMI);
+	block_nmis_again(vmx, qualification);
 	fault->gpa = vmread64(GUEST_PHYSICAL_ADDRESS);
 	fault->gva = qualification & BIT(7) ? vmreadn(GUEST_LINEAR_ADDRESS) : 0;
 	fault->access = vmx_decode_ept(qualification);
 	return mvmm_fault(&vmx->vcpu);
+}
+
+static enum mvmm_step handle_pml_full(struct vmx_vcpu *vmx)
+{
+	enum mvmm_step step = mvmm_pml_full(&vmx->vcpu);
+
+	block_nmis_again(vmx, vmreadn(EXIT_QUALIFICATION));
+	if (step == MVMM_STEP_CONTINUE)
+		vmwrite16(GUEST_PML_INDEX, MVMM_PML_ENTRIES - 1);
+	return step;
 }
 
 static enum mvmm_step handle_ept_misconfig(struct vmx_vcpu *vmx)
@@ -359,6 +374,7 @@ static enum mvmm_step (*const handlers[])(struct vmx_vcpu *vmx) = {
 	[EXIT_REASON_MSR_LOAD_FAIL] = handle_entry_failure,
 	[EXIT_REASON_MCE_DURING_VMENTRY] = handle_entry_failure,
 	[EXIT_REASON_EPT_MISCONFIG] = handle_ept_misconfig,
+	[EXIT_REASON_PML_FULL] = handle_pml_full,
 };
 
 /**

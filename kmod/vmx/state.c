@@ -82,15 +82,31 @@ static void get_segment(enum seg s, struct mvmm_segment *seg)
 #define PLE_TICKS_BETWEEN	128
 #define PLE_TICKS		4096
 
+/** vmx_use_pml() - log the guest's writes, or not; the VMCS is current */
+void vmx_use_pml(struct vmx_vcpu *vmx, bool use)
+{
+	u32 secondary = vmx_caps.secondary;
+
+	/* A VPID of 0 is not allowed with the control */
+	if (!vmx->vpid)
+		secondary &= ~SECONDARY_EXEC_ENABLE_VPID;
+	if (use)
+		secondary |= SECONDARY_EXEC_ENABLE_PML;
+	vmwrite32(SECONDARY_VM_EXEC_CONTROL, secondary);
+	vmx->pml = use;
+}
+
 static void init_controls(struct vmx_vcpu *vmx)
 {
 	vmx->primary = vmx_caps.primary;
 	vmx->entry = vmx_caps.entry;
 	vmwrite32(PIN_BASED_VM_EXEC_CONTROL, vmx_caps.pin);
 	vmwrite32(CPU_BASED_VM_EXEC_CONTROL, vmx->primary);
-	/* A VPID of 0 is not allowed with the control */
-	vmwrite32(SECONDARY_VM_EXEC_CONTROL, vmx->vpid ? vmx_caps.secondary :
-		  vmx_caps.secondary & ~SECONDARY_EXEC_ENABLE_VPID);
+	vmx_use_pml(vmx, false);
+	if (vmx->vcpu.pml.log) {
+		vmwrite64(PML_ADDRESS, __pa(vmx->vcpu.pml.log));
+		vmwrite16(GUEST_PML_INDEX, vmx->vcpu.pml.next);
+	}
 	vmwrite32(VM_EXIT_CONTROLS, vmx_caps.exit);
 	vmwrite32(VM_ENTRY_CONTROLS, vmx->entry);
 	if (vmx_caps.secondary & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {

@@ -36,6 +36,16 @@ static struct mvmm_vcpu *vmx_vcpu_alloc(struct mvmm_vm *vm)
 	ret = vmx_vmcs_alloc(&vmx->vmcs);
 	if (ret)
 		goto free_vmx;
+	if (mvmm_vendor.pml) {
+		vmx->vcpu.pml.log = (u64 *)__get_free_page(GFP_KERNEL_ACCOUNT);
+		if (!vmx->vcpu.pml.log) {
+			ret = -ENOMEM;
+			goto free_vmcs;
+		}
+		/* All MVMM_PML_EMPTY */
+		memset(vmx->vcpu.pml.log, 0xff, PAGE_SIZE);
+		vmx->vcpu.pml.next = MVMM_PML_ENTRIES - 1;
+	}
 	vmx->vcpu.vm = vm;
 	vmx->vcpu.cpu = -1;
 	if (vmx_caps.vpid) {
@@ -52,6 +62,8 @@ static struct mvmm_vcpu *vmx_vcpu_alloc(struct mvmm_vm *vm)
 	preempt_enable();
 	return &vmx->vcpu;
 
+free_vmcs:
+	vmx_vmcs_free(&vmx->vmcs);
 free_vmx:
 	kfree(vmx);
 	return ERR_PTR(ret);
@@ -62,6 +74,7 @@ static void vmx_vcpu_free(struct mvmm_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	vmx_vmcs_free(&vmx->vmcs);
+	free_page((unsigned long)vcpu->pml.log);
 	if (vmx->vpid)
 		ida_free(&vpids, vmx->vpid);
 	kfree(vmx);
@@ -367,6 +380,7 @@ static int vmx_setup(void)
 		.cr4 = vmx_caps.cr4_fixed1 & ~X86_CR4_VMXE,
 		.rdtscp = vmx_caps.secondary & SECONDARY_EXEC_ENABLE_RDTSCP,
 		.invpcid = vmx_caps.secondary & SECONDARY_EXEC_ENABLE_INVPCID,
+		.pml = vmx_caps.pml,
 	};
 	vmx_ept_format(&vmx_caps, &mvmm_vendor.pgt);
 	return 0;

@@ -21,6 +21,7 @@ struct vmx_caps {
 	u32 pin, primary, secondary, exit, entry;
 	bool vpid;
 	bool ept_ad;
+	bool pml;
 	bool insn_info;		/* INS and OUTS tell their address size */
 	bool ept_2m, ept_1g;
 	bool preemption_timer;
@@ -100,6 +101,7 @@ struct vmx_undo {
  * @rflags: the same
  * @flush_vcpu: flush this vCPU's own translations before the next entry
  * @moved: another CPU ran it before
+ * @pml: the CPU logs writes
  * @breakpoints: the guest's DR7 enables some
  * @syscall_msrs: the guest's STAR, LSTAR, SFMASK are in the CPU
  * @undo: see there
@@ -128,6 +130,7 @@ struct vmx_vcpu {
 	u64 rip, rsp, rflags;
 	bool flush_vcpu;
 	bool moved;
+	bool pml;
 	bool breakpoints;
 	bool syscall_msrs;
 	struct vmx_undo undo;
@@ -157,6 +160,7 @@ int vmx_state_setup(void);
 void vmx_state_cpu_on(void);
 void vmx_state_teardown(void);
 void vmx_init_state(struct vmx_vcpu *vmx);
+void vmx_use_pml(struct vmx_vcpu *vmx, bool use);
 void vmx_load_cpu_state(void);
 void vmx_host_load(struct vmx_vcpu *vmx);
 void vmx_host_put(struct vmx_vcpu *vmx);
@@ -212,9 +216,10 @@ void vmx_collect_inflight(struct vmx_vcpu *vmx);
 /*
  * Only these exits can come in the middle of a delivery (SDM vol. 3, 25.9.3);
  * after any other the field is clear and need not be read: exception, task
- * switch, EPT violation, EPT misconfiguration.
+ * switch, EPT violation, EPT misconfiguration, page-modification log full.
  */
-#define VMX_IN_DELIVERY (BIT_ULL(0) | BIT_ULL(9) | BIT_ULL(48) | BIT_ULL(49))
+#define VMX_IN_DELIVERY (BIT_ULL(0) | BIT_ULL(9) | BIT_ULL(48) | BIT_ULL(49) | \
+			 BIT_ULL(62))
 
 /* ---- EPT (ept.c) ------------------------------------------------------ */
 
