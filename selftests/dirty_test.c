@@ -5,6 +5,8 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -287,6 +289,130 @@ TEST_F(dirty, write_across_pages)
 	EXPECT_EQ(0, memcmp(self->p, self->model, SIZE));
 }
 
+/* Writes rsi to all pages; the CPU's own log has 512 entries */
+GUEST(sweep, "mov $1024, %ecx\n"
+      "1: dec %ecx\n mov %rcx, %rax\n shl $12, %rax\n"
+      "mov %rsi, (%rdi,%rax)\n test %ecx, %ecx\n jnz 1b\n hlt");
+
+static bool cpu_logs(void)
+{
+	int fd = open("/sys/module/mvmm/parameters/pml", O_RDONLY | O_CLOEXEC);
+	char c = 'N';
+
+	if (fd >= 0) {
+		if (read(fd, &c, 1) != 1)
+			c = 'N';
+		close(fd);
+	}
+	return c == 'Y';
+}
+
+#define PML_FULL 62
+
+TEST_F(dirty, more_than_the_cpu_can_log)
+{
+	struct mvmm_stats stats;
+	uint64_t log[WORDS], i;
+
+	for (i = 1; i <= 3; i++) {
+		LOAD(&self->vm, sweep);
+		vm_set_rip(&self->vm, CODE);
+		self->vm.run->regs.rdi = LOGGED;
+		self->vm.run->regs.rsi = i;
+		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+		GET(log);
+		EXPECT_EQ(PAGES, set(log));
+		GET(log);
+		EXPECT_EQ(0, set(log));
+	}
+	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &stats));
+	if (cpu_logs())
+		EXPECT_LE(3, stats.hw_exits[PML_FULL]);
+}
+
+struct runner {
+	pthread_t thread;
+	int vcpu, ret;
+	struct mvmm_run *run;
+	volatile bool done;
+};
+
+static void *run_to_halt(void *arg)
+{
+	struct runner *r = arg;
+
+	do
+		r->ret = mvmm_run(r->vcpu);
+	while (r->ret == -EINTR);
+	r->done = true;
+	return NULL;
+}
+
+/* Written to by two vCPUs while the log is read: none of it may be missed */
+TEST_F(dirty, while_they_run)
+{
+	struct runner r[2] = { { .vcpu = self->vm.vcpu,
+				 .run = self->vm.run } };
+	uint64_t log[WORDS], i, nr = 0;
+	struct mvmm_sregs sregs;
+
+	r[1].vcpu = mvmm_create_vcpu(self->vm.vm, 1);
+	ASSERT_LE(0, r[1].vcpu);
+	ASSERT_EQ(0, mvmm_map_run(r[1].vcpu, &r[1].run));
+	ASSERT_EQ(0, mvmm_get_sregs(r[0].vcpu, &sregs));
+	ASSERT_EQ(0, mvmm_set_sregs(r[1].vcpu, &sregs));
+	LOAD(&self->vm, scatter);
+	/* Interrupts on, for the host's sake: the guest gets none */
+	for (i = 0; i < 2; i++) {
+		r[i].run->regs = (struct mvmm_regs){
+			.rip = CODE, .rflags = 0x202, .r8 = i, .r9 = FACTOR,
+			.r10 = SUMMAND, .rcx = 400000, .rdi = LOGGED,
+			.rsi = DATA + i * 4096 };
+		ASSERT_EQ(0, pthread_create(&r[i].thread, NULL, run_to_halt,
+					    &r[i]));
+	}
+	while (!r[0].done || !r[1].done) {
+		usleep(1000);
+		GET(log);
+		nr++;
+		for (i = 0; i < PAGES; i++)
+			if (log[i / 64] >> i % 64 & 1)
+				memcpy(self->model + i * 4096,
+				       self->p + i * 4096, 4096);
+	}
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pthread_join(r[i].thread, NULL));
+		EXPECT_EQ(0, r[i].ret);
+		EXPECT_EQ(MVMM_EXIT_HLT, r[i].run->exit_reason);
+	}
+	GET(log);
+	for (i = 0; i < PAGES; i++)
+		if (!(log[i / 64] >> i % 64 & 1))
+			EXPECT_EQ(0, memcmp(self->model + i * 4096,
+					    self->p + i * 4096, 4096));
+	TH_LOG("the log was read %lu times", nr);
+	GET(log);
+	EXPECT_EQ(0, set(log));
+	munmap(r[1].run, 4096);
+	close(r[1].vcpu);
+}
+
+/* What a vCPU that is gone has written to is not forgotten */
+TEST_F(dirty, vcpu_goes)
+{
+	uint64_t log[WORDS];
+
+	ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 3, 200));
+	munmap(self->vm.run, 4096);
+	self->vm.run = NULL;
+	close(self->vm.vcpu);
+	self->vm.vcpu = -1;
+	GET(log);
+	EXPECT_EQ(0, wrong(log, self->vm.mem + DATA));
+	GET(log);
+	EXPECT_EQ(0, set(log));
+}
+
 /* Populated is not written to */
 TEST_F(dirty, populated)
 {
@@ -337,6 +463,8 @@ TEST_F(dirty, bad_bitmap_loses_nothing)
 	munmap(edge, 4096);
 }
 
+GUEST(halt, "hlt");
+
 /* A region that is made anew knows nothing of the former one's pages */
 TEST_F(dirty, begins_empty)
 {
@@ -344,6 +472,10 @@ TEST_F(dirty, begins_empty)
 
 	ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 9, 200));
 	ASSERT_EQ(0, mvmm_remove_region(self->vm.vm, LOGGED, SIZE));
+	/* Entered meanwhile, when nothing is to be logged */
+	LOAD(&self->vm, halt);
+	vm_set_rip(&self->vm, CODE);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, LOGGED, SIZE, self->p,
 				     MVMM_REGION_LOG_DIRTY));
 	GET(log);
