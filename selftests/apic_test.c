@@ -388,10 +388,13 @@ TEST_F(apic, kick_of_a_halted_vcpu)
 
 /* ---- timers ----------------------------------------------------------- */
 
-/* In: rdi ticks from now. Out: r8 deadline, r9 when the interrupt was taken */
+/*
+ * In: rdi ticks from now. Out: r8 deadline, r10 the MSR, read before r12; r9 when
+ * the interrupt was taken, r11 the MSR then
+ */
 GUEST(deadline, X2APIC_ON WRMSR(0x832, 0x40081) TSC(r8) "add %rdi, %r8\n"
       "mov %r8, %rax\n mov %r8, %rdx\n shr $32, %rdx\n mov $0x6e0, %ecx\n"
-      "wrmsr\n" RDMSR(0x6e0, r10) "sti\n hlt\n" TSC(r9) RDMSR(0x6e0, r11) EOI
+      "wrmsr\n" RDMSR(0x6e0, r10) TSC(r12) "sti\n hlt\n" TSC(r9) RDMSR(0x6e0, r11) EOI
       "cli\n hlt");
 TEST_F(apic, deadline_wakes_from_halt)
 {
@@ -407,7 +410,8 @@ TEST_F(apic, deadline_wakes_from_halt)
 		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 		EXPECT_LE(regs->r8, regs->r9);
 		EXPECT_LT(regs->r9 - regs->r8, self->khz * 2000);
-		if (i < 4)
+		/* A host that is busy may let it pass before the read */
+		if (i < 4 && regs->r12 < regs->r8)
 			EXPECT_EQ(regs->r8, regs->r10);
 		EXPECT_EQ(0, regs->r11);
 	}
