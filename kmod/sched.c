@@ -18,7 +18,11 @@ static u64 elapsed(u64 now, u64 then)
 static void set_state(struct vsched_vcpu *vcpu, enum vsched_state state,
 		      u64 now)
 {
-	vcpu->time[vcpu->state] += elapsed(now, vcpu->since);
+	u64 spent = elapsed(now, vcpu->since);
+
+	vcpu->time[vcpu->state] += spent;
+	if (vcpu->state == VSCHED_WAITING)
+		vcpu->longest_wait = max(vcpu->longest_wait, spent);
 	vcpu->since = now;
 	vcpu->vm->nr[vcpu->state]--;
 	vcpu->vm->nr[state]++;

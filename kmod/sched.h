@@ -19,9 +19,9 @@
  *			vsched_fill(): wake the thread, it may enter
  *			vsched_kick(): make the holder leave the guest
  *
- * A holder that leaves for userspace keeps its slot to the end of its slice. Once
- * it is kicked there, the caller blocks it in its name, and the thread has to
- * wake it before it enters again.
+ * A holder that leaves for userspace keeps its slot to the end of its slice. Then
+ * the caller blocks it in its name, and the thread has to wake it before it enters
+ * again.
  */
 #ifndef MVMM_SCHED_H
 #define MVMM_SCHED_H
@@ -86,6 +86,7 @@ struct vsched_vm {
  * @ran: ticks that were charged
  * @time: ticks in each state, up to @since; what it spent waiting is what the
  *	guest should see as stolen
+ * @longest_wait: ticks, of the waits that have ended
  * @allowed: slots that it may hold
  */
 struct vsched_vcpu {
@@ -103,6 +104,7 @@ struct vsched_vcpu {
 	u64 until;
 	u64 ran;
 	u64 time[VSCHED_NR_STATES];
+	u64 longest_wait;
 	DECLARE_BITMAP(allowed, VSCHED_MAX_SLOTS);
 };
 

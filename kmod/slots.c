@@ -72,17 +72,37 @@ static void block(struct mvmm_vcpu *vcpu, u64 now)
 	trace(vcpu, was);
 }
 
-/* One that is out of RUN does not answer; it is blocked in its name */
+static void arm_timer(struct mvmm_vcpu *vcpu, u64 slice)
+{
+	hrtimer_start(&vcpu->slice_timer,
+		      ns_to_ktime(mvmm_ticks_to_ns(slice)),
+		      HRTIMER_MODE_REL_PINNED_HARD);
+}
+
+/* Out of RUN: it does not answer, but may keep its slot until its slice ends */
+static void stand_in(struct mvmm_vcpu *vcpu, u64 now)
+{
+	u64 slice;
+
+	if (vcpu->se.state != VSCHED_RUNNING)
+		return;
+	charge(vcpu, now);
+	slice = vsched_slice(&sched, &vcpu->se, now);
+	if (!slice)
+		block(vcpu, now);
+	else if (slice != U64_MAX)
+		arm_timer(vcpu, slice);
+}
+
+/* Have it look at its slice */
 static void call_back(struct mvmm_vcpu *vcpu, u64 now)
 {
 	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
 	smp_mb__after_atomic(); /* pairs with mvmm_slot_enter() */
-	if (!READ_ONCE(vcpu->in_run)) {
-		if (vcpu->se.state == VSCHED_RUNNING)
-			block(vcpu, now);
-		return;
-	}
-	mvmm_kick_cpu(vcpu);
+	if (READ_ONCE(vcpu->in_run))
+		mvmm_kick_cpu(vcpu);
+	else
+		stand_in(vcpu, now);
 }
 
 /* After every event */
@@ -161,8 +181,7 @@ static void arm(struct mvmm_vcpu *vcpu, u64 now)
 
 	vcpu->slice_end = slice == U64_MAX ? 0 : now + slice;
 	if (vcpu->slice_end)
-		hrtimer_start(&vcpu->slice_timer, ns_to_ktime(mvmm_ticks_to_ns(slice)),
-			      HRTIMER_MODE_REL_PINNED_HARD);
+		arm_timer(vcpu, slice);
 }
 
 static int wait_for_slot(struct mvmm_vcpu *vcpu)
@@ -233,7 +252,25 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 }
 
 /**
- * mvmm_slot_put() - the thread goes to sleep, or others want its slot
+ * mvmm_slot_left() - the thread has left RUN, and others want its slot
+ * @vcpu: the calling thread's
+ *
+ * It keeps what is left of its slice. Context: any that may take a spinlock.
+ */
+void mvmm_slot_left(struct mvmm_vcpu *vcpu)
+{
+	unsigned long flags;
+	u64 now;
+
+	raw_spin_lock_irqsave(&lock, flags);
+	now = rdtsc();
+	stand_in(vcpu, now);
+	settle(now);
+	raw_spin_unlock_irqrestore(&lock, flags);
+}
+
+/**
+ * mvmm_slot_put() - the thread goes to sleep
  * @vcpu: the calling thread's
  *
  * Context: any that may take a spinlock.
@@ -314,6 +351,7 @@ void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times)
 	times->wait = mvmm_ticks_to_ns(time_in(&vcpu->se, VSCHED_WAITING, now));
 	times->block = mvmm_ticks_to_ns(time_in(&vcpu->se, VSCHED_BLOCKED, now));
 	times->steal = vcpu->pv.stolen;
+	times->longest_wait = mvmm_ticks_to_ns(vcpu->se.longest_wait);
 	raw_spin_unlock_irqrestore(&lock, flags);
 }
 

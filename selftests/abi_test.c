@@ -88,9 +88,10 @@ OFFSET(mvmm_apic, mp_state, 4);
 OFFSET(mvmm_apic, apic_base, 8);
 OFFSET(mvmm_apic, tsc_deadline, 16);
 OFFSET(mvmm_apic, regs, 24);
-SIZE(mvmm_times, 40);
+SIZE(mvmm_times, 48);
 OFFSET(mvmm_times, run, 8);
 OFFSET(mvmm_times, steal, 32);
+OFFSET(mvmm_times, longest_wait, 40);
 SIZE(mvmm_stats, 72 + 8 * MVMM_STATS_HW_EXITS);
 
 static int call(int fd, unsigned long cmd, void *arg)
@@ -117,7 +118,8 @@ FIXTURE_TEARDOWN(abi)
 /* The rules that the dispatcher applies to every ioctl with a struct */
 TEST_F(abi, size_rules)
 {
-	struct { unsigned long cmd; int fd; uint32_t size; } all[] = {
+	/* first: the size of the first version, of those that have grown */
+	struct { unsigned long cmd; int fd; uint32_t size, first; } all[] = {
 		{ MVMM_GET_INFO, self->vm.system, sizeof(struct mvmm_info) },
 		{ MVMM_GET_CPUID, self->vm.system, sizeof(struct mvmm_cpuid) },
 		{ MVMM_CREATE_VM, self->vm.system,
@@ -165,8 +167,8 @@ TEST_F(abi, size_rules)
 		  sizeof(struct mvmm_apic_access) },
 		{ MVMM_VCPU_GET_APIC, self->vm.vcpu, sizeof(struct mvmm_apic) },
 		{ MVMM_VCPU_SET_APIC, self->vm.vcpu, sizeof(struct mvmm_apic) },
-		{ MVMM_VCPU_GET_TIMES, self->vm.vcpu,
-		  sizeof(struct mvmm_times) },
+		{ MVMM_VCPU_GET_TIMES, self->vm.vcpu, sizeof(struct mvmm_times),
+		  offsetof(struct mvmm_times, longest_wait) },
 	};
 	uint32_t buffer[512];
 	unsigned int i;
@@ -176,7 +178,7 @@ TEST_F(abi, size_rules)
 		/* no memory; shorter than the first version */
 		EXPECT_EQ(-EFAULT, call(all[i].fd, all[i].cmd, (void *)8));
 		EXPECT_EQ(-EINVAL, call(all[i].fd, all[i].cmd, buffer));
-		buffer[0] = all[i].size - 1;
+		buffer[0] = (all[i].first ? all[i].first : all[i].size) - 1;
 		EXPECT_EQ(-EINVAL, call(all[i].fd, all[i].cmd, buffer));
 		/* longer, with something in the tail; too long to be one */
 		buffer[0] = all[i].size + 8;

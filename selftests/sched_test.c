@@ -31,6 +31,9 @@
 #define IF		(1ull << 9)
 #define GIGA_TICKS	1000000000ull
 #define BOUND_MS	20000	/* of every wait */
+#define SLICE_NS	6000000ull
+#define PATIENCE_NS	(500 * SLICE_NS)
+#define HAND_OVER_NS	1000000ull	/* of slots, while it waited */
 #define POLICY		"/sys/module/mvmm/parameters/sched"
 
 /* Each vCPU has a counter of its own, at rbx */
@@ -195,6 +198,14 @@ static uint64_t run_time(const struct load *l)
 	return sum;
 }
 
+static uint64_t longest_wait(const struct load *l)
+{
+	struct mvmm_times times = { 0 };
+
+	mvmm_get_times(l->thread[0].vcpu, &times);
+	return times.longest_wait;
+}
+
 static uint64_t had(const struct load *l)
 {
 	return getenv("MVMM_TEST_UNSTEADY") ? run_time(l) : progress(l);
@@ -356,6 +367,32 @@ SCHED_TEST(weights_1_2_4)
 	       (long long)s.ticks / 1000000);
 	for (i = 0; i < 3; i++)
 		EXPECT_TRUE(near(s.of[i], 1000 * (1 << i) / 7, LIMIT));
+	/* What the policy promises for unequal weights */
+	for (i = 0; i < 3; i++)
+		EXPECT_LT(longest_wait(&l[i]), PATIENCE_NS + 4 * SLICE_NS);
+}
+
+/* With equal weights: 3 runnable vCPUs on the CPU, and a slice */
+SCHED_TEST(waits_are_bounded)
+{
+	struct load *l = self->load;
+	uint64_t longest;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, load_create(&l[i], 1, 0));
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	sleep_ms(WARM_UP_MS);
+	measure(l, 3, 600, self->full);
+	for (i = 0; i < 3; i++) {
+		longest = longest_wait(&l[i]);
+		TH_LOG("longest wait: %llu us", (long long)longest / 1000);
+		/* It did wait, for the two others */
+		EXPECT_LT(SLICE_NS, longest);
+		if (!getenv("MVMM_TEST_UNSTEADY"))
+			EXPECT_GE(4 * SLICE_NS + HAND_OVER_NS, longest);
+	}
 }
 
 SCHED_TEST(weights_count_per_vm)
@@ -551,6 +588,80 @@ SCHED_TEST(affinity_changes)
 	EXPECT_TRUE(near(s.of[0], 750, 6));
 }
 
+static bool set_online(const char *on)
+{
+	int fd = open("/sys/devices/system/cpu/cpu1/online", O_WRONLY);
+	bool good = fd >= 0 && write(fd, on, 1) == 1;
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+/* Who ran there goes on elsewhere, and comes back */
+SCHED_TEST(a_cpu_goes_and_comes)
+{
+	struct load *l = self->load;
+	struct mvmm_times before, after;
+	int i;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) != 2)
+		SKIP(return, "a_cpu_goes_and_comes: needs 2 CPUs");
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, load_create(&l[i], i + 1, ALL_CPUS));
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	for (i = 0; i < (self->full ? 30 : 5); i++) {
+		ASSERT_TRUE(set_online("0"));
+		EXPECT_TRUE(all_count(l, 3));
+		ASSERT_TRUE(set_online("1"));
+		EXPECT_TRUE(all_count(l, 3));
+	}
+	/* Both CPUs are in use again: two vCPUs wait no more */
+	load_destroy(&l[2]);
+	load_destroy(&l[1]);
+	ASSERT_EQ(0, load_create(&l[1], 1, ALL_CPUS));
+	ASSERT_TRUE(load_start(&l[1]));
+	ASSERT_TRUE(all_count(l, 2));
+	sleep_ms(WARM_UP_MS);
+	ASSERT_EQ(0, mvmm_get_times(l[0].vm.vcpu, &before));
+	sleep_ms(100);
+	ASSERT_EQ(0, mvmm_get_times(l[0].vm.vcpu, &after));
+	EXPECT_EQ(before.wait, after.wait);
+	EXPECT_LT(before.run, after.run);
+}
+
+/*
+ * Each wait is told to the guest before it enters: that must not cost it the slot
+ * that it waited for.
+ */
+SCHED_TEST(steal_time)
+{
+	struct mvmm_msr msr = { .index = 0x4b564d03 };
+	struct load *l = self->load;
+	struct mvmm_times t;
+	int i, j;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, load_create(&l[i], 2, 0));
+		for (j = 0; j < 2; j++) {
+			msr.value = (DATA + 4096 + j * 64) | 1;
+			ASSERT_EQ(1, mvmm_set_msrs(l[i].thread[j].vcpu, &msr, 1));
+		}
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	sleep_ms(WARM_UP_MS);
+	for (i = 0; i < 5; i++)
+		EXPECT_TRUE(all_count(l, 2));
+	for (i = 0; i < 2; i++)
+		for (j = 0; j < 2; j++) {
+			ASSERT_EQ(0, mvmm_get_times(l[i].thread[j].vcpu, &t));
+			EXPECT_NE(0, t.steal);
+			EXPECT_NE(0, *(volatile uint64_t *)(l[i].vm.mem + DATA +
+							    4096 + j * 64));
+		}
+}
+
 static bool waits(int vcpu)
 {
 	struct mvmm_times a, b;
@@ -639,6 +750,33 @@ SCHED_TEST(killed_rival)
 	ASSERT_EQ(0, mvmm_get_times(l->vm.vcpu, &after));
 	EXPECT_EQ(before.wait, after.wait);
 	EXPECT_LT(before.run, after.run);
+}
+
+/* While it makes its VM, begins to run, or runs */
+SCHED_TEST(rivals_killed_at_random)
+{
+	struct load *l = self->load;
+	int i, status, rounds = self->full ? 200 : 20;
+	pid_t pid[2];
+
+	srand(1);
+	ASSERT_EQ(0, load_create(l, 2, ALL_CPUS));
+	ASSERT_TRUE(load_start(l));
+	for (i = 0; i < rounds; i++) {
+		pid[0] = rival();
+		pid[1] = rival();
+		ASSERT_LT(0, pid[0]);
+		ASSERT_LT(0, pid[1]);
+		usleep(rand() % 40000);
+		ASSERT_EQ(0, kill(pid[1], SIGKILL));
+		usleep(rand() % 5000);
+		ASSERT_EQ(0, kill(pid[0], SIGKILL));
+		ASSERT_EQ(pid[0], waitpid(pid[0], &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status));
+		ASSERT_EQ(pid[1], waitpid(pid[1], &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status));
+	}
+	EXPECT_TRUE(all_count(l, 1));
 }
 
 static uint64_t now_ns(void)

@@ -776,6 +776,7 @@ struct mvmm_apic {
  * @wait: in RUN, while other vCPUs had the CPUs
  * @block: in HLT, before SIPI, or outside of RUN
  * @steal: what the guest has been told that it lost (KVM's steal time)
+ * @longest_wait: the longest of the waits that have ended, within @wait
  */
 struct mvmm_times {
 	__u32 size;
@@ -784,6 +785,7 @@ struct mvmm_times {
 	__u64 wait;
 	__u64 block;
 	__u64 steal;
+	__u64 longest_wait;
 };
 
 /* VMX's exit reasons; SVM's exit codes, with those from 0x400 on at 0xb0 */
