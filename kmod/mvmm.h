@@ -634,11 +634,19 @@ int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s);
 void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times);
 u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu);
 
+/* bench/run also builds the module without, to see what the scheduler costs */
+#ifdef MVMM_NO_SCHED
+#define mvmm_has_sched false
+#else
+#define mvmm_has_sched true
+#endif
+
 /* Before the first entry of a RUN, or after a sleep */
 static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu)
 {
 	/* The barrier behind it is mvmm_enter_begin()'s */
-	WRITE_ONCE(vcpu->in_run, true);
+	if (mvmm_has_sched)
+		WRITE_ONCE(vcpu->in_run, true);
 }
 
 /*
@@ -647,6 +655,8 @@ static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu)
  */
 static inline void mvmm_slot_leave(struct mvmm_vcpu *vcpu)
 {
+	if (!mvmm_has_sched)
+		return;
 	/* pairs with call_back()'s in slots.c */
 	smp_store_mb(vcpu->in_run, false);
 	if (unlikely(atomic_read(&vcpu->requests) & MVMM_REQ_SLOT))

@@ -39,6 +39,21 @@
 /* Each vCPU has a counter of its own, at rbx */
 GUEST(count_up, "1: incq (%rbx)\n jmp 1b");
 
+/*
+ * vCPUs of a VM that take turns in a ticket lock behind their counters. Who waits executes
+ * PAUSE, or in the second nothing that a CPU would notice.
+ */
+#define LOCK_TEXT "2048"
+#define TAKE_TURNS(wait)						\
+	"mov %rbx, %r8\n and $~0xfff, %r8\n add $" LOCK_TEXT ", %r8\n"	\
+	"1: mov $1, %eax\n lock xaddl %eax, (%r8)\n"			\
+	"2: cmp 4(%r8), %eax\n je 3f\n" wait "jmp 2b\n"			\
+	"3: mov $500, %ecx\n 4: dec %ecx\n jnz 4b\n"			\
+	"incq (%rbx)\n incl 4(%r8)\n jmp 1b"
+
+GUEST(take_turns, TAKE_TURNS("pause\n"));
+GUEST(take_turns_silently, TAKE_TURNS(""));
+
 struct thread {
 	int vcpu, cpu;
 	struct mvmm_run *run;
@@ -167,7 +182,7 @@ static void load_destroy(struct load *l)
 	}
 	if (l->nr)
 		vm_destroy(&l->vm);
-	l->nr = 0;
+	memset(l, 0, sizeof(*l));
 }
 
 static uint64_t counter(const struct load *l, unsigned int id)
@@ -708,6 +723,57 @@ SCHED_TEST(kick_and_signal_end_the_wait)
 	end_wait(_metadata, l[0].thread, true);
 	end_wait(_metadata, l[0].thread, false);
 	ASSERT_TRUE(all_count(&l[1], 1));
+}
+
+/* Turns taken per second by a VM of two vCPUs, beside another that is as busy */
+static uint64_t turns(struct load *l, const char *policy, bool silent, bool full)
+{
+	uint64_t before, start;
+	int i;
+
+	if (!write_policy(policy))
+		return 0;
+	for (i = 0; i < 2; i++)
+		if (load_create(&l[i], 2, ALL_CPUS))
+			return 0;
+	if (silent)
+		LOAD(&l->vm, take_turns_silently);
+	else
+		LOAD(&l->vm, take_turns);
+	for (i = 0; i < 2; i++)
+		if (!load_start(&l[i]))
+			return 0;
+	sleep_ms(WARM_UP_MS);
+	before = progress(l);
+	start = now_ms();
+	sleep_ms(full ? 5000 : 1000);
+	before = (progress(l) - before) * 1000 / (now_ms() - start);
+	for (i = 0; i < 2; i++)
+		load_destroy(&l[i]);
+	return before;
+}
+
+/* Whose sibling has no CPU spins for nothing, if nobody notices */
+SCHED_TEST(gang_against_fair)
+{
+	uint64_t fair[2], gang[2];
+	int i;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) != 2)
+		SKIP(return, "gang_against_fair: needs 2 CPUs");
+	/* They run one after the other, and so wait for each other always */
+	if (getenv("MVMM_TEST_UNSTEADY"))
+		SKIP(return, "gang_against_fair: CPUs that are an emulator's threads");
+	for (i = 0; i < 2; i++) {
+		fair[i] = turns(self->load, "fair", i, self->full);
+		gang[i] = turns(self->load, "gang", i, self->full);
+		TH_LOG("turns/s %s PAUSE: fair %llu, gang %llu",
+		       i ? "without" : "with", (long long)fair[i],
+		       (long long)gang[i]);
+		EXPECT_NE(0, fair[i]);
+		EXPECT_NE(0, gang[i]);
+	}
+	EXPECT_LT(fair[1], gang[1]);
 }
 
 /* A process like this one, which competes until it is killed */

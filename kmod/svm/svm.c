@@ -390,9 +390,6 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 		undo_entry(svm);
 	else
 		svm->unproven = false;
-	if (unlikely(vmcb->control.exit_code ==
-		     SVM_EXIT_EXCP_BASE + X86_TRAP_MC))
-		mvmm_host_machine_check();
 	trace_mvmm_exit(vcpu->id, vmcb->control.exit_code,
 			vmcb->control.exit_info_1, vmcb->save.rip);
 	if (unlikely(svm->at_iret || svm->stepping))
@@ -410,7 +407,7 @@ static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 
 	svm_regs_to_vmcb(svm);
 	/* Only while somebody waits for this CPU: see kmod/slots.c */
-	if (unlikely(!vcpu->slice_end == svm->pause_exits)) {
+	if (mvmm_has_sched && unlikely(!vcpu->slice_end == svm->pause_exits)) {
 		svm->pause_exits = vcpu->slice_end;
 		svm_intercept(svm, INTERCEPT_PAUSE, svm->pause_exits);
 	}

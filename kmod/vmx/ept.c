@@ -53,10 +53,9 @@ void vmx_flush_now(struct vmx_vcpu *vmx, u64 gen)
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 	bool pml = vcpu->pml.log && READ_ONCE(vcpu->vm->nr_logged);
 
-	if (mvmm_tlb_needs_flush(gen, vcpu->tlb_gen_seen, vmx->moved)) {
+	if (mvmm_tlb_needs_flush(gen, vcpu->tlb_gen_seen, false)) {
 		invept(VMX_EPT_EXTENT_CONTEXT, vmx->eptp);
 		vcpu->tlb_gen_seen = gen;
-		vmx->moved = false;
 		vcpu->stats.flush_memory++;
 	} else {
 		/* Without a VPID each entry flushes this by itself */

@@ -65,9 +65,8 @@ static enum mvmm_step handle_exception(struct vmx_vcpu *vmx)
 	u32 info = vmx->intr_info;
 	struct mvmm_event event;
 
-	/* NMI and #MC went to the host's handlers right after the exit */
-	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
-	    (info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
+	/* An NMI went to the host's handler right after the exit */
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
 		return MVMM_STEP_CONTINUE;
 
 	event = mvmm_event_decode(info, vmread32(VM_EXIT_INTR_ERROR_CODE),
@@ -78,6 +77,9 @@ static enum mvmm_step handle_exception(struct vmx_vcpu *vmx)
 		fallthrough;
 	case X86_TRAP_AC:
 		mvmm_raise_event(&vmx->vcpu, &event);
+		return MVMM_STEP_CONTINUE;
+	case X86_TRAP_MC:
+		mvmm_host_machine_check();
 		return MVMM_STEP_CONTINUE;
 	default:
 		return mvmm_stop(&vmx->vcpu, vmx->reason, info,
@@ -292,6 +294,8 @@ static enum mvmm_step handle_entry_failure(struct vmx_vcpu *vmx)
 {
 	struct mvmm_exit *exit = &vmx->vcpu.exit;
 
+	if ((vmx->reason & EXIT_REASON_MASK) == EXIT_REASON_MCE_DURING_VMENTRY)
+		mvmm_host_machine_check();
 	exit->reason = MVMM_EXIT_ENTRY_FAILED;
 	exit->entry.hw_reason = vmx->reason & EXIT_REASON_MASK;
 	exit->entry.hw_error = 0;

@@ -8,7 +8,6 @@
 
 #include <linux/idr.h>
 #include <linux/kvm_host.h>
-#include <asm/trapnr.h>
 #include <linux/slab.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
@@ -93,7 +92,8 @@ static void vmx_vcpu_load(struct mvmm_vcpu *vcpu)
 	if (vcpu->cpu >= 0)
 		mvmm_vcpu_moved(vcpu);
 	vmx_load_cpu_state();
-	vmx->moved = true;
+	/* Of another generation than any: flush */
+	vcpu->tlb_gen_seen = ~0ULL;
 	WRITE_ONCE(vcpu->cpu, cpu);
 }
 
@@ -214,16 +214,6 @@ static noinstr bool enter_guest(struct vmx_vcpu *vmx)
 	return entered;
 }
 
-static bool is_machine_check(const struct vmx_vcpu *vmx)
-{
-	if ((u16)vmx->reason == EXIT_REASON_MCE_DURING_VMENTRY)
-		return true;
-	return vmx->reason == EXIT_REASON_EXCEPTION_NMI &&
-	       (vmx->intr_info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC &&
-	       (vmx->intr_info & INTR_INFO_INTR_TYPE_MASK) ==
-	       INTR_TYPE_HARD_EXCEPTION;
-}
-
 /**
  * vmx_mitigate() - what the guest must not find in caches and predictors
  * @vmx: about to be entered; interrupts off since before
@@ -299,7 +289,7 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 	vmx->undo.valid = false;
 	if (unlikely(!events_idle(vmx)))
 		handle_events(vmx);
-	if (unlikely(vmx->has_timer))
+	if (mvmm_has_sched && unlikely(vmx->has_timer))
 		set_preemption_timer(vcpu->slice_end);
 	sync_host_crs(vmx);
 	trace_mvmm_entry(vcpu->id, vmx->rip);
@@ -322,8 +312,6 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 		if (!entered)
 			return refused(vmx);
 	}
-	if (unlikely(is_machine_check(vmx)))
-		mvmm_host_machine_check();
 	if (trace_mvmm_exit_enabled())
 		trace_mvmm_exit(vcpu->id, vmx->reason,
 				vmreadn(EXIT_QUALIFICATION),
@@ -340,8 +328,8 @@ static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 
 	vmx_regs_to_vmcs(vmx);
 	vmx_host_load(vmx);
-	if (unlikely(!vcpu->slice_end == vmx->has_timer &&
-		     vmx_caps.preemption_timer))
+	if (mvmm_has_sched && unlikely(!vcpu->slice_end == vmx->has_timer &&
+				       vmx_caps.preemption_timer))
 		use_preemption_timer(vmx, vcpu->slice_end);
 	local_irq_disable();
 	vmx_mitigate(vmx);

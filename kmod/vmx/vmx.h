@@ -100,7 +100,6 @@ struct vmx_undo {
  * @rsp: the same
  * @rflags: the same
  * @flush_vcpu: flush this vCPU's own translations before the next entry
- * @moved: another CPU ran it before
  * @pml: the CPU logs writes
  * @breakpoints: the guest's DR7 enables some
  * @syscall_msrs: the guest's STAR, LSTAR, SFMASK are in the CPU
@@ -129,7 +128,6 @@ struct vmx_vcpu {
 	u32 entry;
 	u64 rip, rsp, rflags;
 	bool flush_vcpu;
-	bool moved;
 	bool pml;
 	bool breakpoints;
 	bool syscall_msrs;
@@ -235,8 +233,9 @@ static inline void vmx_flush(struct vmx_vcpu *vmx)
 {
 	u64 gen = READ_ONCE(vmx->vcpu.vm->tlb_gen);
 
+	/* After a move, too: tlb_gen_seen is no generation then */
 	if (unlikely(mvmm_tlb_needs_flush(gen, vmx->vcpu.tlb_gen_seen,
-					  vmx->moved) || vmx->flush_vcpu))
+					  false) || vmx->flush_vcpu))
 		vmx_flush_now(vmx, gen);
 }
 
