@@ -441,6 +441,62 @@ static void measure_touch(struct machine *m)
 	put_area(area);
 }
 
+/* So many pages of the area are in the log, which took so many ticks to get */
+static int get_log(struct machine *m, uint64_t pages, uint64_t *ticks)
+{
+	static uint64_t bitmap[PAGES / 64];
+	uint64_t before = __rdtsc(), dirty = 0;
+	size_t i;
+	int ret = m->monitor->get_log(m->vm, 1, AREA, AREA_SIZE, bitmap);
+
+	*ticks = __rdtsc() - before;
+	for (i = 0; i < PAGES / 64; i++)
+		dirty += __builtin_popcountll(bitmap[i]);
+	return ret || dirty == pages ? ret : -EPROTO;
+}
+
+/* The area is there and clean: a write to each page; the log of all, of one */
+static void measure_dirty_log(struct machine *m)
+{
+	struct faulted f = { "dirty", ANON, POPULATED, false };
+	double writes = 0;
+	uint64_t all, one;
+	char *area;
+	int ret;
+
+	if (!wanted("dirty_log"))
+		return;
+	area = get_area(&f);
+	if (!area) {
+		complain("dirty_log", -ENOMEM);
+		return;
+	}
+	ret = m->monitor->map_logged(m->vm, 1, AREA, area, AREA_SIZE);
+	if (!ret)
+		ret = touch(m, false);
+	if (!ret)
+		ret = get_log(m, PAGES, &all);
+	if (!ret)
+		ret = touch(m, false);
+	if (!ret) {
+		writes = mean(m, PAGES) - touch_floor;
+		ret = get_log(m, PAGES, &all);
+	}
+	if (!ret)
+		ret = take(m, page_write, page_write_end, AREA, 0, 1);
+	if (!ret)
+		ret = get_log(m, 1, &one);
+	if (ret) {
+		complain("dirty_log", ret);
+	} else {
+		say("dirty_write", "ticks/page", writes);
+		say("dirty_log_all", "ticks/page", (double)all / PAGES);
+		say("dirty_log_one", "ticks", one);
+	}
+	m->monitor->unmap(m->vm, 1, AREA, AREA_SIZE);
+	put_area(area);
+}
+
 /* The same touches by a process of the host */
 static void measure_host_fault(const struct faulted *f)
 {
@@ -623,6 +679,7 @@ static void measure_all(const struct monitor *monitor)
 		measure_touch(&m);
 	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		measure_fault(&m, &faults[i]);
+	measure_dirty_log(&m);
 	measure_call(&m, "ioctl_nothing", no_ioctl);
 	measure_call(&m, "state_get", monitor->get_state);
 	measure_call(&m, "state_set", monitor->set_state);

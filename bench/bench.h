@@ -57,6 +57,12 @@ struct monitor {
 	int (*create_vcpu)(int vm, int id);
 	int (*map)(int vm, int slot, uint64_t gpa, void *hva, uint64_t len);
 	int (*unmap)(int vm, int slot, uint64_t gpa, uint64_t len);
+	/* the same with a log of the pages that the guest writes to */
+	int (*map_logged)(int vm, int slot, uint64_t gpa, void *hva,
+			  uint64_t len);
+	/* a bit a page; they are clean then */
+	int (*get_log)(int vm, int slot, uint64_t gpa, uint64_t len,
+		       uint64_t *bitmap);
 	/* of a vCPU: the run page, CPUID, what else a guest needs */
 	int (*prepare)(struct machine *m);
 	void (*release)(struct machine *m);

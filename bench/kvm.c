@@ -40,23 +40,38 @@ static int kvm_create_vcpu(int vm, int id)
 	return call(vm, KVM_CREATE_VCPU, (void *)(intptr_t)id);
 }
 
-static int set_slot(int vm, int slot, uint64_t gpa, void *hva, uint64_t len)
+static int set_slot(int vm, int slot, uint64_t gpa, void *hva, uint64_t len,
+		    uint32_t flags)
 {
 	struct kvm_userspace_memory_region region = {
-		.slot = slot, .guest_phys_addr = gpa, .memory_size = len,
-		.userspace_addr = (uintptr_t)hva };
+		.slot = slot, .flags = flags, .guest_phys_addr = gpa,
+		.memory_size = len, .userspace_addr = (uintptr_t)hva };
 
 	return call(vm, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
 static int kvm_map(int vm, int slot, uint64_t gpa, void *hva, uint64_t len)
 {
-	return set_slot(vm, slot, gpa, hva, len);
+	return set_slot(vm, slot, gpa, hva, len, 0);
 }
 
 static int kvm_unmap(int vm, int slot, uint64_t gpa, uint64_t len)
 {
-	return set_slot(vm, slot, gpa, NULL, 0);
+	return set_slot(vm, slot, gpa, NULL, 0, 0);
+}
+
+static int kvm_map_logged(int vm, int slot, uint64_t gpa, void *hva,
+			  uint64_t len)
+{
+	return set_slot(vm, slot, gpa, hva, len, KVM_MEM_LOG_DIRTY_PAGES);
+}
+
+static int kvm_get_log(int vm, int slot, uint64_t gpa, uint64_t len,
+		       uint64_t *bitmap)
+{
+	struct kvm_dirty_log log = { .slot = slot, .dirty_bitmap = bitmap };
+
+	return call(vm, KVM_GET_DIRTY_LOG, &log);
 }
 
 static int run_size(struct machine *m)
@@ -204,6 +219,8 @@ const struct monitor kvm_monitor = {
 	.create_vcpu = kvm_create_vcpu,
 	.map = kvm_map,
 	.unmap = kvm_unmap,
+	.map_logged = kvm_map_logged,
+	.get_log = kvm_get_log,
 	.prepare = kvm_prepare,
 	.release = kvm_release,
 	.make_runnable = kvm_make_runnable,

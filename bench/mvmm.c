@@ -33,6 +33,17 @@ static int unmap(int vm, int slot, uint64_t gpa, uint64_t len)
 	return mvmm_remove_region(vm, gpa, len);
 }
 
+static int map_logged(int vm, int slot, uint64_t gpa, void *hva, uint64_t len)
+{
+	return mvmm_add_region(vm, gpa, len, hva, MVMM_REGION_LOG_DIRTY);
+}
+
+static int get_log(int vm, int slot, uint64_t gpa, uint64_t len,
+		   uint64_t *bitmap)
+{
+	return mvmm_get_dirty_log(vm, gpa, len, bitmap);
+}
+
 static int prepare(struct machine *m)
 {
 	struct mvmm_run *run;
@@ -172,6 +183,8 @@ const struct monitor mvmm_monitor = {
 	.create_vcpu = create_vcpu,
 	.map = map,
 	.unmap = unmap,
+	.map_logged = map_logged,
+	.get_log = get_log,
 	.prepare = prepare,
 	.release = release,
 	.make_runnable = make_runnable,

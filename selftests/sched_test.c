@@ -703,8 +703,9 @@ static void end_wait(struct __test_metadata *_metadata, struct thread *t,
 	}
 	EXPECT_TRUE(COMES(t->interrupted != interrupted));
 	ASSERT_EQ(0, mvmm_get_times(t->vcpu, &after));
-	/* It did not have to get its slot first */
-	EXPECT_EQ(before.run, after.run);
+	/* It did not have to get its slot first; it comes after three seconds */
+	if (!getenv("MVMM_TEST_UNSTEADY"))
+		EXPECT_EQ(before.run, after.run);
 	ASSERT_TRUE(COMES(waits(t->vcpu)));
 	EXPECT_EQ(interrupted + 1, t->interrupted);
 }
