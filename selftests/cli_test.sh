@@ -37,7 +37,7 @@ dd if=/dev/zero of=zeros bs=1024 count=64 2>/dev/null
 : >empty
 
 echo 'TAP version 13'
-echo '1..52'
+echo '1..54'
 expect 64 'Usage: mvmm COMMAND' 'no command' "$mvmm"
 expect 0 'Usage: mvmm COMMAND' '--help' "$mvmm" --help
 expect 64 'no such command: fly' 'an unknown command' "$mvmm" fly
@@ -99,7 +99,7 @@ expect 65 'nothing to decide' 'nothing to draw' \
 # Three are more than the CPUs. With interrupts on: see errata.rst
 printf '\xfb\xeb\xfe' >spin.img
 for i in 1 2 3; do
-	"$mvmm" run --flat spin.img --weight ${i}00 </dev/null &
+	"$mvmm" run --flat spin.img --weight ${i}00 </dev/null 2>>spin.err &
 done
 sleep 1
 expect 0 ' 300 ' 'the table' "$mvmm" sched
@@ -109,6 +109,13 @@ expect 0 '' 'the chart is drawn' "$mvmm" sched --plot x.svg --seconds 0.3
 expect 0 'fill="#0072b2"><title>CPU 0, ' 'of who ran where' cat x.svg
 expect 0 '^0$' 'nothing stays in tracefs' sh -c \
 	'ls /sys/kernel/tracing/instances | wc -l'
+# A power button, which they do not listen to; then at once
+# shellcheck disable=SC2046
+kill $(jobs -p)
+sleep 1
+expect 0 'does not listen to its power button' 'nobody hears SIGTERM' \
+	cat spin.err
+expect 0 ' 300 ' 'nobody dies of it' "$mvmm" sched
 # shellcheck disable=SC2046
 kill $(jobs -p)
 wait

@@ -166,6 +166,7 @@ struct power {
 	void (*off)(void *ctx, int status);
 	void (*reset)(void *ctx);
 	void *ctx;
+	struct irq_line sci;	/* ACPI's interrupt */
 	uint16_t pm1_status, pm1_enable, pm1_control;
 	uint64_t (*clock)(void);	/* ns, for the PM timer */
 };
@@ -176,6 +177,8 @@ void i8042_command(void *power, uint64_t offset, void *data, unsigned int size,
 /* ACPI's fixed hardware: PM1a at 0x600, PM timer at 0x608 */
 void acpi_pm_access(void *power, uint64_t offset, void *data,
 		    unsigned int size, bool write);
+/* The button is pressed; false: the guest has not enabled it */
+bool acpi_power_button(struct power *power);
 /* 0xf4: a byte written ends the VM with it as the exit status */
 void debug_exit_access(void *power, uint64_t offset, void *data,
 		       unsigned int size, bool write);

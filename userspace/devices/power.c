@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ways to end: ACPI's fixed hardware (ACPI 6.4, 4.8), of which soft-off and
- * the PM timer do something, and a test device that ends with a status.
+ * Ways to end: ACPI's fixed hardware (ACPI 6.4, 4.8), of which soft-off, the
+ * power button and the PM timer do something, and a test device that ends with
+ * a status.
  */
 #include <string.h>
 #include "devices.h"
 
-#define PM1_STATUS	0
-#define PM1_ENABLE	2
+#define PM1_EVENT	0	/* status, and enable behind it */
 #define PM1_CONTROL	4
 #define PM_TIMER	8
 #define PM_TIMER_HZ	3579545ull
 #define NS		1000000000ull
+#define PWRBTN		(1u << 8)	/* PWRBTN_STS, PWRBTN_EN */
 #define SCI_EN		(1u << 0)
 #define SLP_EN		(1u << 13)
 /* The DSDT's \_S5 */
@@ -24,13 +25,37 @@ static uint32_t timer(const struct power *power)
 	return (ns / NS * PM_TIMER_HZ + ns % NS * PM_TIMER_HZ / NS) & 0xffffff;
 }
 
+/* The SCI is a level: of all events, one is enabled and has not been cleared */
+static void update_sci(struct power *power)
+{
+	irq_set(&power->sci, power->pm1_status & power->pm1_enable);
+}
+
+bool acpi_power_button(struct power *power)
+{
+	power->pm1_status |= PWRBTN;
+	update_sci(power);
+	return power->pm1_enable & PWRBTN;
+}
+
+/* 4.8.3.1: in parts of any size; a status is cleared by a one */
+static void write_event(struct power *power, unsigned int shift, uint32_t value,
+			unsigned int size)
+{
+	uint32_t mask = (size < 4 ? (1u << 8 * size) - 1 : ~0u) << shift;
+
+	value <<= shift;
+	power->pm1_status &= ~value;
+	power->pm1_enable = (power->pm1_enable & ~(mask >> 16)) | value >> 16;
+	update_sci(power);
+}
+
 static uint32_t read(const struct power *power, uint64_t offset)
 {
 	switch (offset) {
-	case PM1_STATUS:
-		return power->pm1_status;
-	case PM1_ENABLE:
-		return power->pm1_enable;
+	case PM1_EVENT ... PM1_CONTROL - 1:
+		return (power->pm1_status | (uint32_t)power->pm1_enable << 16)
+		       >> 8 * offset;
 	case PM1_CONTROL:
 		/* There is no SMI_CMD: ACPI mode is always on */
 		return power->pm1_control | SCI_EN;
@@ -54,11 +79,8 @@ void acpi_pm_access(void *opaque, uint64_t offset, void *data,
 	}
 	memcpy(&value, data, size);
 	switch (offset) {
-	case PM1_STATUS:
-		power->pm1_status &= ~value;
-		break;
-	case PM1_ENABLE:
-		power->pm1_enable = value;
+	case PM1_EVENT ... PM1_CONTROL - 1:
+		write_event(power, 8 * offset, value, size);
 		break;
 	case PM1_CONTROL:
 		power->pm1_control = value & ~SLP_EN;

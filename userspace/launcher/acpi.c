@@ -20,7 +20,6 @@
 #define PM_TIMER	0x608
 #define SPACE_IO	1
 #define BOOT_NO_VGA	(1u << 2)
-#define SCI		9
 #define FLAG_WBINVD	(1u << 0)
 #define FLAG_C1		(1u << 2)
 /* The power button's bit stays clear: it is fixed hardware; this one is not */
@@ -177,7 +176,7 @@ static void make_madt(const struct ram *ram, unsigned int cpus)
 		.lapic_address = LAPIC_BASE, .flags = MADT_PCAT_COMPAT,
 		.ioapic = { 1, sizeof(madt.ioapic), 0, 0, IOAPIC_BASE, 0 },
 		.timer = { 2, sizeof(madt.timer), 0, 0, TIMER_PIN, 0 },
-		.sci = { 2, sizeof(madt.sci), 0, SCI, SCI,
+		.sci = { 2, sizeof(madt.sci), 0, SCI_IRQ, SCI_IRQ,
 			 MADT_ACTIVE_HIGH | MADT_LEVEL },
 		.nmi = { 4, sizeof(madt.nmi), MADT_ALL_CPUS, 0, 1 },
 	};
@@ -195,7 +194,7 @@ uint64_t make_acpi(const struct ram *ram, unsigned int apics)
 {
 	struct fadt fadt = {
 		.header = make_header("FACP", sizeof(fadt), 6),
-		.facs = FACS, .dsdt = DSDT, .sci_int = SCI,
+		.facs = FACS, .dsdt = DSDT, .sci_int = SCI_IRQ,
 		.pm1a_evt = PM1A_EVENT, .pm1a_cnt = PM1A_CONTROL,
 		.pm_tmr = PM_TIMER, .pm1_evt_len = 4, .pm1_cnt_len = 2,
 		.pm_tmr_len = 4, .c2_latency = 0xffff, .c3_latency = 0xffff,

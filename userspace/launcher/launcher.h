@@ -31,6 +31,7 @@ enum {
 #define WEIGHT_DEFAULT	100
 #define WEIGHT_MAX	10000
 #define CAP_MAX		6400
+#define SCI_IRQ		9	/* ACPI's: see the MADT */
 #define TIMER_PIN	2	/* of the I/O APIC, where a PC has IRQ 0 */
 
 /* An error for a person: what failed, with what value, and what to do */
@@ -118,10 +119,14 @@ struct terminal {
 	unsigned int queued;
 };
 
-enum terminal_event { TERMINAL_NONE, TERMINAL_QUIT, TERMINAL_HELP };
+enum terminal_event { TERMINAL_NONE, TERMINAL_QUIT, TERMINAL_HELP,
+		      TERMINAL_POWERDOWN };
 
-/* Raw mode if stdin is a terminal; undone on every way out but SIGKILL */
-void terminal_open(struct terminal *t);
+/*
+ * Raw mode if stdin is a terminal; undone on every way out but SIGKILL. The
+ * first SIGTERM is written to the eventfd @powerdown, the second is fatal.
+ */
+void terminal_open(struct terminal *t, int powerdown);
 void terminal_close(void);
 /* Feeds typed bytes through the escape; returns the first event met */
 enum terminal_event terminal_filter(struct terminal *t, const uint8_t *typed,
@@ -160,6 +165,8 @@ struct vcpu {
  * @lock: guards all below but the fds, the run pages and RAM
  * @wake: without local APICs the vCPU waits here while the guest is halted
  * @io_event: eventfd that makes the I/O thread look again
+ * @powerdown: eventfd by which SIGTERM presses the power button
+ * @unheard: it was pressed, and the guest had not enabled it
  */
 struct machine {
 	int system, vm;
@@ -169,7 +176,7 @@ struct machine {
 	struct ram ram;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	int io_event, timer;
+	int io_event, timer, powerdown;
 	struct bus ports, mmio;
 	struct i8259 pic;
 	struct i82093aa ioapic;
@@ -178,6 +185,7 @@ struct machine {
 	struct ns16550 uart;
 	struct power power;
 	struct terminal terminal;
+	bool unheard;
 	bool ended;
 	struct error end;	/* why, and the exit status */
 };

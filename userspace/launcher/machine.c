@@ -128,7 +128,8 @@ static void port61_access(void *ctx, uint64_t offset, void *data,
 
 static int add_devices(struct machine *m)
 {
-	struct irq_line irq0 = { set_irq, m, 0 }, irq4 = { set_irq, m, 4 };
+	struct irq_line irq0 = { set_irq, m, 0 }, irq4 = { set_irq, m, 4 },
+			sci = { set_irq, m, SCI_IRQ };
 	struct bus *io = &m->ports;
 	int ret = 0;
 
@@ -138,7 +139,7 @@ static int add_devices(struct machine *m)
 	mc146818_init(&m->rtc, wall_clock);
 	ns16550_init(&m->uart, irq4, uart_send, m);
 	m->power = (struct power){ .off = power_off, .reset = power_reset,
-				   .ctx = m, .clock = now_ns };
+				   .ctx = m, .sci = sci, .clock = now_ns };
 	ret |= bus_add(io, 0x20, 2, i8259_master, &m->pic);
 	ret |= bus_add(io, 0x40, 4, pit_access, m);
 	ret |= bus_add(io, 0x61, 1, port61_access, m);
@@ -291,7 +292,7 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	unsigned int i;
 
 	memset(m, 0, sizeof(*m));
-	m->system = m->vm = m->io_event = m->timer = -1;
+	m->system = m->vm = m->io_event = m->timer = m->powerdown = -1;
 	m->nr_vcpus = config->vcpus;
 	for (i = 0; i < VCPUS_MAX; i++)
 		m->vcpu[i].fd = -1;
@@ -301,7 +302,9 @@ int machine_create(struct machine *m, const struct machine_config *config,
 		goto out;
 	m->io_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	m->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (m->io_event < 0 || m->timer < 0 || add_devices(m)) {
+	m->powerdown = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->io_event < 0 || m->timer < 0 || m->powerdown < 0 ||
+	    add_devices(m)) {
 		fail(error, STATUS_OS, "cannot make the devices: %s",
 		     strerror(errno));
 		goto out;
@@ -329,6 +332,7 @@ void machine_destroy(struct machine *m)
 	close_fd(&m->system);
 	close_fd(&m->io_event);
 	close_fd(&m->timer);
+	close_fd(&m->powerdown);
 	if (m->ram.base)
 		munmap(m->ram.base, m->ram.size);
 	m->ram.base = NULL;
@@ -349,11 +353,26 @@ static void feed_uart(struct machine *m)
 static void help(void)
 {
 	static const char text[] =
-		"\r\nCtrl-A x  end the guest\r\nCtrl-A h  this help\r\n"
+		"\r\nCtrl-A p  press the power button\r\n"
+		"Ctrl-A x  end the guest\r\nCtrl-A h  this help\r\n"
 		"Ctrl-A Ctrl-A  send Ctrl-A\r\n";
 
 	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
 		return;
+}
+
+/* Lock held. Where nobody hears the button, the next press ends the guest */
+static void powerdown(struct machine *m)
+{
+	if (acpi_power_button(&m->power))
+		return;
+	if (m->unheard) {
+		machine_end(m, 0, "%s", "");
+		return;
+	}
+	m->unheard = true;
+	dprintf(STDERR_FILENO,
+		"\r\nmvmm run: the guest does not listen to its power button: once more ends it\r\n");
 }
 
 /* Lock held: arm the timer for what the PIT says is next */
@@ -371,13 +390,15 @@ static void update_timer(struct machine *m)
 
 static void io_loop(struct machine *m)
 {
-	enum { EVENT, TIMER, INPUT };
+	enum { EVENT, TIMER, POWERDOWN, INPUT };
 	struct pollfd fds[] = {
 		[EVENT] = { .fd = m->io_event, .events = POLLIN },
 		[TIMER] = { .fd = m->timer, .events = POLLIN },
+		[POWERDOWN] = { .fd = m->powerdown, .events = POLLIN },
 		[INPUT] = { .fd = STDIN_FILENO, .events = POLLIN },
 	};
 	uint64_t count;
+	int n;
 
 	pthread_mutex_lock(&m->lock);
 	while (!m->ended) {
@@ -394,8 +415,13 @@ static void io_loop(struct machine *m)
 			-1 : STDIN_FILENO;
 		/* Typed bytes wait for the guest to read: look again soon */
 		pthread_mutex_unlock(&m->lock);
-		poll(fds, 3, t->queued ? 10 : -1);
+		n = poll(fds, 4, t->queued ? 10 : -1);
 		pthread_mutex_lock(&m->lock);
+		if (n < 0)
+			continue;
+		if (fds[POWERDOWN].revents &&
+		    read(m->powerdown, &count, 8) == 8)
+			powerdown(m);
 		if (fds[EVENT].revents && read(m->io_event, &count, 8) < 0)
 			continue;
 		if (fds[TIMER].revents && read(m->timer, &count, 8) < 0)
@@ -408,6 +434,9 @@ static void io_loop(struct machine *m)
 			break;
 		case TERMINAL_HELP:
 			help();
+			break;
+		case TERMINAL_POWERDOWN:
+			powerdown(m);
 			break;
 		default:
 			break;
@@ -446,11 +475,11 @@ int machine_run(struct machine *m, struct entry *entry, struct error *error)
 			    "the module refused the start state: %s",
 			    strerror(-ret));
 	boot->run->regs = entry->regs;
+	terminal_open(&m->terminal, m->powerdown);
 	/* Every thread must be known before any device raises an interrupt */
 	pthread_mutex_lock(&m->lock);
 	started = start_vcpus(m);
 	pthread_mutex_unlock(&m->lock);
-	terminal_open(&m->terminal);
 	io_loop(m);
 	for (i = 0; i < started; i++)
 		pthread_join(m->vcpu[i].thread, NULL);

@@ -278,7 +278,7 @@ int cmd_run(int argc, char **argv)
 	static const struct argp argp = {
 		.options = option_list, .parser = parse,
 		.doc = "Boot a guest with this terminal as its serial port.\v"
-		       "Ctrl-A x ends the guest, Ctrl-A h shows the keys. A byte written to port 0xf4 is the exit status." };
+		       "Ctrl-A p or SIGTERM presses its power button, Ctrl-A x ends the guest, Ctrl-A h shows the keys. A byte written to port 0xf4 is the exit status." };
 	struct options o = {
 		.append = NULL, .at = 0x7c00,
 		.machine = { .device = MVMM_DEVICE, .ram_size = 256 << 20,

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The user's terminal: raw while the guest runs, restored on every way out,
- * and the Ctrl-A escape.
+ * and the Ctrl-A escape. And SIGTERM, which presses the power button.
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <termios.h>
 #include <unistd.h>
 #include "launcher.h"
@@ -17,13 +18,14 @@
  * that no state is static.
  */
 static struct termios saved;
-static volatile sig_atomic_t is_raw;
+static volatile sig_atomic_t is_raw, powerdown_fd;
 
 void terminal_close(void)
 {
 	if (is_raw)
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
 	is_raw = 0;
+	signal(SIGTERM, SIG_DFL);
 }
 
 /* Restores the terminal, then dies of the same signal */
@@ -34,14 +36,26 @@ static void on_signal(int sig)
 	raise(sig);
 }
 
-void terminal_open(struct terminal *t)
+/* The second one is fatal, even if nobody is there to see the first */
+static void on_sigterm(int sig)
 {
-	static const int fatal[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGSEGV,
-				     SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM,
-				     SIGUSR1, SIGUSR2, SIGXCPU };
+	int error = errno;
+
+	signal(sig, on_signal);
+	eventfd_write(powerdown_fd, 1);
+	errno = error;
+}
+
+void terminal_open(struct terminal *t, int powerdown)
+{
+	static const int fatal[] = { SIGINT, SIGHUP, SIGQUIT, SIGSEGV, SIGBUS,
+				     SIGABRT, SIGFPE, SIGILL, SIGALRM, SIGUSR1,
+				     SIGUSR2, SIGXCPU };
 	struct termios raw;
 	unsigned int i;
 
+	powerdown_fd = powerdown;
+	signal(SIGTERM, on_sigterm);
 	if (tcgetattr(STDIN_FILENO, &saved))
 		return;
 	for (i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
@@ -79,7 +93,10 @@ enum terminal_event terminal_filter(struct terminal *t, const uint8_t *typed,
 		case 'x':
 			return TERMINAL_QUIT;
 		case 'h':
-			event = TERMINAL_HELP;
+			event = event ? event : TERMINAL_HELP;
+			break;
+		case 'p':
+			event = TERMINAL_POWERDOWN;
 			break;
 		case CTRL_A:
 		case 'a':

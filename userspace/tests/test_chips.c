@@ -461,6 +461,64 @@ static void ways_to_end(void **state)
 	assert_true(a < 1 << 24 && b < 1 << 24);
 }
 
+static void note_sci(void *ctx, unsigned int irq, bool level)
+{
+	assert_int_equal(irq, 9);
+	*(bool *)ctx = level;
+}
+
+static uint32_t pm1(struct power *power, uint64_t offset, unsigned int size)
+{
+	uint32_t value = 0;
+
+	acpi_pm_access(power, offset, &value, size, false);
+	return value;
+}
+
+static void set_pm1(struct power *power, uint64_t offset, uint32_t value,
+		    unsigned int size)
+{
+	acpi_pm_access(power, offset, &value, size, true);
+}
+
+static void power_button(void **state)
+{
+	bool sci = false;
+	struct power power = { .sci = { note_sci, &sci, 9 } };
+
+	/* Not enabled, it only shows; enabled, it interrupts */
+	assert_false(acpi_power_button(&power));
+	assert_false(sci);
+	assert_int_equal(pm1(&power, 0, 2), 0x100);
+	set_pm1(&power, 2, 0x100, 2);
+	assert_true(sci);
+	assert_int_equal(pm1(&power, 0, 4), 0x1000100);
+	/* Other bits, and zeroes, do not clear it */
+	set_pm1(&power, 0, 0xfeff, 2);
+	assert_true(sci);
+	set_pm1(&power, 0, 0x100, 2);
+	assert_false(sci);
+	assert_int_equal(pm1(&power, 0, 2), 0);
+	assert_int_equal(pm1(&power, 2, 2), 0x100);
+	/* Again, by bytes */
+	assert_true(acpi_power_button(&power));
+	assert_true(sci);
+	set_pm1(&power, 3, 0, 1);
+	assert_false(sci);
+	set_pm1(&power, 2, 0x20, 1);
+	set_pm1(&power, 3, 1, 1);
+	assert_true(sci);
+	assert_int_equal(pm1(&power, 2, 2), 0x120);
+	assert_int_equal(pm1(&power, 1, 1), 1);
+	set_pm1(&power, 1, 1, 1);
+	assert_false(sci);
+	/* All at once: disabled, and cleared */
+	assert_true(acpi_power_button(&power));
+	set_pm1(&power, 0, 0x100, 4);
+	assert_int_equal(pm1(&power, 0, 4), 0);
+	assert_false(sci);
+}
+
 /* ---- the terminal's escape -------------------------------------------- */
 
 static void escape(void **state)
@@ -478,6 +536,8 @@ static void escape(void **state)
 			 TERMINAL_QUIT);
 	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1h", 2),
 			 TERMINAL_HELP);
+	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1p\1h", 4),
+			 TERMINAL_POWERDOWN);
 	/* A pipe has no escape */
 	t = (struct terminal){ 0 };
 	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1x", 2),
@@ -502,6 +562,7 @@ int main(void)
 		cmocka_unit_test(uart_receive),
 		cmocka_unit_test(uart_loopback),
 		cmocka_unit_test(ways_to_end),
+		cmocka_unit_test(power_button),
 		cmocka_unit_test(escape),
 	};
 

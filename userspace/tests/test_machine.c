@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -135,6 +137,7 @@ static int fake_call(int fd, unsigned long cmd, void *arg)
 	case MVMM_VM_MSI:
 		fake.msi = *(struct mvmm_msi *)arg;
 		fake.msis++;
+		pthread_cond_broadcast(&fake.changed);
 		return 1;
 	default:
 		return 0;
@@ -485,6 +488,53 @@ static void halt_without_apic(void **state)
 	machine_destroy(&machine);
 }
 
+/* SIGTERM raises the interrupt by which the guest then ends */
+static int ends_at_sci(unsigned int id, unsigned int step, struct mvmm_run *run)
+{
+	if (!fake.msis) {
+		kill(getpid(), SIGTERM);
+		return WAIT;
+	}
+	out(run, 0xf4, 7);
+	return 0;
+}
+
+static void power_button(void **state)
+{
+	assert_int_equal(create(1), 0);
+	ioapic(0x10 + 2 * 9, 0x8039);
+	port(0, 0x603, 1);		/* PWRBTN_EN */
+	assert_int_equal(run(ends_at_sci), 0);
+	assert_int_equal(fake.msis, 1);
+	assert_int_equal(fake.msi.data, 0xc039);
+	assert_int_equal(machine.end.status, 7);
+	/* The line is down when the guest has cleared it */
+	assert_true(machine.ioapic.lines & 1 << 9);
+	port(0, 0x601, 1);
+	assert_false(machine.ioapic.lines & 1 << 9);
+	machine_destroy(&machine);
+}
+
+static int hears_nothing(unsigned int id, unsigned int step,
+			 struct mvmm_run *run)
+{
+	eventfd_write(machine.powerdown, 1);
+	while (!*(volatile bool *)&machine.unheard)
+		usleep(1000);
+	assert_false(machine.ended);
+	eventfd_write(machine.powerdown, 1);
+	return WAIT;
+}
+
+static void unheard_button(void **state)
+{
+	assert_int_equal(create(1), 0);
+	assert_int_equal(run(hears_nothing), 0);
+	assert_int_equal(machine.end.status, 0);
+	assert_int_equal(fake.msis, 0);
+	machine_destroy(&machine);
+}
+
 static int setup(void **state)
 {
 	unsigned int i;
@@ -526,6 +576,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(lint0, setup, teardown),
 		cmocka_unit_test_setup_teardown(kicks, setup, teardown),
 		cmocka_unit_test_setup_teardown(halt_without_apic, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(power_button, setup, teardown),
+		cmocka_unit_test_setup_teardown(unheard_button, setup,
 						teardown),
 	};
 	int null = open("/dev/null", O_RDONLY);
