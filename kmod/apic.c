@@ -15,7 +15,7 @@
 #include "compat.h"
 
 /* Bits of inbox.flags */
-enum { INBOX_TIMER, INBOX_NMI, INBOX_INIT, INBOX_SIPI };
+enum { INBOX_TIMER, INBOX_NMI, INBOX_INIT, INBOX_SIPI, INBOX_UNHALT };
 
 /* A timer further away than this is looked at again on the way */
 #define MAX_TIMER_TICKS (1ull << 40)
@@ -92,6 +92,9 @@ static int post(struct mvmm_vcpu *vcpu, const struct lapic_msg *msg)
 		break;
 	case LAPIC_NMI:
 		set_bit(INBOX_NMI, &in->flags);
+		break;
+	case LAPIC_UNHALT:
+		set_bit(INBOX_UNHALT, &in->flags);
 		break;
 	case LAPIC_INIT:
 		clear_bit(INBOX_SIPI, &in->flags);
@@ -288,6 +291,8 @@ void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
 		update_timer(vcpu);
 	if (flags & BIT(INBOX_NMI))
 		add_nmi(&vcpu->events);
+	if (flags & BIT(INBOX_UNHALT))
+		vcpu->unhalted = true;
 	if (flags & BIT(INBOX_INIT)) {
 		vcpu->mp_state = MVMM_MP_RESET;
 		vcpu->sipi = 0;
@@ -467,6 +472,7 @@ enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu)
 bool mvmm_halts_for_good(const struct mvmm_vcpu *vcpu, u64 rflags)
 {
 	return !(rflags & X86_EFLAGS_IF) && !vcpu->events.nmi_pending &&
+	       !vcpu->unhalted &&
 	       !(atomic_read(&vcpu->requests) & MVMM_REQ_EVENTS) &&
 	       READ_ONCE(vcpu->vm->nr_vcpus) == 1;
 }
@@ -482,7 +488,8 @@ static bool has_reason_to_wake(const struct mvmm_vcpu *vcpu)
 {
 	const struct mvmm_events_state *ev = &vcpu->events;
 
-	if (ev->inflight.valid || ev->nmi_pending || vcpu->triple_fault)
+	if (ev->inflight.valid || ev->nmi_pending || vcpu->triple_fault ||
+	    vcpu->unhalted)
 		return true;
 	return vcpu->regs.rflags & X86_EFLAGS_IF &&
 	       (ev->irq_pending || mvmm_apic_ready(ev) ||
@@ -561,8 +568,10 @@ static void reset_and_start(struct mvmm_vcpu *vcpu)
 int mvmm_wait(struct mvmm_vcpu *vcpu)
 {
 	reset_and_start(vcpu);
-	if (vcpu->mp_state == MVMM_MP_HALTED && has_reason_to_wake(vcpu))
+	if (vcpu->mp_state == MVMM_MP_HALTED && has_reason_to_wake(vcpu)) {
 		vcpu->mp_state = MVMM_MP_RUNNABLE;
+		vcpu->unhalted = false;
+	}
 	if (vcpu->mp_state == MVMM_MP_RUNNABLE)
 		return 0;
 	return wait_for_request(vcpu);
@@ -599,7 +608,13 @@ int mvmm_get_apic(struct mvmm_vcpu *vcpu, struct mvmm_apic *state)
 		vcpu->run->regs = vcpu->regs;
 		vcpu->run->retire = 0;
 	}
+	if (vcpu->unhalted && vcpu->mp_state == MVMM_MP_HALTED) {
+		vcpu->mp_state = MVMM_MP_RUNNABLE;
+		vcpu->unhalted = false;
+	}
 	state->mp_state = vcpu->mp_state;
+	if (vcpu->unhalted && vcpu->mp_state == MVMM_MP_RUNNABLE)
+		state->mp_state = MVMM_MP_UNHALTED;
 	state->apic_base = vcpu->apic.base;
 	state->tsc_deadline = vcpu->apic.deadline;
 	lapic_get(&vcpu->apic, guest_tsc(vcpu), state->regs);
@@ -611,13 +626,14 @@ int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state)
 {
 	int ret;
 
-	if (!vcpu->has_apic || state->mp_state > MVMM_MP_INIT)
+	if (!vcpu->has_apic || state->mp_state > MVMM_MP_UNHALTED)
 		return -EINVAL;
 	ret = lapic_set(&vcpu->apic, state->regs, state->apic_base,
 			state->tsc_deadline, guest_tsc(vcpu));
 	if (ret)
 		return ret;
-	vcpu->mp_state = state->mp_state;
+	vcpu->unhalted = state->mp_state == MVMM_MP_UNHALTED;
+	vcpu->mp_state = vcpu->unhalted ? MVMM_MP_RUNNABLE : state->mp_state;
 	vcpu->sipi = 0;
 	update_timer(vcpu);
 	mvmm_apic_refresh(vcpu);

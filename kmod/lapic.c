@@ -268,7 +268,8 @@ int lapic_msi_msg(u64 address, u32 data, struct lapic_msg *msg)
 		.logical = address & BIT(2),
 		.level = data & ICR_LEVEL,
 	};
-	return msg->mode == 3 || msg->mode == LAPIC_SIPI ? -EINVAL : 0;
+	return msg->mode == LAPIC_UNHALT || msg->mode == LAPIC_SIPI ?
+	       -EINVAL : 0;
 }
 
 static int write_icr(struct lapic *a, u64 icr)

@@ -28,10 +28,10 @@ enum lapic_lvt {
 #define LAPIC_LVT_MASKED	(1u << 16)
 #define LAPIC_SVR_ENABLED	(1u << 8)
 
-/* Delivery modes (SDM vol. 3, 11.6.1) */
+/* Delivery modes (SDM vol. 3, 11.6.1), and what KVM uses a reserved one for */
 enum lapic_mode {
-	LAPIC_FIXED = 0, LAPIC_LOWEST = 1, LAPIC_SMI = 2, LAPIC_NMI = 4,
-	LAPIC_INIT = 5, LAPIC_SIPI = 6, LAPIC_EXTINT = 7,
+	LAPIC_FIXED = 0, LAPIC_LOWEST = 1, LAPIC_SMI = 2, LAPIC_UNHALT = 3,
+	LAPIC_NMI = 4, LAPIC_INIT = 5, LAPIC_SIPI = 6, LAPIC_EXTINT = 7,
 };
 
 enum lapic_shorthand {

@@ -416,6 +416,7 @@ struct mvmm_exit {
  * @inbox: interrupts for it					[A]
  * @timer: its timer						[R]
  * @mp_state: MVMM_MP_*						[R]
+ * @unhalted: a kick (PV unhalt) that no HLT has used up yet	[R]
  * @sipi: vector of a SIPI to follow, and MVMM_SIPI; or 0	[R]
  * @halt_poll_us: how long HLT waits awake			[R]
  */
@@ -464,6 +465,7 @@ struct mvmm_vcpu {
 	struct mvmm_inbox inbox;
 	struct hrtimer timer;
 	u8 mp_state;
+	bool unhalted;
 	u16 sipi;
 	u32 halt_poll_us;
 };
@@ -485,7 +487,6 @@ DECLARE_PER_CPU(u64, mvmm_last_vm);
 void mvmm_host_interrupts(void);
 void mvmm_host_machine_check(void);
 enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu);
-void mvmm_do_hypercall(struct mvmm_vcpu *vcpu);
 void mvmm_raise(struct mvmm_vcpu *vcpu, u8 vector, u32 error_code);
 void mvmm_raise_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event);
 enum mvmm_step mvmm_stop(struct mvmm_vcpu *vcpu, u32 hw_reason,
@@ -693,6 +694,7 @@ void mvmm_pv_steal(struct mvmm_vcpu *vcpu);
 void mvmm_pv_update(struct mvmm_vcpu *vcpu);
 int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);
 int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+void mvmm_do_hypercall(struct mvmm_vcpu *vcpu);
 void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu);
 
 /* ---- doorbells and interrupt wires (eventfd.c) ------------------------ */

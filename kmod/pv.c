@@ -170,6 +170,29 @@ int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	return 0;
 }
 
+/**
+ * mvmm_do_hypercall() - VMCALL or VMMCALL, by KVM's convention
+ * @vcpu: loaded on this CPU
+ *
+ * A kick (KVM_HC_KICK_CPU) ends a vCPU's HLT, whatever its RFLAGS.IF, or the
+ * next one: by this a lock's waiters need not spin. Context: atomic.
+ */
+void mvmm_do_hypercall(struct mvmm_vcpu *vcpu)
+{
+	const struct lapic_msg kick = { .mode = LAPIC_UNHALT, .wide = true,
+					.dest = vcpu->regs.rcx };
+	struct mvmm_paging paging;
+
+	if (!vcpu->has_apic || vcpu->regs.rax != KVM_HC_KICK_CPU) {
+		vcpu->regs.rax = -KVM_ENOSYS;
+		return;
+	}
+	mvmm_ops->get_paging(vcpu, &paging);
+	vcpu->regs.rax = paging.cpl ? -KVM_EPERM : 0;
+	if (!paging.cpl)
+		mvmm_send(vcpu->vm, vcpu, &kick);
+}
+
 /** mvmm_pv_tsc_changed() - the guest has written its TSC; atomic */
 void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu)
 {

@@ -14,7 +14,6 @@
 #include <linux/sched/signal.h>
 #include <linux/task_work.h>
 #include <linux/uaccess.h>
-#include <uapi/linux/kvm_para.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/mce.h>
@@ -92,17 +91,6 @@ enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu)
 		return MVMM_STEP_CONTINUE;
 	vcpu->exit.reason = MVMM_EXIT_IRQ_WINDOW;
 	return MVMM_STEP_USER;
-}
-
-/**
- * mvmm_do_hypercall() - VMCALL or VMMCALL, by KVM's convention
- * @vcpu: the vCPU
- *
- * There is none so far: KVM's answer to a number that it does not know.
- */
-void mvmm_do_hypercall(struct mvmm_vcpu *vcpu)
-{
-	vcpu->regs.rax = -KVM_ENOSYS;
 }
 
 /* Set by the host once and for all */

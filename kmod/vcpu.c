@@ -521,6 +521,7 @@ void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu)
 	lapic_reset(&vcpu->apic, vcpu->id, true);
 	vcpu->events = (struct mvmm_events_state){};
 	vcpu->triple_fault = false;
+	vcpu->unhalted = false;
 	vcpu->retire = 0;
 	vcpu->shadow = 0;
 	vcpu->cr0 = (vcpu->cr0 & (X86_CR0_CD | X86_CR0_NW)) | X86_CR0_ET;

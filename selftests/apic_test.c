@@ -52,6 +52,7 @@
 FIXTURE(apic) {
 	struct vm vm;
 	uint64_t khz;		/* of the TSC */
+	bool svm;
 	/* a vCPU that runs in a thread, and how that ended */
 	pthread_t thread;
 	int reason;
@@ -70,6 +71,7 @@ FIXTURE_SETUP(apic)
 	ASSERT_EQ(0, mvmm_get_info(self->vm.system, &info));
 	EXPECT_NE(0, info.features & MVMM_FEATURE_APIC);
 	self->khz = info.tsc_khz;
+	self->svm = info.features & MVMM_FEATURE_SVM;
 }
 
 FIXTURE_TEARDOWN(apic)
@@ -731,7 +733,7 @@ TEST_F(apic, state_round_trip)
 		change;							\
 		EXPECT_EQ(-EINVAL, mvmm_set_apic(vcpu, &bad));		\
 	} while (0)
-	REFUSE(bad.mp_state = 3);
+	REFUSE(bad.mp_state = 4);
 	REFUSE(bad.mp_state = 0xff);
 	REFUSE(bad.apic_base ^= 0x1000);
 	REFUSE(bad.apic_base ^= 0x800);
@@ -1027,9 +1029,9 @@ TEST_F(apic, kvm_clock)
 	EXPECT_EQ(0x4b4d564b, regs->r9);
 	EXPECT_EQ(0x564b4d56, regs->r10);
 	EXPECT_EQ(0x4d, regs->r11);
-	/* Clock, its stability, steal time; no old MSRs, no async faults */
-	EXPECT_EQ(1 << 3 | 1 << 24 | 1 << 5,
-		  regs->r12 & (1 << 3 | 1 << 24 | 1 << 5 | 1 | 1 << 4));
+	/* Clock, its stability, steal time, kicks; no old MSRs, async faults */
+	EXPECT_EQ(1 << 3 | 1 << 24 | 1 << 5 | 1 << 7,
+		  regs->r12 & (1 << 3 | 1 << 24 | 1 << 5 | 1 << 7 | 1 | 1 << 4));
 	c = *page;
 	EXPECT_NE(0, c.version);
 	EXPECT_EQ(0, c.version & 1);
@@ -1057,6 +1059,108 @@ TEST_F(apic, kvm_clock)
 	ASSERT_EQ(2, n);
 	EXPECT_EQ(13, ev[0].vector);
 	EXPECT_EQ(13, ev[1].vector);
+}
+
+/* Loads @code with the vendor's own instruction instead of VMCALL */
+static void load_calls(FIXTURE_DATA(apic) *self, const char *code,
+		       unsigned long len)
+{
+	unsigned char *at = (unsigned char *)self->vm.mem + CODE;
+
+	vm_load(&self->vm, CODE, code, len);
+	vm_set_rip(&self->vm, CODE);
+	for (; self->svm && len > 2; len--, at++)
+		if (at[0] == 0x0f && at[1] == 0x01 && at[2] == 0xc1)
+			at[2] = 0xd9;
+}
+#define LOAD_CALLS(self, name) load_calls(self, name, name##_end - name)
+
+/* KVM_HC_KICK_CPU; in: ecx the APIC id */
+#define KICK "mov $5, %eax\n xor %ebx, %ebx\n vmcall\n"
+
+/* It comes before the HLT, and ends one only */
+GUEST(kick_self, X2APIC_ON "xor %ecx, %ecx\n" KICK "mov %rax, %r8\n" KICK
+      "mov $1, %r9d\n cli\n hlt\n inc %r9\n hlt");
+TEST_F(apic, kick_before_the_halt)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+
+	LOAD_CALLS(self, kick_self);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0, regs->r8);
+	EXPECT_EQ(2, regs->r9);
+}
+
+GUEST(kick_other, X2APIC_ON WAIT2 "mov $1, %ecx\n" KICK "mov %rax, %r8\n" DONE);
+TEST_F(apic, kick_ends_a_halt)
+{
+	ASSERT_EQ(0, add_vcpu(self));
+	LOAD_CALLS(self, kick_other);
+	/* Its interrupts are off */
+	ASSERT_EQ(0, START_VCPU(self, nmi_only));
+	wait_for(&self->vm, DATA + 1);
+	EXPECT_EQ(-EBUSY, mvmm_set_sregs(self->vcpu2, &(struct mvmm_sregs){}));
+	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
+	EXPECT_EQ(0, self->vm.run->regs.r8);
+	ASSERT_EQ(0, pthread_join(self->thread, NULL));
+	EXPECT_EQ(MVMM_EXIT_IO, self->reason);
+	EXPECT_EQ(0, counted(&self->vm));
+}
+
+/* What a vCPU that does not run keeps of it; it can be put back */
+TEST_F(apic, kick_is_state)
+{
+	struct mvmm_apic apic;
+	int i;
+
+	ASSERT_EQ(0, add_vcpu(self));
+	self->vm.mem[DATA + 1] = 1;
+	ASSERT_EQ(0, mvmm_get_apic(self->vcpu2, &apic));
+	apic.mp_state = MVMM_MP_HALTED;
+	ASSERT_EQ(0, mvmm_set_apic(self->vcpu2, &apic));
+	for (i = 0; i < 2; i++) {
+		LOAD_CALLS(self, kick_other);
+		ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu,
+						    self->vm.run));
+		self->vm.run->retire = 0;
+		ASSERT_EQ(0, mvmm_get_apic(self->vcpu2, &apic));
+		EXPECT_EQ(i ? MVMM_MP_UNHALTED : MVMM_MP_RUNNABLE,
+			  apic.mp_state);
+	}
+	apic.mp_state = MVMM_MP_RUNNABLE;
+	ASSERT_EQ(0, mvmm_set_apic(self->vcpu2, &apic));
+	ASSERT_EQ(0, mvmm_get_apic(self->vcpu2, &apic));
+	EXPECT_EQ(MVMM_MP_RUNNABLE, apic.mp_state);
+	/* Its HLT does not wait */
+	vm_load(&self->vm, CODE, nmi_only, nmi_only_end - nmi_only);
+	vm_set_rip(&self->vm, CODE);
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	apic.mp_state = MVMM_MP_UNHALTED;
+	ASSERT_EQ(0, mvmm_set_apic(self->vm.vcpu, &apic));
+	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
+}
+
+GUEST(kick_cpl3, "xor %ecx, %ecx\n" KICK "mov %rax, %r8\n"
+      "mov $4, %eax\n vmcall\n mov %rax, %r9\n" DONE);
+TEST_F(apic, no_kick_from_user_mode)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct mvmm_sregs s;
+	struct mvmm_apic apic;
+
+	LOAD_CALLS(self, kick_cpl3);
+	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
+	s.cs.selector |= 3;
+	s.cs.attr |= 3 << 5;
+	s.ss.selector |= 3;
+	s.ss.attr |= 3 << 5;
+	ASSERT_EQ(0, mvmm_set_sregs(self->vm.vcpu, &s));
+	regs->rflags = 0x3002;
+	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
+	EXPECT_EQ(-1ull, regs->r8);
+	EXPECT_EQ(-1000ull, regs->r9);
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	EXPECT_EQ(MVMM_MP_RUNNABLE, apic.mp_state);
 }
 
 /* ---- the scheduler's ioctls ------------------------------------------- */

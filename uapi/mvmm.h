@@ -749,6 +749,7 @@ struct mvmm_apic_access {
 #define MVMM_MP_RUNNABLE	0
 #define MVMM_MP_HALTED		1	/* in HLT */
 #define MVMM_MP_INIT		2	/* waits for SIPI */
+#define MVMM_MP_UNHALTED	3	/* runnable, and was kicked: no next HLT */
 
 /**
  * struct mvmm_apic - the local APIC
