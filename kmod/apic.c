@@ -323,6 +323,8 @@ void mvmm_take_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event,
 		return;
 	lapic_ack(&vcpu->apic, event->vector);
 	mvmm_apic_refresh(vcpu);
+	if (mvmm_pv_eoi_usable(vcpu))
+		mvmm_pv_eoi_offer(vcpu);
 	undo->irq_pending = true;
 	undo->irq_vector = event->vector;
 	undo->apic_vector = ev->apic_vector;
@@ -398,6 +400,12 @@ int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		return ret;
 	apply(vcpu, ret);
 	return 0;
+}
+
+/** mvmm_apic_eoi() - the guest has ended an interrupt, by whatever way; atomic */
+void mvmm_apic_eoi(struct mvmm_vcpu *vcpu)
+{
+	apply(vcpu, lapic_write(&vcpu->apic, LAPIC_EOI, 0, 0));
 }
 
 /** mvmm_apic_tsc_moved() - the guest's TSC was written, by so much; atomic */

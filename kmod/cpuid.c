@@ -216,7 +216,8 @@ void mvmm_cpuid_add_apic(struct mvmm_cpuid_table *table)
 	add(table, KVM_CPUID_FEATURES, 0, 0, (u32[4]){
 		BIT(KVM_FEATURE_NOP_IO_DELAY) | BIT(KVM_FEATURE_CLOCKSOURCE2) |
 		BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) |
-		BIT(KVM_FEATURE_STEAL_TIME) | BIT(KVM_FEATURE_PV_UNHALT) });
+		BIT(KVM_FEATURE_STEAL_TIME) | BIT(KVM_FEATURE_PV_EOI) |
+		BIT(KVM_FEATURE_PV_UNHALT) });
 	for (i = 0; i < table->nr; i++) {
 		struct mvmm_cpuid_entry *e = &table->entry[i];
 

@@ -184,6 +184,20 @@ static int end_of_interrupt(struct lapic *a)
 	return LAPIC_DOES_EOI;
 }
 
+/**
+ * lapic_eoi_is_silent() - would an EOI now change no more than ISR?
+ * @a: the APIC
+ *
+ * Then nobody needs to know at once: neither the I/O APIC nor what waits.
+ */
+bool lapic_eoi_is_silent(const struct lapic *a)
+{
+	u8 vector = highest(a->isr);
+
+	return vector && !test_bit(vector, a->tmr) &&
+	       bitmap_empty(a->irr, 256);
+}
+
 /** lapic_takes_extint() - does LINT0 pass the PIC's interrupts to the CPU? */
 bool lapic_takes_extint(const struct lapic *a)
 {

@@ -113,6 +113,7 @@ void lapic_accept(struct lapic *a, u8 vector, bool level);
 u8 lapic_pending(const struct lapic *a);
 u8 lapic_ppr(const struct lapic *a);
 void lapic_ack(struct lapic *a, u8 vector);
+bool lapic_eoi_is_silent(const struct lapic *a);
 bool lapic_takes_extint(const struct lapic *a);
 void lapic_set_deadline(struct lapic *a, u64 deadline);
 bool lapic_uses_deadline(const struct lapic *a);

@@ -17,6 +17,7 @@
 #include <linux/rcuwait.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
+#include <uapi/linux/kvm_para.h>
 #include <asm/apicdef.h>
 #include <asm/debugreg.h>
 #include <asm/tsc.h>
@@ -347,6 +348,9 @@ struct mvmm_pv {
 	u64 last_delay;		/* ns, of the thread */
 	u32 clock_version, steal_version;
 	u8 todo;		/* pv.c */
+	u64 eoi;		/* MSR_KVM_PV_EOI_EN */
+	u64 eoi_offered;	/* the same at an entry that set the flag, or 0 */
+	u8 __user *eoi_flag;	/* where the owner has it */
 };
 
 /* The exit, gathered here and copied into the run page at the end */
@@ -549,6 +553,8 @@ static inline bool mvmm_enter_begin(struct mvmm_vcpu *vcpu)
 	return false;
 }
 
+void mvmm_pv_eoi_look(struct mvmm_vcpu *vcpu);
+
 /**
  * mvmm_enter_end() - the guest has been left
  * @vcpu: the vCPU
@@ -558,6 +564,8 @@ static inline void mvmm_enter_end(struct mvmm_vcpu *vcpu)
 	/* The host's breakpoints, if it has any in use */
 	if (unlikely(hw_breakpoint_active()))
 		hw_breakpoint_restore();
+	if (unlikely(vcpu->pv.eoi_offered))
+		mvmm_pv_eoi_look(vcpu);
 	WRITE_ONCE(vcpu->in_guest, false);
 	vcpu->stats.entries++;
 }
@@ -612,6 +620,7 @@ static inline bool mvmm_is_apic_msr(u32 index)
 int mvmm_apic_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);
 int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
 void mvmm_apic_tsc_moved(struct mvmm_vcpu *vcpu, u64 by);
+void mvmm_apic_eoi(struct mvmm_vcpu *vcpu);
 void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8);
 int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access);
 bool mvmm_halts_for_good(const struct mvmm_vcpu *vcpu, u64 rflags);
@@ -690,6 +699,14 @@ static inline void mvmm_pv_clock_rate(u32 khz, u32 *mul, s8 *shift)
 	*mul = ((u64)NSEC_PER_SEC << 32) / hz;
 }
 
+/** mvmm_pv_eoi_usable() - may the guest be offered to do without EOI? */
+static inline bool mvmm_pv_eoi_usable(const struct mvmm_vcpu *vcpu)
+{
+	return vcpu->pv.eoi & KVM_MSR_ENABLED;
+}
+
+void mvmm_pv_eoi_offer(struct mvmm_vcpu *vcpu);
+void mvmm_pv_eoi_finish(struct mvmm_vcpu *vcpu);
 void mvmm_pv_steal(struct mvmm_vcpu *vcpu);
 void mvmm_pv_update(struct mvmm_vcpu *vcpu);
 int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);

@@ -395,6 +395,8 @@ long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
 	}
 	if (unlikely(vcpu->retire))
 		retire(vcpu);
+	if (unlikely(vcpu->pv.eoi_offered))
+		mvmm_pv_eoi_finish(vcpu);
 	if (ret < 0)
 		vcpu->exit.reason = MVMM_EXIT_INTR;
 	if (vcpu->events.inflight.valid)

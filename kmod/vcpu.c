@@ -522,6 +522,8 @@ void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu)
 	vcpu->events = (struct mvmm_events_state){};
 	vcpu->triple_fault = false;
 	vcpu->unhalted = false;
+	vcpu->pv.eoi = 0;
+	vcpu->pv.eoi_offered = 0;
 	vcpu->retire = 0;
 	vcpu->shadow = 0;
 	vcpu->cr0 = (vcpu->cr0 & (X86_CR0_CD | X86_CR0_NW)) | X86_CR0_ET;

@@ -1010,6 +1010,7 @@ GUEST(pv, "mov $0x40000000, %eax\n cpuid\n mov %eax, %r8d\n mov %ebx, %r9d\n"
       WRMSR(0x4b564d00, 0x100200) "nop\n"
       /* bits that are reserved; an MSR of KVM's that is not here */
       FAULTS(WRMSR(0x4b564d03, 0x100303)) FAULTS(WRMSR(0x4b564d02, 0))
+      FAULTS(WRMSR(0x4b564d04, 0x100303))
       /* not memory: nothing happens */
       WRMSR(0x4b564d01, 0x10000001) "nop\n hlt");
 TEST_F(apic, kvm_clock)
@@ -1029,9 +1030,9 @@ TEST_F(apic, kvm_clock)
 	EXPECT_EQ(0x4b4d564b, regs->r9);
 	EXPECT_EQ(0x564b4d56, regs->r10);
 	EXPECT_EQ(0x4d, regs->r11);
-	/* Clock, its stability, steal time, kicks; no old MSRs, async faults */
-	EXPECT_EQ(1 << 3 | 1 << 24 | 1 << 5 | 1 << 7,
-		  regs->r12 & (1 << 3 | 1 << 24 | 1 << 5 | 1 << 7 | 1 | 1 << 4));
+	/* Clock, its stability, steal time, EOI, kicks; no old MSRs, async faults */
+	EXPECT_EQ(1 << 3 | 1 << 24 | 1 << 5 | 1 << 6 | 1 << 7,
+		  regs->r12 & (0xf9 | 1 << 24));
 	c = *page;
 	EXPECT_NE(0, c.version);
 	EXPECT_EQ(0, c.version & 1);
@@ -1056,9 +1057,10 @@ TEST_F(apic, kvm_clock)
 	EXPECT_LE(wall[1], now.tv_sec);
 	EXPECT_LE(now.tv_sec - 60, wall[1]);
 	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(2, n);
+	ASSERT_EQ(3, n);
 	EXPECT_EQ(13, ev[0].vector);
 	EXPECT_EQ(13, ev[1].vector);
+	EXPECT_EQ(13, ev[2].vector);
 }
 
 /* Loads @code with the vendor's own instruction instead of VMCALL */
@@ -1161,6 +1163,156 @@ TEST_F(apic, no_kick_from_user_mode)
 	EXPECT_EQ(-1000ull, regs->r9);
 	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
 	EXPECT_EQ(MVMM_MP_RUNNABLE, apic.mp_state);
+}
+
+#define PV_EOI_EN 0x4b564d04
+#define PV_EOI_ON WRMSR(0x4b564d04, 0x100301)
+#define FLAG (DATA + 0x300)
+/* As Linux does: by the flag if it is set (r12 counts), or by the register */
+#define PV_EOI								\
+	"btrl $0, 0x100300\n jc 3f\n" EOI "inc %r13\n jmp 4f\n"		\
+	"3: inc %r12\n 4:\n"
+
+/*
+ * In: rdi rounds. Out: r12 by the flag, r13 by the register, r10 what ISR had
+ * afterwards; then of one that is not ended: r11 the flag after an exit, r8 ISR
+ */
+GUEST(pv_eoi, X2APIC_ON "sti\n"
+      "1: incl 0x101000\n" WRMSR(0x83f, 0x55) "nop\n" PV_EOI
+      RDMSR(0x812, r9) "or %r9, %r10\n dec %rdi\n jnz 1b\n"
+      WRMSR(0x83f, 0x55) "nop\n" RDMSR(0x812, r8) "mov 0x100300, %r11d\n"
+      EOI "cli\n hlt");
+/* With @value in the MSR. Returns how many times the flag was used, or -1 */
+static int count_pv_eois(FIXTURE_DATA(apic) *self, uint64_t value, int rounds)
+{
+	struct mvmm_msr msr = { .index = PV_EOI_EN, .value = value };
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	uint64_t n;
+
+	LOAD(&self->vm, pv_eoi);
+	vm_set_rip(&self->vm, CODE);
+	memset(self->vm.mem + EVENTS, 0, 8);
+	regs->r10 = regs->r12 = regs->r13 = 0;
+	regs->rdi = rounds;
+	if (mvmm_set_msrs(self->vm.vcpu, &msr, 1) != 1 ||
+	    vm_run_to_exit(&self->vm) != MVMM_EXIT_HLT)
+		return -1;
+	vm_events(&self->vm, &n);
+	if (n != rounds + 1ul || regs->r12 + regs->r13 != (unsigned int)rounds ||
+	    regs->r10 || regs->r11 || regs->r8 != 1u << (0x55 & 31))
+		return -1;
+	return regs->r12;
+}
+
+TEST_F(apic, pv_eoi)
+{
+	struct mvmm_msr msr = { .index = PV_EOI_EN };
+	struct mvmm_apic apic;
+	void *page;
+
+	/* A host's interrupt in between takes the offer back */
+	EXPECT_LE(16, count_pv_eois(self, FLAG | 1, 32));
+	ASSERT_EQ(1, mvmm_get_msrs(self->vm.vcpu, &msr, 1));
+	EXPECT_EQ(FLAG | 1, msr.value);
+	/* Not enabled; no memory */
+	EXPECT_EQ(0, count_pv_eois(self, FLAG, 8));
+	EXPECT_EQ(0, count_pv_eois(self, VOID | 1, 8));
+	/* Not while there is a dirty log */
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, VOID, 4096, page,
+				     MVMM_REGION_LOG_DIRTY));
+	EXPECT_EQ(0, count_pv_eois(self, FLAG | 1, 8));
+	ASSERT_EQ(0, mvmm_remove_region(self->vm.vm, VOID, 4096));
+	munmap(page, 4096);
+	EXPECT_LT(0, count_pv_eois(self, FLAG | 1, 8));
+	/* INIT ends it */
+	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0x4500));
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	ASSERT_EQ(1, mvmm_get_msrs(self->vm.vcpu, &msr, 1));
+	EXPECT_EQ(0, msr.value);
+}
+
+/* Not offered: with one of lower priority that waits, and for a level */
+GUEST(pv_eoi_waits, X2APIC_ON WRMSR(0x4b564d04, 0x100301)
+      WRMSR(0x83f, 0x55) WRMSR(0x83f, 0x45) "sti\n nop\n mov 0x100300, %r8d\n"
+      EOI "nop\n" PV_EOI "cli\n" DONE
+      "sti\n nop\n mov 0x100300, %r9d\n" EOI "cli\n hlt");
+TEST_F(apic, pv_eoi_is_not_offered)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct guest_event *ev;
+	struct mvmm_apic apic;
+	uint64_t n;
+
+	LOAD(&self->vm, pv_eoi_waits);
+	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
+	EXPECT_EQ(0, regs->r8);
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(2, n);
+	EXPECT_EQ(0x55, ev[0].vector);
+	EXPECT_EQ(0x45, ev[1].vector);
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	EXPECT_EQ(0, apic.regs[ISR(0x45)]);
+	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0xc091));
+	ASSERT_EQ(MVMM_EXIT_EOI, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0x91, self->vm.run->eoi.vector);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0, regs->r9);
+}
+
+/* Out: r8 whether the flag was set */
+GUEST(pv_eoi_leaves, X2APIC_ON WRMSR(0x4b564d04, 0x100301)
+      "xor %r8d, %r8d\n sti\n" WRMSR(0x83f, 0x55)
+      "nop\n btrl $0, 0x100300\n setc %r8b\n" DONE
+      WRMSR(0x83f, 0x65) "nop\n" DONE EOI "cli\n hlt");
+TEST_F(apic, pv_eoi_and_userspace)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct mvmm_apic apic;
+
+	LOAD(&self->vm, pv_eoi_leaves);
+	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	EXPECT_EQ(regs->r8 ? 0 : 1u << (0x55 & 31), apic.regs[ISR(0x55)]);
+	/* One that the guest has yet to end */
+	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
+	EXPECT_EQ(0, self->vm.mem[FLAG]);
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	EXPECT_EQ(1u << (0x65 & 31), apic.regs[ISR(0x65)]);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	EXPECT_EQ(0, apic.regs[ISR(0x65)]);
+}
+
+static volatile bool stop;
+
+static void *take_pages(void *arg)
+{
+	FIXTURE_DATA(apic) *self = arg;
+	char *page = self->vm.mem + DATA + 0x1000;
+
+	while (!stop) {
+		madvise(page, 4096, MADV_DONTNEED);
+		mvmm_add_region(self->vm.vm, VOID, 4096, page, 0);
+		mvmm_remove_region(self->vm.vm, VOID, 4096);
+		usleep(20);
+	}
+	return NULL;
+}
+
+/* Where the flag cannot be seen at once, none is lost */
+TEST_F(apic, pv_eoi_among_invalidations)
+{
+	int i, n = 0;
+
+	stop = false;
+	ASSERT_EQ(0, pthread_create(&self->thread, NULL, take_pages, self));
+	for (i = 0; i < 20 && n >= 0; i++)
+		n = count_pv_eois(self, FLAG | 1, 200);
+	stop = true;
+	pthread_join(self->thread, NULL);
+	EXPECT_LE(0, n);
 }
 
 /* ---- the scheduler's ioctls ------------------------------------------- */

@@ -408,6 +408,28 @@ static void lapic_eoi_of_level(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_EOI, 0, 0), 0);
 }
 
+/* For PV EOI: only of an edge, and only if nothing waits, at any priority */
+static void lapic_silent_eoi(struct kunit *test)
+{
+	struct lapic a = apic_of(0, true);
+
+	KUNIT_EXPECT_FALSE(test, lapic_eoi_is_silent(&a));
+	lapic_accept(&a, 0x50, false);
+	KUNIT_EXPECT_FALSE(test, lapic_eoi_is_silent(&a));
+	lapic_ack(&a, 0x50);
+	KUNIT_EXPECT_TRUE(test, lapic_eoi_is_silent(&a));
+	lapic_accept(&a, 0x40, false);
+	KUNIT_EXPECT_FALSE(test, lapic_eoi_is_silent(&a));
+	lapic_ack(&a, 0x40);
+	KUNIT_EXPECT_TRUE(test, lapic_eoi_is_silent(&a));
+	/* The highest one counts */
+	lapic_accept(&a, 0x60, true);
+	lapic_ack(&a, 0x60);
+	KUNIT_EXPECT_FALSE(test, lapic_eoi_is_silent(&a));
+	lapic_write(&a, LAPIC_EOI, 0, 0);
+	KUNIT_EXPECT_TRUE(test, lapic_eoi_is_silent(&a));
+}
+
 static void lapic_software_disable(struct kunit *test)
 {
 	struct lapic a = apic_of(0, true);
@@ -988,6 +1010,7 @@ static struct kunit_case lapic_cases[] = {
 	KUNIT_CASE(lapic_mmio),
 	KUNIT_CASE(lapic_priorities),
 	KUNIT_CASE(lapic_eoi_of_level),
+	KUNIT_CASE(lapic_silent_eoi),
 	KUNIT_CASE(lapic_software_disable),
 	KUNIT_CASE(lapic_errors),
 	KUNIT_CASE(lapic_destinations),

@@ -99,7 +99,8 @@ static void cpuid_apic(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r[0], 0x40000001U);
 	KUNIT_EXPECT_EQ(test, memcmp(&r[1], "KVMKVMKVM\0\0\0", 12), 0);
 	mvmm_cpuid_query(t, 0x40000001, 0, 0, 1, 0, r);
-	KUNIT_EXPECT_EQ(test, r[0], BIT(1) | BIT(3) | BIT(5) | BIT(7) | BIT(24));
+	KUNIT_EXPECT_EQ(test, r[0], BIT(1) | BIT(3) | BIT(5) | BIT(6) | BIT(7) |
+			BIT(24));
 	KUNIT_EXPECT_EQ(test, r[1] | r[2] | r[3], 0U);
 	/* The TSC's rate is the same, and the crystal half of it */
 	mvmm_cpuid_query(t, 0x15, 0, 0, 1, 0, r);
