@@ -25,10 +25,12 @@
 
 static __always_inline unsigned long vmcs_get(unsigned long field)
 {
-	unsigned long value = 0;
+	unsigned long value;
 
-	asm volatile("1: vmread %[field], %[value]" SKIP_FAULT
-		     : [value] "+r" (value) : [field] "r" (field) : "cc");
+	/* A fault gives 0 */
+	asm volatile("1: vmread %[field], %[value]\n2:\n"
+		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_ZERO_REG, %[value])
+		     : [value] "=r" (value) : [field] "r" (field) : "cc");
 	return value;
 }
 
@@ -37,14 +39,12 @@ void vmx_write_failed(unsigned long field, unsigned long value);
 
 static __always_inline void vmcs_put(unsigned long field, unsigned long value)
 {
-	bool failed = false;
-
-	asm volatile("1: vmwrite %[value], %[field]\n"
-		     "setbe %[failed]" SKIP_FAULT
-		     : [failed] "+qm" (failed)
-		     : [field] "r" (field), [value] "r" (value) : "cc");
-	if (unlikely(failed))
-		vmx_write_failed(field, value);
+	asm goto("1: vmwrite %[value], %[field]\n"
+		 "jbe %l[failed]\n2:\n" _ASM_EXTABLE(1b, 2b)
+		 : : [field] "r" (field), [value] "r" (value) : "cc" : failed);
+	return;
+failed:
+	vmx_write_failed(field, value);
 }
 
 #define DEFINE_VMCS(name, type, width)					\
