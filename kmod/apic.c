@@ -41,6 +41,20 @@ void mvmm_apic_refresh(struct mvmm_vcpu *vcpu)
 	vcpu->events.apic_vector = lapic_pending(a);
 	vcpu->events.apic_ppr = lapic_ppr(a);
 	vcpu->cr8 = a->tpr >> 4;
+	vcpu->apic_dirty = vcpu->vapic;
+}
+
+/** mvmm_apic_pull_now() - see mvmm_apic_pull(); @vapic is newer than @apic */
+void mvmm_apic_pull_now(struct mvmm_vcpu *vcpu)
+{
+	u8 tpr = vcpu->vapic[LAPIC_TPR * 4];
+
+	if (!vcpu->has_apic) {
+		vcpu->cr8 = tpr >> 4;
+	} else if (tpr != vcpu->apic.tpr) {
+		vcpu->apic.tpr = tpr;
+		mvmm_apic_refresh(vcpu);
+	}
 }
 
 /** mvmm_kick_cpu() - out of the guest, or of its wait; context: any */
@@ -281,6 +295,7 @@ void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
 {
 	unsigned long flags;
 
+	mvmm_apic_pull(vcpu);
 	atomic_andnot(MVMM_REQ_EVENTS, &vcpu->requests);
 	smp_mb__after_atomic(); /* the sender writes, then requests */
 	collect_irr(vcpu);
@@ -359,6 +374,7 @@ int mvmm_apic_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 {
 	const struct lapic *a = &vcpu->apic;
 
+	mvmm_apic_pull(vcpu);
 	switch (index) {
 	case MSR_IA32_APICBASE:
 		*value = a->base;
@@ -380,6 +396,7 @@ int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	struct lapic *a = &vcpu->apic;
 	int ret;
 
+	mvmm_apic_pull(vcpu);
 	switch (index) {
 	case MSR_IA32_APICBASE:
 		ret = lapic_set_base(a, value);
@@ -411,6 +428,7 @@ void mvmm_apic_eoi(struct mvmm_vcpu *vcpu)
 /** mvmm_apic_tsc_moved() - the guest's TSC was written, by so much; atomic */
 void mvmm_apic_tsc_moved(struct mvmm_vcpu *vcpu, u64 by)
 {
+	mvmm_apic_pull(vcpu);
 	lapic_tsc_moved(&vcpu->apic, by);
 	apply(vcpu, LAPIC_DOES_TIMER);
 }
@@ -418,9 +436,11 @@ void mvmm_apic_tsc_moved(struct mvmm_vcpu *vcpu, u64 by)
 /** mvmm_apic_set_cr8() - the guest's task priority, as CR8 has it; atomic */
 void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8)
 {
+	mvmm_apic_pull(vcpu);
 	if (cr8 == vcpu->cr8)
 		return;
 	vcpu->cr8 = cr8;
+	vcpu->apic_dirty = vcpu->vapic;
 	if (!vcpu->has_apic)
 		return;
 	vcpu->apic.tpr = cr8 << 4;
@@ -575,6 +595,7 @@ static void reset_and_start(struct mvmm_vcpu *vcpu)
  */
 int mvmm_wait(struct mvmm_vcpu *vcpu)
 {
+	mvmm_apic_pull(vcpu);
 	reset_and_start(vcpu);
 	if (vcpu->mp_state == MVMM_MP_HALTED && has_reason_to_wake(vcpu)) {
 		vcpu->mp_state = MVMM_MP_RUNNABLE;

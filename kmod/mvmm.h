@@ -76,6 +76,15 @@ static inline bool mvmm_apic_ready(const struct mvmm_events_state *ev)
 	return ev->apic_vector >> 4 > ev->apic_ppr >> 4;
 }
 
+/* What the APIC holds back for the sake of the task priority; 0: nothing */
+static inline u32 mvmm_class_behind_tpr(const struct mvmm_events_state *ev,
+					u64 cr8)
+{
+	u32 class = ev->apic_vector >> 4;
+
+	return class <= cr8 ? class : 0;
+}
+
 struct mvmm_event_plan mvmm_event_plan(const struct mvmm_events_state *ev,
 				       struct mvmm_readiness ready,
 				       bool user_wants_window);
@@ -392,7 +401,7 @@ struct mvmm_exit {
  * @cr0: as the guest reads it; TS may be stale in it		[R]
  * @cr2: page-fault address					[R]
  * @cr4: as the guest reads it, but for guest-owned bits	[R]
- * @cr8: task priority						[R]
+ * @cr8: task priority; see @vapic				[R]
  * @efer: as the guest reads it					[R]
  * @xcr0: extended states enabled				[R]
  * @dr: DR0 .. DR3						[R]
@@ -405,6 +414,9 @@ struct mvmm_exit {
  * @fpu: XSAVE area						[R]
  * @pgt_cache: tables for the next fault			[R]
  * @pml: what the CPU logs of the guest's writes		[vm's M]
+ * @vapic: virtual-APIC page: the guest's task priority is there, until
+ *	mvmm_apic_pull(); NULL: the CPU has no use for one	[C]
+ * @apic_dirty: what @vapic has was changed since the last entry	[R]
  * @fault: for MVMM_STEP_FAULT					[R]
  * @exit: for MVMM_STEP_USER					[R]
  * @stats: counters						[R]
@@ -455,6 +467,8 @@ struct mvmm_vcpu {
 
 	struct pgt_cache pgt_cache;
 	struct mvmm_pml pml;
+	u32 *vapic;
+	bool apic_dirty;
 	struct mvmm_fault fault;
 	struct mvmm_exit exit;
 	struct mvmm_stats stats;
@@ -606,6 +620,20 @@ void mvmm_apic_init(struct mvmm_vcpu *vcpu);
 void mvmm_apic_destroy(struct mvmm_vcpu *vcpu);
 void mvmm_apic_moved(struct mvmm_vcpu *vcpu);
 void mvmm_apic_refresh(struct mvmm_vcpu *vcpu);
+void mvmm_apic_pull_now(struct mvmm_vcpu *vcpu);
+
+/**
+ * mvmm_apic_pull() - what the guest did to its APIC without an exit
+ * @vcpu: the calling thread's
+ *
+ * Before anything looks at vcpu->apic or cr8, or changes them.
+ */
+static inline void mvmm_apic_pull(struct mvmm_vcpu *vcpu)
+{
+	if (vcpu->vapic && !vcpu->apic_dirty)
+		mvmm_apic_pull_now(vcpu);
+}
+
 void mvmm_apic_collect(struct mvmm_vcpu *vcpu);
 void mvmm_take_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event,
 		     struct mvmm_events_state *undo);

@@ -30,6 +30,7 @@ static long get_sregs(void *obj, void *arg)
 	mvmm_vcpu_load(vcpu);
 	mvmm_ops->get_state(vcpu, s);
 	mvmm_vcpu_put(vcpu);
+	mvmm_apic_pull(vcpu);
 	s->cr0 = vcpu->cr0;
 	s->cr2 = vcpu->cr2;
 	s->cr4 = vcpu->cr4;
@@ -173,6 +174,7 @@ static long set_events(void *obj, void *arg)
 
 	if (ret)
 		return ret;
+	mvmm_apic_pull(vcpu);
 	vcpu->events = (struct mvmm_events_state){
 		.nmi_pending = ev->nmi_pending,
 		.irq_pending = ev->irq_pending,

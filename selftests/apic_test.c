@@ -7,7 +7,9 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -553,6 +555,118 @@ TEST_F(apic, task_priority)
 	EXPECT_EQ(0xa3, regs->rsi);
 	EXPECT_EQ(3, regs->r14);
 	EXPECT_EQ(0xa5, ev[2].vector);
+}
+
+/* Of VMX: SDM vol. 3, appendix C */
+#define EXIT_CR_ACCESS 28
+
+/* Does VMX help, and does this module let it? */
+static bool has_help(int system, const char *parameter)
+{
+	struct mvmm_info info;
+	char path[80], on = 'N';
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/module/mvmm/parameters/%s",
+		 parameter);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || read(fd, &on, 1) != 1)
+		on = 'N';
+	close(fd);
+	return on == 'Y' && !mvmm_get_info(system, &info) &&
+	       info.features & MVMM_FEATURE_VMX;
+}
+
+static uint64_t hw_exits(int vcpu, int reason)
+{
+	struct mvmm_stats stats = { .size = sizeof(stats) };
+
+	return call(vcpu, MVMM_VCPU_GET_STATS, &stats) ? ~0ull :
+	       stats.hw_exits[reason];
+}
+
+/* Writes and reads each value; leaves 9 behind. Out: r8 the reads added up */
+GUEST(cr8, "xor %r8d, %r8d\n mov $15, %eax\n"
+      "1: mov %rax, %cr8\n mov %cr8, %rcx\n add %rcx, %r8\n dec %eax\n"
+      "jns 1b\n" FAULTS("mov $0x10, %eax\n mov %rax, %cr8")
+      "mov $9, %eax\n mov %rax, %cr8\n cli\n hlt");
+static void check_cr8(struct __test_metadata *_metadata, struct vm *vm)
+{
+	struct guest_event *ev;
+	struct mvmm_info info;
+	struct mvmm_sregs s;
+	uint64_t n;
+
+	LOAD(vm, cr8);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(vm));
+	EXPECT_EQ(120, vm->run->regs.r8);
+	ASSERT_EQ(0, mvmm_get_sregs(vm->vcpu, &s));
+	EXPECT_EQ(9, s.cr8);
+	/* QEMU takes reserved bits (errata.rst) */
+	ASSERT_EQ(0, mvmm_get_info(vm->system, &info));
+	ev = vm_events(vm, &n);
+	EXPECT_EQ(n, info.features & MVMM_FEATURE_VMX ? 1 : n);
+	if (n)
+		EXPECT_EQ(13, ev->vector);
+	if (has_help(vm->system, "tpr_shadow"))
+		EXPECT_EQ(0, hw_exits(vm->vcpu, EXIT_CR_ACCESS));
+	/* What is set from outside is read inside */
+	s.cr8 = 6;
+	ASSERT_EQ(0, mvmm_set_sregs(vm->vcpu, &s));
+	vm_load(vm, CODE, "\x44\x0f\x20\xc0\xf4", 5); /* MOV CR8, RAX; HLT */
+	vm_set_rip(vm, CODE);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(vm));
+	EXPECT_EQ(6, vm->run->regs.rax);
+}
+
+TEST_F(apic, cr8)
+{
+	struct mvmm_apic apic;
+
+	check_cr8(_metadata, &self->vm);
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	EXPECT_EQ(0x60, apic.regs[TPR]);
+}
+
+TEST_F(apic, cr8_without_apics)
+{
+	struct vm vm;
+
+	ASSERT_EQ(0, vm_create(&vm));
+	ASSERT_EQ(0, vm_set_mode(&vm, LONG64));
+	check_cr8(_metadata, &vm);
+	vm_destroy(&vm);
+}
+
+/*
+ * Two are held off by CR8; each comes as soon as it is low enough, and no
+ * sooner. Out: r8, r9, r10 how many had come
+ */
+GUEST(unmask, X2APIC_ON "mov $9, %eax\n mov %rax, %cr8\n sti\n"
+      WRMSR(0x83f, 0x85) WRMSR(0x83f, 0x95) "nop\n mov 0x35000, %r8\n"
+      "mov $8, %eax\n mov %rax, %cr8\n"
+      "1: pause\n cmpq $1, 0x35000\n jb 1b\n"
+      EOI "nop\n mov 0x35000, %r9\n"
+      "xor %eax, %eax\n mov %rax, %cr8\n"
+      "2: pause\n cmpq $2, 0x35000\n jb 2b\n" EOI
+      "mov 0x35000, %r10\n cli\n hlt");
+TEST_F(apic, cr8_lets_them_come)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct guest_event *ev;
+	uint64_t n;
+
+	LOAD(&self->vm, unmask);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ev = vm_events(&self->vm, &n);
+	ASSERT_EQ(2, n);
+	EXPECT_EQ(0, regs->r8);
+	EXPECT_EQ(1, regs->r9);
+	EXPECT_EQ(2, regs->r10);
+	EXPECT_EQ(0x95, ev[0].vector);
+	EXPECT_EQ(0x85, ev[1].vector);
+	if (has_help(self->vm.system, "tpr_shadow"))
+		EXPECT_EQ(0, hw_exits(self->vm.vcpu, EXIT_CR_ACCESS));
 }
 
 /* IF, and what is in service, hold off as well; the higher goes first */

@@ -63,14 +63,6 @@ static void svm_vcpu_load(struct mvmm_vcpu *vcpu)
 	WRITE_ONCE(vcpu->cpu, cpu);
 }
 
-/* What the APIC holds back for the sake of the TPR alone; 0: nothing */
-static u32 class_behind_tpr(const struct mvmm_vcpu *vcpu)
-{
-	u32 class = vcpu->events.apic_vector >> 4;
-
-	return class && class <= vcpu->cr8 ? class : 0;
-}
-
 /* A virtual interrupt that comes as soon as RFLAGS.IF and the shadow let it */
 #define VIRQ_NOW (V_IRQ_MASK | V_INTR_PRIO_MASK | V_IGN_TPR_MASK)
 
@@ -82,7 +74,7 @@ static u32 class_behind_tpr(const struct mvmm_vcpu *vcpu)
 static void set_irq_window(struct svm_vcpu *svm, bool on)
 {
 	u32 old = svm->vmcb->control.int_ctl, new = old & ~VIRQ_NOW;
-	u32 class = class_behind_tpr(&svm->vcpu);
+	u32 class = mvmm_class_behind_tpr(&svm->vcpu.events, svm->vcpu.cr8);
 
 	if (on)
 		new |= VIRQ_NOW;

@@ -7,7 +7,7 @@ struct generation {
 	const char *name;
 	struct vmx_cap_msrs msrs;
 	const char *missing;	/* one thing that must be named; NULL: usable */
-	bool ept_ad, vpid, pml;
+	bool ept_ad, vpid, pml, tpr_shadow;
 };
 
 static const struct generation generations[] = {
@@ -29,6 +29,7 @@ static const struct generation generations[] = {
 		.missing = "EPT",
 		.ept_ad = false,
 		.vpid = false,
+		.tpr_shadow = true,
 	},
 	{
 		.name = "corei5_lynnfield_750",
@@ -48,6 +49,7 @@ static const struct generation generations[] = {
 		.missing = "unrestricted guest",
 		.ept_ad = false,
 		.vpid = true,
+		.tpr_shadow = true,
 	},
 	{
 		.name = "corei5_arrandale_m520",
@@ -67,6 +69,7 @@ static const struct generation generations[] = {
 		.missing = NULL,
 		.ept_ad = false,
 		.vpid = true,
+		.tpr_shadow = true,
 	},
 	{
 		.name = "corei7_sandy_bridge_2600k",
@@ -86,6 +89,7 @@ static const struct generation generations[] = {
 		.missing = NULL,
 		.ept_ad = false,
 		.vpid = true,
+		.tpr_shadow = true,
 	},
 	{
 		.name = "corei7_ivy_bridge_3770k",
@@ -105,6 +109,7 @@ static const struct generation generations[] = {
 		.missing = NULL,
 		.ept_ad = false,
 		.vpid = true,
+		.tpr_shadow = true,
 	},
 	{
 		.name = "corei7_haswell_4770",
@@ -124,6 +129,7 @@ static const struct generation generations[] = {
 		.missing = NULL,
 		.ept_ad = true,
 		.vpid = true,
+		.tpr_shadow = true,
 	},
 	{
 		.name = "broadwell_ult",
@@ -143,6 +149,7 @@ static const struct generation generations[] = {
 		.missing = NULL,
 		.ept_ad = true,
 		.vpid = true,
+		.tpr_shadow = true,
 	},
 	{
 		.name = "corei7_skylake_x",
@@ -162,6 +169,7 @@ static const struct generation generations[] = {
 		.missing = NULL,
 		.ept_ad = true,
 		.vpid = true,
+		.tpr_shadow = true,
 		.pml = true,
 	},
 	{
@@ -182,6 +190,7 @@ static const struct generation generations[] = {
 		.missing = "CR3 loads without exits",
 		.ept_ad = true,
 		.vpid = true,
+		.tpr_shadow = true,
 	},
 	{
 		.name = "haswell without INVVPID of one context",
@@ -201,5 +210,6 @@ static const struct generation generations[] = {
 		.missing = NULL,
 		.ept_ad = true,
 		.vpid = false,
+		.tpr_shadow = true,
 	},
 };

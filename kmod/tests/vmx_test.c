@@ -49,9 +49,12 @@ static void vmx_generations(struct kunit *test)
 				    g->name);
 		KUNIT_EXPECT_EQ_MSG(test, caps.vpid, g->vpid, "%s", g->name);
 		KUNIT_EXPECT_EQ_MSG(test, caps.pml, g->pml, "%s", g->name);
-		/* On only while somebody wants the log */
+		KUNIT_EXPECT_EQ_MSG(test, caps.tpr_shadow, g->tpr_shadow, "%s",
+				    g->name);
+		/* On only while somebody wants the log, or has the page */
 		KUNIT_EXPECT_FALSE(test, caps.secondary &
 				   SECONDARY_EXEC_ENABLE_PML);
+		KUNIT_EXPECT_FALSE(test, caps.primary & CPU_BASED_TPR_SHADOW);
 		/* Whatever was chosen, the CPU must be able to take it */
 		KUNIT_EXPECT_EQ(test, caps.pin & ~(g->msrs.pin >> 32), 0ULL);
 		KUNIT_EXPECT_EQ(test, (u32)g->msrs.pin & ~caps.pin, 0U);

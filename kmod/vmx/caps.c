@@ -25,7 +25,10 @@ static const struct vmx_ctl pin_ctl = {
 		PIN_BASED_VIRTUAL_NMIS,
 };
 
+#define CR8_EXITS (CPU_BASED_CR8_LOAD_EXITING | CPU_BASED_CR8_STORE_EXITING)
+
 static const struct vmx_ctl primary_ctl = {
+	.optional = CPU_BASED_TPR_SHADOW,
 	.must = CPU_BASED_HLT_EXITING | CPU_BASED_USE_TSC_OFFSETTING |
 		CPU_BASED_MWAIT_EXITING | CPU_BASED_MONITOR_EXITING |
 		CPU_BASED_RDPMC_EXITING | CPU_BASED_CR8_LOAD_EXITING |
@@ -193,6 +196,11 @@ int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
 			    ept & VMX_EPT_EXTENT_GLOBAL_BIT,
 			    "INVEPT of one context and of all", missing, ctx);
 	}
+	/* CR8 does not exit where it is in the virtual-APIC page */
+	caps->tpr_shadow = caps->primary & CPU_BASED_TPR_SHADOW &&
+			   !((u32)msrs->primary & CR8_EXITS);
+	caps->primary &= ~CPU_BASED_TPR_SHADOW;
+
 	caps->ept_ad = ept & VMX_EPT_AD_BIT;
 	caps->ept_2m = ept & VMX_EPT_2MB_PAGE_BIT;
 	caps->ept_1g = ept & VMX_EPT_1GB_PAGE_BIT;

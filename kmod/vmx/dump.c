@@ -82,7 +82,7 @@ static void dump_guest(void)
 		vmreadn(GUEST_PENDING_DBG_EXCEPTIONS));
 }
 
-static void dump_controls(void)
+static void dump_controls(const struct vmx_vcpu *vmx)
 {
 	pr_warn(" controls: pin 0x%x primary 0x%x secondary 0x%x exit 0x%x entry 0x%x\n",
 		vmread32(PIN_BASED_VM_EXEC_CONTROL),
@@ -92,6 +92,11 @@ static void dump_controls(void)
 	pr_warn("  exceptions 0x%x eptp 0x%llx tsc offset 0x%llx\n",
 		vmread32(EXCEPTION_BITMAP), vmread64(EPT_POINTER),
 		vmread64(TSC_OFFSET));
+	if (vmx->vcpu.vapic)
+		pr_warn("  virtual APIC 0x%llx: TPR 0x%x threshold %u\n",
+			vmread64(VIRTUAL_APIC_PAGE_ADDR),
+			vmx->vcpu.vapic[LAPIC_TPR * 4],
+			vmread32(TPR_THRESHOLD));
 	pr_warn("  entry event 0x%x error 0x%x length %u\n",
 		vmread32(VM_ENTRY_INTR_INFO_FIELD),
 		vmread32(VM_ENTRY_EXCEPTION_ERROR_CODE),
@@ -125,6 +130,6 @@ void vmx_dump(struct vmx_vcpu *vmx)
 		info, vmread32(IDT_VECTORING_INFO_FIELD), error,
 		insn_error_name(error));
 	dump_guest();
-	dump_controls();
+	dump_controls(vmx);
 	dump_host();
 }

@@ -105,7 +105,8 @@ static enum mvmm_step handle_irq_window(struct vmx_vcpu *vmx)
 	return mvmm_irq_window_open(&vmx->vcpu);
 }
 
-static enum mvmm_step handle_nmi_window(struct vmx_vcpu *vmx)
+/* What waited for that is delivered at the next entry, if it can be */
+static enum mvmm_step handle_window(struct vmx_vcpu *vmx)
 {
 	return MVMM_STEP_CONTINUE;
 }
@@ -346,7 +347,8 @@ static enum mvmm_step (*const handlers[])(struct vmx_vcpu *vmx) = {
 	[EXIT_REASON_EXCEPTION_NMI] = handle_exception,
 	[EXIT_REASON_TRIPLE_FAULT] = handle_triple_fault,
 	[EXIT_REASON_INTERRUPT_WINDOW] = handle_irq_window,
-	[EXIT_REASON_NMI_WINDOW] = handle_nmi_window,
+	[EXIT_REASON_NMI_WINDOW] = handle_window,
+	[EXIT_REASON_TPR_BELOW_THRESHOLD] = handle_window,
 	[EXIT_REASON_TASK_SWITCH] = handle_task_switch,
 	/* No device of the guest sees past the caches: nothing to do */
 	[EXIT_REASON_INVD] = skip,

@@ -96,9 +96,39 @@ void vmx_use_pml(struct vmx_vcpu *vmx, bool use)
 	vmx->pml = use;
 }
 
+/**
+ * vmx_set_tpr_threshold() - exit when the guest's task priority falls below
+ * @vmx: its VMCS is current
+ * @class: at most the task priority's (SDM vol. 3, 27.2.1.1); 0: never
+ */
+void vmx_set_tpr_threshold(struct vmx_vcpu *vmx, u32 class)
+{
+	if (class == vmx->tpr_threshold)
+		return;
+	vmwrite32(TPR_THRESHOLD, class);
+	vmx->tpr_threshold = class;
+}
+
+/** vmx_sync_apic() - software has changed what the virtual-APIC page holds */
+void vmx_sync_apic(struct vmx_vcpu *vmx)
+{
+	struct mvmm_vcpu *vcpu = &vmx->vcpu;
+
+	vcpu->apic_dirty = false;
+	vcpu->vapic[LAPIC_TPR * 4] = vcpu->has_apic ? vcpu->apic.tpr :
+						      vcpu->cr8 << 4;
+}
+
 static void init_controls(struct vmx_vcpu *vmx)
 {
 	vmx->primary = vmx_caps.primary;
+	if (vmx->vcpu.vapic) {
+		vmx->primary |= CPU_BASED_TPR_SHADOW;
+		vmx->primary &= ~(CPU_BASED_CR8_LOAD_EXITING |
+				  CPU_BASED_CR8_STORE_EXITING);
+		vmwrite64(VIRTUAL_APIC_PAGE_ADDR, __pa(vmx->vcpu.vapic));
+		vmwrite32(TPR_THRESHOLD, 0);
+	}
 	vmx->entry = vmx_caps.entry;
 	vmwrite32(PIN_BASED_VM_EXEC_CONTROL, vmx_caps.pin);
 	vmwrite32(CPU_BASED_VM_EXEC_CONTROL, vmx->primary);

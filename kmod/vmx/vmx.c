@@ -18,6 +18,11 @@
 #include "vmx.h"
 #include "../trace.h"
 
+static bool tpr_shadow = true;
+module_param(tpr_shadow, bool, 0444);
+MODULE_PARM_DESC(tpr_shadow,
+		 "let guests write CR8 without an exit, where VMX can");
+
 static DEFINE_IDA(vpids);
 static bool flush_l1d;
 
@@ -35,11 +40,18 @@ static struct mvmm_vcpu *vmx_vcpu_alloc(struct mvmm_vm *vm)
 	ret = vmx_vmcs_alloc(&vmx->vmcs);
 	if (ret)
 		goto free_vmx;
+	if (vmx_caps.tpr_shadow) {
+		vmx->vcpu.vapic = (u32 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+		if (!vmx->vcpu.vapic) {
+			ret = -ENOMEM;
+			goto free_vmcs;
+		}
+	}
 	if (mvmm_vendor.pml) {
 		vmx->vcpu.pml.log = (u64 *)__get_free_page(GFP_KERNEL_ACCOUNT);
 		if (!vmx->vcpu.pml.log) {
 			ret = -ENOMEM;
-			goto free_vmcs;
+			goto free_vapic;
 		}
 		/* All MVMM_PML_EMPTY */
 		memset(vmx->vcpu.pml.log, 0xff, PAGE_SIZE);
@@ -61,6 +73,8 @@ static struct mvmm_vcpu *vmx_vcpu_alloc(struct mvmm_vm *vm)
 	preempt_enable();
 	return &vmx->vcpu;
 
+free_vapic:
+	free_page((unsigned long)vmx->vcpu.vapic);
 free_vmcs:
 	vmx_vmcs_free(&vmx->vmcs);
 free_vmx:
@@ -74,6 +88,7 @@ static void vmx_vcpu_free(struct mvmm_vcpu *vcpu)
 
 	vmx_vmcs_free(&vmx->vmcs);
 	free_page((unsigned long)vcpu->pml.log);
+	free_page((unsigned long)vcpu->vapic);
 	if (vmx->vpid)
 		ida_free(&vpids, vmx->vpid);
 	kfree(vmx);
@@ -118,6 +133,7 @@ static bool events_idle(const struct vmx_vcpu *vmx)
 
 	return !ev->inflight.valid && !ev->nmi_pending && !ev->irq_pending &&
 	       !ev->apic_vector && !vmx->vcpu.user_irq_window &&
+	       !vmx->tpr_threshold &&
 	       !(vmx->primary & (CPU_BASED_INTR_WINDOW_EXITING |
 				 CPU_BASED_NMI_WINDOW_EXITING));
 }
@@ -135,6 +151,7 @@ static void inject(struct vmx_vcpu *vmx)
 	};
 	struct mvmm_event_plan plan;
 
+	mvmm_apic_pull(vcpu);
 	plan = mvmm_event_plan(&vcpu->events, ready, vcpu->user_irq_window);
 	/* The CPU may open the NMI window in STI's shadow (25.2): wait behind */
 	if (plan.nmi_window && ready.shadow & MVMM_SHADOW_STI) {
@@ -142,9 +159,15 @@ static void inject(struct vmx_vcpu *vmx)
 		plan.irq_window = true;
 	}
 	set_windows(vmx, plan.irq_window, plan.nmi_window);
+	if (plan.inject.valid)
+		mvmm_take_event(vcpu, &plan.inject, &vmx->undo.events);
+	/* The page has nothing of what that changes */
+	vcpu->apic_dirty = false;
+	if (vcpu->vapic)
+		vmx_set_tpr_threshold(vmx, mvmm_class_behind_tpr(&vcpu->events,
+								 vcpu->cr8));
 	if (!plan.inject.valid)
 		return;
-	mvmm_take_event(vcpu, &plan.inject, &vmx->undo.events);
 	if (plan.inject.has_error)
 		vmwrite32(VM_ENTRY_EXCEPTION_ERROR_CODE,
 			  plan.inject.error_code);
@@ -286,6 +309,8 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 	if (unlikely(!mvmm_enter_begin(vcpu)))
 		return mvmm_come_back(vcpu);
 	vmx_flush(vmx);
+	if (unlikely(vcpu->apic_dirty))
+		vmx_sync_apic(vmx);
 	vmx->undo.valid = false;
 	if (unlikely(!events_idle(vmx)))
 		handle_events(vmx);
@@ -350,6 +375,8 @@ static int vmx_setup(void)
 
 	if (ret)
 		return ret;
+	vmx_caps.tpr_shadow &= tpr_shadow;
+	tpr_shadow = vmx_caps.tpr_shadow;
 	ret = vmx_vmcs_setup();
 	if (ret)
 		return ret;

@@ -22,6 +22,7 @@ struct vmx_caps {
 	bool vpid;
 	bool ept_ad;
 	bool pml;
+	bool tpr_shadow;
 	bool insn_info;		/* INS and OUTS tell their address size */
 	bool ept_2m, ept_1g;
 	bool preemption_timer;
@@ -101,6 +102,7 @@ struct vmx_undo {
  * @rflags: the same
  * @flush_vcpu: flush this vCPU's own translations before the next entry
  * @pml: the CPU logs writes
+ * @tpr_threshold: as in the VMCS
  * @breakpoints: the guest's DR7 enables some
  * @syscall_msrs: the guest's STAR, LSTAR, SFMASK are in the CPU
  * @undo: see there
@@ -129,6 +131,7 @@ struct vmx_vcpu {
 	u64 rip, rsp, rflags;
 	bool flush_vcpu;
 	bool pml;
+	u8 tpr_threshold;
 	bool breakpoints;
 	bool syscall_msrs;
 	struct vmx_undo undo;
@@ -159,6 +162,8 @@ void vmx_state_cpu_on(void);
 void vmx_state_teardown(void);
 void vmx_init_state(struct vmx_vcpu *vmx);
 void vmx_use_pml(struct vmx_vcpu *vmx, bool use);
+void vmx_sync_apic(struct vmx_vcpu *vmx);
+void vmx_set_tpr_threshold(struct vmx_vcpu *vmx, u32 class);
 void vmx_load_cpu_state(void);
 void vmx_host_load(struct vmx_vcpu *vmx);
 void vmx_host_put(struct vmx_vcpu *vmx);
