@@ -49,7 +49,10 @@ void mvmm_apic_pull_now(struct mvmm_vcpu *vcpu)
 {
 	u8 tpr = vcpu->vapic[LAPIC_TPR * 4];
 
-	if (!vcpu->has_apic) {
+	if (vcpu->vapic_irqs) {
+		lapic_from_page(&vcpu->apic, vcpu->vapic);
+		mvmm_apic_refresh(vcpu);
+	} else if (!vcpu->has_apic) {
 		vcpu->cr8 = tpr >> 4;
 	} else if (tpr != vcpu->apic.tpr) {
 		vcpu->apic.tpr = tpr;
@@ -143,6 +146,14 @@ static bool is_for(const struct mvmm_vcpu *vcpu, const struct mvmm_vcpu *from,
 	}
 }
 
+/* From any thread; where the page is not the newer one, it is soon */
+static u32 priority_class(const struct mvmm_vcpu *vcpu)
+{
+	if (vcpu->vapic && !READ_ONCE(vcpu->apic_dirty))
+		return READ_ONCE(vcpu->vapic[LAPIC_TPR * 4]) >> 4;
+	return READ_ONCE(vcpu->apic.tpr) >> 4;
+}
+
 /* Least priority first; among equals each in turn */
 static bool is_lower(struct mvmm_vcpu *vcpu, const struct mvmm_vcpu *best)
 {
@@ -152,8 +163,8 @@ static bool is_lower(struct mvmm_vcpu *vcpu, const struct mvmm_vcpu *best)
 		return false;
 	if (!best)
 		return true;
-	mine = READ_ONCE(vcpu->apic.tpr) >> 4;
-	its = READ_ONCE(best->apic.tpr) >> 4;
+	mine = priority_class(vcpu);
+	its = priority_class(best);
 	if (mine != its)
 		return mine < its;
 	return best->id <= last && vcpu->id > last;
@@ -228,7 +239,9 @@ static void update_timer(struct mvmm_vcpu *vcpu)
 	u64 ticks;
 
 	if (expiry && lapic_timer_expired(&vcpu->apic, now)) {
+		mvmm_apic_pull(vcpu);
 		lapic_timer_fire(&vcpu->apic, now);
+		mvmm_apic_refresh(vcpu);
 		expiry = lapic_timer_expiry(&vcpu->apic);
 	}
 	if (!expiry) {
@@ -357,9 +370,9 @@ static void apply(struct mvmm_vcpu *vcpu, int does)
 	}
 	if (does & LAPIC_DOES_EOI)
 		atomic_or(MVMM_REQ_EOI, &vcpu->requests);
+	mvmm_apic_refresh(vcpu);
 	if (does & LAPIC_DOES_TIMER)
 		update_timer(vcpu);
-	mvmm_apic_refresh(vcpu);
 }
 
 /**
@@ -374,7 +387,6 @@ int mvmm_apic_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 {
 	const struct lapic *a = &vcpu->apic;
 
-	mvmm_apic_pull(vcpu);
 	switch (index) {
 	case MSR_IA32_APICBASE:
 		*value = a->base;
@@ -385,6 +397,9 @@ int mvmm_apic_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 	default:
 		if (!lapic_is_x2(a))
 			return -EINVAL;
+		/* The count is software's alone */
+		if (index != APIC_BASE_MSR + LAPIC_TMCCT)
+			mvmm_apic_pull(vcpu);
 		return lapic_read(a, index - APIC_BASE_MSR, guest_tsc(vcpu),
 				  value);
 	}
@@ -396,16 +411,18 @@ int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	struct lapic *a = &vcpu->apic;
 	int ret;
 
+	/* The one that is written most touches nothing else */
+	if (index == MSR_IA32_TSC_DEADLINE) {
+		lapic_set_deadline(a, value);
+		update_timer(vcpu);
+		return 0;
+	}
 	mvmm_apic_pull(vcpu);
 	switch (index) {
 	case MSR_IA32_APICBASE:
 		ret = lapic_set_base(a, value);
 		if (!ret)
 			ret = LAPIC_DOES_TIMER;
-		break;
-	case MSR_IA32_TSC_DEADLINE:
-		lapic_set_deadline(a, value);
-		ret = LAPIC_DOES_TIMER;
 		break;
 	default:
 		ret = -EINVAL;
@@ -473,6 +490,25 @@ int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access)
 		apply(vcpu, 0);
 	}
 	return 0;
+}
+
+/** mvmm_apic_ended() - the CPU has done an EOI that others wait for; atomic */
+void mvmm_apic_ended(struct mvmm_vcpu *vcpu, u8 vector)
+{
+	mvmm_apic_pull(vcpu);
+	vcpu->apic.eoi_vector = vector;
+	apply(vcpu, LAPIC_DOES_EOI);
+}
+
+/** mvmm_apic_written() - a write to the virtual-APIC page is to be done; atomic */
+void mvmm_apic_written(struct mvmm_vcpu *vcpu, u32 offset)
+{
+	u32 value = vcpu->vapic[offset / 4];
+	int does;
+
+	mvmm_apic_pull(vcpu);
+	does = lapic_write(&vcpu->apic, offset >> 4, value, guest_tsc(vcpu));
+	apply(vcpu, max(does, 0));
 }
 
 /**
@@ -664,7 +700,7 @@ int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state)
 	vcpu->unhalted = state->mp_state == MVMM_MP_UNHALTED;
 	vcpu->mp_state = vcpu->unhalted ? MVMM_MP_RUNNABLE : state->mp_state;
 	vcpu->sipi = 0;
-	update_timer(vcpu);
 	mvmm_apic_refresh(vcpu);
+	update_timer(vcpu);
 	return 0;
 }

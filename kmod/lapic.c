@@ -743,3 +743,89 @@ int lapic_set(struct lapic *a, const u32 regs[256], u64 base, u64 deadline,
 	*a = new;
 	return 0;
 }
+
+/* ---- the virtual-APIC page (SDM vol. 3, 30.1.1) ----------------------- */
+
+/** lapic_in_page() - does a read in x2APIC mode need no more than the page? */
+bool lapic_in_page(u32 reg)
+{
+	static const struct lapic x2 = { .base = LAPIC_BASE_X2APIC };
+	u64 value;
+
+	return reg != LAPIC_TMCCT && !lapic_read(&x2, reg, 0, &value);
+}
+
+static void map_to_page(u32 *page, const unsigned long *map)
+{
+	int i;
+
+	for (i = 0; i < 8; i++)
+		page[i * 4] = map_word(map, i);
+}
+
+/**
+ * lapic_to_page() - what the guest reads without an exit
+ * @a: the APIC
+ * @page: virtual-APIC page; PPR is the CPU's own
+ */
+void lapic_to_page(const struct lapic *a, u32 *page)
+{
+	bool x2 = lapic_is_x2(a);
+	int i;
+
+	page[LAPIC_ID * 4] = x2 ? a->id : a->id << 24;
+	page[LAPIC_VERSION * 4] = VERSION;
+	page[LAPIC_TPR * 4] = a->tpr;
+	page[LAPIC_LDR * 4] = x2 ? logical_id(a) : a->ldr;
+	page[LAPIC_DFR * 4] = a->dfr;
+	page[LAPIC_SVR * 4] = a->svr;
+	map_to_page(&page[LAPIC_ISR * 4], a->isr);
+	map_to_page(&page[LAPIC_TMR * 4], a->tmr);
+	map_to_page(&page[LAPIC_IRR * 4], a->irr);
+	page[LAPIC_ESR * 4] = a->esr;
+	page[LAPIC_ICR * 4] = a->icr;
+	/* x2APIC's is one register of 64 bits */
+	page[LAPIC_ICR * 4 + 1] = x2 ? a->icr >> 32 : 0;
+	page[LAPIC_ICR2 * 4] = a->icr >> 32;
+	for (i = 0; i < LAPIC_NR_LVT; i++)
+		page[(LAPIC_LVT + i) * 4] = a->lvt[i];
+	page[LAPIC_TMICT * 4] = lapic_uses_deadline(a) ? 0 : a->tmict;
+	page[LAPIC_TDCR * 4] = a->tdcr;
+}
+
+/**
+ * lapic_from_page() - what the guest did without an exit
+ * @a: the APIC, as it was given to lapic_to_page()
+ * @page: virtual-APIC page, since then the CPU's
+ */
+void lapic_from_page(struct lapic *a, const u32 *page)
+{
+	DECLARE_BITMAP(isr, 256);
+	DECLARE_BITMAP(irr, 256);
+	int i;
+
+	a->tpr = page[LAPIC_TPR * 4] & 0xff;
+	set_map(isr, &page[LAPIC_ISR * 4]);
+	set_map(irr, &page[LAPIC_IRR * 4]);
+	for (i = 0; i < BITS_TO_LONGS(256); i++) {
+		/* What is new the guest sent to itself: no level */
+		a->tmr[i] &= ~((isr[i] | irr[i]) & ~(a->isr[i] | a->irr[i]));
+		a->isr[i] = isr[i];
+		a->irr[i] = irr[i];
+	}
+}
+
+/** lapic_intr_status() - guest interrupt status: SVI and RVI (25.4.2) */
+u16 lapic_intr_status(const struct lapic *a)
+{
+	return highest(a->isr) << 8 | highest(a->irr);
+}
+
+/** lapic_eoi_exits() - EOI-exit bitmap: whose end is for the I/O APIC too */
+void lapic_eoi_exits(const struct lapic *a, u64 bitmap[4])
+{
+	int i;
+
+	for (i = 0; i < BITS_TO_LONGS(256); i++)
+		bitmap[i] = a->tmr[i] & (a->isr[i] | a->irr[i]);
+}

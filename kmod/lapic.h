@@ -124,5 +124,10 @@ void lapic_timer_fire(struct lapic *a, u64 now);
 void lapic_get(const struct lapic *a, u64 now, u32 regs[256]);
 int lapic_set(struct lapic *a, const u32 regs[256], u64 base, u64 deadline,
 	      u64 now);
+bool lapic_in_page(u32 reg);
+void lapic_to_page(const struct lapic *a, u32 *page);
+void lapic_from_page(struct lapic *a, const u32 *page);
+u16 lapic_intr_status(const struct lapic *a);
+void lapic_eoi_exits(const struct lapic *a, u64 bitmap[4]);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
+#include <linux/acpi.h>
 #include <linux/cpu.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -249,6 +250,16 @@ static void init_default_cpuid(void)
 	};
 
 	mvmm_cpuid_default(&host, &mvmm_default_cpuid);
+}
+
+/** mvmm_on_bochs() - is this CPU Bochs', which errata.rst tells of? */
+bool mvmm_on_bochs(void)
+{
+	/* CPUID says nothing; QEMU uses the same name, but shows in CPUID */
+	return IS_ENABLED(CONFIG_ACPI) &&
+	       !boot_cpu_has(X86_FEATURE_HYPERVISOR) &&
+	       !memcmp(acpi_gbl_FADT.header.oem_id, "BOCHS ",
+		       ACPI_OEM_ID_SIZE);
 }
 
 static const struct mvmm_ops *find_vendor(void)

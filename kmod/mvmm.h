@@ -416,6 +416,7 @@ struct mvmm_exit {
  * @pml: what the CPU logs of the guest's writes		[vm's M]
  * @vapic: virtual-APIC page: the guest's task priority is there, until
  *	mvmm_apic_pull(); NULL: the CPU has no use for one	[C]
+ * @vapic_irqs: so are ISR and IRR: the CPU delivers them	[R]
  * @apic_dirty: what @vapic has was changed since the last entry	[R]
  * @fault: for MVMM_STEP_FAULT					[R]
  * @exit: for MVMM_STEP_USER					[R]
@@ -468,6 +469,7 @@ struct mvmm_vcpu {
 	struct pgt_cache pgt_cache;
 	struct mvmm_pml pml;
 	u32 *vapic;
+	bool vapic_irqs;
 	bool apic_dirty;
 	struct mvmm_fault fault;
 	struct mvmm_exit exit;
@@ -654,6 +656,8 @@ int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access);
 bool mvmm_halts_for_good(const struct mvmm_vcpu *vcpu, u64 rflags);
 enum mvmm_step mvmm_halt(struct mvmm_vcpu *vcpu);
 int mvmm_wait(struct mvmm_vcpu *vcpu);
+void mvmm_apic_ended(struct mvmm_vcpu *vcpu, u8 vector);
+void mvmm_apic_written(struct mvmm_vcpu *vcpu, u32 offset);
 int mvmm_get_apic(struct mvmm_vcpu *vcpu, struct mvmm_apic *state);
 int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state);
 
@@ -753,6 +757,7 @@ void mvmm_eventfd_destroy(struct mvmm_vm *vm);
 
 int mvmm_hardware_get(void);
 void mvmm_hardware_put(void);
+bool mvmm_on_bochs(void);
 extern struct mvmm_cpuid_table mvmm_default_cpuid;
 
 /* ---- ioctl.c ---------------------------------------------------------- */

@@ -6,7 +6,6 @@
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
-#include <linux/acpi.h>
 #include <linux/bits.h>
 #include <linux/cc_platform.h>
 #include <asm/msr.h>
@@ -100,10 +99,6 @@ int svm_probe(struct svm_caps *caps)
 		cpuid(0x8000000a, &regs.eax, &regs.ebx, &regs.ecx, &regs.edx);
 	ret = svm_negotiate(&regs, caps, print_missing, NULL);
 	caps->tcg = hypervisor_cpuid_base("TCGTCGTCGTCG", 0);
-	/* CPUID says nothing; QEMU uses the same name, but shows in CPUID */
-	caps->bochs = IS_ENABLED(CONFIG_ACPI) &&
-		      !boot_cpu_has(X86_FEATURE_HYPERVISOR) &&
-		      !memcmp(acpi_gbl_FADT.header.oem_id, "BOCHS ",
-			      ACPI_OEM_ID_SIZE);
+	caps->bochs = mvmm_on_bochs();
 	return ret;
 }

@@ -74,6 +74,11 @@ static const struct mvmm_ops stub_ops = {
 
 const struct mvmm_ops *mvmm_ops = &stub_ops;
 
+bool mvmm_on_bochs(void)
+{
+	return false;
+}
+
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len)
 {
 	return -EFAULT;

@@ -1002,6 +1002,122 @@ static void lapic_set_refuses(struct kunit *test)
 	KUNIT_EXPECT_NE(test, lapic_timer_expiry(&a), 0ULL);
 }
 
+static u64 in_page(const u32 *page, u32 reg)
+{
+	return page[reg * 4] | (u64)page[reg * 4 + 1] << 32;
+}
+
+static void set_in_page(u32 *page, u32 reg, u8 vector, bool set)
+{
+	u32 *word = &page[(reg + vector / 32) * 4], bit = BIT(vector % 32);
+
+	*word = set ? *word | bit : *word & ~bit;
+}
+
+/* What the guest reads there is what lapic_read() would have said */
+static void lapic_page_reads(struct kunit *test)
+{
+	u32 *page = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	struct lapic a = apic_of(0x1234, true);
+	u64 value;
+	u32 reg, n = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	lapic_write(&a, LAPIC_TPR, 0x35, 0);
+	lapic_write(&a, LAPIC_LVT, 0x20041, 0);
+	lapic_write(&a, LAPIC_LVT + 5, 0x42, 0);
+	lapic_write(&a, LAPIC_TMICT, 12345, 0);
+	lapic_write(&a, LAPIC_TDCR, 0xb, 0);
+	lapic_write(&a, LAPIC_ICR, 0x9876543200004051, 0);
+	lapic_write(&a, LAPIC_SELF_IPI, 3, 0);
+	lapic_write(&a, LAPIC_ESR, 0, 0);
+	lapic_accept(&a, 0x31, true);
+	lapic_accept(&a, 0xfe, false);
+	lapic_accept(&a, 0x9f, false);
+	lapic_ack(&a, 0xfe);
+	lapic_to_page(&a, page);
+	for (reg = 0; reg < LAPIC_NR_REGS; reg++) {
+		if (!lapic_in_page(reg))
+			continue;
+		n++;
+		KUNIT_ASSERT_EQ(test, lapic_read(&a, reg, 0, &value), 0);
+		if (reg != LAPIC_PPR)
+			KUNIT_EXPECT_EQ_MSG(test, in_page(page, reg), value,
+					    "%x", reg);
+	}
+	/* ID to SVR 6, three maps, ESR, ICR, LVT, two of the timer */
+	KUNIT_EXPECT_EQ(test, n, 6U + 24 + 2 + LAPIC_NR_LVT + 2);
+	KUNIT_EXPECT_FALSE(test, lapic_in_page(LAPIC_TMCCT));
+	KUNIT_EXPECT_FALSE(test, lapic_in_page(LAPIC_EOI));
+	KUNIT_EXPECT_FALSE(test, lapic_in_page(LAPIC_DFR));
+	/* In deadline mode there is no initial count */
+	lapic_write(&a, LAPIC_LVT, 0x40041, 0);
+	lapic_to_page(&a, page);
+	KUNIT_EXPECT_EQ(test, page[LAPIC_TMICT * 4], 0U);
+	/* In xAPIC mode ICR is two registers, and the ids are elsewhere */
+	a = apic_of(5, false);
+	lapic_write(&a, LAPIC_LDR, 0x20000000, 0);
+	lapic_write(&a, LAPIC_DFR, 0x0fffffff, 0);
+	lapic_write(&a, LAPIC_ICR2, 0x07000000, 0);
+	lapic_write(&a, LAPIC_ICR, 0x4055, 0);
+	lapic_to_page(&a, page);
+	KUNIT_EXPECT_EQ(test, page[LAPIC_ID * 4], 5U << 24);
+	KUNIT_EXPECT_EQ(test, page[LAPIC_LDR * 4], 0x20000000U);
+	KUNIT_EXPECT_EQ(test, page[LAPIC_DFR * 4], 0x0fffffffU);
+	KUNIT_EXPECT_EQ(test, in_page(page, LAPIC_ICR), 0x4055ULL);
+	KUNIT_EXPECT_EQ(test, page[LAPIC_ICR2 * 4], 0x07000000U);
+}
+
+/* The CPU takes, ends and requests interrupts; then software looks again */
+static void lapic_page_round_trip(struct kunit *test)
+{
+	u32 *page = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	struct lapic a = apic_of(1, true), was;
+	u64 exits[4];
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_EXPECT_EQ(test, lapic_intr_status(&a), 0);
+	lapic_accept(&a, 0x41, true);
+	lapic_accept(&a, 0x61, false);
+	lapic_accept(&a, 0xc1, true);
+	lapic_ack(&a, 0x61);
+	lapic_write(&a, LAPIC_TPR, 0x20, 0);
+	KUNIT_EXPECT_EQ(test, lapic_intr_status(&a), 0x61c1);
+	lapic_eoi_exits(&a, exits);
+	KUNIT_EXPECT_EQ(test, exits[0], 0ULL);
+	KUNIT_EXPECT_EQ(test, exits[1], BIT_ULL(1));
+	KUNIT_EXPECT_EQ(test, exits[2], 0ULL);
+	KUNIT_EXPECT_EQ(test, exits[3], BIT_ULL(1));
+	/* There and back nothing changes */
+	was = a;
+	lapic_to_page(&a, page);
+	lapic_from_page(&a, page);
+	KUNIT_EXPECT_EQ(test, memcmp(&a, &was, sizeof(a)), 0);
+	/* 0xc1 is taken and ended; 0x41 is taken; 0x45 is new; TPR is higher */
+	set_in_page(page, LAPIC_IRR, 0xc1, false);
+	set_in_page(page, LAPIC_IRR, 0x41, false);
+	set_in_page(page, LAPIC_ISR, 0x41, true);
+	set_in_page(page, LAPIC_IRR, 0x45, true);
+	page[LAPIC_TPR * 4] = 0x30;
+	__set_bit(0x45, a.tmr);	/* once upon a time */
+	lapic_from_page(&a, page);
+	KUNIT_EXPECT_EQ(test, lapic_intr_status(&a), 0x6145);
+	KUNIT_EXPECT_TRUE(test, test_bit(0x41, a.isr));
+	KUNIT_EXPECT_TRUE(test, test_bit(0x41, a.tmr));
+	KUNIT_EXPECT_FALSE(test, test_bit(0x45, a.tmr));
+	KUNIT_EXPECT_EQ(test, a.tpr, 0x30U);
+	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0x60);
+	/* The end of 0xc1 was told; a level that is over exits no more */
+	lapic_eoi_exits(&a, exits);
+	KUNIT_EXPECT_EQ(test, exits[1], BIT_ULL(1));
+	KUNIT_EXPECT_EQ(test, exits[3], 0ULL);
+	/* No vector below 16, whatever the page holds */
+	page[LAPIC_IRR * 4] = 0xffff;
+	page[LAPIC_ISR * 4] = 0xffff;
+	lapic_from_page(&a, page);
+	KUNIT_EXPECT_EQ(test, lapic_intr_status(&a), 0x6145);
+}
+
 static struct kunit_case lapic_cases[] = {
 	KUNIT_CASE(lapic_after_reset),
 	KUNIT_CASE(lapic_mode_changes),
@@ -1024,6 +1140,8 @@ static struct kunit_case lapic_cases[] = {
 	KUNIT_CASE(lapic_extint),
 	KUNIT_CASE(lapic_round_trip),
 	KUNIT_CASE(lapic_set_refuses),
+	KUNIT_CASE(lapic_page_reads),
+	KUNIT_CASE(lapic_page_round_trip),
 	{}
 };
 

@@ -7,7 +7,7 @@ struct generation {
 	const char *name;
 	struct vmx_cap_msrs msrs;
 	const char *missing;	/* one thing that must be named; NULL: usable */
-	bool ept_ad, vpid, pml, tpr_shadow;
+	bool ept_ad, vpid, pml, tpr_shadow, apicv;
 };
 
 static const struct generation generations[] = {
@@ -130,6 +130,7 @@ static const struct generation generations[] = {
 		.ept_ad = true,
 		.vpid = true,
 		.tpr_shadow = true,
+		.apicv = true,
 	},
 	{
 		.name = "broadwell_ult",
@@ -150,6 +151,7 @@ static const struct generation generations[] = {
 		.ept_ad = true,
 		.vpid = true,
 		.tpr_shadow = true,
+		.apicv = true,
 	},
 	{
 		.name = "corei7_skylake_x",
@@ -170,6 +172,7 @@ static const struct generation generations[] = {
 		.ept_ad = true,
 		.vpid = true,
 		.tpr_shadow = true,
+		.apicv = true,
 		.pml = true,
 	},
 	{
@@ -191,6 +194,7 @@ static const struct generation generations[] = {
 		.ept_ad = true,
 		.vpid = true,
 		.tpr_shadow = true,
+		.apicv = true,
 	},
 	{
 		.name = "haswell without INVVPID of one context",
@@ -211,5 +215,6 @@ static const struct generation generations[] = {
 		.ept_ad = true,
 		.vpid = false,
 		.tpr_shadow = true,
+		.apicv = true,
 	},
 };

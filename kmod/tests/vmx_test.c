@@ -51,9 +51,10 @@ static void vmx_generations(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, caps.pml, g->pml, "%s", g->name);
 		KUNIT_EXPECT_EQ_MSG(test, caps.tpr_shadow, g->tpr_shadow, "%s",
 				    g->name);
+		KUNIT_EXPECT_EQ_MSG(test, caps.apicv, g->apicv, "%s", g->name);
 		/* On only while somebody wants the log, or has the page */
 		KUNIT_EXPECT_FALSE(test, caps.secondary &
-				   SECONDARY_EXEC_ENABLE_PML);
+				   (SECONDARY_EXEC_ENABLE_PML | VMX_APICV));
 		KUNIT_EXPECT_FALSE(test, caps.primary & CPU_BASED_TPR_SHADOW);
 		/* Whatever was chosen, the CPU must be able to take it */
 		KUNIT_EXPECT_EQ(test, caps.pin & ~(g->msrs.pin >> 32), 0ULL);

@@ -97,6 +97,11 @@ static void dump_controls(const struct vmx_vcpu *vmx)
 			vmread64(VIRTUAL_APIC_PAGE_ADDR),
 			vmx->vcpu.vapic[LAPIC_TPR * 4],
 			vmread32(TPR_THRESHOLD));
+	if (vmx->vcpu.vapic_irqs)
+		pr_warn("  interrupt status 0x%x, EOI exits 0x%llx 0x%llx 0x%llx 0x%llx\n",
+			vmread16(GUEST_INTR_STATUS), vmread64(EOI_EXIT_BITMAP0),
+			vmread64(EOI_EXIT_BITMAP1), vmread64(EOI_EXIT_BITMAP2),
+			vmread64(EOI_EXIT_BITMAP3));
 	pr_warn("  entry event 0x%x error 0x%x length %u\n",
 		vmread32(VM_ENTRY_INTR_INFO_FIELD),
 		vmread32(VM_ENTRY_EXCEPTION_ERROR_CODE),

@@ -111,6 +111,19 @@ static enum mvmm_step handle_window(struct vmx_vcpu *vmx)
 	return MVMM_STEP_CONTINUE;
 }
 
+static enum mvmm_step handle_eoi(struct vmx_vcpu *vmx)
+{
+	mvmm_apic_ended(&vmx->vcpu, vmreadn(EXIT_QUALIFICATION));
+	return MVMM_STEP_CONTINUE;
+}
+
+/* The guest is behind the write already */
+static enum mvmm_step handle_apic_write(struct vmx_vcpu *vmx)
+{
+	mvmm_apic_written(&vmx->vcpu, vmreadn(EXIT_QUALIFICATION) & 0xff0);
+	return MVMM_STEP_CONTINUE;
+}
+
 static enum mvmm_step handle_task_switch(struct vmx_vcpu *vmx)
 {
 	return mvmm_stop(&vmx->vcpu, vmx->reason, vmreadn(EXIT_QUALIFICATION),
@@ -349,6 +362,8 @@ static enum mvmm_step (*const handlers[])(struct vmx_vcpu *vmx) = {
 	[EXIT_REASON_INTERRUPT_WINDOW] = handle_irq_window,
 	[EXIT_REASON_NMI_WINDOW] = handle_window,
 	[EXIT_REASON_TPR_BELOW_THRESHOLD] = handle_window,
+	[EXIT_REASON_EOI_INDUCED] = handle_eoi,
+	[EXIT_REASON_APIC_WRITE] = handle_apic_write,
 	[EXIT_REASON_TASK_SWITCH] = handle_task_switch,
 	/* No device of the guest sees past the caches: nothing to do */
 	[EXIT_REASON_INVD] = skip,

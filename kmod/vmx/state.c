@@ -31,35 +31,63 @@ enum seg { ES, CS, SS, DS, FS, GS, LDT, TR, NR_SEGS };
 #define SEG_AR(s)	(GUEST_ES_AR_BYTES + 2 * (s))
 #define SEG_BASE(s)	(GUEST_ES_BASE + 2 * (s))
 
-static u64 *msr_bitmap;
+/* The second one is for guests whose x2APIC is the CPU's */
+static unsigned long *msr_bitmap, *msr_bitmap_apicv;
 
-/** vmx_state_setup() - the MSR bitmap, from the policy table; may sleep */
-int vmx_state_setup(void)
+/* SDM vol. 3, 25.6.9: reads low, reads high, writes low, writes high */
+#define HIGH_MSRS	(1024 * 8)
+#define WRITES		(2048 * 8)
+
+static void make_msr_bitmap(void)
 {
 	const struct mvmm_msr_policy *p;
 	unsigned int i;
 
-	msr_bitmap = (u64 *)__get_free_page(GFP_KERNEL);
-	if (!msr_bitmap)
-		return -ENOMEM;
 	memset(msr_bitmap, 0xff, PAGE_SIZE);
-	/* SDM vol. 3, 25.6.9: reads low, reads high, writes low, writes high */
 	for (i = 0; (p = mvmm_msr_policy_nth(i)); i++) {
 		unsigned int bit = p->index & 0x1fff;
 
 		if (!p->direct)
 			continue;
 		if (p->index >= 0xc0000000)
-			bit += 1024 * 8;
-		__clear_bit(bit, (unsigned long *)msr_bitmap);
-		__clear_bit(bit + 2048 * 8, (unsigned long *)msr_bitmap);
+			bit += HIGH_MSRS;
+		__clear_bit(bit, msr_bitmap);
+		__clear_bit(bit + WRITES, msr_bitmap);
 	}
+}
+
+/* SDM vol. 3, 30.5: a write of any other would go to the host's APIC */
+static void make_msr_bitmap_apicv(void)
+{
+	u32 reg;
+
+	memcpy(msr_bitmap_apicv, msr_bitmap, PAGE_SIZE);
+	for (reg = 0; reg < LAPIC_NR_REGS; reg++)
+		if (lapic_in_page(reg))
+			__clear_bit(APIC_BASE_MSR + reg, msr_bitmap_apicv);
+	__clear_bit(APIC_BASE_MSR + LAPIC_TPR + WRITES, msr_bitmap_apicv);
+	__clear_bit(APIC_BASE_MSR + LAPIC_EOI + WRITES, msr_bitmap_apicv);
+	__clear_bit(APIC_BASE_MSR + LAPIC_SELF_IPI + WRITES, msr_bitmap_apicv);
+}
+
+/** vmx_state_setup() - the MSR bitmaps, from the policy table; may sleep */
+int vmx_state_setup(void)
+{
+	msr_bitmap = (void *)__get_free_page(GFP_KERNEL);
+	msr_bitmap_apicv = (void *)__get_free_page(GFP_KERNEL);
+	if (!msr_bitmap || !msr_bitmap_apicv) {
+		vmx_state_teardown();
+		return -ENOMEM;
+	}
+	make_msr_bitmap();
+	make_msr_bitmap_apicv();
 	return 0;
 }
 
 void vmx_state_teardown(void)
 {
 	free_page((unsigned long)msr_bitmap);
+	free_page((unsigned long)msr_bitmap_apicv);
 }
 
 static void put_segment(enum seg s, const struct mvmm_segment *seg)
@@ -82,18 +110,25 @@ static void get_segment(enum seg s, struct mvmm_segment *seg)
 #define PLE_TICKS_BETWEEN	128
 #define PLE_TICKS		4096
 
-/** vmx_use_pml() - log the guest's writes, or not; the VMCS is current */
-void vmx_use_pml(struct vmx_vcpu *vmx, bool use)
+static void sync_secondary(struct vmx_vcpu *vmx)
 {
 	u32 secondary = vmx_caps.secondary;
 
 	/* A VPID of 0 is not allowed with the control */
 	if (!vmx->vpid)
 		secondary &= ~SECONDARY_EXEC_ENABLE_VPID;
-	if (use)
+	if (vmx->pml)
 		secondary |= SECONDARY_EXEC_ENABLE_PML;
+	if (vmx->vcpu.vapic_irqs)
+		secondary |= VMX_APICV;
 	vmwrite32(SECONDARY_VM_EXEC_CONTROL, secondary);
+}
+
+/** vmx_use_pml() - log the guest's writes, or not; the VMCS is current */
+void vmx_use_pml(struct vmx_vcpu *vmx, bool use)
+{
 	vmx->pml = use;
+	sync_secondary(vmx);
 }
 
 /**
@@ -109,14 +144,52 @@ void vmx_set_tpr_threshold(struct vmx_vcpu *vmx, u32 class)
 	vmx->tpr_threshold = class;
 }
 
-/** vmx_sync_apic() - software has changed what the virtual-APIC page holds */
+static void use_apicv(struct vmx_vcpu *vmx, bool use)
+{
+	vmx->vcpu.vapic_irqs = use;
+	sync_secondary(vmx);
+	vmwrite64(MSR_BITMAP, __pa(use ? msr_bitmap_apicv : msr_bitmap));
+}
+
+static void sync_eoi_exits(struct vmx_vcpu *vmx)
+{
+	u64 bitmap[4];
+	int i;
+
+	lapic_eoi_exits(&vmx->vcpu.apic, bitmap);
+	for (i = 0; i < 4; i++) {
+		if (bitmap[i] == vmx->eoi_exits[i])
+			continue;
+		vmcs_put(EOI_EXIT_BITMAP0 + 2 * i, bitmap[i]);
+		vmx->eoi_exits[i] = bitmap[i];
+	}
+}
+
+/**
+ * vmx_sync_apic() - software has changed what the virtual-APIC page holds
+ * @vmx: its VMCS is current, and it is about to be entered
+ *
+ * The CPU knows an x2APIC that is enabled; any other is software's.
+ */
 void vmx_sync_apic(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
+	bool apicv = vmx_caps.apicv && vcpu->has_apic &&
+		     lapic_is_x2(&vcpu->apic) && lapic_enabled(&vcpu->apic);
 
 	vcpu->apic_dirty = false;
-	vcpu->vapic[LAPIC_TPR * 4] = vcpu->has_apic ? vcpu->apic.tpr :
-						      vcpu->cr8 << 4;
+	if (apicv != vcpu->vapic_irqs)
+		use_apicv(vmx, apicv);
+	if (!apicv) {
+		vcpu->vapic[LAPIC_TPR * 4] = vcpu->has_apic ? vcpu->apic.tpr :
+							      vcpu->cr8 << 4;
+		return;
+	}
+	lapic_to_page(&vcpu->apic, vcpu->vapic);
+	vmwrite16(GUEST_INTR_STATUS, lapic_intr_status(&vcpu->apic));
+	sync_eoi_exits(vmx);
+	/* The CPU sees to them */
+	vcpu->events.apic_vector = 0;
 }
 
 static void init_controls(struct vmx_vcpu *vmx)
@@ -128,6 +201,12 @@ static void init_controls(struct vmx_vcpu *vmx)
 				  CPU_BASED_CR8_STORE_EXITING);
 		vmwrite64(VIRTUAL_APIC_PAGE_ADDR, __pa(vmx->vcpu.vapic));
 		vmwrite32(TPR_THRESHOLD, 0);
+	}
+	if (vmx_caps.apicv) {
+		vmwrite64(EOI_EXIT_BITMAP0, 0);
+		vmwrite64(EOI_EXIT_BITMAP1, 0);
+		vmwrite64(EOI_EXIT_BITMAP2, 0);
+		vmwrite64(EOI_EXIT_BITMAP3, 0);
 	}
 	vmx->entry = vmx_caps.entry;
 	vmwrite32(PIN_BASED_VM_EXEC_CONTROL, vmx_caps.pin);

@@ -23,6 +23,12 @@ module_param(tpr_shadow, bool, 0444);
 MODULE_PARM_DESC(tpr_shadow,
 		 "let guests write CR8 without an exit, where VMX can");
 
+/* -1: where the CPU does it right, which Bochs does not: see errata.rst */
+static int apicv = -1;
+module_param(apicv, bint, 0444);
+MODULE_PARM_DESC(apicv,
+		 "let the CPU deliver interrupts and do EOI, where VMX can");
+
 static DEFINE_IDA(vpids);
 static bool flush_l1d;
 
@@ -151,7 +157,8 @@ static void inject(struct vmx_vcpu *vmx)
 	};
 	struct mvmm_event_plan plan;
 
-	mvmm_apic_pull(vcpu);
+	if (!vcpu->vapic_irqs)
+		mvmm_apic_pull(vcpu);
 	plan = mvmm_event_plan(&vcpu->events, ready, vcpu->user_irq_window);
 	/* The CPU may open the NMI window in STI's shadow (25.2): wait behind */
 	if (plan.nmi_window && ready.shadow & MVMM_SHADOW_STI) {
@@ -377,6 +384,10 @@ static int vmx_setup(void)
 		return ret;
 	vmx_caps.tpr_shadow &= tpr_shadow;
 	tpr_shadow = vmx_caps.tpr_shadow;
+	if (apicv < 0)
+		apicv = !mvmm_on_bochs();
+	vmx_caps.apicv &= apicv && tpr_shadow;
+	apicv = vmx_caps.apicv;
 	ret = vmx_vmcs_setup();
 	if (ret)
 		return ret;

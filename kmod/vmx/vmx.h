@@ -23,12 +23,18 @@ struct vmx_caps {
 	bool ept_ad;
 	bool pml;
 	bool tpr_shadow;
+	bool apicv;
 	bool insn_info;		/* INS and OUTS tell their address size */
 	bool ept_2m, ept_1g;
 	bool preemption_timer;
 	u8 timer_shift;		/* it counts TSC ticks >> that */
 	u64 cr0_fixed0, cr4_fixed0, cr4_fixed1;
 };
+
+/* What the CPU needs to do an x2APIC's work */
+#define VMX_APICV (SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE |	\
+		   SECONDARY_EXEC_APIC_REGISTER_VIRT |		\
+		   SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY)
 
 /**
  * struct vmx_ctl - what mvmm needs of one word of controls
@@ -103,6 +109,7 @@ struct vmx_undo {
  * @flush_vcpu: flush this vCPU's own translations before the next entry
  * @pml: the CPU logs writes
  * @tpr_threshold: as in the VMCS
+ * @eoi_exits: as in the VMCS
  * @breakpoints: the guest's DR7 enables some
  * @syscall_msrs: the guest's STAR, LSTAR, SFMASK are in the CPU
  * @undo: see there
@@ -132,6 +139,7 @@ struct vmx_vcpu {
 	bool flush_vcpu;
 	bool pml;
 	u8 tpr_threshold;
+	u64 eoi_exits[4];
 	bool breakpoints;
 	bool syscall_msrs;
 	struct vmx_undo undo;

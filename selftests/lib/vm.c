@@ -313,16 +313,12 @@ int vm_set_rip(struct vm *vm, uint64_t rip)
 	return 0;
 }
 
-bool vm_on_bochs_svm(struct vm *vm)
+bool vm_on_bochs(void)
 {
 	unsigned int eax, ebx, ecx = 0, edx;
-	struct mvmm_info info;
 	char id[6] = "";
 	int fd;
 
-	if (mvmm_get_info(vm->system, &info) ||
-	    !(info.features & MVMM_FEATURE_SVM))
-		return false;
 	/* QEMU's tables have the same name, but it shows in CPUID */
 	__get_cpuid(1, &eax, &ebx, &ecx, &edx);
 	fd = open("/sys/firmware/acpi/tables/FACP", O_RDONLY);
@@ -332,4 +328,12 @@ bool vm_on_bochs_svm(struct vm *vm)
 		id[0] = 0;
 	close(fd);
 	return !(ecx & 1u << 31) && !memcmp(id, "BOCHS ", sizeof(id));
+}
+
+bool vm_on_bochs_svm(struct vm *vm)
+{
+	struct mvmm_info info;
+
+	return !mvmm_get_info(vm->system, &info) &&
+	       info.features & MVMM_FEATURE_SVM && vm_on_bochs();
 }

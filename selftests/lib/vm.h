@@ -73,7 +73,8 @@ int vm_run(struct vm *vm);
 int vm_run_to_exit(struct vm *vm);
 struct guest_event *vm_events(struct vm *vm, uint64_t *count);
 int vm_set_rip(struct vm *vm, uint64_t rip);
-/* Bochs' SVM cannot do what errata.rst says of it */
+/* Bochs cannot do what errata.rst says of it */
+bool vm_on_bochs(void);
 bool vm_on_bochs_svm(struct vm *vm);
 
 #endif
