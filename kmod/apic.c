@@ -49,7 +49,7 @@ void mvmm_apic_pull_now(struct mvmm_vcpu *vcpu)
 {
 	u8 tpr = vcpu->vapic[LAPIC_TPR * 4];
 
-	if (vcpu->vapic_irqs) {
+	if (vcpu->vapic_regs) {
 		lapic_from_page(&vcpu->apic, vcpu->vapic);
 		mvmm_apic_refresh(vcpu);
 	} else if (!vcpu->has_apic) {
@@ -375,6 +375,14 @@ static void apply(struct mvmm_vcpu *vcpu, int does)
 		update_timer(vcpu);
 }
 
+/* What is mapped for an xAPIC is not there in the other modes */
+static void mode_changed(struct mvmm_vcpu *vcpu)
+{
+	smp_mb(); /* pairs with the one in map_apic_page() */
+	if (READ_ONCE(vcpu->vm->apic_page) && !lapic_is_xapic(&vcpu->apic))
+		atomic_or(MVMM_REQ_APIC, &vcpu->requests);
+}
+
 /**
  * mvmm_apic_get_msr() - RDMSR of x2APIC's registers and their like
  * @vcpu: of a VM with local APICs
@@ -423,6 +431,7 @@ int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		ret = lapic_set_base(a, value);
 		if (!ret)
 			ret = LAPIC_DOES_TIMER;
+		mode_changed(vcpu);
 		break;
 	default:
 		ret = -EINVAL;
@@ -507,7 +516,12 @@ void mvmm_apic_written(struct mvmm_vcpu *vcpu, u32 offset)
 	int does;
 
 	mvmm_apic_pull(vcpu);
-	does = lapic_write(&vcpu->apic, offset >> 4, value, guest_tsc(vcpu));
+	if (lapic_is_x2(&vcpu->apic))
+		does = lapic_write(&vcpu->apic, offset >> 4, value,
+				   guest_tsc(vcpu));
+	else
+		does = lapic_mmio_write(&vcpu->apic, offset, value,
+					guest_tsc(vcpu));
 	apply(vcpu, max(does, 0));
 }
 
@@ -700,6 +714,7 @@ int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state)
 	vcpu->unhalted = state->mp_state == MVMM_MP_UNHALTED;
 	vcpu->mp_state = vcpu->unhalted ? MVMM_MP_RUNNABLE : state->mp_state;
 	vcpu->sipi = 0;
+	mode_changed(vcpu);
 	mvmm_apic_refresh(vcpu);
 	update_timer(vcpu);
 	return 0;

@@ -64,6 +64,13 @@ bool lapic_is_x2(const struct lapic *a)
 	return READ_ONCE(a->base) & LAPIC_BASE_X2APIC;
 }
 
+/** lapic_is_xapic() - in xAPIC mode? Also from other threads */
+bool lapic_is_xapic(const struct lapic *a)
+{
+	return (READ_ONCE(a->base) & (LAPIC_BASE_ENABLED | LAPIC_BASE_X2APIC)) ==
+	       LAPIC_BASE_ENABLED;
+}
+
 /**
  * lapic_reset() - the state after power-up, or after INIT (11.4.7.1, 11.4.7.3)
  * @a: the APIC
@@ -813,6 +820,10 @@ void lapic_from_page(struct lapic *a, const u32 *page)
 		a->isr[i] = isr[i];
 		a->irr[i] = irr[i];
 	}
+	/* The xAPIC's is written without an exit, but to send to others */
+	if (!lapic_is_x2(a))
+		a->icr = (page[LAPIC_ICR * 4] & ICR_LOW_MASK) |
+			 (u64)(page[LAPIC_ICR2 * 4] & LDR_MASK) << 32;
 }
 
 /** lapic_intr_status() - guest interrupt status: SVI and RVI (25.4.2) */

@@ -101,6 +101,7 @@ void lapic_reset(struct lapic *a, u32 id, bool keep_mode);
 bool lapic_hw_enabled(const struct lapic *a);
 bool lapic_enabled(const struct lapic *a);
 bool lapic_is_x2(const struct lapic *a);
+bool lapic_is_xapic(const struct lapic *a);
 int lapic_set_base(struct lapic *a, u64 base);
 int lapic_read(const struct lapic *a, u32 reg, u64 now, u64 *value);
 int lapic_write(struct lapic *a, u32 reg, u64 value, u64 now);

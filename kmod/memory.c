@@ -418,6 +418,10 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 		*at = new;
 		vm->nr_regions++;
 		WRITE_ONCE(vm->nr_logged, vm->nr_logged + !!new.dirty);
+		/* It goes before the local APIC, as for any other MMIO */
+		if (vm->apic_page && LAPIC_BASE_ADDRESS - new.gpa < new.len)
+			mvmm_zap(vm, LAPIC_BASE_ADDRESS,
+				 LAPIC_BASE_ADDRESS + PAGE_SIZE);
 		/* PML is on before there is a leaf to write by */
 		if (new.dirty && mvmm_vendor.pml)
 			flush_guests(vm);

@@ -277,6 +277,8 @@ struct mvmm_fault {
  * @has_apic: MVMM_VM_APIC					[C]
  * @nr_vcpus: above the highest id in @vcpus			[L to write, A]
  * @last_lowest: vCPU that took the last lowest-priority interrupt [A]
+ * @apic_page: the CPU's APIC-access page may be mapped		[M to write, A]
+ * @no_apic_page: it must not be, ever again			[M to write, A]
  * @se: for the scheduler; @pid: of the owner, for people	[slots.c]
  * @dead: the VM met an internal error				[A]
  */
@@ -303,6 +305,8 @@ struct mvmm_vm {
 	bool has_apic;
 	u32 nr_vcpus;
 	u32 last_lowest;
+	bool apic_page;
+	bool no_apic_page;
 	struct vsched_vm se;
 	pid_t pid;
 	bool dead;
@@ -337,6 +341,7 @@ enum mvmm_step {
 #define MVMM_REQ_PV	(1 << 3)	/* guest memory is to be written: pv.c */
 #define MVMM_REQ_SLOT	(1 << 4)	/* it has no slot, or others want it */
 #define MVMM_REQ_PAUSE	(1 << 5)	/* it spins: let a sibling run */
+#define MVMM_REQ_APIC	(1 << 6)	/* the APIC-access page is in its way */
 
 /* Beside MVMM_MP_*: INIT has come, the reset is yet to be done */
 #define MVMM_MP_RESET	0xff
@@ -416,7 +421,8 @@ struct mvmm_exit {
  * @pml: what the CPU logs of the guest's writes		[vm's M]
  * @vapic: virtual-APIC page: the guest's task priority is there, until
  *	mvmm_apic_pull(); NULL: the CPU has no use for one	[C]
- * @vapic_irqs: so are ISR and IRR: the CPU delivers them	[R]
+ * @vapic_regs: so is what else the guest reads or writes there	[R]
+ * @vapic_irqs: ISR and IRR are the CPU's: it delivers by itself	[R]
  * @apic_dirty: what @vapic has was changed since the last entry	[R]
  * @fault: for MVMM_STEP_FAULT					[R]
  * @exit: for MVMM_STEP_USER					[R]
@@ -469,6 +475,7 @@ struct mvmm_vcpu {
 	struct pgt_cache pgt_cache;
 	struct mvmm_pml pml;
 	u32 *vapic;
+	bool vapic_regs;
 	bool vapic_irqs;
 	bool apic_dirty;
 	struct mvmm_fault fault;
@@ -491,6 +498,8 @@ struct mvmm_vcpu {
 };
 
 enum mvmm_step mvmm_fault(struct mvmm_vcpu *vcpu);
+enum mvmm_step mvmm_apic_exit(struct mvmm_vcpu *vcpu);
+void mvmm_unmap_apic_page(struct mvmm_vm *vm);
 int mvmm_handle_fault(struct mvmm_vcpu *vcpu);
 enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu);
 int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p);
@@ -854,6 +863,7 @@ struct mvmm_vendor_caps {
 	bool rdtscp;
 	bool invpcid;
 	bool pml;		/* a vCPU has a log: see struct mvmm_pml */
+	u64 apic_access;	/* APIC-access page, or 0: none */
 	struct pgt_format pgt;
 };
 

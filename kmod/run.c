@@ -272,6 +272,10 @@ static int do_work(struct mvmm_vcpu *vcpu)
 		mvmm_pv_update(vcpu);
 		mvmm_slot_enter(vcpu);
 	}
+	if (requests & MVMM_REQ_APIC) {
+		atomic_andnot(MVMM_REQ_APIC, &vcpu->requests);
+		mvmm_unmap_apic_page(vcpu->vm);
+	}
 	if (requests & MVMM_REQ_EOI) {
 		atomic_andnot(MVMM_REQ_EOI, &vcpu->requests);
 		memset(&vcpu->exit.eoi, 0, sizeof(vcpu->exit.eoi));

@@ -862,6 +862,11 @@ TEST_F(apic, xapic_page)
 	uint32_t data;
 
 	LOAD(&self->vm, page);
+	if (has_help(self->vm.system, "apic_access")) {
+		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+		EXPECT_EQ(0x50014, run->regs.r8);
+		goto from_outside;
+	}
 	ASSERT_EQ(0, vm_run(&self->vm));
 	ASSERT_EQ(MVMM_EXIT_MMIO, run->exit_reason);
 	EXPECT_EQ(0xfee00030, run->mmio.gpa);
@@ -879,7 +884,7 @@ TEST_F(apic, xapic_page)
 	EXPECT_EQ(0x1ff, data);
 	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0xf0, &data, true));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-
+from_outside:
 	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0x20, &data, false));
 	EXPECT_EQ(0, data);
 	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0xf0, &data, false));
@@ -896,6 +901,149 @@ TEST_F(apic, xapic_page)
 	access.write = 0;
 	access.reserved = 1;
 	EXPECT_EQ(-EINVAL, call(vcpu, MVMM_VCPU_APIC_ACCESS, &access));
+}
+
+/* RUN until something but the page needs userspace; *@n: accesses that did */
+static int run_with_page(FIXTURE_DATA(apic) *self, int *n)
+{
+	struct mvmm_run *run = self->vm.run;
+	uint32_t data;
+	int ret;
+
+	for (*n = 0;; ++*n) {
+		ret = vm_run(&self->vm);
+		if (ret || run->exit_reason != MVMM_EXIT_MMIO ||
+		    run->mmio.gpa >> 12 != MSI >> 12)
+			return ret ?: run->exit_reason;
+		if (run->mmio.access & MVMM_ACCESS_WRITE) {
+			ret = mvmm_complete(&self->vm.guest);
+			data = self->vm.io_value;
+			ret = ret ?: mvmm_apic_access(self->vm.vcpu,
+						      run->mmio.gpa & 0xfff,
+						      &data, true);
+		} else {
+			ret = mvmm_apic_access(self->vm.vcpu,
+					       run->mmio.gpa & 0xfff, &data,
+					       false);
+			self->vm.io_value = data;
+			ret = ret ?: mvmm_complete(&self->vm.guest);
+		}
+		if (ret)
+			return ret;
+	}
+}
+
+#define PAGE(offset, value) "movl $" #value ", " #offset "(%rbx)\n"
+#define PAGE_END PAGE(0xb0, 0)
+/* To itself, by a shorthand; where RUN may see to it, some time later */
+#define PAGE_SELF(vector, n)						\
+	PAGE(0x300, (0x44000 + vector)) #n ": pause\n"			\
+	"cmpq $" #n ", 0x35000\n jb " #n "b\n"
+GUEST(xapic, "mov $0xfee00000, %ebx\n sti\n" PAGE(0xf0, 0x1ff)
+      PAGE(0x80, 0) PAGE_SELF(0x45, 1) PAGE_SELF(0x65, 2) "mov 0x130(%rbx), %r8d\n"
+      PAGE_END PAGE_END "mov 0x120(%rbx), %r9d\n"
+      /* held off by the page's task priority, let in by CR8's */
+      PAGE(0x80, 0x93) "mov %cr8, %r10\n" PAGE(0x300, 0x44085)
+      "nop\n mov 0x35000, %r11\n mov 0x240(%rbx), %r12d\n"
+      "mov $7, %eax\n mov %rax, %cr8\n"
+      "3: pause\n cmpq $3, 0x35000\n jb 3b\n" PAGE_END
+      "mov 0x80(%rbx), %r13d\n"
+      /* the destination, with bits that are not kept; ids */
+      PAGE(0x310, 0x05ffffff) "mov 0x310(%rbx), %r14d\n"
+      PAGE(0x20, 0x7000000) "mov 0x20(%rbx), %esi\n"
+      PAGE(0xd0, 0x2ffffff) "mov 0xd0(%rbx), %edi\n"
+      PAGE(0x320, 0x30041) "mov 0x320(%rbx), %ecx\n"
+      "cli\n" DONE);
+TEST_F(apic, xapic_in_use)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct guest_event *ev;
+	struct mvmm_apic apic;
+	uint64_t count;
+	int n;
+
+	LOAD(&self->vm, xapic);
+	ASSERT_EQ(MVMM_EXIT_IO, run_with_page(self, &n));
+	ev = vm_events(&self->vm, &count);
+	ASSERT_EQ(3, count);
+	EXPECT_EQ(0x45, ev[0].vector);
+	EXPECT_EQ(0x65, ev[1].vector);
+	EXPECT_EQ(0x85, ev[2].vector);
+	EXPECT_EQ(1u << 5, regs->r8);
+	EXPECT_EQ(0, regs->r9);
+	EXPECT_EQ(9, regs->r10);
+	EXPECT_EQ(2, regs->r11);
+	EXPECT_EQ(1u << 5, regs->r12);
+	EXPECT_EQ(0x70, regs->r13);
+	EXPECT_EQ(0x05000000, regs->r14);
+	EXPECT_EQ(0, regs->rsi);
+	EXPECT_EQ(0x02000000, regs->rdi);
+	EXPECT_EQ(0x30041, regs->rcx);
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	EXPECT_EQ(0x44085, apic.regs[REG(0x300)]);
+	EXPECT_EQ(0x05000000, apic.regs[REG(0x310)]);
+	if (has_help(self->vm.system, "apic_access")) {
+		EXPECT_EQ(0, n);
+	} else {
+		EXPECT_LT(20, n);
+	}
+}
+
+/* The end of a level by the page; what the page cannot; the other modes */
+GUEST(xapic_level, "mov $0xfee00000, %ebx\n sti\n" PAGE(0xf0, 0x1ff)
+      "movb $1, 0x100000\n 1: pause\n cmpq $1, 0x35000\n jb 1b\n" PAGE_END
+      "mov 0x390(%rbx), %r8d\n mov 0xa0(%rbx), %r9d\n"
+      "mov 0x284(%rbx), %r10d\n mov 0x30(%rbx), %r11d\n"
+      "mov $0x1b, %ecx\n rdmsr\n or $0xc00, %eax\n wrmsr\n" DONE
+      "mov 0x30(%rbx), %r12d\n cli\n hlt");
+TEST_F(apic, xapic_level_and_modes)
+{
+	struct mvmm_run *run = self->vm.run;
+	uint32_t svr = 0x1ff;
+	uint64_t count;
+	int n;
+
+	LOAD(&self->vm, xapic_level);
+	ASSERT_EQ(0, mvmm_apic_access(self->vm.vcpu, 0xf0, &svr, true));
+	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0xc091));
+	ASSERT_EQ(MVMM_EXIT_EOI, run_with_page(self, &n));
+	EXPECT_EQ(0x91, run->eoi.vector);
+	EXPECT_EQ(1, self->vm.mem[DATA]);
+	ASSERT_EQ(MVMM_EXIT_IO, run_with_page(self, &n));
+	run->retire = run->insn_len;
+	EXPECT_EQ(0, run->regs.r8);
+	EXPECT_EQ(0, run->regs.r9);
+	EXPECT_EQ(0x50014, run->regs.r11);
+	/* TMCCT, PPR and what is not there are the software's */
+	if (has_help(self->vm.system, "apic_access"))
+		EXPECT_EQ(3, n);
+	/* In x2APIC mode nothing is there */
+	ASSERT_EQ(MVMM_EXIT_HLT, run_with_page(self, &n));
+	EXPECT_EQ(1, n);
+	EXPECT_EQ(~0u, (uint32_t)run->regs.r12);
+	vm_events(&self->vm, &count);
+	EXPECT_EQ(1, count);
+}
+
+/* One of two is not in xAPIC mode: the page is there for the other as before */
+TEST_F(apic, xapic_beside_x2apic)
+{
+	struct mvmm_apic apic;
+	int n;
+
+	ASSERT_EQ(0, add_vcpu(self));
+	LOAD(&self->vm, xapic);
+	ASSERT_EQ(MVMM_EXIT_IO, run_with_page(self, &n));
+	ASSERT_EQ(0, mvmm_get_apic(self->vcpu2, &apic));
+	apic.apic_base |= 0x400;
+	ASSERT_EQ(0, mvmm_set_apic(self->vcpu2, &apic));
+	/* It waits for SIPI, but is about to go where there is no page */
+	ASSERT_EQ(0, mvmm_kick(self->vcpu2));
+	EXPECT_EQ(-EINTR, mvmm_run(self->vcpu2));
+	memset(self->vm.mem + EVENTS, 0, 8);
+	vm_set_rip(&self->vm, CODE);
+	ASSERT_EQ(MVMM_EXIT_IO, run_with_page(self, &n));
+	EXPECT_LT(20, n);
 }
 
 GUEST(sti_hlt, "sti\n nop\n cli\n hlt");

@@ -7,7 +7,7 @@ struct generation {
 	const char *name;
 	struct vmx_cap_msrs msrs;
 	const char *missing;	/* one thing that must be named; NULL: usable */
-	bool ept_ad, vpid, pml, tpr_shadow, apicv;
+	bool ept_ad, vpid, pml, tpr_shadow, apicv, apic_access;
 };
 
 static const struct generation generations[] = {
@@ -131,6 +131,7 @@ static const struct generation generations[] = {
 		.vpid = true,
 		.tpr_shadow = true,
 		.apicv = true,
+		.apic_access = true,
 	},
 	{
 		.name = "broadwell_ult",
@@ -152,6 +153,7 @@ static const struct generation generations[] = {
 		.vpid = true,
 		.tpr_shadow = true,
 		.apicv = true,
+		.apic_access = true,
 	},
 	{
 		.name = "corei7_skylake_x",
@@ -173,6 +175,7 @@ static const struct generation generations[] = {
 		.vpid = true,
 		.tpr_shadow = true,
 		.apicv = true,
+		.apic_access = true,
 		.pml = true,
 	},
 	{
@@ -195,6 +198,7 @@ static const struct generation generations[] = {
 		.vpid = true,
 		.tpr_shadow = true,
 		.apicv = true,
+		.apic_access = true,
 	},
 	{
 		.name = "haswell without INVVPID of one context",
@@ -216,5 +220,6 @@ static const struct generation generations[] = {
 		.vpid = false,
 		.tpr_shadow = true,
 		.apicv = true,
+		.apic_access = true,
 	},
 };

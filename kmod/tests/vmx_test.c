@@ -52,9 +52,12 @@ static void vmx_generations(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, caps.tpr_shadow, g->tpr_shadow, "%s",
 				    g->name);
 		KUNIT_EXPECT_EQ_MSG(test, caps.apicv, g->apicv, "%s", g->name);
+		KUNIT_EXPECT_EQ_MSG(test, caps.apic_access, g->apic_access,
+				    "%s", g->name);
 		/* On only while somebody wants the log, or has the page */
 		KUNIT_EXPECT_FALSE(test, caps.secondary &
-				   (SECONDARY_EXEC_ENABLE_PML | VMX_APICV));
+				   (SECONDARY_EXEC_ENABLE_PML | VMX_APICV |
+				    VMX_APIC_PAGE));
 		KUNIT_EXPECT_FALSE(test, caps.primary & CPU_BASED_TPR_SHADOW);
 		/* Whatever was chosen, the CPU must be able to take it */
 		KUNIT_EXPECT_EQ(test, caps.pin & ~(g->msrs.pin >> 32), 0ULL);
@@ -145,6 +148,15 @@ static void vmx_decoders(struct kunit *test)
 			(u32)(MVMM_ACCESS_READ | MVMM_ACCESS_PAGE_WALK));
 	/* No linear address: the CPU's own load of PDPTEs */
 	KUNIT_EXPECT_EQ(test, vmx_decode_ept(0x1),
+			(u32)(MVMM_ACCESS_READ | MVMM_ACCESS_PAGE_WALK));
+
+	KUNIT_EXPECT_EQ(test, vmx_decode_apic_access(0x390),
+			(u32)MVMM_ACCESS_READ);
+	KUNIT_EXPECT_EQ(test, vmx_decode_apic_access(0x1030),
+			(u32)MVMM_ACCESS_WRITE);
+	KUNIT_EXPECT_EQ(test, vmx_decode_apic_access(0x2000),
+			(u32)MVMM_ACCESS_EXEC);
+	KUNIT_EXPECT_EQ(test, vmx_decode_apic_access(0xf010),
 			(u32)(MVMM_ACCESS_READ | MVMM_ACCESS_PAGE_WALK));
 }
 

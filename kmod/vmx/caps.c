@@ -46,7 +46,7 @@ static const struct vmx_ctl secondary_ctl = {
 		    SECONDARY_EXEC_ENABLE_INVPCID |
 		    SECONDARY_EXEC_WBINVD_EXITING |
 		    SECONDARY_EXEC_PAUSE_LOOP_EXITING |
-		    SECONDARY_EXEC_ENABLE_PML | VMX_APICV,
+		    SECONDARY_EXEC_ENABLE_PML | VMX_APICV | VMX_APIC_PAGE,
 };
 
 static const struct vmx_ctl exit_ctl = {
@@ -204,7 +204,9 @@ int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
 	/* Set only while the guest's APIC is as the CPU knows it */
 	caps->apicv = caps->tpr_shadow &&
 		      (caps->secondary & VMX_APICV) == VMX_APICV;
-	caps->secondary &= ~VMX_APICV;
+	caps->apic_access = caps->tpr_shadow &&
+			    (caps->secondary & VMX_APIC_PAGE) == VMX_APIC_PAGE;
+	caps->secondary &= ~(VMX_APICV | VMX_APIC_PAGE);
 
 	caps->ept_ad = ept & VMX_EPT_AD_BIT;
 	caps->ept_2m = ept & VMX_EPT_2MB_PAGE_BIT;

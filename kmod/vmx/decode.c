@@ -4,6 +4,7 @@
  * SDM vol. 3, 28.2 and 25.4.1.
  */
 #include <linux/bits.h>
+#include <asm/vmx.h>
 #include "vmx.h"
 
 #define SEG_P		BIT(7)
@@ -62,6 +63,23 @@ u32 vmx_decode_ept(u64 qualification)
 	if ((qualification & (BIT(7) | BIT(8))) != (BIT(7) | BIT(8)))
 		access |= MVMM_ACCESS_PAGE_WALK;
 	return access;
+}
+
+/** vmx_decode_apic_access() - of an APIC access (table 28-6), the same */
+u32 vmx_decode_apic_access(u64 qualification)
+{
+	switch (qualification & APIC_ACCESS_TYPE) {
+	case TYPE_LINEAR_APIC_INST_WRITE:
+		return MVMM_ACCESS_WRITE;
+	case TYPE_LINEAR_APIC_INST_FETCH:
+		return MVMM_ACCESS_EXEC;
+	case TYPE_PHYSICAL_APIC_EVENT:
+	case TYPE_PHYSICAL_APIC_INST:
+		return MVMM_ACCESS_READ | MVMM_ACCESS_PAGE_WALK;
+	default:
+		/* In the delivery of an event it may be a write */
+		return MVMM_ACCESS_READ;
+	}
 }
 
 /** vmx_segment_ar() - access rights from the ABI's attributes */

@@ -338,6 +338,18 @@ static enum mvmm_step handle_ept_violation(struct vmx_vcpu *vmx)
 	return mvmm_fault(&vmx->vcpu);
 }
 
+/* Not one of those that the virtual-APIC page answers: userspace's, as ever */
+static enum mvmm_step handle_apic_access(struct vmx_vcpu *vmx)
+{
+	u64 qualification = vmreadn(EXIT_QUALIFICATION);
+	struct mvmm_fault *fault = &vmx->vcpu.fault;
+
+	fault->gpa = LAPIC_BASE_ADDRESS | (qualification & APIC_ACCESS_OFFSET);
+	fault->gva = 0;
+	fault->access = vmx_decode_apic_access(qualification);
+	return mvmm_apic_exit(&vmx->vcpu);
+}
+
 static enum mvmm_step handle_pml_full(struct vmx_vcpu *vmx)
 {
 	enum mvmm_step step = mvmm_pml_full(&vmx->vcpu);
@@ -362,6 +374,7 @@ static enum mvmm_step (*const handlers[])(struct vmx_vcpu *vmx) = {
 	[EXIT_REASON_INTERRUPT_WINDOW] = handle_irq_window,
 	[EXIT_REASON_NMI_WINDOW] = handle_window,
 	[EXIT_REASON_TPR_BELOW_THRESHOLD] = handle_window,
+	[EXIT_REASON_APIC_ACCESS] = handle_apic_access,
 	[EXIT_REASON_EOI_INDUCED] = handle_eoi,
 	[EXIT_REASON_APIC_WRITE] = handle_apic_write,
 	[EXIT_REASON_TASK_SWITCH] = handle_task_switch,

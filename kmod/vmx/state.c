@@ -70,12 +70,22 @@ static void make_msr_bitmap_apicv(void)
 	__clear_bit(APIC_BASE_MSR + LAPIC_SELF_IPI + WRITES, msr_bitmap_apicv);
 }
 
-/** vmx_state_setup() - the MSR bitmaps, from the policy table; may sleep */
+/* All VMs': never read or written, as the CPU does that elsewhere */
+static void *apic_access_page;
+
+/** vmx_apic_access_page() - its address; 0: the CPU has no use for one */
+u64 vmx_apic_access_page(void)
+{
+	return vmx_caps.apic_access ? __pa(apic_access_page) : 0;
+}
+
+/** vmx_state_setup() - pages that all vCPUs share; may sleep */
 int vmx_state_setup(void)
 {
 	msr_bitmap = (void *)__get_free_page(GFP_KERNEL);
 	msr_bitmap_apicv = (void *)__get_free_page(GFP_KERNEL);
-	if (!msr_bitmap || !msr_bitmap_apicv) {
+	apic_access_page = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!msr_bitmap || !msr_bitmap_apicv || !apic_access_page) {
 		vmx_state_teardown();
 		return -ENOMEM;
 	}
@@ -88,6 +98,7 @@ void vmx_state_teardown(void)
 {
 	free_page((unsigned long)msr_bitmap);
 	free_page((unsigned long)msr_bitmap_apicv);
+	free_page((unsigned long)apic_access_page);
 }
 
 static void put_segment(enum seg s, const struct mvmm_segment *seg)
@@ -119,8 +130,7 @@ static void sync_secondary(struct vmx_vcpu *vmx)
 		secondary &= ~SECONDARY_EXEC_ENABLE_VPID;
 	if (vmx->pml)
 		secondary |= SECONDARY_EXEC_ENABLE_PML;
-	if (vmx->vcpu.vapic_irqs)
-		secondary |= VMX_APICV;
+	secondary |= vmx->apic_controls;
 	vmwrite32(SECONDARY_VM_EXEC_CONTROL, secondary);
 }
 
@@ -144,11 +154,33 @@ void vmx_set_tpr_threshold(struct vmx_vcpu *vmx, u32 class)
 	vmx->tpr_threshold = class;
 }
 
-static void use_apicv(struct vmx_vcpu *vmx, bool use)
+/* What the CPU can do of the guest's APIC as it is now */
+static u32 apic_controls(const struct mvmm_vcpu *vcpu)
 {
-	vmx->vcpu.vapic_irqs = use;
+	const struct lapic *a = &vcpu->apic;
+	bool deliver = vmx_caps.apicv && lapic_enabled(a), gone;
+
+	if (!vcpu->has_apic || !lapic_hw_enabled(a))
+		return 0;
+	if (lapic_is_x2(a))
+		return deliver ? VMX_APICV : 0;
+	/* pairs with drop_apic_page(): the page goes before its control */
+	gone = smp_load_acquire(&vcpu->vm->no_apic_page);
+	if (!vmx_caps.apic_access || gone)
+		return 0;
+	return VMX_APIC_PAGE |
+	       (deliver ? SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY : 0);
+}
+
+static void set_apic_controls(struct vmx_vcpu *vmx, u32 controls)
+{
+	bool x2 = controls & SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE;
+
+	vmx->apic_controls = controls;
+	vmx->vcpu.vapic_regs = controls;
+	vmx->vcpu.vapic_irqs = controls & SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY;
 	sync_secondary(vmx);
-	vmwrite64(MSR_BITMAP, __pa(use ? msr_bitmap_apicv : msr_bitmap));
+	vmwrite64(MSR_BITMAP, __pa(x2 ? msr_bitmap_apicv : msr_bitmap));
 }
 
 static void sync_eoi_exits(struct vmx_vcpu *vmx)
@@ -168,24 +200,23 @@ static void sync_eoi_exits(struct vmx_vcpu *vmx)
 /**
  * vmx_sync_apic() - software has changed what the virtual-APIC page holds
  * @vmx: its VMCS is current, and it is about to be entered
- *
- * The CPU knows an x2APIC that is enabled; any other is software's.
  */
 void vmx_sync_apic(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
-	bool apicv = vmx_caps.apicv && vcpu->has_apic &&
-		     lapic_is_x2(&vcpu->apic) && lapic_enabled(&vcpu->apic);
+	u32 controls = apic_controls(vcpu);
 
 	vcpu->apic_dirty = false;
-	if (apicv != vcpu->vapic_irqs)
-		use_apicv(vmx, apicv);
-	if (!apicv) {
+	if (controls != vmx->apic_controls)
+		set_apic_controls(vmx, controls);
+	if (!controls) {
 		vcpu->vapic[LAPIC_TPR * 4] = vcpu->has_apic ? vcpu->apic.tpr :
 							      vcpu->cr8 << 4;
 		return;
 	}
 	lapic_to_page(&vcpu->apic, vcpu->vapic);
+	if (!vcpu->vapic_irqs)
+		return;
 	vmwrite16(GUEST_INTR_STATUS, lapic_intr_status(&vcpu->apic));
 	sync_eoi_exits(vmx);
 	/* The CPU sees to them */
@@ -202,6 +233,8 @@ static void init_controls(struct vmx_vcpu *vmx)
 		vmwrite64(VIRTUAL_APIC_PAGE_ADDR, __pa(vmx->vcpu.vapic));
 		vmwrite32(TPR_THRESHOLD, 0);
 	}
+	if (vmx_caps.apic_access)
+		vmwrite64(APIC_ACCESS_ADDR, mvmm_vendor.apic_access);
 	if (vmx_caps.apicv) {
 		vmwrite64(EOI_EXIT_BITMAP0, 0);
 		vmwrite64(EOI_EXIT_BITMAP1, 0);

@@ -29,6 +29,11 @@ module_param(apicv, bint, 0444);
 MODULE_PARM_DESC(apicv,
 		 "let the CPU deliver interrupts and do EOI, where VMX can");
 
+static bool apic_access = true;
+module_param(apic_access, bool, 0444);
+MODULE_PARM_DESC(apic_access,
+		 "let guests use the xAPIC's page without userspace, where VMX can");
+
 static DEFINE_IDA(vpids);
 static bool flush_l1d;
 
@@ -168,7 +173,9 @@ static void inject(struct vmx_vcpu *vmx)
 	set_windows(vmx, plan.irq_window, plan.nmi_window);
 	if (plan.inject.valid)
 		mvmm_take_event(vcpu, &plan.inject, &vmx->undo.events);
-	/* The page has nothing of what that changes */
+	if (vcpu->vapic_regs && vcpu->apic_dirty)
+		vmx_sync_apic(vmx);
+	/* The task priority is the page's already */
 	vcpu->apic_dirty = false;
 	if (vcpu->vapic)
 		vmx_set_tpr_threshold(vmx, mvmm_class_behind_tpr(&vcpu->events,
@@ -388,6 +395,8 @@ static int vmx_setup(void)
 		apicv = !mvmm_on_bochs();
 	vmx_caps.apicv &= apicv && tpr_shadow;
 	apicv = vmx_caps.apicv;
+	vmx_caps.apic_access &= apic_access && tpr_shadow;
+	apic_access = vmx_caps.apic_access;
 	ret = vmx_vmcs_setup();
 	if (ret)
 		return ret;
@@ -407,6 +416,7 @@ static int vmx_setup(void)
 		.rdtscp = vmx_caps.secondary & SECONDARY_EXEC_ENABLE_RDTSCP,
 		.invpcid = vmx_caps.secondary & SECONDARY_EXEC_ENABLE_INVPCID,
 		.pml = vmx_caps.pml,
+		.apic_access = vmx_apic_access_page(),
 	};
 	vmx_ept_format(&vmx_caps, &mvmm_vendor.pgt);
 	return 0;

@@ -24,6 +24,7 @@ struct vmx_caps {
 	bool pml;
 	bool tpr_shadow;
 	bool apicv;
+	bool apic_access;
 	bool insn_info;		/* INS and OUTS tell their address size */
 	bool ept_2m, ept_1g;
 	bool preemption_timer;
@@ -35,6 +36,10 @@ struct vmx_caps {
 #define VMX_APICV (SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE |	\
 		   SECONDARY_EXEC_APIC_REGISTER_VIRT |		\
 		   SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY)
+
+/* And to do an xAPIC's, as far as it goes */
+#define VMX_APIC_PAGE (SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES |	\
+		       SECONDARY_EXEC_APIC_REGISTER_VIRT)
 
 /**
  * struct vmx_ctl - what mvmm needs of one word of controls
@@ -110,6 +115,7 @@ struct vmx_undo {
  * @pml: the CPU logs writes
  * @tpr_threshold: as in the VMCS
  * @eoi_exits: as in the VMCS
+ * @apic_controls: of the secondary controls, those of VMX_APICV, VMX_APIC_PAGE
  * @breakpoints: the guest's DR7 enables some
  * @syscall_msrs: the guest's STAR, LSTAR, SFMASK are in the CPU
  * @undo: see there
@@ -140,6 +146,7 @@ struct vmx_vcpu {
 	bool pml;
 	u8 tpr_threshold;
 	u64 eoi_exits[4];
+	u32 apic_controls;
 	bool breakpoints;
 	bool syscall_msrs;
 	struct vmx_undo undo;
@@ -168,6 +175,7 @@ extern char vmx_exit[];
 int vmx_state_setup(void);
 void vmx_state_cpu_on(void);
 void vmx_state_teardown(void);
+u64 vmx_apic_access_page(void);
 void vmx_init_state(struct vmx_vcpu *vmx);
 void vmx_use_pml(struct vmx_vcpu *vmx, bool use);
 void vmx_sync_apic(struct vmx_vcpu *vmx);
@@ -217,6 +225,7 @@ u8 vmx_decode_addr_size(u32 insn_info);
 struct vmx_cr_access vmx_decode_cr(u64 qualification);
 struct vmx_dr_access vmx_decode_dr(u64 qualification);
 u32 vmx_decode_ept(u64 qualification);
+u32 vmx_decode_apic_access(u64 qualification);
 u32 vmx_segment_ar(u16 attr);
 u16 vmx_segment_attr(u32 ar);
 
@@ -227,10 +236,11 @@ void vmx_collect_inflight(struct vmx_vcpu *vmx);
 /*
  * Only these exits can come in the middle of a delivery (SDM vol. 3, 25.9.3);
  * after any other the field is clear and need not be read: exception, task
- * switch, EPT violation, EPT misconfiguration, page-modification log full.
+ * switch, APIC access, EPT violation, EPT misconfiguration, page-modification
+ * log full.
  */
-#define VMX_IN_DELIVERY (BIT_ULL(0) | BIT_ULL(9) | BIT_ULL(48) | BIT_ULL(49) | \
-			 BIT_ULL(62))
+#define VMX_IN_DELIVERY (BIT_ULL(0) | BIT_ULL(9) | BIT_ULL(44) | BIT_ULL(48) | \
+			 BIT_ULL(49) | BIT_ULL(62))
 
 /* ---- EPT (ept.c) ------------------------------------------------------ */
 
