@@ -448,6 +448,7 @@ int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 /** mvmm_apic_eoi() - the guest has ended an interrupt, by whatever way; atomic */
 void mvmm_apic_eoi(struct mvmm_vcpu *vcpu)
 {
+	mvmm_apic_pull(vcpu);
 	apply(vcpu, lapic_write(&vcpu->apic, LAPIC_EOI, 0, 0));
 }
 

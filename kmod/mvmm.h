@@ -743,7 +743,8 @@ static inline void mvmm_pv_clock_rate(u32 khz, u32 *mul, s8 *shift)
 /** mvmm_pv_eoi_usable() - may the guest be offered to do without EOI? */
 static inline bool mvmm_pv_eoi_usable(const struct mvmm_vcpu *vcpu)
 {
-	return vcpu->pv.eoi & KVM_MSR_ENABLED;
+	/* Where the CPU does EOI there is no exit to be saved */
+	return vcpu->pv.eoi & KVM_MSR_ENABLED && !vcpu->vapic_irqs;
 }
 
 void mvmm_pv_eoi_offer(struct mvmm_vcpu *vcpu);
