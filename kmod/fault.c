@@ -448,7 +448,9 @@ int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p)
 		return -EINVAL;
 	while (p->len) {
 		spin_lock(&vm->mmu_lock);
-		pte = pgt_lookup(&vm->pgt, p->gpa, &level);
+		/* The local APIC's page is no memory, though mapped */
+		pte = mvmm_find_region(vm, p->gpa) ?
+		      pgt_lookup(&vm->pgt, p->gpa, &level) : 0;
 		spin_unlock(&vm->mmu_lock);
 		if (pte && (!write || pte & vm->pgt.fmt->write)) {
 			step = pgt_level_size(level) -

@@ -521,19 +521,21 @@ void mvmm_raise_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event);
 enum mvmm_step mvmm_stop(struct mvmm_vcpu *vcpu, u32 hw_reason,
 			 u64 qualification, const char *text);
 
+/* A generation that none is: the vCPU has come from another CPU */
+#define MVMM_TLB_MOVED (~0ULL)
+
 /**
  * mvmm_tlb_needs_flush() - may this CPU hold stale translations of the VM?
  * @vm_gen: the VM's generation now
- * @seen_gen: the generation at the vCPU's last flush
- * @moved: the vCPU ran on another CPU since
+ * @seen_gen: the generation at the vCPU's last flush, or MVMM_TLB_MOVED
  *
  * Pure. A generation only grows when an entry was removed or lost rights;
  * entries that were added cannot be cached stale. After a move this CPU may
  * hold what the vCPU cached here long ago.
  */
-static inline bool mvmm_tlb_needs_flush(u64 vm_gen, u64 seen_gen, bool moved)
+static inline bool mvmm_tlb_needs_flush(u64 vm_gen, u64 seen_gen)
 {
-	return moved || vm_gen != seen_gen;
+	return vm_gen != seen_gen;
 }
 
 /**

@@ -1597,9 +1597,11 @@ TEST_F(apic, pv_eoi)
 	struct mvmm_msr msr = { .index = PV_EOI_EN };
 	struct mvmm_apic apic;
 	void *page;
+	/* Where the CPU does EOI it is not offered */
+	bool offered = !has_help(self->vm.system, "apicv");
 
 	/* A host's interrupt in between takes the offer back */
-	EXPECT_LE(16, count_pv_eois(self, FLAG | 1, 32));
+	EXPECT_LE(offered ? 16 : 0, count_pv_eois(self, FLAG | 1, 32));
 	ASSERT_EQ(1, mvmm_get_msrs(self->vm.vcpu, &msr, 1));
 	EXPECT_EQ(FLAG | 1, msr.value);
 	/* Not enabled; no memory */
@@ -1613,7 +1615,7 @@ TEST_F(apic, pv_eoi)
 	EXPECT_EQ(0, count_pv_eois(self, FLAG | 1, 8));
 	ASSERT_EQ(0, mvmm_remove_region(self->vm.vm, VOID, 4096));
 	munmap(page, 4096);
-	EXPECT_LT(0, count_pv_eois(self, FLAG | 1, 8));
+	EXPECT_EQ(offered, count_pv_eois(self, FLAG | 1, 8) > 0);
 	/* INIT ends it */
 	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0x4500));
 	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
@@ -1682,6 +1684,8 @@ static void *take_pages(void *arg)
 
 	while (!stop) {
 		madvise(page, 4096, MADV_DONTNEED);
+		/* The flag's own: it is to come back with what it held */
+		madvise(self->vm.mem + DATA, 4096, MADV_PAGEOUT);
 		mvmm_add_region(self->vm.vm, VOID, 4096, page, 0);
 		mvmm_remove_region(self->vm.vm, VOID, 4096);
 		usleep(20);
@@ -1692,15 +1696,18 @@ static void *take_pages(void *arg)
 /* Where the flag cannot be seen at once, none is lost */
 TEST_F(apic, pv_eoi_among_invalidations)
 {
-	int i, n = 0;
+	int i, n = 0, sum = 0;
 
 	stop = false;
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, take_pages, self));
-	for (i = 0; i < 20 && n >= 0; i++)
+	for (i = 0; i < 20 && n >= 0; i++, sum += n)
 		n = count_pv_eois(self, FLAG | 1, 200);
 	stop = true;
 	pthread_join(self->thread, NULL);
 	EXPECT_LE(0, n);
+	if (!has_help(self->vm.system, "apicv")) {
+		EXPECT_LT(0, sum);
+	}
 }
 
 /* ---- the scheduler's ioctls ------------------------------------------- */

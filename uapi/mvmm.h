@@ -455,7 +455,7 @@ struct mvmm_paging {
  * @mmio: MVMM_EXIT_MMIO
  * @mmio.gpa: guest-physical address
  * @mmio.gva: linear address that led there, or 0 where the CPU does not tell
- *	(see MVMM_FEATURE_FAULT_GVA)
+ *	(see MVMM_FEATURE_FAULT_GVA), and for the local APIC's page
  * @mmio.access: MVMM_ACCESS_*
  * @mmio.reserved: zero
  * @fault: MVMM_EXIT_MEMORY_FAULT
@@ -749,7 +749,7 @@ struct mvmm_apic_access {
 #define MVMM_MP_RUNNABLE	0
 #define MVMM_MP_HALTED		1	/* in HLT */
 #define MVMM_MP_INIT		2	/* waits for SIPI */
-#define MVMM_MP_UNHALTED	3	/* runnable, and was kicked: no next HLT */
+#define MVMM_MP_UNHALTED	3	/* runnable; its next HLT ends at once */
 
 /**
  * struct mvmm_apic - the local APIC

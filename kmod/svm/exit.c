@@ -95,12 +95,6 @@ static enum mvmm_step handle_interrupt(struct svm_vcpu *svm)
 	return MVMM_STEP_CONTINUE;
 }
 
-static enum mvmm_step handle_machine_check(struct svm_vcpu *svm)
-{
-	mvmm_host_machine_check();
-	return MVMM_STEP_CONTINUE;
-}
-
 static enum mvmm_step handle_shutdown(struct svm_vcpu *svm)
 {
 	svm->vcpu.exit.reason = MVMM_EXIT_SHUTDOWN;
@@ -342,7 +336,7 @@ static enum mvmm_step (*const handlers[])(struct svm_vcpu *svm) = {
 	[SVM_EXIT_WRITE_DR0 ... SVM_EXIT_WRITE_DR7] = handle_dr,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_DB] = handle_db,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_AC] = handle_ac,
-	[SVM_EXIT_EXCP_BASE + X86_TRAP_MC] = handle_machine_check,
+	[SVM_EXIT_EXCP_BASE + X86_TRAP_MC] = handled,
 	[SVM_EXIT_NMI] = handled,
 	[SVM_EXIT_SMI] = handled,
 	[SVM_EXIT_INIT] = handled,

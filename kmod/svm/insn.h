@@ -58,8 +58,8 @@ static inline void svm_flush(struct svm_vcpu *svm)
 {
 	u64 gen = READ_ONCE(svm->vcpu.vm->tlb_gen);
 
-	if (likely(!mvmm_tlb_needs_flush(gen, svm->vcpu.tlb_gen_seen,
-					 svm->moved) && !svm->flush_vcpu &&
+	if (likely(!mvmm_tlb_needs_flush(gen, svm->vcpu.tlb_gen_seen) &&
+		   !svm->flush_vcpu &&
 		   svm->tag.generation ==
 		   __this_cpu_read(svm_cpu_asids.generation)))
 		svm->vmcb->control.tlb_ctl = TLB_CONTROL_DO_NOTHING;

@@ -98,7 +98,7 @@ void svm_flush_now(struct svm_vcpu *svm, u64 gen)
 {
 	struct vmcb_control_area *control = &svm->vmcb->control;
 	struct mvmm_vcpu *vcpu = &svm->vcpu;
-	bool memory = mvmm_tlb_needs_flush(gen, vcpu->tlb_gen_seen, svm->moved);
+	bool memory = mvmm_tlb_needs_flush(gen, vcpu->tlb_gen_seen);
 
 	control->tlb_ctl = svm_plan_flush(this_cpu_ptr(&svm_cpu_asids),
 					  svm_caps.max_asid,

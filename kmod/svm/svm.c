@@ -60,6 +60,7 @@ static void svm_vcpu_load(struct mvmm_vcpu *vcpu)
 		mvmm_vcpu_moved(vcpu);
 	svm->vmcb->control.clean = 0;
 	svm->moved = true;
+	vcpu->tlb_gen_seen = MVMM_TLB_MOVED;
 	WRITE_ONCE(vcpu->cpu, cpu);
 }
 
@@ -367,6 +368,10 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	if (unlikely(svm->owns_drs))
 		save_debug_registers(vcpu);
+	/* Before anything that may touch the guest's memory */
+	if (entered && unlikely(vmcb->control.exit_code ==
+				SVM_EXIT_EXCP_BASE + X86_TRAP_MC))
+		mvmm_host_machine_check();
 	mvmm_enter_end(vcpu);
 	if (unlikely(!entered)) {
 		if (svm->undo.valid)

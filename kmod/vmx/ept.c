@@ -53,7 +53,7 @@ void vmx_flush_now(struct vmx_vcpu *vmx, u64 gen)
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 	bool pml = vcpu->pml.log && READ_ONCE(vcpu->vm->nr_logged);
 
-	if (mvmm_tlb_needs_flush(gen, vcpu->tlb_gen_seen, false)) {
+	if (mvmm_tlb_needs_flush(gen, vcpu->tlb_gen_seen)) {
 		invept(VMX_EPT_EXTENT_CONTEXT, vmx->eptp);
 		vcpu->tlb_gen_seen = gen;
 		vcpu->stats.flush_memory++;

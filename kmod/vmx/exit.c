@@ -65,8 +65,9 @@ static enum mvmm_step handle_exception(struct vmx_vcpu *vmx)
 	u32 info = vmx->intr_info;
 	struct mvmm_event event;
 
-	/* An NMI went to the host's handler right after the exit */
-	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
+	/* NMI and #MC went to the host's handlers right after the exit */
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
+	    (info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
 		return MVMM_STEP_CONTINUE;
 
 	event = mvmm_event_decode(info, vmread32(VM_EXIT_INTR_ERROR_CODE),
@@ -77,9 +78,6 @@ static enum mvmm_step handle_exception(struct vmx_vcpu *vmx)
 		fallthrough;
 	case X86_TRAP_AC:
 		mvmm_raise_event(&vmx->vcpu, &event);
-		return MVMM_STEP_CONTINUE;
-	case X86_TRAP_MC:
-		mvmm_host_machine_check();
 		return MVMM_STEP_CONTINUE;
 	default:
 		return mvmm_stop(&vmx->vcpu, vmx->reason, info,

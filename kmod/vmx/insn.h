@@ -27,7 +27,7 @@ static __always_inline unsigned long vmcs_get(unsigned long field)
 {
 	unsigned long value;
 
-	/* A fault gives 0 */
+	/* A fault gives 0; a field that the CPU lacks gives anything */
 	asm volatile("1: vmread %[field], %[value]\n2:\n"
 		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_ZERO_REG, %[value])
 		     : [value] "=r" (value) : [field] "r" (field) : "cc");

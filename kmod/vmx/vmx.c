@@ -14,6 +14,7 @@
 #include <asm/fpu/xcr.h>
 #include <asm/msr.h>
 #include <asm/spec-ctrl.h>
+#include <asm/trapnr.h>
 #include "insn.h"
 #include "vmx.h"
 #include "../trace.h"
@@ -118,8 +119,7 @@ static void vmx_vcpu_load(struct mvmm_vcpu *vcpu)
 	if (vcpu->cpu >= 0)
 		mvmm_vcpu_moved(vcpu);
 	vmx_load_cpu_state();
-	/* Of another generation than any: flush */
-	vcpu->tlb_gen_seen = ~0ULL;
+	vcpu->tlb_gen_seen = MVMM_TLB_MOVED;
 	WRITE_ONCE(vcpu->cpu, cpu);
 }
 
@@ -289,8 +289,11 @@ static noinline void handle_events(struct vmx_vcpu *vmx)
 /* Nothing was delivered; the CPU may not have cleared the field */
 static noinline void undo_entry(struct vmx_vcpu *vmx)
 {
-	if (vmx->undo.valid)
+	if (vmx->undo.valid) {
 		vmx->vcpu.events = vmx->undo.events;
+		if (vmx->vcpu.has_apic)
+			mvmm_apic_refresh(&vmx->vcpu);
+	}
 	vmwrite32(VM_ENTRY_INTR_INFO_FIELD, 0);
 	vmx_dump(vmx);
 }
@@ -344,6 +347,10 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	if (unlikely(vmx->host_debugctl))
 		update_debugctlmsr(vmx->host_debugctl);
+	/* Before anything that may touch the guest's memory */
+	if (entered && unlikely(vmx->reason == EXIT_REASON_EXCEPTION_NMI) &&
+	    (vmx->intr_info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
+		mvmm_host_machine_check();
 	mvmm_enter_end(vcpu);
 
 	if (unlikely(!entered || vmx->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {

@@ -256,9 +256,8 @@ static inline void vmx_flush(struct vmx_vcpu *vmx)
 {
 	u64 gen = READ_ONCE(vmx->vcpu.vm->tlb_gen);
 
-	/* After a move, too: tlb_gen_seen is no generation then */
-	if (unlikely(mvmm_tlb_needs_flush(gen, vmx->vcpu.tlb_gen_seen,
-					  false) || vmx->flush_vcpu))
+	if (unlikely(mvmm_tlb_needs_flush(gen, vmx->vcpu.tlb_gen_seen) ||
+		     vmx->flush_vcpu))
 		vmx_flush_now(vmx, gen);
 }
 

@@ -364,8 +364,10 @@ static void help(void)
 /* Lock held. Where nobody hears the button, the next press ends the guest */
 static void powerdown(struct machine *m)
 {
-	if (acpi_power_button(&m->power))
+	if (acpi_power_button(&m->power)) {
+		m->unheard = false;
 		return;
+	}
 	if (m->unheard) {
 		machine_end(m, 0, "%s", "");
 		return;
