@@ -681,7 +681,7 @@ void mvmm_slots_remove_vm(struct mvmm_vm *vm);
 void mvmm_slots_add(struct mvmm_vcpu *vcpu);
 void mvmm_slots_remove(struct mvmm_vcpu *vcpu);
 int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause);
-void mvmm_slot_left(struct mvmm_vcpu *vcpu);
+void mvmm_slot_look(struct mvmm_vcpu *vcpu);
 void mvmm_slot_put(struct mvmm_vcpu *vcpu);
 int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s);
 void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times);
@@ -713,7 +713,7 @@ static inline void mvmm_slot_leave(struct mvmm_vcpu *vcpu)
 	/* pairs with call_back()'s in slots.c */
 	smp_store_mb(vcpu->in_run, false);
 	if (unlikely(atomic_read(&vcpu->requests) & MVMM_REQ_SLOT))
-		mvmm_slot_left(vcpu);
+		mvmm_slot_look(vcpu);
 }
 
 /* ---- paravirtual interface (pv.c) ------------------------------------- */

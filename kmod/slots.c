@@ -140,10 +140,14 @@ static enum hrtimer_restart refill(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-static enum hrtimer_restart slice_ended(struct hrtimer *timer)
+/**
+ * mvmm_slot_look() - is a slice over, or does somebody else want the slot?
+ * @vcpu: any; out of RUN it keeps what is left of its slice
+ *
+ * Context: any that may take a spinlock.
+ */
+void mvmm_slot_look(struct mvmm_vcpu *vcpu)
 {
-	struct mvmm_vcpu *vcpu =
-		container_of(timer, struct mvmm_vcpu, slice_timer);
 	unsigned long flags;
 	u64 now;
 
@@ -152,6 +156,11 @@ static enum hrtimer_restart slice_ended(struct hrtimer *timer)
 	call_back(vcpu, now);
 	settle(now);
 	raw_spin_unlock_irqrestore(&lock, flags);
+}
+
+static enum hrtimer_restart slice_ended(struct hrtimer *timer)
+{
+	mvmm_slot_look(container_of(timer, struct mvmm_vcpu, slice_timer));
 	return HRTIMER_NORESTART;
 }
 
@@ -249,24 +258,6 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 	arm(vcpu, now);
 	raw_spin_unlock_irq(&lock);
 	return 0;
-}
-
-/**
- * mvmm_slot_left() - the thread has left RUN, and others want its slot
- * @vcpu: the calling thread's
- *
- * It keeps what is left of its slice. Context: any that may take a spinlock.
- */
-void mvmm_slot_left(struct mvmm_vcpu *vcpu)
-{
-	unsigned long flags;
-	u64 now;
-
-	raw_spin_lock_irqsave(&lock, flags);
-	now = rdtsc();
-	stand_in(vcpu, now);
-	settle(now);
-	raw_spin_unlock_irqrestore(&lock, flags);
 }
 
 /**
