@@ -212,15 +212,11 @@ GUEST(self_ipi, X2APIC_ON "sti\n" WRMSR(0x83f, 0x55) "nop\n"
 TEST_F(apic, self_ipi)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
-	struct guest_event *ev;
-	uint64_t n;
 
 	LOAD(&self->vm, self_ipi);
 	/* A HLT that nothing can end is userspace's, too */
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(1, n);
-	EXPECT_EQ(0x55, ev[0].vector);
+	CHECK_VECTORS(&self->vm, 0x55);
 	EXPECT_EQ(1u << (0x55 & 31), regs->r8);
 	EXPECT_EQ(0, regs->r9);
 	EXPECT_EQ(0, regs->r10);
@@ -243,25 +239,17 @@ GUEST(msr_faults, FAULTS("mov $0x802, %ecx\n rdmsr")
       FAULTS("mov $0x83f, %ecx\n rdmsr") "hlt");
 TEST_F(apic, msr_faults)
 {
-	struct guest_event *ev;
-	uint64_t n, i;
-
 	LOAD(&self->vm, msr_faults);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	EXPECT_EQ(0xfee00900, self->vm.run->regs.r8);
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(9, n);
-	for (i = 0; i < n; i++)
-		EXPECT_EQ(13, ev[i].vector);
+	CHECK_VECTORS(&self->vm, 13, 13, 13, 13, 13, 13, 13, 13, 13);
 }
 
 GUEST(halt, X2APIC_ON READY "sti\n hlt\n" EOI "cli\n hlt");
 TEST_F(apic, msi_wakes_from_halt)
 {
-	struct guest_event *ev;
 	struct mvmm_apic apic;
 	struct mvmm_times t;
-	uint64_t n;
 
 	LOAD(&self->vm, halt);
 	/* Its APIC takes nothing yet */
@@ -278,9 +266,7 @@ TEST_F(apic, msi_wakes_from_halt)
 	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0x71));
 	ASSERT_EQ(0, pthread_join(self->thread, NULL));
 	ASSERT_EQ(MVMM_EXIT_HLT, self->reason);
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(1, n);
-	EXPECT_EQ(0x71, ev[0].vector);
+	CHECK_VECTORS(&self->vm, 0x71);
 }
 
 TEST_F(apic, msi_errors)
@@ -311,7 +297,6 @@ static bool requested(struct vm *vm, int vector)
 TEST_F(apic, irqfd_wakes_from_halt)
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	struct guest_event *ev;
 	uint64_t n, one = 1;
 
 	ASSERT_LE(0, fd);
@@ -322,9 +307,7 @@ TEST_F(apic, irqfd_wakes_from_halt)
 	ASSERT_EQ(8, write(fd, &one, 8));
 	ASSERT_EQ(0, pthread_join(self->thread, NULL));
 	ASSERT_EQ(MVMM_EXIT_HLT, self->reason);
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(1, n);
-	EXPECT_EQ(0x72, ev[0].vector);
+	CHECK_VECTORS(&self->vm, 0x72);
 	/* It is consumed; the next is another one */
 	EXPECT_EQ(-1, read(fd, &n, 8));
 	ASSERT_EQ(8, write(fd, &one, 8));
@@ -457,16 +440,12 @@ GUEST(one_shot, X2APIC_ON WRMSR(0x832, 0x82) WRMSR(0x83e, 0xb) TSC(r8)
 TEST_F(apic, one_shot_wakes_from_halt)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
-	struct guest_event *ev;
-	uint64_t n;
 
 	LOAD(&self->vm, one_shot);
 	/* The clock is half the TSC */
 	regs->rdi = self->khz * 5 / 2;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(1, n);
-	EXPECT_EQ(0x82, ev[0].vector);
+	CHECK_VECTORS(&self->vm, 0x82);
 	EXPECT_LE(regs->rdi * 2, regs->r9 - regs->r8);
 	EXPECT_LT(regs->r9 - regs->r8, self->khz * 2000);
 	EXPECT_EQ(0, regs->r10);
@@ -493,15 +472,10 @@ GUEST(tsc_jump, X2APIC_ON WRMSR(0x832, 0x40084) TSC(r8) "add %rdi, %r8\n"
       "wrmsr\n mov $0x10, %ecx\n wrmsr\n sti\n hlt\n" EOI "cli\n hlt");
 TEST_F(apic, deadline_follows_the_tsc)
 {
-	struct guest_event *ev;
-	uint64_t n;
-
 	LOAD(&self->vm, tsc_jump);
 	self->vm.run->regs.rdi = self->khz * 1000 * 600;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(1, n);
-	EXPECT_EQ(0x84, ev[0].vector);
+	CHECK_VECTORS(&self->vm, 0x84);
 }
 
 GUEST(count, X2APIC_ON WRMSR(0x832, 0x10085) WRMSR(0x83e, 0xa)
@@ -563,24 +537,18 @@ GUEST(tpr, X2APIC_ON "mov $8, %eax\n mov %rax, %cr8\n sti\n"
 TEST_F(apic, task_priority)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
-	struct guest_event *ev;
-	uint64_t n;
 
 	LOAD(&self->vm, tpr);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(3, n);
+	CHECK_VECTORS(&self->vm, 0x95, 0x85, 0xa5);
 	EXPECT_EQ(0, regs->r8);
 	EXPECT_EQ(0x80, regs->r9);
 	EXPECT_EQ(1, regs->r10);
-	EXPECT_EQ(0x95, ev[0].vector);
 	EXPECT_EQ(2, regs->r11);
-	EXPECT_EQ(0x85, ev[1].vector);
 	EXPECT_EQ(0xa, regs->r12);
 	EXPECT_EQ(2, regs->r13);
 	EXPECT_EQ(0xa3, regs->rsi);
 	EXPECT_EQ(3, regs->r14);
-	EXPECT_EQ(0xa5, ev[2].vector);
 }
 
 static uint64_t hw_exits(int vcpu, int reason)
@@ -659,18 +627,13 @@ GUEST(unmask, X2APIC_ON "mov $9, %eax\n mov %rax, %cr8\n sti\n"
 TEST_F(apic, cr8_lets_them_come)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
-	struct guest_event *ev;
-	uint64_t n;
 
 	LOAD(&self->vm, unmask);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(2, n);
+	CHECK_VECTORS(&self->vm, 0x95, 0x85);
 	EXPECT_EQ(0, regs->r8);
 	EXPECT_EQ(1, regs->r9);
 	EXPECT_EQ(2, regs->r10);
-	EXPECT_EQ(0x95, ev[0].vector);
-	EXPECT_EQ(0x85, ev[1].vector);
 	if (has_help(self->vm.system, "tpr_shadow"))
 		EXPECT_EQ(0, hw_exits(self->vm.vcpu, EXIT_CR_ACCESS));
 }
@@ -687,16 +650,10 @@ GUEST(ends, X2APIC_ON "sti\n" WRMSR(0x83f, 0x45) "nop\n" WRMSR(0x83f, 0x65)
 TEST_F(apic, ends_of_nested_interrupts)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
-	struct guest_event *ev;
-	uint64_t n;
 
 	LOAD(&self->vm, ends);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(3, n);
-	EXPECT_EQ(0x45, ev[0].vector);
-	EXPECT_EQ(0x65, ev[1].vector);
-	EXPECT_EQ(0x61, ev[2].vector);
+	CHECK_VECTORS(&self->vm, 0x45, 0x65, 0x61);
 	EXPECT_EQ(2, regs->r8);
 	EXPECT_EQ(3, regs->r9);
 	EXPECT_EQ(1u << 1, regs->r10);
@@ -719,8 +676,6 @@ GUEST(levels, X2APIC_ON "movb $1, 0x100000\n sti\n"
 TEST_F(apic, only_the_end_of_a_level_exits)
 {
 	struct mvmm_run *run = self->vm.run;
-	struct guest_event *ev;
-	uint64_t n;
 
 	LOAD(&self->vm, levels);
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, thread_main, self));
@@ -731,11 +686,7 @@ TEST_F(apic, only_the_end_of_a_level_exits)
 	EXPECT_EQ(0x91, run->eoi.vector);
 	EXPECT_EQ(2, self->vm.mem[DATA]);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(3, n);
-	EXPECT_EQ(0x91, ev[0].vector);
-	EXPECT_EQ(0xa5, ev[1].vector);
-	EXPECT_EQ(0x91, ev[2].vector);
+	CHECK_VECTORS(&self->vm, 0x91, 0xa5, 0x91);
 }
 
 /* It stops with one requested and held off, and one in service */
@@ -785,12 +736,10 @@ GUEST(disabled, X2APIC_ON WRMSR(0x83f, 0x45) WRMSR(0x80f, 0xff) "sti\n nop\n"
 TEST_F(apic, disabled_by_software)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
-	uint64_t n;
 
 	LOAD(&self->vm, disabled);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	EXPECT_EQ(0x45, vm_events(&self->vm, &n)->vector);
-	EXPECT_EQ(1, n);
+	CHECK_VECTORS(&self->vm, 0x45);
 	EXPECT_EQ(0, regs->r8);
 	EXPECT_EQ(1, regs->r9);
 }
@@ -803,28 +752,20 @@ GUEST(nested, X2APIC_ON WRMSR(0x83f, 0x45) WRMSR(0x83f, 0x65)
 TEST_F(apic, order_of_interrupts)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
-	struct guest_event *ev;
-	uint64_t n;
 
 	LOAD(&self->vm, nested);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(3, n);
+	CHECK_VECTORS(&self->vm, 0x65, 0x61, 0x45);
 	EXPECT_EQ(0, regs->r8);
 	EXPECT_EQ(1, regs->r9);
 	EXPECT_EQ(2, regs->r10);
 	EXPECT_EQ(3, regs->r11);
-	EXPECT_EQ(0x65, ev[0].vector);
-	EXPECT_EQ(0x61, ev[1].vector);
-	EXPECT_EQ(0x45, ev[2].vector);
 }
 
 GUEST(lint0, X2APIC_ON WRMSR(0x835, 0x700) DONE "sti\n nop\n nop\n cli\n hlt");
 TEST_F(apic, the_pic_comes_by_lint0)
 {
 	struct mvmm_run *run = self->vm.run;
-	struct guest_event *ev;
-	uint64_t n;
 
 	LOAD(&self->vm, lint0);
 	EXPECT_EQ(-EAGAIN, mvmm_inject_irq(self->vm.vcpu, 0x21));
@@ -835,10 +776,7 @@ TEST_F(apic, the_pic_comes_by_lint0)
 	EXPECT_EQ(0, mvmm_inject_irq(self->vm.vcpu, 0x21));
 	EXPECT_EQ(-EBUSY, mvmm_inject_irq(self->vm.vcpu, 0x22));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(2, n);
-	EXPECT_EQ(2, ev[0].vector);
-	EXPECT_EQ(0x21, ev[1].vector);
+	CHECK_VECTORS(&self->vm, 2, 0x21);
 	EXPECT_EQ(1, run->extint);
 }
 
@@ -957,18 +895,12 @@ GUEST(xapic, "mov $0xfee00000, %ebx\n sti\n" PAGE(0xf0, 0x1ff)
 TEST_F(apic, xapic_in_use)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
-	struct guest_event *ev;
 	struct mvmm_apic apic;
-	uint64_t count;
 	int n;
 
 	LOAD(&self->vm, xapic);
 	ASSERT_EQ(MVMM_EXIT_IO, run_with_page(self, &n));
-	ev = vm_events(&self->vm, &count);
-	ASSERT_EQ(3, count);
-	EXPECT_EQ(0x45, ev[0].vector);
-	EXPECT_EQ(0x65, ev[1].vector);
-	EXPECT_EQ(0x85, ev[2].vector);
+	CHECK_VECTORS(&self->vm, 0x45, 0x65, 0x85);
 	EXPECT_EQ(1u << 5, regs->r8);
 	EXPECT_EQ(0, regs->r9);
 	EXPECT_EQ(9, regs->r10);
@@ -1089,7 +1021,6 @@ TEST_F(apic, state_round_trip)
 	struct mvmm_apic one, two, bad;
 	int vcpu = self->vm.vcpu;
 	struct mvmm_sregs s;
-	uint64_t n;
 
 	LOAD(&self->vm, sti_hlt);
 	ASSERT_EQ(0, mvmm_get_apic(vcpu, &one));
@@ -1136,8 +1067,7 @@ TEST_F(apic, state_round_trip)
 	EXPECT_EQ(0, memcmp(&one, &two, sizeof(one)));
 	/* What was requested is taken */
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	EXPECT_EQ(0x51, vm_events(&self->vm, &n)->vector);
-	EXPECT_EQ(1, n);
+	CHECK_VECTORS(&self->vm, 0x51);
 	/* The task priority by the other way */
 	s.cr8 = 9;
 	ASSERT_EQ(0, mvmm_set_sregs(vcpu, &s));
@@ -1318,9 +1248,6 @@ GUEST(broadcaster, X2APIC_ON WAIT2
       "nop\n nop\n" DONE);
 TEST_F(apic, shorthands)
 {
-	struct guest_event *ev;
-	uint64_t n;
-
 	ASSERT_EQ(0, add_vcpu(self));
 	LOAD(&self->vm, broadcaster);
 	ASSERT_EQ(0, START_VCPU(self, listener));
@@ -1328,9 +1255,7 @@ TEST_F(apic, shorthands)
 	ASSERT_EQ(0, pthread_join(self->thread, NULL));
 	EXPECT_EQ(MVMM_EXIT_IO, self->reason);
 	EXPECT_EQ(2, counted(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(1, n);
-	EXPECT_EQ(0x63, ev[0].vector);
+	CHECK_VECTORS(&self->vm, 0x63);
 }
 
 /* Both take a broadcast; of two, one takes the lowest-priority interrupt */
@@ -1408,9 +1333,8 @@ TEST_F(apic, kvm_clock)
 	uint32_t *wall = (uint32_t *)(self->vm.mem + DATA + 0x200);
 	struct mvmm_regs *regs = &self->vm.run->regs;
 	struct timespec t0, t1, now;
-	struct guest_event *ev;
 	struct pvclock c;
-	uint64_t n, passed, second;
+	uint64_t passed, second;
 
 	LOAD(&self->vm, pv);
 	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
@@ -1444,11 +1368,7 @@ TEST_F(apic, kvm_clock)
 	EXPECT_NE(0, wall[0]);
 	EXPECT_LE(wall[1], now.tv_sec);
 	EXPECT_LE(now.tv_sec - 60, wall[1]);
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(3, n);
-	EXPECT_EQ(13, ev[0].vector);
-	EXPECT_EQ(13, ev[1].vector);
-	EXPECT_EQ(13, ev[2].vector);
+	CHECK_VECTORS(&self->vm, 13, 13, 13);
 }
 
 /* Loads @code with the vendor's own instruction instead of VMCALL */
@@ -1631,17 +1551,12 @@ GUEST(pv_eoi_waits, X2APIC_ON WRMSR(0x4b564d04, 0x100301)
 TEST_F(apic, pv_eoi_is_not_offered)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
-	struct guest_event *ev;
 	struct mvmm_apic apic;
-	uint64_t n;
 
 	LOAD(&self->vm, pv_eoi_waits);
 	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
 	EXPECT_EQ(0, regs->r8);
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(2, n);
-	EXPECT_EQ(0x55, ev[0].vector);
-	EXPECT_EQ(0x45, ev[1].vector);
+	CHECK_VECTORS(&self->vm, 0x55, 0x45);
 	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
 	EXPECT_EQ(0, apic.regs[ISR(0x45)]);
 	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0xc091));

@@ -34,9 +34,8 @@ TEST_F(events, interrupt)
 	self->vm.run->regs.rflags |= IF;
 	ASSERT_EQ(0, mvmm_inject_irq(self->vm.vcpu, 0x41));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	CHECK_VECTORS(&self->vm, 0x41);
 	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(1, n);
-	EXPECT_EQ(0x41, ev[0].vector);
 	EXPECT_EQ(CODE, ev[0].rip);
 	EXPECT_EQ(0, self->vm.run->irq_pending);
 	EXPECT_EQ(1, self->vm.run->can_inject);
@@ -109,10 +108,8 @@ TEST_F(events, nmi)
 	ASSERT_EQ(0, mvmm_inject_nmi(self->vm.vcpu));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	/* The second waits until the handler's IRET */
+	CHECK_VECTORS(&self->vm, 2, 2);
 	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(2, n);
-	EXPECT_EQ(2, ev[0].vector);
-	EXPECT_EQ(2, ev[1].vector);
 	EXPECT_EQ(CODE, ev[1].rip);
 	ASSERT_EQ(0, mvmm_get_events(self->vm.vcpu, &events));
 	EXPECT_EQ(0, events.nmi_masked);
@@ -146,9 +143,8 @@ TEST_F(events, exception)
 	ASSERT_EQ(0, mvmm_inject_exception(self->vm.vcpu, 14, true, 2,
 					   0x123456));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	CHECK_VECTORS(&self->vm, 14);
 	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(1, n);
-	EXPECT_EQ(14, ev[0].vector);
 	EXPECT_EQ(2, ev[0].error_code);
 	EXPECT_EQ(CODE, ev[0].rip);
 	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
@@ -161,8 +157,6 @@ TEST_F(events, exception)
 GUEST(sti_spin, "sti\n 1: testb $1, 0x100000\n jz 1b\n hlt");
 TEST_F(events, delivery_that_faults)
 {
-	struct guest_event *ev;
-	uint64_t n;
 	int i;
 
 	LOAD(&self->vm, nops);
@@ -175,10 +169,7 @@ TEST_F(events, delivery_that_faults)
 				     MADV_DONTNEED));
 		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	}
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(5, n);
-	for (i = 0; i < 5; i++)
-		EXPECT_EQ(0x50 + i, ev[i].vector);
+	CHECK_VECTORS(&self->vm, 0x50, 0x51, 0x52, 0x53, 0x54);
 }
 
 TEST_F(events, delivery_into_mmio)
@@ -215,11 +206,9 @@ TEST_F(events, software_interrupts_whose_delivery_faults)
 	ASSERT_EQ(0, madvise(self->vm.mem + STACK - 4096, 4096,
 			     MADV_DONTNEED));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	CHECK_VECTORS(&self->vm, 0x70, 3);
 	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(2, n);
-	EXPECT_EQ(0x70, ev[0].vector);
 	EXPECT_EQ(CODE + 2, ev[0].rip);
-	EXPECT_EQ(3, ev[1].vector);
 	EXPECT_EQ(CODE + 4, ev[1].rip);
 }
 
@@ -254,12 +243,10 @@ TEST_F(events, single_step)
 	ASSERT_EQ(MVMM_EXIT_HLT, warm_up(&self->vm));
 	self->vm.run->regs.rflags |= TF;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	CHECK_VECTORS(&self->vm, 1, 1, 1, 1);
 	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(4, n);
-	for (i = 0; i < 4; i++) {
-		EXPECT_EQ(1, ev[i].vector);
+	for (i = 0; i < 4; i++)
 		EXPECT_EQ(CODE + rips[i], ev[i].rip);
-	}
 	ASSERT_EQ(0, mvmm_get_dregs(self->vm.vcpu, &d));
 	EXPECT_EQ(1u << 14, d.dr6 & 0x400f);
 }
@@ -306,18 +293,13 @@ GUEST(debug_regs, "mov $0x100000, %eax\n mov %rax, %dr0\n mov %dr0, %r8\n"
 TEST_F(events, debug_registers)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
-	struct guest_event *ev;
-	uint64_t n;
 
 	LOAD(&self->vm, debug_regs);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	EXPECT_EQ(0x100000, regs->r8);
 	EXPECT_EQ(0xd0403, regs->r9);
 	EXPECT_EQ(1, regs->r10 & 0xf);
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(2, n);
-	EXPECT_EQ(1, ev[0].vector);
-	EXPECT_EQ(13, ev[1].vector);
+	CHECK_VECTORS(&self->vm, 1, 13);
 }
 
 TEST_HARNESS_MAIN

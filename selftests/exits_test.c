@@ -280,8 +280,6 @@ TEST_F(exits, msrs)
 	struct mvmm_regs *regs = &self->vm.run->regs;
 	struct mvmm_msr m[2] = { { .index = 0xc0000082 },
 				 { .index = 0xc0000101 } };
-	struct guest_event *ev;
-	uint64_t n, i;
 
 	LOAD(&self->vm, msrs);
 	*(uint64_t *)(self->vm.mem + 0x1000) = 0x4711;
@@ -290,10 +288,7 @@ TEST_F(exits, msrs)
 	EXPECT_EQ(0x4711, regs->r9);
 	EXPECT_EQ(0x00070406, regs->r10);
 	EXPECT_EQ(0, regs->r11);
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(5, n);
-	for (i = 0; i < n; i++)
-		EXPECT_EQ(13, ev[i].vector);
+	CHECK_VECTORS(&self->vm, 13, 13, 13, 13, 13);
 	ASSERT_EQ(2, mvmm_get_msrs(self->vm.vcpu, m, 2));
 	EXPECT_EQ(0xffffffff89abcdef, m[0].value);
 	EXPECT_EQ(0x1000, m[1].value);
@@ -346,16 +341,9 @@ GUEST(absent, FAULTS("vmxoff") FAULTS("vmlaunch")
       "hlt");
 TEST_F(exits, absent_instructions)
 {
-	static const int vectors[] = { 6, 6, 6, 6, 13 };
-	struct guest_event *ev;
-	uint64_t n, i;
-
 	LOAD(&self->vm, absent);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(5, n);
-	for (i = 0; i < n; i++)
-		EXPECT_EQ(vectors[i], ev[i].vector);
+	CHECK_VECTORS(&self->vm, 6, 6, 6, 6, 13);
 }
 
 /* By KVM's convention: a number that is not known gives -1000. The other

@@ -35,6 +35,17 @@
 /* FAULTS("insn"): goes on behind the instruction if it raises an exception */
 #define FAULTS(insn) "lea 777f(%rip), %r15\n" insn "\n777: xor %r15d, %r15d\n"
 
+/* For a test: these vectors came, in this order, and no others */
+#define CHECK_VECTORS(vm, ...) do {					\
+	const uint64_t _vectors[] = { __VA_ARGS__ };			\
+	uint64_t _n, _i;						\
+	struct guest_event *_ev = vm_events(vm, &_n);			\
+									\
+	ASSERT_EQ(ARRAY_SIZE(_vectors), _n);				\
+	for (_i = 0; _i < _n; _i++)					\
+		EXPECT_EQ(_vectors[_i], _ev[_i].vector);		\
+} while (0)
+
 enum mode { REAL16, PROT32, PAE32, LONG64 };
 
 /* What the interrupt stubs of vm_set_mode(LONG64) record */
