@@ -374,7 +374,6 @@ static void *run_once(void *arg)
 TEST_F(apic, kick_of_a_halted_vcpu)
 {
 	struct mvmm_apic apic;
-	uint64_t n;
 	int i;
 
 	LOAD(&self->vm, halt);
@@ -393,8 +392,7 @@ TEST_F(apic, kick_of_a_halted_vcpu)
 	/* Still halted, until something comes */
 	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0x71));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	vm_events(&self->vm, &n);
-	EXPECT_EQ(1, n);
+	EXPECT_EQ(1, self->vm.events->n);
 	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
 	EXPECT_EQ(MVMM_MP_RUNNABLE, apic.mp_state);
 }
@@ -412,8 +410,8 @@ GUEST(deadline, X2APIC_ON WRMSR(0x832, 0x40081) TSC(r8) "add %rdi, %r8\n"
 TEST_F(apic, deadline_wakes_from_halt)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
-	struct guest_event *ev;
-	uint64_t n, i;
+	struct guest_events *seen = self->vm.events;
+	uint64_t i;
 
 	LOAD(&self->vm, deadline);
 	for (i = 0; i < 5; i++) {
@@ -428,9 +426,8 @@ TEST_F(apic, deadline_wakes_from_halt)
 			EXPECT_EQ(regs->r8, regs->r10);
 		EXPECT_EQ(0, regs->r11);
 	}
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(5, n);
-	EXPECT_EQ(0x81, ev[0].vector);
+	ASSERT_EQ(5, seen->n);
+	EXPECT_EQ(0x81, seen->ev[0].vector);
 }
 
 /* In: rdi the count. Out: r8 before, r9 after, r10 the count afterwards */
@@ -505,7 +502,6 @@ TEST_F(apic, the_count_does_not_follow_the_tsc)
 TEST_F(apic, level_triggered_exits_at_its_end)
 {
 	struct mvmm_run *run = self->vm.run;
-	uint64_t n;
 
 	LOAD(&self->vm, halt);
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, thread_main, self));
@@ -514,12 +510,10 @@ TEST_F(apic, level_triggered_exits_at_its_end)
 	ASSERT_EQ(0, pthread_join(self->thread, NULL));
 	ASSERT_EQ(MVMM_EXIT_EOI, self->reason);
 	EXPECT_EQ(0x91, run->eoi.vector);
-	vm_events(&self->vm, &n);
-	EXPECT_EQ(1, n);
+	EXPECT_EQ(1, self->vm.events->n);
 	/* Once; and the guest is behind it */
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	vm_events(&self->vm, &n);
-	EXPECT_EQ(1, n);
+	EXPECT_EQ(1, self->vm.events->n);
 }
 
 /* Of the three one is held off by the class of CR8 until it is lower */
@@ -566,10 +560,9 @@ GUEST(cr8, "xor %r8d, %r8d\n mov $15, %eax\n"
       "mov $9, %eax\n mov %rax, %cr8\n cli\n hlt");
 static void check_cr8(struct __test_metadata *_metadata, struct vm *vm)
 {
-	struct guest_event *ev;
+	struct guest_events *seen = vm->events;
 	struct mvmm_info info;
 	struct mvmm_sregs s;
-	uint64_t n;
 
 	LOAD(vm, cr8);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(vm));
@@ -578,10 +571,9 @@ static void check_cr8(struct __test_metadata *_metadata, struct vm *vm)
 	EXPECT_EQ(9, s.cr8);
 	/* QEMU takes reserved bits (errata.rst) */
 	ASSERT_EQ(0, mvmm_get_info(vm->system, &info));
-	ev = vm_events(vm, &n);
-	EXPECT_EQ(n, info.features & MVMM_FEATURE_VMX ? 1 : n);
-	if (n)
-		EXPECT_EQ(13, ev->vector);
+	EXPECT_EQ(seen->n, info.features & MVMM_FEATURE_VMX ? 1 : seen->n);
+	if (seen->n)
+		EXPECT_EQ(13, seen->ev[0].vector);
 	if (has_help(vm->system, "tpr_shadow"))
 		EXPECT_EQ(0, hw_exits(vm->vcpu, EXIT_CR_ACCESS));
 	/* What is set from outside is read inside */
@@ -696,11 +688,10 @@ GUEST(stops, X2APIC_ON "sti\n" WRMSR(0x83f, 0x75) "nop\n nop\n"
 TEST_F(apic, state_of_a_guest_that_ran)
 {
 	struct mvmm_events events;
-	struct guest_event *ev;
+	struct guest_events *seen = self->vm.events;
 	struct mvmm_sregs s;
 	struct mvmm_apic apic;
 	int vcpu = self->vm.vcpu;
-	uint64_t n;
 
 	LOAD(&self->vm, stops);
 	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(vcpu, self->vm.run));
@@ -715,14 +706,12 @@ TEST_F(apic, state_of_a_guest_that_ran)
 	EXPECT_EQ(0x93, apic.regs[REG(0xa0)]);
 	EXPECT_EQ(1u << (0x75 & 31), apic.regs[ISR(0x75)]);
 	EXPECT_EQ(1u << (0x85 & 31), apic.regs[IRR(0x85)]);
-	vm_events(&self->vm, &n);
-	EXPECT_EQ(1, n);
+	EXPECT_EQ(1, seen->n);
 	apic.regs[TPR] = 0x10;
 	ASSERT_EQ(0, mvmm_set_apic(vcpu, &apic));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(2, n);
-	EXPECT_EQ(0x85, ev[1].vector);
+	ASSERT_EQ(2, seen->n);
+	EXPECT_EQ(0x85, seen->ev[1].vector);
 	EXPECT_EQ(2, self->vm.run->regs.r8);
 	ASSERT_EQ(0, mvmm_get_apic(vcpu, &apic));
 	EXPECT_EQ(0, apic.regs[ISR(0x75)]);
@@ -932,7 +921,6 @@ TEST_F(apic, xapic_level_and_modes)
 {
 	struct mvmm_run *run = self->vm.run;
 	uint32_t svr = 0x1ff;
-	uint64_t count;
 	int n;
 
 	LOAD(&self->vm, xapic_level);
@@ -953,8 +941,7 @@ TEST_F(apic, xapic_level_and_modes)
 	ASSERT_EQ(MVMM_EXIT_HLT, run_with_page(self, &n));
 	EXPECT_EQ(1, n);
 	EXPECT_EQ(~0u, (uint32_t)run->regs.r12);
-	vm_events(&self->vm, &count);
-	EXPECT_EQ(1, count);
+	EXPECT_EQ(1, self->vm.events->n);
 }
 
 /* One of two is not in xAPIC mode: the page is there for the other as before */
@@ -972,7 +959,7 @@ TEST_F(apic, xapic_beside_x2apic)
 	/* It waits for SIPI, but is about to go where there is no page */
 	ASSERT_EQ(0, mvmm_kick(self->vcpu2));
 	EXPECT_EQ(-EINTR, mvmm_run(self->vcpu2));
-	memset(self->vm.mem + EVENTS, 0, 8);
+	self->vm.events->n = 0;
 	vm_set_rip(&self->vm, CODE);
 	ASSERT_EQ(MVMM_EXIT_IO, run_with_page(self, &n));
 	EXPECT_LT(20, n);
@@ -984,14 +971,12 @@ TEST_F(apic, xapic_end_of_interrupt)
 	uint32_t data = 0x1ff;
 	int vcpu = self->vm.vcpu;
 	struct mvmm_apic apic;
-	uint64_t n;
 
 	LOAD(&self->vm, sti_hlt);
 	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0xf0, &data, true));
 	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0xc045));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	vm_events(&self->vm, &n);
-	EXPECT_EQ(1, n);
+	EXPECT_EQ(1, self->vm.events->n);
 	ASSERT_EQ(0, mvmm_get_apic(vcpu, &apic));
 	EXPECT_EQ(1u << 5, apic.regs[ISR(0x45)]);
 	data = 0;
@@ -1010,8 +995,7 @@ TEST_F(apic, xapic_end_of_interrupt)
 	EXPECT_TRUE(requested(&self->vm, 0x46));
 	vm_set_rip(&self->vm, CODE);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	vm_events(&self->vm, &n);
-	EXPECT_EQ(2, n);
+	EXPECT_EQ(2, self->vm.events->n);
 }
 
 /* ---- state ------------------------------------------------------------ */
@@ -1081,7 +1065,6 @@ TEST_F(apic, request_outlives_set_events)
 	struct mvmm_events events;
 	struct mvmm_apic apic;
 	int vcpu = self->vm.vcpu;
-	uint64_t n;
 
 	LOAD(&self->vm, sti_hlt);
 	ASSERT_EQ(0, mvmm_get_apic(vcpu, &apic));
@@ -1091,8 +1074,7 @@ TEST_F(apic, request_outlives_set_events)
 	ASSERT_EQ(0, mvmm_get_events(vcpu, &events));
 	ASSERT_EQ(0, mvmm_set_events(vcpu, &events));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	vm_events(&self->vm, &n);
-	EXPECT_EQ(1, n);
+	EXPECT_EQ(1, self->vm.events->n);
 }
 
 TEST_F(apic, vm_without_apics)
@@ -1191,8 +1173,7 @@ GUEST(pinger, X2APIC_ON WAIT2
       "sti\n hlt\n" EOI DONE);
 TEST_F(apic, ipi_there_and_back)
 {
-	struct guest_event *ev;
-	uint64_t n;
+	struct guest_events *seen = self->vm.events;
 	int i;
 
 	ASSERT_EQ(0, add_vcpu(self));
@@ -1214,9 +1195,8 @@ TEST_F(apic, ipi_there_and_back)
 		EXPECT_EQ(MVMM_EXIT_IO, self->reason);
 		EXPECT_EQ(1, counted(&self->vm));
 	}
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(3, n);
-	EXPECT_EQ(0x62, ev[0].vector);
+	ASSERT_EQ(3, seen->n);
+	EXPECT_EQ(0x62, seen->ev[0].vector);
 }
 
 /* Interrupts are off, and it halts in RUN: others could end it */
@@ -1495,18 +1475,17 @@ static int count_pv_eois(FIXTURE_DATA(apic) *self, uint64_t value, int rounds)
 {
 	struct mvmm_msr msr = { .index = PV_EOI_EN, .value = value };
 	struct mvmm_regs *regs = &self->vm.run->regs;
-	uint64_t n;
 
 	LOAD(&self->vm, pv_eoi);
 	vm_set_rip(&self->vm, CODE);
-	memset(self->vm.mem + EVENTS, 0, 8);
+	self->vm.events->n = 0;
 	regs->r10 = regs->r12 = regs->r13 = 0;
 	regs->rdi = rounds;
 	if (mvmm_set_msrs(self->vm.vcpu, &msr, 1) != 1 ||
 	    vm_run_to_exit(&self->vm) != MVMM_EXIT_HLT)
 		return -1;
-	vm_events(&self->vm, &n);
-	if (n != rounds + 1ul || regs->r12 + regs->r13 != (unsigned int)rounds ||
+	if (self->vm.events->n != rounds + 1ul ||
+	    regs->r12 + regs->r13 != (unsigned int)rounds ||
 	    regs->r10 || regs->r11 || regs->r8 != 1u << (0x55 & 31))
 		return -1;
 	return regs->r12;

@@ -27,16 +27,14 @@ FIXTURE_TEARDOWN(events)
 GUEST(nops, "nop\n nop\n nop\n hlt");
 TEST_F(events, interrupt)
 {
-	struct guest_event *ev;
-	uint64_t n;
+	struct guest_events *seen = self->vm.events;
 
 	LOAD(&self->vm, nops);
 	self->vm.run->regs.rflags |= IF;
 	ASSERT_EQ(0, mvmm_inject_irq(self->vm.vcpu, 0x41));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	CHECK_VECTORS(&self->vm, 0x41);
-	ev = vm_events(&self->vm, &n);
-	EXPECT_EQ(CODE, ev[0].rip);
+	EXPECT_EQ(CODE, seen->ev[0].rip);
 	EXPECT_EQ(0, self->vm.run->irq_pending);
 	EXPECT_EQ(1, self->vm.run->can_inject);
 }
@@ -45,15 +43,13 @@ TEST_F(events, interrupt)
 GUEST(sti_shadow, "nop\n sti\n nop\n nop\n hlt");
 TEST_F(events, interrupt_waits_for_sti_and_its_shadow)
 {
-	struct guest_event *ev;
-	uint64_t n;
+	struct guest_events *seen = self->vm.events;
 
 	LOAD(&self->vm, sti_shadow);
 	ASSERT_EQ(0, mvmm_inject_irq(self->vm.vcpu, 0x42));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(1, n);
-	EXPECT_EQ(CODE + 3, ev[0].rip);
+	ASSERT_EQ(1, seen->n);
+	EXPECT_EQ(CODE + 3, seen->ev[0].rip);
 }
 
 /* MOV SS holds everything off for one instruction */
@@ -80,8 +76,7 @@ GUEST(sti_out, "sti\n out %al, $0x80\n nop\n hlt");
 TEST_F(events, retire_ends_the_shadow)
 {
 	struct mvmm_events events;
-	struct guest_event *ev;
-	uint64_t n;
+	struct guest_events *seen = self->vm.events;
 
 	LOAD(&self->vm, sti_out);
 	ASSERT_EQ(0, vm_run(&self->vm));
@@ -92,16 +87,14 @@ TEST_F(events, retire_ends_the_shadow)
 	ASSERT_EQ(0, mvmm_inject_irq(self->vm.vcpu, 0x43));
 	self->vm.run->retire = self->vm.run->insn_len;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(1, n);
-	EXPECT_EQ(CODE + 3, ev[0].rip);
+	ASSERT_EQ(1, seen->n);
+	EXPECT_EQ(CODE + 3, seen->ev[0].rip);
 }
 
 TEST_F(events, nmi)
 {
 	struct mvmm_events events;
-	struct guest_event *ev;
-	uint64_t n;
+	struct guest_events *seen = self->vm.events;
 
 	LOAD(&self->vm, nops);
 	ASSERT_EQ(0, mvmm_inject_nmi(self->vm.vcpu));
@@ -109,8 +102,7 @@ TEST_F(events, nmi)
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	/* The second waits until the handler's IRET */
 	CHECK_VECTORS(&self->vm, 2, 2);
-	ev = vm_events(&self->vm, &n);
-	EXPECT_EQ(CODE, ev[1].rip);
+	EXPECT_EQ(CODE, seen->ev[1].rip);
 	ASSERT_EQ(0, mvmm_get_events(self->vm.vcpu, &events));
 	EXPECT_EQ(0, events.nmi_masked);
 	EXPECT_EQ(0, events.nmi_pending);
@@ -119,7 +111,6 @@ TEST_F(events, nmi)
 TEST_F(events, nmi_masked)
 {
 	struct mvmm_events events;
-	uint64_t n;
 
 	LOAD(&self->vm, nops);
 	ASSERT_EQ(0, mvmm_get_events(self->vm.vcpu, &events));
@@ -127,8 +118,7 @@ TEST_F(events, nmi_masked)
 	ASSERT_EQ(0, mvmm_set_events(self->vm.vcpu, &events));
 	ASSERT_EQ(0, mvmm_inject_nmi(self->vm.vcpu));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	vm_events(&self->vm, &n);
-	EXPECT_EQ(0, n);
+	EXPECT_EQ(0, self->vm.events->n);
 	ASSERT_EQ(0, mvmm_get_events(self->vm.vcpu, &events));
 	EXPECT_EQ(1, events.nmi_pending);
 }
@@ -136,17 +126,15 @@ TEST_F(events, nmi_masked)
 TEST_F(events, exception)
 {
 	struct mvmm_sregs s;
-	struct guest_event *ev;
-	uint64_t n;
+	struct guest_events *seen = self->vm.events;
 
 	LOAD(&self->vm, nops);
 	ASSERT_EQ(0, mvmm_inject_exception(self->vm.vcpu, 14, true, 2,
 					   0x123456));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	CHECK_VECTORS(&self->vm, 14);
-	ev = vm_events(&self->vm, &n);
-	EXPECT_EQ(2, ev[0].error_code);
-	EXPECT_EQ(CODE, ev[0].rip);
+	EXPECT_EQ(2, seen->ev[0].error_code);
+	EXPECT_EQ(CODE, seen->ev[0].rip);
 	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
 	EXPECT_EQ(0x123456, s.cr2);
 }
@@ -193,23 +181,21 @@ TEST_F(events, delivery_into_mmio)
 	self->vm.run->regs.rsp = STACK;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
-	EXPECT_EQ(1, *(uint64_t *)(self->vm.mem + EVENTS));
+	EXPECT_EQ(1, self->vm.events->n);
 }
 
 GUEST(soft_int, "int $0x70\n nop\n int3\n nop\n hlt");
 TEST_F(events, software_interrupts_whose_delivery_faults)
 {
-	struct guest_event *ev;
-	uint64_t n;
+	struct guest_events *seen = self->vm.events;
 
 	LOAD(&self->vm, soft_int);
 	ASSERT_EQ(0, madvise(self->vm.mem + STACK - 4096, 4096,
 			     MADV_DONTNEED));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	CHECK_VECTORS(&self->vm, 0x70, 3);
-	ev = vm_events(&self->vm, &n);
-	EXPECT_EQ(CODE + 2, ev[0].rip);
-	EXPECT_EQ(CODE + 4, ev[1].rip);
+	EXPECT_EQ(CODE + 2, seen->ev[0].rip);
+	EXPECT_EQ(CODE + 4, seen->ev[1].rip);
 }
 
 /*
@@ -224,7 +210,7 @@ static int warm_up(struct vm *vm)
 	if (!ret)
 		ret = vm_run_to_exit(vm);
 	vm_set_rip(vm, CODE);
-	memset(vm->mem + EVENTS, 0, 8);
+	vm->events->n = 0;
 	return ret;
 }
 
@@ -233,9 +219,9 @@ GUEST(step, "nop\n cpuid\n out %al, $0x80\n nop\n hlt");
 TEST_F(events, single_step)
 {
 	static const uint64_t rips[] = { 1, 3, 5, 6 };
-	struct guest_event *ev;
+	struct guest_events *seen = self->vm.events;
 	struct mvmm_dregs d;
-	uint64_t n, i;
+	uint64_t i;
 
 	if (vm_on_bochs_svm(&self->vm))
 		SKIP(return, "Bochs' SVM takes the guest's trap to the host");
@@ -244,9 +230,8 @@ TEST_F(events, single_step)
 	self->vm.run->regs.rflags |= TF;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	CHECK_VECTORS(&self->vm, 1, 1, 1, 1);
-	ev = vm_events(&self->vm, &n);
 	for (i = 0; i < 4; i++)
-		EXPECT_EQ(CODE + rips[i], ev[i].rip);
+		EXPECT_EQ(CODE + rips[i], seen->ev[i].rip);
 	ASSERT_EQ(0, mvmm_get_dregs(self->vm.vcpu, &d));
 	EXPECT_EQ(1u << 14, d.dr6 & 0x400f);
 }
@@ -254,8 +239,7 @@ TEST_F(events, single_step)
 /* haxm issue 193: TF set from outside in a shadow must not fail the entry */
 TEST_F(events, single_step_from_a_shadow)
 {
-	struct guest_event *ev;
-	uint64_t n;
+	struct guest_events *seen = self->vm.events;
 
 	if (vm_on_bochs_svm(&self->vm))
 		SKIP(return, "Bochs' SVM takes the guest's trap to the host");
@@ -270,16 +254,15 @@ TEST_F(events, single_step_from_a_shadow)
 	ASSERT_EQ(MVMM_EXIT_IO, self->vm.run->exit_reason);
 	self->vm.run->retire = self->vm.run->insn_len;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
 	/*
 	 * The first at once: with TF in a shadow the SDM (vol. 3, 27.3.1.5)
 	 * demands a pending trap, as if TF had been set before the STI.
 	 */
-	ASSERT_EQ(3, n);
-	EXPECT_EQ(1, ev[0].vector);
-	EXPECT_EQ(CODE + 1, ev[0].rip);
-	EXPECT_EQ(CODE + 3, ev[1].rip);
-	EXPECT_EQ(CODE + 4, ev[2].rip);
+	ASSERT_EQ(3, seen->n);
+	EXPECT_EQ(1, seen->ev[0].vector);
+	EXPECT_EQ(CODE + 1, seen->ev[0].rip);
+	EXPECT_EQ(CODE + 3, seen->ev[1].rip);
+	EXPECT_EQ(CODE + 4, seen->ev[2].rip);
 }
 
 GUEST(debug_regs, "mov $0x100000, %eax\n mov %rax, %dr0\n mov %dr0, %r8\n"

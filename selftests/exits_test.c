@@ -355,9 +355,9 @@ TEST_F(exits, hypercall)
 {
 	static const uint64_t numbers[] = { 0, 1, 12, 0x1234, -1ull };
 	struct mvmm_regs *regs = &self->vm.run->regs, before;
-	struct guest_event *ev;
+	struct guest_events *seen = self->vm.events;
 	struct mvmm_info info;
-	uint64_t n, i;
+	uint64_t i;
 
 	ASSERT_EQ(0, mvmm_get_info(self->vm.system, &info));
 	if (info.features & MVMM_FEATURE_SVM)
@@ -378,9 +378,8 @@ TEST_F(exits, hypercall)
 		EXPECT_EQ(before.rcx, regs->rcx);
 		EXPECT_EQ(before.rdx, regs->rdx);
 		EXPECT_EQ(before.rsi, regs->rsi);
-		ev = vm_events(&self->vm, &n);
-		ASSERT_EQ(i + 1, n);
-		EXPECT_EQ(6, ev[i].vector);
+		ASSERT_EQ(i + 1, seen->n);
+		EXPECT_EQ(6, seen->ev[i].vector);
 	}
 }
 
@@ -405,7 +404,7 @@ GUEST(use_avx, "mov %cr4, %rax\n or $0x40000, %rax\n mov %rax, %cr4\n"
       "hlt");
 TEST_F(exits, xcr0_and_avx)
 {
-	uint64_t before, n, *area;
+	uint64_t before, *area;
 	struct mvmm_info info;
 	struct mvmm_sregs s;
 	char buffer[4096];
@@ -431,8 +430,7 @@ TEST_F(exits, xcr0_and_avx)
 	self->vm.run->retire = self->vm.run->insn_len;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	EXPECT_EQ(0x1234567887654321, self->vm.run->regs.r11);
-	vm_events(&self->vm, &n);
-	EXPECT_EQ(2, n);
+	EXPECT_EQ(2, self->vm.events->n);
 	EXPECT_EQ(before, host_xcr0());
 }
 

@@ -133,19 +133,18 @@ GUEST(bad_cr,
       "hlt");
 TEST_F(modes, bad_cr)
 {
-	struct guest_event *ev;
+	struct guest_events *seen = self->vm.events;
 	struct mvmm_sregs before, after;
-	uint64_t n, i;
+	uint64_t i;
 
 	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
 	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &before));
 	LOAD(&self->vm, bad_cr);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	ev = vm_events(&self->vm, &n);
-	ASSERT_EQ(5, n);
-	for (i = 0; i < n; i++) {
-		EXPECT_EQ(13, ev[i].vector);
-		EXPECT_EQ(0, ev[i].error_code);
+	ASSERT_EQ(5, seen->n);
+	for (i = 0; i < seen->n; i++) {
+		EXPECT_EQ(13, seen->ev[i].vector);
+		EXPECT_EQ(0, seen->ev[i].error_code);
 	}
 	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &after));
 	EXPECT_EQ(before.cr0, after.cr0);

@@ -71,6 +71,7 @@ int vm_create_flags(struct vm *vm, uint32_t flags)
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (vm->mem == MAP_FAILED)
 		return -errno;
+	vm->events = (struct guest_events *)(vm->mem + EVENTS);
 	ret = vm->system = mvmm_open(MVMM_DEVICE);
 	if (ret >= 0)
 		ret = vm->vm = mvmm_create_vm_flags(vm->system, flags);
@@ -198,7 +199,7 @@ static void make_idt(struct vm *vm)
 	}
 	vm_load(vm, HANDLERS + 0x1000, stub_common,
 		stub_common_end - stub_common);
-	memset(vm->mem + EVENTS, 0, 8);
+	vm->events->n = 0;
 }
 
 static void make_gdt(struct vm *vm, enum mode mode)
@@ -298,12 +299,6 @@ int vm_run_to_exit(struct vm *vm)
 		if (ret)
 			return ret;
 	}
-}
-
-struct guest_event *vm_events(struct vm *vm, uint64_t *count)
-{
-	memcpy(count, vm->mem + EVENTS, 8);
-	return (struct guest_event *)(vm->mem + EVENTS + 8);
 }
 
 int vm_set_rip(struct vm *vm, uint64_t rip)

@@ -18,7 +18,7 @@
 #define IDT		0x31000ul
 #define TSS		0x32000ul
 #define HANDLERS	0x33000ul	/* 256 stubs of 16 bytes */
-#define EVENTS		0x35000ul	/* u64 count, then struct guest_event */
+#define EVENTS		0x35000ul	/* struct guest_events */
 #define PAGE_TABLES	0x40000ul
 #define DATA		0x100000ul
 /* No memory from here on: MMIO */
@@ -38,27 +38,31 @@
 /* For a test: these vectors came, in this order, and no others */
 #define CHECK_VECTORS(vm, ...) do {					\
 	const uint64_t _vectors[] = { __VA_ARGS__ };			\
-	uint64_t _n, _i;						\
-	struct guest_event *_ev = vm_events(vm, &_n);			\
+	struct guest_events *_got = (vm)->events;			\
+	uint64_t _i;							\
 									\
-	ASSERT_EQ(ARRAY_SIZE(_vectors), _n);				\
-	for (_i = 0; _i < _n; _i++)					\
-		EXPECT_EQ(_vectors[_i], _ev[_i].vector);		\
+	ASSERT_EQ(ARRAY_SIZE(_vectors), _got->n);			\
+	for (_i = 0; _i < _got->n; _i++)				\
+		EXPECT_EQ(_vectors[_i], _got->ev[_i].vector);		\
 } while (0)
 
 enum mode { REAL16, PROT32, PAE32, LONG64 };
 
 /* What the interrupt stubs of vm_set_mode(LONG64) record */
-struct guest_event {
-	uint64_t vector;
-	uint64_t error_code;
-	uint64_t rip;
+struct guest_events {
+	uint64_t n;
+	struct {
+		uint64_t vector;
+		uint64_t error_code;
+		uint64_t rip;
+	} ev[];
 };
 
 struct vm {
 	int system, vm, vcpu;
 	struct mvmm_run *run;
 	char *mem;		/* MEM_SIZE bytes at gpa 0 */
+	struct guest_events *events;	/* in there */
 	struct mvmm_guest guest;
 	/* what complete() saw last at a port or an address */
 	uint64_t io_address;
@@ -82,7 +86,6 @@ int vm_set_mode(struct vm *vm, enum mode mode);
 int vm_run(struct vm *vm);
 /* RUN, completing what can be, until another exit; returns its reason */
 int vm_run_to_exit(struct vm *vm);
-struct guest_event *vm_events(struct vm *vm, uint64_t *count);
 int vm_set_rip(struct vm *vm, uint64_t rip);
 /* Bochs cannot do what errata.rst says of it */
 bool vm_on_bochs(void);
