@@ -476,7 +476,7 @@ void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8)
 
 /**
  * mvmm_apic_access() - MVMM_VCPU_APIC_ACCESS
- * @vcpu: its mutex is held
+ * @vcpu: it is busy for the caller
  * @access: from userspace, and back
  *
  * Context: may sleep. Return: 0 or -EINVAL.
@@ -567,8 +567,8 @@ static bool has_reason_to_wake(const struct mvmm_vcpu *vcpu)
 {
 	const struct mvmm_events_state *ev = &vcpu->events;
 
-	if (ev->inflight.valid || ev->nmi_pending || vcpu->triple_fault ||
-	    vcpu->unhalted)
+	if (ev->inflight.valid || ev->nmi_pending || vcpu->unhalted ||
+	    atomic_read(&vcpu->requests) & MVMM_REQ_TRIPLE)
 		return true;
 	return vcpu->regs.rflags & X86_EFLAGS_IF &&
 	       (ev->irq_pending || mvmm_apic_ready(ev) ||
@@ -640,7 +640,7 @@ static void reset_and_start(struct mvmm_vcpu *vcpu)
 
 /**
  * mvmm_wait() - the vCPU is not to enter the guest now: wait, or reset it
- * @vcpu: its mutex is held; mp_state is not RUNNABLE
+ * @vcpu: it is busy for the caller; mp_state is not RUNNABLE
  *
  * Context: may sleep. Return: 0: look at mp_state and requests again; -EINTR.
  */
@@ -675,7 +675,7 @@ void mvmm_apic_destroy(struct mvmm_vcpu *vcpu)
 	hrtimer_cancel(&vcpu->timer);
 }
 
-/** mvmm_get_apic() - MVMM_VCPU_GET_APIC; the vCPU's mutex is held */
+/** mvmm_get_apic() - MVMM_VCPU_GET_APIC; the vCPU is busy for the caller */
 int mvmm_get_apic(struct mvmm_vcpu *vcpu, struct mvmm_apic *state)
 {
 	if (!vcpu->has_apic)

@@ -51,11 +51,17 @@ struct mvmm_event {
 
 struct mvmm_events_state {
 	struct mvmm_event inflight;	/* before anything else */
-	u8 nmi_pending;
-	bool irq_pending;	/* acknowledged: goes before the APIC's */
+	union {
+		struct {
+			u8 nmi_pending;
+			bool irq_pending;	/* acknowledged: before the APIC's */
+			u8 apic_vector;	/* highest requested of the APIC's */
+			u8 unused;	/* zero */
+		};
+		u32 waiting;	/* not 0: any of them */
+	};
 	u8 irq_vector;
-	u8 apic_vector;		/* highest requested of the APIC's, 0: none */
-	u8 apic_ppr;		/* it is deliverable above this class */
+	u8 apic_ppr;		/* apic_vector is deliverable above this class */
 };
 
 /* What the CPU says about the guest's readiness for events */
@@ -202,8 +208,6 @@ u32 mvmm_fpu_size(void);
 void *mvmm_fpu_alloc(void);
 void mvmm_fpu_free(void *area);
 int mvmm_fpu_check(const void *area);
-void mvmm_fpu_load(struct mvmm_vcpu *vcpu);
-void mvmm_fpu_put(struct mvmm_vcpu *vcpu);
 
 /* ---- memory (memory.c, fault.c) --------------------------------------- */
 
@@ -248,7 +252,7 @@ struct mvmm_fault {
 
 /*
  * Lock legend, for the fields below; the order is in Documentation/locking.rst
- *   [L] vm->lock         [M] vm->mmu_lock    [R] vcpu->mutex
+ *   [L] vm->lock         [M] vm->mmu_lock    [R] vcpu->busy
  *   [C] set at creation  [A] atomic access, see the comment
  */
 
@@ -342,6 +346,7 @@ enum mvmm_step {
 #define MVMM_REQ_SLOT	(1 << 4)	/* it has no slot, or others want it */
 #define MVMM_REQ_PAUSE	(1 << 5)	/* it spins: let a sibling run */
 #define MVMM_REQ_APIC	(1 << 6)	/* the APIC-access page is in its way */
+#define MVMM_REQ_TRIPLE	(1 << 7)	/* merging exceptions ended in a shutdown */
 
 /* Beside MVMM_MP_*: INIT has come, the reset is yet to be done */
 #define MVMM_MP_RESET	0xff
@@ -370,7 +375,6 @@ struct mvmm_pv {
 /* The exit, gathered here and copied into the run page at the end */
 struct mvmm_exit {
 	u32 reason;
-	u32 flags;
 	u8 insn_len;
 	union {
 		typeof(((struct mvmm_run *)0)->io) io;
@@ -387,7 +391,7 @@ struct mvmm_exit {
  * struct mvmm_vcpu - a virtual CPU; the vendor's part is around it
  * @vm: holds a reference					[C]
  * @id: index in vm->vcpus					[C]
- * @mutex: held by RUN, GET and SET
+ * @busy: bit 0: RUN, GET or SET is at work; nobody waits for it
  * @run: the run page, hostile					[C]
  * @has_apic: vm->has_apic					[C]
  * @in_guest: this vCPU executes guest code, or is about to: set
@@ -397,10 +401,11 @@ struct mvmm_exit {
  * @cpu: where it was loaded last, -1 before			[A]
  * @requests: MVMM_REQ_*, sticky				[A]
  * @user_irq_window: this RUN's copy of run->irq_window		[R]
+ * @hw_window: the CPU was asked for an exit when events can be taken [R]
+ * @windows: not 0: one of the two				[R]
  * @resume_work: TIF_NOTIFY_RESUME is due at the end of RUN	[R]
  * @retire: this RUN's copy of run->retire, 0 once it is done	[R]
  * @shadow: MVMM_SHADOW_* as the guest was left or set		[R]
- * @triple_fault: merging exceptions ended in one			[R]
  * @tlb_gen_seen: vm->tlb_gen at the last flush on @cpu		[R]
  * @regs: general registers during RUN				[R]
  * @cr0: as the guest reads it; TS may be stale in it		[R]
@@ -446,7 +451,7 @@ struct mvmm_exit {
 struct mvmm_vcpu {
 	struct mvmm_vm *vm;
 	u32 id;
-	struct mutex mutex;
+	unsigned long busy;
 	struct mvmm_run *run;
 
 	bool has_apic;
@@ -455,9 +460,14 @@ struct mvmm_vcpu {
 	bool in_section;
 	int cpu;
 	atomic_t requests;
-	bool user_irq_window;
+	union {
+		struct {
+			bool user_irq_window;
+			bool hw_window;
+		};
+		u16 windows;
+	};
 	bool resume_work;
-	bool triple_fault;
 	u8 retire;
 	u8 shadow;
 	u64 tlb_gen_seen;
@@ -560,7 +570,7 @@ static inline bool mvmm_must_come_back(struct mvmm_vcpu *vcpu)
 				   _TIF_NEED_RESCHED | _TIF_NOTIFY_RESUME;
 
 	return READ_ONCE(current_thread_info()->flags) & work ||
-	       atomic_read(&vcpu->requests) || vcpu->triple_fault;
+	       atomic_read(&vcpu->requests);
 }
 
 /**
@@ -816,8 +826,8 @@ long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
  * @vcpu_free: undo @vcpu_alloc; the vCPU is loaded nowhere afterwards
  * @vcpu_load: make the vCPU current on this CPU, where it stays until another
  *	is loaded; preemption off
- * @vcpu_run: enter the guest until there is something that the inner loop may
- *	not do; called in a section (see run.c), interrupts on
+ * @vcpu_run: @vcpu_load, and enter the guest until there is something that the
+ *	inner loop may not do; called in a section (see run.c), interrupts on
  * @sync_crs: cr0, cr4 or efer changed; vCPU loaded
  * @retire: step over the vcpu->retire bytes at rip; vCPU loaded, outside of a
  *	section: in one, @vcpu_run does that
@@ -886,7 +896,7 @@ static inline void mvmm_vcpu_moved(struct mvmm_vcpu *vcpu)
 
 /**
  * mvmm_vcpu_load() - make the vCPU's hardware state current on this CPU
- * @vcpu: its mutex is held
+ * @vcpu: it is busy for the caller
  *
  * Preemption is off until mvmm_vcpu_put().
  */

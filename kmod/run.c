@@ -20,8 +20,8 @@
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
 #include <asm/trapnr.h>
-#include "mvmm.h"
 #include "compat.h"
+#include "fpu.h"
 
 /**
  * mvmm_load_debug_registers() - DR0 .. DR3 of a guest that has breakpoints on
@@ -111,15 +111,15 @@ void mvmm_run_cpu_on(void)
  * TSC_AUX may not exist, and then neither the guest nor the host has it. What
  * does not change is not written: WRMSR is dear on silicon.
  */
-static void swap_tsc_aux(u64 now, u64 then)
+static __always_inline void swap_tsc_aux(u64 now, u64 then)
 {
-	if (boot_cpu_has(X86_FEATURE_RDTSCP) && now != then)
+	if (cpu_feature_enabled(X86_FEATURE_RDTSCP) && now != then)
 		wrmsrl(MSR_TSC_AUX, then);
 }
 
 static void enter_section(struct mvmm_vcpu *vcpu)
 {
-	mvmm_vcpu_load(vcpu);
+	preempt_disable();
 	mvmm_fpu_load(vcpu);
 	swap_tsc_aux(__this_cpu_read(host_tsc_aux),
 		     vcpu->msr[MVMM_MSR_TSC_AUX]);
@@ -133,7 +133,7 @@ static void leave_section(struct mvmm_vcpu *vcpu)
 	swap_tsc_aux(vcpu->msr[MVMM_MSR_TSC_AUX],
 		     __this_cpu_read(host_tsc_aux));
 	mvmm_ibpb_on_return_to_user();
-	mvmm_vcpu_put(vcpu);
+	preempt_enable();
 }
 
 /* The control register that the instruction at rip writes */
@@ -142,26 +142,39 @@ struct cr_done {
 	u64 value;
 };
 
+/* What the run page begins with, read at once */
+union run_orders {
+	u64 all;
+	struct {
+		u8 immediate_exit, irq_window, retire, set_cr;
+		u32 reserved0;
+	};
+};
+
 static int read_run_page(struct mvmm_vcpu *vcpu, struct cr_done *cr)
 {
 	struct mvmm_run *run = vcpu->run;
-	u8 retire = READ_ONCE(run->retire);
+	union run_orders orders = { .all = READ_ONCE(*(u64 *)run) };
 
-	cr->which = READ_ONCE(run->set_cr);
-	cr->value = READ_ONCE(run->cr_value);
-	vcpu->user_irq_window = READ_ONCE(run->irq_window);
-	if (retire > MVMM_MAX_INSN || cr->which > MVMM_SET_CR4 ||
-	    (cr->which && !retire) || READ_ONCE(*(u32 *)run->reserved0))
+	BUILD_BUG_ON(offsetof(union run_orders, set_cr) !=
+		     offsetof(struct mvmm_run, set_cr));
+	cr->which = orders.set_cr;
+	if (unlikely(orders.retire > MVMM_MAX_INSN || orders.reserved0))
 		return -EINVAL;
-	vcpu->retire = retire;
+	if (unlikely(orders.set_cr)) {
+		if (orders.set_cr > MVMM_SET_CR4 || !orders.retire)
+			return -EINVAL;
+		cr->value = READ_ONCE(run->cr_value);
+		WRITE_ONCE(run->set_cr, 0);
+	}
+	vcpu->user_irq_window = orders.irq_window;
+	vcpu->retire = orders.retire;
 	vcpu->regs = run->regs;
 	barrier();	/* from here on only the copy */
 	/* SDM vol. 3, 27.3.1.4: reserved bits; virtual-8086 bits are allowed */
 	vcpu->regs.rflags = (vcpu->regs.rflags & 0x3f7fd5) | 2;
-	if (retire)
+	if (orders.retire)
 		WRITE_ONCE(run->retire, 0);
-	if (cr->which)
-		WRITE_ONCE(run->set_cr, 0);
 	return 0;
 }
 
@@ -178,26 +191,11 @@ static void write_paging(struct mvmm_vcpu *vcpu)
 	mvmm_vcpu_put(vcpu);
 }
 
-static void write_run_page(struct mvmm_vcpu *vcpu)
+/* The exits that are neither frequent nor simple */
+static noinline void write_exit(struct mvmm_vcpu *vcpu, struct mvmm_run *run,
+				const struct mvmm_exit *exit)
 {
-	struct mvmm_run *run = vcpu->run;
-	const struct mvmm_exit *exit = &vcpu->exit;
-
-	run->regs = vcpu->regs;
-	run->exit_reason = exit->reason;
-	run->exit_flags = exit->flags;
-	run->can_inject = vcpu->regs.rflags & X86_EFLAGS_IF && !vcpu->shadow &&
-			  !vcpu->events.irq_pending &&
-			  !vcpu->events.inflight.valid;
-	run->insn_len = exit->insn_len;
-	run->irq_pending = vcpu->events.irq_pending;
-	run->extint = !vcpu->has_apic || lapic_takes_extint(&vcpu->apic);
 	switch (exit->reason) {
-	case MVMM_EXIT_IO:
-		run->io = exit->io;
-		if (exit->io.flags & MVMM_IO_STRING)
-			write_paging(vcpu);
-		break;
 	case MVMM_EXIT_MMIO:
 		run->mmio = exit->mmio;
 		write_paging(vcpu);
@@ -218,6 +216,30 @@ static void write_run_page(struct mvmm_vcpu *vcpu)
 	case MVMM_EXIT_ERROR:
 		run->error = exit->error;
 		break;
+	}
+}
+
+static void write_run_page(struct mvmm_vcpu *vcpu)
+{
+	struct mvmm_run *run = vcpu->run;
+	const struct mvmm_exit *exit = &vcpu->exit;
+
+	run->regs = vcpu->regs;
+	run->exit_reason = exit->reason;
+	run->exit_flags = vcpu->events.inflight.valid ?
+			  MVMM_EXIT_FLAG_IN_DELIVERY : 0;
+	run->can_inject = vcpu->regs.rflags & X86_EFLAGS_IF && !vcpu->shadow &&
+			  !vcpu->events.irq_pending &&
+			  !vcpu->events.inflight.valid;
+	run->insn_len = exit->insn_len;
+	run->irq_pending = vcpu->events.irq_pending;
+	run->extint = !vcpu->has_apic || lapic_takes_extint(&vcpu->apic);
+	if (exit->reason == MVMM_EXIT_IO) {
+		run->io = exit->io;
+		if (unlikely(exit->io.flags & MVMM_IO_STRING))
+			write_paging(vcpu);
+	} else if (exit->reason != MVMM_EXIT_HLT) {
+		write_exit(vcpu, run, exit);
 	}
 }
 
@@ -283,8 +305,9 @@ static int do_work(struct mvmm_vcpu *vcpu)
 		vcpu->exit.reason = MVMM_EXIT_EOI;
 		return 1;
 	}
-	if (vcpu->triple_fault) {
-		vcpu->triple_fault = false;
+	/* Not by @requests: an INIT may have come first */
+	if (atomic_read(&vcpu->requests) & MVMM_REQ_TRIPLE) {
+		atomic_andnot(MVMM_REQ_TRIPLE, &vcpu->requests);
 		vcpu->exit.reason = MVMM_EXIT_SHUTDOWN;
 		return 1;
 	}
@@ -369,7 +392,7 @@ static int run_loop(struct mvmm_vcpu *vcpu)
 
 /**
  * mvmm_vcpu_run() - MVMM_VCPU_RUN
- * @vcpu: its mutex is held
+ * @vcpu: it is busy for the caller
  *
  * Context: may sleep. Return: as in the ABI.
  */
@@ -384,7 +407,6 @@ long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
 	if (ret)
 		return ret;
 
-	vcpu->exit.flags = 0;
 	vcpu->exit.insn_len = 0;
 	if (unlikely(cr.which) && complete_cr(vcpu, &cr)) {
 		vcpu->retire = 0;
@@ -403,8 +425,6 @@ long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
 		mvmm_pv_eoi_finish(vcpu);
 	if (ret < 0)
 		vcpu->exit.reason = MVMM_EXIT_INTR;
-	if (vcpu->events.inflight.valid)
-		vcpu->exit.flags |= MVMM_EXIT_FLAG_IN_DELIVERY;
 	write_run_page(vcpu);
 	vcpu->stats.exits_to_user++;
 	return ret < 0 ? ret : 0;
@@ -415,14 +435,14 @@ long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
  * @vcpu: the vCPU
  * @event: the exception
  *
- * Context: any; the vCPU's mutex is held.
+ * Context: any; the vCPU is busy for the caller.
  */
 void mvmm_raise_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event)
 {
 	mvmm_event_requeue(&vcpu->events);
 	if (!mvmm_event_merge(&vcpu->events.inflight, event)) {
 		vcpu->events.inflight.valid = false;
-		vcpu->triple_fault = true;
+		atomic_or(MVMM_REQ_TRIPLE, &vcpu->requests);
 	}
 }
 

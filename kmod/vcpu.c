@@ -387,7 +387,7 @@ static long get_times(void *obj, void *arg)
 	return 0;
 }
 
-/* These two do not take the mutex: RUN holds it */
+/* These two work beside RUN */
 static const struct mvmm_ioctl get_times_ioctl =
 	MVMM_IOCTL(MVMM_VCPU_GET_TIMES, struct mvmm_times, steal, true,
 		   get_times);
@@ -409,14 +409,14 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return arg ? -EINVAL : kick(vcpu);
 	if (unlikely(cmd == MVMM_VCPU_GET_TIMES))
 		return mvmm_dispatch(&get_times_ioctl, 1, vcpu, cmd, arg);
-	if (!mutex_trylock(&vcpu->mutex))
+	if (test_and_set_bit_lock(0, &vcpu->busy))
 		return -EBUSY;
 	if (likely(cmd == MVMM_VCPU_RUN))
 		ret = arg ? -EINVAL : mvmm_vcpu_run(vcpu);
 	else
 		ret = mvmm_dispatch(vcpu_ioctls, ARRAY_SIZE(vcpu_ioctls), vcpu,
 				    cmd, arg);
-	mutex_unlock(&vcpu->mutex);
+	clear_bit_unlock(0, &vcpu->busy);
 	return ret;
 }
 
@@ -500,7 +500,7 @@ static void reset_regs(struct mvmm_regs *regs)
 
 /**
  * mvmm_vcpu_reset() - INIT (SDM vol. 3, table 10-1)
- * @vcpu: its mutex is held
+ * @vcpu: it is busy for the caller
  *
  * What INIT leaves alone: FPU, MSRs, XCR0, and CR0's cache control.
  *
@@ -522,7 +522,7 @@ void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu)
 
 	lapic_reset(&vcpu->apic, vcpu->id, true);
 	vcpu->events = (struct mvmm_events_state){};
-	vcpu->triple_fault = false;
+	atomic_andnot(MVMM_REQ_TRIPLE, &vcpu->requests);
 	vcpu->unhalted = false;
 	vcpu->pv.eoi = 0;
 	vcpu->pv.eoi_offered = 0;
@@ -546,7 +546,7 @@ void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu)
 
 /**
  * mvmm_vcpu_start() - SIPI after INIT: real mode at page @vector
- * @vcpu: its mutex is held
+ * @vcpu: it is busy for the caller
  * @vector: from the message
  */
 void mvmm_vcpu_start(struct mvmm_vcpu *vcpu, u8 vector)
@@ -570,7 +570,6 @@ static struct mvmm_vcpu *vcpu_alloc(struct mvmm_vm *vm, u32 id)
 		return vcpu;
 	vcpu->vm = vm;
 	vcpu->id = id;
-	mutex_init(&vcpu->mutex);
 	vcpu->cpuid = mvmm_default_cpuid;
 	vcpu->tsc_offset = -vm->tsc_base;
 	vcpu->has_apic = vm->has_apic;

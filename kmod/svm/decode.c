@@ -17,19 +17,17 @@
 void svm_decode_io(u64 info, struct mvmm_exit *exit)
 {
 	exit->reason = MVMM_EXIT_IO;
-	memset(&exit->io, 0, sizeof(exit->io));
-	exit->io.port = info >> 16;
-	/* One bit each for 1, 2 and 4 bytes; likewise for addresses */
-	exit->io.size = (info >> SVM_IOIO_SIZE_SHIFT) & 7;
-	if (info & SVM_IOIO_TYPE_MASK)
-		exit->io.flags |= MVMM_IO_IN;
-	if (info & SVM_IOIO_REP_MASK)
-		exit->io.flags |= MVMM_IO_REP;
-	if (info & SVM_IOIO_STR_MASK) {
-		exit->io.flags |= MVMM_IO_STRING;
+	exit->io = (typeof(exit->io)){
+		.port = info >> 16,
+		/* One bit each for 1, 2 and 4 bytes; likewise for addresses */
+		.size = (info >> SVM_IOIO_SIZE_SHIFT) & 7,
+		/* Bits 0, 2, 3: in, string, REP, in the order of MVMM_IO_* */
+		.flags = (info & MVMM_IO_IN) |
+			 (info >> 1 & (MVMM_IO_STRING | MVMM_IO_REP)),
+	};
+	if (info & SVM_IOIO_STR_MASK)
 		exit->io.addr_size =
 			((info >> SVM_IOIO_ASIZE_SHIFT) & 7) << 1;
-	}
 }
 
 /**

@@ -27,16 +27,6 @@ static u8 insn_len(const struct svm_vcpu *svm, u8 plain)
 	return next - svm->vmcb->save.rip;
 }
 
-/** svm_step_over() - the guest has executed the @len bytes at rip */
-void svm_step_over(struct svm_vcpu *svm, unsigned int len)
-{
-	if (unlikely(svm_advance_rip(svm, len))) {
-		svm->vmcb->save.dr6 |= DR_STEP;
-		svm_dirty(svm, SVM_CLEAN_DR);
-		mvmm_raise(&svm->vcpu, X86_TRAP_DB, 0);
-	}
-}
-
 /* Step over the instruction that exited */
 static enum mvmm_step skip(struct svm_vcpu *svm, u8 plain)
 {
@@ -227,24 +217,13 @@ static const struct vmcb_seg *io_segment(const struct svm_vcpu *svm)
 	return segments[number];
 }
 
-static enum mvmm_step handle_io(struct svm_vcpu *svm)
+/* Where the string is */
+static noinline void find_io_string(struct svm_vcpu *svm)
 {
-	const struct vmcb_control_area *control = &svm->vmcb->control;
 	const struct vmcb_save_area *save = &svm->vmcb->save;
 	const struct vmcb_seg *segment;
 	struct mvmm_exit *exit = &svm->vcpu.exit;
 	u64 index;
-
-	svm_decode_io(control->exit_info_1, exit);
-	/* EXITINFO2 is the next rip, whatever the CPU has (15.10.2) */
-	exit->insn_len = control->exit_info_2 - save->rip;
-	if (unlikely(!list_empty(&svm->vcpu.vm->doorbells)) &&
-	    mvmm_ring(&svm->vcpu)) {
-		svm_step_over(svm, exit->insn_len);
-		return MVMM_STEP_CONTINUE;
-	}
-	if (!(exit->io.flags & MVMM_IO_STRING))
-		return MVMM_STEP_USER;
 
 	if (!svm_caps.decode_assists || !exit->io.addr_size)
 		exit->io.flags |= MVMM_IO_DECODE;
@@ -258,6 +237,23 @@ static enum mvmm_step handle_io(struct svm_vcpu *svm)
 	/* Bases of all but FS and GS count for nothing in 64-bit mode */
 	if (!in_64bit_code(svm) || segment == &save->fs || segment == &save->gs)
 		exit->io.gva += segment->base;
+}
+
+static enum mvmm_step handle_io(struct svm_vcpu *svm)
+{
+	const struct vmcb_control_area *control = &svm->vmcb->control;
+	struct mvmm_exit *exit = &svm->vcpu.exit;
+
+	svm_decode_io(control->exit_info_1, exit);
+	/* EXITINFO2 is the next rip, whatever the CPU has (15.10.2) */
+	exit->insn_len = control->exit_info_2 - svm->vmcb->save.rip;
+	if (unlikely(!list_empty(&svm->vcpu.vm->doorbells)) &&
+	    mvmm_ring(&svm->vcpu)) {
+		svm_step_over(svm, exit->insn_len);
+		return MVMM_STEP_CONTINUE;
+	}
+	if (unlikely(exit->io.flags & MVMM_IO_STRING))
+		find_io_string(svm);
 	return MVMM_STEP_USER;
 }
 

@@ -125,4 +125,35 @@ static inline bool svm_advance_rip(struct svm_vcpu *svm, unsigned int len)
 	return true;
 }
 
+/** svm_step_over() - the guest has executed the @len bytes at rip */
+static inline void svm_step_over(struct svm_vcpu *svm, unsigned int len)
+{
+	if (unlikely(svm_advance_rip(svm, len))) {
+		svm->vmcb->save.dr6 |= DR_STEP;
+		svm_dirty(svm, SVM_CLEAN_DR);
+		mvmm_raise(&svm->vcpu, X86_TRAP_DB, 0);
+	}
+}
+
+/** svm_tpr_to_vmcb() - the guest's CR8 as the generic part has it */
+static inline void svm_tpr_to_vmcb(struct svm_vcpu *svm)
+{
+	u32 *int_ctl = &svm->vmcb->control.int_ctl;
+	u32 value = (*int_ctl & ~V_TPR_MASK) | svm->vcpu.cr8;
+
+	if (value == *int_ctl)
+		return;
+	*int_ctl = value;
+	svm_dirty(svm, SVM_CLEAN_INTR);
+}
+
+/** svm_tpr_from_vmcb() - the guest writes CR8 without an exit */
+static inline void svm_tpr_from_vmcb(struct svm_vcpu *svm)
+{
+	u64 cr8 = svm->vmcb->control.int_ctl & V_TPR_MASK;
+
+	if (unlikely(cr8 != svm->vcpu.cr8))
+		mvmm_apic_set_cr8(&svm->vcpu, cr8);
+}
+
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest state in the VMCB: what a new vCPU starts with, what an exit must give
- * back to the host, and the registers that userspace gets and sets. APM vol. 2,
+ * Guest state in the VMCB: what a new vCPU starts with, and the registers that
+ * userspace gets and sets. What is moved for each RUN is in svm.c. APM vol. 2,
  * 15.5 and appendix B.
  */
 #include <linux/bits.h>
@@ -144,7 +144,6 @@ static void init_guest(struct svm_vcpu *svm)
 	save->dr7 = mvmm_dr_fixed(7, 0);
 	save->g_pat = RESET_PAT;
 	save->rflags = 2;
-	svm->rflags = 2;
 	svm->vcpu.cr0 = X86_CR0_CD | X86_CR0_NW | X86_CR0_ET;
 	svm_sync_crs(&svm->vcpu);
 }
@@ -156,93 +155,11 @@ void svm_init_state(struct svm_vcpu *svm)
 	init_guest(svm);
 }
 
-/** svm_tpr_to_vmcb() - the guest's CR8 as the generic part has it */
-void svm_tpr_to_vmcb(struct svm_vcpu *svm)
-{
-	u32 *int_ctl = &svm->vmcb->control.int_ctl;
-	u32 value = (*int_ctl & ~V_TPR_MASK) | svm->vcpu.cr8;
-
-	if (value == *int_ctl)
-		return;
-	*int_ctl = value;
-	svm_dirty(svm, SVM_CLEAN_INTR);
-}
-
-/** svm_tpr_from_vmcb() - the guest writes CR8 without an exit */
-void svm_tpr_from_vmcb(struct svm_vcpu *svm)
-{
-	mvmm_apic_set_cr8(&svm->vcpu,
-			  svm->vmcb->control.int_ctl & V_TPR_MASK);
-}
-
-/** svm_regs_to_vmcb() - what userspace may have changed in the run page, and
- * the instruction that it has executed
- */
-void svm_regs_to_vmcb(struct svm_vcpu *svm)
-{
-	struct vmcb_control_area *control = &svm->vmcb->control;
-	struct vmcb_save_area *save = &svm->vmcb->save;
-	struct mvmm_vcpu *vcpu = &svm->vcpu;
-
-	save->rip = vcpu->regs.rip;
-	save->rsp = vcpu->regs.rsp;
-	save->rflags = vcpu->regs.rflags;
-	/* As VMX demands it: with TF and a shadow, a trap waits */
-	if (control->int_state & SVM_INTERRUPT_SHADOW_MASK &&
-	    (save->rflags ^ svm->rflags) & X86_EFLAGS_TF) {
-		if (save->rflags & X86_EFLAGS_TF)
-			svm->pending_dbg |= DR_STEP;
-		else
-			svm->pending_dbg &= ~DR_STEP;
-	}
-	svm->rflags = save->rflags;
-	svm_tpr_to_vmcb(svm);
-	if (vcpu->cr2 != save->cr2) {
-		save->cr2 = vcpu->cr2;
-		svm_dirty(svm, SVM_CLEAN_CR2);
-	}
-	if (vcpu->dr6 != save->dr6) {
-		save->dr6 = vcpu->dr6;
-		svm_dirty(svm, SVM_CLEAN_DR);
-	}
-	if (vcpu->retire) {
-		svm_step_over(svm, vcpu->retire);
-		vcpu->retire = 0;
-	}
-}
-
-/** svm_regs_from_vmcb() - the guest ran: where it stands now */
-void svm_regs_from_vmcb(struct svm_vcpu *svm)
-{
-	const struct vmcb_save_area *save = &svm->vmcb->save;
-	struct mvmm_vcpu *vcpu = &svm->vcpu;
-
-	vcpu->regs.rip = save->rip;
-	vcpu->regs.rsp = save->rsp;
-	vcpu->regs.rflags = svm->rflags = save->rflags;
-	vcpu->cr2 = save->cr2;
-	vcpu->dr6 = save->dr6;
-	svm_tpr_from_vmcb(svm);
-	/* One bit for both; after the guest ran it was most likely an STI */
-	vcpu->shadow = !(svm->vmcb->control.int_state &
-			 SVM_INTERRUPT_SHADOW_MASK) ? 0 :
-		       svm->mov_ss ? MVMM_SHADOW_MOV_SS : MVMM_SHADOW_STI;
-	svm_refresh_cr0(svm);
-}
-
 /** svm_refresh_cr0() - fetch the bits that the guest owns */
 void svm_refresh_cr0(struct svm_vcpu *svm)
 {
 	svm->vcpu.cr0 = (svm->vcpu.cr0 & ~CR0_GUEST_OWNED) |
 			(svm->vmcb->save.cr0 & CR0_GUEST_OWNED);
-}
-
-void svm_retire(struct mvmm_vcpu *vcpu)
-{
-	struct svm_vcpu *svm = to_svm(vcpu);
-
-	svm_regs_to_vmcb(svm);
-	svm_regs_from_vmcb(svm);
 }
 
 /** svm_sync_crs() - write cr0, cr4 and efer of the generic part to the VMCB */

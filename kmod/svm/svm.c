@@ -49,7 +49,7 @@ static struct mvmm_vcpu *svm_vcpu_alloc(struct mvmm_vm *vm)
 	return &svm->vcpu;
 }
 
-static void svm_vcpu_load(struct mvmm_vcpu *vcpu)
+static __always_inline void svm_vcpu_load(struct mvmm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	int cpu = smp_processor_id();
@@ -82,6 +82,7 @@ static void set_irq_window(struct svm_vcpu *svm, bool on)
 	else if (class && !svm_caps.tcg)	/* see errata.rst */
 		new |= V_IRQ_MASK | class << V_INTR_PRIO_SHIFT;
 	svm_intercept(svm, INTERCEPT_VINTR, new & V_IRQ_MASK);
+	svm->vcpu.hw_window = new & V_IRQ_MASK;
 	if (new == old)
 		return;
 	svm->vmcb->control.int_ctl = new;
@@ -131,9 +132,8 @@ static bool events_idle(const struct svm_vcpu *svm)
 {
 	const struct mvmm_events_state *ev = &svm->vcpu.events;
 
-	return !ev->inflight.valid && !ev->nmi_pending && !ev->irq_pending &&
-	       !ev->apic_vector && !svm->vcpu.user_irq_window && !svm->pending_dbg &&
-	       !(svm->vmcb->control.int_ctl & V_IRQ_MASK);
+	return !ev->inflight.valid && !ev->waiting && !svm->vcpu.windows &&
+	       !svm->pending_dbg;
 }
 
 static void raise_pending_dbg(struct svm_vcpu *svm)
@@ -387,8 +387,9 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 		undo_entry(svm);
 	else
 		svm->unproven = false;
-	trace_mvmm_exit(vcpu->id, vmcb->control.exit_code,
-			vmcb->control.exit_info_1, vmcb->save.rip);
+	if (trace_mvmm_exit_enabled())
+		trace_mvmm_exit(vcpu->id, vmcb->control.exit_code,
+				vmcb->control.exit_info_1, vmcb->save.rip);
 	if (unlikely(svm->at_iret || svm->stepping))
 		end_nmi_window(svm);
 	if (unlikely(vmcb->control.exit_int_info & SVM_EXITINTINFO_VALID))
@@ -397,12 +398,76 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 	return svm_handle_exit(svm);
 }
 
+/*
+ * What userspace may have changed in the run page, and the instruction that it
+ * has executed
+ */
+static __always_inline void regs_to_vmcb(struct svm_vcpu *svm)
+{
+	struct vmcb_control_area *control = &svm->vmcb->control;
+	struct vmcb_save_area *save = &svm->vmcb->save;
+	struct mvmm_vcpu *vcpu = &svm->vcpu;
+
+	/* As VMX demands it: with TF and a shadow, a trap waits */
+	if (unlikely(control->int_state & SVM_INTERRUPT_SHADOW_MASK) &&
+	    (save->rflags ^ vcpu->regs.rflags) & X86_EFLAGS_TF) {
+		if (vcpu->regs.rflags & X86_EFLAGS_TF)
+			svm->pending_dbg |= DR_STEP;
+		else
+			svm->pending_dbg &= ~DR_STEP;
+	}
+	save->rip = vcpu->regs.rip;
+	save->rsp = vcpu->regs.rsp;
+	save->rflags = vcpu->regs.rflags;
+	svm_tpr_to_vmcb(svm);
+	if (vcpu->cr2 != save->cr2) {
+		save->cr2 = vcpu->cr2;
+		svm_dirty(svm, SVM_CLEAN_CR2);
+	}
+	if (vcpu->dr6 != save->dr6) {
+		save->dr6 = vcpu->dr6;
+		svm_dirty(svm, SVM_CLEAN_DR);
+	}
+	if (vcpu->retire) {
+		svm_step_over(svm, vcpu->retire);
+		vcpu->retire = 0;
+	}
+}
+
+/* The guest ran: where it stands now */
+static __always_inline void regs_from_vmcb(struct svm_vcpu *svm)
+{
+	const struct vmcb_save_area *save = &svm->vmcb->save;
+	struct mvmm_vcpu *vcpu = &svm->vcpu;
+
+	vcpu->regs.rip = save->rip;
+	vcpu->regs.rsp = save->rsp;
+	vcpu->regs.rflags = save->rflags;
+	vcpu->cr2 = save->cr2;
+	vcpu->dr6 = save->dr6;
+	svm_tpr_from_vmcb(svm);
+	/* One bit for both; after the guest ran it was most likely an STI */
+	vcpu->shadow = !(svm->vmcb->control.int_state &
+			 SVM_INTERRUPT_SHADOW_MASK) ? 0 :
+		       svm->mov_ss ? MVMM_SHADOW_MOV_SS : MVMM_SHADOW_STI;
+	svm_refresh_cr0(svm);
+}
+
+static void svm_retire(struct mvmm_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	regs_to_vmcb(svm);
+	regs_from_vmcb(svm);
+}
+
 static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	enum mvmm_step step;
 
-	svm_regs_to_vmcb(svm);
+	svm_vcpu_load(vcpu);
+	regs_to_vmcb(svm);
 	/* Only while somebody waits for this CPU: see kmod/slots.c */
 	if (mvmm_has_sched && unlikely(!vcpu->slice_end == svm->pause_exits)) {
 		svm->pause_exits = vcpu->slice_end;
@@ -416,7 +481,7 @@ static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 	while (step == MVMM_STEP_CONTINUE);
 	guest_timing_exit_irqoff();
 	local_irq_enable();
-	svm_regs_from_vmcb(svm);
+	regs_from_vmcb(svm);
 	svm_host_put(svm);
 	return step;
 }

@@ -85,7 +85,6 @@ struct svm_undo {
  * @vmcb: its VMCB
  * @vmcb_pa: physical address of @vmcb
  * @tag: what its translations are tagged with, see npt.c
- * @rflags: as in the VMCB when userspace saw it last
  * @flush_vcpu: flush this vCPU's own translations before the next entry
  * @moved: another CPU ran it before
  * @mov_ss: the VMCB's one shadow bit stands for MOV SS, as userspace said
@@ -108,7 +107,6 @@ struct svm_vcpu {
 	struct vmcb *vmcb;
 	u64 vmcb_pa;
 	struct svm_tag tag;
-	u64 rflags;
 	bool flush_vcpu;
 	bool moved;
 	bool mov_ss;
@@ -140,13 +138,8 @@ bool svm_enter(struct mvmm_regs *regs, u64 vmcb_pa, u64 host_pa);
 int svm_state_setup(void);
 void svm_state_teardown(void);
 void svm_init_state(struct svm_vcpu *svm);
-void svm_tpr_to_vmcb(struct svm_vcpu *svm);
-void svm_tpr_from_vmcb(struct svm_vcpu *svm);
-void svm_regs_to_vmcb(struct svm_vcpu *svm);
-void svm_regs_from_vmcb(struct svm_vcpu *svm);
 void svm_refresh_cr0(struct svm_vcpu *svm);
 void svm_sync_crs(struct mvmm_vcpu *vcpu);
-void svm_retire(struct mvmm_vcpu *vcpu);
 void svm_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);
 void svm_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs);
 void svm_get_paging(struct mvmm_vcpu *vcpu, struct mvmm_paging *paging);
@@ -179,7 +172,6 @@ static inline unsigned int svm_stats_index(u32 code)
 	return code < 0x400 ? code : code - 0x400 + 0xb0;
 }
 
-void svm_step_over(struct svm_vcpu *svm, unsigned int len);
 void svm_mitigate(struct svm_vcpu *svm);
 enum mvmm_step svm_handle_exit(struct svm_vcpu *svm);
 void svm_collect_inflight(struct svm_vcpu *svm);

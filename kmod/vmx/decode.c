@@ -15,15 +15,12 @@
 void vmx_decode_io(u64 qualification, struct mvmm_exit *exit)
 {
 	exit->reason = MVMM_EXIT_IO;
-	memset(&exit->io, 0, sizeof(exit->io));
-	exit->io.size = (qualification & 7) + 1;
-	exit->io.port = qualification >> 16;
-	if (qualification & BIT(3))
-		exit->io.flags |= MVMM_IO_IN;
-	if (qualification & BIT(4))
-		exit->io.flags |= MVMM_IO_STRING;
-	if (qualification & BIT(5))
-		exit->io.flags |= MVMM_IO_REP;
+	exit->io = (typeof(exit->io)){
+		.port = qualification >> 16,
+		.size = (qualification & 7) + 1,
+		/* bits 3..5: in, string, REP, in the order of MVMM_IO_* */
+		.flags = qualification >> 3 & 7,
+	};
 }
 
 /** vmx_decode_addr_size() - bytes, from INS and OUTS information (28-8) */

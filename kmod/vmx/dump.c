@@ -5,7 +5,6 @@
 #include <linux/ratelimit.h>
 #include <asm/vmx.h>
 #include "insn.h"
-#include "vmx.h"
 
 static const struct {
 	u32 reason;

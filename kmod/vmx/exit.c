@@ -10,7 +10,6 @@
 #include <asm/debugreg.h>
 #include <asm/trapnr.h>
 #include "insn.h"
-#include "vmx.h"
 
 #define EXIT_REASON_MASK	0xffff
 #define NMI_UNBLOCKING		BIT(12)
@@ -246,23 +245,30 @@ static u8 default_addr_size(struct vmx_vcpu *vmx)
 	return ar & VMX_AR_DB_MASK ? 4 : 2;
 }
 
+/* Where the string is */
+static noinline void find_io_string(struct vmx_vcpu *vmx)
+{
+	struct mvmm_exit *exit = &vmx->vcpu.exit;
+
+	exit->io.gva = vmreadn(GUEST_LINEAR_ADDRESS);
+	exit->io.addr_size = vmx_caps.insn_info ?
+		vmx_decode_addr_size(vmread32(VMX_INSTRUCTION_INFO)) :
+		default_addr_size(vmx);
+}
+
 static enum mvmm_step handle_io(struct vmx_vcpu *vmx)
 {
 	struct mvmm_exit *exit = &vmx->vcpu.exit;
 
 	vmx_decode_io(vmreadn(EXIT_QUALIFICATION), exit);
-	if (exit->io.flags & MVMM_IO_STRING) {
-		exit->io.gva = vmreadn(GUEST_LINEAR_ADDRESS);
-		exit->io.addr_size = vmx_caps.insn_info ?
-			vmx_decode_addr_size(vmread32(VMX_INSTRUCTION_INFO)) :
-			default_addr_size(vmx);
-	}
 	exit->insn_len = vmread32(VM_EXIT_INSTRUCTION_LEN);
 	if (unlikely(!list_empty(&vmx->vcpu.vm->doorbells)) &&
 	    mvmm_ring(&vmx->vcpu)) {
 		step_over(vmx, exit->insn_len);
 		return MVMM_STEP_CONTINUE;
 	}
+	if (unlikely(exit->io.flags & MVMM_IO_STRING))
+		find_io_string(vmx);
 	return MVMM_STEP_USER;
 }
 

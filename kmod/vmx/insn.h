@@ -13,6 +13,7 @@
 #include <linux/types.h>
 #include <asm/asm.h>
 #include <asm/vmx.h>
+#include "vmx.h"
 
 #define SKIP_FAULT "\n2:\n" _ASM_EXTABLE(1b, 2b)
 
@@ -139,6 +140,18 @@ static inline bool invvpid(unsigned long type, u16 vpid)
 		     : [operand] "m" (operand), [type] "r" (type)
 		     : "cc", "memory");
 	return !failed;
+}
+
+/* The guest's own; a change of any other bit exits */
+#define VMX_CR0_GUEST_OWNED X86_CR0_TS
+
+/** vmx_refresh_cr0() - fetch the bits that the guest owns */
+static inline void vmx_refresh_cr0(struct vmx_vcpu *vmx)
+{
+	u64 hw = vmreadn(GUEST_CR0);
+
+	vmx->vcpu.cr0 = (vmx->vcpu.cr0 & ~VMX_CR0_GUEST_OWNED) |
+			(hw & VMX_CR0_GUEST_OWNED);
 }
 
 #endif

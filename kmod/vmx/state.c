@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest and host state in the VMCS: what a new vCPU starts with, what an exit
- * must give back to the host, and the registers that userspace gets and sets.
- * SDM vol. 3, 25.4 and 25.5.
+ * Guest and host state in the VMCS: what a new vCPU starts with, what a CPU's
+ * host state is, and the registers that userspace gets and sets. What is moved
+ * for each RUN is in vmx.c. SDM vol. 3, 25.4 and 25.5.
  */
 #include <linux/bits.h>
 #include <asm/cpu_entry_area.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/desc.h>
-#include <asm/fsgsbase.h>
 #include <asm/msr.h>
 #include <asm/segment.h>
 #include <asm/special_insns.h>
 #include <asm/tlbflush.h>
 #include <asm/trapnr.h>
 #include "insn.h"
-#include "vmx.h"
 
-/* The guest's own; a change of any other bit exits */
-#define CR0_GUEST_OWNED	X86_CR0_TS
 #define DR7_ENABLED	0xff
 #define RESET_PAT	0x0007040600070406ULL
 
@@ -272,7 +268,7 @@ static void init_controls(struct vmx_vcpu *vmx)
 	vmwrite32(VM_EXIT_MSR_LOAD_COUNT, 0);
 	vmwrite32(VM_ENTRY_MSR_LOAD_COUNT, 0);
 	vmwrite32(VM_ENTRY_INTR_INFO_FIELD, 0);
-	vmwriten(CR0_GUEST_HOST_MASK, ~CR0_GUEST_OWNED);
+	vmwriten(CR0_GUEST_HOST_MASK, ~VMX_CR0_GUEST_OWNED);
 	vmwriten(CR4_GUEST_HOST_MASK, ~0UL);
 	vmwrite64(TSC_OFFSET, -vmx->vcpu.vm->tsc_base);
 	vmwrite64(VMCS_LINK_POINTER, ~0ULL);
@@ -355,24 +351,21 @@ void vmx_init_state(struct vmx_vcpu *vmx)
 }
 
 /** vmx_load_cpu_state() - host state that follows the CPU; preemption off */
-void vmx_load_cpu_state(void)
+void vmx_load_cpu_state(struct vmx_vcpu *vmx)
 {
 	int cpu = smp_processor_id();
 	u64 value;
 
 	vmwriten(HOST_TR_BASE,
 		 (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
-	vmwriten(HOST_GDTR_BASE, (unsigned long)get_current_gdt_ro());
+	vmx->host_gdt = (struct desc_ptr){
+		.size = GDT_SIZE - 1,
+		.address = (unsigned long)get_current_gdt_ro() };
+	vmwriten(HOST_GDTR_BASE, vmx->host_gdt.address);
 	rdmsrl(MSR_IA32_SYSENTER_ESP, value);
 	vmwriten(HOST_IA32_SYSENTER_ESP, value);
 	rdmsrl(MSR_GS_BASE, value);
 	vmwriten(HOST_GS_BASE, value);
-}
-
-/* A host selector field must have TI and RPL clear (SDM vol. 3, 27.2.3) */
-static u16 host_selector(u16 selector)
-{
-	return selector & 7 ? 0 : selector;
 }
 
 /*
@@ -382,8 +375,7 @@ static u16 host_selector(u16 selector)
  */
 static const u32 msr_index[VMX_NR_MSRS] = {
 	MSR_STAR, MSR_LSTAR, MSR_SYSCALL_MASK, MSR_KERNEL_GS_BASE, MSR_CSTAR };
-#define NR_FIXED 3
-#define GS_SLOT 3
+#define NR_FIXED VMX_GS_SLOT
 
 static DEFINE_PER_CPU(u64 [NR_FIXED], host_msrs);
 
@@ -406,179 +398,30 @@ static u64 *find_msr(struct vmx_vcpu *vmx, u32 index)
 	return NULL;
 }
 
-/* What does not change is not written: WRMSR is dear on silicon */
-static __always_inline void swap_msr(u32 index, u64 now, u64 then)
-{
-	if (now != then)
-		native_wrmsrl(index, then);
-}
-
-static void swap_syscall_msrs(struct vmx_vcpu *vmx, bool to_guest)
+/** vmx_swap_syscall_msrs() - STAR, LSTAR, SFMASK; preemption off, in a section */
+void vmx_swap_syscall_msrs(struct vmx_vcpu *vmx, bool to_guest)
 {
 	const u64 *host = *this_cpu_ptr(&host_msrs);
 	int i;
 
 	for (i = 0; i < NR_FIXED; i++)
-		swap_msr(msr_index[i], to_guest ? host[i] : vmx->msr[i],
-			 to_guest ? vmx->msr[i] : host[i]);
+		vmx_swap_msr(msr_index[i], to_guest ? host[i] : vmx->msr[i],
+			     to_guest ? vmx->msr[i] : host[i]);
 	vmx->syscall_msrs = to_guest;
 }
 
-/**
- * vmx_host_load() - write what an exit must restore, of the process
- * @vmx: VMCS current; preemption off
- */
-void vmx_host_load(struct vmx_vcpu *vmx)
-{
-	u16 fs, gs;
-	u64 base;
-
-	/* Without SCE the guest's SYSCALL is #UD whatever they hold */
-	if (vmx->vcpu.efer & EFER_SCE)
-		swap_syscall_msrs(vmx, true);
-	vmx->host_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
-	swap_msr(MSR_KERNEL_GS_BASE, vmx->host_gs_base, vmx->msr[GS_SLOT]);
-	savesegment(fs, fs);
-	savesegment(gs, gs);
-	savesegment(ds, vmx->host_ds);
-	savesegment(es, vmx->host_es);
-	store_ldt(vmx->host_ldt);
-	base = x86_fsbase_read_cpu();
-	if (unlikely(fs != vmx->host_fs || gs != vmx->host_gs)) {
-		vmwrite16(HOST_FS_SELECTOR, host_selector(fs));
-		vmwrite16(HOST_GS_SELECTOR, host_selector(gs));
-		vmx->host_fs = fs;
-		vmx->host_gs = gs;
-	}
-	if (unlikely(base != vmx->host_fs_base)) {
-		vmwriten(HOST_FS_BASE, base);
-		vmx->host_fs_base = base;
-	}
-}
-
-/**
- * vmx_host_put() - restore by hand what an exit does not
- * @vmx: entered at least once since vmx_host_load(); preemption off
- */
-void vmx_host_put(struct vmx_vcpu *vmx)
-{
-	struct desc_ptr gdt = {
-		.size = GDT_SIZE - 1,
-		.address = (unsigned long)get_current_gdt_ro() };
-
-	if (vmx->syscall_msrs)
-		swap_syscall_msrs(vmx, false);
-	vmx->msr[GS_SLOT] = __rdmsr(MSR_KERNEL_GS_BASE);
-	swap_msr(MSR_KERNEL_GS_BASE, vmx->msr[GS_SLOT], vmx->host_gs_base);
-	if (vmx->host_ldt)
-		asm volatile("lldt %0" : : "m" (vmx->host_ldt));
-	if (vmx->host_fs & 7) {
-		loadsegment(fs, vmx->host_fs);
-		wrmsrl(MSR_FS_BASE, vmx->host_fs_base);
-	}
-	if (vmx->host_gs & 7) {
-		u64 base;
-
-		/* Loading GS overwrites the base that SWAPGS brings */
-		rdmsrl(MSR_KERNEL_GS_BASE, base);
-		load_gs_index(vmx->host_gs);
-		wrmsrl(MSR_KERNEL_GS_BASE, base);
-	}
-	if (vmx->host_ds || vmx->host_es) {
-		loadsegment(ds, vmx->host_ds);
-		loadsegment(es, vmx->host_es);
-	}
-	/* An exit leaves GDT and TSS limits of 0xffff and 0x67 (27.5.2) */
-	invalidate_tss_limit();
-	native_load_gdt(&gdt);
-}
-
-static bool in_64bit_code(struct vmx_vcpu *vmx)
+/** vmx_in_64bit_code() - are addresses 64 bits wide? The VMCS is current */
+bool vmx_in_64bit_code(struct vmx_vcpu *vmx)
 {
 	return vmx->vcpu.efer & EFER_LMA &&
 	       vmread32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK;
 }
 
-static void end_shadow(u32 info)
+/** vmx_end_shadow() - of STI or MOV SS; @info: interruptibility as it is */
+void vmx_end_shadow(u32 info)
 {
 	vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
 		  info & ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
-}
-
-/* vmx_advance_rip() for registers that are not in the VMCS yet */
-static void retire_insn(struct vmx_vcpu *vmx)
-{
-	struct mvmm_vcpu *vcpu = &vmx->vcpu;
-	struct mvmm_regs *regs = &vcpu->regs;
-	u64 rip = regs->rip + vcpu->retire;
-
-	if (unlikely((rip ^ regs->rip) >> 32) && !in_64bit_code(vmx))
-		rip = (u32)rip;
-	regs->rip = rip;
-	regs->rflags &= ~X86_EFLAGS_RF;
-	vcpu->retire = 0;
-	if (unlikely(vcpu->shadow)) {
-		end_shadow(vmread32(GUEST_INTERRUPTIBILITY_INFO));
-		vcpu->shadow = 0;
-	}
-	if (unlikely(regs->rflags & X86_EFLAGS_TF)) {
-		vmwriten(GUEST_PENDING_DBG_EXCEPTIONS, 0);
-		vcpu->dr6 |= DR_STEP;
-		mvmm_raise(vcpu, X86_TRAP_DB, 0);
-	}
-}
-
-/** vmx_regs_to_vmcs() - rip, rsp, rflags as userspace left them, and the
- * instruction that it has executed
- */
-void vmx_regs_to_vmcs(struct vmx_vcpu *vmx)
-{
-	const struct mvmm_regs *regs = &vmx->vcpu.regs;
-
-	if (vmx->vcpu.retire)
-		retire_insn(vmx);
-	if (regs->rip != vmx->rip)
-		vmwriten(GUEST_RIP, regs->rip);
-	if (regs->rsp != vmx->rsp)
-		vmwriten(GUEST_RSP, regs->rsp);
-	if (regs->rflags != vmx->rflags) {
-		u32 shadow = vmread32(GUEST_INTERRUPTIBILITY_INFO) & 3;
-
-		vmwriten(GUEST_RFLAGS, regs->rflags);
-		/* SDM vol. 3, 27.3.1.5: in a shadow, BS must match TF */
-		if (shadow && (regs->rflags ^ vmx->rflags) & X86_EFLAGS_TF) {
-			u64 dbg = vmreadn(GUEST_PENDING_DBG_EXCEPTIONS);
-
-			vmwriten(GUEST_PENDING_DBG_EXCEPTIONS,
-				 regs->rflags & X86_EFLAGS_TF ?
-				 dbg | DR_STEP : dbg & ~DR_STEP);
-		}
-	}
-	vmx->rip = regs->rip;
-	vmx->rsp = regs->rsp;
-	vmx->rflags = regs->rflags;
-}
-
-/** vmx_regs_from_vmcs() - the guest ran: where it stands now */
-void vmx_regs_from_vmcs(struct vmx_vcpu *vmx)
-{
-	struct mvmm_regs *regs = &vmx->vcpu.regs;
-
-	regs->rip = vmx->rip = vmreadn(GUEST_RIP);
-	regs->rsp = vmx->rsp = vmreadn(GUEST_RSP);
-	regs->rflags = vmx->rflags = vmreadn(GUEST_RFLAGS);
-	vmx->vcpu.shadow = vmread32(GUEST_INTERRUPTIBILITY_INFO) &
-			   (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
-	vmx_refresh_cr0(vmx);
-}
-
-/** vmx_refresh_cr0() - fetch the bits that the guest owns */
-void vmx_refresh_cr0(struct vmx_vcpu *vmx)
-{
-	u64 hw = vmreadn(GUEST_CR0);
-
-	vmx->vcpu.cr0 = (vmx->vcpu.cr0 & ~CR0_GUEST_OWNED) |
-			(hw & CR0_GUEST_OWNED);
 }
 
 /**
@@ -596,26 +439,18 @@ bool vmx_advance_rip(struct vmx_vcpu *vmx, unsigned int len)
 	u32 shadow = vmread32(GUEST_INTERRUPTIBILITY_INFO);
 
 	/* Outside of 64-bit code it wraps, where it can */
-	if (unlikely((rip ^ old) >> 32) && !in_64bit_code(vmx))
+	if (unlikely((rip ^ old) >> 32) && !vmx_in_64bit_code(vmx))
 		rip = (u32)rip;
 	vmwriten(GUEST_RIP, rip);
 	if (rflags & X86_EFLAGS_RF)
 		vmwriten(GUEST_RFLAGS, rflags & ~X86_EFLAGS_RF);
 	if (unlikely(shadow & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)))
-		end_shadow(shadow);
+		vmx_end_shadow(shadow);
 	if (likely(!(rflags & X86_EFLAGS_TF)))
 		return false;
 	/* The caller raises the trap: a BS left here would double it */
 	vmwriten(GUEST_PENDING_DBG_EXCEPTIONS, 0);
 	return true;
-}
-
-void vmx_retire(struct mvmm_vcpu *vcpu)
-{
-	struct vmx_vcpu *vmx = to_vmx(vcpu);
-
-	vmx_regs_to_vmcs(vmx);
-	vmx_regs_from_vmcs(vmx);
 }
 
 /** vmx_sync_crs() - write cr0, cr4 and efer of the generic part to the VMCS */
@@ -643,7 +478,7 @@ void vmx_sync_crs(struct mvmm_vcpu *vcpu)
 	/* MOV to CR0 and CR4 flushes; what is cached must go before the entry */
 	vmx->flush_vcpu = true;
 	if (vcpu->in_section && vcpu->efer & EFER_SCE && !vmx->syscall_msrs)
-		swap_syscall_msrs(vmx, true);
+		vmx_swap_syscall_msrs(vmx, true);
 }
 
 static void get_pdptes(struct mvmm_vcpu *vcpu, u64 pdpte[4])

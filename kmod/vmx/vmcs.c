@@ -11,7 +11,6 @@
 #include <linux/gfp.h>
 #include <asm/tlbflush.h>
 #include "insn.h"
-#include "vmx.h"
 
 static DEFINE_PER_CPU(u32 *, vmxon_region);
 DEFINE_PER_CPU(struct vmx_vmcs *, vmx_current);

@@ -11,12 +11,14 @@
 #include <linux/slab.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
+#include <asm/desc.h>
 #include <asm/fpu/xcr.h>
+#include <asm/fsgsbase.h>
 #include <asm/msr.h>
+#include <asm/segment.h>
 #include <asm/spec-ctrl.h>
 #include <asm/trapnr.h>
 #include "insn.h"
-#include "vmx.h"
 #include "../trace.h"
 
 static bool tpr_shadow = true;
@@ -36,7 +38,6 @@ MODULE_PARM_DESC(apic_access,
 		 "let guests use the xAPIC's page without userspace, where VMX can");
 
 static DEFINE_IDA(vpids);
-static bool flush_l1d;
 
 static_assert(offsetof(struct mvmm_regs, rsp) == 4 * 8);
 static_assert(offsetof(struct mvmm_regs, rdi) == 7 * 8);
@@ -106,7 +107,7 @@ static void vmx_vcpu_free(struct mvmm_vcpu *vcpu)
 	kfree(vmx);
 }
 
-static void vmx_vcpu_load(struct mvmm_vcpu *vcpu)
+static __always_inline void vmx_vcpu_load(struct mvmm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	int cpu = smp_processor_id();
@@ -118,7 +119,7 @@ static void vmx_vcpu_load(struct mvmm_vcpu *vcpu)
 		return;
 	if (vcpu->cpu >= 0)
 		mvmm_vcpu_moved(vcpu);
-	vmx_load_cpu_state();
+	vmx_load_cpu_state(vmx);
 	vcpu->tlb_gen_seen = MVMM_TLB_MOVED;
 	WRITE_ONCE(vcpu->cpu, cpu);
 }
@@ -142,11 +143,7 @@ static bool events_idle(const struct vmx_vcpu *vmx)
 {
 	const struct mvmm_events_state *ev = &vmx->vcpu.events;
 
-	return !ev->inflight.valid && !ev->nmi_pending && !ev->irq_pending &&
-	       !ev->apic_vector && !vmx->vcpu.user_irq_window &&
-	       !vmx->tpr_threshold &&
-	       !(vmx->primary & (CPU_BASED_INTR_WINDOW_EXITING |
-				 CPU_BASED_NMI_WINDOW_EXITING));
+	return !ev->inflight.valid && !ev->waiting && !vmx->vcpu.windows;
 }
 
 /* The entry is certain but for the CPU's refusal: write the next event */
@@ -180,6 +177,8 @@ static void inject(struct vmx_vcpu *vmx)
 	if (vcpu->vapic)
 		vmx_set_tpr_threshold(vmx, mvmm_class_behind_tpr(&vcpu->events,
 								 vcpu->cr8));
+	vcpu->hw_window = plan.irq_window || plan.nmi_window ||
+			  vmx->tpr_threshold;
 	if (!plan.inject.valid)
 		return;
 	if (plan.inject.has_error)
@@ -251,20 +250,6 @@ static noinstr bool enter_guest(struct vmx_vcpu *vmx)
 	return entered;
 }
 
-/**
- * vmx_mitigate() - what the guest must not find in caches and predictors
- * @vmx: about to be entered; interrupts off since before
- *
- * At the start of a section, and again after interrupts were open.
- */
-void vmx_mitigate(struct vmx_vcpu *vmx)
-{
-	vmx->host_debugctl = get_debugctlmsr();
-	if (flush_l1d)
-		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
-	mvmm_isolate_vm(&vmx->vcpu);
-}
-
 static enum mvmm_step refused(struct vmx_vcpu *vmx)
 {
 	struct mvmm_exit *exit = &vmx->vcpu.exit;
@@ -334,7 +319,8 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 	if (mvmm_has_sched && unlikely(vmx->has_timer))
 		set_preemption_timer(vcpu->slice_end);
 	sync_host_crs(vmx);
-	trace_mvmm_entry(vcpu->id, vmx->rip);
+	if (trace_mvmm_entry_enabled())
+		trace_mvmm_entry(vcpu->id, vmreadn(GUEST_RIP));
 
 	if (unlikely(vmx->breakpoints))
 		mvmm_load_debug_registers(vcpu);
@@ -367,13 +353,167 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 	return vmx_handle_exit(vmx);
 }
 
+/* A host selector field must have TI and RPL clear (SDM vol. 3, 27.2.3) */
+static u16 host_selector(u16 selector)
+{
+	return selector & 7 ? 0 : selector;
+}
+
+/* A section begins: write what an exit must restore, of the process */
+static void host_load(struct vmx_vcpu *vmx)
+{
+	u16 fs, gs, ds, es;
+	u64 base;
+
+	/* Without SCE the guest's SYSCALL is #UD whatever they hold */
+	if (vmx->vcpu.efer & EFER_SCE)
+		vmx_swap_syscall_msrs(vmx, true);
+	vmx->host_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
+	vmx_swap_msr(MSR_KERNEL_GS_BASE, vmx->host_gs_base,
+		     vmx->msr[VMX_GS_SLOT]);
+	savesegment(fs, fs);
+	savesegment(gs, gs);
+	savesegment(ds, ds);
+	savesegment(es, es);
+	store_ldt(vmx->host_ldt);
+	base = cpu_feature_enabled(X86_FEATURE_FSGSBASE) ?
+		rdfsbase() : __rdmsr(MSR_FS_BASE);
+	if (unlikely(fs != vmx->host_fs || gs != vmx->host_gs)) {
+		vmwrite16(HOST_FS_SELECTOR, host_selector(fs));
+		vmwrite16(HOST_GS_SELECTOR, host_selector(gs));
+		vmx->host_fs = fs;
+		vmx->host_gs = gs;
+	}
+	vmx->odd_segments = ((fs | gs) & 7) | ds | es | vmx->host_ldt;
+	if (unlikely(vmx->odd_segments)) {
+		vmx->host_ds = ds;
+		vmx->host_es = es;
+	}
+	if (unlikely(base != vmx->host_fs_base)) {
+		vmwriten(HOST_FS_BASE, base);
+		vmx->host_fs_base = base;
+	}
+}
+
+/* An exit loads flat segments without DPL 3, and no LDT */
+static noinline void restore_segments(struct vmx_vcpu *vmx)
+{
+	if (vmx->host_ldt)
+		asm volatile("lldt %0" : : "m" (vmx->host_ldt));
+	if (vmx->host_fs & 7) {
+		loadsegment(fs, vmx->host_fs);
+		wrmsrl(MSR_FS_BASE, vmx->host_fs_base);
+	}
+	if (vmx->host_gs & 7) {
+		u64 base;
+
+		/* Loading GS overwrites the base that SWAPGS brings */
+		rdmsrl(MSR_KERNEL_GS_BASE, base);
+		load_gs_index(vmx->host_gs);
+		wrmsrl(MSR_KERNEL_GS_BASE, base);
+	}
+	if (vmx->host_ds || vmx->host_es) {
+		loadsegment(ds, vmx->host_ds);
+		loadsegment(es, vmx->host_es);
+	}
+}
+
+/* It ends: restore by hand what an exit does not */
+static void host_put(struct vmx_vcpu *vmx)
+{
+	if (vmx->syscall_msrs)
+		vmx_swap_syscall_msrs(vmx, false);
+	vmx->msr[VMX_GS_SLOT] = __rdmsr(MSR_KERNEL_GS_BASE);
+	vmx_swap_msr(MSR_KERNEL_GS_BASE, vmx->msr[VMX_GS_SLOT],
+		     vmx->host_gs_base);
+	if (unlikely(vmx->odd_segments))
+		restore_segments(vmx);
+	/* An exit leaves GDT and TSS limits of 0xffff and 0x67 (27.5.2) */
+	invalidate_tss_limit();
+	native_load_gdt(&vmx->host_gdt);
+}
+
+/* vmx_advance_rip() for registers that are not in the VMCS yet */
+static void retire_insn(struct vmx_vcpu *vmx)
+{
+	struct mvmm_vcpu *vcpu = &vmx->vcpu;
+	struct mvmm_regs *regs = &vcpu->regs;
+	u64 rip = regs->rip + vcpu->retire;
+
+	if (unlikely((rip ^ regs->rip) >> 32) && !vmx_in_64bit_code(vmx))
+		rip = (u32)rip;
+	regs->rip = rip;
+	regs->rflags &= ~X86_EFLAGS_RF;
+	vcpu->retire = 0;
+	if (unlikely(vcpu->shadow)) {
+		vmx_end_shadow(vmread32(GUEST_INTERRUPTIBILITY_INFO));
+		vcpu->shadow = 0;
+	}
+	if (unlikely(regs->rflags & X86_EFLAGS_TF)) {
+		vmwriten(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+		vcpu->dr6 |= DR_STEP;
+		mvmm_raise(vcpu, X86_TRAP_DB, 0);
+	}
+}
+
+/*
+ * rip, rsp, rflags as userspace left them, and the instruction that it has
+ * executed
+ */
+static __always_inline void regs_to_vmcs(struct vmx_vcpu *vmx)
+{
+	const struct mvmm_regs *regs = &vmx->vcpu.regs;
+
+	if (vmx->vcpu.retire)
+		retire_insn(vmx);
+	if (regs->rip != vmx->rip)
+		vmwriten(GUEST_RIP, regs->rip);
+	if (regs->rsp != vmx->rsp)
+		vmwriten(GUEST_RSP, regs->rsp);
+	if (regs->rflags != vmx->rflags) {
+		u32 shadow = vmread32(GUEST_INTERRUPTIBILITY_INFO) & 3;
+
+		vmwriten(GUEST_RFLAGS, regs->rflags);
+		/* SDM vol. 3, 27.3.1.5: in a shadow, BS must match TF */
+		if (shadow && (regs->rflags ^ vmx->rflags) & X86_EFLAGS_TF) {
+			u64 dbg = vmreadn(GUEST_PENDING_DBG_EXCEPTIONS);
+
+			vmwriten(GUEST_PENDING_DBG_EXCEPTIONS,
+				 regs->rflags & X86_EFLAGS_TF ?
+				 dbg | DR_STEP : dbg & ~DR_STEP);
+		}
+	}
+}
+
+/* The guest ran: where it stands now */
+static __always_inline void regs_from_vmcs(struct vmx_vcpu *vmx)
+{
+	struct mvmm_regs *regs = &vmx->vcpu.regs;
+
+	regs->rip = vmx->rip = vmreadn(GUEST_RIP);
+	regs->rsp = vmx->rsp = vmreadn(GUEST_RSP);
+	regs->rflags = vmx->rflags = vmreadn(GUEST_RFLAGS);
+	vmx->vcpu.shadow = vmread32(GUEST_INTERRUPTIBILITY_INFO) &
+			   (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
+	vmx_refresh_cr0(vmx);
+}
+
+static void vmx_retire(struct mvmm_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	regs_to_vmcs(vmx);
+	regs_from_vmcs(vmx);
+}
+
 static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	enum mvmm_step step;
 
-	vmx_regs_to_vmcs(vmx);
-	vmx_host_load(vmx);
+	vmx_vcpu_load(vcpu);
+	regs_to_vmcs(vmx);
+	host_load(vmx);
 	if (mvmm_has_sched && unlikely(!vcpu->slice_end == vmx->has_timer &&
 				       vmx_caps.preemption_timer))
 		use_preemption_timer(vmx, vcpu->slice_end);
@@ -385,8 +525,8 @@ static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 	while (step == MVMM_STEP_CONTINUE);
 	guest_timing_exit_irqoff();
 	local_irq_enable();
-	vmx_regs_from_vmcs(vmx);
-	vmx_host_put(vmx);
+	regs_from_vmcs(vmx);
+	host_put(vmx);
 	return step;
 }
 
@@ -412,8 +552,8 @@ static int vmx_setup(void)
 		vmx_vmcs_teardown();
 		return ret;
 	}
-	flush_l1d = boot_cpu_has_bug(X86_BUG_L1TF) &&
-		    boot_cpu_has(X86_FEATURE_FLUSH_L1D);
+	vmx_caps.flush_l1d = boot_cpu_has_bug(X86_BUG_L1TF) &&
+			     boot_cpu_has(X86_FEATURE_FLUSH_L1D);
 	mvmm_vendor = (struct mvmm_vendor_caps){
 		.features = MVMM_FEATURE_VMX |
 			(vmx_caps.vpid ? MVMM_FEATURE_TAGGED_TLB : 0) |

@@ -28,6 +28,7 @@ struct vmx_caps {
 	bool insn_info;		/* INS and OUTS tell their address size */
 	bool ept_2m, ept_1g;
 	bool preemption_timer;
+	bool flush_l1d;
 	u8 timer_shift;		/* it counts TSC ticks >> that */
 	u64 cr0_fixed0, cr4_fixed0, cr4_fixed1;
 };
@@ -93,6 +94,7 @@ bool vmx_is_on(void);
 
 /* STAR, LSTAR, SFMASK, KERNEL_GS_BASE, and CSTAR which the CPU does not use */
 #define VMX_NR_MSRS	5
+#define VMX_GS_SLOT	3
 
 /* What is put back when the CPU refuses an entry that had events to handle */
 struct vmx_undo {
@@ -108,7 +110,8 @@ struct vmx_undo {
  * @eptp: EPT pointer
  * @primary: primary controls, as in the VMCS
  * @entry: entry controls, as in the VMCS
- * @rip: as in the VMCS; what differs in vcpu.regs is to be written
+ * @rip: as the last section left it in the VMCS; what differs in vcpu.regs is
+ *	to be written
  * @rsp: the same
  * @rflags: the same
  * @flush_vcpu: flush this vCPU's own translations before the next entry
@@ -128,9 +131,11 @@ struct vmx_undo {
  * @host_cr4: as in the VMCS
  * @host_debugctl: IA32_DEBUGCTL, which an exit clears
  * @host_fs_base: base of FS in the host, as in the VMCS
+ * @host_gdt: of the CPU where it is loaded
  * @host_fs: host selectors, TI and RPL included, at the last entry
  * @host_gs: the same
- * @host_ds: the same
+ * @odd_segments: not 0: an exit does not restore all of these
+ * @host_ds: the same, if @odd_segments
  * @host_es: the same
  * @host_ldt: the same
  */
@@ -158,7 +163,8 @@ struct vmx_vcpu {
 	unsigned long host_rsp, host_cr3, host_cr4;
 	unsigned long host_debugctl;
 	u64 host_fs_base;
-	u16 host_fs, host_gs, host_ds, host_es, host_ldt;
+	struct desc_ptr host_gdt;
+	u16 host_fs, host_gs, odd_segments, host_ds, host_es, host_ldt;
 };
 
 static inline struct vmx_vcpu *to_vmx(struct mvmm_vcpu *vcpu)
@@ -170,6 +176,27 @@ static inline struct vmx_vcpu *to_vmx(struct mvmm_vcpu *vcpu)
 bool vmx_enter(struct mvmm_regs *regs, bool launched, unsigned long *host_rsp);
 extern char vmx_exit[];
 
+/* What does not change is not written: WRMSR is dear on silicon */
+static __always_inline void vmx_swap_msr(u32 index, u64 now, u64 then)
+{
+	if (now != then)
+		native_wrmsrl(index, then);
+}
+
+/**
+ * vmx_mitigate() - what the guest must not find in caches and predictors
+ * @vmx: about to be entered; interrupts off since before
+ *
+ * At the start of a section, and again after interrupts were open.
+ */
+static inline void vmx_mitigate(struct vmx_vcpu *vmx)
+{
+	vmx->host_debugctl = get_debugctlmsr();
+	if (vmx_caps.flush_l1d)
+		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+	mvmm_isolate_vm(&vmx->vcpu);
+}
+
 /* ---- guest state (state.c) -------------------------------------------- */
 
 int vmx_state_setup(void);
@@ -180,15 +207,12 @@ void vmx_init_state(struct vmx_vcpu *vmx);
 void vmx_use_pml(struct vmx_vcpu *vmx, bool use);
 void vmx_sync_apic(struct vmx_vcpu *vmx);
 void vmx_set_tpr_threshold(struct vmx_vcpu *vmx, u32 class);
-void vmx_load_cpu_state(void);
-void vmx_host_load(struct vmx_vcpu *vmx);
-void vmx_host_put(struct vmx_vcpu *vmx);
-void vmx_regs_to_vmcs(struct vmx_vcpu *vmx);
-void vmx_regs_from_vmcs(struct vmx_vcpu *vmx);
-void vmx_refresh_cr0(struct vmx_vcpu *vmx);
+void vmx_load_cpu_state(struct vmx_vcpu *vmx);
+void vmx_swap_syscall_msrs(struct vmx_vcpu *vmx, bool to_guest);
+bool vmx_in_64bit_code(struct vmx_vcpu *vmx);
+void vmx_end_shadow(u32 info);
 bool vmx_advance_rip(struct vmx_vcpu *vmx, unsigned int len);
 void vmx_sync_crs(struct mvmm_vcpu *vcpu);
-void vmx_retire(struct mvmm_vcpu *vcpu);
 void vmx_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);
 void vmx_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs);
 void vmx_get_paging(struct mvmm_vcpu *vcpu, struct mvmm_paging *paging);
@@ -229,7 +253,6 @@ u32 vmx_decode_apic_access(u64 qualification);
 u32 vmx_segment_ar(u16 attr);
 u16 vmx_segment_attr(u32 ar);
 
-void vmx_mitigate(struct vmx_vcpu *vmx);
 enum mvmm_step vmx_handle_exit(struct vmx_vcpu *vmx);
 void vmx_collect_inflight(struct vmx_vcpu *vmx);
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Extended (XSAVE) state of a guest into the CPU and out of it: on the way of
+ * every RUN, so inline. What an area is, and how it is checked, is in fpu.c.
+ */
+#ifndef MVMM_FPU_H
+#define MVMM_FPU_H
+
+#include <linux/types.h>
+#include <asm/asm.h>
+#include <asm/fpu/api.h>
+#include "mvmm.h"
+
+/* Of XCR0 what guests are offered; 0: no XSAVE. All of it is in EAX */
+extern u32 mvmm_fpu_mask;
+
+static __always_inline void mvmm_fpu_save(void *area)
+{
+	if (likely(mvmm_fpu_mask))
+		asm volatile("xsave64 (%0)" : : "r" (area),
+			     "a" (mvmm_fpu_mask), "d" (0) : "memory");
+	else
+		asm volatile("fxsave64 (%0)" : : "r" (area) : "memory");
+}
+
+/* Returns false instead of faulting on an area that the CPU refuses */
+static __always_inline bool mvmm_fpu_restore(const void *area)
+{
+	if (likely(mvmm_fpu_mask))
+		asm goto("1: xrstor64 (%0)\n" _ASM_EXTABLE(1b, %l[refused])
+			 : : "r" (area), "a" (mvmm_fpu_mask), "d" (0)
+			 : "memory" : refused);
+	else
+		asm goto("1: fxrstor64 (%0)\n" _ASM_EXTABLE(1b, %l[refused])
+			 : : "r" (area) : "memory" : refused);
+	return true;
+refused:
+	return false;
+}
+
+/**
+ * mvmm_fpu_load() - put the host's state away, load the guest's
+ * @vcpu: preemption is off until mvmm_fpu_put()
+ */
+static __always_inline void mvmm_fpu_load(struct mvmm_vcpu *vcpu)
+{
+	kernel_fpu_begin_mask(0);
+	/* The area is ours or was checked: a fault here is a bug to be heard */
+	WARN_ON_ONCE(!mvmm_fpu_restore(vcpu->fpu));
+}
+
+/** mvmm_fpu_put() - save the guest's state, let the host use the FPU */
+static __always_inline void mvmm_fpu_put(struct mvmm_vcpu *vcpu)
+{
+	mvmm_fpu_save(vcpu->fpu);
+	kernel_fpu_end();
+}
+
+#endif
