@@ -88,6 +88,7 @@ struct sampled {
 	int samples;
 	int divide;		/* 1, or units in a sample */
 	const char *unit;
+	bool by_library;
 };
 
 static const struct sampled exits[] = {
@@ -98,6 +99,7 @@ static const struct sampled exits[] = {
 	{ "cr4_write", CODE_OF(cr4_write), .r8 = 0x220 },
 	{ "pio_out", CODE_OF(pio_out) },
 	{ "pio_in", CODE_OF(pio_in) },
+	{ "pio_out_lib", CODE_OF(pio_out), .by_library = true },
 	{ "pio_string", CODE_OF(pio_string), .samples = 64, .divide = 512,
 	  .unit = "ticks/byte" },
 	{ "hlt_user", CODE_OF(hlt_user) },
@@ -283,6 +285,7 @@ static void measure(struct machine *m, const struct sampled *s)
 
 	if (!wanted(s->name))
 		return;
+	m->by_library = s->by_library;
 	/* Once before, so that memory and caches are warm */
 	ret = take(m, s->code, s->end, s->rbx, s->r8, n < 100 ? n : 100);
 	for (i = times; i && !ret; i--)

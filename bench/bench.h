@@ -40,6 +40,7 @@ struct machine {
 	void *run;
 	bool apic;		/* local APICs in the kernel */
 	bool done;
+	bool by_library;	/* libmvmm completes port I/O as well */
 	int bell;		/* an eventfd, where it is rung by hand */
 	void *private;		/* the monitor's */
 };

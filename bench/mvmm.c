@@ -129,6 +129,21 @@ static void mmio(void *ctx, uint64_t gpa, void *data, unsigned int size,
 		memset(data, 1, size);
 }
 
+/* As short as in kvm.c; the rest is libmvmm's */
+static bool complete_io(struct machine *m, struct mvmm_run *run)
+{
+	if (run->io.flags & MVMM_IO_STRING || m->by_library)
+		return false;
+	if (run->io.flags & MVMM_IO_IN)
+		*(uint8_t *)&run->regs.rax = 1;
+	else if (run->io.port == PORT_DONE)
+		m->done = true;
+	else if (run->io.port == PORT_IRQ)
+		mvmm_inject_irq(m->vcpu, IRQ_VECTOR);
+	run->retire = run->insn_len;
+	return true;
+}
+
 static int run(struct machine *m)
 {
 	struct mvmm_run *run = m->run;
@@ -144,10 +159,18 @@ static int run(struct machine *m)
 			continue;
 		if (ret)
 			return ret;
-		if (run->exit_reason == MVMM_EXIT_HLT)
-			run->retire = run->insn_len;
-		else
+		switch (run->exit_reason) {
+		case MVMM_EXIT_IO:
+			if (complete_io(m, run))
+				break;
 			ret = mvmm_complete(&guest);
+			break;
+		case MVMM_EXIT_HLT:
+			run->retire = run->insn_len;
+			break;
+		default:
+			ret = mvmm_complete(&guest);
+		}
 		if (ret)
 			return ret;
 	}
