@@ -99,6 +99,19 @@ static inline void svm_host_put(struct svm_vcpu *svm)
 }
 
 /**
+ * svm_mitigate() - what the guest must not find in predictors
+ * @svm: about to be entered; interrupts off since before
+ *
+ * At the start of a section, and again after interrupts were open. They may
+ * have changed host state that each exit loads, the LDT for one.
+ */
+static inline void svm_mitigate(struct svm_vcpu *svm)
+{
+	svm_host_load(svm);
+	mvmm_isolate_vm(&svm->vcpu);
+}
+
+/**
  * svm_advance_rip() - the one place where rip steps over an instruction
  * @svm: its VMCB holds rip
  * @len: its bytes
@@ -133,6 +146,16 @@ static inline void svm_step_over(struct svm_vcpu *svm, unsigned int len)
 		svm_dirty(svm, SVM_CLEAN_DR);
 		mvmm_raise(&svm->vcpu, X86_TRAP_DB, 0);
 	}
+}
+
+/* The guest's own: the selective intercept passes changes of these */
+#define SVM_CR0_GUEST_OWNED SVM_CR0_SELECTIVE_MASK
+
+/** svm_refresh_cr0() - fetch the bits that the guest owns */
+static inline void svm_refresh_cr0(struct svm_vcpu *svm)
+{
+	svm->vcpu.cr0 = (svm->vcpu.cr0 & ~SVM_CR0_GUEST_OWNED) |
+			(svm->vmcb->save.cr0 & SVM_CR0_GUEST_OWNED);
 }
 
 /** svm_tpr_to_vmcb() - the guest's CR8 as the generic part has it */

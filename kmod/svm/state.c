@@ -13,8 +13,6 @@
 #include <asm/trapnr.h>
 #include "insn.h"
 
-/* The guest's own: the selective intercept passes changes of these */
-#define CR0_GUEST_OWNED	SVM_CR0_SELECTIVE_MASK
 #define RESET_PAT	0x0007040600070406ULL
 
 /* APM vol. 2, 15.10.1 and 15.11: every port and one byte; 2 bits an MSR */
@@ -153,13 +151,6 @@ void svm_init_state(struct svm_vcpu *svm)
 {
 	init_controls(svm);
 	init_guest(svm);
-}
-
-/** svm_refresh_cr0() - fetch the bits that the guest owns */
-void svm_refresh_cr0(struct svm_vcpu *svm)
-{
-	svm->vcpu.cr0 = (svm->vcpu.cr0 & ~CR0_GUEST_OWNED) |
-			(svm->vmcb->save.cr0 & CR0_GUEST_OWNED);
 }
 
 /** svm_sync_crs() - write cr0, cr4 and efer of the generic part to the VMCB */

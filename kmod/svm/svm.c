@@ -230,19 +230,6 @@ static noinstr bool enter_guest(struct svm_vcpu *svm, u64 host_pa)
 	return entered;
 }
 
-/**
- * svm_mitigate() - what the guest must not find in predictors
- * @svm: about to be entered; interrupts off since before
- *
- * At the start of a section, and again after interrupts were open. They may
- * have changed host state that each exit loads, the LDT for one.
- */
-void svm_mitigate(struct svm_vcpu *svm)
-{
-	svm_host_load(svm);
-	mvmm_isolate_vm(&svm->vcpu);
-}
-
 static void save_debug_registers(struct mvmm_vcpu *vcpu)
 {
 	get_debugreg(vcpu->dr[0], 0);

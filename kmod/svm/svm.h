@@ -138,7 +138,6 @@ bool svm_enter(struct mvmm_regs *regs, u64 vmcb_pa, u64 host_pa);
 int svm_state_setup(void);
 void svm_state_teardown(void);
 void svm_init_state(struct svm_vcpu *svm);
-void svm_refresh_cr0(struct svm_vcpu *svm);
 void svm_sync_crs(struct mvmm_vcpu *vcpu);
 void svm_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);
 void svm_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs);
@@ -172,7 +171,6 @@ static inline unsigned int svm_stats_index(u32 code)
 	return code < 0x400 ? code : code - 0x400 + 0xb0;
 }
 
-void svm_mitigate(struct svm_vcpu *svm);
 enum mvmm_step svm_handle_exit(struct svm_vcpu *svm);
 void svm_collect_inflight(struct svm_vcpu *svm);
 
