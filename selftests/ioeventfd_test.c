@@ -44,6 +44,20 @@ GUEST(ring, "mov $0x1234, %edx\n mov $0x1105, %eax\n"
       "lea (%rip), %rsi\n outsb\n"
       "hlt");
 
+GUEST(ring_and_store, "mov $0x1234, %edx\n out %al, %dx\n"
+      "mov $0x10000000, %ebx\n mov %eax, (%rbx)\n hlt");
+
+/* The doorbell's is not the length of the exit that comes after it */
+TEST_F(ioeventfd, leaves_no_length)
+{
+	ASSERT_EQ(0, mvmm_ioeventfd(self->vm.vm, PORT, 0, self->fd, 0, 0));
+	LOAD(&self->vm, ring_and_store);
+	ASSERT_EQ(0, vm_run(&self->vm));
+	ASSERT_EQ(MVMM_EXIT_MMIO, self->vm.run->exit_reason);
+	EXPECT_EQ(0, self->vm.run->insn_len);
+	EXPECT_EQ(1, rung(self->fd));
+}
+
 static int ring_all(struct vm *vm)
 {
 	LOAD(vm, ring);

@@ -250,6 +250,7 @@ static enum mvmm_step handle_io(struct svm_vcpu *svm)
 	if (unlikely(!list_empty(&svm->vcpu.vm->doorbells)) &&
 	    mvmm_ring(&svm->vcpu)) {
 		svm_step_over(svm, exit->insn_len);
+		exit->insn_len = 0;
 		return MVMM_STEP_CONTINUE;
 	}
 	if (unlikely(exit->io.flags & MVMM_IO_STRING))

@@ -157,10 +157,7 @@ static u64 get_reg(struct vmx_vcpu *vmx, u8 reg)
 	const u64 *regs = &vmx->vcpu.regs.rax;
 	u64 value = reg == 4 ? vmreadn(GUEST_RSP) : regs[reg];
 
-	if (!(vmx->vcpu.efer & EFER_LMA) ||
-	    !(vmread32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK))
-		value = (u32)value;
-	return value;
+	return vmx_in_64bit_code(vmx) ? value : (u32)value;
 }
 
 static void put_reg(struct vmx_vcpu *vmx, u8 reg, u64 value)
@@ -238,11 +235,9 @@ static enum mvmm_step handle_dr(struct vmx_vcpu *vmx)
 
 static u8 default_addr_size(struct vmx_vcpu *vmx)
 {
-	u32 ar = vmread32(GUEST_CS_AR_BYTES);
-
-	if (vmx->vcpu.efer & EFER_LMA && ar & VMX_AR_L_MASK)
+	if (vmx_in_64bit_code(vmx))
 		return 8;
-	return ar & VMX_AR_DB_MASK ? 4 : 2;
+	return vmread32(GUEST_CS_AR_BYTES) & VMX_AR_DB_MASK ? 4 : 2;
 }
 
 /* Where the string is */
@@ -265,6 +260,7 @@ static enum mvmm_step handle_io(struct vmx_vcpu *vmx)
 	if (unlikely(!list_empty(&vmx->vcpu.vm->doorbells)) &&
 	    mvmm_ring(&vmx->vcpu)) {
 		step_over(vmx, exit->insn_len);
+		exit->insn_len = 0;
 		return MVMM_STEP_CONTINUE;
 	}
 	if (unlikely(exit->io.flags & MVMM_IO_STRING))
