@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Extended (XSAVE) state of a guest, swapped by hand: the kernel's own helpers
- * for guests are closed to modules. The host's state is put away by
- * kernel_fpu_begin(); in between, the guest's registers are in the CPU.
- * XSAVE and XRSTOR run under the host's XCR0, so the guest's own never limits
- * what is kept. A host that does without XSAVE gives its guests x87 and SSE
- * only, by FXSAVE, in the first 512 bytes of the same area.
+ * Areas for the extended (XSAVE) state of guests: what they have, and what may be
+ * loaded. They are swapped by hand, in fpu.h: the kernel's own helpers for guests
+ * are closed to modules. The host's state is put away by kernel_fpu_begin(); in
+ * between, the guest's registers are in the CPU. XSAVE and XRSTOR run under the
+ * host's XCR0, so the guest's own never limits what is kept. A host that does
+ * without XSAVE gives its guests x87 and SSE only, by FXSAVE, in the first 512
+ * bytes of the same area.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>

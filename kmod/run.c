@@ -158,6 +158,7 @@ static int read_run_page(struct mvmm_vcpu *vcpu, struct cr_done *cr)
 
 	BUILD_BUG_ON(offsetof(union run_orders, set_cr) !=
 		     offsetof(struct mvmm_run, set_cr));
+	BUILD_BUG_ON(sizeof(orders) != offsetof(struct mvmm_run, exit_reason));
 	cr->which = orders.set_cr;
 	if (unlikely(orders.retire > MVMM_MAX_INSN || orders.reserved0))
 		return -EINVAL;
@@ -305,8 +306,7 @@ static int do_work(struct mvmm_vcpu *vcpu)
 		vcpu->exit.reason = MVMM_EXIT_EOI;
 		return 1;
 	}
-	/* Not by @requests: an INIT may have come first */
-	if (atomic_read(&vcpu->requests) & MVMM_REQ_TRIPLE) {
+	if (requests & MVMM_REQ_TRIPLE) {
 		atomic_andnot(MVMM_REQ_TRIPLE, &vcpu->requests);
 		vcpu->exit.reason = MVMM_EXIT_SHUTDOWN;
 		return 1;

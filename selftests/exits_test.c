@@ -3,12 +3,14 @@
  * failure, the run page under attack.
  */
 #define _GNU_SOURCE
+#include <asm/ldt.h>
 #include <cpuid.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 #include "kselftest_harness.h"
@@ -519,6 +521,82 @@ TEST_F(exits, kick_from_another_thread)
 		EXPECT_EQ(-EINTR, r.ret);
 		EXPECT_EQ(MVMM_EXIT_INTR, self->vm.run->exit_reason);
 	}
+}
+
+#define SELECTOR(index, ti) ((index) << 3 | (ti) << 2 | 3)
+
+static int make_ldt(void)
+{
+	struct user_desc d = { .base_addr = 0x123000, .limit = 0xfffff,
+			       .seg_32bit = 1, .limit_in_pages = 1 };
+
+	return syscall(SYS_modify_ldt, 1, &d, sizeof(d));
+}
+
+static bool is_loadable(uint16_t selector)
+{
+	uint32_t rights;
+	bool good;
+
+	asm volatile("lar %2, %0\n setz %1"
+		     : "=r" (rights), "=q" (good) : "r" ((uint32_t)selector)
+		     : "cc");
+	return good;
+}
+
+/* What a process may have in its segment registers, though few do */
+TEST_F(exits, segments_of_the_host)
+{
+	const uint16_t in_ldt = SELECTOR(0, 1), user_ds = SELECTOR(5, 0);
+	uint16_t ds, es, gs;
+
+	ASSERT_EQ(0, make_ldt());
+	asm volatile("mov %0, %%gs\n mov %1, %%es\n mov %1, %%ds"
+		     : : "r" (in_ldt), "r" (user_ds));
+	LOAD(&self->vm, do_cpuid);
+	EXPECT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	asm volatile("mov %%gs, %0\n mov %%es, %1\n mov %%ds, %2"
+		     : "=r" (gs), "=r" (es), "=r" (ds));
+	EXPECT_EQ(in_ldt, gs);
+	EXPECT_EQ(user_ds, es);
+	EXPECT_EQ(user_ds, ds);
+	EXPECT_TRUE(is_loadable(in_ldt));
+	asm volatile("mov %0, %%gs\n mov %0, %%es\n mov %0, %%ds" : : "r" (0));
+}
+
+struct ldt_runner {
+	struct runner runner;
+	bool has_ldt;
+};
+
+static void *run_and_look(void *arg)
+{
+	struct ldt_runner *r = arg;
+
+	run_thread(&r->runner);
+	r->has_ldt = is_loadable(SELECTOR(0, 1));
+	return NULL;
+}
+
+/* The process gets its LDT from another thread, by IPI, while the guest runs */
+TEST_F(exits, ldt_made_meanwhile)
+{
+	struct ldt_runner r = { { &self->vm, 0, false }, false };
+	pthread_t thread;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "one CPU only");
+	LOAD(&self->vm, loop);
+	ASSERT_FALSE(is_loadable(SELECTOR(0, 1)));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, run_and_look, &r));
+	wait_for_progress(&self->vm);
+	ASSERT_EQ(0, make_ldt());
+	/* The host's clock ticks: the guest is left and entered again */
+	usleep(50000);
+	r.runner.kicked = true;
+	ASSERT_EQ(0, mvmm_kick(self->vm.vcpu));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_TRUE(r.has_ldt);
 }
 
 TEST_F(exits, kick_is_sticky)

@@ -2,8 +2,8 @@
 /*
  * The SVM instructions as functions, and access to the VMCB. Its layout is
  * <asm/svm.h>'s; what is written is told to the CPU by the clean bits, so every
- * write of a field that the CPU may cache goes by way of svm_dirty(). APM
- * vol. 2, 15.15.
+ * write of a field that the CPU may cache goes by way of svm_dirty() (APM vol. 2,
+ * 15.15). And what of the hot path more than one file needs.
  */
 #ifndef MVMM_SVM_INSN_H
 #define MVMM_SVM_INSN_H
@@ -75,39 +75,15 @@ static inline void svm_vmsave(u64 pa)
 }
 
 /**
- * svm_host_load() - save what VMRUN does not, of the CPU and the process
- * @svm: about to be entered; interrupts off from here to the entry
- */
-static inline void svm_host_load(struct svm_vcpu *svm)
-{
-	svm_vmsave(svm_host_area());
-}
-
-/**
- * svm_host_put() - the section ends
- * @svm: entered at least once since svm_host_load()
- *
- * The host's state is back since the exit; debug registers exit again.
- */
-static inline void svm_host_put(struct svm_vcpu *svm)
-{
-	if (unlikely(svm->owns_drs)) {
-		svm->owns_drs = false;
-		svm->vmcb->control.intercepts[INTERCEPT_DR] = ~0;
-		svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
-	}
-}
-
-/**
  * svm_mitigate() - what the guest must not find in predictors
  * @svm: about to be entered; interrupts off since before
  *
  * At the start of a section, and again after interrupts were open. They may
- * have changed host state that each exit loads, the LDT for one.
+ * have changed host state that each exit loads, the LDT for one: it is saved here.
  */
 static inline void svm_mitigate(struct svm_vcpu *svm)
 {
-	svm_host_load(svm);
+	svm_vmsave(svm_host_area());
 	mvmm_isolate_vm(&svm->vcpu);
 }
 

@@ -6,8 +6,6 @@
  */
 #include <linux/bits.h>
 #include <linux/slab.h>
-#include <asm/cpufeature.h>
-#include <asm/debugreg.h>
 #include <asm/msr.h>
 #include <asm/special_insns.h>
 #include <asm/trapnr.h>

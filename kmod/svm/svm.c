@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SVM's side of struct mvmm_ops: vCPUs, loading them, and the inner loop. The
- * order of the loop is always the same: pending work, flush, events, enter,
- * what the host must see at once, handle.
+ * SVM's side of struct mvmm_ops: vCPUs, loading them, the inner loop, and the
+ * registers that are moved around it. The order of the loop is always the same:
+ * pending work, flush, events, enter, what the host must see at once, handle.
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
@@ -386,6 +386,19 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 }
 
 /*
+ * A section ends. The host's state is back since the exit, as svm_mitigate() had
+ * saved it; debug registers exit again.
+ */
+static void host_put(struct svm_vcpu *svm)
+{
+	if (unlikely(svm->owns_drs)) {
+		svm->owns_drs = false;
+		svm->vmcb->control.intercepts[INTERCEPT_DR] = ~0;
+		svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
+	}
+}
+
+/*
  * What userspace may have changed in the run page, and the instruction that it
  * has executed
  */
@@ -469,7 +482,7 @@ static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 	guest_timing_exit_irqoff();
 	local_irq_enable();
 	regs_from_vmcb(svm);
-	svm_host_put(svm);
+	host_put(svm);
 	return step;
 }
 

@@ -295,6 +295,7 @@ int vmx_probe(struct vmx_caps *caps)
 	const u64 locked = FEAT_CTL_LOCKED;
 	struct vmx_cap_msrs msrs;
 	u64 control;
+	int ret;
 
 	control = read_cap(MSR_IA32_FEAT_CTL);
 	if (!(control & locked) ||
@@ -304,5 +305,8 @@ int vmx_probe(struct vmx_caps *caps)
 		return -EPERM;
 	}
 	read_caps(&msrs);
-	return vmx_negotiate(&msrs, caps, print_missing, NULL);
+	ret = vmx_negotiate(&msrs, caps, print_missing, NULL);
+	caps->flush_l1d = boot_cpu_has_bug(X86_BUG_L1TF) &&
+			  boot_cpu_has(X86_FEATURE_FLUSH_L1D);
+	return ret;
 }

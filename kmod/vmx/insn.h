@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The VMX instructions as functions, the VMCS fields typed by width. A wrong
- * width does not compile. SDM vol. 3, chapter 31; field encoding: 25.11.2.
+ * The VMX instructions as functions, the VMCS fields typed by width: a wrong
+ * width does not compile. And what of the hot path more than one file needs. SDM
+ * vol. 3, chapter 31; field encoding: 25.11.2.
  *
  * Every instruction has an exception-table entry that skips it: when a reboot
  * takes VMX away under a running vCPU, it must not oops.
@@ -152,6 +153,28 @@ static inline void vmx_refresh_cr0(struct vmx_vcpu *vmx)
 
 	vmx->vcpu.cr0 = (vmx->vcpu.cr0 & ~VMX_CR0_GUEST_OWNED) |
 			(hw & VMX_CR0_GUEST_OWNED);
+}
+
+/**
+ * vmx_mitigate() - what the guest must not find in caches and predictors
+ * @vmx: about to be entered; interrupts off since before
+ *
+ * At the start of a section, and again after interrupts were open. They may
+ * have given the process an LDT, which each exit takes away.
+ */
+static inline void vmx_mitigate(struct vmx_vcpu *vmx)
+{
+	u16 ldt;
+
+	asm volatile("sldt %0" : "=r" (ldt));
+	if (unlikely(ldt)) {
+		vmx->host_ldt = ldt;
+		vmx->odd_segments |= ldt;
+	}
+	vmx->host_debugctl = get_debugctlmsr();
+	if (vmx_caps.flush_l1d)
+		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+	mvmm_isolate_vm(&vmx->vcpu);
 }
 
 #endif

@@ -6,8 +6,6 @@
  */
 #include <linux/bits.h>
 #include <asm/cpu_entry_area.h>
-#include <asm/cpufeature.h>
-#include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/msr.h>
 #include <asm/segment.h>

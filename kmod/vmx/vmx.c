@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMX's side of struct mvmm_ops: vCPUs, loading them, and the inner loop. The
- * order of the loop is always the same: pending work, flush, events, enter,
- * what the host must see at once, handle.
+ * VMX's side of struct mvmm_ops: vCPUs, loading them, the inner loop, and what is
+ * moved around it: registers, and the host's state. The order of the loop is always
+ * the same: pending work, flush, events, enter, what the host must see at once,
+ * handle.
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
@@ -375,7 +376,6 @@ static void host_load(struct vmx_vcpu *vmx)
 	savesegment(gs, gs);
 	savesegment(ds, ds);
 	savesegment(es, es);
-	store_ldt(vmx->host_ldt);
 	base = cpu_feature_enabled(X86_FEATURE_FSGSBASE) ?
 		rdfsbase() : __rdmsr(MSR_FS_BASE);
 	if (unlikely(fs != vmx->host_fs || gs != vmx->host_gs)) {
@@ -384,18 +384,18 @@ static void host_load(struct vmx_vcpu *vmx)
 		vmx->host_fs = fs;
 		vmx->host_gs = gs;
 	}
-	vmx->odd_segments = ((fs | gs) & 7) | ds | es | vmx->host_ldt;
-	if (unlikely(vmx->odd_segments)) {
-		vmx->host_ds = ds;
-		vmx->host_es = es;
-	}
+	/* The LDT is vmx_mitigate()'s */
+	vmx->odd_segments = ((fs | gs) & 7) | ds | es;
+	vmx->host_ds = ds;
+	vmx->host_es = es;
+	vmx->host_ldt = 0;
 	if (unlikely(base != vmx->host_fs_base)) {
 		vmwriten(HOST_FS_BASE, base);
 		vmx->host_fs_base = base;
 	}
 }
 
-/* An exit loads flat segments without DPL 3, and no LDT */
+/* An exit loads null into DS, ES and LDTR, into FS and GS where TI or RPL is set */
 static noinline void restore_segments(struct vmx_vcpu *vmx)
 {
 	if (vmx->host_ldt)
@@ -552,8 +552,6 @@ static int vmx_setup(void)
 		vmx_vmcs_teardown();
 		return ret;
 	}
-	vmx_caps.flush_l1d = boot_cpu_has_bug(X86_BUG_L1TF) &&
-			     boot_cpu_has(X86_FEATURE_FLUSH_L1D);
 	mvmm_vendor = (struct mvmm_vendor_caps){
 		.features = MVMM_FEATURE_VMX |
 			(vmx_caps.vpid ? MVMM_FEATURE_TAGGED_TLB : 0) |

@@ -3,6 +3,8 @@
 #ifndef MVMM_VMX_H
 #define MVMM_VMX_H
 
+#include <asm/desc_defs.h>
+#include <asm/msr.h>
 #include "../mvmm.h"
 
 /* ---- capabilities (caps.c) -------------------------------------------- */
@@ -28,8 +30,8 @@ struct vmx_caps {
 	bool insn_info;		/* INS and OUTS tell their address size */
 	bool ept_2m, ept_1g;
 	bool preemption_timer;
-	bool flush_l1d;
 	u8 timer_shift;		/* it counts TSC ticks >> that */
+	bool flush_l1d;		/* the CPU leaks its L1D cache, and can flush it */
 	u64 cr0_fixed0, cr4_fixed0, cr4_fixed1;
 };
 
@@ -110,8 +112,8 @@ struct vmx_undo {
  * @eptp: EPT pointer
  * @primary: primary controls, as in the VMCS
  * @entry: entry controls, as in the VMCS
- * @rip: as the last section left it in the VMCS; what differs in vcpu.regs is
- *	to be written
+ * @rip: as regs_from_vmcs() last found it in the VMCS; what differs in vcpu.regs
+ *	is to be written
  * @rsp: the same
  * @rflags: the same
  * @flush_vcpu: flush this vCPU's own translations before the next entry
@@ -134,10 +136,10 @@ struct vmx_undo {
  * @host_gdt: of the CPU where it is loaded
  * @host_fs: host selectors, TI and RPL included, at the last entry
  * @host_gs: the same
- * @odd_segments: not 0: an exit does not restore all of these
- * @host_ds: the same, if @odd_segments
+ * @odd_segments: not 0: an exit does not restore all of these five
+ * @host_ds: the same
  * @host_es: the same
- * @host_ldt: the same
+ * @host_ldt: the same, as it was when interrupts were open last
  */
 struct vmx_vcpu {
 	struct mvmm_vcpu vcpu;
@@ -181,20 +183,6 @@ static __always_inline void vmx_swap_msr(u32 index, u64 now, u64 then)
 {
 	if (now != then)
 		native_wrmsrl(index, then);
-}
-
-/**
- * vmx_mitigate() - what the guest must not find in caches and predictors
- * @vmx: about to be entered; interrupts off since before
- *
- * At the start of a section, and again after interrupts were open.
- */
-static inline void vmx_mitigate(struct vmx_vcpu *vmx)
-{
-	vmx->host_debugctl = get_debugctlmsr();
-	if (vmx_caps.flush_l1d)
-		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
-	mvmm_isolate_vm(&vmx->vcpu);
 }
 
 /* ---- guest state (state.c) -------------------------------------------- */
