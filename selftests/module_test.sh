@@ -29,10 +29,12 @@ check() {
 
 # start DEVICE: a VM in the background; its process in $pid
 start() {
+	# Or what the one before said is read, if the new one is slow to begin
+	rm -f /tmp/hold.out
 	"$hold" "$1" >/tmp/hold.out 2>&1 &
 	pid=$!
 	for i in $(seq 200); do
-		grep -q . /tmp/hold.out && break
+		grep -q . /tmp/hold.out 2>/dev/null && break
 		usleep 100000
 	done
 	grep -q created /tmp/hold.out
