@@ -193,9 +193,11 @@ static void write_paging(struct mvmm_vcpu *vcpu)
 }
 
 /* The exits that are neither frequent nor simple */
-static noinline void write_exit(struct mvmm_vcpu *vcpu, struct mvmm_run *run,
-				const struct mvmm_exit *exit)
+static noinline void write_exit(struct mvmm_vcpu *vcpu)
 {
+	struct mvmm_run *run = vcpu->run;
+	const struct mvmm_exit *exit = &vcpu->exit;
+
 	switch (exit->reason) {
 	case MVMM_EXIT_MMIO:
 		run->mmio = exit->mmio;
@@ -240,7 +242,7 @@ static void write_run_page(struct mvmm_vcpu *vcpu)
 		if (unlikely(exit->io.flags & MVMM_IO_STRING))
 			write_paging(vcpu);
 	} else if (exit->reason != MVMM_EXIT_HLT) {
-		write_exit(vcpu, run, exit);
+		write_exit(vcpu);
 	}
 }
 

@@ -243,16 +243,17 @@ static enum mvmm_step handle_io(struct svm_vcpu *svm)
 {
 	const struct vmcb_control_area *control = &svm->vmcb->control;
 	struct mvmm_exit *exit = &svm->vcpu.exit;
+	u8 len;
 
 	svm_decode_io(control->exit_info_1, exit);
 	/* EXITINFO2 is the next rip, whatever the CPU has (15.10.2) */
-	exit->insn_len = control->exit_info_2 - svm->vmcb->save.rip;
+	len = control->exit_info_2 - svm->vmcb->save.rip;
 	if (unlikely(!list_empty(&svm->vcpu.vm->doorbells)) &&
 	    mvmm_ring(&svm->vcpu)) {
-		svm_step_over(svm, exit->insn_len);
-		exit->insn_len = 0;
+		svm_step_over(svm, len);
 		return MVMM_STEP_CONTINUE;
 	}
+	exit->insn_len = len;
 	if (unlikely(exit->io.flags & MVMM_IO_STRING))
 		find_io_string(svm);
 	return MVMM_STEP_USER;

@@ -254,15 +254,16 @@ static noinline void find_io_string(struct vmx_vcpu *vmx)
 static enum mvmm_step handle_io(struct vmx_vcpu *vmx)
 {
 	struct mvmm_exit *exit = &vmx->vcpu.exit;
+	u8 len;
 
 	vmx_decode_io(vmreadn(EXIT_QUALIFICATION), exit);
-	exit->insn_len = vmread32(VM_EXIT_INSTRUCTION_LEN);
+	len = vmread32(VM_EXIT_INSTRUCTION_LEN);
 	if (unlikely(!list_empty(&vmx->vcpu.vm->doorbells)) &&
 	    mvmm_ring(&vmx->vcpu)) {
-		step_over(vmx, exit->insn_len);
-		exit->insn_len = 0;
+		step_over(vmx, len);
 		return MVMM_STEP_CONTINUE;
 	}
+	exit->insn_len = len;
 	if (unlikely(exit->io.flags & MVMM_IO_STRING))
 		find_io_string(vmx);
 	return MVMM_STEP_USER;
