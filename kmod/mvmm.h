@@ -22,9 +22,9 @@
 #include <asm/debugreg.h>
 #include <asm/tsc.h>
 #include "../uapi/mvmm.h"
-#include "lapic.h"
-#include "pgtable.h"
-#include "sched.h"
+#include "logic/lapic.h"
+#include "logic/pgtable.h"
+#include "logic/sched.h"
 
 #define MVMM_MAX_VCPUS		64
 #define MVMM_MAX_REGIONS	128

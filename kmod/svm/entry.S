@@ -7,7 +7,7 @@
 #include <linux/objtool.h>
 #include <asm/asm.h>
 #include <asm/frame.h>
-#include "../compat.h"
+#include "compat.h"
 
 /* Offsets in struct mvmm_regs: asserted in svm.c */
 #define R(n) ((n) * 8)

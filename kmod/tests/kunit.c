@@ -6,17 +6,17 @@
  */
 #include <kunit/test.h>
 #include <linux/prandom.h>
-#include "../pgtable.c"
-#include "../event.c"
-#include "../lapic.c"
-#include "../msr.c"
-#include "../cr.c"
+#include "../logic/pgtable.c"
+#include "../logic/event.c"
+#include "../logic/lapic.c"
+#include "../guest/msr.c"
+#include "../guest/cr.c"
 #undef B
-#include "../cpuid.c"
-#include "../sched.c"
-#include "../sched_fair.c"
-#include "../sched_rr.c"
-#include "../sched_gang.c"
+#include "../logic/cpuid.c"
+#include "../logic/sched.c"
+#include "../logic/sched_fair.c"
+#include "../logic/sched_rr.c"
+#include "../logic/sched_gang.c"
 #include "../vmx/decode.c"
 #undef pr_fmt
 #include "../vmx/caps.c"

@@ -8,7 +8,7 @@
 #include <asm/asm.h>
 #include <asm/frame.h>
 #include <asm/unwind_hints.h>
-#include "../compat.h"
+#include "compat.h"
 
 /* Offsets in struct mvmm_regs: asserted in vmx.c */
 #define R(n) ((n) * 8)

@@ -5,7 +5,7 @@
 
 #include <asm/desc_defs.h>
 #include <asm/msr.h>
-#include "../mvmm.h"
+#include "mvmm.h"
 
 /* ---- capabilities (caps.c) -------------------------------------------- */
 

@@ -21,7 +21,7 @@
 #include <asm/nospec-branch.h>
 #include <asm/trapnr.h>
 #include "compat.h"
-#include "fpu.h"
+#include "cpu/fpu.h"
 
 /**
  * mvmm_load_debug_registers() - DR0 .. DR3 of a guest that has breakpoints on

@@ -14,8 +14,8 @@
 #include <asm/msr.h>
 #include <asm/trapnr.h>
 #include "insn.h"
-#include "../compat.h"
-#include "../trace.h"
+#include "compat.h"
+#include "trace.h"
 
 static_assert(offsetof(struct mvmm_regs, rsp) == 4 * 8);
 static_assert(offsetof(struct mvmm_regs, rdi) == 7 * 8);
@@ -468,7 +468,7 @@ static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 
 	svm_vcpu_load(vcpu);
 	regs_to_vmcb(svm);
-	/* Only while somebody waits for this CPU: see kmod/slots.c */
+	/* Only while somebody waits for this CPU: see kmod/slots/slots.c */
 	if (mvmm_has_sched && unlikely(!vcpu->slice_end == svm->pause_exits)) {
 		svm->pause_exits = vcpu->slice_end;
 		svm_intercept(svm, INTERCEPT_PAUSE, svm->pause_exits);

@@ -20,7 +20,7 @@
 #include <asm/spec-ctrl.h>
 #include <asm/trapnr.h>
 #include "insn.h"
-#include "../trace.h"
+#include "trace.h"
 
 static bool tpr_shadow = true;
 module_param(tpr_shadow, bool, 0444);
@@ -284,7 +284,7 @@ static noinline void undo_entry(struct vmx_vcpu *vmx)
 	vmx_dump(vmx);
 }
 
-/* Only while somebody waits for this CPU: see kmod/slots.c */
+/* Only while somebody waits for this CPU: see kmod/slots/slots.c */
 static void use_preemption_timer(struct vmx_vcpu *vmx, bool use)
 {
 	vmx->has_timer = use;
