@@ -520,7 +520,7 @@ void mvmm_vcpu_start(struct mvmm_vcpu *vcpu, u8 vector);
 long mvmm_vcpu_run(struct mvmm_vcpu *vcpu);
 enum mvmm_step mvmm_come_back(struct mvmm_vcpu *vcpu);
 void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu);
-void mvmm_run_cpu_on(void);
+void mvmm_host_cpu_on(void);
 void mvmm_isolate_vm_now(u64 serial);
 DECLARE_PER_CPU(u64, mvmm_last_vm);
 void mvmm_host_interrupts(void);
@@ -779,6 +779,8 @@ void mvmm_eventfd_destroy(struct mvmm_vm *vm);
 
 int mvmm_hardware_get(void);
 void mvmm_hardware_put(void);
+int mvmm_hardware_init(void);
+void mvmm_hardware_exit(void);
 bool mvmm_on_bochs(void);
 extern struct mvmm_cpuid_table mvmm_default_cpuid;
 

@@ -14,70 +14,10 @@
 #include <linux/sched/signal.h>
 #include <linux/task_work.h>
 #include <linux/uaccess.h>
-#include <asm/cpufeature.h>
-#include <asm/debugreg.h>
-#include <asm/mce.h>
-#include <asm/msr.h>
-#include <asm/nospec-branch.h>
 #include <asm/trapnr.h>
 #include "compat.h"
 #include "cpu/fpu.h"
-
-/**
- * mvmm_load_debug_registers() - DR0 .. DR3 of a guest that has breakpoints on
- * @vcpu: the vCPU
- *
- * Context: between mvmm_enter_begin() and mvmm_enter_end(): the addresses are
- * the guest's, and must never meet a DR7 of the host.
- */
-void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu)
-{
-	set_debugreg(0, 7);
-	set_debugreg(vcpu->dr[0], 0);
-	set_debugreg(vcpu->dr[1], 1);
-	set_debugreg(vcpu->dr[2], 2);
-	set_debugreg(vcpu->dr[3], 3);
-}
-
-DEFINE_PER_CPU(u64, mvmm_last_vm);
-
-/** mvmm_isolate_vm_now() - another VM ran here last; interrupts off */
-void mvmm_isolate_vm_now(u64 serial)
-{
-	__this_cpu_write(mvmm_last_vm, serial);
-	if (boot_cpu_has(X86_FEATURE_IBPB))
-		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
-}
-
-/**
- * mvmm_host_interrupts() - the host's handlers run now
- *
- * After an exit by an interrupt that the exit did not acknowledge: the host's
- * IDT takes it. RCU is told that no reader is here: its tick found the CPU in
- * the kernel, where a guest that exits to nobody would keep it for ever.
- * Context: interrupts off, before and after.
- */
-void mvmm_host_interrupts(void)
-{
-	local_irq_enable();
-	asm volatile("nop");
-	local_irq_disable();
-	rcu_note_context_switch(false);
-}
-
-/**
- * mvmm_host_machine_check() - after an exit by #MC
- *
- * As if it had hit the process: memory of the guest must not take the host.
- */
-void mvmm_host_machine_check(void)
-{
-#ifdef CONFIG_X86_MCE
-	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
-
-	do_machine_check(&regs);
-#endif
-}
+#include "cpu/host.h"
 
 /**
  * mvmm_irq_window_open() - the guest can take an interrupt now
@@ -93,36 +33,12 @@ enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu)
 	return MVMM_STEP_USER;
 }
 
-/* Set by the host once and for all */
-static DEFINE_PER_CPU(u64, host_tsc_aux);
-
-/** mvmm_run_cpu_on() - a CPU is about to run guests; interrupts off */
-void mvmm_run_cpu_on(void)
-{
-	u64 value;
-
-	if (boot_cpu_has(X86_FEATURE_RDTSCP)) {
-		rdmsrl(MSR_TSC_AUX, value);
-		__this_cpu_write(host_tsc_aux, value);
-	}
-}
-
-/*
- * TSC_AUX may not exist, and then neither the guest nor the host has it. What
- * does not change is not written: WRMSR is dear on silicon.
- */
-static __always_inline void swap_tsc_aux(u64 now, u64 then)
-{
-	if (cpu_feature_enabled(X86_FEATURE_RDTSCP) && now != then)
-		wrmsrl(MSR_TSC_AUX, then);
-}
-
 static void enter_section(struct mvmm_vcpu *vcpu)
 {
 	preempt_disable();
 	mvmm_fpu_load(vcpu);
-	swap_tsc_aux(__this_cpu_read(host_tsc_aux),
-		     vcpu->msr[MVMM_MSR_TSC_AUX]);
+	mvmm_swap_tsc_aux(__this_cpu_read(mvmm_host_tsc_aux),
+			  vcpu->msr[MVMM_MSR_TSC_AUX]);
 	vcpu->in_section = true;
 }
 
@@ -130,8 +46,8 @@ static void leave_section(struct mvmm_vcpu *vcpu)
 {
 	vcpu->in_section = false;
 	mvmm_fpu_put(vcpu);
-	swap_tsc_aux(vcpu->msr[MVMM_MSR_TSC_AUX],
-		     __this_cpu_read(host_tsc_aux));
+	mvmm_swap_tsc_aux(vcpu->msr[MVMM_MSR_TSC_AUX],
+			  __this_cpu_read(mvmm_host_tsc_aux));
 	mvmm_ibpb_on_return_to_user();
 	preempt_enable();
 }
