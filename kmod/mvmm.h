@@ -322,7 +322,22 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region);
 int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region);
 int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log);
 struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa);
+int mvmm_region_index(const struct mvmm_vm *vm, u64 gpa);
+struct mvmm_mem_region *mvmm_exact_region(struct mvmm_vm *vm, u64 gpa, u64 len);
 void mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end);
+void mvmm_kick_guests(struct mvmm_vm *vm);
+void mvmm_flush_guests(struct mvmm_vm *vm);
+void mvmm_note_dirty(void *ctx, u64 gpa, u64 pte, int level);
+extern const struct mmu_notifier_ops mvmm_notifier_ops;
+bool mvmm_may_have_apic_page(const struct mvmm_vm *vm, u64 gpa);
+bool mvmm_map_apic_page(struct mvmm_vcpu *vcpu);
+
+/* Bytes of a dirty bitmap for so many bytes of memory */
+static inline size_t mvmm_bitmap_bytes(u64 len)
+{
+	return BITS_TO_LONGS(len >> PAGE_SHIFT) * sizeof(long);
+}
+
 void mvmm_drain_pml(struct mvmm_vm *vm);
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len);
 int mvmm_write_guest(struct mvmm_vm *vm, u64 gpa, const void *buf, size_t len);
@@ -583,7 +598,7 @@ static inline bool mvmm_must_come_back(struct mvmm_vcpu *vcpu)
 static inline bool mvmm_enter_begin(struct mvmm_vcpu *vcpu)
 {
 	WRITE_ONCE(vcpu->in_guest, true);
-	smp_mb(); /* pairs with flush_guests() and mvmm_request() */
+	smp_mb(); /* pairs with mvmm_kick_guests() and mvmm_request() */
 	if (likely(!mvmm_must_come_back(vcpu)))
 		return true;
 	WRITE_ONCE(vcpu->in_guest, false);

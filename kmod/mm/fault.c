@@ -2,7 +2,7 @@
 /*
  * Nested page faults: what the owner has mapped is mirrored at once, in the
  * inner loop; what it has not is brought in by the host's own fault handler,
- * outside of a section. Taking away again is memory.c's.
+ * outside of a section. Taking away again is invalidate.c's.
  *
  * The mirror is read from the owner's page tables, as the CPU would read them.
  * Under mmu_lock, while no invalidation runs, an entry found there stays good
@@ -238,68 +238,6 @@ enum mvmm_step mvmm_apic_exit(struct mvmm_vcpu *vcpu)
 	return MVMM_STEP_USER;
 }
 
-static bool may_have_apic_page(const struct mvmm_vm *vm, u64 gpa)
-{
-	return gpa == LAPIC_BASE_ADDRESS && vm->has_apic &&
-	       mvmm_vendor.apic_access && !READ_ONCE(vm->no_apic_page);
-}
-
-/* mmu_lock is held */
-static bool all_in_xapic_mode(struct mvmm_vm *vm)
-{
-	int i;
-
-	for (i = 0; i < MVMM_MAX_VCPUS; i++)
-		if (vm->vcpus[i] && !lapic_is_xapic(&vm->vcpus[i]->apic))
-			return false;
-	return true;
-}
-
-/* mmu_lock is held */
-static void drop_apic_page(struct mvmm_vm *vm)
-{
-	mvmm_zap(vm, LAPIC_BASE_ADDRESS, LAPIC_BASE_ADDRESS + PAGE_SIZE);
-	/* From here on vCPUs may turn off what makes the page an APIC */
-	smp_store_release(&vm->no_apic_page, true);
-}
-
-/*
- * The local APIC's page, for vCPUs that let the CPU do what it can there. The
- * nested table is the VM's, so all of them must. Return: it is there.
- */
-static bool map_apic_page(struct mvmm_vcpu *vcpu)
-{
-	struct mvmm_vm *vm = vcpu->vm;
-	u64 gpa = LAPIC_BASE_ADDRESS;
-	bool found = false;
-	int level;
-
-	if (pgt_cache_fill(&vcpu->pgt_cache, vm->pgt.fmt))
-		return false;
-	spin_lock(&vm->mmu_lock);
-	if (may_have_apic_page(vm, gpa) && !mvmm_find_region(vm, gpa)) {
-		WRITE_ONCE(vm->apic_page, true);
-		smp_mb(); /* pairs with the one in mode_changed() */
-		if (!all_in_xapic_mode(vm))
-			drop_apic_page(vm);
-		else
-			found = pgt_lookup(&vm->pgt, gpa, &level) ||
-				!pgt_map(&vm->pgt, gpa, mvmm_vendor.apic_access,
-					 1, PGT_READ | PGT_WRITE,
-					 &vcpu->pgt_cache);
-	}
-	spin_unlock(&vm->mmu_lock);
-	return found;
-}
-
-/** mvmm_unmap_apic_page() - a vCPU's APIC is not in xAPIC mode; may sleep */
-void mvmm_unmap_apic_page(struct mvmm_vm *vm)
-{
-	spin_lock(&vm->mmu_lock);
-	drop_apic_page(vm);
-	spin_unlock(&vm->mmu_lock);
-}
-
 /**
  * mvmm_fault() - a nested page fault, in the inner loop
  * @vcpu: fault describes it
@@ -322,7 +260,7 @@ enum mvmm_step mvmm_fault(struct mvmm_vcpu *vcpu)
 	r = mvmm_find_region(vm, gpa);
 	if (!r || (write && !writable(r))) {
 		spin_unlock(&vm->mmu_lock);
-		if (!r && may_have_apic_page(vm, gpa))
+		if (!r && mvmm_may_have_apic_page(vm, gpa))
 			return MVMM_STEP_FAULT;
 		exit_to_user(vcpu, 0, EFAULT);
 		return MVMM_STEP_USER;
@@ -404,8 +342,8 @@ int mvmm_handle_fault(struct mvmm_vcpu *vcpu)
 	u64 hva;
 	int ret;
 
-	if (unlikely(may_have_apic_page(vcpu->vm, fault->gpa & PAGE_MASK)) &&
-	    map_apic_page(vcpu))
+	if (unlikely(mvmm_may_have_apic_page(vcpu->vm, fault->gpa & PAGE_MASK)) &&
+	    mvmm_map_apic_page(vcpu))
 		return 0;
 	ret = fault_in(vcpu->vm, fault->gpa & PAGE_MASK, write,
 		       &vcpu->pgt_cache, &hva, &again);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The dirty log: which pages of a region were written to, from D bits, from
+ * write faults, or from the CPU's own log (PML).
+ */
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+#include <linux/uaccess.h>
+#include "mvmm.h"
+
+static inline void drain_pml(struct mvmm_vcpu *vcpu)
+{
+	struct mvmm_mem_region *r;
+	u64 gpa;
+
+	while ((gpa = mvmm_pml_take(&vcpu->pml)) != MVMM_PML_EMPTY) {
+		r = mvmm_find_region(vcpu->vm, gpa);
+		if (r && r->dirty)
+			__set_bit((gpa - r->gpa) >> PAGE_SHIFT, r->dirty);
+	}
+}
+
+/**
+ * mvmm_drain_pml() - from what the CPUs have logged to the dirty bitmaps
+ * @vm: mmu_lock is held; vCPUs may be in the guest
+ */
+void mvmm_drain_pml(struct mvmm_vm *vm)
+{
+	int i;
+
+	for (i = 0; i < MVMM_MAX_VCPUS; i++)
+		if (vm->vcpus[i])
+			drain_pml(vm->vcpus[i]);
+}
+
+/**
+ * mvmm_pml_full() - the CPU has no room to log the next write
+ * @vcpu: exited because of that
+ *
+ * Context: interrupts off, so the lock is only tried for. Return:
+ * MVMM_STEP_CONTINUE: it may begin at the top again; MVMM_STEP_RESUME: not yet.
+ */
+enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu)
+{
+	struct mvmm_vm *vm = vcpu->vm;
+
+	if (!spin_trylock(&vm->mmu_lock))
+		return MVMM_STEP_RESUME;
+	drain_pml(vcpu);
+	vcpu->pml.next = MVMM_PML_ENTRIES - 1;
+	spin_unlock(&vm->mmu_lock);
+	return MVMM_STEP_CONTINUE;
+}
+
+/*
+ * To the bitmap what was written to, and see the next write. With PML no other D
+ * bit is set than the bitmap and the logs know. Nobody says which of the two a
+ * CPU writes first: both are there once it has left the guest. So all logs are
+ * complete when they are drained, and all D bits when they are cleared.
+ */
+static unsigned long clean_region(struct mvmm_vm *vm,
+				  const struct mvmm_mem_region *r)
+{
+	unsigned long from, to, cleaned = 0;
+
+	if (!mvmm_vendor.pml)
+		return pgt_clean(&vm->pgt, r->gpa, r->gpa + r->len,
+				 mvmm_note_dirty, vm);
+	mvmm_kick_guests(vm);
+	mvmm_drain_pml(vm);
+	mvmm_kick_guests(vm);
+	for_each_set_bitrange(from, to, r->dirty, r->len >> PAGE_SHIFT)
+		cleaned += pgt_clean(&vm->pgt, r->gpa + (from << PAGE_SHIFT),
+				     r->gpa + (to << PAGE_SHIFT),
+				     mvmm_note_dirty, vm);
+	return cleaned;
+}
+
+/**
+ * mvmm_get_dirty_log() - MVMM_VM_GET_DIRTY_LOG
+ * @vm: the VM
+ * @log: from userspace; gpa and len name the region
+ *
+ * Context: may sleep, takes vm->lock. Return: 0; -EINVAL; -ENOENT: no such
+ * region, or it keeps no log; -ENOMEM; -EFAULT: nothing is lost.
+ */
+int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log)
+{
+	struct mvmm_mem_region *r;
+	unsigned long *copy;
+	size_t bytes;
+	int ret = 0;
+
+	if (log->reserved)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	r = mvmm_exact_region(vm, log->gpa, log->len);
+	if (!r || !r->dirty) {
+		mutex_unlock(&vm->lock);
+		return -ENOENT;
+	}
+	bytes = mvmm_bitmap_bytes(r->len);
+	copy = kvmalloc(bytes, GFP_KERNEL);
+	if (!copy) {
+		mutex_unlock(&vm->lock);
+		return -ENOMEM;
+	}
+	spin_lock(&vm->mmu_lock);
+	if (clean_region(vm, r))
+		mvmm_flush_guests(vm);
+	memcpy(copy, r->dirty, bytes);
+	memset(r->dirty, 0, bytes);
+	spin_unlock(&vm->mmu_lock);
+	if (copy_to_user((void __user *)log->bitmap, copy, bytes)) {
+		spin_lock(&vm->mmu_lock);
+		bitmap_or(r->dirty, r->dirty, copy, r->len >> PAGE_SHIFT);
+		spin_unlock(&vm->mmu_lock);
+		ret = -EFAULT;
+	}
+	mutex_unlock(&vm->lock);
+	kvfree(copy);
+	return ret;
+}

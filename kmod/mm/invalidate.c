@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Taking guest memory away: zapping the nested table, and the MMU notifier by which
+ * the host says that it is about to change the owner's mappings. What is mapped
+ * again is fault.c's.
+ *
+ * An invalidation zaps under mmu_lock, raises tlb_gen, and waits until no vCPU is in
+ * the guest with the old translation. A fault maps only while none runs.
+ */
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/smp.h>
+#include "mvmm.h"
+
+static struct mvmm_vm *mn_to_vm(struct mmu_notifier *mn)
+{
+	return container_of(mn, struct mvmm_vm, mn);
+}
+
+/**
+ * mvmm_note_dirty() - tell the host, and the log, that a page was written to
+ * @ctx: the VM; mmu_lock is held
+ * @gpa: guest-physical address of the leaf
+ * @pte: the leaf, whose D bit the CPU has set: the host's PTE does not show it
+ * @level: of the leaf
+ *
+ * The host still maps the page, so it cannot go away under us. A large leaf is
+ * one folio.
+ */
+void mvmm_note_dirty(void *ctx, u64 gpa, u64 pte, int level)
+{
+	unsigned long pfn = (pte & PGT_ADDR_MASK) >> PAGE_SHIFT;
+	struct mvmm_mem_region *r;
+
+	if (pfn_valid(pfn))
+		set_page_dirty(pfn_to_page(pfn));
+	r = mvmm_find_region(ctx, gpa);
+	if (r && r->dirty)
+		bitmap_set(r->dirty, (gpa - r->gpa) >> PAGE_SHIFT,
+			   pgt_level_size(level) >> PAGE_SHIFT);
+}
+
+static void zap_leaf(void *ctx, u64 gpa, u64 pte, int level)
+{
+	struct mvmm_vm *vm = ctx;
+
+	if (pgt_pte_dirty(&vm->pgt, pte))
+		mvmm_note_dirty(ctx, gpa, pte, level);
+}
+
+static void nothing(void *unused)
+{
+}
+
+/**
+ * mvmm_kick_guests() - make every vCPU see what was written before this call
+ * @vm: mmu_lock is held
+ *
+ * No vCPU executes guest code again without having seen it. One that sets
+ * in_guest after our barrier sees it; one that set it before is interrupted, and
+ * the call returns only when it has left, since it runs with interrupts off from
+ * in_guest to its exit.
+ */
+void mvmm_kick_guests(struct mvmm_vm *vm)
+{
+	int i;
+
+	lockdep_assert_held(&vm->mmu_lock);
+	smp_mb(); /* pairs with mvmm_enter_begin() */
+	for (i = 0; i < MVMM_MAX_VCPUS; i++) {
+		struct mvmm_vcpu *vcpu = vm->vcpus[i];
+
+		if (vcpu && READ_ONCE(vcpu->in_guest))
+			smp_call_function_single(READ_ONCE(vcpu->cpu), nothing,
+						 NULL, 1);
+	}
+}
+
+/** mvmm_flush_guests() - no vCPU uses an old translation; mmu_lock is held */
+void mvmm_flush_guests(struct mvmm_vm *vm)
+{
+	WRITE_ONCE(vm->tlb_gen, vm->tlb_gen + 1);
+	mvmm_kick_guests(vm);
+}
+
+/**
+ * mvmm_zap() - the guest loses what is mapped in a range
+ * @vm: mmu_lock is held
+ * @start: first guest-physical address
+ * @end: one past the last
+ */
+void mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end)
+{
+	LIST_HEAD(freed);
+
+	if (pgt_zap(&vm->pgt, start, end, zap_leaf, vm, &freed))
+		mvmm_flush_guests(vm);
+	pgt_free_tables(&freed);
+}
+
+/* Calls @fn for each part of guest memory that is backed by [start, end) */
+static bool for_each_backed(struct mvmm_vm *vm, u64 start, u64 end,
+			    bool (*fn)(struct mvmm_vm *vm, u64 start, u64 end))
+{
+	bool ret = false;
+	int i;
+
+	for (i = 0; i < vm->nr_regions; i++) {
+		struct mvmm_mem_region *r = &vm->regions[i];
+		u64 from = max(start, r->hva), to = min(end, r->hva + r->len);
+
+		if (from < to)
+			ret |= fn(vm, r->gpa + (from - r->hva),
+				  r->gpa + (to - r->hva));
+	}
+	return ret;
+}
+
+static bool zap_backed(struct mvmm_vm *vm, u64 start, u64 end)
+{
+	mvmm_zap(vm, start, end);
+	return false;
+}
+
+static int invalidate_range_start(struct mmu_notifier *mn,
+				  const struct mmu_notifier_range *range)
+{
+	struct mvmm_vm *vm = mn_to_vm(mn);
+
+	/* A spinlock and an IPI: never sleeps, so fine when not blockable */
+	spin_lock(&vm->mmu_lock);
+	vm->inval_count++;
+	for_each_backed(vm, range->start, range->end, zap_backed);
+	spin_unlock(&vm->mmu_lock);
+	return 0;
+}
+
+static void invalidate_range_end(struct mmu_notifier *mn,
+				 const struct mmu_notifier_range *range)
+{
+	struct mvmm_vm *vm = mn_to_vm(mn);
+
+	spin_lock(&vm->mmu_lock);
+	vm->inval_seq++;
+	vm->inval_count--;
+	spin_unlock(&vm->mmu_lock);
+}
+
+static bool age_backed(struct mvmm_vm *vm, u64 start, u64 end)
+{
+	LIST_HEAD(freed);
+	bool young;
+
+	if (vm->pgt.fmt->accessed)
+		return pgt_age(&vm->pgt, start, end, true);
+	/* No accessed bits: young is what had to be faulted in since */
+	young = pgt_zap(&vm->pgt, start, end, zap_leaf, vm, &freed);
+	if (young)
+		mvmm_flush_guests(vm);
+	pgt_free_tables(&freed);
+	return young;
+}
+
+static int clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
+		       unsigned long start, unsigned long end)
+{
+	struct mvmm_vm *vm = mn_to_vm(mn);
+	bool young;
+
+	spin_lock(&vm->mmu_lock);
+	young = for_each_backed(vm, start, end, age_backed);
+	spin_unlock(&vm->mmu_lock);
+	return young;
+}
+
+static bool test_backed(struct mvmm_vm *vm, u64 start, u64 end)
+{
+	int level;
+
+	return vm->pgt.fmt->accessed ?
+		pgt_age(&vm->pgt, start, end, false) :
+		pgt_lookup(&vm->pgt, start, &level) != 0;
+}
+
+static int test_young(struct mmu_notifier *mn, struct mm_struct *mm,
+		      unsigned long address)
+{
+	struct mvmm_vm *vm = mn_to_vm(mn);
+	bool young;
+
+	spin_lock(&vm->mmu_lock);
+	young = for_each_backed(vm, address, address + PAGE_SIZE, test_backed);
+	spin_unlock(&vm->mmu_lock);
+	return young;
+}
+
+/* The owner's address space goes: its pages are about to be freed */
+static void release(struct mmu_notifier *mn, struct mm_struct *mm)
+{
+	struct mvmm_vm *vm = mn_to_vm(mn);
+
+	spin_lock(&vm->mmu_lock);
+	vm->inval_count++;	/* for ever: nothing is mapped any more */
+	mvmm_zap(vm, 0, 1ULL << MVMM_GPA_BITS);
+	spin_unlock(&vm->mmu_lock);
+}
+
+const struct mmu_notifier_ops mvmm_notifier_ops = {
+	.invalidate_range_start = invalidate_range_start,
+	.invalidate_range_end = invalidate_range_end,
+	.clear_flush_young = clear_young,
+	.clear_young = clear_young,
+	.test_young = test_young,
+	.release = release,
+};
