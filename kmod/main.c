@@ -19,8 +19,6 @@ static bool pml = true;
 module_param(pml, bool, 0444);
 MODULE_PARM_DESC(pml, "let the CPU log what guests write to, where it can");
 
-struct mvmm_cpuid_table mvmm_default_cpuid;
-
 static long get_info(void *obj, void *arg)
 {
 	struct mvmm_info *info = arg;
@@ -82,25 +80,6 @@ static struct miscdevice device = {
 	.fops = &system_fops,
 };
 
-static void host_cpuid(u32 leaf, u32 subleaf, u32 regs[4])
-{
-	cpuid_count(leaf, subleaf, &regs[0], &regs[1], &regs[2], &regs[3]);
-}
-
-static void init_default_cpuid(void)
-{
-	struct mvmm_cpuid_host host = {
-		.get = host_cpuid,
-		.xcr0 = mvmm_fpu_xcr0(),
-		.tsc_khz = tsc_khz,
-		.gpa_bits = MVMM_GPA_BITS,
-		.rdtscp = mvmm_vendor.rdtscp,
-		.invpcid = mvmm_vendor.invpcid,
-	};
-
-	mvmm_cpuid_default(&host, &mvmm_default_cpuid);
-}
-
 static const struct mvmm_ops *find_vendor(void)
 {
 	static const struct mvmm_ops *const vendors[] = {
@@ -130,7 +109,7 @@ static int __init mvmm_init(void)
 		return ret;
 	mvmm_vendor.pml &= pml;
 	pml = mvmm_vendor.pml;
-	init_default_cpuid();
+	mvmm_cpuid_init();
 	ret = mvmm_slots_init();
 	if (ret)
 		goto teardown;

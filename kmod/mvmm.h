@@ -182,6 +182,8 @@ void mvmm_cpuid_query(const struct mvmm_cpuid_table *table, u32 leaf,
 long mvmm_copy_cpuid(const struct mvmm_cpuid_table *table,
 		     struct mvmm_cpuid *user);
 void mvmm_do_cpuid(struct mvmm_vcpu *vcpu);
+void mvmm_cpuid_init(void);
+void mvmm_limit_caps(struct mvmm_vcpu *vcpu);
 
 /* ---- control registers (cr.c) ----------------------------------------- */
 
@@ -275,7 +277,7 @@ struct mvmm_fault {
  * @tlb_gen: grows whenever an entry is removed or loses rights	[M, A]
  * @vcpus: by id					[L and M to write, RCU]
  * @doorbells: see eventfd.c				[L to write, RCU]
- * @irq_wires: see eventfd.c					[L]
+ * @irqfds: see eventfd.c					[L]
  * @serial: never used twice, unlike the address		[C]
  * @tsc_base: host TSC at creation: the guest's TSC starts at 0	[C]
  * @has_apic: MVMM_VM_APIC					[C]
@@ -303,7 +305,7 @@ struct mvmm_vm {
 	u64 tlb_gen;
 	struct mvmm_vcpu *vcpus[MVMM_MAX_VCPUS];
 	struct list_head doorbells;
-	struct list_head irq_wires;
+	struct list_head irqfds;
 	u64 serial;
 	u64 tsc_base;
 	bool has_apic;
@@ -530,7 +532,10 @@ enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu);
 int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p);
 extern const struct file_operations mvmm_vcpu_fops;
 int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id);
+void mvmm_reset_regs(struct mvmm_regs *regs);
 void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu);
+long mvmm_vcpu_state_ioctl(struct mvmm_vcpu *vcpu, unsigned int cmd,
+			   unsigned long arg);
 void mvmm_vcpu_start(struct mvmm_vcpu *vcpu, u8 vector);
 long mvmm_vcpu_run(struct mvmm_vcpu *vcpu);
 enum mvmm_step mvmm_come_back(struct mvmm_vcpu *vcpu);
@@ -636,6 +641,12 @@ static __always_inline void mvmm_guest_state_enter(void)
 	lockdep_hardirqs_on(_THIS_IP_);
 }
 
+/* The guest's TSC as it would read it now */
+static inline u64 mvmm_guest_tsc(const struct mvmm_vcpu *vcpu)
+{
+	return rdtsc() + vcpu->tsc_offset;
+}
+
 static inline u64 mvmm_ticks_to_ns(u64 ticks)
 {
 	return mul_u64_u32_div(ticks, USEC_PER_SEC, tsc_khz);
@@ -692,9 +703,9 @@ int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access);
 bool mvmm_halts_for_good(const struct mvmm_vcpu *vcpu, u64 rflags);
 enum mvmm_step mvmm_halt(struct mvmm_vcpu *vcpu);
 int mvmm_wait(struct mvmm_vcpu *vcpu);
+void mvmm_reset_and_start(struct mvmm_vcpu *vcpu);
 void mvmm_apic_ended(struct mvmm_vcpu *vcpu, u8 vector);
 void mvmm_apic_written(struct mvmm_vcpu *vcpu, u32 offset);
-int mvmm_get_apic(struct mvmm_vcpu *vcpu, struct mvmm_apic *state);
 int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state);
 
 /* ---- who may enter the guest (slots.c) -------------------------------- */
@@ -788,7 +799,8 @@ void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu);
 bool mvmm_ring(struct mvmm_vcpu *vcpu);
 int mvmm_ioeventfd(struct mvmm_vm *vm, const struct mvmm_ioeventfd *e);
 int mvmm_irqfd(struct mvmm_vm *vm, const struct mvmm_irqfd *i);
-void mvmm_eventfd_destroy(struct mvmm_vm *vm);
+void mvmm_doorbells_destroy(struct mvmm_vm *vm);
+void mvmm_irqfds_destroy(struct mvmm_vm *vm);
 
 /* ---- main.c ----------------------------------------------------------- */
 

@@ -11,7 +11,8 @@ static void vm_destroy(struct kref *kref)
 {
 	struct mvmm_vm *vm = container_of(kref, struct mvmm_vm, kref);
 
-	mvmm_eventfd_destroy(vm);
+	mvmm_doorbells_destroy(vm);
+	mvmm_irqfds_destroy(vm);
 	mvmm_slots_remove_vm(vm);
 	mvmm_memory_destroy(vm);
 	mutex_destroy(&vm->lock);
@@ -139,7 +140,7 @@ int mvmm_vm_create(u32 flags)
 	kref_init(&vm->kref);
 	mutex_init(&vm->lock);
 	INIT_LIST_HEAD(&vm->doorbells);
-	INIT_LIST_HEAD(&vm->irq_wires);
+	INIT_LIST_HEAD(&vm->irqfds);
 	vm->serial = atomic64_inc_return(&serial);
 	vm->tsc_base = rdtsc();
 	vm->has_apic = flags & MVMM_VM_APIC;

@@ -135,7 +135,7 @@ int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 		*value = vcpu->efer;
 		return 0;
 	case MVMM_MSR_TSC:
-		*value = rdtsc() + vcpu->tsc_offset;
+		*value = mvmm_guest_tsc(vcpu);
 		return 0;
 	default:
 		*value = mvmm_ops->get_msr(vcpu, index);

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What surrounds the local APICs: interrupts from one vCPU or device to
- * another, the timer, HLT, INIT and SIPI. The APIC itself is lapic.c.
+ * What surrounds the local APICs: messages from one vCPU or device to another, the
+ * timer, and the guest's accesses. The APIC itself is logic/lapic.c; what HLT, INIT
+ * and SIPI do to a vCPU is run/wait.c's.
  *
  * A sender never touches another vCPU's APIC: it leaves bits in the inbox and
  * makes a request (mvmm_request()), and the vCPU's own thread collects them
  * before it enters the guest again. So the path of an exit needs no lock.
  */
 #include <linux/hrtimer.h>
-#include <linux/moduleparam.h>
-#include <linux/rcuwait.h>
-#include <linux/sched/signal.h>
 #include "mvmm.h"
 #include "compat.h"
 
@@ -19,16 +17,6 @@ enum { INBOX_TIMER, INBOX_NMI, INBOX_INIT, INBOX_SIPI, INBOX_UNHALT };
 
 /* A timer further away than this is looked at again on the way */
 #define MAX_TIMER_TICKS (1ull << 40)
-
-static unsigned int halt_poll_us = 20;
-module_param(halt_poll_us, uint, 0644);
-MODULE_PARM_DESC(halt_poll_us,
-		 "how long a halted vCPU waits awake for an interrupt, at most");
-
-static u64 guest_tsc(const struct mvmm_vcpu *vcpu)
-{
-	return rdtsc() + vcpu->tsc_offset;
-}
 
 /**
  * mvmm_apic_refresh() - the APIC has changed: what that means for events
@@ -205,8 +193,8 @@ static enum hrtimer_restart timer_fired(struct hrtimer *timer)
 /* A period shorter than an interrupt costs its own vCPU only: one is armed */
 static void update_timer(struct mvmm_vcpu *vcpu)
 {
-	u64 now = guest_tsc(vcpu), expiry = lapic_timer_expiry(&vcpu->apic);
-	u64 ticks;
+	u64 now = mvmm_guest_tsc(vcpu), ticks;
+	u64 expiry = lapic_timer_expiry(&vcpu->apic);
 
 	if (expiry && lapic_timer_expired(&vcpu->apic, now)) {
 		mvmm_apic_pull(vcpu);
@@ -303,32 +291,6 @@ void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
 	mvmm_apic_refresh(vcpu);
 }
 
-/**
- * mvmm_take_event() - an entry with the event is certain
- * @vcpu: the vCPU
- * @event: from mvmm_event_plan()
- * @undo: becomes the events as they are if the CPU refuses the entry
- *
- * Context: interrupts off.
- */
-void mvmm_take_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event,
-		     struct mvmm_events_state *undo)
-{
-	struct mvmm_events_state *ev = &vcpu->events;
-
-	mvmm_event_taken(ev, event);
-	if (!event->from_apic)
-		return;
-	lapic_ack(&vcpu->apic, event->vector);
-	mvmm_apic_refresh(vcpu);
-	if (mvmm_pv_eoi_usable(vcpu))
-		mvmm_pv_eoi_offer(vcpu);
-	undo->irq_pending = true;
-	undo->irq_vector = event->vector;
-	undo->apic_vector = ev->apic_vector;
-	undo->apic_ppr = ev->apic_ppr;
-}
-
 /* ---- the guest's accesses --------------------------------------------- */
 
 static void apply(struct mvmm_vcpu *vcpu, int does)
@@ -378,8 +340,8 @@ int mvmm_apic_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 		/* The count is software's alone */
 		if (index != APIC_BASE_MSR + LAPIC_TMCCT)
 			mvmm_apic_pull(vcpu);
-		return lapic_read(a, index - APIC_BASE_MSR, guest_tsc(vcpu),
-				  value);
+		return lapic_read(a, index - APIC_BASE_MSR,
+				  mvmm_guest_tsc(vcpu), value);
 	}
 }
 
@@ -407,7 +369,7 @@ int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		ret = -EINVAL;
 		if (lapic_is_x2(a))
 			ret = lapic_write(a, index - APIC_BASE_MSR, value,
-					  guest_tsc(vcpu));
+					  mvmm_guest_tsc(vcpu));
 	}
 	if (ret < 0)
 		return ret;
@@ -453,7 +415,7 @@ void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8)
  */
 int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access)
 {
-	u64 now = guest_tsc(vcpu);
+	u64 now = mvmm_guest_tsc(vcpu);
 	int does;
 
 	if (!vcpu->has_apic || access->offset > 0xfff ||
@@ -489,142 +451,11 @@ void mvmm_apic_written(struct mvmm_vcpu *vcpu, u32 offset)
 	mvmm_apic_pull(vcpu);
 	if (lapic_is_x2(&vcpu->apic))
 		does = lapic_write(&vcpu->apic, offset >> 4, value,
-				   guest_tsc(vcpu));
+				   mvmm_guest_tsc(vcpu));
 	else
 		does = lapic_mmio_write(&vcpu->apic, offset, value,
-					guest_tsc(vcpu));
+					mvmm_guest_tsc(vcpu));
 	apply(vcpu, max(does, 0));
-}
-
-/**
- * mvmm_pause_loop() - the guest has executed PAUSE, or many of them
- * @vcpu: the vCPU
- *
- * What it waits for may be what a sibling does that has no slot now.
- * Context: atomic, in a section.
- */
-enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu)
-{
-	if (!vcpu->slice_end)
-		return MVMM_STEP_CONTINUE;
-	atomic_or(MVMM_REQ_PAUSE, &vcpu->requests);
-	return MVMM_STEP_RESUME;
-}
-
-/* ---- HLT, INIT, SIPI -------------------------------------------------- */
-
-/**
- * mvmm_halts_for_good() - can nothing end this HLT but userspace?
- * @vcpu: the vCPU
- * @rflags: the guest's
- */
-bool mvmm_halts_for_good(const struct mvmm_vcpu *vcpu, u64 rflags)
-{
-	return !(rflags & X86_EFLAGS_IF) && !vcpu->events.nmi_pending &&
-	       !vcpu->unhalted &&
-	       !(atomic_read(&vcpu->requests) & MVMM_REQ_EVENTS) &&
-	       READ_ONCE(vcpu->vm->nr_vcpus) == 1;
-}
-
-/** mvmm_halt() - the guest has executed HLT; atomic */
-enum mvmm_step mvmm_halt(struct mvmm_vcpu *vcpu)
-{
-	vcpu->mp_state = MVMM_MP_HALTED;
-	return MVMM_STEP_RESUME;
-}
-
-static bool has_reason_to_wake(const struct mvmm_vcpu *vcpu)
-{
-	const struct mvmm_events_state *ev = &vcpu->events;
-
-	if (ev->inflight.valid || ev->nmi_pending || vcpu->unhalted ||
-	    atomic_read(&vcpu->requests) & MVMM_REQ_TRIPLE)
-		return true;
-	return vcpu->regs.rflags & X86_EFLAGS_IF &&
-	       (ev->irq_pending || mvmm_apic_ready(ev) ||
-		vcpu->user_irq_window);
-}
-
-/* But for the slot, which it need not have here */
-static bool is_requested(const struct mvmm_vcpu *vcpu)
-{
-	return atomic_read(&vcpu->requests) &
-	       ~(MVMM_REQ_SLOT | MVMM_REQ_PAUSE);
-}
-
-/* Awake for a while: an answer that comes soon need not wake a thread */
-static void poll_for_request(struct mvmm_vcpu *vcpu)
-{
-	u64 end = rdtsc() + (u64)vcpu->halt_poll_us * tsc_khz / 1000;
-
-	while (!is_requested(vcpu) && !need_resched() &&
-	       !signal_pending(current) && (s64)(rdtsc() - end) < 0)
-		cpu_relax();
-}
-
-/* Polling that did not help is given up, and tried again when it would have */
-static void adapt_poll(struct mvmm_vcpu *vcpu, u64 waited_us)
-{
-	unsigned int most = READ_ONCE(halt_poll_us);
-
-	if (waited_us > most)
-		vcpu->halt_poll_us = 0;
-	else if (vcpu->halt_poll_us < most)
-		vcpu->halt_poll_us = min(max(vcpu->halt_poll_us * 2, 5u), most);
-	else
-		vcpu->halt_poll_us = most;
-}
-
-static int wait_for_request(struct mvmm_vcpu *vcpu)
-{
-	u64 start = rdtsc();
-	int ret = 0;
-
-	if (vcpu->halt_poll_us && !vcpu->slice_end)
-		poll_for_request(vcpu);
-	if (!is_requested(vcpu)) {
-		WRITE_ONCE(vcpu->in_run, false);
-		mvmm_slot_put(vcpu);
-		ret = rcuwait_wait_event(&vcpu->wait, is_requested(vcpu),
-					 TASK_INTERRUPTIBLE);
-		mvmm_slot_enter(vcpu);
-	}
-	adapt_poll(vcpu, (rdtsc() - start) * 1000 / tsc_khz);
-	return ret;
-}
-
-/* What INIT and SIPI ask for */
-static void reset_and_start(struct mvmm_vcpu *vcpu)
-{
-	if (vcpu->mp_state == MVMM_MP_RESET) {
-		mvmm_vcpu_reset(vcpu);
-		vcpu->mp_state = vcpu->apic.base & LAPIC_BASE_BSP ?
-				 MVMM_MP_RUNNABLE : MVMM_MP_INIT;
-	}
-	if (vcpu->mp_state == MVMM_MP_INIT && vcpu->sipi) {
-		mvmm_vcpu_start(vcpu, vcpu->sipi & 0xff);
-		vcpu->sipi = 0;
-		vcpu->mp_state = MVMM_MP_RUNNABLE;
-	}
-}
-
-/**
- * mvmm_wait() - the vCPU is not to enter the guest now: wait, or reset it
- * @vcpu: it is busy for the caller; mp_state is not RUNNABLE
- *
- * Context: may sleep. Return: 0: look at mp_state and requests again; -EINTR.
- */
-int mvmm_wait(struct mvmm_vcpu *vcpu)
-{
-	mvmm_apic_pull(vcpu);
-	reset_and_start(vcpu);
-	if (vcpu->mp_state == MVMM_MP_HALTED && has_reason_to_wake(vcpu)) {
-		vcpu->mp_state = MVMM_MP_RUNNABLE;
-		vcpu->unhalted = false;
-	}
-	if (vcpu->mp_state == MVMM_MP_RUNNABLE)
-		return 0;
-	return wait_for_request(vcpu);
 }
 
 /* ---- life and state --------------------------------------------------- */
@@ -645,32 +476,6 @@ void mvmm_apic_destroy(struct mvmm_vcpu *vcpu)
 	hrtimer_cancel(&vcpu->timer);
 }
 
-/** mvmm_get_apic() - MVMM_VCPU_GET_APIC; the vCPU is busy for the caller */
-int mvmm_get_apic(struct mvmm_vcpu *vcpu, struct mvmm_apic *state)
-{
-	if (!vcpu->has_apic)
-		return -EINVAL;
-	/* The registers are in the run page now: those of a reset, too */
-	mvmm_apic_collect(vcpu);
-	if (vcpu->mp_state == MVMM_MP_RESET || vcpu->sipi) {
-		vcpu->regs = vcpu->run->regs;
-		reset_and_start(vcpu);
-		vcpu->run->regs = vcpu->regs;
-		vcpu->run->retire = 0;
-	}
-	if (vcpu->unhalted && vcpu->mp_state == MVMM_MP_HALTED) {
-		vcpu->mp_state = MVMM_MP_RUNNABLE;
-		vcpu->unhalted = false;
-	}
-	state->mp_state = vcpu->mp_state;
-	if (vcpu->unhalted && vcpu->mp_state == MVMM_MP_RUNNABLE)
-		state->mp_state = MVMM_MP_UNHALTED;
-	state->apic_base = vcpu->apic.base;
-	state->tsc_deadline = vcpu->apic.deadline;
-	lapic_get(&vcpu->apic, guest_tsc(vcpu), state->regs);
-	return 0;
-}
-
 /** mvmm_set_apic() - MVMM_VCPU_SET_APIC; the same */
 int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state)
 {
@@ -679,7 +484,7 @@ int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state)
 	if (!vcpu->has_apic || state->mp_state > MVMM_MP_UNHALTED)
 		return -EINVAL;
 	ret = lapic_set(&vcpu->apic, state->regs, state->apic_base,
-			state->tsc_deadline, guest_tsc(vcpu));
+			state->tsc_deadline, mvmm_guest_tsc(vcpu));
 	if (ret)
 		return ret;
 	vcpu->unhalted = state->mp_state == MVMM_MP_UNHALTED;

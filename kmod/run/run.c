@@ -19,20 +19,6 @@
 #include "cpu/fpu.h"
 #include "cpu/host.h"
 
-/**
- * mvmm_irq_window_open() - the guest can take an interrupt now
- * @vcpu: asked for the window
- */
-enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu)
-{
-	/* What waits in the kernel goes first, at the next entry */
-	if (vcpu->events.irq_pending || mvmm_apic_ready(&vcpu->events) ||
-	    !vcpu->user_irq_window)
-		return MVMM_STEP_CONTINUE;
-	vcpu->exit.reason = MVMM_EXIT_IRQ_WINDOW;
-	return MVMM_STEP_USER;
-}
-
 static void enter_section(struct mvmm_vcpu *vcpu)
 {
 	preempt_disable();
@@ -346,40 +332,6 @@ long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
 	write_run_page(vcpu);
 	vcpu->stats.exits_to_user++;
 	return ret < 0 ? ret : 0;
-}
-
-/**
- * mvmm_raise_event() - raise an exception in the guest
- * @vcpu: the vCPU
- * @event: the exception
- *
- * Context: any; the vCPU is busy for the caller.
- */
-void mvmm_raise_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event)
-{
-	mvmm_event_requeue(&vcpu->events);
-	if (!mvmm_event_merge(&vcpu->events.inflight, event)) {
-		vcpu->events.inflight.valid = false;
-		atomic_or(MVMM_REQ_TRIPLE, &vcpu->requests);
-	}
-}
-
-/**
- * mvmm_raise() - the same, by vector
- * @vcpu: the vCPU
- * @vector: 0 .. 31
- * @error_code: pushed where the vector has one
- */
-void mvmm_raise(struct mvmm_vcpu *vcpu, u8 vector, u32 error_code)
-{
-	struct mvmm_event event = {
-		.valid = true, .type = MVMM_EVENT_EXCEPTION, .vector = vector,
-		.has_error = mvmm_exception_has_error(vector) &&
-			     vcpu->cr0 & X86_CR0_PE,
-		.error_code = error_code,
-	};
-
-	mvmm_raise_event(vcpu, &event);
 }
 
 /**

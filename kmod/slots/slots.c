@@ -281,6 +281,21 @@ void mvmm_slot_put(struct mvmm_vcpu *vcpu)
 	hrtimer_try_to_cancel(&vcpu->slice_timer);
 }
 
+/**
+ * mvmm_pause_loop() - the guest has executed PAUSE, or many of them
+ * @vcpu: the vCPU
+ *
+ * What it waits for may be what a sibling does that has no slot now.
+ * Context: atomic, in a section.
+ */
+enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu)
+{
+	if (!vcpu->slice_end)
+		return MVMM_STEP_CONTINUE;
+	atomic_or(MVMM_REQ_PAUSE, &vcpu->requests);
+	return MVMM_STEP_RESUME;
+}
+
 /* ---- settings and figures --------------------------------------------- */
 
 /**

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Doorbells (ioeventfd): an OUT that only wakes somebody up is completed in the
+ * inner loop by signalling an eventfd. Ports only: to step over a write to memory
+ * takes an instruction decoder, and that is userspace's.
+ */
+#include <linux/eventfd.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+#include "mvmm.h"
+#include "compat.h"
+
+struct mvmm_doorbell {
+	struct list_head link;	/* in vm->doorbells */
+	struct eventfd_ctx *ctx;
+	u64 datamatch;
+	u32 flags;
+	u16 port;
+	u8 len;
+};
+
+static bool doorbell_matches(const struct mvmm_doorbell *bell, u16 port, u8 len,
+			     u32 value)
+{
+	if (bell->port != port || (bell->len && bell->len != len))
+		return false;
+	if (!(bell->flags & MVMM_IOEVENTFD_DATAMATCH))
+		return true;
+	return bell->datamatch == (value & (~0U >> (32 - 8 * len)));
+}
+
+/**
+ * mvmm_ring() - does vcpu->exit, an I/O exit, ring a doorbell?
+ * @vcpu: the vCPU
+ *
+ * Context: interrupts off, which also keeps the list. Return: true if it did:
+ * the instruction is done.
+ */
+bool mvmm_ring(struct mvmm_vcpu *vcpu)
+{
+	const struct mvmm_exit *exit = &vcpu->exit;
+	struct mvmm_doorbell *bell;
+
+	if (exit->io.flags)
+		return false;
+	list_for_each_entry_rcu(bell, &vcpu->vm->doorbells, link,
+				irqs_disabled()) {
+		if (!doorbell_matches(bell, exit->io.port, exit->io.size,
+				      vcpu->regs.rax))
+			continue;
+		mvmm_eventfd_signal(bell->ctx);
+		return true;
+	}
+	return false;
+}
+
+static bool doorbell_equal(const struct mvmm_doorbell *a,
+			   const struct mvmm_doorbell *b)
+{
+	return a->port == b->port && a->len == b->len && a->flags == b->flags &&
+	       a->datamatch == b->datamatch;
+}
+
+static void free_doorbell(struct mvmm_doorbell *bell)
+{
+	eventfd_ctx_put(bell->ctx);
+	kfree(bell);
+}
+
+static int deassign(struct mvmm_vm *vm, const struct mvmm_doorbell *which)
+{
+	struct mvmm_doorbell *bell;
+
+	list_for_each_entry(bell, &vm->doorbells, link) {
+		if (!doorbell_equal(bell, which) || bell->ctx != which->ctx)
+			continue;
+		list_del_rcu(&bell->link);
+		synchronize_rcu();
+		free_doorbell(bell);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int assign(struct mvmm_vm *vm, struct mvmm_doorbell *new)
+{
+	struct mvmm_doorbell *bell;
+	int nr = 0;
+
+	list_for_each_entry(bell, &vm->doorbells, link) {
+		if (doorbell_equal(bell, new))
+			return -EEXIST;
+		nr++;
+	}
+	if (nr >= MVMM_MAX_IOEVENTFDS)
+		return -ENOSPC;
+	list_add_tail_rcu(&new->link, &vm->doorbells);
+	return 0;
+}
+
+/**
+ * mvmm_ioeventfd() - MVMM_VM_IOEVENTFD
+ * @vm: the VM
+ * @e: from userspace
+ *
+ * Context: may sleep, takes vm->lock. Return: 0; -EOPNOTSUPP, -EINVAL, -EBADF,
+ * -EEXIST, -ENOENT, -ENOSPC, -ENOMEM as in the ABI.
+ */
+int mvmm_ioeventfd(struct mvmm_vm *vm, const struct mvmm_ioeventfd *e)
+{
+	bool take = e->flags & MVMM_IOEVENTFD_DEASSIGN;
+	struct mvmm_doorbell *new;
+	int ret;
+
+	if (e->flags & ~(MVMM_IOEVENTFD_DEASSIGN | MVMM_IOEVENTFD_DATAMATCH))
+		return -EOPNOTSUPP;
+	if (e->reserved || e->port > U16_MAX || e->len == 3 || e->len > 4 ||
+	    (e->flags & MVMM_IOEVENTFD_DATAMATCH ? !e->len : e->datamatch))
+		return -EINVAL;
+	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+	new->ctx = eventfd_ctx_fdget(e->fd);
+	if (IS_ERR(new->ctx)) {
+		ret = PTR_ERR(new->ctx);
+		kfree(new);
+		return ret;
+	}
+	new->port = e->port;
+	new->len = e->len;
+	new->flags = e->flags & MVMM_IOEVENTFD_DATAMATCH;
+	new->datamatch = e->datamatch;
+	mutex_lock(&vm->lock);
+	ret = take ? deassign(vm, new) : assign(vm, new);
+	mutex_unlock(&vm->lock);
+	if (ret || take)
+		free_doorbell(new);
+	return ret;
+}
+
+/** mvmm_doorbells_destroy() - let go of all; no vCPU is left; may sleep */
+void mvmm_doorbells_destroy(struct mvmm_vm *vm)
+{
+	struct mvmm_doorbell *bell, *next;
+
+	list_for_each_entry_safe(bell, next, &vm->doorbells, link)
+		free_doorbell(bell);
+}

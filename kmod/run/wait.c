@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A vCPU that is not to enter the guest: HLT, with a short poll before the thread
+ * sleeps, and INIT and SIPI, which reset it and start it.
+ */
+#include <linux/moduleparam.h>
+#include <linux/rcuwait.h>
+#include <linux/sched/signal.h>
+#include "mvmm.h"
+
+static unsigned int halt_poll_us = 20;
+module_param(halt_poll_us, uint, 0644);
+MODULE_PARM_DESC(halt_poll_us,
+		 "how long a halted vCPU waits awake for an interrupt, at most");
+
+/**
+ * mvmm_halts_for_good() - can nothing end this HLT but userspace?
+ * @vcpu: the vCPU
+ * @rflags: the guest's
+ */
+bool mvmm_halts_for_good(const struct mvmm_vcpu *vcpu, u64 rflags)
+{
+	return !(rflags & X86_EFLAGS_IF) && !vcpu->events.nmi_pending &&
+	       !vcpu->unhalted &&
+	       !(atomic_read(&vcpu->requests) & MVMM_REQ_EVENTS) &&
+	       READ_ONCE(vcpu->vm->nr_vcpus) == 1;
+}
+
+/** mvmm_halt() - the guest has executed HLT; atomic */
+enum mvmm_step mvmm_halt(struct mvmm_vcpu *vcpu)
+{
+	vcpu->mp_state = MVMM_MP_HALTED;
+	return MVMM_STEP_RESUME;
+}
+
+static bool has_reason_to_wake(const struct mvmm_vcpu *vcpu)
+{
+	const struct mvmm_events_state *ev = &vcpu->events;
+
+	if (ev->inflight.valid || ev->nmi_pending || vcpu->unhalted ||
+	    atomic_read(&vcpu->requests) & MVMM_REQ_TRIPLE)
+		return true;
+	return vcpu->regs.rflags & X86_EFLAGS_IF &&
+	       (ev->irq_pending || mvmm_apic_ready(ev) ||
+		vcpu->user_irq_window);
+}
+
+/* But for the slot, which it need not have here */
+static bool is_requested(const struct mvmm_vcpu *vcpu)
+{
+	return atomic_read(&vcpu->requests) &
+	       ~(MVMM_REQ_SLOT | MVMM_REQ_PAUSE);
+}
+
+/* Awake for a while: an answer that comes soon need not wake a thread */
+static void poll_for_request(struct mvmm_vcpu *vcpu)
+{
+	u64 end = rdtsc() + (u64)vcpu->halt_poll_us * tsc_khz / 1000;
+
+	while (!is_requested(vcpu) && !need_resched() &&
+	       !signal_pending(current) && (s64)(rdtsc() - end) < 0)
+		cpu_relax();
+}
+
+/* Polling that did not help is given up, and tried again when it would have */
+static void adapt_poll(struct mvmm_vcpu *vcpu, u64 waited_us)
+{
+	unsigned int most = READ_ONCE(halt_poll_us);
+
+	if (waited_us > most)
+		vcpu->halt_poll_us = 0;
+	else if (vcpu->halt_poll_us < most)
+		vcpu->halt_poll_us = min(max(vcpu->halt_poll_us * 2, 5u), most);
+	else
+		vcpu->halt_poll_us = most;
+}
+
+static int wait_for_request(struct mvmm_vcpu *vcpu)
+{
+	u64 start = rdtsc();
+	int ret = 0;
+
+	if (vcpu->halt_poll_us && !vcpu->slice_end)
+		poll_for_request(vcpu);
+	if (!is_requested(vcpu)) {
+		WRITE_ONCE(vcpu->in_run, false);
+		mvmm_slot_put(vcpu);
+		ret = rcuwait_wait_event(&vcpu->wait, is_requested(vcpu),
+					 TASK_INTERRUPTIBLE);
+		mvmm_slot_enter(vcpu);
+	}
+	adapt_poll(vcpu, (rdtsc() - start) * 1000 / tsc_khz);
+	return ret;
+}
+
+/** mvmm_reset_and_start() - what INIT and SIPI ask for; may sleep */
+void mvmm_reset_and_start(struct mvmm_vcpu *vcpu)
+{
+	if (vcpu->mp_state == MVMM_MP_RESET) {
+		mvmm_vcpu_reset(vcpu);
+		vcpu->mp_state = vcpu->apic.base & LAPIC_BASE_BSP ?
+				 MVMM_MP_RUNNABLE : MVMM_MP_INIT;
+	}
+	if (vcpu->mp_state == MVMM_MP_INIT && vcpu->sipi) {
+		mvmm_vcpu_start(vcpu, vcpu->sipi & 0xff);
+		vcpu->sipi = 0;
+		vcpu->mp_state = MVMM_MP_RUNNABLE;
+	}
+}
+
+/**
+ * mvmm_wait() - the vCPU is not to enter the guest now: wait, or reset it
+ * @vcpu: it is busy for the caller; mp_state is not RUNNABLE
+ *
+ * Context: may sleep. Return: 0: look at mp_state and requests again; -EINTR.
+ */
+int mvmm_wait(struct mvmm_vcpu *vcpu)
+{
+	mvmm_apic_pull(vcpu);
+	mvmm_reset_and_start(vcpu);
+	if (vcpu->mp_state == MVMM_MP_HALTED && has_reason_to_wake(vcpu)) {
+		vcpu->mp_state = MVMM_MP_RUNNABLE;
+		vcpu->unhalted = false;
+	}
+	if (vcpu->mp_state == MVMM_MP_RUNNABLE)
+		return 0;
+	return wait_for_request(vcpu);
+}
