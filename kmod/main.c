@@ -15,10 +15,6 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-static bool pml = true;
-module_param(pml, bool, 0444);
-MODULE_PARM_DESC(pml, "let the CPU log what guests write to, where it can");
-
 static long get_info(void *obj, void *arg)
 {
 	struct mvmm_info *info = arg;
@@ -107,8 +103,6 @@ static int __init mvmm_init(void)
 	ret = mvmm_ops->setup();
 	if (ret)
 		return ret;
-	mvmm_vendor.pml &= pml;
-	pml = mvmm_vendor.pml;
 	mvmm_cpuid_init();
 	ret = mvmm_slots_init();
 	if (ret)

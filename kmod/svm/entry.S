@@ -9,7 +9,7 @@
 #include <asm/frame.h>
 #include "compat.h"
 
-/* Offsets in struct mvmm_regs: asserted in svm.c */
+/* Offsets in struct mvmm_regs: asserted in loop.c */
 #define R(n) ((n) * 8)
 
 	.section .noinstr.text, "ax"

@@ -50,22 +50,8 @@ static inline void svm_intercept(struct svm_vcpu *svm, unsigned int bit,
 	}
 }
 
-/**
- * svm_flush() - before an entry: drop what may be stale in this CPU's TLB
- * @svm: loaded; interrupts off and in_guest set
- */
-static inline void svm_flush(struct svm_vcpu *svm)
-{
-	u64 gen = READ_ONCE(svm->vcpu.vm->tlb_gen);
-
-	if (likely(!mvmm_tlb_needs_flush(gen, svm->vcpu.tlb_gen_seen) &&
-		   !svm->flush_vcpu &&
-		   svm->tag.generation ==
-		   __this_cpu_read(svm_cpu_asids.generation)))
-		svm->vmcb->control.tlb_ctl = TLB_CONTROL_DO_NOTHING;
-	else
-		svm_flush_now(svm, gen);
-}
+/* A virtual interrupt that comes as soon as RFLAGS.IF and the shadow let it */
+#define SVM_VIRQ_NOW (V_IRQ_MASK | V_INTR_PRIO_MASK | V_IGN_TPR_MASK)
 
 /* FS, GS, TR, LDTR and the MSRs of SYSCALL and SYSENTER to memory */
 static inline void svm_vmsave(u64 pa)

@@ -13,7 +13,7 @@
 #include <asm/fpu/xcr.h>
 #include <asm/msr.h>
 #include <asm/trapnr.h>
-#include "insn.h"
+#include "quirks.h"
 #include "compat.h"
 #include "trace.h"
 
@@ -64,9 +64,6 @@ static __always_inline void svm_vcpu_load(struct mvmm_vcpu *vcpu)
 	WRITE_ONCE(vcpu->cpu, cpu);
 }
 
-/* A virtual interrupt that comes as soon as RFLAGS.IF and the shadow let it */
-#define VIRQ_NOW (V_IRQ_MASK | V_INTR_PRIO_MASK | V_IGN_TPR_MASK)
-
 /*
  * An interrupt that is always pending: the exit before it is taken is the
  * window. It waits for the guest's CR8, which the guest writes without an exit,
@@ -74,11 +71,11 @@ static __always_inline void svm_vcpu_load(struct mvmm_vcpu *vcpu)
  */
 static void set_irq_window(struct svm_vcpu *svm, bool on)
 {
-	u32 old = svm->vmcb->control.int_ctl, new = old & ~VIRQ_NOW;
+	u32 old = svm->vmcb->control.int_ctl, new = old & ~SVM_VIRQ_NOW;
 	u32 class = mvmm_class_behind_tpr(&svm->vcpu.events, svm->vcpu.cr8);
 
 	if (on)
-		new |= VIRQ_NOW;
+		new |= SVM_VIRQ_NOW;
 	else if (class && !svm_caps.tcg)	/* see errata.rst */
 		new |= V_IRQ_MASK | class << V_INTR_PRIO_SHIFT;
 	svm_intercept(svm, INTERCEPT_VINTR, new & V_IRQ_MASK);
@@ -184,11 +181,11 @@ static void inject(struct svm_vcpu *svm)
 		control->event_inj = mvmm_event_encode(&event);
 	} else if (unlikely(svm_caps.tcg) && !plan.irq_window &&
 		   plan.inject.type == MVMM_EVENT_IRQ) {
-		/* Twice, as an event; mend_tcg() looks what became of it */
+		/* Twice, as an event; svm_mend_tcg() looks what became of it */
 		control->event_inj = mvmm_event_encode(&plan.inject) &
 				     ~SVM_EVTINJ_VALID;
 		control->int_vector = plan.inject.vector;
-		control->int_ctl |= VIRQ_NOW;
+		control->int_ctl |= SVM_VIRQ_NOW;
 		svm_dirty(svm, SVM_CLEAN_INTR);
 	} else {
 		control->event_inj = mvmm_event_encode(&plan.inject);
@@ -238,52 +235,6 @@ static void save_debug_registers(struct mvmm_vcpu *vcpu)
 	get_debugreg(vcpu->dr[3], 3);
 }
 
-/*
- * What QEMU's plain emulation (TCG) does not do: intercept XSETBV, so take what
- * the guest wrote if the policy allows it; load the shadow, so it is still there
- * if the instruction under it was intercepted; inject an interrupt just once.
- * See Documentation/errata.rst.
- */
-static void mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state,
-		     u32 event_inj)
-{
-	struct vmcb_control_area *control = &svm->vmcb->control;
-	struct mvmm_vcpu *vcpu = &svm->vcpu;
-	u64 xcr0;
-
-	if (vcpu->cr4 & X86_CR4_OSXSAVE) {
-		xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
-		if (mvmm_xcr0_valid(&vcpu->caps, xcr0))
-			vcpu->xcr0 = xcr0;
-	}
-	if (int_state & SVM_INTERRUPT_SHADOW_MASK &&
-	    rip == svm->vmcb->save.rip && control->exit_code > SVM_EXIT_VINTR)
-		control->int_state |= SVM_INTERRUPT_SHADOW_MASK;
-	/* inject()'s interrupt: is it delivered? */
-	if (event_inj && !(event_inj & SVM_EVTINJ_VALID)) {
-		if (control->int_ctl & V_IRQ_MASK &&
-		    control->exit_code != (u32)SVM_EXIT_ERR)
-			control->exit_int_info = event_inj | SVM_EVTINJ_VALID;
-		control->int_ctl &= ~VIRQ_NOW;
-	}
-}
-
-/*
- * What Bochs does not do: set EXITINTINFO for INT n, so that it holds the event
- * before. Interrupts and NMIs are delivered only if injected by this entry. See
- * Documentation/errata.rst.
- */
-static void mend_bochs(struct svm_vcpu *svm, u32 event_inj)
-{
-	struct vmcb_control_area *control = &svm->vmcb->control;
-	u32 type = control->exit_int_info & SVM_EXITINTINFO_TYPE_MASK;
-
-	if ((type == SVM_EXITINTINFO_TYPE_INTR ||
-	     type == SVM_EXITINTINFO_TYPE_NMI) &&
-	    !(event_inj & SVM_EVTINJ_VALID))
-		control->exit_int_info = 0;
-}
-
 /* There is something to deliver, or to wait for */
 static noinline void handle_events(struct svm_vcpu *svm)
 {
@@ -314,6 +265,23 @@ static noinline void undo_entry(struct svm_vcpu *svm)
 	svm_dump(svm);
 	if (svm->soft.valid)
 		svm->vmcb->save.rip = svm->soft_rip;
+}
+
+/**
+ * svm_flush() - before an entry: drop what may be stale in this CPU's TLB
+ * @svm: loaded; interrupts off and in_guest set
+ */
+static inline void svm_flush(struct svm_vcpu *svm)
+{
+	u64 gen = READ_ONCE(svm->vcpu.vm->tlb_gen);
+
+	if (likely(!mvmm_tlb_needs_flush(gen, svm->vcpu.tlb_gen_seen) &&
+		   !svm->flush_vcpu &&
+		   svm->tag.generation ==
+		   __this_cpu_read(svm_cpu_asids.generation)))
+		svm->vmcb->control.tlb_ctl = TLB_CONTROL_DO_NOTHING;
+	else
+		svm_flush_now(svm, gen);
 }
 
 /* One round; interrupts off */
@@ -348,9 +316,9 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 	entered = enter_guest(svm, svm_host_area());
 
 	if (unlikely(svm_caps.tcg))
-		mend_tcg(svm, rip, int_state, event_inj);
+		svm_mend_tcg(svm, rip, int_state, event_inj);
 	if (unlikely(svm_caps.bochs))
-		mend_bochs(svm, event_inj);
+		svm_mend_bochs(svm, event_inj);
 	if (vcpu->xcr0 != host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	if (unlikely(svm->owns_drs))
@@ -495,7 +463,7 @@ static int svm_setup(void)
 	ret = svm_vmcb_setup();
 	if (ret)
 		return ret;
-	ret = svm_state_setup();
+	ret = svm_controls_setup();
 	if (ret) {
 		svm_vmcb_teardown();
 		return ret;
@@ -514,7 +482,7 @@ static int svm_setup(void)
 
 static void svm_teardown(void)
 {
-	svm_state_teardown();
+	svm_controls_teardown();
 	svm_vmcb_teardown();
 }
 

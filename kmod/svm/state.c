@@ -1,60 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Guest state in the VMCB: what a new vCPU starts with, and the registers that
- * userspace gets and sets. What is moved for each RUN is in svm.c. APM vol. 2,
+ * userspace gets and sets. What is moved for each RUN is in loop.c. APM vol. 2,
  * 15.5 and appendix B.
  */
-#include <linux/bits.h>
-#include <linux/slab.h>
 #include <asm/msr.h>
 #include <asm/special_insns.h>
-#include <asm/trapnr.h>
 #include "insn.h"
 
 #define RESET_PAT	0x0007040600070406ULL
-
-/* APM vol. 2, 15.10.1 and 15.11: every port and one byte; 2 bits an MSR */
-#define IOPM_SIZE	(3 * PAGE_SIZE)
-#define MSRPM_SIZE	(2 * PAGE_SIZE)
-
-static void *io_map;
-static void *msr_map;
-
-/** svm_state_setup() - permission maps, the MSRs' from the policy; may sleep */
-int svm_state_setup(void)
-{
-	const struct mvmm_msr_policy *p;
-	unsigned int i;
-
-	io_map = alloc_pages_exact(IOPM_SIZE, GFP_KERNEL);
-	msr_map = alloc_pages_exact(MSRPM_SIZE, GFP_KERNEL);
-	if (!io_map || !msr_map) {
-		svm_state_teardown();
-		return -ENOMEM;
-	}
-	memset(io_map, 0xff, IOPM_SIZE);
-	memset(msr_map, 0xff, MSRPM_SIZE);
-	for (i = 0; (p = mvmm_msr_policy_nth(i)); i++) {
-		unsigned int bit = (p->index & 0x1fff) * 2;
-
-		if (!p->direct)
-			continue;
-		if (p->index >= 0xc0000000)
-			bit += 0x800 * 8;
-		__clear_bit(bit, msr_map);
-		__clear_bit(bit + 1, msr_map);
-	}
-	return 0;
-}
-
-void svm_state_teardown(void)
-{
-	if (io_map)
-		free_pages_exact(io_map, IOPM_SIZE);
-	if (msr_map)
-		free_pages_exact(msr_map, MSRPM_SIZE);
-	io_map = msr_map = NULL;
-}
 
 static void put_segment(struct vmcb_seg *to, const struct mvmm_segment *seg)
 {
@@ -70,46 +24,6 @@ static void get_segment(const struct vmcb_seg *from, struct mvmm_segment *seg)
 	seg->base = from->base;
 	seg->limit = from->limit;
 	seg->attr = svm_segment_attr(from->attrib);
-}
-
-/* Where the CPU can count: a spin loop */
-#define PAUSES 3000
-
-static void init_controls(struct svm_vcpu *svm)
-{
-	static const u8 always[] = {
-		INTERCEPT_CR0_READ, INTERCEPT_CR4_READ, INTERCEPT_CR4_WRITE,
-		INTERCEPT_SELECTIVE_CR0,
-		/* #DB, #AC: see vmx/state.c. #MC is the host's */
-		INTERCEPT_DB,
-		INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_AC,
-		INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_MC,
-		INTERCEPT_INTR, INTERCEPT_NMI, INTERCEPT_SMI, INTERCEPT_INIT,
-		INTERCEPT_RDPMC, INTERCEPT_CPUID, INTERCEPT_INVD, INTERCEPT_HLT,
-		INTERCEPT_INVLPGA, INTERCEPT_IOIO_PROT, INTERCEPT_MSR_PROT,
-		INTERCEPT_TASK_SWITCH, INTERCEPT_SHUTDOWN, INTERCEPT_VMRUN,
-		INTERCEPT_VMMCALL, INTERCEPT_VMLOAD, INTERCEPT_VMSAVE,
-		INTERCEPT_STGI, INTERCEPT_CLGI, INTERCEPT_SKINIT,
-		INTERCEPT_WBINVD, INTERCEPT_MONITOR, INTERCEPT_MWAIT,
-		INTERCEPT_XSETBV, INTERCEPT_RDPRU,
-	};
-	struct vmcb_control_area *control = &svm->vmcb->control;
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(always); i++)
-		svm_intercept(svm, always[i], true);
-	/* Bochs exits before it has written DR6: see set_nmi_window() */
-	if (svm_caps.bochs)
-		svm_intercept(svm, INTERCEPT_DB, false);
-	control->intercepts[INTERCEPT_DR] = ~0;
-	control->iopm_base_pa = __pa(io_map);
-	control->msrpm_base_pa = __pa(msr_map);
-	if (svm_caps.pause_filter)
-		control->pause_filter_count = PAUSES;
-	control->tsc_offset = -svm->vcpu.vm->tsc_base;
-	control->int_ctl = V_INTR_MASKING_MASK;
-	control->nested_ctl = SVM_NESTED_CTL_NP_ENABLE;
-	control->nested_cr3 = __pa(svm->vcpu.vm->pgt.root);
 }
 
 /* APM vol. 2, table 14-1: after RESET */
@@ -147,7 +61,7 @@ static void init_guest(struct svm_vcpu *svm)
 /** svm_init_state() - fill a new VMCB */
 void svm_init_state(struct svm_vcpu *svm)
 {
-	init_controls(svm);
+	svm_init_controls(svm);
 	init_guest(svm);
 }
 

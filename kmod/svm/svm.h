@@ -133,10 +133,14 @@ static inline struct svm_vcpu *to_svm(struct mvmm_vcpu *vcpu)
 /* entry.S: returns false when SVM is off on this CPU */
 bool svm_enter(struct mvmm_regs *regs, u64 vmcb_pa, u64 host_pa);
 
+/* ---- controls (controls.c) -------------------------------------------- */
+
+int svm_controls_setup(void);
+void svm_controls_teardown(void);
+void svm_init_controls(struct svm_vcpu *svm);
+
 /* ---- guest state (state.c) -------------------------------------------- */
 
-int svm_state_setup(void);
-void svm_state_teardown(void);
 void svm_init_state(struct svm_vcpu *svm);
 void svm_sync_crs(struct mvmm_vcpu *vcpu);
 void svm_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);

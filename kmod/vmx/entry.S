@@ -10,7 +10,7 @@
 #include <asm/unwind_hints.h>
 #include "compat.h"
 
-/* Offsets in struct mvmm_regs: asserted in vmx.c */
+/* Offsets in struct mvmm_regs: asserted in loop.c */
 #define R(n) ((n) * 8)
 #define HOST_RSP 0x6c14
 

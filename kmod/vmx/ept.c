@@ -50,7 +50,6 @@ u64 vmx_eptp(const struct vmx_caps *caps, u64 root_pa)
 void vmx_flush_now(struct vmx_vcpu *vmx, u64 gen)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
-	bool pml = vcpu->pml.log && READ_ONCE(vcpu->vm->nr_logged);
 
 	if (mvmm_tlb_needs_flush(gen, vcpu->tlb_gen_seen)) {
 		invept(VMX_EPT_EXTENT_CONTEXT, vmx->eptp);
@@ -63,6 +62,5 @@ void vmx_flush_now(struct vmx_vcpu *vmx, u64 gen)
 		vcpu->stats.flush_vcpu++;
 	}
 	vmx->flush_vcpu = false;
-	if (pml != vmx->pml)
-		vmx_use_pml(vmx, pml);
+	vmx_sync_pml(vmx);
 }

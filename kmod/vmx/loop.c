@@ -22,22 +22,6 @@
 #include "insn.h"
 #include "trace.h"
 
-static bool tpr_shadow = true;
-module_param(tpr_shadow, bool, 0444);
-MODULE_PARM_DESC(tpr_shadow,
-		 "let guests write CR8 without an exit, where VMX can");
-
-/* -1: where the CPU does it right, which Bochs does not: see errata.rst */
-static int apicv = -1;
-module_param(apicv, bint, 0444);
-MODULE_PARM_DESC(apicv,
-		 "let the CPU deliver interrupts and do EOI, where VMX can");
-
-static bool apic_access = true;
-module_param(apic_access, bool, 0444);
-MODULE_PARM_DESC(apic_access,
-		 "let guests use the xAPIC's page without userspace, where VMX can");
-
 static DEFINE_IDA(vpids);
 
 static_assert(offsetof(struct mvmm_regs, rsp) == 4 * 8);
@@ -54,23 +38,12 @@ static struct mvmm_vcpu *vmx_vcpu_alloc(struct mvmm_vm *vm)
 	ret = vmx_vmcs_alloc(&vmx->vmcs);
 	if (ret)
 		goto free_vmx;
-	if (vmx_caps.tpr_shadow) {
-		vmx->vcpu.vapic = (u32 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-		if (!vmx->vcpu.vapic) {
-			ret = -ENOMEM;
-			goto free_vmcs;
-		}
-	}
-	if (mvmm_vendor.pml) {
-		vmx->vcpu.pml.log = (u64 *)__get_free_page(GFP_KERNEL_ACCOUNT);
-		if (!vmx->vcpu.pml.log) {
-			ret = -ENOMEM;
-			goto free_vapic;
-		}
-		/* All MVMM_PML_EMPTY */
-		memset(vmx->vcpu.pml.log, 0xff, PAGE_SIZE);
-		vmx->vcpu.pml.next = MVMM_PML_ENTRIES - 1;
-	}
+	ret = vmx_apicv_alloc(vmx);
+	if (ret)
+		goto free_vmcs;
+	ret = vmx_pml_alloc(vmx);
+	if (ret)
+		goto free_apicv;
 	vmx->vcpu.vm = vm;
 	vmx->vcpu.cpu = -1;
 	if (vmx_caps.vpid) {
@@ -87,8 +60,8 @@ static struct mvmm_vcpu *vmx_vcpu_alloc(struct mvmm_vm *vm)
 	preempt_enable();
 	return &vmx->vcpu;
 
-free_vapic:
-	free_page((unsigned long)vmx->vcpu.vapic);
+free_apicv:
+	vmx_apicv_free(vmx);
 free_vmcs:
 	vmx_vmcs_free(&vmx->vmcs);
 free_vmx:
@@ -101,8 +74,8 @@ static void vmx_vcpu_free(struct mvmm_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	vmx_vmcs_free(&vmx->vmcs);
-	free_page((unsigned long)vcpu->pml.log);
-	free_page((unsigned long)vcpu->vapic);
+	vmx_pml_free(vmx);
+	vmx_apicv_free(vmx);
 	if (vmx->vpid)
 		ida_free(&vpids, vmx->vpid);
 	kfree(vmx);
@@ -299,6 +272,19 @@ static void set_preemption_timer(u64 end)
 	vmwrite32(VMX_PREEMPTION_TIMER_VALUE,
 		  end > now ? min_t(u64, (end - now) >> vmx_caps.timer_shift,
 				    U32_MAX) : 0);
+}
+
+/**
+ * vmx_flush() - before an entry: drop what may be stale in this CPU's TLB
+ * @vmx: loaded; interrupts off and in_guest set
+ */
+static inline void vmx_flush(struct vmx_vcpu *vmx)
+{
+	u64 gen = READ_ONCE(vmx->vcpu.vm->tlb_gen);
+
+	if (unlikely(mvmm_tlb_needs_flush(gen, vmx->vcpu.tlb_gen_seen) ||
+		     vmx->flush_vcpu))
+		vmx_flush_now(vmx, gen);
 }
 
 /* One round; interrupts off */
@@ -536,22 +522,16 @@ static int vmx_setup(void)
 
 	if (ret)
 		return ret;
-	vmx_caps.tpr_shadow &= tpr_shadow;
-	tpr_shadow = vmx_caps.tpr_shadow;
-	if (apicv < 0)
-		apicv = !mvmm_on_bochs();
-	vmx_caps.apicv &= apicv && tpr_shadow;
-	apicv = vmx_caps.apicv;
-	vmx_caps.apic_access &= apic_access && tpr_shadow;
-	apic_access = vmx_caps.apic_access;
+	vmx_pml_setup();
 	ret = vmx_vmcs_setup();
 	if (ret)
 		return ret;
-	ret = vmx_state_setup();
-	if (ret) {
-		vmx_vmcs_teardown();
-		return ret;
-	}
+	ret = vmx_controls_setup();
+	if (ret)
+		goto teardown_vmcs;
+	ret = vmx_apicv_setup();
+	if (ret)
+		goto teardown_controls;
 	mvmm_vendor = (struct mvmm_vendor_caps){
 		.features = MVMM_FEATURE_VMX |
 			(vmx_caps.vpid ? MVMM_FEATURE_TAGGED_TLB : 0) |
@@ -565,11 +545,18 @@ static int vmx_setup(void)
 	};
 	vmx_ept_format(&vmx_caps, &mvmm_vendor.pgt);
 	return 0;
+
+teardown_controls:
+	vmx_controls_teardown();
+teardown_vmcs:
+	vmx_vmcs_teardown();
+	return ret;
 }
 
 static void vmx_teardown(void)
 {
-	vmx_state_teardown();
+	vmx_apicv_teardown();
+	vmx_controls_teardown();
 	vmx_vmcs_teardown();
 	ida_destroy(&vpids);
 }

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest and host state in the VMCS: what a new vCPU starts with, what a CPU's
- * host state is, and the registers that userspace gets and sets. What is moved
- * for each RUN is in vmx.c. SDM vol. 3, 25.4 and 25.5.
+ * Guest state in the VMCS: what a new vCPU starts with, and the registers that
+ * userspace gets and sets. What is moved for each RUN is in loop.c, the host's state
+ * in host.c. SDM vol. 3, 25.4.
  */
-#include <linux/bits.h>
-#include <asm/cpu_entry_area.h>
-#include <asm/desc.h>
 #include <asm/msr.h>
-#include <asm/segment.h>
-#include <asm/special_insns.h>
 #include <asm/tlbflush.h>
-#include <asm/trapnr.h>
 #include "insn.h"
 
 #define DR7_ENABLED	0xff
@@ -24,76 +18,6 @@ enum seg { ES, CS, SS, DS, FS, GS, LDT, TR, NR_SEGS };
 #define SEG_LIMIT(s)	(GUEST_ES_LIMIT + 2 * (s))
 #define SEG_AR(s)	(GUEST_ES_AR_BYTES + 2 * (s))
 #define SEG_BASE(s)	(GUEST_ES_BASE + 2 * (s))
-
-/* The second one is for guests whose x2APIC is the CPU's */
-static unsigned long *msr_bitmap, *msr_bitmap_apicv;
-
-/* SDM vol. 3, 25.6.9: reads low, reads high, writes low, writes high */
-#define HIGH_MSRS	(1024 * 8)
-#define WRITES		(2048 * 8)
-
-static void make_msr_bitmap(void)
-{
-	const struct mvmm_msr_policy *p;
-	unsigned int i;
-
-	memset(msr_bitmap, 0xff, PAGE_SIZE);
-	for (i = 0; (p = mvmm_msr_policy_nth(i)); i++) {
-		unsigned int bit = p->index & 0x1fff;
-
-		if (!p->direct)
-			continue;
-		if (p->index >= 0xc0000000)
-			bit += HIGH_MSRS;
-		__clear_bit(bit, msr_bitmap);
-		__clear_bit(bit + WRITES, msr_bitmap);
-	}
-}
-
-/* SDM vol. 3, 30.5: a write of any other would go to the host's APIC */
-static void make_msr_bitmap_apicv(void)
-{
-	u32 reg;
-
-	memcpy(msr_bitmap_apicv, msr_bitmap, PAGE_SIZE);
-	for (reg = 0; reg < LAPIC_NR_REGS; reg++)
-		if (lapic_in_page(reg))
-			__clear_bit(APIC_BASE_MSR + reg, msr_bitmap_apicv);
-	__clear_bit(APIC_BASE_MSR + LAPIC_TPR + WRITES, msr_bitmap_apicv);
-	__clear_bit(APIC_BASE_MSR + LAPIC_EOI + WRITES, msr_bitmap_apicv);
-	__clear_bit(APIC_BASE_MSR + LAPIC_SELF_IPI + WRITES, msr_bitmap_apicv);
-}
-
-/* All VMs': never read or written, as the CPU does that elsewhere */
-static void *apic_access_page;
-
-/** vmx_apic_access_page() - its address; 0: the CPU has no use for one */
-u64 vmx_apic_access_page(void)
-{
-	return vmx_caps.apic_access ? __pa(apic_access_page) : 0;
-}
-
-/** vmx_state_setup() - pages that all vCPUs share; may sleep */
-int vmx_state_setup(void)
-{
-	msr_bitmap = (void *)__get_free_page(GFP_KERNEL);
-	msr_bitmap_apicv = (void *)__get_free_page(GFP_KERNEL);
-	apic_access_page = (void *)get_zeroed_page(GFP_KERNEL);
-	if (!msr_bitmap || !msr_bitmap_apicv || !apic_access_page) {
-		vmx_state_teardown();
-		return -ENOMEM;
-	}
-	make_msr_bitmap();
-	make_msr_bitmap_apicv();
-	return 0;
-}
-
-void vmx_state_teardown(void)
-{
-	free_page((unsigned long)msr_bitmap);
-	free_page((unsigned long)msr_bitmap_apicv);
-	free_page((unsigned long)apic_access_page);
-}
 
 static void put_segment(enum seg s, const struct mvmm_segment *seg)
 {
@@ -109,195 +33,6 @@ static void get_segment(enum seg s, struct mvmm_segment *seg)
 	seg->base = vmcs_get(SEG_BASE(s));
 	seg->limit = vmcs_get(SEG_LIMIT(s));
 	seg->attr = vmx_segment_attr(vmcs_get(SEG_AR(s)));
-}
-
-/* A spin loop: PAUSEs so many TSC ticks apart at most, for so many ticks */
-#define PLE_TICKS_BETWEEN	128
-#define PLE_TICKS		4096
-
-static void sync_secondary(struct vmx_vcpu *vmx)
-{
-	u32 secondary = vmx_caps.secondary;
-
-	/* A VPID of 0 is not allowed with the control */
-	if (!vmx->vpid)
-		secondary &= ~SECONDARY_EXEC_ENABLE_VPID;
-	if (vmx->pml)
-		secondary |= SECONDARY_EXEC_ENABLE_PML;
-	secondary |= vmx->apic_controls;
-	vmwrite32(SECONDARY_VM_EXEC_CONTROL, secondary);
-}
-
-/** vmx_use_pml() - log the guest's writes, or not; the VMCS is current */
-void vmx_use_pml(struct vmx_vcpu *vmx, bool use)
-{
-	vmx->pml = use;
-	sync_secondary(vmx);
-}
-
-/**
- * vmx_set_tpr_threshold() - exit when the guest's task priority falls below
- * @vmx: its VMCS is current
- * @class: at most the task priority's (SDM vol. 3, 27.2.1.1); 0: never
- */
-void vmx_set_tpr_threshold(struct vmx_vcpu *vmx, u32 class)
-{
-	if (class == vmx->tpr_threshold)
-		return;
-	vmwrite32(TPR_THRESHOLD, class);
-	vmx->tpr_threshold = class;
-}
-
-/* What the CPU can do of the guest's APIC as it is now */
-static u32 apic_controls(const struct mvmm_vcpu *vcpu)
-{
-	const struct lapic *a = &vcpu->apic;
-	bool deliver = vmx_caps.apicv && lapic_enabled(a), gone;
-
-	if (!vcpu->has_apic || !lapic_hw_enabled(a))
-		return 0;
-	if (lapic_is_x2(a))
-		return deliver ? VMX_APICV : 0;
-	/* pairs with drop_apic_page(): the page goes before its control */
-	gone = smp_load_acquire(&vcpu->vm->no_apic_page);
-	if (!vmx_caps.apic_access || gone)
-		return 0;
-	return VMX_APIC_PAGE |
-	       (deliver ? SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY : 0);
-}
-
-static void set_apic_controls(struct vmx_vcpu *vmx, u32 controls)
-{
-	bool x2 = controls & SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE;
-
-	vmx->apic_controls = controls;
-	vmx->vcpu.vapic_regs = controls;
-	vmx->vcpu.vapic_irqs = controls & SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY;
-	sync_secondary(vmx);
-	vmwrite64(MSR_BITMAP, __pa(x2 ? msr_bitmap_apicv : msr_bitmap));
-}
-
-static void sync_eoi_exits(struct vmx_vcpu *vmx)
-{
-	u64 bitmap[4];
-	int i;
-
-	lapic_eoi_exits(&vmx->vcpu.apic, bitmap);
-	for (i = 0; i < 4; i++) {
-		if (bitmap[i] == vmx->eoi_exits[i])
-			continue;
-		vmcs_put(EOI_EXIT_BITMAP0 + 2 * i, bitmap[i]);
-		vmx->eoi_exits[i] = bitmap[i];
-	}
-}
-
-/**
- * vmx_sync_apic() - software has changed what the virtual-APIC page holds
- * @vmx: its VMCS is current, and it is about to be entered
- */
-void vmx_sync_apic(struct vmx_vcpu *vmx)
-{
-	struct mvmm_vcpu *vcpu = &vmx->vcpu;
-	u32 controls = apic_controls(vcpu);
-
-	vcpu->apic_dirty = false;
-	if (controls != vmx->apic_controls)
-		set_apic_controls(vmx, controls);
-	if (!controls) {
-		vcpu->vapic[LAPIC_TPR * 4] = vcpu->has_apic ? vcpu->apic.tpr :
-							      vcpu->cr8 << 4;
-		return;
-	}
-	lapic_to_page(&vcpu->apic, vcpu->vapic);
-	if (!vcpu->vapic_irqs)
-		return;
-	vmwrite16(GUEST_INTR_STATUS, lapic_intr_status(&vcpu->apic));
-	sync_eoi_exits(vmx);
-	/* The CPU sees to them */
-	vcpu->events.apic_vector = 0;
-}
-
-static void init_controls(struct vmx_vcpu *vmx)
-{
-	vmx->primary = vmx_caps.primary;
-	if (vmx->vcpu.vapic) {
-		vmx->primary |= CPU_BASED_TPR_SHADOW;
-		vmx->primary &= ~(CPU_BASED_CR8_LOAD_EXITING |
-				  CPU_BASED_CR8_STORE_EXITING);
-		vmwrite64(VIRTUAL_APIC_PAGE_ADDR, __pa(vmx->vcpu.vapic));
-		vmwrite32(TPR_THRESHOLD, 0);
-	}
-	if (vmx_caps.apic_access)
-		vmwrite64(APIC_ACCESS_ADDR, mvmm_vendor.apic_access);
-	if (vmx_caps.apicv) {
-		vmwrite64(EOI_EXIT_BITMAP0, 0);
-		vmwrite64(EOI_EXIT_BITMAP1, 0);
-		vmwrite64(EOI_EXIT_BITMAP2, 0);
-		vmwrite64(EOI_EXIT_BITMAP3, 0);
-	}
-	vmx->entry = vmx_caps.entry;
-	vmwrite32(PIN_BASED_VM_EXEC_CONTROL, vmx_caps.pin);
-	vmwrite32(CPU_BASED_VM_EXEC_CONTROL, vmx->primary);
-	vmx_use_pml(vmx, false);
-	if (vmx->vcpu.pml.log) {
-		vmwrite64(PML_ADDRESS, __pa(vmx->vcpu.pml.log));
-		vmwrite16(GUEST_PML_INDEX, vmx->vcpu.pml.next);
-	}
-	vmwrite32(VM_EXIT_CONTROLS, vmx_caps.exit);
-	vmwrite32(VM_ENTRY_CONTROLS, vmx->entry);
-	if (vmx_caps.secondary & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {
-		vmwrite32(PLE_GAP, PLE_TICKS_BETWEEN);
-		vmwrite32(PLE_WINDOW, PLE_TICKS);
-	}
-	vmwrite64(EPT_POINTER, vmx->eptp);
-	vmwrite64(MSR_BITMAP, __pa(msr_bitmap));
-	if (vmx->vpid)
-		vmwrite16(VIRTUAL_PROCESSOR_ID, vmx->vpid);
-	/*
-	 * #DB and #AC: a guest could keep the CPU in an endless delivery of
-	 * them, deaf to interrupts. #MC is the host's.
-	 */
-	vmwrite32(EXCEPTION_BITMAP,
-		  BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC));
-	vmwrite32(PAGE_FAULT_ERROR_CODE_MASK, 0);
-	vmwrite32(PAGE_FAULT_ERROR_CODE_MATCH, 0);
-	vmwrite32(CR3_TARGET_COUNT, 0);
-	vmwrite32(VM_EXIT_MSR_STORE_COUNT, 0);
-	vmwrite32(VM_EXIT_MSR_LOAD_COUNT, 0);
-	vmwrite32(VM_ENTRY_MSR_LOAD_COUNT, 0);
-	vmwrite32(VM_ENTRY_INTR_INFO_FIELD, 0);
-	vmwriten(CR0_GUEST_HOST_MASK, ~VMX_CR0_GUEST_OWNED);
-	vmwriten(CR4_GUEST_HOST_MASK, ~0UL);
-	vmwrite64(TSC_OFFSET, -vmx->vcpu.vm->tsc_base);
-	vmwrite64(VMCS_LINK_POINTER, ~0ULL);
-}
-
-/* What is the same on every CPU and for every process */
-static void init_host(void)
-{
-	struct desc_ptr idt;
-	u64 value;
-
-	store_idt(&idt);
-	vmwriten(HOST_CR0, read_cr0() & ~X86_CR0_TS);
-	vmwrite16(HOST_CS_SELECTOR, __KERNEL_CS);
-	vmwrite16(HOST_SS_SELECTOR, __KERNEL_DS);
-	vmwrite16(HOST_DS_SELECTOR, 0);
-	vmwrite16(HOST_ES_SELECTOR, 0);
-	vmwrite16(HOST_FS_SELECTOR, 0);
-	vmwrite16(HOST_GS_SELECTOR, 0);
-	vmwriten(HOST_FS_BASE, 0);
-	vmwrite16(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
-	vmwriten(HOST_IDTR_BASE, idt.address);
-	vmwriten(HOST_RIP, (unsigned long)vmx_exit);
-	rdmsrl(MSR_IA32_SYSENTER_CS, value);
-	vmwrite32(HOST_IA32_SYSENTER_CS, value);
-	rdmsrl(MSR_IA32_SYSENTER_EIP, value);
-	vmwriten(HOST_IA32_SYSENTER_EIP, value);
-	rdmsrl(MSR_IA32_CR_PAT, value);
-	vmwrite64(HOST_IA32_PAT, value);
-	rdmsrl(MSR_EFER, value);
-	vmwrite64(HOST_IA32_EFER, value);
 }
 
 /* SDM vol. 3, table 10-1: after RESET */
@@ -343,69 +78,11 @@ static void init_guest(struct vmx_vcpu *vmx)
 /** vmx_init_state() - fill a new VMCS, current on this CPU */
 void vmx_init_state(struct vmx_vcpu *vmx)
 {
-	init_controls(vmx);
-	init_host();
+	vmx_init_controls(vmx);
+	vmx_apicv_init(vmx);
+	vmx_pml_init(vmx);
+	vmx_init_host();
 	init_guest(vmx);
-}
-
-/** vmx_load_cpu_state() - host state that follows the CPU; preemption off */
-void vmx_load_cpu_state(struct vmx_vcpu *vmx)
-{
-	int cpu = smp_processor_id();
-	u64 value;
-
-	vmwriten(HOST_TR_BASE,
-		 (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
-	vmx->host_gdt = (struct desc_ptr){
-		.size = GDT_SIZE - 1,
-		.address = (unsigned long)get_current_gdt_ro() };
-	vmwriten(HOST_GDTR_BASE, vmx->host_gdt.address);
-	rdmsrl(MSR_IA32_SYSENTER_ESP, value);
-	vmwriten(HOST_IA32_SYSENTER_ESP, value);
-	rdmsrl(MSR_GS_BASE, value);
-	vmwriten(HOST_GS_BASE, value);
-}
-
-/*
- * Swapped by hand: an exit restores none of them. The first three the host sets
- * once and for all, and a guest writes them with an exit only, so none is read
- * back; CSTAR the CPU does not use, so it needs no swapping.
- */
-static const u32 msr_index[VMX_NR_MSRS] = {
-	MSR_STAR, MSR_LSTAR, MSR_SYSCALL_MASK, MSR_KERNEL_GS_BASE, MSR_CSTAR };
-#define NR_FIXED VMX_GS_SLOT
-
-static DEFINE_PER_CPU(u64 [NR_FIXED], host_msrs);
-
-/** vmx_state_cpu_on() - note what the host keeps; interrupts off */
-void vmx_state_cpu_on(void)
-{
-	int i;
-
-	for (i = 0; i < NR_FIXED; i++)
-		rdmsrl(msr_index[i], *this_cpu_ptr(&host_msrs[i]));
-}
-
-static u64 *find_msr(struct vmx_vcpu *vmx, u32 index)
-{
-	int i;
-
-	for (i = 0; i < VMX_NR_MSRS; i++)
-		if (msr_index[i] == index)
-			return &vmx->msr[i];
-	return NULL;
-}
-
-/** vmx_swap_syscall_msrs() - STAR, LSTAR, SFMASK; preemption off, in a section */
-void vmx_swap_syscall_msrs(struct vmx_vcpu *vmx, bool to_guest)
-{
-	const u64 *host = *this_cpu_ptr(&host_msrs);
-	int i;
-
-	for (i = 0; i < NR_FIXED; i++)
-		vmx_swap_msr(msr_index[i], to_guest ? host[i] : vmx->msr[i],
-			     to_guest ? vmx->msr[i] : host[i]);
-	vmx->syscall_msrs = to_guest;
 }
 
 /** vmx_in_64bit_code() - are addresses 64 bits wide? The VMCS is current */
@@ -580,7 +257,7 @@ u64 vmx_get_msr(struct mvmm_vcpu *vcpu, u32 index)
 	case MSR_IA32_CR_PAT:
 		return vmread64(GUEST_IA32_PAT);
 	default:
-		slot = find_msr(to_vmx(vcpu), index);
+		slot = vmx_find_msr(to_vmx(vcpu), index);
 		return WARN_ON_ONCE(!slot) ? 0 : *slot;
 	}
 }
@@ -609,7 +286,7 @@ void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		vmwrite64(GUEST_IA32_PAT, value);
 		break;
 	default:
-		slot = find_msr(to_vmx(vcpu), index);
+		slot = vmx_find_msr(to_vmx(vcpu), index);
 		if (WARN_ON_ONCE(!slot))
 			return;
 		*slot = value;

@@ -18,12 +18,6 @@ DEFINE_PER_CPU(struct vmx_vmcs *, vmx_current);
 static DEFINE_PER_CPU(struct list_head, loaded_list);
 static DEFINE_PER_CPU(bool, vmx_on);
 
-void vmx_write_failed(unsigned long field, unsigned long value)
-{
-	pr_warn_once("VMWRITE of 0x%lx to field 0x%lx failed: error %lu\n",
-		     value, field, vmcs_get(VM_INSTRUCTION_ERROR));
-}
-
 static u32 *alloc_region(void)
 {
 	u32 *region = (u32 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -83,7 +77,7 @@ int vmx_cpu_enable(void)
 		intel_pt_handle_vmx(0);
 		return -EIO;
 	}
-	vmx_state_cpu_on();
+	vmx_host_cpu_on();
 	__this_cpu_write(vmx_on, true);
 	/* Translations from an earlier life with the same tags */
 	invept(VMX_EPT_EXTENT_GLOBAL, 0);

@@ -185,18 +185,43 @@ static __always_inline void vmx_swap_msr(u32 index, u64 now, u64 then)
 		native_wrmsrl(index, then);
 }
 
-/* ---- guest state (state.c) -------------------------------------------- */
+/* ---- controls (controls.c, apicv.c, pml.c) ---------------------------- */
 
-int vmx_state_setup(void);
-void vmx_state_cpu_on(void);
-void vmx_state_teardown(void);
+/* In the MSR bitmap: where the half for writes begins, in bits */
+#define VMX_MSR_WRITES	(2048 * 8)
+
+extern unsigned long *vmx_msr_bitmap;
+int vmx_controls_setup(void);
+void vmx_controls_teardown(void);
+void vmx_sync_secondary(struct vmx_vcpu *vmx);
+void vmx_init_controls(struct vmx_vcpu *vmx);
+
+int vmx_apicv_setup(void);
+void vmx_apicv_teardown(void);
 u64 vmx_apic_access_page(void);
-void vmx_init_state(struct vmx_vcpu *vmx);
-void vmx_use_pml(struct vmx_vcpu *vmx, bool use);
+int vmx_apicv_alloc(struct vmx_vcpu *vmx);
+void vmx_apicv_free(struct vmx_vcpu *vmx);
+void vmx_apicv_init(struct vmx_vcpu *vmx);
 void vmx_sync_apic(struct vmx_vcpu *vmx);
 void vmx_set_tpr_threshold(struct vmx_vcpu *vmx, u32 class);
+
+void vmx_pml_setup(void);
+int vmx_pml_alloc(struct vmx_vcpu *vmx);
+void vmx_pml_free(struct vmx_vcpu *vmx);
+void vmx_pml_init(struct vmx_vcpu *vmx);
+void vmx_sync_pml(struct vmx_vcpu *vmx);
+
+/* ---- host state (host.c) ---------------------------------------------- */
+
+void vmx_init_host(void);
+void vmx_host_cpu_on(void);
 void vmx_load_cpu_state(struct vmx_vcpu *vmx);
+u64 *vmx_find_msr(struct vmx_vcpu *vmx, u32 index);
 void vmx_swap_syscall_msrs(struct vmx_vcpu *vmx, bool to_guest);
+
+/* ---- guest state (state.c) -------------------------------------------- */
+
+void vmx_init_state(struct vmx_vcpu *vmx);
 bool vmx_in_64bit_code(struct vmx_vcpu *vmx);
 void vmx_end_shadow(u32 info);
 bool vmx_advance_rip(struct vmx_vcpu *vmx, unsigned int len);
@@ -258,19 +283,6 @@ void vmx_collect_inflight(struct vmx_vcpu *vmx);
 void vmx_ept_format(const struct vmx_caps *caps, struct pgt_format *fmt);
 u64 vmx_eptp(const struct vmx_caps *caps, u64 root_pa);
 void vmx_flush_now(struct vmx_vcpu *vmx, u64 gen);
-
-/**
- * vmx_flush() - before an entry: drop what may be stale in this CPU's TLB
- * @vmx: loaded; interrupts off and in_guest set
- */
-static inline void vmx_flush(struct vmx_vcpu *vmx)
-{
-	u64 gen = READ_ONCE(vmx->vcpu.vm->tlb_gen);
-
-	if (unlikely(mvmm_tlb_needs_flush(gen, vmx->vcpu.tlb_gen_seen) ||
-		     vmx->flush_vcpu))
-		vmx_flush_now(vmx, gen);
-}
 
 /* ---- dump.c ----------------------------------------------------------- */
 

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a guest exits for: the VMCS's control fields as a vCPU starts with them, and
+ * the MSR bitmap. Controls that an option sets later are apicv.c's and pml.c's.
+ */
+#include <linux/bits.h>
+#include <linux/gfp.h>
+#include <asm/trapnr.h>
+#include "insn.h"
+
+unsigned long *vmx_msr_bitmap;
+
+/* SDM vol. 3, 25.6.9: reads low, reads high, writes low, writes high */
+#define HIGH_MSRS	(1024 * 8)
+
+static void make_msr_bitmap(void)
+{
+	const struct mvmm_msr_policy *p;
+	unsigned int i;
+
+	memset(vmx_msr_bitmap, 0xff, PAGE_SIZE);
+	for (i = 0; (p = mvmm_msr_policy_nth(i)); i++) {
+		unsigned int bit = p->index & 0x1fff;
+
+		if (!p->direct)
+			continue;
+		if (p->index >= 0xc0000000)
+			bit += HIGH_MSRS;
+		__clear_bit(bit, vmx_msr_bitmap);
+		__clear_bit(bit + VMX_MSR_WRITES, vmx_msr_bitmap);
+	}
+}
+
+/** vmx_controls_setup() - the bitmap that all vCPUs share; 0 or -ENOMEM; may sleep */
+int vmx_controls_setup(void)
+{
+	vmx_msr_bitmap = (void *)__get_free_page(GFP_KERNEL);
+	if (!vmx_msr_bitmap)
+		return -ENOMEM;
+	make_msr_bitmap();
+	return 0;
+}
+
+void vmx_controls_teardown(void)
+{
+	free_page((unsigned long)vmx_msr_bitmap);
+}
+
+/* A spin: PAUSEs at most this many TSC ticks apart, for so many ticks in all */
+#define PLE_TICKS_BETWEEN	128
+#define PLE_TICKS		4096
+
+/** vmx_sync_secondary() - write the secondary controls; the VMCS is current */
+void vmx_sync_secondary(struct vmx_vcpu *vmx)
+{
+	u32 secondary = vmx_caps.secondary;
+
+	/* A VPID of 0 is not allowed with the control */
+	if (!vmx->vpid)
+		secondary &= ~SECONDARY_EXEC_ENABLE_VPID;
+	if (vmx->pml)
+		secondary |= SECONDARY_EXEC_ENABLE_PML;
+	secondary |= vmx->apic_controls;
+	vmwrite32(SECONDARY_VM_EXEC_CONTROL, secondary);
+}
+
+/** vmx_init_controls() - of a new vCPU; its VMCS is current */
+void vmx_init_controls(struct vmx_vcpu *vmx)
+{
+	vmx->primary = vmx_caps.primary;
+	vmx->entry = vmx_caps.entry;
+	vmwrite32(PIN_BASED_VM_EXEC_CONTROL, vmx_caps.pin);
+	vmwrite32(CPU_BASED_VM_EXEC_CONTROL, vmx->primary);
+	vmx_sync_secondary(vmx);
+	vmwrite32(VM_EXIT_CONTROLS, vmx_caps.exit);
+	vmwrite32(VM_ENTRY_CONTROLS, vmx->entry);
+	if (vmx_caps.secondary & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {
+		vmwrite32(PLE_GAP, PLE_TICKS_BETWEEN);
+		vmwrite32(PLE_WINDOW, PLE_TICKS);
+	}
+	vmwrite64(EPT_POINTER, vmx->eptp);
+	vmwrite64(MSR_BITMAP, __pa(vmx_msr_bitmap));
+	if (vmx->vpid)
+		vmwrite16(VIRTUAL_PROCESSOR_ID, vmx->vpid);
+	/*
+	 * #DB and #AC: a guest could keep the CPU in an endless delivery of
+	 * them, deaf to interrupts. #MC is the host's.
+	 */
+	vmwrite32(EXCEPTION_BITMAP,
+		  BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC));
+	vmwrite32(PAGE_FAULT_ERROR_CODE_MASK, 0);
+	vmwrite32(PAGE_FAULT_ERROR_CODE_MATCH, 0);
+	vmwrite32(CR3_TARGET_COUNT, 0);
+	vmwrite32(VM_EXIT_MSR_STORE_COUNT, 0);
+	vmwrite32(VM_EXIT_MSR_LOAD_COUNT, 0);
+	vmwrite32(VM_ENTRY_MSR_LOAD_COUNT, 0);
+	vmwrite32(VM_ENTRY_INTR_INFO_FIELD, 0);
+	vmwriten(CR0_GUEST_HOST_MASK, ~VMX_CR0_GUEST_OWNED);
+	vmwriten(CR4_GUEST_HOST_MASK, ~0UL);
+	vmwrite64(TSC_OFFSET, -vmx->vcpu.vm->tsc_base);
+	vmwrite64(VMCS_LINK_POINTER, ~0ULL);
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Page-modification logging (SDM vol. 3, 29.3.6): the CPU notes which pages a guest
+ * writes to. On only while a region keeps a dirty log; what reads the log is
+ * mm/pml.c.
+ */
+#include <linux/gfp.h>
+#include <linux/moduleparam.h>
+#include "insn.h"
+
+static bool pml = true;
+module_param(pml, bool, 0444);
+MODULE_PARM_DESC(pml, "let the CPU log what guests write to, where it can");
+
+/** vmx_pml_setup() - at load, after vmx_probe(): what the user wants */
+void vmx_pml_setup(void)
+{
+	vmx_caps.pml &= pml;
+	pml = vmx_caps.pml;
+}
+
+/** vmx_pml_alloc() - a log for a new vCPU, where the CPU keeps one; may sleep */
+int vmx_pml_alloc(struct vmx_vcpu *vmx)
+{
+	struct mvmm_pml *p = &vmx->vcpu.pml;
+
+	if (!vmx_caps.pml)
+		return 0;
+	p->log = (u64 *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	if (!p->log)
+		return -ENOMEM;
+	/* All MVMM_PML_EMPTY */
+	memset(p->log, 0xff, PAGE_SIZE);
+	p->next = MVMM_PML_ENTRIES - 1;
+	return 0;
+}
+
+void vmx_pml_free(struct vmx_vcpu *vmx)
+{
+	free_page((unsigned long)vmx->vcpu.pml.log);
+}
+
+/** vmx_pml_init() - of a new vCPU; its VMCS is current */
+void vmx_pml_init(struct vmx_vcpu *vmx)
+{
+	if (!vmx->vcpu.pml.log)
+		return;
+	vmwrite64(PML_ADDRESS, __pa(vmx->vcpu.pml.log));
+	vmwrite16(GUEST_PML_INDEX, vmx->vcpu.pml.next);
+}
+
+/** vmx_sync_pml() - log the guest's writes if a region wants it; VMCS current */
+void vmx_sync_pml(struct vmx_vcpu *vmx)
+{
+	struct mvmm_vcpu *vcpu = &vmx->vcpu;
+	bool use = vcpu->pml.log && READ_ONCE(vcpu->vm->nr_logged);
+
+	if (use == vmx->pml)
+		return;
+	vmx->pml = use;
+	vmx_sync_secondary(vmx);
+}
