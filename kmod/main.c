@@ -10,7 +10,13 @@
 #include <linux/uaccess.h>
 #include <asm/processor.h>
 #include <asm/tsc.h>
-#include "mvmm.h"
+#include "cpu/cpu.h"
+#include "cpu/fpu.h"
+#include "fd/fd.h"
+#include "guest/guest.h"
+#include "mm/memory.h"
+#include "slots/slots.h"
+#include "vendor.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"

@@ -9,7 +9,15 @@
 #include <linux/types.h>
 #include <asm/asm.h>
 #include <asm/fpu/api.h>
-#include "mvmm.h"
+#include "vcpu.h"
+
+int mvmm_fpu_setup(void);
+u64 mvmm_fpu_xcr0(void);
+extern u64 mvmm_host_xcr0;
+u32 mvmm_fpu_size(void);
+void *mvmm_fpu_alloc(void);
+void mvmm_fpu_free(void *area);
+int mvmm_fpu_check(const void *area);
 
 /* Of XCR0 what guests are offered; 0: no XSAVE. All of it is in EAX */
 extern u32 mvmm_fpu_mask;

@@ -10,7 +10,9 @@
 #include <linux/reboot.h>
 #include <linux/syscore_ops.h>
 #include <asm/processor.h>
-#include "mvmm.h"
+#include "cpu.h"
+#include "host.h"
+#include "vendor.h"
 
 const struct mvmm_ops *mvmm_ops;
 struct mvmm_vendor_caps mvmm_vendor;

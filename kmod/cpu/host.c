@@ -10,7 +10,7 @@
 #include <asm/mce.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
-#include "cpu/host.h"
+#include "host.h"
 
 /**
  * mvmm_load_debug_registers() - DR0 .. DR3 of a guest that has breakpoints on

@@ -6,7 +6,7 @@
 #include <linux/percpu.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
-#include "mvmm.h"
+#include "vcpu.h"
 
 DECLARE_PER_CPU(u64, mvmm_host_tsc_aux);
 
@@ -18,6 +18,28 @@ static __always_inline void mvmm_swap_tsc_aux(u64 now, u64 then)
 {
 	if (cpu_feature_enabled(X86_FEATURE_RDTSCP) && now != then)
 		wrmsrl(MSR_TSC_AUX, then);
+}
+
+void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu);
+void mvmm_host_cpu_on(void);
+void mvmm_isolate_vm_now(u64 serial);
+DECLARE_PER_CPU(u64, mvmm_last_vm);
+void mvmm_host_interrupts(void);
+void mvmm_host_machine_check(void);
+
+/**
+ * mvmm_isolate_vm() - keep the predictions of one VM from the next
+ * @vcpu: about to be entered
+ *
+ * Context: interrupts off. At the start of a section, and again after
+ * interrupts were open.
+ */
+static inline void mvmm_isolate_vm(struct mvmm_vcpu *vcpu)
+{
+	u64 serial = vcpu->vm->serial;
+
+	if (unlikely(__this_cpu_read(mvmm_last_vm) != serial))
+		mvmm_isolate_vm_now(serial);
 }
 
 #endif

@@ -5,8 +5,8 @@
  * end is mvmm_enter_begin(): see Documentation/run-loop.rst.
  */
 #include <linux/rcuwait.h>
-#include "mvmm.h"
 #include "compat.h"
+#include "cpu.h"
 
 /** mvmm_kick_cpu() - out of the guest, or of its wait; context: any */
 void mvmm_kick_cpu(struct mvmm_vcpu *vcpu)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Size-first structs: copy in once, call the handler, copy out. */
 #include <linux/uaccess.h>
-#include "mvmm.h"
+#include "fd.h"
 
 static const struct mvmm_ioctl *find(const struct mvmm_ioctl *table, int nr,
 				     unsigned int cmd)

@@ -5,7 +5,14 @@
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include "mvmm.h"
+#include "cpu/fpu.h"
+#include "fd.h"
+#include "guest/guest.h"
+#include "irq/apic.h"
+#include "run/run.h"
+#include "vendor.h"
+
+#define MVMM_MAX_MSRS		256
 
 static long get_sregs(void *obj, void *arg)
 {

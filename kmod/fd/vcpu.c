@@ -9,8 +9,16 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/fpu/types.h>
-#include "mvmm.h"
 #include "compat.h"
+#include "cpu/cpu.h"
+#include "cpu/fpu.h"
+#include "fd.h"
+#include "guest/guest.h"
+#include "irq/apic.h"
+#include "mm/memory.h"
+#include "run/run.h"
+#include "slots/slots.h"
+#include "vendor.h"
 
 static long get_times(void *obj, void *arg)
 {

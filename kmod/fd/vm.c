@@ -3,7 +3,12 @@
 #include <linux/anon_inodes.h>
 #include <linux/slab.h>
 #include <asm/tsc.h>
-#include "mvmm.h"
+#include "cpu/cpu.h"
+#include "fd.h"
+#include "irq/apic.h"
+#include "mm/memory.h"
+#include "run/run.h"
+#include "slots/slots.h"
 
 static atomic64_t serial;
 

@@ -8,7 +8,8 @@
 #include <asm/processor.h>
 #include <asm/tsc.h>
 #include "cpu/fpu.h"
-#include "mvmm.h"
+#include "guest.h"
+#include "vendor.h"
 
 struct mvmm_cpuid_table mvmm_default_cpuid;
 

@@ -8,7 +8,10 @@
 #include <asm/processor-flags.h>
 #include <asm/msr-index.h>
 #include <asm/fpu/types.h>
-#include "mvmm.h"
+#include "guest.h"
+#include "irq/apic.h"
+#include "mm/memory.h"
+#include "vendor.h"
 
 #define CR0_KNOWN							\
 	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | \

@@ -4,7 +4,10 @@
  * is not in it raises #GP in the guest and is never touched on the host.
  */
 #include <asm/msr-index.h>
-#include "mvmm.h"
+#include "guest.h"
+#include "irq/apic.h"
+#include "pv/pv.h"
+#include "vendor.h"
 
 #define SLOT(_index, _slot, _check) {					\
 	.index = (_index), .kind = MVMM_MSR_SLOT, .slot = (_slot),	\

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a vCPU starts with: INIT and SIPI. When they come is run/wait.c's. */
-#include "mvmm.h"
+#include "guest.h"
+#include "irq/apic.h"
+#include "vendor.h"
 
 /** mvmm_reset_regs() - general registers after RESET (SDM vol. 3, table 10-1) */
 void mvmm_reset_regs(struct mvmm_regs *regs)

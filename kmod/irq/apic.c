@@ -9,8 +9,9 @@
  * before it enters the guest again. So the path of an exit needs no lock.
  */
 #include <linux/hrtimer.h>
-#include "mvmm.h"
+#include "apic.h"
 #include "compat.h"
+#include "cpu/cpu.h"
 
 /* Bits of inbox.flags */
 enum { INBOX_TIMER, INBOX_NMI, INBOX_INIT, INBOX_SIPI, INBOX_UNHALT };

@@ -7,8 +7,10 @@
 #include <linux/file.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
-#include "mvmm.h"
+#include "apic.h"
 #include "compat.h"
+
+#define MVMM_MAX_IRQFDS		64
 
 struct mvmm_irqfd_wire {
 	struct list_head link;	/* in vm->irqfds */

@@ -5,12 +5,11 @@
  * Leaf layouts: SDM vol. 2, CPUID; APM vol. 3, appendix E.
  */
 #include <linux/bits.h>
-#include <linux/uaccess.h>
 #include <uapi/linux/kvm_para.h>
 #include <asm/fpu/types.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
-#include "mvmm.h"
+#include "cpuid.h"
 
 #define B(n) BIT(n)
 

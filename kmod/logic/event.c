@@ -6,8 +6,9 @@
  */
 #include <linux/bits.h>
 #include <linux/errno.h>
+#include <linux/string.h>
 #include <asm/trapnr.h>
-#include "mvmm.h"
+#include "event.h"
 
 #define INFO_VALID BIT(31)
 #define INFO_HAS_ERROR BIT(11)

@@ -4,7 +4,8 @@
  * recognizes and where it does what it can of an xAPIC without an exit (SDM vol. 3,
  * 30.4). Its control bits are vmx/apicv.c's.
  */
-#include "mvmm.h"
+#include "memory.h"
+#include "vendor.h"
 
 /** mvmm_may_have_apic_page() - does the address mean the APIC-access page? */
 bool mvmm_may_have_apic_page(const struct mvmm_vm *vm, u64 gpa)

@@ -6,7 +6,8 @@
 #include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/uaccess.h>
-#include "mvmm.h"
+#include "memory.h"
+#include "vendor.h"
 
 /*
  * To the bitmap what was written to, and see the next write. With PML no other D

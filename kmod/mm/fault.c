@@ -12,8 +12,9 @@
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/sched/signal.h>
-#include "mvmm.h"
+#include "memory.h"
 #include "trace.h"
+#include "vendor.h"
 
 /* Neighbours that are mapped along: as many as the host's own fault-around */
 #define AROUND	(64UL << 10)

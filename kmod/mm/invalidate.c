@@ -10,7 +10,7 @@
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/smp.h>
-#include "mvmm.h"
+#include "memory.h"
 
 static struct mvmm_vm *mn_to_vm(struct mmu_notifier *mn)
 {

@@ -8,7 +8,8 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include "mvmm.h"
+#include "memory.h"
+#include "vendor.h"
 
 /**
  * mvmm_memory_init() - an empty guest memory that follows current->mm

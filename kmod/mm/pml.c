@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* From the CPU's own logs of written pages (PML) to the dirty bitmaps. */
-#include "mvmm.h"
+#include "memory.h"
 
 static inline void drain_pml(struct mvmm_vcpu *vcpu)
 {

@@ -4,7 +4,7 @@
  * way of the owner's mapping. Adding and removing regions is memory.c's.
  */
 #include <linux/uaccess.h>
-#include "mvmm.h"
+#include "memory.h"
 
 /** mvmm_region_index() - where the first region at or above @gpa is, or would be */
 int mvmm_region_index(const struct mvmm_vm *vm, u64 gpa)

@@ -6,7 +6,9 @@
  * Documentation/virt/kvm/x86/msr.rst in Linux.
  */
 #include <linux/uaccess.h>
-#include "mvmm.h"
+#include "irq/apic.h"
+#include "mm/memory.h"
+#include "pv.h"
 
 /*
  * Without waiting for a lock or a page; false: it cannot be had so, or a dirty

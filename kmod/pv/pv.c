@@ -11,7 +11,11 @@
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 #include <asm/pvclock-abi.h>
-#include "mvmm.h"
+#include "irq/apic.h"
+#include "mm/memory.h"
+#include "pv.h"
+#include "slots/slots.h"
+#include "vendor.h"
 
 /* Bits of mvmm_pv.todo */
 #define TODO_WALL_CLOCK	BIT(0)

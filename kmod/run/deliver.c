@@ -4,7 +4,7 @@
  * an entry with an event means. Which event is next is logic/event.c's; how it is
  * written to the CPU is the vendor's.
  */
-#include "mvmm.h"
+#include "run.h"
 
 /**
  * mvmm_raise_event() - raise an exception in the guest

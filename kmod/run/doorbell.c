@@ -7,8 +7,10 @@
 #include <linux/eventfd.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
-#include "mvmm.h"
 #include "compat.h"
+#include "run.h"
+
+#define MVMM_MAX_IOEVENTFDS	64
 
 struct mvmm_doorbell {
 	struct list_head link;	/* in vm->doorbells */

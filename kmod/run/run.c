@@ -18,6 +18,11 @@
 #include "compat.h"
 #include "cpu/fpu.h"
 #include "cpu/host.h"
+#include "guest/guest.h"
+#include "mm/memory.h"
+#include "run.h"
+#include "slots/slots.h"
+#include "vendor.h"
 
 static void enter_section(struct mvmm_vcpu *vcpu)
 {

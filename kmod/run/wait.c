@@ -6,7 +6,9 @@
 #include <linux/moduleparam.h>
 #include <linux/rcuwait.h>
 #include <linux/sched/signal.h>
-#include "mvmm.h"
+#include "guest/guest.h"
+#include "run.h"
+#include "slots/slots.h"
 
 static unsigned int halt_poll_us = 20;
 module_param(halt_poll_us, uint, 0644);

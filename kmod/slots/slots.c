@@ -16,8 +16,9 @@
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
-#include "mvmm.h"
 #include "compat.h"
+#include "cpu/cpu.h"
+#include "slots.h"
 #include "trace.h"
 
 #define SLICE_MS	6

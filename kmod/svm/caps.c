@@ -11,6 +11,7 @@
 #include <asm/msr.h>
 #include <asm/processor.h>
 #include <asm/svm.h>
+#include "cpu/cpu.h"
 #include "svm.h"
 
 struct svm_caps svm_caps;

@@ -6,6 +6,7 @@
 #include <linux/bits.h>
 #include <linux/gfp.h>
 #include <asm/trapnr.h>
+#include "guest/guest.h"
 #include "insn.h"
 
 /* APM vol. 2, 15.10.1 and 15.11: every port and one byte; 2 bits an MSR */

@@ -13,7 +13,10 @@
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/trapnr.h>
+#include "guest/guest.h"
 #include "insn.h"
+#include "mm/memory.h"
+#include "slots/slots.h"
 
 #define NPF_RESERVED	BIT_ULL(3)
 

@@ -13,6 +13,8 @@
 #include <asm/asm.h>
 #include <asm/svm.h>
 #include <asm/trapnr.h>
+#include "cpu/host.h"
+#include "run/run.h"
 #include "svm.h"
 
 #define INTERCEPT_DB (INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_DB)

@@ -13,9 +13,12 @@
 #include <asm/fpu/xcr.h>
 #include <asm/msr.h>
 #include <asm/trapnr.h>
+#include "cpu/fpu.h"
+#include "mm/memory.h"
 #include "quirks.h"
-#include "compat.h"
+#include "slots/slots.h"
 #include "trace.h"
+#include "vendor.h"
 
 static_assert(offsetof(struct mvmm_regs, rsp) == 4 * 8);
 static_assert(offsetof(struct mvmm_regs, rdi) == 7 * 8);

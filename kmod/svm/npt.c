@@ -8,6 +8,7 @@
 #include <linux/pgtable.h>
 #include <asm/cpufeature.h>
 #include "insn.h"
+#include "mm/memory.h"
 
 #define NPT_PRESENT	BIT_ULL(0)
 #define NPT_WRITE	BIT_ULL(1)

@@ -8,6 +8,7 @@
 #define MVMM_SVM_QUIRKS_H
 
 #include <asm/fpu/xcr.h>
+#include "guest/guest.h"
 #include "insn.h"
 
 /*

@@ -3,7 +3,7 @@
 #ifndef MVMM_SVM_H
 #define MVMM_SVM_H
 
-#include "mvmm.h"
+#include "vcpu.h"
 
 struct vmcb;
 

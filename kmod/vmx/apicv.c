@@ -9,7 +9,9 @@
 #include <linux/gfp.h>
 #include <linux/moduleparam.h>
 #include <asm/apicdef.h>
+#include "cpu/cpu.h"
 #include "insn.h"
+#include "vendor.h"
 
 static bool tpr_shadow = true;
 module_param(tpr_shadow, bool, 0444);

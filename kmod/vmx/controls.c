@@ -6,6 +6,7 @@
 #include <linux/bits.h>
 #include <linux/gfp.h>
 #include <asm/trapnr.h>
+#include "guest/guest.h"
 #include "insn.h"
 
 unsigned long *vmx_msr_bitmap;

@@ -2,6 +2,7 @@
 /* EPT: the entries' format, the EPT pointer, flushes. SDM vol. 3, 29.3. */
 #include <linux/bits.h>
 #include "insn.h"
+#include "mm/memory.h"
 
 #define EPT_READ	BIT_ULL(0)
 #define EPT_WRITE	BIT_ULL(1)

@@ -9,7 +9,12 @@
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/trapnr.h>
+#include "guest/guest.h"
 #include "insn.h"
+#include "irq/apic.h"
+#include "mm/memory.h"
+#include "run/run.h"
+#include "slots/slots.h"
 
 #define EXIT_REASON_MASK	0xffff
 #define NMI_UNBLOCKING		BIT(12)

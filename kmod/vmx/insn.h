@@ -14,6 +14,7 @@
 #include <linux/types.h>
 #include <asm/asm.h>
 #include <asm/vmx.h>
+#include "cpu/host.h"
 #include "vmx.h"
 
 #define SKIP_FAULT "\n2:\n" _ASM_EXTABLE(1b, 2b)

@@ -19,8 +19,14 @@
 #include <asm/segment.h>
 #include <asm/spec-ctrl.h>
 #include <asm/trapnr.h>
+#include "cpu/cpu.h"
+#include "cpu/fpu.h"
 #include "insn.h"
+#include "mm/memory.h"
+#include "run/run.h"
+#include "slots/slots.h"
 #include "trace.h"
+#include "vendor.h"
 
 static DEFINE_IDA(vpids);
 

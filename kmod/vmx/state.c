@@ -6,6 +6,7 @@
  */
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
+#include "guest/guest.h"
 #include "insn.h"
 
 #define DR7_ENABLED	0xff

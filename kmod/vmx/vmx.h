@@ -5,7 +5,8 @@
 
 #include <asm/desc_defs.h>
 #include <asm/msr.h>
-#include "mvmm.h"
+#include "mm/memory.h"
+#include "vcpu.h"
 
 /* ---- capabilities (caps.c) -------------------------------------------- */
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The fds that userspace holds, and how their ioctls are dispatched. */
+#ifndef MVMM_FD_FD_H
+#define MVMM_FD_FD_H
+
+#include <linux/fs.h>
+#include "vcpu.h"
+
+int mvmm_vm_create(u32 flags);
+void mvmm_vm_put(struct mvmm_vm *vm);
+int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id);
+long mvmm_vcpu_state_ioctl(struct mvmm_vcpu *vcpu, unsigned int cmd,
+			   unsigned long arg);
+
+#define MVMM_MAX_STRUCT 1600
+
+/**
+ * struct mvmm_ioctl - one ioctl that takes a struct
+ * @cmd: MVMM_*
+ * @min: size of the struct's first version
+ * @size: its size now, at most MVMM_MAX_STRUCT
+ * @out: copy the struct back when @fn returns 0 or more, -ENOSPC or
+ *	-EINTR
+ * @fn: handler; @obj is the fd's private data, @arg the kernel's copy
+ */
+struct mvmm_ioctl {
+	unsigned int cmd;
+	u32 min;
+	u32 size;
+	bool out;
+	long (*fn)(void *obj, void *arg);
+};
+
+#define MVMM_IOCTL(_cmd, _type, _last, _out, _fn) {			\
+	.cmd = (_cmd), .min = offsetofend(_type, _last),		\
+	.size = sizeof(_type), .out = (_out), .fn = (_fn) }
+
+long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
+		   unsigned int cmd, unsigned long arg);
+
+#endif

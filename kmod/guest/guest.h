@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a guest's CPU is: MSRs, control registers, CPUID, reset. */
+#ifndef MVMM_GUEST_GUEST_H
+#define MVMM_GUEST_GUEST_H
+
+#include "vcpu.h"
+
+enum mvmm_msr_kind {
+	MVMM_MSR_NONE,		/* #GP */
+	MVMM_MSR_CONST,		/* reads as a constant, writes are dropped */
+	MVMM_MSR_SLOT,		/* mvmm_vcpu.msr */
+	MVMM_MSR_VENDOR,	/* in the VMCS or VMCB, or swapped by the vendor */
+	MVMM_MSR_TSC,
+	MVMM_MSR_EFER,
+};
+
+enum mvmm_msr_check {
+	MVMM_CHECK_ANY,
+	MVMM_CHECK_32BIT,
+	MVMM_CHECK_CANONICAL,
+	MVMM_CHECK_PAT,
+};
+
+struct mvmm_msr_policy {
+	u32 index;
+	enum mvmm_msr_kind kind;
+	enum mvmm_msr_check check;
+	bool direct;	/* the guest accesses it without an exit */
+	u8 slot;
+	u64 value;	/* MVMM_MSR_CONST */
+};
+
+const struct mvmm_msr_policy *mvmm_msr_policy(u32 index);
+const struct mvmm_msr_policy *mvmm_msr_policy_nth(unsigned int n);
+bool mvmm_msr_value_ok(const struct mvmm_msr_policy *p, u64 value);
+int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);
+int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+int mvmm_do_rdmsr(struct mvmm_vcpu *vcpu);
+int mvmm_do_wrmsr(struct mvmm_vcpu *vcpu);
+
+bool mvmm_cr0_valid(u64 cr0);
+bool mvmm_cr4_valid(const struct mvmm_guest_caps *caps, u64 cr4, u64 efer);
+bool mvmm_efer_valid(const struct mvmm_guest_caps *caps, u64 efer);
+bool mvmm_xcr0_valid(const struct mvmm_guest_caps *caps, u64 xcr0);
+bool mvmm_pdptes_valid(const u64 pdpte[4], u8 phys_bits);
+bool mvmm_uses_pae(u64 cr0, u64 cr4, u64 efer);
+int mvmm_set_cr0(struct mvmm_vcpu *vcpu, u64 cr0);
+int mvmm_set_cr4(struct mvmm_vcpu *vcpu, u64 cr4);
+int mvmm_set_efer(struct mvmm_vcpu *vcpu, u64 efer);
+int mvmm_write_cr(struct mvmm_vcpu *vcpu, u8 cr, u64 value);
+int mvmm_do_xsetbv(struct mvmm_vcpu *vcpu);
+int mvmm_load_pdptes(struct mvmm_vcpu *vcpu);
+u64 mvmm_dr_fixed(int dr, u64 value);
+
+long mvmm_copy_cpuid(const struct mvmm_cpuid_table *table,
+		     struct mvmm_cpuid *user);
+void mvmm_do_cpuid(struct mvmm_vcpu *vcpu);
+void mvmm_cpuid_init(void);
+void mvmm_limit_caps(struct mvmm_vcpu *vcpu);
+extern struct mvmm_cpuid_table mvmm_default_cpuid;
+
+void mvmm_reset_regs(struct mvmm_regs *regs);
+void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu);
+void mvmm_vcpu_start(struct mvmm_vcpu *vcpu, u8 vector);
+
+#endif

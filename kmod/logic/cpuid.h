@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* CPUID tables and what they let a guest set: see cpuid.c. Pure. */
+#ifndef MVMM_LOGIC_CPUID_H
+#define MVMM_LOGIC_CPUID_H
+
+#include <linux/types.h>
+#include "uapi/mvmm.h"
+
+#define MVMM_MAX_CPUID		80
+
+struct mvmm_cpuid_host {
+	void (*get)(u32 leaf, u32 subleaf, u32 regs[4]);
+	u64 xcr0;		/* what a guest may set */
+	u32 tsc_khz;
+	u32 gpa_bits;
+	bool rdtscp;		/* the vendor can let a guest use it */
+	bool invpcid;
+};
+
+struct mvmm_cpuid_table {
+	u32 nr;
+	struct mvmm_cpuid_entry entry[MVMM_MAX_CPUID];
+};
+
+/* What a CPUID table lets the guest set */
+struct mvmm_guest_caps {
+	u64 cr4;
+	u64 efer;
+	u64 xcr0;
+	u8 phys_bits;
+	bool tsc_aux;
+};
+
+void mvmm_cpuid_default(const struct mvmm_cpuid_host *host,
+			struct mvmm_cpuid_table *table);
+int mvmm_cpuid_check(const struct mvmm_cpuid_table *table);
+void mvmm_cpuid_add_apic(struct mvmm_cpuid_table *table);
+void mvmm_cpuid_caps(const struct mvmm_cpuid_table *table,
+		     struct mvmm_guest_caps *caps);
+void mvmm_cpuid_query(const struct mvmm_cpuid_table *table, u32 leaf,
+		      u32 subleaf, u64 cr4, u64 xcr0, u8 vcpu_id, u32 regs[4]);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Guest memory: see memory.c, and Documentation/memory.rst for the whole. */
+#ifndef MVMM_MM_MEMORY_H
+#define MVMM_MM_MEMORY_H
+
+#include <linux/bitops.h>
+#include <linux/compiler.h>
+#include "vcpu.h"
+
+#define MVMM_MAX_REGIONS	128
+
+struct mvmm_mem_region {
+	u64 gpa;
+	u64 len;
+	u64 hva;
+	u32 flags;
+	unsigned long *dirty;	/* a bit a page, guarded by mmu_lock; or NULL */
+};
+
+int mvmm_memory_init(struct mvmm_vm *vm);
+void mvmm_memory_destroy(struct mvmm_vm *vm);
+int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region);
+int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region);
+int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log);
+struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa);
+int mvmm_region_index(const struct mvmm_vm *vm, u64 gpa);
+struct mvmm_mem_region *mvmm_exact_region(struct mvmm_vm *vm, u64 gpa, u64 len);
+void mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end);
+void mvmm_kick_guests(struct mvmm_vm *vm);
+void mvmm_flush_guests(struct mvmm_vm *vm);
+void mvmm_note_dirty(void *ctx, u64 gpa, u64 pte, int level);
+extern const struct mmu_notifier_ops mvmm_notifier_ops;
+bool mvmm_may_have_apic_page(const struct mvmm_vm *vm, u64 gpa);
+bool mvmm_map_apic_page(struct mvmm_vcpu *vcpu);
+
+/* Bytes of a dirty bitmap for so many bytes of memory */
+static inline size_t mvmm_bitmap_bytes(u64 len)
+{
+	return BITS_TO_LONGS(len >> PAGE_SHIFT) * sizeof(long);
+}
+
+void mvmm_drain_pml(struct mvmm_vm *vm);
+int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len);
+int mvmm_write_guest(struct mvmm_vm *vm, u64 gpa, const void *buf, size_t len);
+
+enum mvmm_step mvmm_fault(struct mvmm_vcpu *vcpu);
+enum mvmm_step mvmm_apic_exit(struct mvmm_vcpu *vcpu);
+void mvmm_unmap_apic_page(struct mvmm_vm *vm);
+int mvmm_handle_fault(struct mvmm_vcpu *vcpu);
+enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu);
+int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p);
+
+/** mvmm_pml_take() - the oldest entry, or MVMM_PML_EMPTY */
+static inline u64 mvmm_pml_take(struct mvmm_pml *pml)
+{
+	u64 gpa = MVMM_PML_EMPTY;
+
+	if (pml->log && pml->next >= 0)
+		gpa = READ_ONCE(pml->log[pml->next]);
+	if (gpa != MVMM_PML_EMPTY)
+		pml->log[pml->next--] = MVMM_PML_EMPTY;
+	return gpa;
+}
+
+/* A generation that none is: the vCPU has come from another CPU */
+#define MVMM_TLB_MOVED (~0ULL)
+
+/**
+ * mvmm_tlb_needs_flush() - may this CPU hold stale translations of the VM?
+ * @vm_gen: the VM's generation now
+ * @seen_gen: the generation at the vCPU's last flush, or MVMM_TLB_MOVED
+ *
+ * Pure. A generation only grows when an entry was removed or lost rights;
+ * entries that were added cannot be cached stale. After a move this CPU may
+ * hold what the vCPU cached here long ago.
+ */
+static inline bool mvmm_tlb_needs_flush(u64 vm_gen, u64 seen_gen)
+{
+	return vm_gen != seen_gen;
+}
+
+#endif

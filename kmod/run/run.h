@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The outer loop, and what the vendors' inner loops share. */
+#ifndef MVMM_RUN_RUN_H
+#define MVMM_RUN_RUN_H
+
+#include <linux/context_tracking.h>
+#include <linux/sched.h>
+#include <asm/debugreg.h>
+#include "irq/apic.h"
+#include "pv/pv.h"
+#include "vcpu.h"
+
+long mvmm_vcpu_run(struct mvmm_vcpu *vcpu);
+enum mvmm_step mvmm_come_back(struct mvmm_vcpu *vcpu);
+enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu);
+void mvmm_raise(struct mvmm_vcpu *vcpu, u8 vector, u32 error_code);
+void mvmm_raise_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event);
+enum mvmm_step mvmm_stop(struct mvmm_vcpu *vcpu, u32 hw_reason,
+			 u64 qualification, const char *text);
+
+void mvmm_take_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event,
+		     struct mvmm_events_state *undo);
+
+bool mvmm_halts_for_good(const struct mvmm_vcpu *vcpu, u64 rflags);
+enum mvmm_step mvmm_halt(struct mvmm_vcpu *vcpu);
+int mvmm_wait(struct mvmm_vcpu *vcpu);
+void mvmm_reset_and_start(struct mvmm_vcpu *vcpu);
+
+bool mvmm_ring(struct mvmm_vcpu *vcpu);
+int mvmm_ioeventfd(struct mvmm_vm *vm, const struct mvmm_ioeventfd *e);
+void mvmm_doorbells_destroy(struct mvmm_vm *vm);
+
+/* Must the inner loop come back? What is raised later interrupts the guest */
+static inline bool mvmm_must_come_back(struct mvmm_vcpu *vcpu)
+{
+	const unsigned long work = _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL |
+				   _TIF_NEED_RESCHED | _TIF_NOTIFY_RESUME;
+
+	return READ_ONCE(current_thread_info()->flags) & work ||
+	       atomic_read(&vcpu->requests);
+}
+
+/**
+ * mvmm_enter_begin() - from here on the vCPU counts as in the guest
+ * @vcpu: the vCPU
+ *
+ * Context: interrupts off until mvmm_enter_end(). Return: false if the inner
+ * loop must come back first.
+ */
+static inline bool mvmm_enter_begin(struct mvmm_vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->in_guest, true);
+	smp_mb(); /* pairs with mvmm_kick_guests() and mvmm_request() */
+	if (likely(!mvmm_must_come_back(vcpu)))
+		return true;
+	WRITE_ONCE(vcpu->in_guest, false);
+	return false;
+}
+
+/**
+ * mvmm_enter_end() - the guest has been left
+ * @vcpu: the vCPU
+ */
+static inline void mvmm_enter_end(struct mvmm_vcpu *vcpu)
+{
+	/* The host's breakpoints, if it has any in use */
+	if (unlikely(hw_breakpoint_active()))
+		hw_breakpoint_restore();
+	if (unlikely(vcpu->pv.eoi_offered))
+		mvmm_pv_eoi_look(vcpu);
+	WRITE_ONCE(vcpu->in_guest, false);
+	vcpu->stats.entries++;
+}
+
+/*
+ * guest_state_enter_irqoff(), but for its note to RCU at every entry:
+ * mvmm_host_interrupts() gives it, which is when RCU may wait for one.
+ */
+static __always_inline void mvmm_guest_state_enter(void)
+{
+	instrumentation_begin();
+	trace_hardirqs_on_prepare();
+	lockdep_hardirqs_on_prepare();
+	instrumentation_end();
+	context_tracking_guest_enter();
+	lockdep_hardirqs_on(_THIS_IP_);
+}
+
+/* Its thread came here from another CPU: may it keep its slot? */
+static inline void mvmm_vcpu_moved(struct mvmm_vcpu *vcpu)
+{
+	vcpu->stats.migrations++;
+	if (vcpu->has_apic)
+		mvmm_apic_moved(vcpu);
+	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
+}
+
+#endif

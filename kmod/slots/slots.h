@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Who may enter the guest: see slots.c. */
+#ifndef MVMM_SLOTS_SLOTS_H
+#define MVMM_SLOTS_SLOTS_H
+
+#include <linux/compiler.h>
+#include "vcpu.h"
+
+int mvmm_slots_init(void);
+void mvmm_slots_exit(void);
+void mvmm_slots_add_vm(struct mvmm_vm *vm);
+void mvmm_slots_remove_vm(struct mvmm_vm *vm);
+void mvmm_slots_add(struct mvmm_vcpu *vcpu);
+void mvmm_slots_remove(struct mvmm_vcpu *vcpu);
+int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause);
+void mvmm_slot_look(struct mvmm_vcpu *vcpu);
+void mvmm_slot_put(struct mvmm_vcpu *vcpu);
+int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s);
+void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times);
+u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu);
+enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu);
+
+/* bench/run also builds the module without, to see what the scheduler costs */
+#ifdef MVMM_NO_SCHED
+#define mvmm_has_sched false
+#else
+#define mvmm_has_sched true
+#endif
+
+/* Before the first entry of a RUN, or after a sleep */
+static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu)
+{
+	/* The barrier behind it is mvmm_enter_begin()'s */
+	if (mvmm_has_sched)
+		WRITE_ONCE(vcpu->in_run, true);
+}
+
+/*
+ * To userspace, which handles the exit in the vCPU's time: the slot is kept
+ * until its slice ends, unless that was just now.
+ */
+static inline void mvmm_slot_leave(struct mvmm_vcpu *vcpu)
+{
+	if (!mvmm_has_sched)
+		return;
+	/* pairs with call_back()'s in slots.c */
+	smp_store_mb(vcpu->in_run, false);
+	if (unlikely(atomic_read(&vcpu->requests) & MVMM_REQ_SLOT))
+		mvmm_slot_look(vcpu);
+}
+
+#endif

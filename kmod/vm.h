@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A virtual machine. Its fd is fd/vm.c's, its memory mm/'s. */
+#ifndef MVMM_VM_H
+#define MVMM_VM_H
+
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include "logic/pgtable.h"
+#include "logic/sched.h"
+
+#define MVMM_MAX_VCPUS		64
+#define MVMM_GPA_BITS		48
+
+struct mvmm_vcpu;
+struct mvmm_mem_region;
+
+/*
+ * Lock legend, for the fields below; the order is in Documentation/locking.rst
+ *   [L] vm->lock         [M] vm->mmu_lock    [R] vcpu->busy
+ *   [C] set at creation  [A] atomic access, see the comment
+ */
+
+/**
+ * struct mvmm_vm - a virtual machine
+ * @kref: the VM fd and each vCPU hold one
+ * @mm: the owner's address space, held by @mn's registration	[C]
+ * @mn: tells of every change in @mm				[C]
+ * @lock: serializes regions and vCPU creation; may be held across sleeps
+ * @mmu_lock: guards the nested table; never taken with interrupts off
+ * @pgt: the nested page table					[M]
+ * @pgt_cache: tables for the next fault			[M]
+ * @regions: sorted by gpa, @nr_regions of them			[L to write, M]
+ * @nr_regions: see @regions					[L to write, M]
+ * @room: for so many is there memory				[L]
+ * @last_region: index of the one that was asked for last	[M]
+ * @nr_logged: regions with a dirty bitmap			[M to write, A]
+ * @inval_count: invalidations in progress			[M]
+ * @inval_seq: invalidations ended				[M]
+ * @tlb_gen: grows whenever an entry is removed or loses rights	[M, A]
+ * @vcpus: by id					[L and M to write, RCU]
+ * @doorbells: see eventfd.c				[L to write, RCU]
+ * @irqfds: see eventfd.c					[L]
+ * @serial: never used twice, unlike the address		[C]
+ * @tsc_base: host TSC at creation: the guest's TSC starts at 0	[C]
+ * @has_apic: MVMM_VM_APIC					[C]
+ * @nr_vcpus: above the highest id in @vcpus			[L to write, A]
+ * @last_lowest: vCPU that took the last lowest-priority interrupt [A]
+ * @apic_page: the CPU's APIC-access page may be mapped		[M to write, A]
+ * @no_apic_page: it must not be, ever again			[M to write, A]
+ * @se: for the scheduler; @pid: of the owner, for people	[slots.c]
+ * @dead: the VM met an internal error				[A]
+ */
+struct mvmm_vm {
+	struct kref kref;
+	struct mm_struct *mm;
+	struct mmu_notifier mn;
+	struct mutex lock;
+	spinlock_t mmu_lock;
+	struct pgt pgt;
+	struct mvmm_mem_region *regions;
+	int nr_regions;
+	int room;
+	int last_region;
+	int nr_logged;
+	unsigned long inval_count;
+	unsigned long inval_seq;
+	u64 tlb_gen;
+	struct mvmm_vcpu *vcpus[MVMM_MAX_VCPUS];
+	struct list_head doorbells;
+	struct list_head irqfds;
+	u64 serial;
+	u64 tsc_base;
+	bool has_apic;
+	u32 nr_vcpus;
+	u32 last_lowest;
+	bool apic_page;
+	bool no_apic_page;
+	struct vsched_vm se;
+	pid_t pid;
+	bool dead;
+};
+
+#endif
