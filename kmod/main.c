@@ -21,13 +21,24 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
+/* What this build of the module has: see Kbuild */
+static u64 built_in(void)
+{
+	return MVMM_FEATURE_APIC |
+	       (IS_ENABLED(CONFIG_MVMM_SLOTS) ? MVMM_FEATURE_SCHED : 0) |
+	       (IS_ENABLED(CONFIG_MVMM_PV) ? MVMM_FEATURE_PV : 0) |
+	       (IS_ENABLED(CONFIG_MVMM_IOEVENTFD) ? MVMM_FEATURE_IOEVENTFD : 0) |
+	       (IS_ENABLED(CONFIG_MVMM_IRQFD) ? MVMM_FEATURE_IRQFD : 0) |
+	       (IS_ENABLED(CONFIG_MVMM_DIRTY) ? MVMM_FEATURE_DIRTY_LOG : 0);
+}
+
 static long get_info(void *obj, void *arg)
 {
 	struct mvmm_info *info = arg;
 
 	*info = (struct mvmm_info){
 		.max_vcpus = MVMM_MAX_VCPUS,
-		.features = mvmm_vendor.features | MVMM_FEATURE_APIC,
+		.features = mvmm_vendor.features | built_in(),
 		.max_regions = MVMM_MAX_REGIONS,
 		.gpa_bits = MVMM_GPA_BITS,
 		.run_size = PAGE_SIZE,
@@ -82,10 +93,20 @@ static struct miscdevice device = {
 	.fops = &system_fops,
 };
 
+#define VENDORS								\
+	(IS_ENABLED(CONFIG_MVMM_VMX) && IS_ENABLED(CONFIG_MVMM_SVM) ?	\
+	 "VMX or SVM" : IS_ENABLED(CONFIG_MVMM_VMX) ? "VMX" : "SVM")
+
 static const struct mvmm_ops *find_vendor(void)
 {
 	static const struct mvmm_ops *const vendors[] = {
-		&mvmm_vmx_ops, &mvmm_svm_ops };
+#ifdef CONFIG_MVMM_VMX
+		&mvmm_vmx_ops,
+#endif
+#ifdef CONFIG_MVMM_SVM
+		&mvmm_svm_ops,
+#endif
+	};
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(vendors); i++)
@@ -100,7 +121,13 @@ static int __init mvmm_init(void)
 
 	mvmm_ops = find_vendor();
 	if (!mvmm_ops) {
-		pr_err("this CPU has neither VMX nor SVM (in a VM: nested virtualization is off)\n");
+		pr_err("this CPU has no %s (in a VM: nested virtualization is off)\n",
+		       VENDORS);
+		return -ENODEV;
+	}
+	/* All times of the module are ticks of the TSC */
+	if (!tsc_khz) {
+		pr_err("the rate of this CPU's TSC is not known to the kernel\n");
 		return -ENODEV;
 	}
 	ret = mvmm_fpu_setup();

@@ -68,23 +68,6 @@ FIXTURE(apic) {
 #define EXIT_RDMSR	31
 #define EXIT_WRMSR	32
 
-/* Does VMX help, and does this module let it? */
-static bool has_help(int system, const char *parameter)
-{
-	struct mvmm_info info;
-	char path[80], on = 'N';
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/module/mvmm/parameters/%s",
-		 parameter);
-	fd = open(path, O_RDONLY);
-	if (fd < 0 || read(fd, &on, 1) != 1)
-		on = 'N';
-	close(fd);
-	return (on == 'Y' || on == '1') && !mvmm_get_info(system, &info) &&
-	       info.features & MVMM_FEATURE_VMX;
-}
-
 FIXTURE_SETUP(apic)
 {
 	struct mvmm_info info;
@@ -97,7 +80,7 @@ FIXTURE_SETUP(apic)
 	self->khz = info.tsc_khz;
 	self->svm = info.features & MVMM_FEATURE_SVM;
 	/* It forgets an interrupt whose delivery exits (errata.rst) */
-	if (vm_on_bochs() && has_help(self->vm.system, "apicv"))
+	if (vm_on_bochs() && vm_vmx_uses(&self->vm, "apicv"))
 		ASSERT_EQ(0, mvmm_prefault(self->vm.vm, 0, MEM_SIZE,
 					   MVMM_PREFAULT_WRITE));
 }
@@ -574,7 +557,7 @@ static void check_cr8(struct __test_metadata *_metadata, struct vm *vm)
 	EXPECT_EQ(seen->n, info.features & MVMM_FEATURE_VMX ? 1 : seen->n);
 	if (seen->n)
 		EXPECT_EQ(13, seen->ev[0].vector);
-	if (has_help(vm->system, "tpr_shadow"))
+	if (vm_vmx_uses(vm, "tpr_shadow"))
 		EXPECT_EQ(0, hw_exits(vm->vcpu, EXIT_CR_ACCESS));
 	/* What is set from outside is read inside */
 	s.cr8 = 6;
@@ -626,7 +609,7 @@ TEST_F(apic, cr8_lets_them_come)
 	EXPECT_EQ(0, regs->r8);
 	EXPECT_EQ(1, regs->r9);
 	EXPECT_EQ(2, regs->r10);
-	if (has_help(self->vm.system, "tpr_shadow"))
+	if (vm_vmx_uses(&self->vm, "tpr_shadow"))
 		EXPECT_EQ(0, hw_exits(self->vm.vcpu, EXIT_CR_ACCESS));
 }
 
@@ -654,7 +637,7 @@ TEST_F(apic, ends_of_nested_interrupts)
 	EXPECT_EQ(0x20, regs->rsi);
 	EXPECT_EQ(0x20, regs->rdi);
 	/* The mode and SVR, and at most what it sent to itself; the mode */
-	if (has_help(self->vm.system, "apicv")) {
+	if (vm_vmx_uses(&self->vm, "apicv")) {
 		EXPECT_GE(5, hw_exits(self->vm.vcpu, EXIT_WRMSR));
 		EXPECT_EQ(1, hw_exits(self->vm.vcpu, EXIT_RDMSR));
 	}
@@ -789,7 +772,7 @@ TEST_F(apic, xapic_page)
 	uint32_t data;
 
 	LOAD(&self->vm, page);
-	if (has_help(self->vm.system, "apic_access")) {
+	if (vm_vmx_uses(&self->vm, "apic_access")) {
 		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 		EXPECT_EQ(0x50014, run->regs.r8);
 		goto from_outside;
@@ -903,7 +886,7 @@ TEST_F(apic, xapic_in_use)
 	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
 	EXPECT_EQ(0x44085, apic.regs[REG(0x300)]);
 	EXPECT_EQ(0x05000000, apic.regs[REG(0x310)]);
-	if (has_help(self->vm.system, "apic_access")) {
+	if (vm_vmx_uses(&self->vm, "apic_access")) {
 		EXPECT_EQ(0, n);
 	} else {
 		EXPECT_LT(20, n);
@@ -935,7 +918,7 @@ TEST_F(apic, xapic_level_and_modes)
 	EXPECT_EQ(0, run->regs.r9);
 	EXPECT_EQ(0x50014, run->regs.r11);
 	/* TMCCT, PPR and what is not there are the software's */
-	if (has_help(self->vm.system, "apic_access"))
+	if (vm_vmx_uses(&self->vm, "apic_access"))
 		EXPECT_EQ(3, n);
 	/* In x2APIC mode nothing is there */
 	ASSERT_EQ(MVMM_EXIT_HLT, run_with_page(self, &n));
@@ -1497,7 +1480,7 @@ TEST_F(apic, pv_eoi)
 	struct mvmm_apic apic;
 	void *page;
 	/* Where the CPU does EOI it is not offered */
-	bool offered = !has_help(self->vm.system, "apicv");
+	bool offered = !vm_vmx_uses(&self->vm, "apicv");
 
 	/* A host's interrupt in between takes the offer back */
 	EXPECT_LE(offered ? 16 : 0, count_pv_eois(self, FLAG | 1, 32));
@@ -1599,7 +1582,7 @@ TEST_F(apic, pv_eoi_among_invalidations)
 	stop = true;
 	pthread_join(self->thread, NULL);
 	EXPECT_LE(0, n);
-	if (!has_help(self->vm.system, "apicv")) {
+	if (!vm_vmx_uses(&self->vm, "apicv")) {
 		EXPECT_LT(0, sum);
 	}
 }

@@ -294,19 +294,6 @@ GUEST(sweep, "mov $1024, %ecx\n"
       "1: dec %ecx\n mov %rcx, %rax\n shl $12, %rax\n"
       "mov %rsi, (%rdi,%rax)\n test %ecx, %ecx\n jnz 1b\n hlt");
 
-static bool cpu_logs(void)
-{
-	int fd = open("/sys/module/mvmm/parameters/pml", O_RDONLY | O_CLOEXEC);
-	char c = 'N';
-
-	if (fd >= 0) {
-		if (read(fd, &c, 1) != 1)
-			c = 'N';
-		close(fd);
-	}
-	return c == 'Y';
-}
-
 #define PML_FULL 62
 
 TEST_F(dirty, more_than_the_cpu_can_log)
@@ -326,7 +313,7 @@ TEST_F(dirty, more_than_the_cpu_can_log)
 		EXPECT_EQ(0, set(log));
 	}
 	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &stats));
-	if (cpu_logs())
+	if (vm_vmx_uses(&self->vm, "pml"))
 		EXPECT_LE(3, stats.hw_exits[PML_FULL]);
 }
 

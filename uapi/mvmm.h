@@ -46,6 +46,12 @@
 #define MVMM_FEATURE_NESTED_AD	(1ULL << 3)	/* nested accessed/dirty bits */
 #define MVMM_FEATURE_FAULT_GVA	(1ULL << 4)	/* @mmio.gva is known */
 #define MVMM_FEATURE_APIC	(1ULL << 5)	/* MVMM_VM_APIC is there */
+/* The module can be built without these: see Documentation/options.rst */
+#define MVMM_FEATURE_SCHED	(1ULL << 6)	/* SET_SCHED, GET_TIMES */
+#define MVMM_FEATURE_PV		(1ULL << 7)	/* KVM's CPUID leaves and MSRs */
+#define MVMM_FEATURE_IOEVENTFD	(1ULL << 8)	/* MVMM_VM_IOEVENTFD */
+#define MVMM_FEATURE_IRQFD	(1ULL << 9)	/* MVMM_VM_IRQFD */
+#define MVMM_FEATURE_DIRTY_LOG	(1ULL << 10)	/* MVMM_REGION_LOG_DIRTY */
 
 /**
  * struct mvmm_info - what this host offers (MVMM_GET_INFO)

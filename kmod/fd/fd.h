@@ -35,6 +35,13 @@ struct mvmm_ioctl {
 	.cmd = (_cmd), .min = offsetofend(_type, _last),		\
 	.size = sizeof(_type), .out = (_out), .fn = (_fn) }
 
+/* A handler that only passes its two pointers on, with their types */
+#define MVMM_HANDLER(_name, _fn)					\
+static long _name(void *obj, void *arg)					\
+{									\
+	return _fn(obj, arg);						\
+}
+
 long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
 		   unsigned int cmd, unsigned long arg);
 

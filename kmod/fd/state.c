@@ -320,10 +320,8 @@ static long get_stats(void *obj, void *arg)
 	return 0;
 }
 
-static long apic_access(void *obj, void *arg)
-{
-	return mvmm_apic_access(obj, arg);
-}
+MVMM_HANDLER(apic_access, mvmm_apic_access)
+MVMM_HANDLER(set_apic, mvmm_set_apic)
 
 static long get_apic(void *obj, void *arg)
 {
@@ -351,11 +349,6 @@ static long get_apic(void *obj, void *arg)
 	state->tsc_deadline = vcpu->apic.deadline;
 	lapic_get(&vcpu->apic, mvmm_guest_tsc(vcpu), state->regs);
 	return 0;
-}
-
-static long set_apic(void *obj, void *arg)
-{
-	return mvmm_set_apic(obj, arg);
 }
 
 static const struct mvmm_ioctl vcpu_ioctls[] = {

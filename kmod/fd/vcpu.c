@@ -16,10 +16,12 @@
 #include "guest/guest.h"
 #include "irq/apic.h"
 #include "mm/memory.h"
+#include "pv/pv.h"
 #include "run/run.h"
 #include "slots/slots.h"
 #include "vendor.h"
 
+#ifdef CONFIG_MVMM_SLOTS
 static long get_times(void *obj, void *arg)
 {
 	struct mvmm_times *times = arg;
@@ -29,10 +31,15 @@ static long get_times(void *obj, void *arg)
 	return 0;
 }
 
-/* These two work beside RUN */
-static const struct mvmm_ioctl get_times_ioctl =
+#endif
+
+/* These and MVMM_VCPU_KICK work beside RUN */
+static const struct mvmm_ioctl beside_run[] = {
+#ifdef CONFIG_MVMM_SLOTS
 	MVMM_IOCTL(MVMM_VCPU_GET_TIMES, struct mvmm_times, steal, true,
-		   get_times);
+		   get_times),
+#endif
+};
 
 static long kick(struct mvmm_vcpu *vcpu)
 {
@@ -50,7 +57,8 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (unlikely(cmd == MVMM_VCPU_KICK))
 		return arg ? -EINVAL : kick(vcpu);
 	if (unlikely(cmd == MVMM_VCPU_GET_TIMES))
-		return mvmm_dispatch(&get_times_ioctl, 1, vcpu, cmd, arg);
+		return mvmm_dispatch(beside_run, ARRAY_SIZE(beside_run), vcpu,
+				     cmd, arg);
 	if (test_and_set_bit_lock(0, &vcpu->busy))
 		return -EBUSY;
 	if (likely(cmd == MVMM_VCPU_RUN))
@@ -149,6 +157,8 @@ static struct mvmm_vcpu *vcpu_alloc(struct mvmm_vm *vm, u32 id)
 	if (vm->has_apic) {
 		mvmm_apic_init(vcpu);
 		mvmm_cpuid_add_apic(&vcpu->cpuid);
+		if (MVMM_PV_FEATURES)
+			mvmm_cpuid_add_kvm(&vcpu->cpuid, MVMM_PV_FEATURES);
 	}
 	mvmm_limit_caps(vcpu);
 	vcpu->xcr0 = 1;

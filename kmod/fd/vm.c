@@ -30,45 +30,22 @@ void mvmm_vm_put(struct mvmm_vm *vm)
 	kref_put(&vm->kref, vm_destroy);
 }
 
-static long add_region(void *obj, void *arg)
-{
-	return mvmm_add_region(obj, arg);
-}
-
-static long remove_region(void *obj, void *arg)
-{
-	return mvmm_remove_region(obj, arg);
-}
-
-static long get_dirty_log(void *obj, void *arg)
-{
-	return mvmm_get_dirty_log(obj, arg);
-}
-
-static long prefault(void *obj, void *arg)
-{
-	return mvmm_prefault(obj, arg);
-}
-
-static long ioeventfd(void *obj, void *arg)
-{
-	return mvmm_ioeventfd(obj, arg);
-}
-
-static long irqfd(void *obj, void *arg)
-{
-	return mvmm_irqfd(obj, arg);
-}
-
-static long set_sched(void *obj, void *arg)
-{
-	return mvmm_set_sched(obj, arg);
-}
-
-static long msi(void *obj, void *arg)
-{
-	return mvmm_msi(obj, arg);
-}
+MVMM_HANDLER(add_region, mvmm_add_region)
+MVMM_HANDLER(remove_region, mvmm_remove_region)
+MVMM_HANDLER(prefault, mvmm_prefault)
+MVMM_HANDLER(msi, mvmm_msi)
+#ifdef CONFIG_MVMM_DIRTY
+MVMM_HANDLER(get_dirty_log, mvmm_get_dirty_log)
+#endif
+#ifdef CONFIG_MVMM_IOEVENTFD
+MVMM_HANDLER(ioeventfd, mvmm_ioeventfd)
+#endif
+#ifdef CONFIG_MVMM_IRQFD
+MVMM_HANDLER(irqfd, mvmm_irqfd)
+#endif
+#ifdef CONFIG_MVMM_SLOTS
+MVMM_HANDLER(set_sched, mvmm_set_sched)
+#endif
 
 static long create_vcpu(void *obj, void *arg)
 {
@@ -86,15 +63,23 @@ static const struct mvmm_ioctl vm_ioctls[] = {
 		   add_region),
 	MVMM_IOCTL(MVMM_VM_REMOVE_REGION, struct mvmm_region, hva, false,
 		   remove_region),
+	MVMM_IOCTL(MVMM_VM_PREFAULT, struct mvmm_prefault, len, true, prefault),
+	MVMM_IOCTL(MVMM_VM_MSI, struct mvmm_msi, reserved, false, msi),
+#ifdef CONFIG_MVMM_DIRTY
 	MVMM_IOCTL(MVMM_VM_GET_DIRTY_LOG, struct mvmm_dirty_log, bitmap, false,
 		   get_dirty_log),
-	MVMM_IOCTL(MVMM_VM_PREFAULT, struct mvmm_prefault, len, true, prefault),
+#endif
+#ifdef CONFIG_MVMM_IOEVENTFD
 	MVMM_IOCTL(MVMM_VM_IOEVENTFD, struct mvmm_ioeventfd, datamatch, false,
 		   ioeventfd),
-	MVMM_IOCTL(MVMM_VM_MSI, struct mvmm_msi, reserved, false, msi),
+#endif
+#ifdef CONFIG_MVMM_IRQFD
 	MVMM_IOCTL(MVMM_VM_IRQFD, struct mvmm_irqfd, address, false, irqfd),
+#endif
+#ifdef CONFIG_MVMM_SLOTS
 	MVMM_IOCTL(MVMM_VM_SET_SCHED, struct mvmm_vm_sched, reserved, false,
 		   set_sched),
+#endif
 	MVMM_IOCTL(MVMM_VM_CREATE_VCPU, struct mvmm_create_vcpu, reserved,
 		   false, create_vcpu),
 };

@@ -47,7 +47,11 @@ void mvmm_apic_ended(struct mvmm_vcpu *vcpu, u8 vector);
 void mvmm_apic_written(struct mvmm_vcpu *vcpu, u32 offset);
 int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state);
 
+#ifdef CONFIG_MVMM_IRQFD
 int mvmm_irqfd(struct mvmm_vm *vm, const struct mvmm_irqfd *i);
 void mvmm_irqfds_destroy(struct mvmm_vm *vm);
+#else
+static inline void mvmm_irqfds_destroy(struct mvmm_vm *vm) {}
+#endif
 
 #endif

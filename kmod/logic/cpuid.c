@@ -206,28 +206,16 @@ void mvmm_cpuid_default(const struct mvmm_cpuid_host *host,
  * mvmm_cpuid_add_apic() - what a vCPU with a local APIC has beyond the default
  * @table: the default policy
  *
- * x2APIC and the TSC deadline, whatever the host has, and KVM's signature.
+ * x2APIC and the TSC deadline, whatever the host has.
  */
 void mvmm_cpuid_add_apic(struct mvmm_cpuid_table *table)
 {
 	u32 i;
 
-	add(table, KVM_CPUID_FEATURES, 0, 0, (u32[4]){
-		BIT(KVM_FEATURE_NOP_IO_DELAY) | BIT(KVM_FEATURE_CLOCKSOURCE2) |
-		BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) |
-		BIT(KVM_FEATURE_STEAL_TIME) | BIT(KVM_FEATURE_PV_EOI) |
-		BIT(KVM_FEATURE_PV_UNHALT) });
 	for (i = 0; i < table->nr; i++) {
 		struct mvmm_cpuid_entry *e = &table->entry[i];
 
 		switch (e->leaf) {
-		case HYPERVISOR:
-			/* "KVMKVMKVM": see pv.c */
-			e->eax = KVM_CPUID_FEATURES;
-			e->ebx = 0x4b4d564b;
-			e->ecx = 0x564b4d56;
-			e->edx = 0x4d;
-			break;
 		case 1:
 			e->ecx |= L1_X2APIC | L1_TSC_DEADLINE;
 			e->edx |= L1_EDX_APIC;
@@ -238,6 +226,29 @@ void mvmm_cpuid_add_apic(struct mvmm_cpuid_table *table)
 			e->ebx = 2;
 			break;
 		}
+	}
+}
+
+/**
+ * mvmm_cpuid_add_kvm() - KVM's signature instead of mvmm's, and its features
+ * @table: the default policy
+ * @features: of leaf KVM_CPUID_FEATURES
+ */
+void mvmm_cpuid_add_kvm(struct mvmm_cpuid_table *table, u32 features)
+{
+	u32 i;
+
+	add(table, KVM_CPUID_FEATURES, 0, 0, (u32[4]){ features });
+	for (i = 0; i < table->nr; i++) {
+		struct mvmm_cpuid_entry *e = &table->entry[i];
+
+		if (e->leaf != HYPERVISOR)
+			continue;
+		/* "KVMKVMKVM": see pv/pv.c */
+		e->eax = KVM_CPUID_FEATURES;
+		e->ebx = 0x4b4d564b;
+		e->ecx = 0x564b4d56;
+		e->edx = 0x4d;
 	}
 }
 

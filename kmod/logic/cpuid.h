@@ -35,6 +35,7 @@ void mvmm_cpuid_default(const struct mvmm_cpuid_host *host,
 			struct mvmm_cpuid_table *table);
 int mvmm_cpuid_check(const struct mvmm_cpuid_table *table);
 void mvmm_cpuid_add_apic(struct mvmm_cpuid_table *table);
+void mvmm_cpuid_add_kvm(struct mvmm_cpuid_table *table, u32 features);
 void mvmm_cpuid_caps(const struct mvmm_cpuid_table *table,
 		     struct mvmm_guest_caps *caps);
 void mvmm_cpuid_query(const struct mvmm_cpuid_table *table, u32 leaf,

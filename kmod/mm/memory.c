@@ -67,7 +67,9 @@ void mvmm_memory_destroy(struct mvmm_vm *vm)
 
 static int check_region(const struct mvmm_region *region)
 {
-	if (region->flags & ~(MVMM_REGION_READONLY | MVMM_REGION_LOG_DIRTY))
+	if (region->flags & ~(MVMM_REGION_READONLY | MVMM_REGION_LOG_DIRTY) ||
+	    (region->flags & MVMM_REGION_LOG_DIRTY &&
+	     !IS_ENABLED(CONFIG_MVMM_DIRTY)))
 		return -EOPNOTSUPP;
 	if (!region->len || !region->hva ||
 	    !PAGE_ALIGNED(region->gpa | region->len | region->hva))

@@ -21,7 +21,6 @@ int mvmm_memory_init(struct mvmm_vm *vm);
 void mvmm_memory_destroy(struct mvmm_vm *vm);
 int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region);
 int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region);
-int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log);
 struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa);
 int mvmm_region_index(const struct mvmm_vm *vm, u64 gpa);
 struct mvmm_mem_region *mvmm_exact_region(struct mvmm_vm *vm, u64 gpa, u64 len);
@@ -30,8 +29,6 @@ void mvmm_kick_guests(struct mvmm_vm *vm);
 void mvmm_flush_guests(struct mvmm_vm *vm);
 void mvmm_note_dirty(void *ctx, u64 gpa, u64 pte, int level);
 extern const struct mmu_notifier_ops mvmm_notifier_ops;
-bool mvmm_may_have_apic_page(const struct mvmm_vm *vm, u64 gpa);
-bool mvmm_map_apic_page(struct mvmm_vcpu *vcpu);
 
 /* Bytes of a dirty bitmap for so many bytes of memory */
 static inline size_t mvmm_bitmap_bytes(u64 len)
@@ -39,15 +36,12 @@ static inline size_t mvmm_bitmap_bytes(u64 len)
 	return BITS_TO_LONGS(len >> PAGE_SHIFT) * sizeof(long);
 }
 
-void mvmm_drain_pml(struct mvmm_vm *vm);
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len);
 int mvmm_write_guest(struct mvmm_vm *vm, u64 gpa, const void *buf, size_t len);
 
 enum mvmm_step mvmm_fault(struct mvmm_vcpu *vcpu);
 enum mvmm_step mvmm_apic_exit(struct mvmm_vcpu *vcpu);
-void mvmm_unmap_apic_page(struct mvmm_vm *vm);
 int mvmm_handle_fault(struct mvmm_vcpu *vcpu);
-enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu);
 int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p);
 
 /** mvmm_pml_take() - the oldest entry, or MVMM_PML_EMPTY */
@@ -78,5 +72,39 @@ static inline bool mvmm_tlb_needs_flush(u64 vm_gen, u64 seen_gen)
 {
 	return vm_gen != seen_gen;
 }
+
+#ifdef CONFIG_MVMM_DIRTY
+int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log);
+#endif
+
+#ifdef CONFIG_MVMM_PML
+void mvmm_drain_pml(struct mvmm_vm *vm);
+enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu);
+#else
+static inline void mvmm_drain_pml(struct mvmm_vm *vm) {}
+
+static inline enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu)
+{
+	return MVMM_STEP_CONTINUE;
+}
+#endif
+
+#ifdef CONFIG_MVMM_APICV
+bool mvmm_may_have_apic_page(const struct mvmm_vm *vm, u64 gpa);
+bool mvmm_map_apic_page(struct mvmm_vcpu *vcpu);
+void mvmm_unmap_apic_page(struct mvmm_vm *vm);
+#else
+static inline bool mvmm_may_have_apic_page(const struct mvmm_vm *vm, u64 gpa)
+{
+	return false;
+}
+
+static inline bool mvmm_map_apic_page(struct mvmm_vcpu *vcpu)
+{
+	return false;
+}
+
+static inline void mvmm_unmap_apic_page(struct mvmm_vm *vm) {}
+#endif
 
 #endif

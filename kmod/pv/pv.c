@@ -144,6 +144,8 @@ int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 		*value = vcpu->pv.steal;
 		return 0;
 	case MSR_KVM_PV_EOI_EN:
+		if (!IS_ENABLED(CONFIG_MVMM_PV_EOI))
+			return -EINVAL;
 		*value = vcpu->pv.eoi;
 		return 0;
 	default:
@@ -173,7 +175,7 @@ int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		break;
 	case MSR_KVM_PV_EOI_EN:
 		/* Aligned at 4 bytes */
-		if (value & 2)
+		if (!IS_ENABLED(CONFIG_MVMM_PV_EOI) || value & 2)
 			return -EINVAL;
 		pv->eoi = value;
 		return 0;

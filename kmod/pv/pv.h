@@ -3,15 +3,11 @@
 #ifndef MVMM_PV_PV_H
 #define MVMM_PV_PV_H
 
+#include <linux/bits.h>
+#include <linux/errno.h>
 #include <linux/time64.h>
 #include <uapi/linux/kvm_para.h>
 #include "vcpu.h"
-
-/* KVM's range; what is not there raises #GP */
-static inline bool mvmm_is_pv_msr(u32 index)
-{
-	return index >> 8 == 0x4b564d;
-}
 
 /**
  * mvmm_pv_clock_rate() - a TSC's rate as pvclock wants it
@@ -31,6 +27,60 @@ static inline void mvmm_pv_clock_rate(u32 khz, u32 *mul, s8 *shift)
 	*mul = ((u64)NSEC_PER_SEC << 32) / hz;
 }
 
+#ifdef CONFIG_MVMM_PV
+
+/* What CPUID tells a guest of it: leaf KVM_CPUID_FEATURES */
+#define MVMM_PV_FEATURES						\
+	(BIT(KVM_FEATURE_NOP_IO_DELAY) | BIT(KVM_FEATURE_CLOCKSOURCE2) | \
+	 BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) |			\
+	 BIT(KVM_FEATURE_STEAL_TIME) | BIT(KVM_FEATURE_PV_UNHALT) |	\
+	 (IS_ENABLED(CONFIG_MVMM_PV_EOI) ? BIT(KVM_FEATURE_PV_EOI) : 0))
+
+/* KVM's range; what is not there raises #GP */
+static inline bool mvmm_is_pv_msr(u32 index)
+{
+	return index >> 8 == 0x4b564d;
+}
+
+void mvmm_pv_steal(struct mvmm_vcpu *vcpu);
+void mvmm_pv_update(struct mvmm_vcpu *vcpu);
+int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);
+int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+void mvmm_do_hypercall(struct mvmm_vcpu *vcpu);
+void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu);
+
+#else
+
+#define MVMM_PV_FEATURES 0
+
+static inline bool mvmm_is_pv_msr(u32 index)
+{
+	return false;
+}
+
+static inline void mvmm_pv_steal(struct mvmm_vcpu *vcpu) {}
+static inline void mvmm_pv_update(struct mvmm_vcpu *vcpu) {}
+static inline void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu) {}
+
+static inline int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
+{
+	return -EINVAL;
+}
+
+static inline int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
+{
+	return -EINVAL;
+}
+
+static inline void mvmm_do_hypercall(struct mvmm_vcpu *vcpu)
+{
+	vcpu->regs.rax = -KVM_ENOSYS;
+}
+
+#endif
+
+#ifdef CONFIG_MVMM_PV_EOI
+
 /** mvmm_pv_eoi_usable() - may the guest be offered to do without EOI? */
 static inline bool mvmm_pv_eoi_usable(const struct mvmm_vcpu *vcpu)
 {
@@ -38,14 +88,32 @@ static inline bool mvmm_pv_eoi_usable(const struct mvmm_vcpu *vcpu)
 	return vcpu->pv.eoi & KVM_MSR_ENABLED && !vcpu->vapic_irqs;
 }
 
-void mvmm_pv_eoi_look(struct mvmm_vcpu *vcpu);
+/** mvmm_pv_eoi_offered() - is an offer out, to be looked at after the exit? */
+static inline bool mvmm_pv_eoi_offered(const struct mvmm_vcpu *vcpu)
+{
+	return unlikely(vcpu->pv.eoi_offered);
+}
+
 void mvmm_pv_eoi_offer(struct mvmm_vcpu *vcpu);
+void mvmm_pv_eoi_look(struct mvmm_vcpu *vcpu);
 void mvmm_pv_eoi_finish(struct mvmm_vcpu *vcpu);
-void mvmm_pv_steal(struct mvmm_vcpu *vcpu);
-void mvmm_pv_update(struct mvmm_vcpu *vcpu);
-int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);
-int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
-void mvmm_do_hypercall(struct mvmm_vcpu *vcpu);
-void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu);
+
+#else
+
+static inline bool mvmm_pv_eoi_usable(const struct mvmm_vcpu *vcpu)
+{
+	return false;
+}
+
+static inline bool mvmm_pv_eoi_offered(const struct mvmm_vcpu *vcpu)
+{
+	return false;
+}
+
+static inline void mvmm_pv_eoi_offer(struct mvmm_vcpu *vcpu) {}
+static inline void mvmm_pv_eoi_look(struct mvmm_vcpu *vcpu) {}
+static inline void mvmm_pv_eoi_finish(struct mvmm_vcpu *vcpu) {}
+
+#endif
 
 #endif

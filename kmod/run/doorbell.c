@@ -31,14 +31,8 @@ static bool doorbell_matches(const struct mvmm_doorbell *bell, u16 port, u8 len,
 	return bell->datamatch == (value & (~0U >> (32 - 8 * len)));
 }
 
-/**
- * mvmm_ring() - does vcpu->exit, an I/O exit, ring a doorbell?
- * @vcpu: the vCPU
- *
- * Context: interrupts off, which also keeps the list. Return: true if it did:
- * the instruction is done.
- */
-bool mvmm_ring(struct mvmm_vcpu *vcpu)
+/** mvmm_ring_any() - mvmm_ring() where there is one; interrupts off: RCU */
+bool mvmm_ring_any(struct mvmm_vcpu *vcpu)
 {
 	const struct mvmm_exit *exit = &vcpu->exit;
 	struct mvmm_doorbell *bell;

@@ -330,7 +330,7 @@ long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
 	}
 	if (unlikely(vcpu->retire))
 		retire(vcpu);
-	if (unlikely(vcpu->pv.eoi_offered))
+	if (mvmm_pv_eoi_offered(vcpu))
 		mvmm_pv_eoi_finish(vcpu);
 	if (ret < 0)
 		vcpu->exit.reason = MVMM_EXIT_INTR;

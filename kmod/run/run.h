@@ -26,9 +26,30 @@ enum mvmm_step mvmm_halt(struct mvmm_vcpu *vcpu);
 int mvmm_wait(struct mvmm_vcpu *vcpu);
 void mvmm_reset_and_start(struct mvmm_vcpu *vcpu);
 
-bool mvmm_ring(struct mvmm_vcpu *vcpu);
+#ifdef CONFIG_MVMM_IOEVENTFD
+bool mvmm_ring_any(struct mvmm_vcpu *vcpu);
 int mvmm_ioeventfd(struct mvmm_vm *vm, const struct mvmm_ioeventfd *e);
 void mvmm_doorbells_destroy(struct mvmm_vm *vm);
+
+/**
+ * mvmm_ring() - does vcpu->exit, an I/O exit, ring a doorbell?
+ * @vcpu: the vCPU
+ *
+ * Context: interrupts off. Return: true if it did: the instruction is done.
+ */
+static inline bool mvmm_ring(struct mvmm_vcpu *vcpu)
+{
+	return unlikely(!list_empty(&vcpu->vm->doorbells)) &&
+	       mvmm_ring_any(vcpu);
+}
+#else
+static inline void mvmm_doorbells_destroy(struct mvmm_vm *vm) {}
+
+static inline bool mvmm_ring(struct mvmm_vcpu *vcpu)
+{
+	return false;
+}
+#endif
 
 /* Must the inner loop come back? What is raised later interrupts the guest */
 static inline bool mvmm_must_come_back(struct mvmm_vcpu *vcpu)
@@ -66,7 +87,7 @@ static inline void mvmm_enter_end(struct mvmm_vcpu *vcpu)
 	/* The host's breakpoints, if it has any in use */
 	if (unlikely(hw_breakpoint_active()))
 		hw_breakpoint_restore();
-	if (unlikely(vcpu->pv.eoi_offered))
+	if (mvmm_pv_eoi_offered(vcpu))
 		mvmm_pv_eoi_look(vcpu);
 	WRITE_ONCE(vcpu->in_guest, false);
 	vcpu->stats.entries++;
@@ -92,7 +113,8 @@ static inline void mvmm_vcpu_moved(struct mvmm_vcpu *vcpu)
 	vcpu->stats.migrations++;
 	if (vcpu->has_apic)
 		mvmm_apic_moved(vcpu);
-	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
+	if (IS_ENABLED(CONFIG_MVMM_SLOTS))
+		atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
 }
 
 #endif

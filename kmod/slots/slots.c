@@ -479,15 +479,11 @@ void mvmm_slots_remove(struct mvmm_vcpu *vcpu)
 	raw_spin_unlock_irq(&lock);
 }
 
-/** mvmm_slots_init() - at load; 0, -ENODEV or -ENOMEM */
+/** mvmm_slots_init() - at load; 0 or -ENOMEM; may sleep */
 int mvmm_slots_init(void)
 {
 	struct vsched_slot *array;
 
-	if (!tsc_khz) {
-		pr_err("the rate of this CPU's TSC is not known to the kernel\n");
-		return -ENODEV;
-	}
 	array = kcalloc(nr_cpu_ids, sizeof(*array), GFP_KERNEL);
 	if (!array)
 		return -ENOMEM;

@@ -6,6 +6,8 @@
 #include <linux/compiler.h>
 #include "vcpu.h"
 
+#ifdef CONFIG_MVMM_SLOTS
+
 int mvmm_slots_init(void);
 void mvmm_slots_exit(void);
 void mvmm_slots_add_vm(struct mvmm_vm *vm);
@@ -20,19 +22,11 @@ void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times);
 u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu);
 enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu);
 
-/* bench/run also builds the module without, to see what the scheduler costs */
-#ifdef MVMM_NO_SCHED
-#define mvmm_has_sched false
-#else
-#define mvmm_has_sched true
-#endif
-
 /* Before the first entry of a RUN, or after a sleep */
 static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu)
 {
 	/* The barrier behind it is mvmm_enter_begin()'s */
-	if (mvmm_has_sched)
-		WRITE_ONCE(vcpu->in_run, true);
+	WRITE_ONCE(vcpu->in_run, true);
 }
 
 /*
@@ -41,12 +35,43 @@ static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu)
  */
 static inline void mvmm_slot_leave(struct mvmm_vcpu *vcpu)
 {
-	if (!mvmm_has_sched)
-		return;
 	/* pairs with call_back()'s in slots.c */
 	smp_store_mb(vcpu->in_run, false);
 	if (unlikely(atomic_read(&vcpu->requests) & MVMM_REQ_SLOT))
 		mvmm_slot_look(vcpu);
 }
+
+#else
+
+static inline int mvmm_slots_init(void)
+{
+	return 0;
+}
+
+static inline void mvmm_slots_exit(void) {}
+static inline void mvmm_slots_add_vm(struct mvmm_vm *vm) {}
+static inline void mvmm_slots_remove_vm(struct mvmm_vm *vm) {}
+static inline void mvmm_slots_add(struct mvmm_vcpu *vcpu) {}
+static inline void mvmm_slots_remove(struct mvmm_vcpu *vcpu) {}
+static inline void mvmm_slot_put(struct mvmm_vcpu *vcpu) {}
+static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu) {}
+static inline void mvmm_slot_leave(struct mvmm_vcpu *vcpu) {}
+
+static inline int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
+{
+	return 0;
+}
+
+static inline u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu)
+{
+	return 0;
+}
+
+static inline enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu)
+{
+	return MVMM_STEP_CONTINUE;
+}
+
+#endif
 
 #endif

@@ -251,8 +251,7 @@ static enum mvmm_step handle_io(struct svm_vcpu *svm)
 	svm_decode_io(control->exit_info_1, exit);
 	/* EXITINFO2 is the next rip, whatever the CPU has (15.10.2) */
 	len = control->exit_info_2 - svm->vmcb->save.rip;
-	if (unlikely(!list_empty(&svm->vcpu.vm->doorbells)) &&
-	    mvmm_ring(&svm->vcpu)) {
+	if (mvmm_ring(&svm->vcpu)) {
 		svm_step_over(svm, len);
 		return MVMM_STEP_CONTINUE;
 	}

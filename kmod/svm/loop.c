@@ -440,7 +440,7 @@ static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 	svm_vcpu_load(vcpu);
 	regs_to_vmcb(svm);
 	/* Only while somebody waits for this CPU: see kmod/slots/slots.c */
-	if (mvmm_has_sched && unlikely(!vcpu->slice_end == svm->pause_exits)) {
+	if (IS_ENABLED(CONFIG_MVMM_SLOTS) && unlikely(!vcpu->slice_end == svm->pause_exits)) {
 		svm->pause_exits = vcpu->slice_end;
 		svm_intercept(svm, INTERCEPT_PAUSE, svm->pause_exits);
 	}

@@ -191,6 +191,10 @@ DECLARE_PER_CPU(struct svm_asids, svm_cpu_asids);
 
 /* ---- dump.c ----------------------------------------------------------- */
 
+#ifdef CONFIG_MVMM_DEBUG
 void svm_dump(struct svm_vcpu *svm);
+#else
+static inline void svm_dump(struct svm_vcpu *svm) {}
+#endif
 
 #endif

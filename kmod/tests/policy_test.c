@@ -81,12 +81,15 @@ static void cpuid_filter(struct kunit *test)
 static void cpuid_apic(struct kunit *test)
 {
 	struct mvmm_cpuid_host host;
+	const u32 features = BIT(1) | BIT(3) | BIT(5) | BIT(6) | BIT(7) |
+			     BIT(24);
 	struct mvmm_cpuid_table *t;
 	u32 before, r[4];
 
 	make_default(test, &host, &t);
 	before = t->nr;
 	mvmm_cpuid_add_apic(t);
+	mvmm_cpuid_add_kvm(t, features);
 	KUNIT_EXPECT_EQ(test, t->nr, before + 1);
 	KUNIT_EXPECT_EQ(test, mvmm_cpuid_check(t), 0);
 	KUNIT_EXPECT_LE(test, t->nr, (u32)MVMM_MAX_CPUID);
@@ -99,8 +102,9 @@ static void cpuid_apic(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r[0], 0x40000001U);
 	KUNIT_EXPECT_EQ(test, memcmp(&r[1], "KVMKVMKVM\0\0\0", 12), 0);
 	mvmm_cpuid_query(t, 0x40000001, 0, 0, 1, 0, r);
-	KUNIT_EXPECT_EQ(test, r[0], BIT(1) | BIT(3) | BIT(5) | BIT(6) | BIT(7) |
-			BIT(24));
+	KUNIT_EXPECT_EQ(test, r[0], features);
+	if (IS_ENABLED(CONFIG_MVMM_PV_EOI))
+		KUNIT_EXPECT_EQ(test, MVMM_PV_FEATURES, features);
 	KUNIT_EXPECT_EQ(test, r[1] | r[2] | r[3], 0U);
 	/* The TSC's rate is the same, and the crystal half of it */
 	mvmm_cpuid_query(t, 0x15, 0, 0, 1, 0, r);

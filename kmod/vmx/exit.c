@@ -263,8 +263,7 @@ static enum mvmm_step handle_io(struct vmx_vcpu *vmx)
 
 	vmx_decode_io(vmreadn(EXIT_QUALIFICATION), exit);
 	len = vmread32(VM_EXIT_INSTRUCTION_LEN);
-	if (unlikely(!list_empty(&vmx->vcpu.vm->doorbells)) &&
-	    mvmm_ring(&vmx->vcpu)) {
+	if (mvmm_ring(&vmx->vcpu)) {
 		step_over(vmx, len);
 		return MVMM_STEP_CONTINUE;
 	}

@@ -309,7 +309,7 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 	vmx->undo.valid = false;
 	if (unlikely(!events_idle(vmx)))
 		handle_events(vmx);
-	if (mvmm_has_sched && unlikely(vmx->has_timer))
+	if (IS_ENABLED(CONFIG_MVMM_SLOTS) && unlikely(vmx->has_timer))
 		set_preemption_timer(vcpu->slice_end);
 	sync_host_crs(vmx);
 	if (trace_mvmm_entry_enabled())
@@ -506,7 +506,7 @@ static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 	vmx_vcpu_load(vcpu);
 	regs_to_vmcs(vmx);
 	host_load(vmx);
-	if (mvmm_has_sched && unlikely(!vcpu->slice_end == vmx->has_timer &&
+	if (IS_ENABLED(CONFIG_MVMM_SLOTS) && unlikely(!vcpu->slice_end == vmx->has_timer &&
 				       vmx_caps.preemption_timer))
 		use_preemption_timer(vmx, vcpu->slice_end);
 	local_irq_disable();

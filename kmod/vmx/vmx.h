@@ -197,6 +197,7 @@ void vmx_controls_teardown(void);
 void vmx_sync_secondary(struct vmx_vcpu *vmx);
 void vmx_init_controls(struct vmx_vcpu *vmx);
 
+#ifdef CONFIG_MVMM_APICV
 int vmx_apicv_setup(void);
 void vmx_apicv_teardown(void);
 u64 vmx_apic_access_page(void);
@@ -205,12 +206,54 @@ void vmx_apicv_free(struct vmx_vcpu *vmx);
 void vmx_apicv_init(struct vmx_vcpu *vmx);
 void vmx_sync_apic(struct vmx_vcpu *vmx);
 void vmx_set_tpr_threshold(struct vmx_vcpu *vmx, u32 class);
+#else
+static inline int vmx_apicv_setup(void)
+{
+	vmx_caps.tpr_shadow = false;
+	vmx_caps.apicv = false;
+	vmx_caps.apic_access = false;
+	return 0;
+}
 
+static inline void vmx_apicv_teardown(void) {}
+
+static inline u64 vmx_apic_access_page(void)
+{
+	return 0;
+}
+
+static inline int vmx_apicv_alloc(struct vmx_vcpu *vmx)
+{
+	return 0;
+}
+
+static inline void vmx_apicv_free(struct vmx_vcpu *vmx) {}
+static inline void vmx_apicv_init(struct vmx_vcpu *vmx) {}
+static inline void vmx_sync_apic(struct vmx_vcpu *vmx) {}
+static inline void vmx_set_tpr_threshold(struct vmx_vcpu *vmx, u32 class) {}
+#endif
+
+#ifdef CONFIG_MVMM_PML
 void vmx_pml_setup(void);
 int vmx_pml_alloc(struct vmx_vcpu *vmx);
 void vmx_pml_free(struct vmx_vcpu *vmx);
 void vmx_pml_init(struct vmx_vcpu *vmx);
 void vmx_sync_pml(struct vmx_vcpu *vmx);
+#else
+static inline void vmx_pml_setup(void)
+{
+	vmx_caps.pml = false;
+}
+
+static inline int vmx_pml_alloc(struct vmx_vcpu *vmx)
+{
+	return 0;
+}
+
+static inline void vmx_pml_free(struct vmx_vcpu *vmx) {}
+static inline void vmx_pml_init(struct vmx_vcpu *vmx) {}
+static inline void vmx_sync_pml(struct vmx_vcpu *vmx) {}
+#endif
 
 /* ---- host state (host.c) ---------------------------------------------- */
 
@@ -287,6 +330,10 @@ void vmx_flush_now(struct vmx_vcpu *vmx, u64 gen);
 
 /* ---- dump.c ----------------------------------------------------------- */
 
+#ifdef CONFIG_MVMM_DEBUG
 void vmx_dump(struct vmx_vcpu *vmx);
+#else
+static inline void vmx_dump(struct vmx_vcpu *vmx) {}
+#endif
 
 #endif

@@ -3,6 +3,7 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -325,10 +326,30 @@ bool vm_on_bochs(void)
 	return !(ecx & 1u << 31) && !memcmp(id, "BOCHS ", sizeof(id));
 }
 
-bool vm_on_bochs_svm(struct vm *vm)
+bool vm_has(const struct vm *vm, uint64_t feature)
 {
 	struct mvmm_info info;
 
-	return !mvmm_get_info(vm->system, &info) &&
-	       info.features & MVMM_FEATURE_SVM && vm_on_bochs();
+	return !mvmm_get_info(vm->system, &info) && info.features & feature;
+}
+
+bool vm_on_bochs_svm(struct vm *vm)
+{
+	return vm_has(vm, MVMM_FEATURE_SVM) && vm_on_bochs();
+}
+
+bool vm_vmx_uses(const struct vm *vm, const char *parameter)
+{
+	char path[80], on = 'N';
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/module/mvmm/parameters/%s",
+		 parameter);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return false;
+	if (read(fd, &on, 1) != 1)
+		on = 'N';
+	close(fd);
+	return (on == 'Y' || on == '1') && vm_has(vm, MVMM_FEATURE_VMX);
 }

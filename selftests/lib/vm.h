@@ -82,6 +82,14 @@ void vm_destroy(struct vm *vm);
 void vm_load(struct vm *vm, uint64_t gpa, const char *code, unsigned long len);
 /* rip at CODE, stack at STACK; paging maps everything one to one */
 int vm_set_mode(struct vm *vm, enum mode mode);
+/* Has the module this feature (MVMM_FEATURE_*)? */
+bool vm_has(const struct vm *vm, uint64_t feature);
+/* Does VMX do this for guests here, and do the module's parameters let it? */
+bool vm_vmx_uses(const struct vm *vm, const char *parameter);
+/* For a test or a fixture's setup: an option that the module may lack */
+#define NEEDS(vm, feature)						\
+	if (!vm_has(vm, feature))					\
+		SKIP(return, "a module without " #feature)
 /* RUN until something other than -EINTR without a kick comes */
 int vm_run(struct vm *vm);
 /* RUN, completing what can be, until another exit; returns its reason */
