@@ -3,21 +3,21 @@
  * The ABI of mvmm: ioctls, the run page and the errno contract.
  *
  * Every struct that an ioctl takes begins with its own size in bytes. A newer
- * caller may pass a longer struct as long as the part that this kernel does
- * not know is zero (-E2BIG otherwise); an older caller may pass a shorter one
- * down to the first version (-EINVAL below that). Reserved fields are zero
- * (-EINVAL otherwise). Structs grow at the end only; zero keeps the old
- * meaning.
+ * caller may pass a longer struct if the part that this kernel does not know
+ * is zero (-E2BIG otherwise): this holds for GET too. An older caller may pass
+ * a shorter one, down to the first version (-EINVAL below that). Reserved
+ * fields are zero (-EINVAL otherwise). Structs grow at the end only; zero keeps
+ * the old meaning.
  *
- * Errno contract, for every ioctl unless its block says otherwise:
+ * Errno contract, for every ioctl unless its comment says otherwise:
  *
- *   EFAULT      a pointer does not lead to accessible memory
+ *   EFAULT      a pointer does not point to accessible memory
  *   EINVAL      a value is out of range, misaligned or contradictory
  *   E2BIG       the struct is longer than known and its tail is not zero
- *   EOPNOTSUPP  a flag bit that this kernel does not know
- *   ENOTTY      an ioctl number that this object does not have
+ *   EOPNOTSUPP  this kernel does not know a flag bit
+ *   ENOTTY      this object does not have an ioctl of that number
  *   EPERM       the VM belongs to another process (see MVMM_CREATE_VM)
- *   EBUSY       the vCPU is running, or the slot is taken
+ *   EBUSY       another thread uses the vCPU: in RUN, GET or SET
  *   ENOMEM      out of memory
  */
 #ifndef _UAPI_MVMM_H
@@ -33,8 +33,8 @@
  *
  * open("/dev/mvmm") gives the system fd. MVMM_CREATE_VM on it returns a VM fd,
  * MVMM_VM_CREATE_VCPU on that a vCPU fd. A vCPU keeps its VM alive; closing the
- * last fd destroys. Nothing is named by an id of its own. fds may be closed in
- * any order.
+ * last fd destroys the VM. Objects have no other names than their fds. fds may
+ * be closed in any order.
  */
 
 /* ---- system fd -------------------------------------------------------- */
@@ -44,8 +44,8 @@
 #define MVMM_FEATURE_SVM	(1ULL << 1)	/* AMD SVM and NPT */
 #define MVMM_FEATURE_TAGGED_TLB	(1ULL << 2)	/* VPID or ASID in use */
 #define MVMM_FEATURE_NESTED_AD	(1ULL << 3)	/* nested accessed/dirty bits */
-#define MVMM_FEATURE_FAULT_GVA	(1ULL << 4)	/* @mmio.gva is known */
-#define MVMM_FEATURE_APIC	(1ULL << 5)	/* MVMM_VM_APIC is there */
+#define MVMM_FEATURE_FAULT_GVA	(1ULL << 4)	/* @mmio.gva is filled in */
+#define MVMM_FEATURE_APIC	(1ULL << 5)	/* MVMM_VM_APIC is known */
 /* The module can be built without these: see Documentation/options.rst */
 #define MVMM_FEATURE_SCHED	(1ULL << 6)	/* SET_SCHED, GET_TIMES */
 #define MVMM_FEATURE_PV		(1ULL << 7)	/* KVM's CPUID leaves and MSRs */
@@ -107,7 +107,7 @@ struct mvmm_cpuid_entry {
 /**
  * struct mvmm_cpuid - a CPUID table (MVMM_GET_CPUID, MVMM_VCPU_*_CPUID)
  * @size: sizeof(struct mvmm_cpuid)
- * @nr: in: entries at @entries; out: entries that there are
+ * @nr: in: entries that fit at @entries; out: entries in the table
  * @entries: address of an array of struct mvmm_cpuid_entry
  */
 struct mvmm_cpuid {
@@ -117,8 +117,8 @@ struct mvmm_cpuid {
 };
 
 /*
- * Each vCPU has a local APIC, of id @id; those but vCPU 0 wait for INIT and
- * SIPI. HLT waits inside RUN.
+ * Each vCPU has a local APIC, whose id is the vCPU's @id. All vCPUs but vCPU 0
+ * wait for INIT and SIPI. HLT waits inside RUN.
  */
 #define MVMM_VM_APIC (1u << 0)
 
@@ -137,14 +137,15 @@ struct mvmm_create_vm {
  */
 #define MVMM_GET_INFO		_IO(MVMM_IOC, 0x00)
 /*
- * MVMM_GET_CPUID: the default policy, what the host has and a guest can use.
- * Returns 0; -ENOSPC with @nr set when the array is too short.
+ * MVMM_GET_CPUID: the default policy: what the host has and a guest can use.
+ * Returns 0; -ENOSPC with @nr filled in: the array is too short.
  */
 #define MVMM_GET_CPUID		_IO(MVMM_IOC, 0x01)
 /*
  * MVMM_CREATE_VM: returns a VM fd. The VM belongs to the caller's address
- * space: any ioctl from another one (after fork, or an fd sent away) fails
- * with -EPERM. -EBUSY: another VMM owns the CPU's virtualization extension.
+ * space: any ioctl from another address space (after fork, or with an fd that
+ * was sent elsewhere) fails with -EPERM. -EBUSY: another VMM owns the CPU's
+ * virtualization extension.
  */
 #define MVMM_CREATE_VM		_IO(MVMM_IOC, 0x02)
 
@@ -152,7 +153,7 @@ struct mvmm_create_vm {
 
 /* Guest writes become MMIO exits; reads and fetches go to memory */
 #define MVMM_REGION_READONLY (1u << 0)
-/* Keep a log of the pages that the guest writes to: MVMM_VM_GET_DIRTY_LOG */
+/* Log the pages that the guest writes to: see MVMM_VM_GET_DIRTY_LOG */
 #define MVMM_REGION_LOG_DIRTY (1u << 1)
 
 /**
@@ -164,8 +165,8 @@ struct mvmm_create_vm {
  * @hva: first address of the backing in the caller, a multiple of 4096, not 0
  *
  * The mapping at @hva may change at any time (munmap, mprotect, madvise,
- * swap): the guest sees it at once. A guest access that the mapping does not
- * allow ends RUN with MVMM_EXIT_MEMORY_FAULT.
+ * swap): the guest sees the change at once. A guest access that the mapping
+ * does not allow ends RUN with MVMM_EXIT_MEMORY_FAULT.
  */
 struct mvmm_region {
 	__u32 size;
@@ -179,12 +180,12 @@ struct mvmm_region {
  * struct mvmm_dirty_log - pages of a region that the guest wrote to
  * @size: sizeof(struct mvmm_dirty_log)
  * @reserved: zero
- * @gpa: of a region with MVMM_REGION_LOG_DIRTY
- * @len: of the same
- * @bitmap: address of a bit for each page of 4096 bytes, in words of 64; a set
- *	bit: the guest wrote to the page since the last call
+ * @gpa: @gpa of a region with MVMM_REGION_LOG_DIRTY
+ * @len: @len of the same region
+ * @bitmap: address of a bitmap in words of 64 bits, one bit for each page of
+ *	4096 bytes; a set bit: the guest wrote to the page since the last call
  *
- * What the caller itself writes to the memory is not in the log.
+ * The log does not contain what the caller itself writes to the memory.
  */
 struct mvmm_dirty_log {
 	__u32 size;
@@ -195,8 +196,9 @@ struct mvmm_dirty_log {
 };
 
 /*
- * So that the guest can write without a fault. In the dirty log this is a write
- * only where the CPU keeps no dirty bits (MVMM_FEATURE_NESTED_AD).
+ * Map the pages writable, so that the first write does not fault either. Where
+ * the CPU keeps no dirty bits (no MVMM_FEATURE_NESTED_AD) the dirty log counts
+ * this as a write.
  */
 #define MVMM_PREFAULT_WRITE (1u << 0)
 
@@ -204,8 +206,8 @@ struct mvmm_dirty_log {
  * struct mvmm_prefault - bring guest memory in before the guest needs it
  * @size: sizeof(struct mvmm_prefault)
  * @flags: MVMM_PREFAULT_WRITE or 0
- * @gpa: in: first guest-physical address, a multiple of 4096; out, with success
- *	and -EINTR: the first that is left to do
+ * @gpa: in: first guest-physical address, a multiple of 4096; out, on success
+ *	and -EINTR: the first address that is left to do
  * @len: in: bytes, a multiple of 4096; out: bytes left
  */
 struct mvmm_prefault {
@@ -221,13 +223,13 @@ struct mvmm_prefault {
 /**
  * struct mvmm_ioeventfd - an OUT that signals an eventfd instead of exiting
  * @size: sizeof(struct mvmm_ioeventfd)
- * @flags: MVMM_IOEVENTFD_DEASSIGN: take it away; _DATAMATCH: only where the
- *	value written is @datamatch
+ * @flags: MVMM_IOEVENTFD_DEASSIGN: remove it; MVMM_IOEVENTFD_DATAMATCH: signal
+ *	only if the value written is @datamatch
  * @port: 0 .. 65535
- * @len: 1, 2 or 4 bytes; 0: any
- * @fd: the eventfd; to take it away, the same
+ * @len: only for an OUT of 1, 2 or 4 bytes; 0: for any
+ * @fd: the eventfd; to remove it, the same eventfd
  * @reserved: zero
- * @datamatch: zero without the flag
+ * @datamatch: zero without MVMM_IOEVENTFD_DATAMATCH
  */
 struct mvmm_ioeventfd {
 	__u32 size;
@@ -262,8 +264,8 @@ struct mvmm_msi {
 /**
  * struct mvmm_irqfd - a signal of an eventfd becomes an interrupt
  * @size: sizeof(struct mvmm_irqfd)
- * @flags: MVMM_IRQFD_DEASSIGN: take it away
- * @fd: the eventfd; to take it away, the same
+ * @flags: MVMM_IRQFD_DEASSIGN: remove it
+ * @fd: the eventfd; to remove it, the same eventfd
  * @data: as in struct mvmm_msi
  * @address: as in struct mvmm_msi
  */
@@ -278,9 +280,10 @@ struct mvmm_irqfd {
 /**
  * struct mvmm_vm_sched - how much of the CPUs a VM gets where VMs compete
  * @size: sizeof(struct mvmm_vm_sched)
- * @weight: 1 .. 10000; time goes by it, for all vCPUs of the VM together. 100
- *	before the first call
- * @cap: the most it may have, in per cent of one CPU, up to 6400; 0: no limit
+ * @weight: 1 .. 10000: VMs that compete get time in proportion to it, all vCPUs
+ *	of a VM together. 100 before the first call
+ * @cap: the most that the VM may have, in per cent of one CPU, up to 6400; 0:
+ *	no limit
  * @reserved: zero
  */
 struct mvmm_vm_sched {
@@ -294,7 +297,7 @@ struct mvmm_vm_sched {
  * struct mvmm_create_vcpu - (MVMM_VM_CREATE_VCPU)
  * @size: sizeof(struct mvmm_create_vcpu)
  * @flags: zero
- * @id: 0 .. max_vcpus - 1, unused so far; the guest's initial APIC id
+ * @id: 0 .. max_vcpus - 1, not in use; it is the guest's initial APIC id
  * @reserved: zero
  */
 struct mvmm_create_vcpu {
@@ -305,60 +308,62 @@ struct mvmm_create_vcpu {
 };
 
 /*
- * MVMM_VM_ADD_REGION: returns 0; -EEXIST: overlaps a region; -ENOSPC: the VM
+ * MVMM_VM_ADD_REGION: returns 0; -EEXIST: it overlaps a region; -ENOSPC: the VM
  * has max_regions already.
  */
 #define MVMM_VM_ADD_REGION	_IO(MVMM_IOC, 0x20)
 /*
  * MVMM_VM_REMOVE_REGION: removes the region with exactly this @gpa and @len
- * (@hva and @flags are ignored). Returns 0; -ENOENT: there is none.
+ * (@hva and @flags are ignored). Returns 0; -ENOENT: there is no such region.
  */
 #define MVMM_VM_REMOVE_REGION	_IO(MVMM_IOC, 0x21)
 /*
- * MVMM_VM_CREATE_VCPU: returns a vCPU fd; -EEXIST: @id is taken.
+ * MVMM_VM_CREATE_VCPU: returns a vCPU fd; -EEXIST: the vCPU id @id is in use.
  * The vCPU is in the state that the SDM gives after RESET (vol. 3, 10.1.1).
  */
 #define MVMM_VM_CREATE_VCPU	_IO(MVMM_IOC, 0x22)
 /*
- * MVMM_VM_GET_DIRTY_LOG: fills @bitmap and begins anew. Returns 0; -ENOENT: no
- * region of exactly this @gpa and @len, or one without a log; -EFAULT: @bitmap
- * cannot be written, and no page is forgotten.
+ * MVMM_VM_GET_DIRTY_LOG: fills @bitmap and clears the log. Returns 0; -ENOENT:
+ * no region has exactly this @gpa and @len, or it has no log; -EFAULT: @bitmap
+ * cannot be written; the log loses nothing.
  */
 #define MVMM_VM_GET_DIRTY_LOG	_IO(MVMM_IOC, 0x23)
 /*
- * MVMM_VM_PREFAULT: maps the range, as far as faults of the guest would. What
- * the host takes away again faults as ever. Returns 0; -EINTR: a signal, call
- * again with what is left; -ENOENT: a part is not in a region (or to be written
- * in a read-only one); -EFAULT: the caller's mapping refuses.
+ * MVMM_VM_PREFAULT: maps the range as faults of the guest would. Nothing is
+ * pinned: what the host takes away again faults as usual. Returns 0; -EINTR: a
+ * signal came: call again with what is left; -ENOENT: a part is in no region
+ * (with MVMM_PREFAULT_WRITE also: in a read-only one); -EFAULT: the caller's
+ * mapping refuses the access.
  */
 #define MVMM_VM_PREFAULT	_IO(MVMM_IOC, 0x24)
 /*
- * MVMM_VM_IOEVENTFD: returns 0; -EBADF, -EINVAL: no eventfd; -EEXIST: there is
- * one for this port, length and value; -ENOENT: none to take away; -ENOSPC: 64
- * are there. String forms exit as ever.
+ * MVMM_VM_IOEVENTFD: returns 0; -EBADF, -EINVAL: @fd is no eventfd; -EEXIST:
+ * there is one for this port, length and value; -ENOENT: there is none to
+ * remove; -ENOSPC: the VM has 64 already. OUTS always exits.
  */
 #define MVMM_VM_IOEVENTFD	_IO(MVMM_IOC, 0x25)
 /*
- * MVMM_VM_MSI: returns how many vCPUs took it, 0 if none did; -EINVAL also: the
- * VM has no local APICs, or @address is not theirs.
+ * MVMM_VM_MSI: returns how many vCPUs took the interrupt, 0 if none did;
+ * -EINVAL also: the VM has no local APICs, or @address is not in their range.
  */
 #define MVMM_VM_MSI		_IO(MVMM_IOC, 0x26)
 /*
  * MVMM_VM_IRQFD: each signal of @fd sends the message. Returns 0; -EBADF,
- * -EINVAL: no eventfd; -EEXIST: @fd has one; -ENOENT: none to take away;
- * -ENOSPC: 64 are there; -EINVAL: as for MVMM_VM_MSI.
+ * -EINVAL: @fd is no eventfd; -EEXIST: @fd has a message already; -ENOENT:
+ * there is none to remove; -ENOSPC: the VM has 64 already; -EINVAL also: as
+ * for MVMM_VM_MSI.
  */
 #define MVMM_VM_IRQFD		_IO(MVMM_IOC, 0x27)
-/* MVMM_VM_SET_SCHED: at any time. Returns 0 */
+/* MVMM_VM_SET_SCHED: may be called at any time. Returns 0. */
 #define MVMM_VM_SET_SCHED	_IO(MVMM_IOC, 0x28)
 
 /* ---- vCPU fd ---------------------------------------------------------- */
 
-/**
- * struct mvmm_regs - the general registers, part of the run page
+/*
+ * struct mvmm_regs: the general registers, part of the run page.
  *
- * While RUN is not executing the run page holds the truth: read and write it
- * there. RUN takes one copy on entry.
+ * While RUN is not executing, the registers are in the run page: read and write
+ * them there. RUN takes one copy when it begins.
  */
 struct mvmm_regs {
 	__u64 rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi;
@@ -369,10 +374,10 @@ struct mvmm_regs {
 /* struct mvmm_run.exit_reason */
 #define MVMM_EXIT_INTR		1	/* with -EINTR: signal, kick, immediate_exit */
 #define MVMM_EXIT_IO		2	/* IN, OUT, INS, OUTS: see @io */
-#define MVMM_EXIT_MMIO		3	/* unbacked guest-physical access: @mmio */
+#define MVMM_EXIT_MMIO		3	/* an address that is no memory: @mmio */
 /*
- * HLT; rip still stands at it. With local APICs only if interrupts are off and
- * no other vCPU is there that could end it.
+ * HLT; rip points to it. With local APICs only if nothing but userspace can end
+ * the HLT: interrupts are off and the VM has one vCPU.
  */
 #define MVMM_EXIT_HLT		4
 #define MVMM_EXIT_SHUTDOWN	5	/* triple fault */
@@ -384,14 +389,15 @@ struct mvmm_regs {
 #define MVMM_EXIT_EOI		11	/* end of a level-triggered interrupt: @eoi */
 
 /* struct mvmm_run.exit_flags */
-/* An event was being delivered; it stands in MVMM_VCPU_GET_EVENTS */
+/* The exit came while an event was delivered: MVMM_VCPU_GET_EVENTS has it */
 #define MVMM_EXIT_FLAG_IN_DELIVERY (1u << 0)
 
 #define MVMM_IO_IN		(1u << 0)
 #define MVMM_IO_STRING		(1u << 1)
 #define MVMM_IO_REP		(1u << 2)
-/* String forms: the CPU does not tell of prefixes: addr_size and gva are those
- * of the plain form
+/*
+ * String forms: the CPU does not report prefixes; addr_size and gva are those
+ * of an instruction without prefixes.
  */
 #define MVMM_IO_DECODE		(1u << 3)
 
@@ -402,12 +408,12 @@ struct mvmm_regs {
 #define MVMM_ACCESS_READ	(1u << 0)
 #define MVMM_ACCESS_WRITE	(1u << 1)
 #define MVMM_ACCESS_EXEC	(1u << 2)
-/* The access was the CPU's own, on a guest paging structure */
+/* The CPU's page walk accessed one of the guest's paging structures */
 #define MVMM_ACCESS_PAGE_WALK	(1u << 3)
 
 /**
  * struct mvmm_paging - how the guest translates and decodes
- * @cr0: as the guest reads it, but for TS
+ * @cr0: as the guest reads it, except TS
  * @cr3: root of the paging structures
  * @cr4: as the guest reads it
  * @efer: IA32_EFER
@@ -429,25 +435,26 @@ struct mvmm_paging {
 /**
  * struct mvmm_run - the run page, shared with the kernel
  * @immediate_exit: in: not 0: RUN completes @retire and returns -EINTR without
- *	entering the guest. Not changed by the kernel.
- * @irq_window: in: not 0: leave with MVMM_EXIT_IRQ_WINDOW as soon as the guest
+ *	entering the guest. The kernel does not change it.
+ * @irq_window: in: not 0: RUN returns MVMM_EXIT_IRQ_WINDOW as soon as the guest
  *	can take an interrupt
- * @retire: in: the guest has executed the instruction at rip, of this many
- *	bytes (0 .. 15): RUN advances rip, ends the STI and MOV SS shadow,
- *	clears RFLAGS.RF and raises the single-step trap if RFLAGS.TF is set.
- *	The kernel writes 0 when it has done so.
- * @set_cr: in: the instruction that @retire tells of writes @cr_value to a
- *	control register: MVMM_SET_*, or 0. Where the architecture forbids the
- *	value the guest gets #GP instead. The kernel writes 0 when it is done.
+ * @retire: in: userspace has executed the instruction at rip, which has this
+ *	many bytes (0 .. 15; 0: none): RUN advances rip, ends the STI and MOV SS
+ *	shadow, clears RFLAGS.RF and raises the single-step trap if RFLAGS.TF is
+ *	set. The kernel writes 0 when it has done so.
+ * @set_cr: in: the instruction of @retire writes @cr_value to a control
+ *	register: MVMM_SET_*, or 0. If the architecture forbids the value the
+ *	guest gets #GP instead. The kernel writes 0 when it is done.
  * @reserved0: zero
  * @exit_reason: out: MVMM_EXIT_*
  * @exit_flags: out: MVMM_EXIT_FLAG_*
- * @can_inject: out: an external interrupt would be taken at the next entry
- * @insn_len: out: bytes of the instruction at rip where the CPU tells it
- *	(IO, HLT), else 0
+ * @can_inject: out: the guest would take an external interrupt at the next
+ *	entry
+ * @insn_len: out: bytes of the instruction at rip if the CPU reports them (IO,
+ *	HLT), else 0
  * @irq_pending: out: an external interrupt that was injected still waits
- * @extint: out: the local APIC passes on the PIC's interrupts (LINT0, ExtINT),
- *	or there is none: MVMM_EVENT_IRQ may be injected
+ * @extint: out: the local APIC passes on the PIC's interrupts (LINT0 is
+ *	ExtINT), or there is no local APIC: MVMM_EVENT_IRQ may be injected
  * @reserved1: zero
  * @cr_value: in: for @set_cr
  * @regs: the general registers, in and out
@@ -460,40 +467,41 @@ struct mvmm_paging {
  * @io.gva: linear address of the (first) datum of a string form
  * @mmio: MVMM_EXIT_MMIO
  * @mmio.gpa: guest-physical address
- * @mmio.gva: linear address that led there, or 0 where the CPU does not tell
- *	(see MVMM_FEATURE_FAULT_GVA), and for the local APIC's page
+ * @mmio.gva: the linear address of the access; 0 where the CPU does not report
+ *	it (see MVMM_FEATURE_FAULT_GVA), and for the local APIC's page
  * @mmio.access: MVMM_ACCESS_*
  * @mmio.reserved: zero
  * @fault: MVMM_EXIT_MEMORY_FAULT
  * @fault.gpa: guest-physical address
  * @fault.hva: address in the owner's mapping, 0 if no region is there
  * @fault.access: MVMM_ACCESS_*
- * @fault.error: a positive errno: why the page could not be had
+ * @fault.error: a positive errno: why the host could not give the page
  * @entry: MVMM_EXIT_ENTRY_FAILED, diagnostics in the CPU's own codes
  * @entry.hw_reason: basic exit reason (SDM vol. 3, appendix C) or exit code
  *	(APM vol. 2, appendix C), or 0
  * @entry.hw_error: VM-instruction error (SDM vol. 3, 31.4), or 0
  * @entry.qualification: exit qualification
  * @cr: MVMM_EXIT_CR: the guest reads or writes a control register, and the CPU
- *	does not tell by which general register (SVM without decode assists)
+ *	does not report the general register (SVM without decode assists)
  * @cr.cr: 0 or 4
- * @cr.write: not 0: a write, to be completed by @set_cr; else a read
+ * @cr.write: not 0: a write, to be completed by @set_cr; 0: a read
  * @cr.reserved: zero
- * @cr.value: what the guest reads there
+ * @cr.value: the register's present value, as the guest reads it
  * @eoi: MVMM_EXIT_EOI, for the I/O APIC
- * @eoi.vector: of the interrupt
+ * @eoi.vector: vector of the interrupt that has ended
  * @eoi.reserved: zero
  * @error: MVMM_EXIT_ERROR; later RUNs fail with -EIO
  * @error.hw_reason: raw exit code, a diagnostic
  * @error.reserved: zero
  * @error.qualification: raw exit qualification
- * @error.text: what happened, a terminated string
- * @reserved3: room to grow, zero
- * @paging: out: with exits that need the instruction at rip or guest memory:
- *	MMIO, CR and the string forms of IO
+ * @error.text: what happened, a string with a 0 at its end
+ * @reserved3: space to grow, zero
+ * @paging: out: filled in with exits whose completion needs the instruction at
+ *	rip or guest memory: MMIO, CR and the string forms of IO
  *
- * Every exit is restartable: rip stands at the instruction that exited, and
- * nothing of it is done. Userspace completes it in @regs and sets @retire.
+ * Every exit is restartable: rip points to the instruction that exited, and no
+ * part of it has been executed. Userspace completes it in @regs and sets
+ * @retire.
  */
 struct mvmm_run {
 	__u8 immediate_exit;
@@ -591,7 +599,14 @@ struct mvmm_table {
  * struct mvmm_sregs - segments and control registers
  * @size: sizeof(struct mvmm_sregs)
  * @reserved: zero
- * @es: segment; likewise the following, in the order of their encoding
+ * @es: segment register; the first six are in the order of their encoding
+ * @cs: segment register
+ * @ss: segment register
+ * @ds: segment register
+ * @fs: segment register
+ * @gs: segment register
+ * @ldt: LDTR
+ * @tr: task register
  * @gdt: GDTR
  * @idt: IDTR
  * @cr0: as the guest reads it
@@ -601,7 +616,7 @@ struct mvmm_table {
  * @cr8: task priority, 0 .. 15
  * @efer: IA32_EFER; LMA must equal LME and CR0.PG
  * @xcr0: XCR0, a subset of mvmm_info.xcr0
- * @pdpte: the four PDPTEs that the CPU keeps where PAE paging is in use; else
+ * @pdpte: the four PDPTEs that the CPU keeps while PAE paging is in use; else
  *	ignored. All zero on a CPU that reads them from memory (SVM).
  */
 struct mvmm_sregs {
@@ -683,10 +698,10 @@ struct mvmm_msrs {
  * @size: sizeof(struct mvmm_events)
  * @shadow: MVMM_SHADOW_* that holds interrupts off for one instruction
  * @nmi_masked: not 0: NMIs are blocked until IRET
- * @nmi_pending: NMIs waiting, 0 .. 2
- * @irq_pending: not 0: an external interrupt waits, of @irq_vector
+ * @nmi_pending: NMIs that wait, 0 .. 2
+ * @irq_pending: not 0: an external interrupt of @irq_vector waits
  * @irq_vector: its vector
- * @inflight: not 0: an event is to be delivered before anything else
+ * @inflight: not 0: an event is in flight: it goes before all others
  * @type: MVMM_EVENT_* of the event in flight
  * @vector: its vector
  * @has_error: not 0: it pushes @error_code
@@ -718,10 +733,11 @@ struct mvmm_events {
  * @size: sizeof(struct mvmm_inject)
  * @type: MVMM_EVENT_IRQ, MVMM_EVENT_NMI or MVMM_EVENT_EXCEPTION
  * @vector: 0 .. 255 for an IRQ, 0 .. 31 but 2 for an exception; else 0
- * @has_error: exceptions only: 1 pushes @error_code; must be what the SDM
- *	(vol. 3, table 6-1) gives for the vector, outside real mode
+ * @has_error: exceptions only: 1 pushes @error_code. Must be 1 for the vectors
+ *	that push one (SDM vol. 3, table 6-1), but 0 in real mode; 0 for others
  * @reserved: zero
  * @error_code: exceptions only
+ * @reserved2: zero
  * @payload: #PF: the new CR2; else zero
  */
 struct mvmm_inject {
@@ -741,7 +757,8 @@ struct mvmm_inject {
  * @offset: in the page, 0 .. 4095
  * @write: 0 or 1
  * @reserved: zero
- * @data: in: to write; out: what was read. 32 bits, whatever the access's size
+ * @data: in: the value to write; out: the value read. Always the 32 bits of a
+ *	register, whatever the size of the guest's access
  */
 struct mvmm_apic_access {
 	__u32 size;
@@ -764,7 +781,7 @@ struct mvmm_apic_access {
  * @apic_base: IA32_APIC_BASE
  * @tsc_deadline: IA32_TSC_DEADLINE, 0: not armed
  * @regs: the register page up to 0x3ff, as xAPIC lays it out (SDM vol. 3, table
- *	11-1), but for the 64-bit ICR of x2APIC: its upper half at 0x310
+ *	11-1); x2APIC's ICR of 64 bits has its upper half at 0x310
  */
 struct mvmm_apic {
 	__u32 size;
@@ -775,15 +792,15 @@ struct mvmm_apic {
 };
 
 /**
- * struct mvmm_times - what became of a vCPU's time since its creation, in ns
+ * struct mvmm_times - how a vCPU has spent its time since its creation, in ns
  * @size: sizeof(struct mvmm_times)
  * @reserved: out: zero
- * @run: with a physical CPU: in the guest, and in userspace as long as no other
- *	vCPU wanted the CPU
- * @wait: in RUN, while other vCPUs had the CPUs
+ * @run: with a slot, the right to run on a physical CPU: in the guest, and in
+ *	userspace as long as its slice lasts or no other vCPU wants the CPU
+ * @wait: in RUN, while other vCPUs had the slots
  * @block: in HLT, before SIPI, or outside of RUN
- * @steal: what the guest has been told that it lost (KVM's steal time)
- * @longest_wait: the longest of the waits that have ended, within @wait
+ * @steal: lost time as reported to the guest (KVM's steal time)
+ * @longest_wait: the longest of the waits that have ended; @wait contains it
  */
 struct mvmm_times {
 	__u32 size;
@@ -795,7 +812,7 @@ struct mvmm_times {
 	__u64 longest_wait;
 };
 
-/* VMX's exit reasons; SVM's exit codes, with those from 0x400 on at 0xb0 */
+/* Index: VMX's exit reason, or SVM's exit code; codes from 0x400 on at 0xb0 */
 #define MVMM_STATS_HW_EXITS 184
 
 /**
@@ -805,12 +822,12 @@ struct mvmm_times {
  * @entries: VM entries
  * @exits_to_user: RUNs that returned
  * @faults: pages brought in on a nested page fault
- * @fault_retries: faults begun again because the mapping changed meanwhile
+ * @fault_retries: faults repeated because the mapping changed meanwhile
  * @injections: events injected
  * @flush_memory: flushes of the VM's nested translations
  * @flush_vcpu: flushes of this vCPU's own translations
  * @migrations: moves to another CPU
- * @hw_exits: exits by the CPU's own code: a diagnostic
+ * @hw_exits: exits by the CPU's own exit reason or code: a diagnostic
  */
 struct mvmm_stats {
 	__u32 size;
@@ -828,38 +845,40 @@ struct mvmm_stats {
 
 /*
  * MVMM_VCPU_RUN: no argument (0). Runs the guest until an exit that userspace
- * must see. Returns 0 with @exit_reason; -EINTR: a signal is pending, the vCPU
- * was kicked or immediate_exit is set (the guest's state is whole, call again);
- * -EBUSY: another thread is in RUN or a GET/SET; -EIO: the VM is stopped (see
+ * must handle. Returns 0 with @exit_reason; -EINTR: a signal is pending, the
+ * vCPU was kicked, immediate_exit is set, or the kernel wanted the thread for
+ * work of its own (the guest's state is consistent: call again); -EBUSY:
+ * another thread is in RUN or a GET/SET; -EIO: the VM is stopped (see
  * MVMM_EXIT_ERROR); -EINVAL: @retire is over 15, @set_cr is unknown or set
- * without @retire, or a reserved input is set.
- * The signal mask is not changed: to have no wake-up lost, let the handler set
- * immediate_exit, or use MVMM_VCPU_KICK.
+ * without @retire, or a reserved input is not zero.
+ * RUN does not change the signal mask. So that no signal is lost that arrives
+ * just before RUN, let its handler set immediate_exit, or use MVMM_VCPU_KICK.
  */
 #define MVMM_VCPU_RUN		_IO(MVMM_IOC, 0x40)
 /*
  * MVMM_VCPU_KICK: no argument (0). From any thread: the RUN in progress, or
- * else the next one, returns -EINTR, once. Never waits for the vCPU. Returns 0.
+ * else the next one, returns -EINTR, once. Does not wait for that. Returns 0.
  */
 #define MVMM_VCPU_KICK		_IO(MVMM_IOC, 0x41)
 /*
- * MVMM_VCPU_INJECT: returns 0; -EBUSY: an event of that type waits already.
- * The event is delivered as soon as the guest can take it. With a local APIC an
- * IRQ is the PIC's, of its pin LINT0: -EAGAIN: @extint is 0.
+ * MVMM_VCPU_INJECT: returns 0; -EBUSY: an event of that type waits already, or
+ * for an exception: any event is in flight. The event is delivered as soon as
+ * the guest can take it. With a local APIC an IRQ comes from the PIC, through
+ * the pin LINT0; -EAGAIN: LINT0 does not pass it on (@extint is 0).
  */
 #define MVMM_VCPU_INJECT	_IO(MVMM_IOC, 0x42)
 /*
- * MVMM_VCPU_APIC_ACCESS: completes an MMIO exit on the page that IA32_APIC_BASE
- * names; the instruction is the caller's to decode and to retire. Returns 0;
- * -EINVAL also: the VM has no local APICs.
+ * MVMM_VCPU_APIC_ACCESS: does the access of an MMIO exit on the page that
+ * IA32_APIC_BASE names. The caller decodes the instruction, and sets @retire.
+ * Returns 0; -EINVAL also: the VM has no local APICs.
  */
 #define MVMM_VCPU_APIC_ACCESS	_IO(MVMM_IOC, 0x43)
 /*
- * The vCPU's state. GET fills the struct, SET takes it whole; both return 0,
+ * The vCPU's state. GET fills the struct, SET takes all of it; both return 0,
  * or -EBUSY while RUN is in progress. SET checks what the module itself relies
- * on (-EINVAL); what only the CPU judges ends in MVMM_EXIT_ENTRY_FAILED.
+ * on (-EINVAL); what only the CPU checks ends in MVMM_EXIT_ENTRY_FAILED.
  * GET_MSRS and SET_MSRS return how many entries were done: they stop at the
- * first that a guest could not access; -E2BIG: more than 256.
+ * first MSR that a guest could not access; -E2BIG: more than 256.
  */
 #define MVMM_VCPU_GET_SREGS	_IO(MVMM_IOC, 0x50)
 #define MVMM_VCPU_SET_SREGS	_IO(MVMM_IOC, 0x51)
@@ -874,15 +893,15 @@ struct mvmm_stats {
 #define MVMM_VCPU_GET_CPUID	_IO(MVMM_IOC, 0x5a)
 /*
  * MVMM_VCPU_SET_CPUID: replaces the table. -E2BIG: over max_cpuid entries;
- * -EINVAL: a leaf twice, or unknown flags. What the table grants beyond
- * MVMM_GET_CPUID the guest reads but cannot enable.
+ * -EINVAL: a leaf twice, or unknown flags. A feature that the table has and
+ * MVMM_GET_CPUID has not is visible to the guest, but cannot be enabled.
  */
 #define MVMM_VCPU_SET_CPUID	_IO(MVMM_IOC, 0x5b)
 #define MVMM_VCPU_GET_STATS	_IO(MVMM_IOC, 0x5c)
 /* -EINVAL also: the VM has no local APICs */
 #define MVMM_VCPU_GET_APIC	_IO(MVMM_IOC, 0x5d)
 #define MVMM_VCPU_SET_APIC	_IO(MVMM_IOC, 0x5e)
-/* Never -EBUSY: the vCPU may be in RUN */
+/* Works while the vCPU is in RUN: never -EBUSY */
 #define MVMM_VCPU_GET_TIMES	_IO(MVMM_IOC, 0x5f)
 
 #endif /* _UAPI_MVMM_H */
