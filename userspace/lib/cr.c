@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Completion of accesses to control registers, where the CPU does not tell
- * which general register they use. Whether a value is allowed is the kernel's
- * affair.
+ * Completion of accesses to control registers, for CPUs that do not report the
+ * general register. Whether a value is allowed is decided by the kernel.
  */
 #include <errno.h>
 #include "insn.h"
 
-/* The low four bits but PE, which LMSW sets and never clears */
+/* MP, EM and TS. The fourth low bit is PE: LMSW can set it but not clear it */
 #define LMSW_BITS	0xeu
 #define CR0_PE		0x1u
 
 static int read_cr(struct insn *in, uint64_t value)
 {
-	/* MOV from a control register, SMSW */
+	/* MOV from a control register, or SMSW */
 	return mvmm_insn_store(in, &in->op[0], value);
 }
 

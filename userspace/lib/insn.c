@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The instruction at rip: fetched through the guest's page tables, decoded by
- * Zydis, its operands read and written. What it does is its exit's affair.
+ * The instruction at rip: fetch it through the guest's page tables, decode it
+ * with Zydis, read and write its operands. What the instruction does is in
+ * cr.c, io.c and mmio.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ static uint64_t code_gva(const struct insn *in)
 	return long_code(in) ? rip : (uint32_t)(rip + in->paging->cs_base);
 }
 
-/* 16 bytes at rip; NULL: they are not all in one page, or there is none */
+/* 16 bytes at rip; NULL: they cross a page, or are not mapped, or not RAM */
 static const uint8_t *find_code(struct insn *in)
 {
 	uint64_t gva = code_gva(in), gpa;
@@ -45,19 +46,22 @@ static const uint8_t *find_code(struct insn *in)
 	return mvmm_ram(in->guest, gpa, 16);
 }
 
-/* To the end of the page at most; 0: not to be had */
+/*
+ * Fetches no further than the end of the page. Returns how many bytes, or
+ * -EFAULT, -ENOTSUP.
+ */
 static int fetch_part(struct insn *in, uint64_t gva, uint8_t *bytes, int len)
 {
-	int room = 4096 - (gva & 4095);
+	int in_page = 4096 - (gva & 4095);
 	uint64_t gpa;
 	void *ram;
 
-	len = len < room ? len : room;
+	len = len < in_page ? len : in_page;
 	if (mvmm_translate(in->guest, in->paging, gva, MVMM_ACCESS_EXEC, &gpa,
 			   &in->fault))
 		return -EFAULT;
 	ram = mvmm_ram(in->guest, gpa, len);
-	/* Code in a device: nothing to decode, and no page fault */
+	/* Code outside RAM: there is nothing to decode, and it is no page fault */
 	if (!ram)
 		return -ENOTSUP;
 	memcpy(bytes, ram, len);
@@ -71,7 +75,7 @@ static int fetch(struct insn *in, uint8_t *bytes)
 
 	if (got < 0 || got == MVMM_INSN_BYTES)
 		return got;
-	/* It may end where its page does: no fault then */
+	/* The instruction may end with its page: a fault there is not its own */
 	more = fetch_part(in, gva + got, bytes + got, MVMM_INSN_BYTES - got);
 	return more > 0 ? got + more : got;
 }
@@ -106,7 +110,7 @@ static void find_plain_mov(struct decoded *d)
 		reg = &d->op[0];
 	}
 	d->mov = (struct plain_mov){ .store = store };
-	/* 4 and 8 bytes: no other part of the register stays */
+	/* Only 4 and 8 bytes: they replace the whole register */
 	if (d->mode != ZYDIS_MACHINE_MODE_LONG_64 + 1 ||
 	    d->i.mnemonic != ZYDIS_MNEMONIC_MOV || d->i.address_width != 64 ||
 	    mem->type != ZYDIS_OPERAND_TYPE_MEMORY ||
@@ -156,8 +160,9 @@ void mvmm_decode_cache_free(struct mvmm_decode_cache *cache)
 }
 
 /*
- * A general register's place, and where in it; NULL: not a general register.
- * Zydis and the run page both follow the encoding's order.
+ * Where the run page keeps a general register, and the shift of the part in it;
+ * NULL: not a general register. Zydis and the run page both have the registers
+ * in the order of their encoding.
  */
 static __u64 *find_reg(struct insn *in, ZydisRegister reg, int *shift)
 {
@@ -181,16 +186,16 @@ _Static_assert(ZYDIS_REGISTER_RAX - ZYDIS_REGISTER_EAX == 16 &&
 	       ZYDIS_REGISTER_SPL - ZYDIS_REGISTER_AL == 8,
 	       "registers in the order of their encoding");
 
-/* Known without asking the kernel: in 64-bit code all but FS and GS are 0 */
 static int segment_base(struct insn *in, ZydisRegister segment, uint64_t *base)
 {
-	bool of_its_own = segment == ZYDIS_REGISTER_FS ||
-			  segment == ZYDIS_REGISTER_GS;
+	bool fs_or_gs = segment == ZYDIS_REGISTER_FS ||
+			segment == ZYDIS_REGISTER_GS;
 	struct mvmm_sregs s;
 	int ret;
 
 	*base = 0;
-	if (long_code(in) && !of_its_own)
+	/* In 64-bit code all other bases are 0: no need to ask the kernel */
+	if (long_code(in) && !fs_or_gs)
 		return 0;
 	ret = mvmm_get_sregs(in->guest->vcpu, &s);
 	if (ret)
@@ -216,8 +221,8 @@ static uint64_t reg_value(struct insn *in, ZydisRegister reg)
 	return place ? *place >> shift : 0;
 }
 
-static int address(struct insn *in, const ZydisDecodedOperand *op,
-		   uint64_t *gva)
+static int operand_gva(struct insn *in, const ZydisDecodedOperand *op,
+		       uint64_t *gva)
 {
 	int ret = segment_base(in, op->mem.segment, gva);
 	uint64_t mask = mvmm_size_mask(in->i->address_width / 8);
@@ -231,7 +236,7 @@ static int address(struct insn *in, const ZydisDecodedOperand *op,
 }
 
 int mvmm_insn_load(struct insn *in, const ZydisDecodedOperand *op,
-		uint64_t *value)
+		   uint64_t *value)
 {
 	uint64_t gva;
 	__u64 *place;
@@ -251,7 +256,7 @@ int mvmm_insn_load(struct insn *in, const ZydisDecodedOperand *op,
 	case ZYDIS_OPERAND_TYPE_MEMORY:
 		if (op->size > 64)
 			return -ENOTSUP;
-		ret = address(in, op, &gva);
+		ret = operand_gva(in, op, &gva);
 		return ret ? ret : mvmm_access(in->guest, in->paging, gva, value,
 					       op->size / 8, false, &in->fault);
 	default:
@@ -260,7 +265,7 @@ int mvmm_insn_load(struct insn *in, const ZydisDecodedOperand *op,
 }
 
 int mvmm_insn_store(struct insn *in, const ZydisDecodedOperand *op,
-		 uint64_t value)
+		    uint64_t value)
 {
 	uint64_t gva;
 	__u64 *place;
@@ -279,7 +284,7 @@ int mvmm_insn_store(struct insn *in, const ZydisDecodedOperand *op,
 	case ZYDIS_OPERAND_TYPE_MEMORY:
 		if (op->size > 64)
 			return -ENOTSUP;
-		ret = address(in, op, &gva);
+		ret = operand_gva(in, op, &gva);
 		return ret ? ret : mvmm_access(in->guest, in->paging, gva,
 					       &value, op->size / 8, true,
 					       &in->fault);
@@ -288,7 +293,8 @@ int mvmm_insn_store(struct insn *in, const ZydisDecodedOperand *op,
 	}
 }
 
-static bool same(const uint8_t *a, const uint8_t *b, int len)
+/* memcmp() of up to 16 bytes by two words; both arrays have 16 bytes */
+static bool same_bytes(const uint8_t *a, const uint8_t *b, int len)
 {
 	uint64_t x[2], y[2];
 	int last = 8 * (len & 7);
@@ -319,16 +325,16 @@ int mvmm_insn_decode(struct insn *in, struct mvmm_guest *guest)
 	in->i = &d->i;
 	in->op = d->op;
 	in->mov = &d->mov;
-	/* Guest code changes: the bytes decide */
+	/* Guest code may have changed: compare the bytes */
 	code = find_code(in);
-	if (code && d->mode == mode && same(d->bytes, code, d->i.length))
+	if (code && d->mode == mode && same_bytes(d->bytes, code, d->i.length))
 		return 0;
 	len = fetch(in, copy);
 	if (len < 0)
 		return len;
-	/* Across two pages */
+	/* find_code() refuses an instruction near the end of its page */
 	if (d->mode == mode && d->i.length <= len &&
-	    same(d->bytes, copy, d->i.length))
+	    same_bytes(d->bytes, copy, d->i.length))
 		return 0;
 	return decode(d, mode, copy, len);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of libmvmm share and its users do not see. */
+/* What the files of libmvmm share. Users of the library do not see it. */
 #ifndef LIBMVMM_INTERNAL_H
 #define LIBMVMM_INTERNAL_H
 
@@ -10,7 +10,7 @@ static inline uint64_t mvmm_size_mask(unsigned int size)
 	return size == 8 ? ~0ull : (1ull << 8 * size) - 1;
 }
 
-/* Writes a register by the rule of its width: 4 bytes clear the upper half */
+/* Writes a part of a register as the CPU does: 4 bytes clear the upper half */
 static inline void mvmm_put_sized(__u64 *reg, uint64_t value,
 				  unsigned int size)
 {
@@ -32,7 +32,7 @@ static inline void *mvmm_ram(const struct mvmm_guest *guest, uint64_t gpa,
 	return guest->memory(guest->ctx, gpa, len);
 }
 
-/* @error: -EFAULT raises the guest's #PF and returns 0; others pass through */
+/* -EFAULT: raises #PF in the guest and returns 0. Returns other errors as is */
 int mvmm_deliver_page_fault(struct mvmm_guest *guest, int error,
 			    const struct mvmm_page_fault *fault);
 

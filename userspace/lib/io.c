@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Completion of port I/O exits, and the choice among completions. */
+/* Completion of port I/O exits, and mvmm_complete(), which knows all kinds. */
 #include <errno.h>
 #include <string.h>
 #include "insn.h"
 
 #define RFLAGS_DF	(1u << 10)
-/* Data of a REP form that are moved before the guest gets its turn */
+/* Transfers of a REP form that are done before the guest may run again */
 #define MAX_REPEAT	4096
 
-static int simple(struct mvmm_guest *guest, unsigned int size, uint16_t port,
-		  bool in)
+static int register_io(struct mvmm_guest *guest, unsigned int size,
+		       uint16_t port, bool in)
 {
 	struct mvmm_regs *regs = &guest->run->regs;
 	uint32_t value = regs->rax;
@@ -24,8 +24,8 @@ static int simple(struct mvmm_guest *guest, unsigned int size, uint16_t port,
 	return 0;
 }
 
-static int string(struct mvmm_guest *guest, unsigned int size, uint16_t port,
-		  uint8_t flags, unsigned int addr_size, uint64_t gva)
+static int string_io(struct mvmm_guest *guest, unsigned int size, uint16_t port,
+		     uint8_t flags, unsigned int addr_size, uint64_t gva)
 {
 	bool in = flags & MVMM_IO_IN, rep = flags & MVMM_IO_REP;
 	struct mvmm_regs *regs = &guest->run->regs;
@@ -33,7 +33,7 @@ static int string(struct mvmm_guest *guest, unsigned int size, uint16_t port,
 	uint64_t mask = mvmm_size_mask(addr_size);
 	int64_t step = regs->rflags & RFLAGS_DF ? -(int64_t)size : size;
 	uint64_t count = rep ? regs->rcx & mask : 1;
-	/* The segment's base: what the address is beyond the index register */
+	/* The segment's base is the address minus the index register */
 	uint64_t base = gva - (*index & mask);
 	const struct mvmm_paging *paging = &guest->run->paging;
 	struct mvmm_page_fault fault;
@@ -58,7 +58,7 @@ static int string(struct mvmm_guest *guest, unsigned int size, uint16_t port,
 		uint64_t at = base + (*index & mask);
 		uint32_t value = 0;
 
-		/* The memory first where it may fault: a port read is for good */
+		/* Check the memory first: a read of a port cannot be undone */
 		if (in) {
 			uint64_t gpa;
 
@@ -102,11 +102,11 @@ int mvmm_complete_io(struct mvmm_guest *guest)
 	    (run->io.size != 1 && run->io.size != 2 && run->io.size != 4))
 		return -EINVAL;
 	if (run->io.flags & MVMM_IO_STRING)
-		return string(guest, run->io.size, run->io.port, run->io.flags,
-			      run->io.addr_size, run->io.gva);
+		return string_io(guest, run->io.size, run->io.port,
+				 run->io.flags, run->io.addr_size, run->io.gva);
 	run->retire = run->insn_len;
-	return simple(guest, run->io.size, run->io.port,
-		      run->io.flags & MVMM_IO_IN);
+	return register_io(guest, run->io.size, run->io.port,
+			   run->io.flags & MVMM_IO_IN);
 }
 
 int mvmm_complete(struct mvmm_guest *guest)

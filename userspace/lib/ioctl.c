@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The ioctls as functions. */
+/* The ioctls of mvmm.h as functions. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Completion of MMIO exits: decode the instruction at rip (insn.c) and execute
- * it on the run page's registers. Only what drivers use to
- * touch devices is here; anything else is refused, never guessed.
+ * it on the run page's registers. Only the instructions that drivers use on
+ * devices are here; all others are refused.
  */
 #include <errno.h>
 #include <string.h>
@@ -36,9 +36,9 @@ static int move(struct insn *in, bool extend_sign)
 }
 
 /*
- * Flags by letting this CPU compute: it is an x86 too. The operands stand in
- * the upper bits so that one 64-bit operation serves every width, but for AF,
- * which comes from the low nibble.
+ * This CPU is an x86 too, so it computes the flags. The operands are shifted to
+ * the top so that one 64-bit operation serves every width. Only AF, which comes
+ * from the low nibble, is computed by hand.
  */
 static uint64_t alu(ZydisMnemonic op, uint64_t a, uint64_t b, int bits,
 		    bool carry, uint64_t *flags)
@@ -51,7 +51,7 @@ static uint64_t alu(ZydisMnemonic op, uint64_t a, uint64_t b, int bits,
 
 	switch (op) {
 	case ZYDIS_MNEMONIC_ADC:
-		/* A carry into the lowest bit that counts: ones below it */
+		/* Ones below the operand pass the carry on to its lowest bit */
 		x |= fill;
 		asm("bt $0, %4\n\tadcq %3, %0"
 		    : "+r" (x), "=@ccc" (cf), "=@cco" (of)
@@ -148,7 +148,7 @@ static int exchange(struct insn *in)
 
 	if (!ret)
 		ret = mvmm_insn_load(in, &in->op[1], &b);
-	/* The memory operand first: it may fault, a register cannot */
+	/* The memory operand first: it can fault, a register cannot */
 	if (!ret && in->op[1].type == ZYDIS_OPERAND_TYPE_MEMORY) {
 		ret = mvmm_insn_store(in, &in->op[1], a);
 		return ret ? ret : mvmm_insn_store(in, &in->op[0], b);
@@ -158,7 +158,7 @@ static int exchange(struct insn *in)
 	return ret ? ret : mvmm_insn_store(in, &in->op[1], a);
 }
 
-/* BT, BTS, BTR, BTC with an immediate, or an index within the operand */
+/* BT, BTS, BTR, BTC of a bit within the operand */
 static int bit_test(struct insn *in)
 {
 	uint64_t value, bit, old;
@@ -194,8 +194,8 @@ static int bit_test(struct insn *in)
 	return ret;
 }
 
-/* MOVS, STOS, LODS: one datum; with REP, rip stays until the count is 0 */
-static int string(struct insn *in, bool *done)
+/* MOVS, STOS, LODS: one element; with REP, rip stays until the count is 0 */
+static int string_insn(struct insn *in, bool *done)
 {
 	unsigned int addr_size = in->i->address_width / 8;
 	unsigned int size = in->op[0].size / 8;
@@ -235,7 +235,7 @@ static int string(struct insn *in, bool *done)
 static int execute(struct insn *in, bool *done)
 {
 	*done = true;
-	/* Most often */
+	/* The most frequent */
 	if (in->i->mnemonic == ZYDIS_MNEMONIC_MOV)
 		return move(in, false);
 	switch (in->i->mnemonic) {
@@ -280,26 +280,27 @@ static int execute(struct insn *in, bool *done)
 	case ZYDIS_MNEMONIC_LODSW:
 	case ZYDIS_MNEMONIC_LODSD:
 	case ZYDIS_MNEMONIC_LODSQ:
-		return string(in, done);
+		return string_insn(in, done);
 	default:
 		return -ENOTSUP;
 	}
 }
 
 /*
- * The CPU has translated this address, checked the rights and set the bits. It
- * is the instruction's only one, so it is enough that the offsets are equal.
+ * Is this the access that the CPU exited for? Then the CPU has translated the
+ * address, checked the rights and set the accessed and dirty bits already. The
+ * instruction has only one memory operand, so equal page offsets are enough.
  */
-static bool is_the_exits(const struct mvmm_run *run, uint64_t gva,
-			 const struct plain_mov *mov)
+static bool is_exit_access(const struct mvmm_run *run, uint64_t gva,
+			   const struct plain_mov *mov)
 {
 	return !((gva ^ run->mmio.gpa) & 4095) &&
 	       (gva & 4095) + mov->size <= 4096 &&
 	       mov->store == !!(run->mmio.access & MVMM_ACCESS_WRITE);
 }
 
-/* What drivers do most, without a copy of the registers */
-static int plain_mov(struct insn *in)
+/* The short path: without a copy of the registers */
+static int complete_plain_mov(struct insn *in)
 {
 	struct mvmm_run *run = in->guest->run;
 	const struct plain_mov *mov = in->mov;
@@ -313,7 +314,7 @@ static int plain_mov(struct insn *in)
 		gva += regs[mov->index] * mov->scale;
 	if (!mov->store)
 		value = 0;
-	if (is_the_exits(run, gva, mov)) {
+	if (is_exit_access(run, gva, mov)) {
 		in->guest->mmio(in->guest->ctx, run->mmio.gpa, &value,
 				mov->size, mov->store);
 	} else {
@@ -336,12 +337,12 @@ int mvmm_complete_mmio(struct mvmm_guest *guest)
 
 	if (guest->run->exit_reason != MVMM_EXIT_MMIO)
 		return -EINVAL;
-	/* The access belongs to no instruction: a descriptor or a stack */
+	/* The CPU accessed a descriptor or a stack; no instruction did */
 	if (guest->run->exit_flags & MVMM_EXIT_FLAG_IN_DELIVERY)
 		return -ENOTSUP;
 	ret = mvmm_insn_decode(&in, guest);
 	if (!ret && in.mov->is) {
-		ret = plain_mov(&in);
+		ret = complete_plain_mov(&in);
 		if (!ret)
 			return 0;
 	} else if (!ret) {

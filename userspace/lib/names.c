@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Numbers of the ABI in words, for messages. */
+/* Names for numbers of the ABI, for messages. */
 #include "libmvmm.h"
 
 const char *mvmm_exit_name(uint32_t reason)

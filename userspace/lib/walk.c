@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Guest linear addresses to guest-physical ones, in every paging mode (SDM
- * vol. 3, chapter 4). Protection keys are not offered to guests, so not here.
+ * Translation of guest linear addresses to guest-physical ones, in every paging
+ * mode (SDM vol. 3, chapter 4), and accesses through it. Protection keys are
+ * missing because guests are not offered them.
  */
 #include <errno.h>
 #include <string.h>
@@ -35,7 +36,7 @@ struct mode {
 	int levels;		/* of tables */
 	int index_bits;
 	int entry_size;
-	bool pae;		/* the top level is PDPTEs, from the CPU */
+	bool pae;		/* the level above is the four PDPTEs */
 };
 
 static struct mode paging_mode(const struct mvmm_paging *s)
@@ -89,7 +90,7 @@ static int page_fault(const struct mvmm_paging *s, uint64_t gva, uint32_t access
 	return -EFAULT;
 }
 
-/* 64-bit paging, which is where speed counts */
+/* 64-bit paging, as guests use it when speed matters */
 static int translate64(struct mvmm_guest *guest, const struct mvmm_paging *s,
 		       uint64_t gva, uint32_t access, uint64_t *gpa,
 		       struct mvmm_page_fault *fault)
@@ -123,7 +124,7 @@ static int translate64(struct mvmm_guest *guest, const struct mvmm_paging *s,
 	return 0;
 }
 
-/* Not inlined: what it saves on the stack would cost 64-bit paging, too */
+/* Not inlined: the registers that it saves would slow down 64-bit paging */
 static __attribute__((noinline)) int
 translate32(struct mvmm_guest *guest, const struct mvmm_paging *s, uint64_t gva,
 	    uint32_t access, uint64_t *gpa, struct mvmm_page_fault *fault)
@@ -139,7 +140,7 @@ translate32(struct mvmm_guest *guest, const struct mvmm_paging *s, uint64_t gva,
 	if (mode.pae) {
 		uint64_t pdpte = s->pdpte[(gva >> 30) & 3];
 
-		/* A CPU that keeps none has read this one now */
+		/* SVM keeps no PDPTEs: the CPU has read this one from memory */
 		if (!(s->pdpte[0] | s->pdpte[1] | s->pdpte[2] | s->pdpte[3])) {
 			void *entry = mvmm_ram(guest,
 				(s->cr3 & 0xffffffe0) + (gva >> 30 & 3) * 8, 8);
@@ -162,7 +163,7 @@ translate32(struct mvmm_guest *guest, const struct mvmm_paging *s, uint64_t gva,
 					    table + index * mode.entry_size,
 					    mode.entry_size);
 
-		/* Tables outside RAM: nobody is served by going on */
+		/* A table outside RAM: treat its entry as not present */
 		if (!entry)
 			return page_fault(s, gva, access, false, fault);
 		pte = mode.entry_size == 8 ? *(uint64_t *)entry :
@@ -238,7 +239,7 @@ int mvmm_access(struct mvmm_guest *guest, const struct mvmm_paging *s,
 		access_part(guest, gpa, data, size, write);
 		return 0;
 	}
-	/* Both pages, before any of it is done */
+	/* Translate both pages before any part is read or written */
 	ret = mvmm_translate(guest, s, gva + first, access, &gpa2, fault);
 	if (ret)
 		return ret;
