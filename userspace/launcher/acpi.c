@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The ACPI tables (ACPI 6.4, chapter 5): just enough for an operating system
- * to find the CPUs and interrupt controllers, turn the machine off, reset it,
- * and not look for what is not there.
+ * to find the CPUs and interrupt controllers, to turn the machine off and to
+ * reset it, and not to look for hardware that is missing.
  */
 #include <stddef.h>
 #include <string.h>
@@ -22,7 +22,10 @@
 #define BOOT_NO_VGA	(1u << 2)
 #define FLAG_WBINVD	(1u << 0)
 #define FLAG_C1		(1u << 2)
-/* The power button's bit stays clear: it is fixed hardware; this one is not */
+/*
+ * Bit 4, for the power button, stays clear: the button is there, as fixed
+ * hardware. A sleep button is not.
+ */
 #define FLAG_NO_SLEEP_BUTTON (1u << 5)
 #define FLAG_RESET_REG	(1u << 10)
 
@@ -100,7 +103,7 @@ struct madt_nmi {
 	uint8_t lint;
 } __attribute__((packed));
 
-/* Its processors are as many as there are vCPUs: they come last */
+/* The processors come last, as their number varies */
 struct madt {
 	struct header header;
 	uint32_t lapic_address, flags;
@@ -110,15 +113,15 @@ struct madt {
 	struct madt_lapic lapic[VCPUS_MAX];
 } __attribute__((packed));
 
-#define MADT_PCAT_COMPAT	(1u << 0)	/* there are i8259s too */
+#define MADT_PCAT_COMPAT	(1u << 0)	/* the PC also has i8259s */
 #define MADT_ENABLED		(1u << 0)
 #define MADT_ACTIVE_HIGH	1
 #define MADT_LEVEL		(3 << 2)
 #define MADT_ALL_CPUS		0xff
 
-_Static_assert(MADT + sizeof(struct madt) <= DSDT, "the MADT has its room");
+_Static_assert(MADT + sizeof(struct madt) <= DSDT, "the MADT fits");
 
-/* In AML, what stands beside it in ASL */
+/* The DSDT in AML; the comments are the same in ASL */
 static const uint8_t aml[] = {
 	/* Name (\_S5, Package () { 5, 5, 0, 0 }) */
 	0x08, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0a, 5, 0x0a, 5, 0, 0,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Address ranges and who answers there: one type for ports and for MMIO. */
+/* Which device answers at which address. One type, for ports and for MMIO. */
 #ifndef MVMM_BUS_H
 #define MVMM_BUS_H
 
@@ -18,10 +18,16 @@ struct bus {
 	int nr;
 };
 
-/* 0; -EINVAL: empty or wrapping; -EEXIST: overlaps; -ENOSPC: full */
+/*
+ * 0; -EINVAL: the range is empty or wraps; -EEXIST: it overlaps another;
+ * -ENOSPC: the bus is full
+ */
 int bus_add(struct bus *bus, uint64_t base, uint64_t len, device_access access,
 	    void *device);
-/* Where nobody answers, reads give ones and writes are lost, as on a PC */
+/*
+ * The device at @address does the whole access. If there is none, reads give
+ * ones and writes are lost, as on a PC.
+ */
 void bus_access(const struct bus *bus, uint64_t address, void *data,
 		unsigned int size, bool write);
 

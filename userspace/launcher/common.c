@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Errors, files, and guest memory as a range. */
+/* Errors, the time, files, and access to guest memory by address. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -104,7 +104,7 @@ int explain_open(int err, const char *device, struct error *error)
 			    device, device);
 	case EBUSY:
 		return fail(error, STATUS_BUSY,
-			    "another hypervisor owns VMX: stop its VMs or unload it (for KVM: rmmod kvm_intel)");
+			    "another hypervisor owns VMX or SVM: stop its VMs or unload it (for KVM: rmmod kvm_intel or kvm_amd)");
 	default:
 		return fail(error, STATUS_OS, "cannot use %s: %s", device,
 			    strerror(err));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* mvmm info: what this host offers, and why it would refuse. */
+/* mvmm info: what this host offers, or why it cannot run guests. */
 #include <argp.h>
 #include <cpuid.h>
 #include <errno.h>
@@ -77,7 +77,7 @@ int cmd_info(int argc, char **argv)
 	ret = system < 0 ? system : mvmm_get_info(system, &info);
 	if (!ret) {
 		print_info(&info);
-		/* Who owns the extension shows only when it is asked for */
+		/* Only an attempt shows whether another VMM owns VMX or SVM */
 		vm = mvmm_create_vm(system);
 		if (vm < 0)
 			ret = vm;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the files of the mvmm command share. */
+/*
+ * What the files of the mvmm command share. Threads, the lock and who may call
+ * what: Documentation/launcher.rst.
+ */
 #ifndef MVMM_LAUNCHER_H
 #define MVMM_LAUNCHER_H
 
@@ -11,8 +14,8 @@
 #include "libmvmm.h"
 
 /*
- * Exit statuses of the command itself, from sysexits.h; everything else is
- * what the guest wrote to the debug-exit port.
+ * Exit statuses of the command itself, from sysexits.h. The guest can choose
+ * any status, these too, by a write to the debug-exit port.
  */
 enum {
 	STATUS_USAGE = 64,	/* wrong options */
@@ -31,10 +34,10 @@ enum {
 #define WEIGHT_DEFAULT	100
 #define WEIGHT_MAX	10000
 #define CAP_MAX		6400
-#define SCI_IRQ		9	/* ACPI's: see the MADT */
+#define SCI_IRQ		9	/* ACPI's interrupt: see the MADT */
 #define TIMER_PIN	2	/* of the I/O APIC, where a PC has IRQ 0 */
 
-/* An error for a person: what failed, with what value, and what to do */
+/* An error for the user: what failed, with what value, and what to do */
 struct error {
 	int status;
 	char text[512];
@@ -46,7 +49,7 @@ int fail(struct error *error, int status, const char *format, ...)
 
 /* ---- guest memory and loaders (load_*.c) ------------------------------ */
 
-#define RAM_MAX		(3ull << 30)	/* below the hole for devices */
+#define RAM_MAX		(3ull << 30)	/* above it are devices */
 #define IOAPIC_BASE	0xfec00000
 #define LAPIC_BASE	0xfee00000
 #define RAM_MIN		(1ull << 20)
@@ -58,7 +61,7 @@ struct ram {
 	uint64_t size;
 };
 
-/* [gpa, gpa + len) as an address, or NULL if it is not all RAM */
+/* The address of [gpa, gpa + len), or NULL if not all of it is RAM */
 void *ram_at(const struct ram *ram, uint64_t gpa, uint64_t len);
 
 /* A file in memory */
@@ -76,16 +79,16 @@ struct entry {
 	struct mvmm_regs regs;
 };
 
-/* What surrounds the kernel */
+/* What the guest gets besides the kernel */
 struct boot {
 	struct blob initrd;		/* empty: none */
-	const char *append;
+	const char *append;		/* the command line */
 	uint64_t rsdp;			/* ACPI's root, 0: none */
 };
 
 /*
- * Each puts an image into RAM and says where to begin: 0, or -1 with @error.
- * The image is hostile: every offset in it is checked.
+ * Each loader puts an image into RAM and fills in @entry. Returns 0, or -1 with
+ * @error. The image is hostile: every offset in it is checked.
  */
 int load_bzimage(const struct ram *ram, const struct blob *image,
 		 const struct boot *boot, struct entry *entry,
@@ -96,7 +99,10 @@ int load_elf(const struct ram *ram, const struct blob *image,
 int load_flat(const struct ram *ram, const struct blob *image, uint64_t at,
 	      struct entry *entry, struct error *error);
 bool is_elf(const struct blob *image);
-/* Shared by the loaders: the initrd's place, the segments of a boot protocol */
+/*
+ * For the loaders: put the initrd between @above and @max (0: no limit); make
+ * the segments that the boot protocols want
+ */
 int place_initrd(const struct ram *ram, const struct blob *initrd,
 		 uint64_t above, uint64_t max, uint64_t *gpa,
 		 struct error *error);
@@ -104,8 +110,8 @@ void flat_segments(struct mvmm_sregs *sregs, uint16_t code, uint16_t data,
 		   bool long_mode);
 
 /*
- * Writes the tables, for this many local APICs (0: a PC without); returns the
- * RSDP's address
+ * Writes the ACPI tables for @apics local APICs (0: a PC without them). Returns
+ * the RSDP's address.
  */
 uint64_t make_acpi(const struct ram *ram, unsigned int apics);
 
@@ -113,9 +119,9 @@ uint64_t make_acpi(const struct ram *ram, unsigned int apics);
 
 struct terminal {
 	bool raw;
-	bool escaped;		/* Ctrl-A was typed */
-	bool closed;		/* end of the input */
-	uint8_t queue[256];	/* typed, not yet taken by the guest */
+	bool escaped;		/* the last byte was Ctrl-A */
+	bool closed;		/* the input has ended */
+	uint8_t queue[256];	/* typed bytes that the guest has not read yet */
 	unsigned int queued;
 };
 
@@ -123,12 +129,13 @@ enum terminal_event { TERMINAL_NONE, TERMINAL_QUIT, TERMINAL_HELP,
 		      TERMINAL_POWERDOWN };
 
 /*
- * Raw mode if stdin is a terminal; undone on every way out but SIGKILL. The
- * first SIGTERM is written to the eventfd @powerdown, the second is fatal.
+ * Raw mode if stdin is a terminal. atexit() and the signals that
+ * terminal_open() lists undo it; other fatal signals leave it raw. The first
+ * SIGTERM signals the eventfd @powerdown, the second is fatal.
  */
 void terminal_open(struct terminal *t, int powerdown);
 void terminal_close(void);
-/* Feeds typed bytes through the escape; returns the first event met */
+/* Queues typed bytes, without the escapes. Returns what the escapes ask for */
 enum terminal_event terminal_filter(struct terminal *t, const uint8_t *typed,
 				    size_t len);
 enum terminal_event terminal_read(struct terminal *t);
@@ -141,14 +148,19 @@ struct machine_config {
 	uint32_t weight;	/* WEIGHT_*, or 0: the default */
 	uint32_t cap;		/* per cent of one CPU, 0: no limit */
 	uint64_t ram_size;
-	bool memfd;		/* RAM in a memfd, not in private memory */
+	bool memfd;		/* RAM is a memfd, not private memory */
 };
 
 struct machine;
 
 /**
  * struct vcpu - a vCPU and its thread
- * @guest: for the completion of its exits
+ * @machine: the machine it belongs to
+ * @id: vCPU id and APIC id; 0 boots
+ * @fd: vCPU fd
+ * @run: the run page
+ * @guest: for libmvmm, which completes the exits
+ * @thread: runs vcpu_main()
  */
 struct vcpu {
 	struct machine *machine;
@@ -161,12 +173,29 @@ struct vcpu {
 
 /**
  * struct machine - a VM and its devices
+ * @system: system fd
+ * @vm: VM fd
  * @apic: the vCPUs have local APICs, and there is an I/O APIC
- * @lock: guards all below but the fds, the run pages and RAM
+ * @nr_vcpus: entries of @vcpu in use
+ * @vcpu: by id
+ * @ram: guest memory
+ * @lock: guards everything below, except the fds
  * @wake: without local APICs the vCPU waits here while the guest is halted
- * @io_event: eventfd that makes the I/O thread look again
+ * @io_event: eventfd that wakes the I/O thread
+ * @timer: timerfd of the i8254's channel 0
  * @powerdown: eventfd by which SIGTERM presses the power button
- * @unheard: it was pressed, and the guest had not enabled it
+ * @ports: who answers at which I/O port
+ * @mmio: who answers at which address outside RAM
+ * @pic: the interrupt controllers of an old PC
+ * @ioapic: used if @apic
+ * @pit: the timer chip
+ * @rtc: the real-time clock
+ * @uart: the serial port, connected to the terminal
+ * @power: ways to end
+ * @terminal: stdin
+ * @unheard: the button was pressed, and the guest had not enabled it
+ * @ended: the threads shall return
+ * @end: why it ended, and the exit status
  */
 struct machine {
 	int system, vm;
@@ -187,18 +216,18 @@ struct machine {
 	struct terminal terminal;
 	bool unheard;
 	bool ended;
-	struct error end;	/* why, and the exit status */
+	struct error end;
 };
 
 int machine_create(struct machine *m, const struct machine_config *config,
 		   struct error *error);
 void machine_destroy(struct machine *m);
-/* Runs until the guest ends; the exit status and reason are in m->end */
+/* Runs until the guest ends; the exit status and the reason are in m->end */
 int machine_run(struct machine *m, struct entry *entry, struct error *error);
-/* Lock held */
+/* Stops all threads. The first call counts. m->lock is held */
 void machine_end(struct machine *m, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Lock held: vCPU 0 shall look at the PIC */
+/* Makes vCPU 0 look at the PIC. m->lock is held */
 void machine_tell_pic(struct machine *m);
 int vcpu_create(struct machine *m, unsigned int id, struct error *error);
 void vcpu_destroy(struct vcpu *v);
@@ -215,7 +244,7 @@ struct sched_row {
 	int pid;
 	unsigned int weight, cap, vcpu;
 	enum sched_state state;
-	int cpu;		/* -1: none */
+	int cpu;		/* the slot, which is a CPU's number; -1: none */
 	uint64_t run, wait, block;	/* ms */
 };
 
@@ -228,12 +257,12 @@ struct sched_event {
 	int cpu;
 };
 
-/* Each is false for a line that is none; a line ends at '\n' or 0 */
+/* Return false if the line is of another kind; a line ends at '\n' or 0 */
 bool sched_row_parse(const char *line, struct sched_row *row);
 bool sched_event_parse(const char *line, struct sched_event *event);
-/* The table, aligned; @text is the file's */
+/* Prints the table with aligned columns; @text is the file's content */
 void sched_table_print(FILE *out, const char *text);
-/* A chart of @trace as SVG; @table is from when it began. 0, or -1 */
+/* Draws @trace as SVG; @table was read when the trace began. 0, or -1 */
 int sched_plot(FILE *out, const char *table, const char *trace,
 	       struct error *error);
 
@@ -242,7 +271,7 @@ int sched_plot(FILE *out, const char *table, const char *trace,
 int cmd_run(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_sched(int argc, char **argv);
-/* The message for a failure to open @device or create a VM */
+/* Fills in @error for a failure to open @device or create a VM; returns -1 */
 int explain_open(int err, const char *device, struct error *error);
 
 #endif

@@ -61,7 +61,7 @@ int load_flat(const struct ram *ram, const struct blob *image, uint64_t at,
 			    (unsigned long long)ram->size, HOLE_START,
 			    HOLE_END);
 	memcpy(to, image->data, image->size);
-	/* Real mode, the state of RESET but for where it begins */
+	/* Real mode: the state of RESET, except where execution begins */
 	entry->sregs.cs.base = at;
 	entry->sregs.cs.selector = at >> 4;
 	entry->regs = (struct mvmm_regs){ .rflags = 2, .rsp = 0xfff0 };

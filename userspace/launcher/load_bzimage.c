@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Linux bzImage by the 64-bit boot protocol (Documentation/arch/x86/boot.rst
- * in the kernel): page tables that map one to one, a zero page, and a jump to
- * 0x200 behind the start of the protected-mode code.
+ * Loads a Linux bzImage by the 64-bit boot protocol (Linux:
+ * Documentation/arch/x86/boot.rst): page tables that map 4 GiB one to one, a
+ * zero page, and execution begins 0x200 bytes into the protected-mode code.
  */
 #include <asm/bootparam.h>
 #include <string.h>
@@ -59,7 +59,7 @@ static int place_kernel(const struct ram *ram, const struct blob *image,
 			uint64_t *at, uint64_t *end, struct error *error)
 {
 	uint64_t size = image->size - code;
-	/* What the kernel needs to unpack itself, from where it starts */
+	/* The memory, from its start, that the kernel needs to unpack itself */
 	uint64_t need = h->init_size > size ? h->init_size : size;
 	uint64_t align = h->kernel_alignment;
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ELF kernels with a PVH entry: the note XEN_ELFNOTE_PHYS32_ENTRY names where
- * to begin, in 32-bit protected mode without paging, with a start-info
- * structure in rbx (Xen's docs/misc/pvh.pandoc).
+ * Loads an ELF kernel with a PVH entry (Xen's docs/misc/pvh.pandoc): the note
+ * XEN_ELFNOTE_PHYS32_ENTRY has the address where execution begins, in 32-bit
+ * protected mode without paging, with the address of a start-info structure in
+ * rbx.
  */
 #include <elf.h>
 #include <stddef.h>
@@ -41,7 +42,7 @@ bool is_elf(const struct blob *image)
 	return image->size >= SELFMAG && !memcmp(image->data, ELFMAG, SELFMAG);
 }
 
-/* [offset, offset + size) of the file, or NULL */
+/* [offset, offset + size) of the file, or NULL if it is not all there */
 static const void *part(const struct blob *image, uint64_t offset,
 			uint64_t size)
 {
@@ -86,7 +87,7 @@ static int load_segment(const struct ram *ram, const struct blob *image,
 			    "the ELF segment at offset 0x%llx of 0x%llx bytes is not in the file of 0x%zx bytes",
 			    (unsigned long long)ph->p_offset,
 			    (unsigned long long)ph->p_filesz, image->size);
-	/* Below are the tables that the loaders make */
+	/* Below HIGH are the tables that this file makes */
 	if (!to || ph->p_paddr < HIGH)
 		return fail(error, STATUS_OS,
 			    "the ELF segment for 0x%llx, 0x%llx bytes, is not in the guest's memory from 0x%llx to 0x%llx: give it more with --mem",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A machine: memory, the chips of an old PC, and the I/O thread that turns the
- * terminal and the timer into interrupts. The vCPUs and their threads are in
- * vcpu.c.
+ * A machine: memory, the chips of an old PC with the wires between them, and
+ * the I/O thread, which serves the terminal and the timer. The vCPUs and their
+ * threads are in vcpu.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -41,7 +41,7 @@ static void power_off(void *ctx, int status)
 
 static void power_reset(void *ctx)
 {
-	/* Rebooting means leaving: what to boot is the command's argument */
+	/* A reboot ends mvmm: what was booted is in the command's arguments */
 	machine_end(ctx, 0, "%s", "");
 }
 
@@ -55,7 +55,7 @@ void machine_tell_pic(struct machine *m)
 	struct vcpu *boot = &m->vcpu[0];
 
 	pthread_cond_signal(&m->wake);
-	/* vCPU 0 looks at the PIC after each exit of its own */
+	/* vCPU 0's own thread looks at the PIC after each exit anyway */
 	if (!pthread_equal(pthread_self(), boot->thread))
 		mvmm_kick(boot->fd);
 }
@@ -65,7 +65,7 @@ static bool send_message(void *ctx, uint64_t address, uint32_t data)
 	struct machine *m = ctx;
 	int ret = mvmm_msi(m->vm, address, data);
 
-	/* -EINVAL: the guest chose a delivery mode that there is not */
+	/* -EINVAL: the guest has set a delivery mode that does not exist */
 	if (ret < 0 && ret != -EINVAL)
 		machine_end(m, STATUS_VM,
 			    "the interrupt message 0x%x to 0x%llx was refused: %s",
@@ -73,7 +73,7 @@ static bool send_message(void *ctx, uint64_t address, uint32_t data)
 	return ret > 0;
 }
 
-/* Each line goes to both controllers: the guest masks one of them */
+/* Each line goes to both controllers; the guest masks one of them */
 static void set_irq(void *ctx, unsigned int irq, bool level)
 {
 	struct machine *m = ctx;
@@ -83,8 +83,9 @@ static void set_irq(void *ctx, unsigned int irq, bool level)
 		i82093aa_set(&m->ioapic, irq ? irq : TIMER_PIN, level);
 	i8259_set(&m->pic, irq, level);
 	/*
-	 * Once is enough while vCPU 0 waits for a chance to take it. If LINT0
-	 * was closed it does not: the guest may have opened it since.
+	 * vCPU 0 needs to be told only once, since it then waits until it can
+	 * take the interrupt. But if it found LINT0 closed it does not wait, and
+	 * the guest may have opened LINT0 since: tell it each time.
 	 */
 	if (i8259_pending(&m->pic) &&
 	    (!before || (m->apic && !m->vcpu[0].run->extint)))
@@ -104,7 +105,7 @@ static void uart_send(void *ctx, uint8_t byte)
 			    strerror(errno));
 }
 
-/* The timer's edges are computed, so it must know the time first */
+/* The chip computes everything from the time, so set the time first */
 static void pit_access(void *ctx, uint64_t offset, void *data,
 		       unsigned int size, bool write)
 {
@@ -112,7 +113,7 @@ static void pit_access(void *ctx, uint64_t offset, void *data,
 
 	m->pit.now = now_ns();
 	i8254_access(&m->pit, offset, data, size, write);
-	/* Channel 0 has a new deadline: the I/O thread must arm its timer */
+	/* Channel 0 may have a new deadline: the I/O thread sets the timerfd */
 	if (write && !offset)
 		eventfd_write(m->io_event, 1);
 }
@@ -162,13 +163,13 @@ _Static_assert(RAM_MAX <= IOAPIC_BASE && RAM_MAX <= LAPIC_BASE,
 #define HUGE_PAGE	(2ul << 20)
 
 /*
- * So that where the host has a huge page, the guest's memory has one, too. NULL:
- * see errno.
+ * Guest and host addresses are equal modulo a huge page, so that the nested
+ * table can map the host's huge pages as such. NULL: see errno.
  */
 static void *map_aligned(size_t size, int flags, int fd)
 {
-	size_t room = size + HUGE_PAGE, before;
-	char *base = mmap(NULL, room, PROT_NONE,
+	size_t reserved = size + HUGE_PAGE, before;
+	char *base = mmap(NULL, reserved, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (base == MAP_FAILED)
@@ -178,7 +179,7 @@ static void *map_aligned(size_t size, int flags, int fd)
 		 fd, 0) == MAP_FAILED) {
 		int error = errno;
 
-		munmap(base, room);
+		munmap(base, reserved);
 		errno = error;
 		return NULL;
 	}
@@ -213,12 +214,12 @@ static int make_ram(struct machine *m, const struct machine_config *config,
 		return fail(error, STATUS_OS,
 			    "no %llu bytes for the guest's memory: %s; give it less with --mem",
 			    (unsigned long long)m->ram.size, strerror(errno));
-	/* A host without huge pages refuses: then they are small */
+	/* Fails on a host without huge pages, which does no harm */
 	madvise(m->ram.base, m->ram.size, MADV_HUGEPAGE);
 	return 0;
 }
 
-/* Whether this module can do what is asked for */
+/* Can this module run so many vCPUs? */
 static int check_vcpus(struct machine *m, const struct mvmm_info *info,
 		       struct error *error)
 {
@@ -338,7 +339,7 @@ void machine_destroy(struct machine *m)
 	m->ram.base = NULL;
 }
 
-/* Lock held: pass on what the guest has room for */
+/* Pass typed bytes on while the UART takes them. m->lock is held */
 static void feed_uart(struct machine *m)
 {
 	struct terminal *t = &m->terminal;
@@ -361,7 +362,10 @@ static void help(void)
 		return;
 }
 
-/* Lock held. Where nobody hears the button, the next press ends the guest */
+/*
+ * If the guest has not enabled the button, the next press ends it. m->lock is
+ * held
+ */
 static void powerdown(struct machine *m)
 {
 	if (acpi_power_button(&m->power)) {
@@ -377,7 +381,7 @@ static void powerdown(struct machine *m)
 		"\r\nmvmm run: the guest does not listen to its power button: once more ends it\r\n");
 }
 
-/* Lock held: arm the timer for what the PIT says is next */
+/* Set the timerfd to the time that the PIT asks for. m->lock is held */
 static void update_timer(struct machine *m)
 {
 	struct itimerspec when = { 0 };
@@ -410,12 +414,15 @@ static void io_loop(struct machine *m)
 		update_timer(m);
 		/*
 		 * A terminal is read even when the queue is full, for Ctrl-A x;
-		 * a pipe waits, so that nothing of it is lost.
+		 * a pipe is not, so that none of its bytes are lost.
 		 */
 		fds[INPUT].fd = t->closed ||
 			(!t->raw && t->queued == sizeof(t->queue)) ?
 			-1 : STDIN_FILENO;
-		/* Typed bytes wait for the guest to read: look again soon */
+		/*
+		 * The UART does not report when the guest has read a byte, so
+		 * try again soon while typed bytes wait.
+		 */
 		pthread_mutex_unlock(&m->lock);
 		n = poll(fds, 4, t->queued ? 10 : -1);
 		pthread_mutex_lock(&m->lock);
@@ -447,7 +454,7 @@ static void io_loop(struct machine *m)
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* Lock held. Returns how many run */
+/* Returns how many were started. m->lock is held */
 static unsigned int start_vcpus(struct machine *m)
 {
 	unsigned int i;
@@ -469,7 +476,7 @@ int machine_run(struct machine *m, struct entry *entry, struct error *error)
 {
 	struct vcpu *boot = &m->vcpu[0];
 	unsigned int i, started;
-	/* The others are as RESET leaves them, and wait for SIPI inside RUN */
+	/* The other vCPUs stay as after RESET, and wait for SIPI inside RUN */
 	int ret = mvmm_set_sregs(boot->fd, &entry->sregs);
 
 	if (ret)
@@ -478,7 +485,10 @@ int machine_run(struct machine *m, struct entry *entry, struct error *error)
 			    strerror(-ret));
 	boot->run->regs = entry->regs;
 	terminal_open(&m->terminal, m->powerdown);
-	/* Every thread must be known before any device raises an interrupt */
+	/*
+	 * vCPU 0's @thread must be valid before machine_tell_pic() reads it, so
+	 * no vCPU may handle an exit before all threads are started.
+	 */
 	pthread_mutex_lock(&m->lock);
 	started = start_vcpus(m);
 	pthread_mutex_unlock(&m->lock);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The mvmm command: subcommands, one file each. */
+/* The mvmm command: the list of its subcommands, which have a file each. */
 #include <string.h>
 #include "launcher.h"
 

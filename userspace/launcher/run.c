@@ -257,7 +257,7 @@ static int run(const struct options *o, struct error *error)
 		ret = machine_create(&machine, &o->machine, error);
 	if (!ret) {
 		ret = load(&machine, o, &image, &boot, &entry, error);
-		/* They are in the guest now: no second copy while it runs */
+		/* The guest's memory has a copy now: free these */
 		blob_free(&image);
 		blob_free(&boot.initrd);
 		if (!ret)
@@ -288,7 +288,7 @@ int cmd_run(int argc, char **argv)
 	argp_err_exit_status = STATUS_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &o))
 		return STATUS_USAGE;
-	/* A console that goes away is an error of write(), not a death */
+	/* If the reader of the console goes, write() fails, and mvmm says so */
 	signal(SIGPIPE, SIG_IGN);
 	if (!o.append)
 		o.append = "console=ttyS0";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* mvmm sched: who runs, who waits, and for how long; as a table or a chart. */
+/*
+ * mvmm sched: who runs, who waits, and for how long. This file reads debugfs
+ * and tracefs; sched_table.c prints the table, sched_plot.c draws the chart.
+ */
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -71,10 +74,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-/* All of a file that has no size; freed by the caller. NULL: see errno */
+/* Reads a file whose size is not known; the caller frees. NULL: see errno */
 static char *read_text(const char *path)
 {
-	size_t len = 0, room = 0;
+	size_t len = 0, allocated = 0;
 	char *text = NULL, *more;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = -1;
@@ -82,14 +85,14 @@ static char *read_text(const char *path)
 	if (fd < 0)
 		return NULL;
 	for (;;) {
-		if (room - len < 2) {
-			room = room ? 2 * room : 1 << 16;
-			more = realloc(text, room);
+		if (allocated - len < 2) {
+			allocated = allocated ? 2 * allocated : 1 << 16;
+			more = realloc(text, allocated);
 			if (!more)
 				break;
 			text = more;
 		}
-		n = read(fd, text + len, room - len - 1);
+		n = read(fd, text + len, allocated - len - 1);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -158,7 +161,7 @@ static int watch(struct error *error)
 	struct timespec second = { .tv_sec = 1 };
 
 	for (;;) {
-		/* From the upper left corner on, and nothing below */
+		/* Go to the upper left corner, and clear the screen from there */
 		if (terminal)
 			fputs("\033[H\033[J", stdout);
 		if (show(error))
@@ -181,7 +184,7 @@ static int explain_trace(const char *path, int err, struct error *error)
 	return fail(error, STATUS_OS, "cannot use %s: %s", path, strerror(err));
 }
 
-/* A signal ends it sooner: what was seen until then is drawn */
+/* A signal ends the wait sooner; what was recorded until then is drawn */
 static void wait_for(double seconds, const sigset_t *ends)
 {
 	struct timespec ts = { .tv_sec = seconds };
@@ -195,7 +198,10 @@ static int record(const char *instance, double seconds, const sigset_t *ends,
 {
 	char path[PATH_MAX];
 
-	/* One clock for all CPUs, and room; without them it is only less good */
+	/*
+	 * One clock for all CPUs, and a buffer of 4 MiB for each. If that fails
+	 * the chart is less exact, but there is one.
+	 */
 	snprintf(path, sizeof(path), "%s/trace_clock", instance);
 	write_text(path, "mono");
 	snprintf(path, sizeof(path), "%s/buffer_size_kb", instance);
@@ -245,7 +251,7 @@ static int plot(const struct options *o, struct error *error)
 	sigset_t ends;
 	int ret;
 
-	/* Says best what is missing */
+	/* Its error messages say best what is missing */
 	table = read_table(error);
 	if (!table)
 		return -1;
@@ -253,7 +259,7 @@ static int plot(const struct options *o, struct error *error)
 	table = NULL;
 	snprintf(instance, sizeof(instance), TRACEFS "/instances/mvmm-%d",
 		 getpid());
-	/* The buffer must go on every way out */
+	/* Block these, so that the trace instance is removed in any case */
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGINT);
 	sigaddset(&ends, SIGTERM);

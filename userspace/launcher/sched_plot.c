@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The scheduler's decisions as a Gantt chart in SVG: a row for each vCPU, time
- * from left to right, the colour of the physical CPU where it ran, pale where
- * it waited.
+ * from left to right. A bar has the colour of the physical CPU where the vCPU
+ * ran, and is pale where it waited.
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
@@ -16,13 +16,13 @@
 #define ROW	24
 #define BAR	16
 
-/* Told apart by people who do not see red and green (Okabe and Ito, 2008) */
+/* People who cannot tell red from green can tell these (Okabe and Ito, 2008) */
 static const char *const colours[] = {
 	"#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9",
 	"#f0e442", "#999999" };
 
 #define PALE	"#e4e4e4"
-#define UNKNOWN	"#555555"	/* it ran before the trace began */
+#define UNKNOWN	"#555555"	/* a CPU from before the trace began */
 
 struct row {
 	uint64_t vm;
@@ -38,8 +38,8 @@ struct chart {
 	struct row *rows;
 	unsigned int nr;
 	uint64_t start, end;
-	int cpus;		/* the highest, + 1 */
-	bool lost;
+	int cpus;		/* the highest CPU number + 1 */
+	bool lost;		/* the trace has gaps */
 };
 
 bool sched_event_parse(const char *line, struct sched_event *event)
@@ -108,7 +108,7 @@ static void note_cpu(struct chart *c, int cpu)
 		c->cpus = cpu + 1;
 }
 
-/* Who there is, in which state it begins, and from when to when */
+/* Find all vCPUs, the state of each at the start, and the time span */
 static int survey(struct chart *c, const char *table, const char *trace)
 {
 	struct sched_event event;
@@ -162,7 +162,7 @@ static const char *colour_of(int cpu)
 	       colours[cpu % (sizeof(colours) / sizeof(colours[0]))];
 }
 
-/* What the vCPU did until then */
+/* Draw what the vCPU did from row->since to @until */
 static void bar(struct chart *c, const struct row *row, uint64_t until)
 {
 	unsigned int y = TOP + (row - c->rows) * ROW + (ROW - BAR) / 2;
@@ -207,7 +207,7 @@ static void bars(struct chart *c, const char *trace)
 		bar(c, &c->rows[i], c->end);
 }
 
-/* 1, 2 or 5 times a power of ten: about ten of them */
+/* 1, 2 or 5 times a power of ten, so that there are at most 12 steps */
 static uint64_t tick_step(uint64_t length)
 {
 	static const unsigned int factors[] = { 2, 5, 10 };

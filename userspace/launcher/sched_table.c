@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The scheduler's table, as debugfs has it, for people. */
+/* Parses the scheduler's table in debugfs, and prints it for people. */
 #include <inttypes.h>
 #include <string.h>
 #include "launcher.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The user's terminal: raw while the guest runs, restored on every way out,
- * and the Ctrl-A escape. And SIGTERM, which presses the power button.
+ * The user's terminal: raw while the guest runs, restored at the end, and the
+ * Ctrl-A escape. And SIGTERM, which presses the power button.
  */
 #include <errno.h>
 #include <signal.h>
@@ -14,8 +14,9 @@
 
 #define CTRL_A 1
 
-/* Signal handlers and atexit() take no argument: the one exception to the rule
- * that no state is static.
+/*
+ * Static because signal handlers and atexit() take no argument; no other state
+ * of the launcher is.
  */
 static struct termios saved;
 static volatile sig_atomic_t is_raw, powerdown_fd;
@@ -36,7 +37,7 @@ static void on_signal(int sig)
 	raise(sig);
 }
 
-/* The second one is fatal, even if nobody is there to see the first */
+/* The second SIGTERM is fatal, even if the I/O thread never sees the first */
 static void on_sigterm(int sig)
 {
 	int error = errno;
@@ -81,7 +82,7 @@ enum terminal_event terminal_filter(struct terminal *t, const uint8_t *typed,
 
 	for (i = 0; i < len; i++) {
 		if (!t->escaped) {
-			/* A pipe or file is passed on as it is */
+			/* The bytes of a pipe or file are passed on unchanged */
 			if (typed[i] == CTRL_A && t->raw)
 				t->escaped = true;
 			else
@@ -110,13 +111,16 @@ enum terminal_event terminal_filter(struct terminal *t, const uint8_t *typed,
 enum terminal_event terminal_read(struct terminal *t)
 {
 	uint8_t typed[64];
-	size_t room = sizeof(t->queue) - t->queued;
+	size_t len = sizeof(t->queue) - t->queued;
 	ssize_t n;
 
-	/* What is typed into a full queue is dropped; a pipe's bytes are not */
-	if (t->raw || room > sizeof(typed))
-		room = sizeof(typed);
-	n = read(STDIN_FILENO, typed, room);
+	/*
+	 * A terminal is read although the queue may be full, for the escapes;
+	 * then bytes are dropped. A pipe is read only as far as they fit.
+	 */
+	if (t->raw || len > sizeof(typed))
+		len = sizeof(typed);
+	n = read(STDIN_FILENO, typed, len);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return TERMINAL_NONE;
 	if (n <= 0) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A vCPU and its thread: RUN, complete the exit; on vCPU 0, offer the PIC's next
- * interrupt. A halted guest takes no CPU: with local APICs it waits inside RUN,
- * without them on m->wake.
+ * A vCPU and its thread, which repeats: RUN; complete the exit; on vCPU 0,
+ * offer the PIC's next interrupt. A halted vCPU needs no CPU: with local APICs
+ * it waits inside RUN, without them on m->wake.
  */
 #include <errno.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static void guest_port(void *ctx, uint16_t port, void *data, unsigned int size,
 
 /*
  * Registers have 32 bits and are 16 bytes apart. Other accesses are undefined
- * (SDM vol. 3, 11.4.1): here a part can be read, and cannot be written.
+ * (SDM vol. 3, 11.4.1): here a part of a register can be read but not written.
  */
 static void apic_access(struct vcpu *v, uint16_t offset, void *data,
 			unsigned int size, bool write)
@@ -58,7 +58,7 @@ static void guest_mmio(void *ctx, uint64_t gpa, void *data, unsigned int size,
 {
 	struct vcpu *v = ctx;
 
-	/* Each vCPU finds its own there */
+	/* Each vCPU finds its own local APIC at this address */
 	if (v->machine->apic && gpa - LAPIC_BASE < 4096)
 		apic_access(v, gpa - LAPIC_BASE, data, size, write);
 	else
@@ -77,7 +77,7 @@ int vcpu_create(struct machine *m, unsigned int id, struct error *error)
 	if (ret)
 		return fail(error, STATUS_OS, "cannot make vCPU %u: %s", id,
 			    strerror(-ret));
-	/* Without a cache, each access to a device is decoded anew */
+	/* If there is no memory for a cache, each access is decoded */
 	v->guest = (struct mvmm_guest){
 		.vcpu = v->fd, .run = v->run, .memory = guest_memory,
 		.port = guest_port, .mmio = guest_mmio, .ctx = v,
@@ -101,8 +101,8 @@ void vcpu_destroy(struct vcpu *v)
 }
 
 /*
- * Lock held, on vCPU 0, to which the PIC is wired. Returns whether RUN has
- * something to deliver
+ * Only vCPU 0 is connected to the PIC; m->lock is held. Returns whether RUN has
+ * an interrupt to deliver.
  */
 static bool offer_interrupt(struct vcpu *v)
 {
@@ -117,14 +117,15 @@ static bool offer_interrupt(struct vcpu *v)
 	run->irq_window = 0;
 	if (!i8259_pending(&m->pic))
 		return run->irq_pending;
-	/* Not acknowledged before the guest can take it: priorities may change */
+	/* Acknowledge only when the guest can take it: priorities may change */
 	if (!open) {
 		run->irq_window = 1;
 		return run->irq_pending;
 	}
 	/*
-	 * Not judged by run->extint: the exit itself may have been the guest's
-	 * write to LINT0. A window on a closed LINT0 would open for ever.
+	 * Do not go by run->extint: it is older than the completion of this
+	 * exit, which may be the guest's write to LINT0. And do not ask for a
+	 * window while LINT0 is closed: each RUN would return at once.
 	 */
 	before = m->pic;
 	ret = mvmm_inject_irq(v->fd, i8259_ack(&m->pic));
@@ -135,12 +136,12 @@ static bool offer_interrupt(struct vcpu *v)
 	if (ret)
 		machine_end(m, STATUS_VM, "an interrupt was refused: %s",
 			    strerror(-ret));
-	/* More may wait behind it, which the chip tells only now */
+	/* Only after the acknowledge does the chip show whether more wait */
 	run->irq_window = i8259_pending(&m->pic);
 	return true;
 }
 
-/* Lock held. The HLT is retired when there is something to wake up for */
+/* m->lock is held. Retires the HLT when there is an interrupt to wake up for */
 static void halt(struct vcpu *v)
 {
 	struct machine *m = v->machine;
@@ -180,7 +181,7 @@ static void complete(struct vcpu *v)
 			    mvmm_exit_name(run->exit_reason), strerror(-ret));
 }
 
-/* Lock held */
+/* m->lock is held */
 static void handle_exit(struct vcpu *v)
 {
 	const struct mvmm_run *run = v->run;
