@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The chips. Each is a struct without globals, made by an init function and
- * driven by an access function of one shape; the machine's lock is held in all
- * of them. Offsets are relative to the chip's first port.
+ * The chips. Each is a struct, without global state; an init function makes it,
+ * and an access function of type device_access does what the guest asks for.
+ * Offsets are relative to the chip's first port. The caller of every function
+ * here holds the machine's lock.
  */
 #ifndef MVMM_DEVICES_H
 #define MVMM_DEVICES_H
@@ -11,11 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A chip's access: @data is size bytes, filled with ones before a read */
+/*
+ * Reads or writes a chip's registers. @data has @size bytes; before a read they
+ * are all ones
+ */
 typedef void (*device_access)(void *device, uint64_t offset, void *data,
 			      unsigned int size, bool write);
 
-/* An interrupt line, level or edge as the receiver takes it */
+/* An interrupt line. The receiver decides whether edges or the level count */
 struct irq_line {
 	void (*set)(void *ctx, unsigned int irq, bool level);
 	void *ctx;
@@ -47,13 +51,13 @@ struct i8259 {
 void i8259_init(struct i8259 *pic);
 void i8259_set(void *pic, unsigned int irq, bool level);
 bool i8259_pending(const struct i8259 *pic);
-/* The INTA cycle: the vector to deliver; a spurious one if nothing pends */
+/* The INTA cycle. Returns the vector, a spurious one if nothing is pending */
 uint8_t i8259_ack(struct i8259 *pic);
 void i8259_master(void *pic, uint64_t offset, void *data, unsigned int size,
 		  bool write);
 void i8259_slave(void *pic, uint64_t offset, void *data, unsigned int size,
 		 bool write);
-/* 0x4d0, 0x4d1: edge or level per input */
+/* Ports 0x4d0, 0x4d1: edge or level, a bit for each input */
 void i8259_elcr(void *pic, uint64_t offset, void *data, unsigned int size,
 		bool write);
 
@@ -62,13 +66,13 @@ void i8259_elcr(void *pic, uint64_t offset, void *data, unsigned int size,
 #define I82093AA_PINS 24
 
 /**
- * struct i82093aa - pins that become messages to local APICs
- * @select: register that IOWIN shows
+ * struct i82093aa - turns changes of its pins into messages to local APICs
+ * @select: the register that IOWIN accesses
  * @id: bits 24 .. 27, as the guest wrote them
- * @lines: a bit for each pin that is up, whatever its polarity bit says
+ * @lines: a bit for each pin that is up, regardless of its polarity bit
  * @pin: the redirection table
- * @send: sends a message in the format of an MSI; whether anyone took it
- * @ctx: its first argument
+ * @send: sends a message in the format of an MSI; returns if anyone took it
+ * @ctx: first argument of @send
  */
 struct i82093aa {
 	uint8_t select;
@@ -82,7 +86,7 @@ void i82093aa_init(struct i82093aa *chip,
 		   bool (*send)(void *ctx, uint64_t address, uint32_t data),
 		   void *ctx);
 void i82093aa_set(void *chip, unsigned int pin, bool level);
-/* A local APIC has ended this level interrupt */
+/* The guest has ended the level interrupt @vector at a local APIC */
 void i82093aa_eoi(struct i82093aa *chip, uint8_t vector);
 /* IOREGSEL at 0x00, IOWIN at 0x10, EOI at 0x40 */
 void i82093aa_access(void *chip, uint64_t offset, void *data,
@@ -121,7 +125,7 @@ void i8254_access(void *pit, uint64_t offset, void *data, unsigned int size,
 /* Port 0x61: gate of channel 2, speaker, OUT of channel 2 */
 void i8254_port61(void *pit, uint64_t offset, void *data, unsigned int size,
 		  bool write);
-/* Raises what is due; returns when to call again, in ns, or 0: never */
+/* Raises due interrupts. Returns when to call again, in ns, or 0: not at all */
 uint64_t i8254_update(struct i8254 *pit);
 
 /* ---- mc146818: the real-time clock (mc146818.c) ----------------------- */
@@ -161,9 +165,8 @@ unsigned int ns16550_room(const struct ns16550 *uart);
 
 /* ---- i8042, power, debug exit: ways to end (power.c, i8042.c) --------- */
 
-/* Called when the guest asks for an end; @status is the exit status */
 struct power {
-	void (*off)(void *ctx, int status);
+	void (*off)(void *ctx, int status);	/* @status: the exit status */
 	void (*reset)(void *ctx);
 	void *ctx;
 	struct irq_line sci;	/* ACPI's interrupt */
@@ -171,15 +174,15 @@ struct power {
 	uint64_t (*clock)(void);	/* ns, for the PM timer */
 };
 
-/* 0x64, of which only the CPU reset is there */
+/* Port 0x64: only the command that resets the CPU does something */
 void i8042_command(void *power, uint64_t offset, void *data, unsigned int size,
 		   bool write);
 /* ACPI's fixed hardware: PM1a at 0x600, PM timer at 0x608 */
 void acpi_pm_access(void *power, uint64_t offset, void *data,
 		    unsigned int size, bool write);
-/* The button is pressed; false: the guest has not enabled it */
+/* Presses the button. False: the guest has not enabled it */
 bool acpi_power_button(struct power *power);
-/* 0xf4: a byte written ends the VM with it as the exit status */
+/* Port 0xf4: a write ends the VM; the byte is the exit status */
 void debug_exit_access(void *power, uint64_t offset, void *data,
 		       unsigned int size, bool write);
 

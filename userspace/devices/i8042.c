@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Intel 8042, as far as operating systems use it to reset the machine. */
+/* Intel 8042: only the part by which operating systems reset the machine. */
 #include "devices.h"
 
 #define PULSE_RESET 0xfe

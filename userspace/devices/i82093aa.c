@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Intel 82093AA (order number 290566): the I/O APIC, with what version 0x20
- * brought: messages in the format of an MSI, and the EOI register.
+ * Intel 82093AA (order number 290566): the I/O APIC, with two additions of
+ * version 0x20: messages in the format of an MSI, and the EOI register.
  */
 #include <string.h>
 #include "devices.h"
@@ -53,13 +53,13 @@ void i82093aa_init(struct i82093aa *chip,
 		chip->pin[i] = MASKED;
 }
 
-/* NMI, SMI, INIT and ExtINT are edges whatever the trigger bit says */
+/* NMI, SMI, INIT and ExtINT are edges regardless of the trigger bit */
 static bool is_level(uint64_t entry)
 {
 	return entry & LEVEL && (entry & MODE) <= MODE_LOWEST;
 }
 
-static bool send(const struct i82093aa *chip, uint64_t entry)
+static bool i82093aa_send(const struct i82093aa *chip, uint64_t entry)
 {
 	uint64_t address = MSI_ADDRESS | entry >> 56 << 12;
 	uint32_t data = MSI_ASSERT | (entry & (VECTOR | MODE));
@@ -73,7 +73,10 @@ static bool send(const struct i82093aa *chip, uint64_t entry)
 	return chip->send(chip->ctx, address, data);
 }
 
-/* A level that is up and not in service: what nobody takes stays pending */
+/*
+ * Must a message be sent for this level? The line is up and no interrupt of it
+ * is in service. It stays due as long as no local APIC takes the message.
+ */
 static bool due(const struct i82093aa *chip, unsigned int pin)
 {
 	uint64_t entry = chip->pin[pin];
@@ -84,7 +87,7 @@ static bool due(const struct i82093aa *chip, unsigned int pin)
 
 static void update(struct i82093aa *chip, unsigned int pin)
 {
-	if (due(chip, pin) && send(chip, chip->pin[pin]))
+	if (due(chip, pin) && i82093aa_send(chip, chip->pin[pin]))
 		chip->pin[pin] |= REMOTE_IRR;
 }
 
@@ -101,8 +104,8 @@ void i82093aa_set(void *opaque, unsigned int pin, bool level)
 	if (is_level(chip->pin[pin]))
 		update(chip, pin);
 	else if (rises && !(chip->pin[pin] & MASKED))
-		/* An edge on a masked pin is lost, by the data sheet */
-		send(chip, chip->pin[pin]);
+		/* The data sheet says that an edge on a masked pin is lost */
+		i82093aa_send(chip, chip->pin[pin]);
 }
 
 void i82093aa_eoi(struct i82093aa *chip, uint8_t vector)
@@ -151,7 +154,7 @@ static void write_register(struct i82093aa *chip, uint32_t value)
 	written = index & 1 ? (uint64_t)value << 32 | (uint32_t)*entry :
 			      (*entry >> 32 << 32) | value;
 	*entry = (written & WRITABLE) | (*entry & READ_ONLY);
-	/* Linux relies on this where there is no EOI register */
+	/* Linux ends a level this way on chips without an EOI register */
 	if (!(*entry & LEVEL))
 		*entry &= ~REMOTE_IRR;
 	update(chip, index / 2);
@@ -163,7 +166,7 @@ void i82093aa_access(void *opaque, uint64_t offset, void *data,
 	struct i82093aa *chip = opaque;
 	uint32_t value = 0;
 
-	/* Registers are of 32 bits: what is beyond them is nobody's */
+	/* Registers have 32 bits: the rest of a longer access has no effect */
 	size = size < sizeof(value) ? size : sizeof(value);
 	if (write)
 		memcpy(&value, data, size);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Intel 8254 (order number 231164). Nothing ticks: what a counter shows is
- * computed from the time since it was loaded. BCD counting is not there.
+ * Intel 8254 (order number 231164). Nothing ticks: a counter's value is
+ * computed from the time since it was loaded. There is no BCD counting.
  */
 #include <string.h>
 #include "devices.h"
@@ -28,7 +28,7 @@ static uint64_t period(const struct i8254_channel *c)
 	return c->reload ? c->reload : 65536;
 }
 
-/* Ticks since the counter was loaded; seconds apart so that nothing overflows */
+/* Ticks since the counter was loaded. Whole seconds apart, against overflow */
 static uint64_t ticks(const struct i8254 *pit, const struct i8254_channel *c)
 {
 	uint64_t ns = pit->now - c->start;
@@ -38,7 +38,7 @@ static uint64_t ticks(const struct i8254 *pit, const struct i8254_channel *c)
 
 static uint64_t ticks_to_ns(uint64_t n)
 {
-	/* Rounded up: at that time the tick has happened */
+	/* Rounded up, so that the tick has happened at that time */
 	return n / I8254_HZ * NS + (n % I8254_HZ * NS + I8254_HZ - 1) / I8254_HZ;
 }
 
@@ -225,7 +225,10 @@ void i8254_port61(void *opaque, uint64_t offset, void *data, unsigned int size,
 	uint8_t *value = data;
 
 	if (write) {
-		/* A rising gate starts the counter anew, but in modes 0 and 4 */
+		/*
+		 * A rising gate restarts the counter; unlike on the chip, also
+		 * in modes 0 and 4
+		 */
 		if (*value & 1 && !c->gate && c->loaded)
 			c->start = pit->now;
 		c->gate = *value & 1;
@@ -244,8 +247,9 @@ uint64_t i8254_update(struct i8254 *pit)
 		return 0;
 	n = ticks(pit, c);
 	if (periodic(c)) {
-		/* Edges that nobody saw are one: a guest that slept catches up
-		 * by its own clock.
+		/*
+		 * Several missed edges become one: a guest that could not take
+		 * them corrects its time by another clock.
 		 */
 		if (n / period(c) > pit->edges) {
 			pit->edges = n / period(c);

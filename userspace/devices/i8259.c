@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Two Intel 8259A in cascade (Intel order number 231468), and the ELCR. */
+/*
+ * Two Intel 8259A in cascade (Intel order number 231468), and the ELCR, which
+ * makes inputs level-triggered.
+ */
 #include <string.h>
 #include "devices.h"
 
@@ -16,7 +19,7 @@ static void reset(struct i8259_chip *c)
 	memset(c, 0, sizeof(*c));
 	c->lines = lines;
 	c->elcr = elcr;
-	/* Level inputs that are up stay requested; edges are forgotten */
+	/* Level inputs that are up stay requested; earlier edges are lost */
 	c->irr = lines & elcr;
 	c->lowest = 7;
 }
@@ -39,7 +42,9 @@ static int pending(const struct i8259_chip *c)
 		uint8_t bit = 1u << input;
 
 		if (c->isr & bit && !(c->special_mask && c->imr & bit)) {
-			/* Nested fully: the cascade may interrupt itself */
+			/* Special fully nested mode: the cascade input may
+			 * interrupt itself
+			 */
 			if (!(c->special_nested && input == CASCADE &&
 			      masked & bit))
 				return -1;
@@ -67,7 +72,7 @@ static void set_input(struct i8259_chip *c, int input, bool level)
 
 static void update_cascade(struct i8259 *pic)
 {
-	/* The slave's INT is a level; its edge is made anew by each request */
+	/* The slave's INT is a level, and each of its requests is an edge here */
 	bool slave = pending(&pic->chip[1]) >= 0;
 
 	if (!slave)
@@ -142,12 +147,12 @@ static void write_ocw2(struct i8259_chip *c, uint8_t value)
 	int input = value & 7;
 
 	switch (value >> 5) {
-	case 0:		/* rotate in AEOI mode, clear */
-	case 4:		/* and set */
+	case 0:		/* clear rotation in AEOI mode */
+	case 4:		/* set it */
 		c->rotate_auto = value >> 7;
 		break;
 	case 1:		/* EOI */
-	case 5:		/* and rotate */
+	case 5:		/* EOI, and rotate */
 		input = highest_in_service(c);
 		if (input < 0)
 			break;
@@ -156,7 +161,7 @@ static void write_ocw2(struct i8259_chip *c, uint8_t value)
 			c->lowest = input;
 		break;
 	case 3:		/* specific EOI */
-	case 7:		/* and rotate */
+	case 7:		/* specific EOI, and rotate */
 		c->isr &= ~(1u << input);
 		if (value >> 7)
 			c->lowest = input;
@@ -207,7 +212,7 @@ static void write_data(struct i8259_chip *c, uint8_t value)
 	}
 }
 
-static uint8_t read(struct i8259_chip *c, uint64_t offset)
+static uint8_t i8259_read(struct i8259_chip *c, uint64_t offset)
 {
 	int input;
 
@@ -224,13 +229,13 @@ static uint8_t read(struct i8259_chip *c, uint64_t offset)
 	return c->read_isr ? c->isr : c->irr;
 }
 
-static void access(struct i8259 *pic, int n, uint64_t offset, uint8_t *data,
-		   bool write)
+static void i8259_access(struct i8259 *pic, int n, uint64_t offset,
+			 uint8_t *data, bool write)
 {
 	struct i8259_chip *c = &pic->chip[n];
 
 	if (!write)
-		*data = read(c, offset);
+		*data = i8259_read(c, offset);
 	else if (offset)
 		write_data(c, *data);
 	else
@@ -241,13 +246,13 @@ static void access(struct i8259 *pic, int n, uint64_t offset, uint8_t *data,
 void i8259_master(void *pic, uint64_t offset, void *data, unsigned int size,
 		  bool write)
 {
-	access(pic, 0, offset, data, write);
+	i8259_access(pic, 0, offset, data, write);
 }
 
 void i8259_slave(void *pic, uint64_t offset, void *data, unsigned int size,
 		 bool write)
 {
-	access(pic, 1, offset, data, write);
+	i8259_access(pic, 1, offset, data, write);
 }
 
 void i8259_elcr(void *opaque, uint64_t offset, void *data, unsigned int size,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Motorola MC146818: the time of day and 114 bytes of RAM. Its interrupts
- * (alarm, periodic, update) are not wired.
+ * (alarm, periodic, update) are not connected.
  */
 #include <string.h>
 #include <time.h>
@@ -62,7 +62,7 @@ static int decode_hour(const struct mc146818 *rtc, uint8_t value)
 	return decode(rtc, value & 0x7f) % 12 + (value & 0x80 ? 12 : 0);
 }
 
-/* The registers show the clock, unless the guest is setting them */
+/* Copy the time into the registers, unless the guest is setting them */
 static void refresh(struct mc146818 *rtc)
 {
 	time_t now = rtc->clock() + rtc->offset;
@@ -80,7 +80,7 @@ static void refresh(struct mc146818 *rtc)
 	rtc->ram[CENTURY] = encode(rtc, 19 + tm.tm_year / 100);
 }
 
-/* And the clock goes on from what the guest set */
+/* The clock goes on from the time that the guest has set */
 static void commit(struct mc146818 *rtc)
 {
 	struct tm tm = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* National PC16550D: the serial port. Bytes leave at once, whatever the baud. */
+/* National PC16550D: the serial port. Bytes leave at once, at any baud rate. */
 #include <string.h>
 #include "devices.h"
 
@@ -54,7 +54,7 @@ static uint8_t interrupt_id(const struct ns16550 *uart)
 
 static void update(struct ns16550 *uart)
 {
-	/* OUT2 gates the interrupt on a PC */
+	/* On a PC, OUT2 enables the interrupt line */
 	irq_set(&uart->irq, !(interrupt_id(uart) & IIR_NONE) &&
 		uart->mcr & MCR_OUT2);
 }
@@ -100,7 +100,7 @@ static void transmit(struct ns16550 *uart, uint8_t byte)
 		push(uart, byte);
 	else
 		uart->send(uart->send_ctx, byte);
-	/* The line falls, so that the next rise is an edge */
+	/* Lower the line, so that it rises again by an edge */
 	uart->thr_interrupt = false;
 	update(uart);
 	uart->thr_interrupt = true;

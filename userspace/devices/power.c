@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ways to end: ACPI's fixed hardware (ACPI 6.4, 4.8), of which soft-off, the
- * power button and the PM timer do something, and a test device that ends with
- * a status.
+ * Ways to end: ACPI's fixed hardware (ACPI 6.4, 4.8), but only soft-off, the
+ * power button and the PM timer; and a test device that ends the VM with an
+ * exit status.
  */
 #include <string.h>
 #include "devices.h"
 
-#define PM1_EVENT	0	/* status, and enable behind it */
+#define PM1_EVENT	0	/* status, and enable after it */
 #define PM1_CONTROL	4
 #define PM_TIMER	8
 #define PM_TIMER_HZ	3579545ull
@@ -18,14 +18,14 @@
 /* The DSDT's \_S5 */
 #define SLP_TYP_S5	5
 
-static uint32_t timer(const struct power *power)
+static uint32_t pm_timer(const struct power *power)
 {
 	uint64_t ns = power->clock();
 
 	return (ns / NS * PM_TIMER_HZ + ns % NS * PM_TIMER_HZ / NS) & 0xffffff;
 }
 
-/* The SCI is a level: of all events, one is enabled and has not been cleared */
+/* The SCI is a level: up while some event is enabled and not yet cleared */
 static void update_sci(struct power *power)
 {
 	irq_set(&power->sci, power->pm1_status & power->pm1_enable);
@@ -38,7 +38,7 @@ bool acpi_power_button(struct power *power)
 	return power->pm1_enable & PWRBTN;
 }
 
-/* 4.8.3.1: in parts of any size; a status is cleared by a one */
+/* 4.8.3.1: accesses may have any size; a one clears a status bit */
 static void write_event(struct power *power, unsigned int shift, uint32_t value,
 			unsigned int size)
 {
@@ -50,7 +50,7 @@ static void write_event(struct power *power, unsigned int shift, uint32_t value,
 	update_sci(power);
 }
 
-static uint32_t read(const struct power *power, uint64_t offset)
+static uint32_t acpi_pm_read(const struct power *power, uint64_t offset)
 {
 	switch (offset) {
 	case PM1_EVENT ... PM1_CONTROL - 1:
@@ -60,7 +60,7 @@ static uint32_t read(const struct power *power, uint64_t offset)
 		/* There is no SMI_CMD: ACPI mode is always on */
 		return power->pm1_control | SCI_EN;
 	case PM_TIMER:
-		return timer(power);
+		return pm_timer(power);
 	default:
 		return 0;
 	}
@@ -73,7 +73,7 @@ void acpi_pm_access(void *opaque, uint64_t offset, void *data,
 	uint32_t value = 0;
 
 	if (!write) {
-		value = read(power, offset);
+		value = acpi_pm_read(power, offset);
 		memcpy(data, &value, size);
 		return;
 	}
