@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The ACPI tables, found and read as an operating system does. */
+/* Finds and reads the ACPI tables as an operating system does. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#undef fail	/* ours is another one */
+#undef fail	/* cmocka's; the launcher has a function of that name */
 #include "launcher/launcher.h"
 
 #define RAM (1u << 20)
@@ -40,7 +40,7 @@ static uint32_t check(uint64_t gpa, const char *signature)
 	return len;
 }
 
-/* The table of that signature by way of RSDP and XSDT; 0: none */
+/* Finds the table with that signature from RSDP and XSDT; 0: there is none */
 static uint64_t find(uint64_t rsdp, const char *signature)
 {
 	uint64_t xsdt = get(rsdp + 24, 8), at;
@@ -80,13 +80,13 @@ static void fixed_hardware(void **state)
 	assert_true(flags & 1 << 10);			/* reset register */
 	assert_false(flags & 1 << 4);			/* a power button */
 	assert_true(flags & 1 << 5);			/* no sleep button */
-	assert_int_equal(get(fadt + 116, 1), 1);	/* in a port: */
+	assert_int_equal(get(fadt + 116, 1), 1);	/* it is a port */
 	assert_int_equal(get(fadt + 120, 8), 0x64);
 	assert_int_equal(get(fadt + 128, 1), 0xfe);
 	assert_int_equal(get(fadt + 140, 8), get(fadt + 40, 4));
 }
 
-/* An AML package length: its bytes, and where what it spans ends */
+/* Decodes an AML package length: how many bytes it has; returns the end */
 static uint64_t package_end(uint64_t at, unsigned int *bytes)
 {
 	uint8_t lead = get(at, 1);
@@ -112,7 +112,7 @@ static void dsdt(void **state)
 	at += 6;
 	inner = package_end(at, &bytes);
 	assert_memory_equal(ram.base + at + bytes, "\x04\x0a\x05\x0a\x05\0", 6);
-	/* \_SB to the end of the table, the serial port to the end of \_SB */
+	/* \_SB ends with the table, the serial port ends with \_SB */
 	at = inner;
 	assert_int_equal(get(at, 1), 0x10);
 	assert_int_equal(package_end(at + 1, &bytes), end);
@@ -122,7 +122,7 @@ static void dsdt(void **state)
 	assert_int_equal(package_end(at, &bytes), end);
 	at += bytes;
 	assert_memory_equal(ram.base + at, "COM1\x08_HID", 9);
-	/* A buffer of 13 bytes to the end; its end tag is the last but one */
+	/* A buffer of 13 bytes ends the table; its end tag has two bytes */
 	at += 14;
 	assert_memory_equal(ram.base + at, "\x08_CRS\x11", 6);
 	assert_int_equal(package_end(at + 6, &bytes), end);
@@ -210,7 +210,7 @@ static void no_apic(void **state)
 	assert_int_equal(check(get(rsdp + 24, 8), "XSDT"), 44);
 }
 
-/* All of it lies where the loaders' memory maps say reserved, and apart */
+/* The tables are where the loaders' memory maps say reserved; none overlap */
 static void places(void **state)
 {
 	struct { uint64_t at, len; } t[5];

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The chips, by their data sheets. */
+/* The chips, compared with their data sheets; and the terminal's escapes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
-#undef fail	/* ours is another one */
+#undef fail	/* cmocka's; the launcher has a function of that name */
 #include "devices/devices.h"
 #include "launcher/launcher.h"
 
@@ -55,17 +55,17 @@ static void pic_priorities(void **state)
 	i8259_set(&pic, 12, true);
 	i8259_set(&pic, 0, true);
 	assert_int_equal(i8259_ack(&pic), 0x20);
-	/* 0 is in service: nothing lower interrupts */
+	/* 0 is in service: no lower priority may interrupt */
 	assert_false(i8259_pending(&pic));
 	put(i8259_master, &pic, 0, 0x20);
-	/* The slave comes in at 2, before 4 */
+	/* The slave is connected to input 2, so it goes before 4 */
 	assert_int_equal(i8259_ack(&pic), 0x2c);
 	assert_false(i8259_pending(&pic));
 	put(i8259_slave, &pic, 0, 0x20);
 	put(i8259_master, &pic, 0, 0x20);
 	assert_int_equal(i8259_ack(&pic), 0x24);
 	put(i8259_master, &pic, 0, 0x64);	/* specific EOI */
-	/* Edges: the lines are still up, and request nothing more */
+	/* The inputs are edges: lines that are still up request nothing */
 	assert_false(i8259_pending(&pic));
 	i8259_set(&pic, 4, false);
 	i8259_set(&pic, 4, true);
@@ -84,7 +84,7 @@ static void pic_mask_and_spurious(void **state)
 	assert_int_equal(get(i8259_master, &pic, 0), 0x10);	/* IRR */
 	put(i8259_master, &pic, 1, 0);
 	assert_true(i8259_pending(&pic));
-	/* The line falls before the CPU comes: spurious, nothing in service */
+	/* The line falls before INTA: spurious, and nothing is in service */
 	i8259_set(&pic, 4, false);
 	assert_int_equal(i8259_ack(&pic), 0x27);
 	put(i8259_master, &pic, 0, 0x0b);
@@ -182,7 +182,7 @@ static void pit_periodic(void **state)
 		i8254_update(&pit);
 		assert_int_equal(raised, i);
 	}
-	/* A long sleep is one edge */
+	/* All edges that were missed in a long sleep are one */
 	pit.now += 1000000000;
 	i8254_update(&pit);
 	assert_int_equal(raised, 6);
@@ -206,7 +206,7 @@ static void pit_one_shot(void **state)
 	pit.now += 1000000000;
 	assert_int_equal(i8254_update(&pit), 0);
 	assert_int_equal(raised, 1);
-	/* A new count, another interrupt */
+	/* A new count makes another interrupt */
 	put(i8254_access, &pit, 0, 0xff);
 	put(i8254_access, &pit, 0, 0);
 	assert_true(i8254_update(&pit) > pit.now);
@@ -241,7 +241,7 @@ static void pit_read_back(void **state)
 	assert_int_equal(get(i8254_access, &pit, 0), 0xb6);
 	low = get(i8254_access, &pit, 0);
 	assert_int_equal(low | get(i8254_access, &pit, 0) << 8, 1000);
-	/* A latch holds while time goes on */
+	/* A latched value stays while time goes on */
 	put(i8254_access, &pit, 3, 0x00);
 	pit.now += 100000;
 	low = get(i8254_access, &pit, 0);
@@ -311,45 +311,49 @@ static void rtc_set(void **state)
 
 /* ---- ns16550 ---------------------------------------------------------- */
 
-struct wire {
+/* What comes out of the UART: bytes, and its interrupt line */
+struct output {
 	char sent[64];
 	unsigned int len;
 	bool level;
 	unsigned int edges;
 };
 
-static void wire_send(void *ctx, uint8_t byte)
+static void note_byte(void *ctx, uint8_t byte)
 {
-	struct wire *w = ctx;
+	struct output *w = ctx;
 
 	w->sent[w->len++ % sizeof(w->sent)] = byte;
 }
 
-static void wire_irq(void *ctx, unsigned int irq, bool level)
+static void note_line(void *ctx, unsigned int irq, bool level)
 {
-	struct wire *w = ctx;
+	struct output *w = ctx;
 
 	w->edges += level && !w->level;
 	w->level = level;
 }
 
-static void uart_start(struct ns16550 *uart, struct wire *w)
+static void uart_start(struct ns16550 *uart, struct output *w)
 {
 	memset(w, 0, sizeof(*w));
-	ns16550_init(uart, (struct irq_line){ wire_irq, w, 4 }, wire_send, w);
+	ns16550_init(uart, (struct irq_line){ note_line, w, 4 }, note_byte, w);
 }
 
 static void uart_transmit(void **state)
 {
 	struct ns16550 uart;
-	struct wire w;
+	struct output w;
 
 	uart_start(&uart, &w);
 	assert_int_equal(get(ns16550_access, &uart, 5), 0x60);
 	put(ns16550_access, &uart, 0, 'x');
 	assert_int_equal(w.sent[0], 'x');
 	assert_false(w.level);
-	/* THRE: at once when enabled, gone when IIR is read, and again */
+	/*
+	 * The THRE interrupt comes at once when enabled, goes when IIR is read,
+	 * and comes again after the next byte
+	 */
 	put(ns16550_access, &uart, 4, 8);
 	put(ns16550_access, &uart, 1, 2);
 	assert_true(w.level);
@@ -358,7 +362,7 @@ static void uart_transmit(void **state)
 	assert_int_equal(get(ns16550_access, &uart, 2) & 0xf, 1);
 	put(ns16550_access, &uart, 0, 'y');
 	assert_true(w.level);
-	/* IIR unread: a further byte is a further edge all the same */
+	/* If IIR was not read, the next byte makes an edge nevertheless */
 	w.edges = 0;
 	put(ns16550_access, &uart, 0, 'z');
 	assert_int_equal(w.edges, 1);
@@ -372,13 +376,13 @@ static void uart_transmit(void **state)
 static void uart_receive(void **state)
 {
 	struct ns16550 uart;
-	struct wire w;
+	struct output w;
 	int i;
 
 	uart_start(&uart, &w);
 	put(ns16550_access, &uart, 4, 8);
 	put(ns16550_access, &uart, 1, 1);
-	/* Without FIFO one byte fits */
+	/* Without a FIFO one byte fits */
 	assert_true(ns16550_receive(&uart, 'a'));
 	assert_true(w.level);
 	assert_false(ns16550_receive(&uart, 'b'));
@@ -387,7 +391,7 @@ static void uart_receive(void **state)
 	assert_int_equal(get(ns16550_access, &uart, 0), 'a');
 	assert_false(w.level);
 	assert_int_equal(get(ns16550_access, &uart, 5) & 1, 0);
-	/* With it 16, and a timeout below the trigger */
+	/* With it 16 fit; below the trigger the interrupt is a timeout */
 	put(ns16550_access, &uart, 2, 0xc1);
 	for (i = 0; i < 16; i++) {
 		assert_true(ns16550_receive(&uart, i));
@@ -403,7 +407,7 @@ static void uart_receive(void **state)
 static void uart_loopback(void **state)
 {
 	struct ns16550 uart;
-	struct wire w;
+	struct output w;
 
 	uart_start(&uart, &w);
 	put(ns16550_access, &uart, 4, 0x1f);
@@ -486,21 +490,21 @@ static void power_button(void **state)
 	bool sci = false;
 	struct power power = { .sci = { note_sci, &sci, 9 } };
 
-	/* Not enabled, it only shows; enabled, it interrupts */
+	/* Not enabled, it only sets its status; enabled, it interrupts */
 	assert_false(acpi_power_button(&power));
 	assert_false(sci);
 	assert_int_equal(pm1(&power, 0, 2), 0x100);
 	set_pm1(&power, 2, 0x100, 2);
 	assert_true(sci);
 	assert_int_equal(pm1(&power, 0, 4), 0x1000100);
-	/* Other bits, and zeroes, do not clear it */
+	/* Ones in other bits, and a zero in its own, do not clear it */
 	set_pm1(&power, 0, 0xfeff, 2);
 	assert_true(sci);
 	set_pm1(&power, 0, 0x100, 2);
 	assert_false(sci);
 	assert_int_equal(pm1(&power, 0, 2), 0);
 	assert_int_equal(pm1(&power, 2, 2), 0x100);
-	/* Again, by bytes */
+	/* Again, by accesses of one byte */
 	assert_true(acpi_power_button(&power));
 	assert_true(sci);
 	set_pm1(&power, 3, 0, 1);
@@ -512,7 +516,7 @@ static void power_button(void **state)
 	assert_int_equal(pm1(&power, 1, 1), 1);
 	set_pm1(&power, 1, 1, 1);
 	assert_false(sci);
-	/* All at once: disabled, and cleared */
+	/* One access disables it and clears it */
 	assert_true(acpi_power_button(&power));
 	set_pm1(&power, 0, 0x100, 4);
 	assert_int_equal(pm1(&power, 0, 4), 0);
@@ -529,7 +533,7 @@ static void escape(void **state)
 			 TERMINAL_NONE);
 	assert_int_equal(t.queued, 4);
 	assert_memory_equal(t.queue, "ab\1c", 4);
-	/* Across two reads */
+	/* The escape comes in two reads */
 	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1", 1),
 			 TERMINAL_NONE);
 	assert_int_equal(terminal_filter(&t, (uint8_t *)"x", 1),

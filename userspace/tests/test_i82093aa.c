@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The I/O APIC: what becomes of a line, and what of hostile accesses. */
+/* The I/O APIC: what a line's changes send, and hostile accesses. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #define PENDING	(1u << 12)
 #define LOGICAL	(1u << 11)
 
-/* Local APICs that note what they are sent */
+/* Stands for the local APICs: notes the last message */
 struct sink {
 	unsigned int nr;
 	uint64_t address;
@@ -89,12 +89,12 @@ static void registers(void **state)
 	assert_int_equal(read_reg(2), 0x0f000000);
 	write_reg(2, 0);
 	assert_int_equal(read_reg(0), 0x0f000000);
-	/* All masked at first */
+	/* All are masked at first */
 	for (i = 0; i < I82093AA_PINS; i++) {
 		assert_int_equal(low_of(i), MASKED);
 		assert_int_equal(read_reg(0x11 + 2 * i), 0);
 	}
-	/* The selector reads back, with its reserved bits zero */
+	/* The selector can be read; its reserved bits are zero */
 	put(0, 0xabcdef12);
 	assert_int_equal(get(0), 0x12);
 	assert_int_equal(sink.nr, 0);
@@ -106,12 +106,12 @@ static void read_only_bits(void **state)
 	assert_int_equal(read_reg(0x10), 0x1afff);
 	write_reg(0x11, ~0u);
 	assert_int_equal(read_reg(0x11), 0xff000000);
-	/* A half does not touch the other */
+	/* A write of one half does not change the other */
 	write_reg(0x10, MASKED | 0x55);
 	assert_int_equal(read_reg(0x11), 0xff000000);
 	write_reg(0x11, 0x12000000);
 	assert_int_equal(read_reg(0x10), MASKED | 0x55);
-	/* Remote IRR is the chip's own */
+	/* Only the chip changes remote IRR */
 	route(3, 0, LEVEL | 0x40);
 	i82093aa_set(&chip, 3, true);
 	assert_true(low_of(3) & IRR);
@@ -124,11 +124,11 @@ static void masked(void **state)
 {
 	i82093aa_set(&chip, 5, true);
 	route(5, 1, 0x35);
-	/* The edge came while it was masked: lost */
+	/* The edge came while the pin was masked, so it is lost */
 	assert_int_equal(sink.nr, 0);
 	write_reg(0x10 + 10, MASKED | LEVEL | 0x35);
 	assert_int_equal(sink.nr, 0);
-	/* A level is there as long as it is up */
+	/* A level counts as long as it is up */
 	write_reg(0x10 + 10, LEVEL | 0x35);
 	assert_int_equal(sink.nr, 1);
 }
@@ -145,7 +145,7 @@ static void edge(void **state)
 	i82093aa_set(&chip, 4, false);
 	assert_int_equal(sink.nr, 1);
 	assert_int_equal(low_of(4), 0x31);
-	/* Neither an EOI nor the table makes it anew */
+	/* Neither an EOI nor a write of the table sends it again */
 	i82093aa_set(&chip, 4, true);
 	i82093aa_eoi(&chip, 0x31);
 	route(4, 2, 0x31);
@@ -159,23 +159,23 @@ static void level(void **state)
 	assert_int_equal(sink.nr, 1);
 	assert_int_equal(sink.data, 0xc060);
 	assert_int_equal(low_of(9), LEVEL | IRR | 0x60);
-	/* In service: nothing more, not even from a new rise */
+	/* In service: nothing more is sent, not even when the line rises */
 	i82093aa_set(&chip, 9, false);
 	i82093aa_set(&chip, 9, true);
 	assert_int_equal(sink.nr, 1);
-	/* Another vector's end */
+	/* The end of another vector changes nothing */
 	i82093aa_eoi(&chip, 0x61);
 	assert_int_equal(sink.nr, 1);
-	/* The line is still up: again */
+	/* At its end the line is still up: send again */
 	i82093aa_eoi(&chip, 0x60);
 	assert_int_equal(sink.nr, 2);
 	assert_true(low_of(9) & IRR);
-	/* It is down: the end */
+	/* The line is down: nothing is sent */
 	i82093aa_set(&chip, 9, false);
 	i82093aa_eoi(&chip, 0x60);
 	assert_int_equal(sink.nr, 2);
 	assert_int_equal(low_of(9), LEVEL | 0x60);
-	/* Masked meanwhile: it waits */
+	/* Masked meanwhile: it waits for the mask to go */
 	i82093aa_set(&chip, 9, true);
 	write_reg(0x10 + 18, MASKED | LEVEL | 0x60);
 	i82093aa_eoi(&chip, 0x60);
@@ -206,12 +206,12 @@ static void eoi_register(void **state)
 	i82093aa_set(&chip, 9, false);
 	put(0x40, 0x60);
 	assert_int_equal(low_of(9), LEVEL | 0x60);
-	/* Without it: as an edge for a moment */
+	/* Without the EOI register: make the pin an edge for a moment */
 	i82093aa_set(&chip, 9, true);
 	write_reg(0x10 + 18, MASKED | 0x60);
 	write_reg(0x10 + 18, MASKED | LEVEL | 0x60);
 	assert_int_equal(low_of(9), MASKED | LEVEL | 0x60);
-	/* Nothing to be read there */
+	/* The EOI register reads as 0 */
 	assert_int_equal(get(0x40), 0);
 }
 
@@ -221,7 +221,7 @@ static void nobody_takes_it(void **state)
 	route(9, 7, LEVEL | 0x60);
 	i82093aa_set(&chip, 9, true);
 	assert_int_equal(low_of(9), LEVEL | PENDING | 0x60);
-	/* The right destination at last */
+	/* With a destination that exists it is sent */
 	sink.refuses = false;
 	write_reg(0x11 + 18, 0);
 	assert_int_equal(low_of(9), LEVEL | IRR | 0x60);
@@ -232,7 +232,7 @@ static void messages(void **state)
 {
 	unsigned int mode;
 
-	/* Logical, all of them */
+	/* A logical destination: all of them */
 	route(0, 0xff, LOGICAL | 0x20);
 	i82093aa_set(&chip, 0, true);
 	assert_int_equal(sink.address, 0xfeeff004);
@@ -242,7 +242,7 @@ static void messages(void **state)
 	i82093aa_set(&chip, 1, true);
 	assert_int_equal(sink.address, 0xfee8100c);
 	assert_int_equal(sink.data, 0xc121);
-	/* SMI, NMI, INIT, ExtINT: edges, whatever is asked for */
+	/* SMI, NMI, INIT, ExtINT are edges regardless of the trigger bit */
 	for (mode = 2; mode < 8; mode++) {
 		sink.nr = 0;
 		route(8 + mode, 0, LEVEL | mode << 8 | 0x30);
@@ -287,14 +287,14 @@ static void sizes(void **state)
 	uint64_t value = 0x1122334455667700 | 0x10;
 	uint8_t guard[16];
 
-	/* A byte is enough for the selector; what is beyond 32 bits is lost */
+	/* One byte is enough for the selector; bits above 31 have no effect */
 	i82093aa_access(&chip, 0, &value, 1, true);
 	assert_int_equal(get(0), 0x10);
 	value = 0xdeadbeef00000000 | MASKED | 0x99;
 	i82093aa_access(&chip, 0x10, &value, 8, true);
 	assert_int_equal(read_reg(0x10), MASKED | 0x99);
 	assert_int_equal(read_reg(0x11), 0);
-	/* A part of an entry is not written, and can be read */
+	/* A part of an entry cannot be written, but it can be read */
 	put(0, 0x10);
 	value = 0;
 	i82093aa_access(&chip, 0x10, &value, 1, true);
@@ -306,7 +306,7 @@ static void sizes(void **state)
 	assert_int_equal(guard[1], 0xff);
 	i82093aa_access(&chip, 0x10, guard, 8, false);
 	assert_memory_equal(guard, "\x99\0\1\0\xff\xff\xff\xff", 8);
-	/* Never more than its own 4 bytes, nor with none */
+	/* An access never touches more than 4 bytes; 0 bytes do no harm */
 	memset(guard, 0xff, sizeof(guard));
 	i82093aa_access(&chip, 0x10, guard, 16, false);
 	assert_memory_equal(guard + 4, "\xff\xff\xff\xff", 4);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The loaders, on good images and on truncated and hostile ones. */
+/* The loaders, with good images, truncated ones and hostile ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#undef fail	/* ours is another one */
+#undef fail	/* cmocka's; the launcher has a function of that name */
 #include <asm/bootparam.h>
 #include <elf.h>
 #include "launcher/launcher.h"
@@ -84,7 +84,7 @@ static void bzimage_truncated(void **state)
 	struct blob image = make_bzimage();
 	size_t whole = image.size;
 
-	/* Whatever is cut off: an answer, and never beyond the end */
+	/* Wherever it is cut off: an error, and no read beyond the end */
 	for (image.size = 0; image.size <= 1024; image.size++) {
 		struct blob copy = { malloc(image.size + 1), image.size };
 
@@ -121,7 +121,7 @@ static void bzimage_hostile(void **state)
 	REFUSE_BZIMAGE(setup_sects, 255, STATUS_DATA);
 	REFUSE_BZIMAGE(init_size, 0xffffffff, STATUS_OS);
 	REFUSE_BZIMAGE(init_size, 31 * MB + 1, STATUS_OS);
-	/* Not relocatable, and nowhere to be */
+	/* Not relocatable, with addresses that are not possible */
 #define FIXED(address) do {						\
 		struct blob fixed = make_bzimage();			\
 		struct setup_header *f = (void *)(fixed.data + HEADER);	\
@@ -135,7 +135,7 @@ static void bzimage_hostile(void **state)
 	FIXED(RAM - 1 * MB);
 	FIXED(-4096ull);
 #undef FIXED
-	/* Relocated, by an alignment that is none */
+	/* Relocated, with alignments that are not possible */
 #define ALIGNMENT(a) do {						\
 		struct blob bad = make_bzimage();			\
 		struct setup_header *b = (void *)(bad.data + HEADER);	\

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The machine on a module that is played here: ioctl() below stands in for it,
- * and what RUN returns is each test's script.
+ * The machine without a module: ioctl() below plays the module, and each test
+ * has a script that says what RUN returns.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -15,17 +15,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <cmocka.h>
-#undef fail	/* ours is another one */
+#undef fail	/* cmocka's; the launcher has a function of that name */
 #include "launcher/launcher.h"
 
-#define WAIT 1	/* for a kick */
+#define WAIT 1	/* RUN waits until the script has an exit, or for a kick */
 
 struct fake_vcpu {
 	int fd;
 	struct mvmm_run *run;
 	bool kicked;
 	unsigned int kicks, accesses;
-	unsigned int step;	/* RUNs that began */
+	unsigned int step;	/* how many RUNs have begun */
 };
 
 static struct fake {
@@ -33,7 +33,7 @@ static struct fake {
 	pthread_cond_t changed;
 	uint64_t features;
 	uint32_t max_vcpus, vm_flags;
-	unsigned int fail_at;		/* this vCPU cannot be made */
+	unsigned int fail_at;		/* id of a vCPU that cannot be made */
 	struct fake_vcpu vcpu[VCPUS_MAX];
 	unsigned int nr;
 	struct mvmm_msi msi;
@@ -42,7 +42,7 @@ static struct fake {
 	bool lint0_closed;
 	unsigned int injections, refusals;
 	uint8_t vector;
-	/* Fills in the exit of a vCPU; 0, or WAIT */
+	/* Fills in the exit of a vCPU and returns 0; or returns WAIT */
 	int (*script)(unsigned int id, unsigned int step, struct mvmm_run *run);
 } fake;
 
@@ -319,7 +319,7 @@ static void local_apics(void **state)
 	assert_int_equal(fake.access.offset, 0xff0);
 	assert_int_equal(fake.access.write, 0);
 	assert_int_equal(value, 0x44332211);
-	/* A part of a register, and what is none */
+	/* A part of a register; accesses that reach beyond a register */
 	value = ~0u;
 	mmio(0, 0xfee00022, &value, 1, false);
 	assert_int_equal(fake.access.offset, 0x20);
@@ -330,7 +330,7 @@ static void local_apics(void **state)
 	mmio(0, 0xfee00fff, wide, 8, true);
 	mmio(0, 0xfee00080, wide, 1, true);
 	assert_int_equal(fake.vcpu[0].accesses, 2);
-	/* The page ends */
+	/* Addresses just outside the page */
 	mmio(0, 0xfee01000, &value, 4, false);
 	mmio(0, 0xfedffffc, &value, 4, false);
 	assert_int_equal(value, ~0u);
@@ -353,7 +353,7 @@ static int ends_interrupt(unsigned int id, unsigned int step,
 static void io_apic(void **state)
 {
 	assert_int_equal(create(2), 0);
-	/* IRQ 0 is pin 2, the others are what they are */
+	/* IRQ 0 is pin 2; the others are pins of the same number */
 	ioapic(0x10 + 2 * 2, 0x30);
 	machine.pit.irq.set(machine.pit.irq.ctx, 0, true);
 	assert_int_equal(fake.msis, 1);
@@ -365,7 +365,7 @@ static void io_apic(void **state)
 	assert_int_equal(fake.msis, 2);
 	assert_int_equal(fake.msi.address, 0xfee01000);
 	assert_int_equal(fake.msi.data, 0xc060);
-	/* The line is up when its interrupt ends */
+	/* The line is still up when its interrupt ends: it is sent again */
 	assert_int_equal(run(ends_interrupt), 0);
 	assert_int_equal(fake.msis, 3);
 	assert_int_equal(fake.msi.data, 0xc060);
@@ -379,7 +379,7 @@ static void start_pic(uint8_t mask)
 	port(0, 0x21, 0x04);
 	port(0, 0x21, 0x01);
 	port(0, 0x21, mask);
-	/* The transmitter is empty, and says so */
+	/* Enable the UART's interrupt: the transmitter is empty, so it comes */
 	port(0, 0x3fc, 8);
 	port(0, 0x3f9, 2);
 }
@@ -413,8 +413,9 @@ static void pic_of_another(void **state)
 static bool window;
 
 /*
- * The first offer, at the kick, is refused. The guest opens LINT0 by a write
- * that exits with interrupts off, asks for a window, and gets one.
+ * After the kick the first injection is refused. Then the guest opens LINT0 by
+ * a write that exits with interrupts off; the machine must ask for a window,
+ * and gets it.
  */
 static int opens(unsigned int id, unsigned int step, struct mvmm_run *run)
 {
@@ -458,10 +459,10 @@ static void kicks(void **state)
 	machine.vcpu[0].run->extint = 1;
 	start_pic(0xe7);
 	assert_int_equal(fake.vcpu[0].kicks, 1);
-	/* It knows already */
+	/* It knows already that an interrupt waits: no second kick */
 	machine.uart.irq.set(machine.uart.irq.ctx, 3, true);
 	assert_int_equal(fake.vcpu[0].kicks, 1);
-	/* It gave up at a closed LINT0: each edge is a reason to look again */
+	/* It found LINT0 closed: each edge makes it look again */
 	machine.vcpu[0].run->extint = 0;
 	machine.uart.irq.set(machine.uart.irq.ctx, 3, false);
 	machine.uart.irq.set(machine.uart.irq.ctx, 3, true);
@@ -477,7 +478,7 @@ static int halts(unsigned int id, unsigned int step, struct mvmm_run *run)
 	return 0;
 }
 
-/* Without local APICs HLT comes here, and with interrupts off is the end */
+/* Without local APICs HLT exits, and with interrupts off it ends the guest */
 static void halt_without_apic(void **state)
 {
 	fake.features = 0;
@@ -508,7 +509,7 @@ static void power_button(void **state)
 	assert_int_equal(fake.msis, 1);
 	assert_int_equal(fake.msi.data, 0xc039);
 	assert_int_equal(machine.end.status, 7);
-	/* The line is down when the guest has cleared it */
+	/* The line falls when the guest clears the status */
 	assert_true(machine.ioapic.lines & 1 << 9);
 	port(0, 0x601, 1);
 	assert_false(machine.ioapic.lines & 1 << 9);
@@ -583,7 +584,7 @@ int main(void)
 	};
 	int null = open("/dev/null", O_RDONLY);
 
-	/* The guest's terminal */
+	/* Instead of a terminal */
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* mvmm sched: the table, and the chart of a canned trace. */
+/* mvmm sched: the table, and the chart of a trace that is fixed here. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#undef fail	/* ours is another one */
+#undef fail	/* cmocka's; the launcher has a function of that name */
 #include "launcher/launcher.h"
 
 static const char table[] =
@@ -63,7 +63,7 @@ static void events(void **state)
 		" 1.000000: mvmm_sched: vm 1 vcpu 2 from 0 to",
 		" x.000000: mvmm_sched: vm 1 vcpu 2 from 0 to 1 slot 3",
 		" 1.000000: mvmm_exit: vcpu 0 hw_reason 12",
-		/* Only as far as the line goes */
+		/* The parser stops at the end of the line */
 		" x\n 1.000000: mvmm_sched: vm 1 vcpu 2 from 0 to 1 slot 3" };
 	struct sched_event event;
 	unsigned int i;
@@ -141,10 +141,10 @@ static void chart(void **state)
 	assert_int_equal(ret, 0);
 	assert_int_equal(strncmp(svg, "<svg ", 5), 0);
 	assert_string_equal(svg + strlen(svg) - 7, "</svg>\n");
-	/* A row for each, in order */
+	/* A row for each vCPU, in order */
 	assert_true(strstr(svg, "VM 7 vCPU 0") < strstr(svg, "VM 7 vCPU 1"));
 	assert_true(strstr(svg, "VM 7 vCPU 1") < strstr(svg, "VM 12 vCPU 0"));
-	/* 10 ms are 1000 wide, from 110 on; rows are 24 high, from 40 on */
+	/* 10 ms are 1000 wide and begin at 110; rows are 24 high, from 40 on */
 	assert_non_null(strstr(svg,
 		"<rect x=\"110.00\" y=\"44\" width=\"600.00\" height=\"16\" fill=\"#e4e4e4\"><title>waits, 6.000 ms<"));
 	assert_non_null(strstr(svg,
@@ -153,7 +153,7 @@ static void chart(void **state)
 		"<rect x=\"110.00\" y=\"68\" width=\"600.00\" height=\"16\" fill=\"#e69f00\"><title>CPU 1, 6.000 ms<"));
 	assert_non_null(strstr(svg,
 		"<rect x=\"610.00\" y=\"92\" width=\"500.00\" height=\"16\" fill=\"#0072b2\"><title>CPU 0, 5.000 ms<"));
-	/* Waiting: the three vCPUs, once each; blocked is nothing */
+	/* Each of the three vCPUs waits once; for blocked nothing is drawn */
 	assert_int_equal(count(svg, "<title>waits"), 3);
 	assert_int_equal(count(svg, "<title>CPU"), 3);
 	/* The axis has a line each ms, the legend both CPUs */
@@ -165,7 +165,7 @@ static void chart(void **state)
 	free(svg);
 }
 
-/* Without the table: who ran before the trace began ran somewhere */
+/* Without the table it is not known where a vCPU ran at the beginning */
 static void chart_without_table(void **state)
 {
 	static const char late[] =
@@ -198,7 +198,7 @@ static void nothing_to_draw(void **state)
 	}
 }
 
-/* Cut off anywhere, it may say less but does no harm */
+/* A trace that is cut off anywhere does no harm */
 static void truncated(void **state)
 {
 	char *cut = strdup(trace), *svg;
