@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What exits, faults and objects cost, in TSC ticks, under mvmm or KVM.
+ * What exits, faults, and making VMs and vCPUs cost in TSC ticks, under mvmm or
+ * KVM.
  *
  *   bench mvmm|kvm|host [OPERATION [TIMES]]
  *   bench fit mvmm|kvm
  *   bench launch OPERATION MARK COMMAND...
  *
- * Prints lines "operation unit figure". The guest takes the time of what it
- * does itself: the median of its samples, or for what is done once per page
- * the mean. "host" measures what bounds both from below: the host's own page
- * faults. "fit" computes how many VMs memory is enough for. "launch" starts
- * a command and measures until that prints MARK. Pictures and ratios are
- * bench/run's.
+ * Prints lines "operation unit figure". The guest measures what it does itself;
+ * the figure is the median of its samples, or the mean for what is done once
+ * per page. "host" measures the lower bound of both: the host's own page
+ * faults. "fit" computes how many VMs fit into memory. "launch" starts a
+ * command and measures until it prints MARK. Pictures and ratios are made by
+ * bench/run.
  */
 #include <errno.h>
 #include <sched.h>
@@ -32,7 +33,7 @@
 #define PAGES		(AREA_SIZE >> 12)
 #define HUGE		(2ul << 20)
 
-/* Guest code: takes rbp samples of @insn to (rdi), then says so */
+/* Guest code: stores rbp samples of @insn at (rdi), then writes to PORT_DONE */
 #define GUEST(name, insn)						\
 	asm(".pushsection .rodata\n"					\
 	    ".globl " #name ", " #name "_end\n"			\
@@ -67,7 +68,7 @@ GUEST(doorbell_pio, "mov $0xf4, %edx\n out %al, %dx");
 GUEST(page_write, "movb $1, (%rbx)\n add $4096, %rbx");
 GUEST(page_read, "mov (%rbx), %al\n add $4096, %rbx");
 
-/* Gaps in which the guest did not run: the host's interrupts */
+/* Samples gaps in which the guest did not run: interrupts of the host */
 asm(".pushsection .rodata\n"
     "irq_exit:\n"
     "rdtsc\n shl $32, %rdx\n or %rdx, %rax\n mov %rax, %r14\n"
@@ -86,7 +87,7 @@ struct sampled {
 	const char *code, *end;
 	uint64_t rbx, r8;
 	int samples;
-	int divide;		/* 1, or units in a sample */
+	int divide;		/* units in a sample; 0: one */
 	const char *unit;
 	bool by_library;
 };
@@ -128,8 +129,8 @@ static const struct faulted faults[] = {
 };
 
 static int failures;
-const char *only;	/* this operation, if not NULL, */
-static int times = 1;	/* so many times */
+const char *only;
+static int repeat = 1;	/* how often each operation of exits[] is measured */
 
 bool wanted(const char *name)
 {
@@ -226,11 +227,10 @@ void unmake_machine(struct machine *m)
 	munmap(m->mem, m->size);
 }
 
-/* Runs @code once for each of @n samples; they are left at SAMPLES */
 int take(struct machine *m, const char *code, const char *end, uint64_t rbx,
 	 uint64_t r8, int n)
 {
-	/* Interrupts only where they are measured */
+	/* Interrupts are on only where they are measured */
 	bool irqs = code == irq_inject || code == irq_exit;
 	struct start start = {
 		.rip = CODE, .rbx = rbx, .rbp = n, .rdi = SAMPLES, .r8 = r8,
@@ -270,7 +270,7 @@ double mean(struct machine *m, int n)
 
 /* ---- exits ------------------------------------------------------------ */
 
-/* SVM has a hypercall instruction of its own */
+/* SVM's hypercall instruction differs from VMX's */
 static bool has_svm(void)
 {
 	unsigned int a = 0x80000001, b, c = 0, d;
@@ -286,9 +286,9 @@ static void measure(struct machine *m, const struct sampled *s)
 	if (!wanted(s->name))
 		return;
 	m->by_library = s->by_library;
-	/* Once before, so that memory and caches are warm */
+	/* First some that do not count, to warm up memory and caches */
 	ret = take(m, s->code, s->end, s->rbx, s->r8, n < 100 ? n : 100);
-	for (i = times; i && !ret; i--)
+	for (i = repeat; i && !ret; i--)
 		ret = take(m, s->code, s->end, s->rbx, s->r8, n);
 	if (ret)
 		complain(s->name, ret);
@@ -308,7 +308,7 @@ static void measure_hypercall(struct machine *m)
 	measure(m, &s);
 }
 
-/* Copies of a write and its measurement, each to another address, run once */
+/* Many copies of a write to MMIO, each to another address, and each run once */
 static void measure_mmio_cold(struct machine *m)
 {
 	size_t one, len = 0;
@@ -317,7 +317,7 @@ static void measure_mmio_cold(struct machine *m)
 
 	if (!wanted("mmio_cold"))
 		return;
-	/* All but the loop's end: dec, jnz, mov, out */
+	/* Without the end of the loop: dec, jnz, mov, out */
 	one = memmem(mmio_far, mmio_far_end - mmio_far, "\xff\xcd", 2) -
 	      (void *)mmio_far;
 	for (i = 0; i < n; i++, len += one) {
@@ -361,21 +361,21 @@ static void measure_doorbells(struct machine *m)
 static char *get_area(const struct faulted *f)
 {
 	int fd = -1, flags = MAP_PRIVATE | MAP_ANONYMOUS;
-	size_t room = AREA_SIZE + HUGE;
+	size_t size = AREA_SIZE + HUGE;
 	char *area;
 
 	if (f->backing == FILE_BACKED) {
 		fd = memfd_create("bench", MFD_CLOEXEC);
-		if (fd < 0 || ftruncate(fd, room))
+		if (fd < 0 || ftruncate(fd, size))
 			return NULL;
 		flags = MAP_SHARED;
 	}
-	area = mmap(NULL, room, PROT_READ | PROT_WRITE, flags, fd, 0);
+	area = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
 	if (fd >= 0)
 		close(fd);
 	if (area == MAP_FAILED)
 		return NULL;
-	/* Never unmapped: the process ends soon */
+	/* What alignment leaves over is never unmapped: the process ends soon */
 	area = (char *)(((uintptr_t)area + HUGE - 1) & -HUGE);
 	if (f->backing != FILE_BACKED)
 		madvise(area, AREA_SIZE, f->backing == HUGE_ANON ?
@@ -396,7 +396,7 @@ static int touch(struct machine *m, bool read)
 		      take(m, page_write, page_write_end, AREA, 0, PAGES);
 }
 
-/* Ticks of the loop itself on a page that is there */
+/* Ticks of the loop itself, on a page that is mapped */
 static double touch_floor;
 
 static void measure_fault(struct machine *m, const struct faulted *f)
@@ -444,7 +444,7 @@ static void measure_touch(struct machine *m)
 	put_area(area);
 }
 
-/* So many pages of the area are in the log, which took so many ticks to get */
+/* Reads the log, which must have @pages pages of the area; @ticks: the time */
 static int get_log(struct machine *m, uint64_t pages, uint64_t *ticks)
 {
 	static uint64_t bitmap[PAGES / 64];
@@ -458,7 +458,10 @@ static int get_log(struct machine *m, uint64_t pages, uint64_t *ticks)
 	return ret || dirty == pages ? ret : -EPROTO;
 }
 
-/* The area is there and clean: a write to each page; the log of all, of one */
+/*
+ * In an area that is mapped and whose log is empty: a write to each page;
+ * reading the log when all pages are in it, and when one is
+ */
 static void measure_dirty_log(struct machine *m)
 {
 	struct faulted f = { "dirty", ANON, POPULATED, false };
@@ -534,8 +537,8 @@ static void measure_host_fault(const struct faulted *f)
 /* ---- objects ---------------------------------------------------------- */
 
 /*
- * Work, not waiting: another process keeps the CPU busy whenever nobody else
- * wants it, and counts the ticks that it got.
+ * To measure work without waiting: ticks that the idle-priority process counts
+ * are subtracted from the time.
  */
 pid_t start_busy(volatile uint64_t **got)
 {
@@ -553,7 +556,7 @@ pid_t start_busy(volatile uint64_t **got)
 		sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){ 0 });
 		for (;; last = now) {
 			now = __rdtsc();
-			/* More is a turn of somebody else */
+			/* A longer gap: another process ran */
 			if (now - last < 300)
 				**got += now - last;
 		}
@@ -616,7 +619,7 @@ static void measure_vcpu_lives(struct machine *m)
 	for (i = 0; i < N; i++) {
 		uint64_t before;
 
-		/* KVM gives an id once only in the life of a VM */
+		/* KVM does not give a vCPU id a second time in a VM */
 		vm = m->monitor->create_vm(m->system, false);
 		before = __rdtsc();
 		vcpu = m->monitor->create_vcpu(vm, 0);
@@ -655,7 +658,7 @@ static void measure_call(struct machine *m, const char *name,
 	say(name, "ticks", ticks[N / 2]);
 }
 
-/* No such ioctl: what every trip to the kernel costs at least */
+/* An unknown ioctl: what every trip to the kernel costs at least */
 static int no_ioctl(struct machine *m)
 {
 	return ioctl(m->vcpu, _IO('?', 0), 0) == -1 ? 0 : -EPROTO;
@@ -714,7 +717,7 @@ int main(int argc, char **argv)
 		return failures ? 1 : 0;
 	}
 	only = argc > 2 ? argv[2] : NULL;
-	times = argc > 3 ? atoi(argv[3]) : 1;
+	repeat = argc > 3 ? atoi(argv[3]) : 1;
 	if (monitor_named(what)) {
 		measure_all(monitor_named(what));
 	} else if (!strcmp(what, "host")) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What interrupts cost with local APICs in the kernel: timers, IPIs, and the
- * way out of HLT. Guests are in x2APIC mode.
+ * What interrupts cost with local APICs in the kernel: timers, IPIs, and waking
+ * from HLT. Guests are in x2APIC mode.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -10,13 +10,13 @@
 #include "bench.h"
 
 #define HANDLERS	0x12000ul
-#define CODE2		0x14000ul	/* the second vCPU's */
+#define CODE2		0x14000ul	/* code of the second vCPU */
 #define TIMER_VECTOR	0x41
 #define THERE_VECTOR	0x42
 #define SELF_VECTOR	0x43
 #define BACK_VECTOR	0x44
 
-/* Guest code without samples; rax, rcx and rdx are whoever's turn it is */
+/* Guest code without samples. Any part may change rax, rcx and rdx */
 #define PLAIN(name, insns)						\
 	asm(".pushsection .rodata\n"					\
 	    #name ":\n" insns #name "_end:\n.popsection\n");		\
@@ -38,7 +38,7 @@ PLAIN(on_timer, TSC "mov %rax, %r13\n" EOI "iretq\n");
 PLAIN(on_there, "dec %ebp\n" EOI WRMSR(0x830, 0x44, 0) "iretq\n");
 PLAIN(on_other, EOI "iretq\n");
 
-/* From the deadline, r8 ticks ahead, to the handler's first instruction */
+/* Samples: from a deadline r8 ticks ahead to the handler's first instruction */
 #define TIMED(wait)							\
 	"1: " TSC "add %r8, %rax\n mov %rax, %r14\n"			\
 	"mov %rax, %rdx\n shr $32, %rdx\n mov $0x6e0, %ecx\n"		\
@@ -54,7 +54,10 @@ PLAIN(timer_hlt, TIMED("hlt\n"));
 	"dec %ebp\n jnz 1b\n" DONE
 PLAIN(ipi_self, SAMPLED("sti\n" WRMSR(0x83f, 0x43, 0) "cli\n"));
 PLAIN(ipi_there, SAMPLED(WRMSR(0x830, 0x42, 1) "sti\n hlt\n cli\n"));
-/* The second vCPU; the handler counts, as the next may come before its IRET */
+/*
+ * The second vCPU. The handler counts, since the next interrupt may come before
+ * the handler's IRET
+ */
 PLAIN(ipi_back, "mov $0x28000, %esp\n"
 		"1: test %ebp, %ebp\n jle 2f\n sti\n hlt\n cli\n jmp 1b\n"
 		"2: " DONE);
@@ -74,7 +77,7 @@ struct row {
 	const char *name;
 	const char *code, *end;
 	uint64_t r8;
-	bool two;		/* vCPUs */
+	bool two;		/* two vCPUs */
 };
 
 static void *run_second(void *second)
@@ -122,8 +125,9 @@ static void measure_row(struct machine *m, struct machine *second,
 }
 
 /*
- * Timers, IPIs and waking up, in a VM of their own with two vCPUs. The last rows:
- * a wake-up that is lost, as an emulator's shadow of STI may lose it, ends here.
+ * Timers, IPIs and waking up, in a VM of their own with two vCPUs. These rows
+ * come last because a lost wake-up, which an emulator's STI shadow may cause,
+ * ends the program by alarm().
  */
 void measure_interrupts(const struct monitor *monitor, int system)
 {

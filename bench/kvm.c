@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A client of /dev/kvm, with interrupt controllers in the kernel on demand. */
+/* A client of /dev/kvm; on demand with interrupt controllers in the kernel. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -40,36 +40,36 @@ static int kvm_create_vcpu(int vm, int id)
 	return call(vm, KVM_CREATE_VCPU, (void *)(intptr_t)id);
 }
 
-static int set_slot(int vm, int slot, uint64_t gpa, void *hva, uint64_t len,
-		    uint32_t flags)
+static int set_region(int vm, int region, uint64_t gpa, void *hva, uint64_t len,
+		      uint32_t flags)
 {
-	struct kvm_userspace_memory_region region = {
-		.slot = slot, .flags = flags, .guest_phys_addr = gpa,
+	struct kvm_userspace_memory_region r = {
+		.slot = region, .flags = flags, .guest_phys_addr = gpa,
 		.memory_size = len, .userspace_addr = (uintptr_t)hva };
 
-	return call(vm, KVM_SET_USER_MEMORY_REGION, &region);
+	return call(vm, KVM_SET_USER_MEMORY_REGION, &r);
 }
 
-static int kvm_map(int vm, int slot, uint64_t gpa, void *hva, uint64_t len)
+static int kvm_map(int vm, int region, uint64_t gpa, void *hva, uint64_t len)
 {
-	return set_slot(vm, slot, gpa, hva, len, 0);
+	return set_region(vm, region, gpa, hva, len, 0);
 }
 
-static int kvm_unmap(int vm, int slot, uint64_t gpa, uint64_t len)
+static int kvm_unmap(int vm, int region, uint64_t gpa, uint64_t len)
 {
-	return set_slot(vm, slot, gpa, NULL, 0, 0);
+	return set_region(vm, region, gpa, NULL, 0, 0);
 }
 
-static int kvm_map_logged(int vm, int slot, uint64_t gpa, void *hva,
+static int kvm_map_logged(int vm, int region, uint64_t gpa, void *hva,
 			  uint64_t len)
 {
-	return set_slot(vm, slot, gpa, hva, len, KVM_MEM_LOG_DIRTY_PAGES);
+	return set_region(vm, region, gpa, hva, len, KVM_MEM_LOG_DIRTY_PAGES);
 }
 
-static int kvm_get_log(int vm, int slot, uint64_t gpa, uint64_t len,
+static int kvm_get_log(int vm, int region, uint64_t gpa, uint64_t len,
 		       uint64_t *bitmap)
 {
-	struct kvm_dirty_log log = { .slot = slot, .dirty_bitmap = bitmap };
+	struct kvm_dirty_log log = { .slot = region, .dirty_bitmap = bitmap };
 
 	return call(vm, KVM_GET_DIRTY_LOG, &log);
 }
@@ -94,7 +94,7 @@ static int kvm_prepare(struct machine *m)
 		return -ENOMEM;
 	cpuid->nent = MAX_CPUID;
 	ret = call(m->system, KVM_GET_SUPPORTED_CPUID, cpuid);
-	/* The timer's mode is not in that list: it needs the APIC */
+	/* KVM leaves the TSC-deadline timer out: it depends on the APIC */
 	for (i = 0; m->apic && i < cpuid->nent; i++)
 		if (cpuid->entries[i].function == 1)
 			cpuid->entries[i].ecx |= 1u << 24;
@@ -183,7 +183,7 @@ static int kvm_run(struct machine *m)
 			return -EIO;
 		}
 	}
-	/* The OUT of PORT_DONE is completed by the next KVM_RUN only */
+	/* KVM completes the OUT to PORT_DONE only in the next KVM_RUN */
 	run->immediate_exit = 1;
 	ioctl(m->vcpu, KVM_RUN, 0);
 	run->immediate_exit = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A client of /dev/mvmm: libmvmm completes what exits. */
+/* A client of /dev/mvmm, with libmvmm to complete exits. */
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -23,22 +23,22 @@ static int create_vcpu(int vm, int id)
 	return mvmm_create_vcpu(vm, id);
 }
 
-static int map(int vm, int slot, uint64_t gpa, void *hva, uint64_t len)
+static int map(int vm, int region, uint64_t gpa, void *hva, uint64_t len)
 {
 	return mvmm_add_region(vm, gpa, len, hva, 0);
 }
 
-static int unmap(int vm, int slot, uint64_t gpa, uint64_t len)
+static int unmap(int vm, int region, uint64_t gpa, uint64_t len)
 {
 	return mvmm_remove_region(vm, gpa, len);
 }
 
-static int map_logged(int vm, int slot, uint64_t gpa, void *hva, uint64_t len)
+static int map_logged(int vm, int region, uint64_t gpa, void *hva, uint64_t len)
 {
 	return mvmm_add_region(vm, gpa, len, hva, MVMM_REGION_LOG_DIRTY);
 }
 
-static int get_log(int vm, int slot, uint64_t gpa, uint64_t len,
+static int get_log(int vm, int region, uint64_t gpa, uint64_t len,
 		   uint64_t *bitmap)
 {
 	return mvmm_get_dirty_log(vm, gpa, len, bitmap);
@@ -124,12 +124,12 @@ static void mmio(void *ctx, uint64_t gpa, void *data, unsigned int size,
 	struct machine *m = ctx;
 
 	if (write && gpa == DOORBELL)
-		eventfd_write(m->bell, 1);
+		eventfd_write(m->doorbell_fd, 1);
 	if (!write)
 		memset(data, 1, size);
 }
 
-/* As short as in kvm.c; the rest is libmvmm's */
+/* As short as in kvm.c; false: libmvmm must complete it */
 static bool complete_io(struct machine *m, struct mvmm_run *run)
 {
 	if (run->io.flags & MVMM_IO_STRING || m->by_library)
@@ -190,12 +190,12 @@ static int set_state(struct machine *m)
 	return mvmm_set_sregs(m->vcpu, &sregs);
 }
 
-/* For memory the library completes the write; the device signals */
+/* The module has no doorbells in memory: there mmio() signals */
 static int doorbell(struct machine *m, uint64_t gpa, uint16_t port, int fd)
 {
 	if (!gpa)
 		return mvmm_ioeventfd(m->vm, port, 1, fd, 0, 0);
-	m->bell = fd;
+	m->doorbell_fd = fd;
 	return 0;
 }
 

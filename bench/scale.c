@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What must not grow with the number of regions and VMs or with memory, how
- * much memory VMs take, and how long launchers do.
+ * Costs that must not grow with the number of regions, the number of VMs or the
+ * size of memory; how much memory VMs need; and how long launchers take.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -32,10 +32,7 @@ static long field_kib(const char *path, const char *name)
 	return kib;
 }
 
-/*
- * In use, but for user memory, files and the tables for them, the host's and
- * nested
- */
+/* Memory in use, without user memory, files, page tables and nested tables */
 static long kernel_kib(void)
 {
 	return field_kib("/proc/meminfo", "MemTotal") -
@@ -52,7 +49,7 @@ static void *sleeper(void *unused)
 	return NULL;
 }
 
-/* Idle VMs with one vCPU that has run, and its thread */
+/* Idle VMs with one vCPU each, which has run, and a thread for each */
 void measure_kernel_per_vm(const struct monitor *monitor, int system)
 {
 	enum { FIRST = 32, N = 128 };
@@ -66,7 +63,7 @@ void measure_kernel_per_vm(const struct monitor *monitor, int system)
 		return;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 16384);
-	/* Some first: what is shared, and slabs that are begun */
+	/* The first do not count: they pay for shared things and new slabs */
 	for (i = 0; i < N && !ret; i++) {
 		if (i == FIRST)
 			before = kernel_kib();
@@ -85,7 +82,7 @@ void measure_kernel_per_vm(const struct monitor *monitor, int system)
 		unmake_machine(&m[i]);
 }
 
-/* Private memory of a process, but for its largest mapping: the guest's */
+/* Private memory of a process, without its largest mapping: the guest's RAM */
 static long private_kib(pid_t pid)
 {
 	char path[64], line[256];
@@ -120,7 +117,7 @@ struct scale {
 	int regions, others;
 };
 
-/* The first is what the others are compared with */
+/* The others are compared with the first */
 static const struct scale scales[] = {
 	{ "256m", 256ul << 20, 1, 0 },
 	{ "64_regions", 256ul << 20, 64, 0 },
@@ -128,7 +125,7 @@ static const struct scale scales[] = {
 	{ "8g", 8ul << 30, 1, 0 },
 };
 
-/* CPUID, and first writes to the memory's end, or what is below 4 GiB of it */
+/* CPUID, and first writes to the end of the memory below 4 GiB */
 static int measure_scaled(struct machine *m, const char *scale)
 {
 	uint64_t end = m->size < 1ul << 32 ? m->size : 1ul << 32;
@@ -174,7 +171,7 @@ void measure_scales(const struct monitor *monitor, int system)
 	}
 }
 
-/* A process with a VM, whose guest has run and does no more */
+/* Starts a process with a VM whose guest has run and is idle now */
 static pid_t start_vm(const struct monitor *monitor, int *error)
 {
 	struct machine m;
@@ -205,7 +202,10 @@ static pid_t start_vm(const struct monitor *monitor, int *error)
 	return pid;
 }
 
-/* Computed: what is available goes down by the same for each but the first */
+/*
+ * Computed, not counted: after the first VMs each one takes the same from the
+ * available memory
+ */
 void count_vms(const struct monitor *monitor)
 {
 	enum { FIRST = 64, N = 256 };
@@ -236,7 +236,7 @@ void count_vms(const struct monitor *monitor)
 
 /* ---- launchers -------------------------------------------------------- */
 
-/* Field @number of /proc/PID/stat, from 3 on */
+/* Field @number of /proc/PID/stat, 3 or more */
 static unsigned long process_stat(pid_t pid, int number)
 {
 	char path[64], line[1024] = "", *field;
@@ -248,7 +248,7 @@ static unsigned long process_stat(pid_t pid, int number)
 		line[0] = 0;
 	if (f)
 		fclose(f);
-	/* The second is a name in brackets */
+	/* Field 2 is a name in brackets, which may have spaces in it */
 	field = strrchr(line, ')');
 	for (; field && number > 2; number--)
 		field = strchr(field + 1, ' ');
@@ -280,7 +280,7 @@ int launch(const char *operation, const char *mark, char **command)
 	start = __rdtsc();
 	pid = fork();
 	if (!pid) {
-		/* It goes with this process, when that is cut off */
+		/* It ends with this process, also if that is killed */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(pipes[1], 1);
 		dup2(pipes[1], 2);
