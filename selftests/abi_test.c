@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ABI: sizes and offsets, the rules of size-first structs, and each errno
+ * The ABI: sizes and offsets, the rules of size-first structs, and the errnos
  * that mvmm.h promises.
  */
 #define _GNU_SOURCE
@@ -118,7 +118,7 @@ FIXTURE_TEARDOWN(abi)
 /* The rules that the dispatcher applies to every ioctl with a struct */
 TEST_F(abi, size_rules)
 {
-	/* first: the size of the first version, of those that have grown */
+	/* first: size of the first version of a struct that has grown, else 0 */
 	struct { unsigned long cmd; int fd; uint32_t size, first; } all[] = {
 		{ MVMM_GET_INFO, self->vm.system, sizeof(struct mvmm_info) },
 		{ MVMM_GET_CPUID, self->vm.system, sizeof(struct mvmm_cpuid) },
@@ -175,12 +175,12 @@ TEST_F(abi, size_rules)
 
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		memset(buffer, 0, sizeof(buffer));
-		/* no memory; shorter than the first version */
+		/* not accessible; shorter than the first version */
 		EXPECT_EQ(-EFAULT, call(all[i].fd, all[i].cmd, (void *)8));
 		EXPECT_EQ(-EINVAL, call(all[i].fd, all[i].cmd, buffer));
 		buffer[0] = (all[i].first ? all[i].first : all[i].size) - 1;
 		EXPECT_EQ(-EINVAL, call(all[i].fd, all[i].cmd, buffer));
-		/* longer, with something in the tail; too long to be one */
+		/* longer, and its tail is not zero; longer than any struct */
 		buffer[0] = all[i].size + 8;
 		buffer[all[i].size / 4 + 1] = 1;
 		EXPECT_EQ(-E2BIG, call(all[i].fd, all[i].cmd, buffer));
@@ -290,7 +290,7 @@ TEST_F(abi, regions)
 	for (i = 0; !mvmm_add_region(vm, VOID + i * 4096ul, 4096, p, 0); i++)
 		;
 	EXPECT_EQ(-ENOSPC, mvmm_add_region(vm, VOID + i * 4096ul, 4096, p, 0));
-	/* The one at 0 and the one at the top are there, too */
+	/* Besides these there are the one at 0 and the one at the top */
 	EXPECT_EQ(info.max_regions, i + 2);
 }
 
@@ -303,11 +303,11 @@ TEST_F(abi, dirty_log)
 	int vm = self->vm.vm;
 
 	ASSERT_EQ(0, mvmm_add_region(vm, VOID, len, p, MVMM_REGION_LOG_DIRTY));
-	/* Two words for 65 pages, and not a byte more */
+	/* 65 pages have two words, and no byte after them is written */
 	EXPECT_EQ(0, mvmm_get_dirty_log(vm, VOID, len, bits));
 	EXPECT_EQ(0, bits[0] | bits[1]);
 	EXPECT_EQ(-1ull, bits[2]);
-	/* Not exactly it; nothing there; without a log */
+	/* A part of the region; an address without a region; one without a log */
 	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, VOID, 4096, bits));
 	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, VOID + 4096, 64 * 4096,
 					      bits));
@@ -324,7 +324,7 @@ TEST_F(abi, dirty_log)
 	EXPECT_EQ(0, call(vm, MVMM_VM_GET_DIRTY_LOG, &log));
 	EXPECT_EQ(0, mvmm_remove_region(vm, VOID, len));
 	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, VOID, len, bits));
-	/* It may be read-only as well, and then stays empty */
+	/* A logged region may be read-only too; its log stays empty */
 	ASSERT_EQ(0, mvmm_add_region(vm, VOID, len, p, MVMM_REGION_LOG_DIRTY |
 				     MVMM_REGION_READONLY));
 	EXPECT_EQ(0, mvmm_prefault(vm, VOID, len, 0));
@@ -344,7 +344,7 @@ TEST_F(abi, prefault)
 	EXPECT_EQ(0, f.len);
 	EXPECT_EQ(sizeof(f), f.size);
 	EXPECT_EQ(0, mvmm_prefault(vm, 0, MEM_SIZE, MVMM_PREFAULT_WRITE));
-	/* Nothing to do, wherever */
+	/* A length of 0 succeeds anywhere */
 	EXPECT_EQ(0, mvmm_prefault(vm, VOID, 0, 0));
 	for (i = 1; i < 32; i++)
 		EXPECT_EQ(-EOPNOTSUPP, mvmm_prefault(vm, 0, 4096, 1u << i));
@@ -357,12 +357,12 @@ TEST_F(abi, prefault)
 	EXPECT_EQ(-ENOENT, mvmm_prefault(vm, VOID, 4096, 0));
 	EXPECT_EQ(-ENOENT, mvmm_prefault(vm, MEM_SIZE - 4096, 8192, 0));
 	EXPECT_EQ(-ENOENT, mvmm_prefault(vm, top - 4096, 4096, 0));
-	/* To be written in a read-only region; read it may be */
+	/* A read-only region can be prefaulted for reads only */
 	ASSERT_EQ(0, mvmm_add_region(vm, VOID, 8192, self->vm.mem,
 				     MVMM_REGION_READONLY));
 	EXPECT_EQ(-ENOENT, mvmm_prefault(vm, VOID, 8192, MVMM_PREFAULT_WRITE));
 	EXPECT_EQ(0, mvmm_prefault(vm, VOID, 8192, 0));
-	/* The mapping refuses to be written, then to be at all */
+	/* A page of the mapping is read-only, then it is missing */
 	ASSERT_EQ(0, mprotect(self->vm.mem + hole, 4096, PROT_READ));
 	EXPECT_EQ(-EFAULT, mvmm_prefault(vm, DATA, 0x10000,
 					 MVMM_PREFAULT_WRITE));
@@ -377,7 +377,7 @@ static void on_alarm(int sig)
 {
 }
 
-/* A signal ends it: what is left is told, and going on there finishes it */
+/* A signal ends it: it says what is left, and a call with that goes on */
 TEST_F(abi, prefault_is_restartable)
 {
 	struct itimerval when = { .it_value = { .tv_usec = 1000 } };
@@ -395,7 +395,7 @@ TEST_F(abi, prefault_is_restartable)
 	madvise(p, len, MADV_NOHUGEPAGE);
 	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, VOID, len, p, 0));
 	sigaction(SIGALRM, &action, NULL);
-	/* The first may come too early */
+	/* The first signals may come too early */
 	for (tries = 0; tries < 20 && ret != -EINTR; tries++) {
 		ASSERT_EQ(0, madvise(p, len, MADV_DONTNEED));
 		f = (struct mvmm_prefault){ .size = sizeof(f), .gpa = VOID,
@@ -413,7 +413,7 @@ TEST_F(abi, prefault_is_restartable)
 	EXPECT_EQ(VOID + len, f.gpa + f.len);
 	EXPECT_EQ(0, f.gpa & 4095);
 	EXPECT_EQ(MVMM_PREFAULT_WRITE, f.flags);
-	/* Up to there, and no further */
+	/* Exactly the pages up to f.gpa are mapped */
 	ASSERT_EQ(0, mincore(p, len, in));
 	for (i = 0; i < len / 4096; i++)
 		touched += in[i] & 1;
@@ -444,7 +444,7 @@ TEST_F(abi, run)
 	run->reserved0[3] = 1;
 	EXPECT_EQ(-EINVAL, mvmm_run(vcpu));
 	run->reserved0[3] = 0;
-	run->set_cr = MVMM_SET_CR0;	/* by no instruction */
+	run->set_cr = MVMM_SET_CR0;	/* without @retire */
 	EXPECT_EQ(-EINVAL, mvmm_run(vcpu));
 	run->retire = 3;
 	run->set_cr = MVMM_SET_CR4 + 1;
@@ -683,7 +683,7 @@ TEST_F(abi, other_process)
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
-	/* And the owner's goes on */
+	/* The owner can go on */
 	EXPECT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
 }
 

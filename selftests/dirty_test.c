@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The dirty log: exactly the pages that the guest wrote to, whatever becomes of
- * them in between. The guest keeps a log of its own, in memory outside.
+ * The dirty log: exactly the pages that the guest wrote to, whatever the host
+ * does with them in between. The guest keeps a log of its own, in memory that
+ * is not logged.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -32,7 +33,7 @@ FIXTURE(dirty) {
 	char *p;
 	char *model;
 	uint64_t shadow[WORDS];
-	bool exact;	/* the CPU keeps D bits: a right to write is no write */
+	bool exact;	/* the CPU keeps D bits, so only writes count as writes */
 };
 
 enum backing { SMALL, LARGE, SHARED };
@@ -82,7 +83,10 @@ FIXTURE_TEARDOWN(dirty)
 	free(self->model);
 }
 
-/* rcx words to where r8 = r8 * r9 + r10 leads; the page's bit at rsi is set */
+/*
+ * Writes rcx words to pseudo-random places, r8 = r8 * r9 + r10, and sets each
+ * page's bit in the bitmap at rsi
+ */
 GUEST(scatter, "1: imul %r9, %r8\n add %r10, %r8\n"
       "mov %r8, %rax\n shr $40, %rax\n and $1023, %eax\n btsq %rax, (%rsi)\n"
       "shl $12, %rax\n mov %r8, %rdx\n shr $20, %rdx\n and $0xff8, %edx\n"
@@ -113,7 +117,7 @@ static int scatter_guest(FIXTURE_DATA(dirty) *self, uint64_t seed, uint64_t nr)
 	return vm_run_to_exit(&self->vm);
 }
 
-/* Reads a word of each page; rax: their sum */
+/* Reads a word of each page; rax becomes their sum */
 GUEST(read_all, "xor %eax, %eax\n"
       "1: add (%rdi), %rax\n add $4096, %rdi\n dec %rcx\n jnz 1b\n hlt");
 
@@ -138,7 +142,7 @@ static int poke(FIXTURE_DATA(dirty) *self, uint64_t off, uint64_t value)
 	return vm_run_to_exit(&self->vm);
 }
 
-/* How many pages the log has too many or too few */
+/* How many pages the log has too many, plus how many too few */
 static int wrong(const uint64_t *log, const void *shadow)
 {
 	const uint64_t *expected = shadow;
@@ -159,7 +163,7 @@ static int set(const uint64_t *log)
 #define GET(log) \
 	ASSERT_EQ(0, mvmm_get_dirty_log(self->vm.vm, LOGGED, SIZE, log))
 
-/* What the host may do to the pages between the writes and the call */
+/* What the host may do to the pages between the writes and GET_DIRTY_LOG */
 enum deed { NOTHING, PAGE_OUT, DROP, PROTECT, FORK, POPULATE, READ, COLD,
 	    HUGER, NR_DEEDS };
 
@@ -176,7 +180,7 @@ static void do_to_pages(struct __test_metadata *_metadata,
 		break;
 	case DROP:
 		ASSERT_EQ(0, madvise(self->p, half, MADV_DONTNEED));
-		/* What is shared comes again out of the file */
+		/* Shared pages are read from the file again */
 		if (!shared)
 			memset(self->model, 0, half);
 		break;
@@ -224,11 +228,11 @@ TEST_F(dirty, is_exact)
 			TH_LOG("round %lu: %d of %d", round, set(log),
 			       set(self->shadow));
 		}
-		/* None since; nor by what the host did, nor by a read */
+		/* No writes since */
 		GET(log);
 		EXPECT_EQ(0, set(log));
 		ASSERT_EQ(MVMM_EXIT_HLT, read_guest(self));
-		/* Done again, to what is clean; what goes anew is not read */
+		/* Neither the guest's reads nor what the host does are writes */
 		do_to_pages(_metadata, self, round % NR_DEEDS,
 			    variant->backing == SHARED);
 		GET(log);
@@ -237,8 +241,9 @@ TEST_F(dirty, is_exact)
 	}
 }
 
-/* Written to again after a call: the CPU may hold the page in its TLB as dirty,
- * and must look again
+/*
+ * The page is written to again after each GET_DIRTY_LOG: the CPU may have it as
+ * dirty in its TLB, and must set the D bit again
  */
 TEST_F(dirty, every_time)
 {
@@ -259,7 +264,7 @@ TEST_F(dirty, reads_do_not_count)
 {
 	uint64_t log[WORDS];
 
-	/* Of what was never there, then of what the host wrote to */
+	/* Pages that were never touched, then pages that the host wrote to */
 	ASSERT_EQ(MVMM_EXIT_HLT, read_guest(self));
 	EXPECT_EQ(0, self->vm.run->regs.rax);
 	GET(log);
@@ -269,7 +274,7 @@ TEST_F(dirty, reads_do_not_count)
 	EXPECT_EQ(PAGES * 0x0101010101010101, self->vm.run->regs.rax);
 	GET(log);
 	EXPECT_EQ(0, set(log));
-	/* A write beside it is the only one */
+	/* One write among the reads */
 	ASSERT_EQ(MVMM_EXIT_HLT, poke(self, 700 * 4096ul, 1));
 	ASSERT_EQ(MVMM_EXIT_HLT, read_guest(self));
 	GET(log);
@@ -335,7 +340,7 @@ static void *run_to_halt(void *arg)
 	return NULL;
 }
 
-/* Written to by two vCPUs while the log is read: none of it may be missed */
+/* Two vCPUs write while the log is read: it may miss no write */
 TEST_F(dirty, while_they_run)
 {
 	struct runner r[2] = { { .vcpu = self->vm.vcpu,
@@ -349,7 +354,7 @@ TEST_F(dirty, while_they_run)
 	ASSERT_EQ(0, mvmm_get_sregs(r[0].vcpu, &sregs));
 	ASSERT_EQ(0, mvmm_set_sregs(r[1].vcpu, &sregs));
 	LOAD(&self->vm, scatter);
-	/* Interrupts on, for the host's sake: the guest gets none */
+	/* Interrupts on, as Bochs needs (errata.rst); the guest gets none */
 	for (i = 0; i < 2; i++) {
 		r[i].run->regs = (struct mvmm_regs){
 			.rip = CODE, .rflags = 0x202, .r8 = i, .r9 = FACTOR,
@@ -384,7 +389,7 @@ TEST_F(dirty, while_they_run)
 	close(r[1].vcpu);
 }
 
-/* What a vCPU that is gone has written to is not forgotten */
+/* The log keeps the writes of a vCPU that was closed */
 TEST_F(dirty, vcpu_goes)
 {
 	uint64_t log[WORDS];
@@ -400,7 +405,7 @@ TEST_F(dirty, vcpu_goes)
 	EXPECT_EQ(0, set(log));
 }
 
-/* Populated is not written to */
+/* A prefault is no write */
 TEST_F(dirty, populated)
 {
 	uint64_t log[WORDS];
@@ -415,7 +420,7 @@ TEST_F(dirty, populated)
 	ASSERT_EQ(0, mvmm_prefault(self->vm.vm, LOGGED, SIZE,
 				   MVMM_PREFAULT_WRITE));
 	GET(log);
-	/* Without D bits the right to write is all that there is to tell */
+	/* Without D bits a writable mapping counts as a write */
 	EXPECT_EQ(self->exact ? 0 : PAGES, set(log));
 	ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 77, 300));
 	GET(log);
@@ -437,7 +442,7 @@ TEST_F(dirty, bad_bitmap_loses_nothing)
 	ASSERT_LT(100, set(self->shadow));
 	EXPECT_EQ(-EFAULT, mvmm_get_dirty_log(self->vm.vm, LOGGED, SIZE,
 					      (uint64_t *)8));
-	/* More before the next try; that can be written to in part */
+	/* More writes before the next try, whose bitmap is half accessible */
 	ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 6, 200));
 	for (i = 0; i < WORDS; i++)
 		self->shadow[i] |= ((uint64_t *)(self->vm.mem + DATA))[i];
@@ -452,14 +457,14 @@ TEST_F(dirty, bad_bitmap_loses_nothing)
 
 GUEST(halt, "hlt");
 
-/* A region that is made anew knows nothing of the former one's pages */
+/* A region that was removed and added again begins with an empty log */
 TEST_F(dirty, begins_empty)
 {
 	uint64_t log[WORDS];
 
 	ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 9, 200));
 	ASSERT_EQ(0, mvmm_remove_region(self->vm.vm, LOGGED, SIZE));
-	/* Entered meanwhile, when nothing is to be logged */
+	/* The guest runs meanwhile, when there is no region to log */
 	LOAD(&self->vm, halt);
 	vm_set_rip(&self->vm, CODE);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));

@@ -39,7 +39,7 @@ TEST_F(events, interrupt)
 	EXPECT_EQ(1, self->vm.run->can_inject);
 }
 
-/* Held off until STI, and by its shadow for one more instruction */
+/* An interrupt waits until STI, and one more instruction for its shadow */
 GUEST(sti_shadow, "nop\n sti\n nop\n nop\n hlt");
 TEST_F(events, interrupt_waits_for_sti_and_its_shadow)
 {
@@ -62,7 +62,7 @@ TEST_F(events, window_and_mov_ss_shadow)
 	self->vm.run->irq_window = 1;
 	ASSERT_EQ(0, vm_run(&self->vm));
 	ASSERT_EQ(MVMM_EXIT_IRQ_WINDOW, self->vm.run->exit_reason);
-	/* Right behind the NOP that ends STI's shadow */
+	/* Right after the NOP that ends STI's shadow */
 	EXPECT_EQ(CODE + 4, self->vm.run->regs.rip);
 	EXPECT_EQ(1, self->vm.run->can_inject);
 	self->vm.run->irq_window = 0;
@@ -71,7 +71,7 @@ TEST_F(events, window_and_mov_ss_shadow)
 	EXPECT_EQ(0, ev.shadow);
 }
 
-/* A shadow is saved, restored and ended by the retired instruction */
+/* A shadow is saved and restored; retiring the instruction ends it */
 GUEST(sti_out, "sti\n out %al, $0x80\n nop\n hlt");
 TEST_F(events, retire_ends_the_shadow)
 {
@@ -139,8 +139,9 @@ TEST_F(events, exception)
 	EXPECT_EQ(0x123456, s.cr2);
 }
 
-/* An event is in delivery when its stack or IDT is not there: it is delivered
- * once the page is, neither lost nor doubled.
+/*
+ * The delivery of an event faults because the stack is not mapped: the event is
+ * delivered when the page is, neither lost nor twice.
  */
 GUEST(sti_spin, "sti\n 1: testb $1, 0x100000\n jz 1b\n hlt");
 TEST_F(events, delivery_that_faults)
@@ -152,7 +153,7 @@ TEST_F(events, delivery_that_faults)
 	for (i = 0; i < 5; i++) {
 		vm_set_rip(&self->vm, CODE);
 		ASSERT_EQ(0, mvmm_inject_irq(self->vm.vcpu, 0x50 + i));
-		/* The pages of IDT, stack and events go back to the host */
+		/* The page of the stack goes back to the host */
 		ASSERT_EQ(0, madvise(self->vm.mem + STACK - 4096, 4096,
 				     MADV_DONTNEED));
 		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
@@ -177,7 +178,7 @@ TEST_F(events, delivery_into_mmio)
 	EXPECT_EQ(1, events.inflight);
 	EXPECT_EQ(0x60, events.vector);
 	EXPECT_EQ(MVMM_EVENT_IRQ, events.type);
-	/* A stack that is there: it is delivered after all */
+	/* With a stack in memory it is delivered after all */
 	self->vm.run->regs.rsp = STACK;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
@@ -199,8 +200,8 @@ TEST_F(events, software_interrupts_whose_delivery_faults)
 }
 
 /*
- * Brings in all pages that the payload touches, interrupts included: Bochs
- * raises a trap too many when TF meets an EPT violation (errata.rst).
+ * Maps all pages that the payload and the handlers touch: Bochs raises one trap
+ * too many when TF meets an EPT violation (errata.rst).
  */
 static int warm_up(struct vm *vm)
 {
@@ -214,7 +215,7 @@ static int warm_up(struct vm *vm)
 	return ret;
 }
 
-/* TF over instructions that exit traps behind each of them, as on the CPU */
+/* With TF, instructions that exit trap after each of them, as on the CPU */
 GUEST(step, "nop\n cpuid\n out %al, $0x80\n nop\n hlt");
 TEST_F(events, single_step)
 {
@@ -236,7 +237,7 @@ TEST_F(events, single_step)
 	EXPECT_EQ(1u << 14, d.dr6 & 0x400f);
 }
 
-/* haxm issue 193: TF set from outside in a shadow must not fail the entry */
+/* haxm issue 193: userspace sets TF in a shadow; the entry must not fail */
 TEST_F(events, single_step_from_a_shadow)
 {
 	struct guest_events *seen = self->vm.events;
@@ -249,14 +250,14 @@ TEST_F(events, single_step_from_a_shadow)
 	ASSERT_EQ(0, vm_run(&self->vm));
 	ASSERT_EQ(MVMM_EXIT_IO, self->vm.run->exit_reason);
 	self->vm.run->regs.rflags |= TF;
-	/* First without the retirement: the instruction exits again */
+	/* First without @retire: the instruction exits again */
 	ASSERT_EQ(0, vm_run(&self->vm));
 	ASSERT_EQ(MVMM_EXIT_IO, self->vm.run->exit_reason);
 	self->vm.run->retire = self->vm.run->insn_len;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	/*
-	 * The first at once: with TF in a shadow the SDM (vol. 3, 27.3.1.5)
-	 * demands a pending trap, as if TF had been set before the STI.
+	 * The first trap comes at once: with TF in a shadow the SDM (vol. 3,
+	 * 27.3.1.5) demands a pending trap, as if TF had been set before STI.
 	 */
 	ASSERT_EQ(3, seen->n);
 	EXPECT_EQ(1, seen->ev[0].vector);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Exits: port I/O and MMIO, CPUID, MSRs, XCR0, HLT, kick, shutdown, entry
- * failure, the run page under attack.
+/*
+ * Exits: port I/O and MMIO, CPUID, MSRs, XCR0, HLT, kick, shutdown, failed
+ * entries, and a run page that another thread overwrites.
  */
 #define _GNU_SOURCE
 #include <asm/ldt.h>
@@ -77,7 +78,7 @@ TEST_F(exits, string_io)
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	EXPECT_EQ(11, self->vm.io_log_len);
 	EXPECT_EQ(0, memcmp(self->vm.io_log, "helloollehh", 11));
-	/* INSW read what was last at the port: the 'o' */
+	/* INSW reads what was last written to the port: the 'o' */
 	EXPECT_EQ(0, memcmp(self->vm.mem + DATA + 0x100, "o\0o\0o\0", 7));
 	EXPECT_EQ(0x100001, self->vm.run->regs.rsi);
 	EXPECT_EQ(0x100106, self->vm.run->regs.rdi);
@@ -98,9 +99,7 @@ TEST_F(exits, string_io_wraps_in_real_mode)
 	EXPECT_EQ(1, self->vm.run->regs.rsi & 0xffff);
 }
 
-/* Each reads or writes the device at rbx; the result is compared with what the
- * same instruction does to memory at rbx + DATA - VOID
- */
+/* Each instruction reads or writes the device at rbx */
 GUEST(mmio_code,
       "mov $0x10000000, %rbx\n"
       "movb $0x5a, (%rbx)\n"
@@ -134,7 +133,7 @@ TEST_F(exits, mmio)
 	ASSERT_EQ(0, mvmm_get_info(self->vm.system, &info));
 	gva = info.features & MVMM_FEATURE_FAULT_GVA;
 	LOAD(&self->vm, mmio_code);
-	/* Every read gives the same */
+	/* Every read gives the same value */
 	self->vm.io_value = 0xfedcba9876543280;
 #define STEP(w, a, s) do {						\
 		ASSERT_EQ(0, vm_run(&self->vm));			\
@@ -183,19 +182,19 @@ TEST_F(exits, mmio)
 	RMW(0x76543288);
 	RMW(0x89abcd7f);
 	RMW(0x76543281);
-	/* REP STOSB and REP MOVSL: a datum an exit */
+	/* REP STOSB and REP MOVSL: one exit for each element */
 	self->vm.io_count = 0;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	EXPECT_EQ(6, self->vm.io_count);
 	EXPECT_EQ(0, run->regs.rcx);
 	EXPECT_EQ(VOID + 8, run->regs.rsi);
 	EXPECT_EQ(DATA + 8, run->regs.rdi);
-	/* add: no carry, parity of 0x85 odd; cmp 0x76543280 - 7: none either */
+	/* ADD: no carry, parity of 0x85 is odd; CMP 0x76543280 - 7: only AF */
 	EXPECT_EQ(0, run->regs.r14 & 0x8d5);
 	EXPECT_EQ(0x10, run->regs.r15 & 0x8d5);
 }
 
-/* The first half is memory's, the other the device's behind it */
+/* The first half of the access is in memory, the other half is MMIO */
 GUEST(split_mmio,
       "mov $0x3ffffc, %rbx\n movabs $0x1122334455667788, %rax\n"
       "mov %rax, (%rbx)\n mov (%rbx), %rcx\n hlt");
@@ -250,7 +249,7 @@ TEST_F(exits, cpuid)
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	EXPECT_NE(0, regs->rcx & 1u << 31);
 	EXPECT_EQ(0, regs->rcx & 1u << 5);
-	/* As userspace says */
+	/* With the table that userspace sets */
 	ASSERT_EQ(0, mvmm_set_cpuid(self->vm.vcpu, &one, 1));
 	vm_set_rip(&self->vm, CODE);
 	regs->rax = 0x1234;
@@ -268,7 +267,7 @@ GUEST(msrs, "mov $0xc0000082, %ecx\n mov $0x89abcdef, %eax\n"
       "shl $32, %rdx\n or %rdx, %rax\n mov %rax, %r8\n"
       "mov $0xc0000101, %ecx\n mov $0x1000, %eax\n xor %edx, %edx\n wrmsr\n"
       "mov %gs:0, %r9\n"
-      /* absent: read, write; present: not canonical, reserved bits */
+      /* absent MSRs: read, write; present: not canonical, reserved bits */
       "mov $0x480, %ecx\n" FAULTS("rdmsr") FAULTS("wrmsr")
       "mov $0x1b, %ecx\n" FAULTS("rdmsr")
       "mov $0xc0000082, %ecx\n mov $0x8000, %edx\n" FAULTS("wrmsr")
@@ -296,7 +295,7 @@ TEST_F(exits, msrs)
 	EXPECT_EQ(0x1000, m[1].value);
 }
 
-/* The cache of decoded instructions goes by the bytes, not by where they are */
+/* Code that changes at the same address: the decode cache compares the bytes */
 GUEST(store, "mov %rcx, 8(%rbx,%rdx,4)\n hlt");
 GUEST(load, "mov 8(%rbx,%rdx,4), %r9d\n hlt");
 GUEST(load_sized, "mov 8(%rbx,%rdx,4), %r9b\n hlt");
@@ -335,7 +334,7 @@ TEST_F(exits, decode_cache)
 	EXPECT_EQ(9, self->vm.io_count);
 }
 
-/* What raises #UD or #GP because the guest's CPU does not have it */
+/* Instructions that raise #UD or #GP because the guest's CPU lacks them */
 GUEST(absent, FAULTS("vmxoff") FAULTS("vmlaunch")
       "xor %ecx, %ecx\n" FAULTS("monitor") FAULTS("mwait")
       FAULTS("rdpmc")
@@ -348,8 +347,9 @@ TEST_F(exits, absent_instructions)
 	CHECK_VECTORS(&self->vm, 6, 6, 6, 6, 13);
 }
 
-/* By KVM's convention: a number that is not known gives -1000. The other
- * vendor's instruction is none.
+/*
+ * By KVM's convention an unknown number gives -1000. The other vendor's
+ * hypercall instruction raises #UD.
  */
 GUEST(call_vmx, "vmcall\n mov %rax, %r8\n" FAULTS("vmmcall") "hlt");
 GUEST(call_svm, "vmmcall\n mov %rax, %r8\n" FAULTS("vmcall") "hlt");
@@ -393,14 +393,14 @@ static uint64_t host_xcr0(void)
 	return eax | (uint64_t)edx << 32;
 }
 
-/* OSXSAVE on, XCR0 as in rsi, then what is in r8, r9 to ymm0 */
+/* OSXSAVE on, XCR0 = rsi, then ymm0 = r8 in both halves */
 GUEST(use_avx, "mov %cr4, %rax\n or $0x40000, %rax\n mov %rax, %cr4\n"
       "xor %ecx, %ecx\n mov %esi, %eax\n xor %edx, %edx\n xsetbv\n"
       "xgetbv\n mov %rax, %r10\n"
       "vmovq %r8, %xmm0\n vinsertf128 $1, %xmm0, %ymm0, %ymm0\n"
       "hlt\n"
       "vextractf128 $1, %ymm0, %xmm1\n vmovq %xmm1, %r11\n"
-      /* refused: a reserved bit; XCR1. Which values: kmod/tests */
+      /* #GP: a reserved bit; XCR1. All values: kmod/tests */
       "mov $0x80000007, %eax\n" FAULTS("xsetbv")
       "mov $1, %ecx\n mov $7, %eax\n" FAULTS("xsetbv")
       "hlt");
@@ -422,9 +422,9 @@ TEST_F(exits, xcr0_and_avx)
 	EXPECT_EQ(7, self->vm.run->regs.r10);
 	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
 	EXPECT_EQ(7, s.xcr0);
-	/* The guest's XCR0 must not be left in the host */
+	/* The host must not keep the guest's XCR0 */
 	EXPECT_EQ(before, host_xcr0());
-	/* Nor the registers: ours are ours, and the guest's come back */
+	/* Nor its registers: changing ours must not change the guest's */
 	asm volatile("vpxor %%xmm0, %%xmm0, %%xmm0" : : : "xmm0");
 	ASSERT_EQ(0, mvmm_get_xsave(self->vm.vcpu, buffer, sizeof(buffer)));
 	area = (uint64_t *)(buffer + 160);
@@ -446,7 +446,7 @@ TEST_F(exits, shutdown)
 	EXPECT_EQ(MVMM_EXIT_SHUTDOWN, vm_run_to_exit(&self->vm));
 }
 
-/* The CPU refuses the state: reported with its codes, and mended */
+/* The CPU refuses the state: RUN reports its codes, and the state can be set */
 TEST_F(exits, entry_failure)
 {
 	struct mvmm_sregs good, bad, after;
@@ -463,7 +463,7 @@ TEST_F(exits, entry_failure)
 		/* 33 on VMX, -1 on SVM */
 		EXPECT_NE(0, self->vm.run->entry.hw_reason);
 	}
-	/* Nothing of it is lost, and nothing of the host's is there */
+	/* The state is unchanged, and contains nothing of the host's */
 	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &after));
 	EXPECT_EQ(0, memcmp(&bad, &after, sizeof(bad)));
 	EXPECT_EQ(CODE, self->vm.run->regs.rip);
@@ -483,7 +483,7 @@ static void *run_thread(void *arg)
 {
 	struct runner *r = arg;
 
-	/* -EINTR comes also without a kick: see MVMM_VCPU_RUN */
+	/* -EINTR may come without a kick: see MVMM_VCPU_RUN */
 	do {
 		r->ret = mvmm_run(r->vm->vcpu);
 	} while (r->ret == -EINTR && !r->kicked);
@@ -544,7 +544,7 @@ static bool is_loadable(uint16_t selector)
 	return good;
 }
 
-/* What a process may have in its segment registers, though few do */
+/* A process may have selectors like these, and must keep them over RUN */
 TEST_F(exits, segments_of_the_host)
 {
 	const uint16_t in_ldt = SELECTOR(0, 1), user_ds = SELECTOR(5, 0);
@@ -591,7 +591,7 @@ TEST_F(exits, ldt_made_meanwhile)
 	ASSERT_EQ(0, pthread_create(&thread, NULL, run_and_look, &r));
 	wait_for_progress(&self->vm);
 	ASSERT_EQ(0, make_ldt());
-	/* The host's clock ticks: the guest is left and entered again */
+	/* Meanwhile the host's clock ticks, so the guest exits and is entered */
 	usleep(50000);
 	r.runner.kicked = true;
 	ASSERT_EQ(0, mvmm_kick(self->vm.vcpu));
@@ -610,7 +610,7 @@ TEST_F(exits, kick_is_sticky)
 	EXPECT_EQ(-EINTR, mvmm_run(self->vm.vcpu));
 	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &b));
 	EXPECT_EQ(a.entries, b.entries);
-	/* Once, not twice */
+	/* Two kicks before RUN are one */
 	EXPECT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 }
 
@@ -630,8 +630,9 @@ TEST_F(exits, signal_interrupts)
 	EXPECT_EQ(MVMM_EXIT_INTR, self->vm.run->exit_reason);
 }
 
-/* Another thread scribbles over the run page all the while: any outcome is
- * fine but a crash of the host or a VM that cannot be used afterwards.
+/*
+ * Another thread overwrites the run page all the time: every result is right,
+ * unless the host crashes or the VM cannot be used afterwards.
  */
 static volatile bool scribbling;
 
@@ -665,7 +666,7 @@ TEST_F(exits, run_page_scribbled_over)
 	EXPECT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(vm));
 }
 
-/* The vCPU's thread moves between CPUs while the guest runs */
+/* The vCPU's thread moves to another CPU before each RUN */
 TEST_F(exits, migration)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A bounded fuzzer: random ioctls, run pages, guest states and guest code. Any
- * answer is right but a crash of the host, which its log shows, or a host that
+ * A bounded fuzzer: random ioctls, run pages, guest states and guest code.
+ * Every result is right, unless the host crashes, which its log shows, or
  * cannot make and run an ordinary VM afterwards.
  *
  *   fuzz_test [SEED [ROUNDS]]
@@ -36,7 +36,7 @@ static unsigned int below(unsigned int n)
 	return (rnd() >> 32) % n;
 }
 
-/* Values at the edges of what code checks for */
+/* Values around the limits that the code checks */
 static uint64_t interesting(void)
 {
 	static const uint64_t values[] = {
@@ -67,7 +67,7 @@ static void on_alarm(int sig)
 {
 }
 
-/* A guest that never leaves is interrupted by the timer */
+/* A timer interrupts a guest that never exits */
 static int run_briefly(struct vm *vm)
 {
 	struct itimerval when = { .it_value = { .tv_usec = 500 } };
@@ -134,7 +134,7 @@ static const struct {
 };
 #define NR_IOCTLS (sizeof(ioctls) / sizeof(ioctls[0]))
 
-/* Where structs point to: entries, an XSAVE area, backing for regions */
+/* Pointers in structs point here: entries, an XSAVE area, memory for regions */
 static char pool[65536] __attribute__((aligned(4096)));
 
 /* Structs with random fields, and sometimes an odd size or address */
@@ -152,7 +152,7 @@ static bool fuzz_ioctls(struct vm *vm, int rounds)
 		memset(buffer, 0, sizeof(buffer));
 		if (ioctls[i].size > 8)
 			scramble((char *)buffer + 4, ioctls[i].size - 4);
-		/* A pointer that leads somewhere: the structs have it at 8 */
+		/* Sometimes a valid pointer: structs have theirs at offset 8 */
 		if (below(2))
 			buffer[1] = (uintptr_t)pool + below(3) * 8;
 		*(uint32_t *)buffer = below(8) ? ioctls[i].size : interesting();
@@ -185,7 +185,7 @@ static bool fuzz_run_page(struct vm *vm, int rounds)
 	return true;
 }
 
-/* Real state with some fields changed. TR stays: QEMU gives up without it */
+/* A valid state with some fields changed, except TR: a bad TR ends QEMU */
 static bool fuzz_state(struct vm *vm, int rounds)
 {
 	while (rounds-- > 0) {
@@ -220,7 +220,7 @@ static bool fuzz_state(struct vm *vm, int rounds)
 	return true;
 }
 
-/* Random bytes as code, its exits completed as a launcher would */
+/* Random bytes as code; exits are completed as a launcher does */
 static bool fuzz_code(struct vm *vm, int rounds)
 {
 	while (rounds-- > 0) {

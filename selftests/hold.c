@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Helper of module_test.sh: makes a VM on the device given and keeps it. */
+/* Helper of module_test.sh: makes a VM on the given device and keeps it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

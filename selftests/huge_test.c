@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest memory in huge pages, and whatever else the host moves pages about for:
- * the guest sees its memory byte by byte as it must be, at the price of few
- * faults. A model of the memory is kept beside it; the guest compares the two.
+ * Guest memory in huge pages, and under everything that makes the host move
+ * pages: the guest must see the right bytes, and have few faults. The test
+ * keeps a copy of the memory, the model; the guest compares the two.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,7 +29,7 @@
 /* Guest-physical: the memory under test, and the model of it */
 #define TEST_GPA	VOID
 #define MODEL_GPA	(VOID + (64ul << 20))
-/* Between the words that fill it: no two are the same */
+/* Added from word to word when memory is filled, so that no two are the same */
 #define STEP	0x9e3779b97f4a7c15ul
 
 #define THP	"/sys/kernel/mm/transparent_hugepage/"
@@ -44,7 +44,7 @@ FIXTURE(huge) {
 
 GUEST(fill, "1: mov %rsi, (%rdi)\n add %rdx, %rsi\n add $8, %rdi\n"
       "dec %rcx\n jnz 1b\n hlt");
-/* rax: words that differ; rbx: where the first is */
+/* rax becomes the number of words that differ, rbx the address of the first */
 GUEST(compare, "xor %eax, %eax\n mov $-1, %rbx\n"
       "1: mov (%rsi), %rdx\n cmp %rdx, (%rdi)\n je 2f\n"
       "inc %rax\n cmp $-1, %rbx\n jne 2f\n mov %rdi, %rbx\n"
@@ -99,13 +99,13 @@ static int poke(FIXTURE_DATA(huge) *self, uint64_t off, uint64_t value)
 	return vm_run_to_exit(vm);
 }
 
-/* A write that comes to pass */
+/* A write that must succeed; the model gets it too */
 #define POKE(off, value) do {						\
 		ASSERT_EQ(MVMM_EXIT_HLT, poke(self, off, value));	\
 		*(uint64_t *)(self->model + (off)) = (value);		\
 	} while (0)
 
-/* The offset of the first word that the guest sees differ; -1: none does */
+/* The offset of the first word that differs for the guest; -1: none does */
 static long differs(FIXTURE_DATA(huge) *self, uint64_t off, uint64_t len)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
@@ -124,7 +124,7 @@ static long differs(FIXTURE_DATA(huge) *self, uint64_t off, uint64_t len)
 	return -1;
 }
 
-/* All of it is as the model: first to the guest, then to the host */
+/* Guest and host both see what the model has */
 #define EXPECT_SAME() do {						\
 		EXPECT_EQ(-1, differs(self, 0, SIZE));			\
 		EXPECT_EQ(0, memcmp(self->p, self->model, SIZE));	\
@@ -192,7 +192,7 @@ static int write_number(const char *path, long n)
 	return write_text(path, text);
 }
 
-/* The host fills the memory, in huge pages; false: it has none to give */
+/* The host fills the memory, in huge pages; false: it has no huge pages */
 static bool populate_huge(FIXTURE_DATA(huge) *self, uint64_t seed)
 {
 	if (madvise(self->p, SIZE, MADV_HUGEPAGE))
@@ -207,11 +207,11 @@ static bool populate_huge(FIXTURE_DATA(huge) *self, uint64_t seed)
 			SKIP(return, "the host gives no huge pages");	\
 	} while (0)
 
-/* In small pages, filled by the host */
+/* The host fills the memory, in small pages */
 static void populate_small(FIXTURE_DATA(huge) *self, uint64_t seed)
 {
 	madvise(self->p, SIZE, MADV_NOHUGEPAGE);
-	/* What is huge would stay so */
+	/* Huge pages would stay huge: drop them */
 	madvise(self->p, SIZE, MADV_DONTNEED);
 	fill_host(self->p, SIZE, seed);
 	fill_host(self->model, SIZE, seed);
@@ -233,7 +233,7 @@ FIXTURE_SETUP(huge)
 	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, TEST_GPA, SIZE, self->p, 0));
 	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, MODEL_GPA, SIZE, self->model,
 				     MVMM_REGION_READONLY));
-	/* Nothing but the memory under test faults from here on */
+	/* From here on only the memory under test faults */
 	ASSERT_EQ(0, mvmm_prefault(self->vm.vm, 0, MEM_SIZE,
 				   MVMM_PREFAULT_WRITE));
 	ASSERT_EQ(0, mvmm_prefault(self->vm.vm, MODEL_GPA, SIZE, 0));
@@ -255,7 +255,7 @@ TEST_F(huge, one_fault_each)
 	before = faults(self);
 	EXPECT_EQ(-1, differs(self, 0, SIZE));
 	EXPECT_EQ(before + 2, faults(self));
-	/* Writable as well, since the host had written to it */
+	/* It is writable too, since the host has written to it */
 	ASSERT_EQ(MVMM_EXIT_HLT, fill_guest(self, 0, SIZE, 2));
 	EXPECT_EQ(before + 2, faults(self));
 	EXPECT_SAME();
@@ -287,14 +287,14 @@ TEST_F(huge, prefault)
 	ASSERT_EQ(MVMM_EXIT_HLT, fill_guest(self, 0, SIZE, 90));
 	EXPECT_EQ(before, faults(self));
 	EXPECT_SAME();
-	/* Half of one goes, which is all of it in the nested table */
+	/* Half of a huge page goes: the nested table drops all of it */
 	ASSERT_EQ(0, madvise(self->p, HUGE / 2, MADV_DONTNEED));
 	memset(self->model, 0, HUGE / 2);
 	EXPECT_SAME();
 	EXPECT_LT(before, faults(self));
 }
 
-/* What is read before it is written to is the huge zero page */
+/* Memory that is read before it is written is the huge zero page */
 TEST_F(huge, zero_page)
 {
 	uint64_t i;
@@ -315,7 +315,7 @@ TEST_F(huge, small_ones_by_sixteens)
 	populate_small(self, 5);
 	before = faults(self);
 	ASSERT_EQ(MVMM_EXIT_HLT, fill_guest(self, 0, SIZE, 6));
-	/* Tables are made in faults of their own */
+	/* A fault that makes a table maps no neighbours: some more faults */
 	EXPECT_LE(before + SIZE / 65536, faults(self));
 	EXPECT_GE(before + SIZE / 65536 + 8, faults(self));
 	EXPECT_SAME();
@@ -340,14 +340,14 @@ TEST_F(huge, split_by_mprotect)
 	POKE(bad + 4096, 11);
 	POKE(HUGE, 12);
 	EXPECT_SAME();
-	/* What was not split is one leaf still */
+	/* The huge page that was not split is still one leaf */
 	ASSERT_EQ(0, mprotect(self->p + bad, 4096, PROT_NONE));
 	before = faults(self);
 	ASSERT_EQ(MVMM_EXIT_HLT, fill_guest(self, HUGE, HUGE, 13));
 	EXPECT_EQ(before, faults(self));
 	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT,
 		  peek(&self->vm, TEST_GPA + bad + 4088, &v));
-	/* And the exit is restartable */
+	/* The exit is restartable */
 	ASSERT_EQ(0, mprotect(self->p + bad, 4096, PROT_READ | PROT_WRITE));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	EXPECT_EQ(*(uint64_t *)(self->model + bad + 4088),
@@ -385,12 +385,12 @@ TEST_F(huge, holes)
 
 	NEED_HUGE(18);
 	ASSERT_EQ(MVMM_EXIT_HLT, fill_guest(self, 0, SIZE, 19));
-	/* One page thrown away */
+	/* One page is dropped */
 	ASSERT_EQ(0, madvise(self->p + 0x7000, 4096, MADV_DONTNEED));
 	memset(self->model + 0x7000, 0, 4096);
 	EXPECT_SAME();
 	POKE(0x7ff8, 20);
-	/* And a part that is no more */
+	/* A part is unmapped */
 	ASSERT_EQ(0, munmap(self->p + hole, len));
 	EXPECT_EQ(-1, differs(self, 0, hole));
 	EXPECT_EQ(-1, differs(self, hole + len, SIZE - hole - len));
@@ -407,13 +407,16 @@ TEST_F(huge, holes)
 	EXPECT_SAME();
 }
 
-/* Where there was a table of small leaves, a large one comes to stand */
+/* A large leaf replaces a table of small leaves */
 static void large_over_table(struct __test_metadata *_metadata,
 			     FIXTURE_DATA(huge) *self, uint64_t seed)
 {
 	uint64_t before;
 
-	/* Two mappings in the first; each goes, and neither is all of a table */
+	/*
+	 * The first huge page's range has two mappings. Each is unmapped alone,
+	 * which empties a part of the table, so the table stays
+	 */
 	ASSERT_EQ(0, munmap(self->p, SIZE));
 	ASSERT_EQ(self->p, mmap(self->p, HUGE / 2, PROT_READ | PROT_WRITE,
 				MAP_FIXED | MAP_SHARED | MAP_ANONYMOUS, -1, 0));
@@ -441,7 +444,7 @@ TEST_F(huge, over_a_table_of_small_ones)
 	large_over_table(_metadata, self, 24);
 }
 
-/* In MEM, above what vm.c lays out */
+/* In the VM's own memory, above what lib/vm.h lays out */
 #define CODE_2	0x90000ul
 #define COUNTER	0x91000ul
 GUEST(count, "1: incq 0x91000\n jmp 1b");
@@ -461,7 +464,7 @@ static void stay_on(int cpu)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* Never without: a guest that spins deaf hangs Bochs, see errata.rst */
+/* Always on: a guest that spins with interrupts off hangs Bochs (errata.rst) */
 #define RFLAGS_IF 0x202
 
 static void *run_second(void *arg)
@@ -476,7 +479,7 @@ static void *run_second(void *arg)
 	return (void *)ret;
 }
 
-/* The same while another vCPU runs, which must flush, too */
+/* The same while another vCPU runs, which must flush too */
 TEST_F(huge, over_a_table_while_another_runs)
 {
 	volatile uint64_t *counter = (uint64_t *)(self->vm.mem + COUNTER);
@@ -515,8 +518,9 @@ TEST_F(huge, over_a_table_while_another_runs)
 	close(second.vcpu);
 }
 
-/* The mapping begins elsewhere in its huge page than the guest's memory does:
- * no large leaf can be, and each page must be the right one.
+/*
+ * The region's gpa and hva have different offsets in a huge page: no large leaf
+ * is possible, and each page must be the right one.
  */
 TEST_F(huge, not_congruent)
 {
@@ -529,7 +533,7 @@ TEST_F(huge, not_congruent)
 	for (off = 0; off < SIZE - 0x5000; off += 0x1ff8) {
 		ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, gpa + off, &v));
 		ASSERT_EQ(*(uint64_t *)(self->model + off + 0x3000), v);
-		/* Written there, it is seen here */
+		/* A write there changes the memory under test */
 		LOAD(&self->vm, write_rdi);
 		vm_set_rip(&self->vm, CODE);
 		run->regs.rdi = gpa + off;
@@ -538,7 +542,7 @@ TEST_F(huge, not_congruent)
 		*(uint64_t *)(self->model + off + 0x3000) = off;
 	}
 	EXPECT_SAME();
-	/* One page goes, and no other */
+	/* Only the page that was protected faults */
 	ASSERT_EQ(0, mprotect(self->p + HUGE, 4096, PROT_NONE));
 	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT,
 		  peek(&self->vm, gpa + HUGE - 0x3000, &v));
@@ -550,7 +554,7 @@ TEST_F(huge, not_congruent)
 	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT, poke(self, HUGE, 1));
 }
 
-/* A region that ends, and one that begins, within a huge page */
+/* A region that begins and ends inside a huge page */
 TEST_F(huge, edges_of_regions)
 {
 	uint64_t gpa = VOID + (128ul << 20), v;
@@ -563,7 +567,7 @@ TEST_F(huge, edges_of_regions)
 	EXPECT_EQ(*(uint64_t *)(self->model + 0x1000), v);
 	ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, gpa + HUGE - 0x1008, &v));
 	EXPECT_EQ(*(uint64_t *)(self->model + HUGE - 0x1008), v);
-	/* Outside of it there are devices */
+	/* Outside of the region there is MMIO */
 	self->vm.io_count = 0;
 	ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, gpa + 0xff8, &v));
 	EXPECT_EQ(0x77, v);
@@ -585,7 +589,7 @@ static void punch_hole(struct __test_metadata *_metadata,
 				MAP_FIXED | MAP_SHARED, fd, 0));
 	if (huge)
 		madvise(self->p, SIZE, MADV_HUGEPAGE);
-	/* Read first: writable to the host and clean */
+	/* Read first, so that the host's mapping is writable but clean */
 	EXPECT_EQ(-1, differs(self, 0, SIZE));
 	ASSERT_EQ(MVMM_EXIT_HLT, fill_guest(self, 0, SIZE, 62));
 	if (huge && smaps_kb(self->p, "ShmemPmdMapped") != SIZE / 1024) {
@@ -602,12 +606,12 @@ static void punch_hole(struct __test_metadata *_metadata,
 	POKE(hole + len, 65);
 	ASSERT_EQ(MVMM_EXIT_HLT, fill_guest(self, 0, 0x20000, 66));
 	EXPECT_SAME();
-	/* And as the file has it */
+	/* The file has the same */
 	copy = malloc(SIZE);
 	ASSERT_EQ(SIZE, pread(fd, copy, SIZE, 0));
 	EXPECT_EQ(0, memcmp(copy, self->model, SIZE));
 	free(copy);
-	/* Behind the end of the file there is nothing */
+	/* Beyond the end of the file there is no memory */
 	ASSERT_EQ(0, ftruncate(fd, HUGE + 4096));
 	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT,
 		  peek(&self->vm, TEST_GPA + HUGE + 4096, &v));
@@ -638,7 +642,7 @@ TEST_F(huge, punch_hole_in_a_huge_memfd)
 	write_text(THP "shmem_enabled", word + 1);
 }
 
-/* Page frame numbers of the pages at p, a stride apart */
+/* Page frame numbers of @nr pages from p on, @stride bytes apart */
 static bool frames(const char *p, uint64_t stride, uint64_t *pfn, int nr)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY), i;
@@ -653,7 +657,7 @@ static bool frames(const char *p, uint64_t stride, uint64_t *pfn, int nr)
 	return i == nr && pfn[0];
 }
 
-/* The same pages twice over, merged by the host: each is its own to write to */
+/* The host merges equal pages; a write to one must not change the other */
 TEST_F(huge, ksm)
 {
 	uint64_t len = 64 * 4096, twin = HUGE + 0x10000, i, sharing;
@@ -664,7 +668,7 @@ TEST_F(huge, ksm)
 		SKIP(return, "no KSM on this host");
 	pages = read_number(KSM "pages_to_scan");
 	sleep_ms = read_number(KSM "sleep_millisecs");
-	/* Huge if the host has such: KSM splits them */
+	/* Huge if the host has huge pages: KSM splits them */
 	populate_huge(self, 67);
 	ASSERT_EQ(MVMM_EXIT_HLT, fill_guest(self, 0, len, 68));
 	ASSERT_EQ(MVMM_EXIT_HLT, fill_guest(self, twin, len, 68));
@@ -678,7 +682,7 @@ TEST_F(huge, ksm)
 	     read_number(KSM "pages_sharing") < sharing + len / 4096; i++)
 		usleep(1000);
 	EXPECT_EQ(sharing + len / 4096, read_number(KSM "pages_sharing"));
-	/* No more scans, or they would merge again */
+	/* Stop scanning, or the pages would be merged again */
 	ASSERT_EQ(0, write_number(KSM "run", 0));
 	EXPECT_SAME();
 	ASSERT_TRUE(frames(self->p, 4096, a, 64));
@@ -693,7 +697,7 @@ TEST_F(huge, ksm)
 	ASSERT_TRUE(frames(self->p + twin, 4096, b, 64));
 	for (i = 0; i < 64; i++)
 		EXPECT_EQ(i >= 32, a[i] == b[i]);
-	/* Unmerged, they hold the same */
+	/* Unmerged, they still have the same content */
 	ASSERT_EQ(0, write_number(KSM "run", 2));
 	EXPECT_EQ(0, read_number(KSM "pages_sharing"));
 	EXPECT_SAME();
@@ -725,7 +729,7 @@ TEST_F(huge, swap)
 	}
 }
 
-/* Each page counts the rounds; one that is behind or ahead ends it */
+/* Each page counts the rounds; a wrong count ends the guest */
 GUEST(rounds, "xor %r8d, %r8d\n"
       "1: mov %rsi, %rdi\n mov %rcx, %r9\n"
       "2: cmp %r8, (%rdi)\n jne 3f\n incq (%rdi)\n add %rdx, %rdi\n"
@@ -749,7 +753,7 @@ TEST_F(huge, compaction)
 
 	if (access("/proc/sys/vm/compact_memory", W_OK))
 		SKIP(return, "no compaction on this host");
-	/* Pages with gaps between them, to be closed */
+	/* Pages with gaps between them, so that compaction moves them */
 	len = NR_MOVED * stride;
 	p = mmap(NULL, len, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -790,7 +794,7 @@ TEST_F(huge, compaction)
 	self->vm.run->immediate_exit = 1;
 	mvmm_kick(self->vm.vcpu);
 	ASSERT_EQ(0, pthread_join(thread, &ret));
-	/* 0 were the HLT */
+	/* 0 would mean that the guest found a wrong count */
 	EXPECT_EQ(-EINTR, (long)ret);
 	for (i = 0; i < NR_MOVED; i++) {
 		uint64_t v = *(uint64_t *)(p + i * stride);
@@ -814,7 +818,7 @@ static void hugetlb(struct __test_metadata *_metadata,
 
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, ftruncate(fd, SIZE));
-	/* Shared, and read first: writable to the host and clean */
+	/* Shared, and read first: the host's mapping is writable but clean */
 	ASSERT_EQ(self->p, mmap(self->p, SIZE, PROT_READ | PROT_WRITE,
 				MAP_FIXED | MAP_SHARED, fd, 0));
 	before = faults(self);
@@ -827,18 +831,18 @@ static void hugetlb(struct __test_metadata *_metadata,
 	ASSERT_NE(MAP_FAILED, view);
 	EXPECT_EQ(0, memcmp(view, self->model, SIZE));
 	munmap(view, SIZE);
-	/* The whole mapping always: where one is split, 6.1.192 warns of itself */
+	/* Always the whole mapping: splitting one makes Linux 6.1.192 warn */
 	ASSERT_EQ(0, mprotect(self->p, SIZE, PROT_READ));
 	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT, poke(self, SIZE - 8, 1));
 	ASSERT_EQ(0, mprotect(self->p, SIZE, PROT_READ | PROT_WRITE));
 	POKE(HUGE - 8, 81);
 	EXPECT_SAME();
-	/* A huge page at a time is punched out */
+	/* Holes are whole huge pages */
 	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			       HUGE, HUGE));
 	memset(self->model + HUGE, 0, HUGE);
 	EXPECT_SAME();
-	/* Private: the guest's writes are its own */
+	/* Private: the guest's writes do not go to the file */
 	ASSERT_EQ(self->p, mmap(self->p, SIZE, PROT_READ | PROT_WRITE,
 				MAP_FIXED | MAP_PRIVATE, fd, 0));
 	EXPECT_EQ(-1, differs(self, 0, HUGE));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* MVMM_VM_IOEVENTFD: doorbells that ring without an exit, and its errnos. */
+/* MVMM_VM_IOEVENTFD: doorbells that ring without an exit; and its errnos. */
 #include <errno.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -35,7 +35,7 @@ static uint64_t rung(int fd)
 	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
 }
 
-/* 5 to the port by bytes, 7 by words; the port next to it; IN; a string */
+/* Two bytes of 5, a word of 7; a byte to the next port; IN; OUTS */
 GUEST(ring, "mov $0x1234, %edx\n mov $0x1105, %eax\n"
       "out %al, %dx\n out %al, %dx\n"
       "mov $7, %eax\n out %ax, %dx\n"
@@ -47,7 +47,7 @@ GUEST(ring, "mov $0x1234, %edx\n mov $0x1105, %eax\n"
 GUEST(ring_and_store, "mov $0x1234, %edx\n out %al, %dx\n"
       "mov $0x10000000, %ebx\n mov %eax, (%rbx)\n hlt");
 
-/* The doorbell's is not the length of the exit that comes after it */
+/* The length of a doorbell's OUT does not become that of the next exit */
 TEST_F(ioeventfd, leaves_no_length)
 {
 	ASSERT_EQ(0, mvmm_ioeventfd(self->vm.vm, PORT, 0, self->fd, 0, 0));
@@ -74,7 +74,7 @@ TEST_F(ioeventfd, rings)
 	ASSERT_EQ(MVMM_EXIT_HLT, ring_all(&self->vm));
 	EXPECT_EQ(6, self->vm.io_count);
 	EXPECT_EQ(0, rung(fd));
-	/* Any length and value: three do not exit any more */
+	/* For any length and value: three no longer exit */
 	ASSERT_EQ(0, mvmm_ioeventfd(vm, PORT, 0, fd, 0, 0));
 	ASSERT_EQ(MVMM_EXIT_HLT, ring_all(&self->vm));
 	EXPECT_EQ(3, self->vm.io_count);
@@ -93,7 +93,7 @@ TEST_F(ioeventfd, length_and_value)
 	ASSERT_EQ(0, mvmm_ioeventfd(vm, PORT, 2, fd, 0, 0));
 	ASSERT_EQ(MVMM_EXIT_HLT, ring_all(&self->vm));
 	EXPECT_EQ(1, rung(fd));
-	/* The value counts as far as the length goes: AL is 5, EAX is not */
+	/* Only as many bytes as the length count: AL is 5, EAX is not */
 	ASSERT_EQ(0, mvmm_ioeventfd(vm, PORT, 1, fd, MVMM_IOEVENTFD_DATAMATCH,
 				    5));
 	ASSERT_EQ(MVMM_EXIT_HLT, ring_all(&self->vm));
@@ -118,7 +118,7 @@ TEST_F(ioeventfd, errors)
 	EXPECT_EQ(-EINVAL, mvmm_ioeventfd(vm, PORT, 0, fd,
 					  MVMM_IOEVENTFD_DATAMATCH, 1));
 	EXPECT_EQ(-EBADF, mvmm_ioeventfd(vm, PORT, 1, -1, 0, 0));
-	/* An fd of another kind */
+	/* An fd that is no eventfd */
 	EXPECT_EQ(-EINVAL, mvmm_ioeventfd(vm, PORT, 1, vm, 0, 0));
 	EXPECT_EQ(-ENOENT, mvmm_ioeventfd(vm, PORT, 1, fd,
 					  MVMM_IOEVENTFD_DEASSIGN, 0));
@@ -127,7 +127,7 @@ TEST_F(ioeventfd, errors)
 	for (i = 1; i < 64; i++)
 		ASSERT_EQ(0, mvmm_ioeventfd(vm, PORT + i, 1, fd, 0, 0));
 	EXPECT_EQ(-ENOSPC, mvmm_ioeventfd(vm, PORT + i, 1, fd, 0, 0));
-	/* What is left is let go of with the VM */
+	/* The VM's end removes the doorbells */
 }
 
 TEST_HARNESS_MAIN

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Object lifetimes: every order of close, mappings, processes that die. */
+/* Object lifetimes: fds closed in every order, mappings, processes that die. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -93,7 +93,7 @@ static void *run_for_ever(void *arg)
 	return NULL;
 }
 
-/* SIGKILL finds the vCPU in the guest, with its memory mapped */
+/* SIGKILL while the vCPU is in the guest, with its memory mapped */
 TEST(killed_in_the_guest)
 {
 	volatile uint64_t *counter;
@@ -125,7 +125,7 @@ TEST(killed_in_the_guest)
 	}
 }
 
-/* Another thread of the process exits it while the vCPU runs */
+/* Another thread ends the process while the vCPU runs */
 TEST(exit_with_a_running_thread)
 {
 	int status;
@@ -147,7 +147,7 @@ TEST(exit_with_a_running_thread)
 	EXPECT_EQ(7, WEXITSTATUS(status));
 }
 
-/* Memory goes away before the VM does, and the VM is used no more */
+/* Memory is unmapped before the VM is closed */
 TEST(memory_unmapped_first)
 {
 	struct vm vm;

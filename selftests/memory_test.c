@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest memory is the process's own mapping: what the host does to it the
- * guest sees at once, and no write of the guest is lost.
+ * Guest memory is the process's own mapping: the guest sees at once what the
+ * host does to it, and no write of the guest is lost.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -70,7 +70,7 @@ TEST_F(memory, dontneed)
 	ASSERT_EQ(0, madvise(self->vm.mem + DATA, 4096, MADV_DONTNEED));
 	ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, DATA, &v));
 	EXPECT_EQ(0, v);
-	/* It reads the shared zero page now: a write must not go there */
+	/* The page is the shared zero page now: a write must not go there */
 	ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA, 8));
 	ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, DATA + 8192, &v));
 	EXPECT_EQ(0, v);
@@ -91,7 +91,7 @@ TEST_F(memory, mprotect)
 	EXPECT_EQ(MVMM_ACCESS_WRITE, self->vm.run->fault.access);
 	EXPECT_EQ(EFAULT, self->vm.run->fault.error);
 	EXPECT_EQ(7, *(uint64_t *)(self->vm.mem + DATA));
-	/* The exit is restartable: allow it, and go on */
+	/* The exit is restartable: allow the write, and go on */
 	ASSERT_EQ(0, mprotect(self->vm.mem + DATA, 4096,
 			      PROT_READ | PROT_WRITE));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
@@ -108,7 +108,7 @@ TEST_F(memory, munmap)
 	ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA, 7));
 	ASSERT_EQ(0, munmap(hva, 4096));
 	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT, peek(&self->vm, DATA, &v));
-	/* Something else there is the guest's memory at once */
+	/* What is mapped there now is the guest's memory at once */
 	ASSERT_EQ(hva, mmap(hva, 4096, PROT_READ | PROT_WRITE,
 			    MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	*(uint64_t *)hva = 99;
@@ -116,7 +116,7 @@ TEST_F(memory, munmap)
 	EXPECT_EQ(99, v);
 }
 
-/* After fork parent and child have copies, and the guest has the parent's */
+/* After fork parent and child have copies; the guest uses the parent's */
 TEST_F(memory, fork)
 {
 	int go[2], done[2], status;
@@ -129,7 +129,7 @@ TEST_F(memory, fork)
 	ASSERT_EQ(0, pipe(done));
 	pid = fork();
 	if (!pid) {
-		/* The child's copy is what it was, whatever the guest writes */
+		/* What the guest writes must not change the child's copy */
 		if (read(go[0], &c, 1) != 1)
 			_exit(2);
 		v = *(volatile uint64_t *)(self->vm.mem + DATA);
@@ -145,7 +145,7 @@ TEST_F(memory, fork)
 	EXPECT_EQ(8, v);
 }
 
-/* A clean, writable page of a memfd: read first, then written, then reclaimed */
+/* Pages of a memfd: read while clean, then written, then reclaimed */
 TEST_F(memory, memfd_write_after_read)
 {
 	int fd = memfd_create("t", 0);
@@ -164,7 +164,7 @@ TEST_F(memory, memfd_write_after_read)
 		ASSERT_EQ(MVMM_EXIT_HLT,
 			  poke(&self->vm, VOID + i * 4096, i + 100));
 	}
-	/* Out to swap, if there is any, and in again: from the file's side */
+	/* Swap out, if there is swap space, and read the pages by the file */
 	madvise(p, n * 4096, MADV_PAGEOUT);
 	for (i = 0; i < n; i++) {
 		ASSERT_EQ(8, pread(fd, &v, 8, i * 4096));
@@ -196,7 +196,7 @@ TEST_F(memory, swap)
 	for (i = 0; i < n; i++)
 		ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA + i * 4096,
 					      i * i + 1));
-	/* A page on a per-CPU list is passed over: ask again */
+	/* Pages on a per-CPU list are skipped: try again */
 	for (i = 0; i < 50 && swapped_kb() < (long)n * 2; i++) {
 		madvise(self->vm.mem + DATA, n * 4096, MADV_PAGEOUT);
 		sched_yield();
@@ -250,13 +250,13 @@ TEST_F(memory, remove_region)
 	munmap(p, 8192);
 }
 
-/* A word of each of rcx pages from rdi: read, or written with rsi */
+/* Read a word of each of rcx pages from rdi on; or write rsi, rsi + 1 ... */
 GUEST(read_pages, "xor %eax, %eax\n"
       "1: or (%rdi), %rax\n add $4096, %rdi\n dec %rcx\n jnz 1b\n hlt");
 GUEST(write_pages, "1: mov %rsi, (%rdi)\n inc %rsi\n add $4096, %rdi\n"
       "dec %rcx\n jnz 1b\n hlt");
 
-/* Faults that the guest has on its way through the pages; -1: it fails */
+/* How many faults the guest has while it touches @nr pages; -1: it failed */
 static long touch(struct vm *vm, uint64_t gpa, uint64_t nr, uint64_t value)
 {
 	struct mvmm_stats a, b;
@@ -276,14 +276,14 @@ static long touch(struct vm *vm, uint64_t gpa, uint64_t nr, uint64_t value)
 	return ret == MVMM_EXIT_HLT ? b.faults - a.faults : -1;
 }
 
-/* What is prefaulted the guest has without a fault, until the host takes it */
+/* Prefaulted pages have no faults, until the host takes them away */
 static void prefault(struct __test_metadata *_metadata, struct vm *vm, char *p,
 		     bool shared)
 {
 	uint64_t n = 128, i;
 
 	madvise(p, n * 4096, MADV_NOHUGEPAGE);
-	/* As two regions, and the code with its tables */
+	/* In two regions; and prefault the code and the page tables */
 	ASSERT_EQ(0, mvmm_add_region(vm->vm, VOID, 50 * 4096, p, 0));
 	ASSERT_EQ(0, mvmm_add_region(vm->vm, VOID + 50 * 4096, (n - 50) * 4096,
 				     p + 50 * 4096, 0));
@@ -299,7 +299,7 @@ static void prefault(struct __test_metadata *_metadata, struct vm *vm, char *p,
 	for (i = 0; i < n; i++)
 		EXPECT_EQ(100 + i, *(uint64_t *)(p + i * 4096));
 	EXPECT_EQ(0, touch(vm, VOID, n, 0));
-	/* One is taken: one fault, and again it is had before */
+	/* One page is taken: one fault. All are taken, and prefaulted again */
 	ASSERT_EQ(0, madvise(p + 60 * 4096, 4096, MADV_DONTNEED));
 	EXPECT_EQ(1, touch(vm, VOID, n, 200));
 	ASSERT_EQ(0, madvise(p, n * 4096, MADV_DONTNEED));
@@ -310,7 +310,7 @@ static void prefault(struct __test_metadata *_metadata, struct vm *vm, char *p,
 	EXPECT_EQ(0, touch(vm, VOID, n, 300));
 	for (i = 0; i < n; i++)
 		EXPECT_EQ(300 + i, *(uint64_t *)(p + i * 4096));
-	/* A part, from a page in the middle on */
+	/* Only one page in the middle */
 	ASSERT_EQ(0, madvise(p, n * 4096, MADV_DONTNEED));
 	ASSERT_EQ(0, mvmm_prefault(vm->vm, VOID + 3 * 4096, 4096,
 				   MVMM_PREFAULT_WRITE));
@@ -338,7 +338,7 @@ TEST_F(memory, prefault_shared)
 	munmap(p, 128 * 4096);
 }
 
-/* Read-only to the guest, and what the host lets nobody write to */
+/* A region that is read-only to the guest; a mapping that nobody may write */
 TEST_F(memory, prefault_read_only)
 {
 	char *p = mmap(NULL, 32 * 4096, PROT_READ | PROT_WRITE,
@@ -356,7 +356,7 @@ TEST_F(memory, prefault_read_only)
 	ASSERT_EQ(0, mvmm_prefault(self->vm.vm, VOID, 32 * 4096, 0));
 	EXPECT_EQ(0, touch(&self->vm, VOID, 32, 0));
 	EXPECT_EQ(0x0101010101010101, self->vm.run->regs.rax);
-	/* No right to write came with it */
+	/* The prefault gave no right to write */
 	LOAD(&self->vm, write_rdi);
 	vm_set_rip(&self->vm, CODE);
 	self->vm.run->regs.rdi = VOID;
@@ -367,9 +367,10 @@ TEST_F(memory, prefault_read_only)
 	munmap(p, 32 * 4096);
 }
 
-/* The guest writes a counter to each page in turn while the host throws pages
- * away and protects them under it: a flush that comes too late shows as a
- * write that went to a page which the host had taken back.
+/*
+ * The guest increments a counter in each page in turn while the host throws
+ * pages away. A flush that comes too late shows as a write to a page that the
+ * host has taken back.
  */
 GUEST(hammer, "sti\n 1: xor %ecx, %ecx\n"
       "2: mov %rcx, %rdi\n shl $12, %rdi\n add $0x100000, %rdi\n"
@@ -403,7 +404,7 @@ TEST_F(memory, invalidate_while_running)
 		uint64_t before = *round, seen;
 
 		ASSERT_EQ(0, madvise((void *)page, 4096, MADV_DONTNEED));
-		/* Gone: it begins at 0 again, and no old count comes back */
+		/* The page begins at 0 again, and no old count comes back */
 		seen = *page;
 		EXPECT_LE(seen, *round - before + 1);
 		for (j = 0; j < 10000 && *round == before; j++)
@@ -416,17 +417,17 @@ TEST_F(memory, invalidate_while_running)
 	EXPECT_EQ(-EINTR, (long)ret);
 }
 
-/* Flushes are counted: none where nothing went, few where something did */
+/* Flushes are counted: none if nothing was taken away, one for one page */
 TEST_F(memory, flush_counts)
 {
 	struct mvmm_stats a, b;
 	int i;
 
-	/* In small pages: to take 4 KiB out of a huge one takes all of it */
+	/* In small pages: taking 4 KiB out of a huge page unmaps all of it */
 	madvise(self->vm.mem, MEM_SIZE, MADV_NOHUGEPAGE);
 	ASSERT_EQ(0, madvise(self->vm.mem, MEM_SIZE, MADV_DONTNEED));
 	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
-	/* What this test itself touches on the way is in by then */
+	/* Afterwards everything that this test touches is mapped */
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA, 1));
 	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &a));
@@ -447,7 +448,7 @@ TEST_F(memory, flush_counts)
 	EXPECT_EQ(b.faults + 1, a.faults);
 	EXPECT_EQ(b.flush_memory + 1 + (a.migrations - b.migrations),
 		  a.flush_memory);
-	/* A page outside guest memory: nothing */
+	/* A page outside guest memory: no flush */
 	munmap(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE |
 		    MAP_ANONYMOUS | MAP_POPULATE, -1, 0), 4096);
 	vm_set_rip(&self->vm, CODE);
@@ -457,7 +458,7 @@ TEST_F(memory, flush_counts)
 		  b.flush_memory);
 }
 
-/* Page tables of the guest in no memory: a fault of memory, never MMIO */
+/* The guest's page tables are not in memory: a memory fault, never MMIO */
 TEST_F(memory, page_walk_into_the_void)
 {
 	struct mvmm_sregs s;

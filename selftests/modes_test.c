@@ -57,10 +57,10 @@ TEST_F(modes, long_mode)
 	EXPECT_EQ(0x123456789abcdef0, *(uint64_t *)(self->vm.mem + DATA));
 }
 
-/* The whole way up by the guest itself: real, protected, PAE, long, and back */
+/* The guest goes from real mode to protected, PAE and long mode, and back */
 GUEST(climb, ".code16\n"
       "cli\n"
-      /* GDT and page tables were put there by the host */
+      /* The host has made the GDT and the page tables */
       "xor %ax, %ax\n mov %ax, %ds\n"
       "data32 lgdt 0x600\n"
       "mov %cr0, %eax\n or $1, %al\n mov %eax, %cr0\n"
@@ -97,7 +97,7 @@ TEST_F(modes, climb)
 	uint64_t *tables = (uint64_t *)(vm->mem + PAGE_TABLES);
 	int i;
 
-	/* Page tables that serve both: PDPTEs without R/W and U/S */
+	/* Page tables for PAE and for long mode: PDPTEs without R/W and U/S */
 	ASSERT_EQ(0, vm_set_mode(vm, LONG64));
 	for (i = 0; i < 4; i++)
 		tables[512 + i] &= ~6ull;
@@ -107,7 +107,7 @@ TEST_F(modes, climb)
 	gdt[2] = 0x00cf93000000ffffull;
 	gdt[3] = 0x00af9b000000ffffull;
 	memcpy(vm->mem + 0x600, &gdtr, sizeof(gdtr));
-	/* Supervisor writes pass without R/W as CR0.WP is clear */
+	/* CR0.WP is clear, so the supervisor may write without R/W */
 	LOAD(vm, climb);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(vm));
 	EXPECT_EQ(1, *(uint32_t *)(vm->mem + DATA));

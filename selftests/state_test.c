@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A vCPU's whole state goes through userspace at arbitrary exits: save it,
- * make a new VM on the same memory, restore, go on. The guest must not notice.
+ * A vCPU's state goes through userspace at arbitrary exits: save it, make a new
+ * VM on the same memory, restore it, go on. The guest must not notice. The VM
+ * has no local APICs, and the default CPUID.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -72,7 +73,7 @@ static int restore(struct vm *vm, struct snapshot *s)
 	return ret;
 }
 
-/* The VM and vCPU are new, the memory stays where it is */
+/* Makes a new VM and vCPU on the same memory, with the same state */
 static int renew(struct vm *vm)
 {
 	struct snapshot s;
@@ -99,8 +100,8 @@ static int renew(struct vm *vm)
 }
 
 /*
- * Mixes everything that a snapshot must keep into a sum in r8: SSE, x87, MSRs,
- * segments, debug registers, port reads, interrupts; 40 rounds of it.
+ * r8 becomes a sum of what a snapshot must keep: SSE, x87, MSRs, segments,
+ * debug registers, values read from ports, interrupts; in 40 rounds.
  */
 GUEST(mixer,
       "mov %cr4, %rax\n or $0x600, %rax\n mov %rax, %cr4\n"
@@ -132,7 +133,7 @@ GUEST(mixer,
       "dec %r9\n jnz 1b\n"
       "cli\n hlt\n");
 
-/* @every: renew the VM at each such exit; 0: never. Returns r8 */
+/* Renews the VM at every @every-th exit; 0: never. Returns r8 */
 static uint64_t mix(struct __test_metadata *_metadata, unsigned int every,
 		    unsigned int *exits)
 {
@@ -151,16 +152,16 @@ static uint64_t mix(struct __test_metadata *_metadata, unsigned int every,
 		if (vm.run->exit_reason == MVMM_EXIT_HLT)
 			break;
 		n++;
-		/* Before the exit is completed: it happens again */
+		/* Renewed before the exit is completed: it comes again */
 		if (every && n % every == 0) {
 			ASSERT_EQ(0, renew(&vm));
 			ASSERT_EQ(0, vm_run(&vm));
 		}
 		ASSERT_EQ(0, mvmm_complete(&vm.guest));
-		/* An interrupt now and then, when it can be taken at once */
+		/* Sometimes an interrupt, when the guest can take it at once */
 		if (n % 7 == 3 && vm.run->can_inject)
 			ASSERT_EQ(0, mvmm_inject_irq(vm.vcpu, 0x50));
-		/* After it: the retirement and the interrupt wait */
+		/* Renewed after it: @retire and the interrupt still wait */
 		if (every && n % every == every / 2)
 			ASSERT_EQ(0, renew(&vm));
 	}
@@ -183,7 +184,7 @@ TEST(round_trips)
 	EXPECT_EQ(expected, mix(_metadata, 13, NULL));
 }
 
-/* What is set is what is read back, field by field */
+/* GET returns what SET was given, field by field */
 TEST(get_returns_what_was_set)
 {
 	static struct snapshot a, b;
@@ -206,7 +207,7 @@ TEST(get_returns_what_was_set)
 	a.msrs[8].value = 0xffffffff80001000;
 	ASSERT_EQ(0, restore(&vm, &a));
 	ASSERT_EQ(0, save(&vm, &b));
-	/* The TSC runs, and IA32_FS_BASE is FS's base */
+	/* The TSC goes on */
 	b.msrs[0].value = a.msrs[0].value;
 	EXPECT_EQ(0, memcmp(&a.sregs.es, &b.sregs.es,
 			    4 * sizeof(struct mvmm_segment)));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Runs inside a Linux guest, statically linked: what its vCPUs do to each other.
- * IPIs, TLB shootdowns, timers, wake-ups from CPU to CPU, a lock, and CPUs that go
- * and come, all at once. TAP on stdout.
+ * Runs inside a Linux guest, statically linked, and lets its vCPUs work on each
+ * other in all ways at once: IPIs, TLB shootdowns, timers, wake-ups from CPU to
+ * CPU, a lock, CPUs that go offline and online. TAP on stdout.
  *
  *   stress [ROUNDS]
  */
@@ -26,12 +26,12 @@
 
 #define MAX_CPUS	64
 #define SLEEP_NS	2000000ull
-#define BOUND_NS	60000000000ull	/* of everything that is waited for */
+#define BOUND_NS	60000000000ull	/* the longest wait for anything */
 
 static unsigned int rounds = 50;
 static int nr_cpus, tests;
 static volatile bool stop;
-/* Written to by all; sometimes read-only */
+/* All workers write to it; while it is sealed it is read-only */
 static volatile uint64_t *page;
 static volatile bool sealed;
 static uint64_t locked_count;
@@ -66,7 +66,7 @@ static void pin(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	/* Fails while the CPU is offline: then anywhere */
+	/* Fails while the CPU is offline: then the thread runs anywhere */
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
@@ -118,7 +118,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* A CPU with an old translation would go on writing */
+/* A CPU with a stale translation would write although the page is sealed */
 static bool shootdowns(void)
 {
 	uint64_t before[MAX_CPUS];
@@ -146,7 +146,7 @@ static int membarrier(int command)
 	return syscall(SYS_membarrier, command, 0, 0);
 }
 
-/* Each is an IPI to every CPU that runs one of our threads */
+/* Each barrier is an IPI to every CPU that runs a thread of this process */
 static bool barriers(void)
 {
 	unsigned int i;
@@ -171,7 +171,7 @@ static void *echo(void *arg)
 	return NULL;
 }
 
-/* From the first CPU to the last and back: each wakes the other from HLT */
+/* A byte goes from the first CPU to the last and back: each wakes the other */
 static bool wakeups(void)
 {
 	unsigned int i;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Helper of the guest tests: pushes the memfd of a running mvmm out to swap
- * until that ends, and reports in TAP whether it ever went.
+ * Helper of the guest tests: swaps out the memfd of a running mvmm until mvmm
+ * ends, and reports in TAP whether enough was swapped.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 		long ret = syscall(SYS_process_madvise, pidfd, &range, 1,
 				   MADV_PAGEOUT, 0);
 
-		/* Gone, or on its way out: its memory is unmapped already */
+		/* mvmm has ended, or is about to: its memory is unmapped */
 		if (ret < 0 && (errno == ESRCH || errno == ENOMEM))
 			break;
 		if (ret < 0) {
@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 			return 1;
 		}
 		rounds++;
-		/* The guest needs time in between, to get anywhere */
+		/* The guest needs time in between to make progress */
 		usleep(2000000);
 	}
 	pages = swapped_out() - before;

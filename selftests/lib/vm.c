@@ -134,12 +134,12 @@ static void make_tables(struct vm *vm, enum mode mode)
 }
 
 /*
- * Stubs that record vector, error code and rip, and return. They are made by
- * hand: push imm32; jmp common. common is below, after the 256 stubs.
+ * Interrupt handlers, which record vector, error code and rip, and return.
+ * make_idt() writes 256 stubs "push $vector; jmp stub_common".
  */
 asm(".pushsection .rodata\n"
     "stub_common:\n"
-    /* stack: [error code] was made uniform by the stubs: vector, error, rip */
+    /* Stack: vector, error code (of the CPU or the stub), rip */
     "push %rax\n"
     "push %rbx\n"
     "push %rcx\n"
@@ -238,7 +238,7 @@ int vm_set_mode(struct vm *vm, enum mode mode)
 	s.cr4 = s.efer = 0;
 	s.cs = code_seg[mode];
 	if (mode == REAL16) {
-		/* Segments as if loaded: base is 16 times the selector */
+		/* As in real mode: a base is 16 times the selector */
 		data = (struct mvmm_segment){ .limit = 0xffff, .attr = 0x93 };
 		s.cs.base = CODE;
 		s.cs.selector = CODE >> 4;
@@ -279,7 +279,7 @@ int vm_run(struct vm *vm)
 {
 	int ret;
 
-	/* The host may want the thread for a moment: see MVMM_VCPU_RUN */
+	/* The kernel may have wanted the thread: see MVMM_VCPU_RUN */
 	do {
 		ret = mvmm_run(vm->vcpu);
 	} while (ret == -EINTR);
@@ -315,7 +315,7 @@ bool vm_on_bochs(void)
 	char id[6] = "";
 	int fd;
 
-	/* QEMU's tables have the same name, but it shows in CPUID */
+	/* QEMU's ACPI tables have the same name, but CPUID names QEMU */
 	__get_cpuid(1, &eax, &ebx, &ecx, &edx);
 	fd = open("/sys/firmware/acpi/tables/FACP", O_RDONLY);
 	if (fd < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A small VM for the kselftests: memory, one vCPU, and a guest payload that is
- * assembled in the same C file as the test that runs it.
+ * A small VM for the kselftests: memory, one vCPU, and a way to have the
+ * guest's code in the same C file as the test that runs it.
  */
 #ifndef MVMM_SELFTEST_VM_H
 #define MVMM_SELFTEST_VM_H
@@ -11,7 +11,7 @@
 #include "libmvmm.h"
 
 #define MEM_SIZE	(4ul << 20)
-/* Guest-physical layout; the linear one is the same in every mode */
+/* Guest-physical layout; linear addresses are the same in every mode */
 #define CODE		0x10000ul
 #define STACK		0x20000ul	/* grows down from here */
 #define GDT		0x30000ul
@@ -21,10 +21,10 @@
 #define EVENTS		0x35000ul	/* struct guest_events */
 #define PAGE_TABLES	0x40000ul
 #define DATA		0x100000ul
-/* No memory from here on: MMIO */
+/* There is no memory from here on: MMIO */
 #define VOID		0x10000000ul
 
-/* GUEST(name, "..."): guest code, position-independent */
+/* GUEST(name, "..."): position-independent guest code */
 #define GUEST(name, text)						\
 	asm(".pushsection .rodata\n"					\
 	    #name ":\n" text "\n" #name "_end:\n"			\
@@ -32,10 +32,10 @@
 	extern const char name[], name##_end[]
 #define LOAD(vm, name) vm_load(vm, CODE, name, name##_end - name)
 
-/* FAULTS("insn"): goes on behind the instruction if it raises an exception */
+/* FAULTS("insn"): if the instruction faults, execution goes on after it */
 #define FAULTS(insn) "lea 777f(%rip), %r15\n" insn "\n777: xor %r15d, %r15d\n"
 
-/* For a test: these vectors came, in this order, and no others */
+/* Expects that these vectors have come, in this order, and no others */
 #define CHECK_VECTORS(vm, ...) do {					\
 	const uint64_t _vectors[] = { __VA_ARGS__ };			\
 	struct guest_events *_got = (vm)->events;			\
@@ -62,11 +62,11 @@ struct vm {
 	int system, vm, vcpu;
 	struct mvmm_run *run;
 	char *mem;		/* MEM_SIZE bytes at gpa 0 */
-	struct guest_events *events;	/* in there */
+	struct guest_events *events;	/* in @mem */
 	struct mvmm_guest guest;
-	/* what complete() saw last at a port or an address */
+	/* the last access to a port or to MMIO that was completed */
 	uint64_t io_address;
-	uint64_t io_value;	/* written, or to be read */
+	uint64_t io_value;	/* the value written; the value to be read */
 	unsigned int io_size;
 	bool io_write;
 	unsigned int io_count;
@@ -74,15 +74,15 @@ struct vm {
 	unsigned int io_log_len;
 };
 
-/* Returns 0 or -errno; a VM that was half made is torn down */
+/* Returns 0 or -errno; on failure nothing is left to destroy */
 int vm_create(struct vm *vm);
-/* MVMM_VM_* */
+/* @flags: MVMM_VM_* */
 int vm_create_flags(struct vm *vm, uint32_t flags);
 void vm_destroy(struct vm *vm);
 void vm_load(struct vm *vm, uint64_t gpa, const char *code, unsigned long len);
-/* rip at CODE, stack at STACK; paging maps everything one to one */
+/* rip is CODE, rsp is STACK; paging maps everything one to one */
 int vm_set_mode(struct vm *vm, enum mode mode);
-/* Has the module this feature (MVMM_FEATURE_*)? */
+/* Does the module have this feature (MVMM_FEATURE_*)? */
 bool vm_has(const struct vm *vm, uint64_t feature);
 /* Does VMX do this for guests here, and do the module's parameters let it? */
 bool vm_vmx_uses(const struct vm *vm, const char *parameter);
@@ -90,12 +90,12 @@ bool vm_vmx_uses(const struct vm *vm, const char *parameter);
 #define NEEDS(vm, feature)						\
 	if (!vm_has(vm, feature))					\
 		SKIP(return, "a module without " #feature)
-/* RUN until something other than -EINTR without a kick comes */
+/* RUN, again after -EINTR, so not for tests of kicks and signals */
 int vm_run(struct vm *vm);
-/* RUN, completing what can be, until another exit; returns its reason */
+/* RUN until an exit that libmvmm does not complete; returns its reason */
 int vm_run_to_exit(struct vm *vm);
 int vm_set_rip(struct vm *vm, uint64_t rip);
-/* Bochs cannot do what errata.rst says of it */
+/* For tests of what Bochs cannot do: see errata.rst */
 bool vm_on_bochs(void);
 bool vm_on_bochs_svm(struct vm *vm);
 
