@@ -14,8 +14,8 @@
  * @caps: features, formats and limits found by @setup
  * @cpu_enable: turn the extension on here; interrupts off; 0 or -errno
  * @cpu_disable: let go of all vCPUs loaded here, turn it off; interrupts off
- * @vcpu_alloc: the vendor's struct around a zeroed vCPU, in reset state, or
- *	ERR_PTR
+ * @vcpu_alloc: the vendor's struct around a zeroed vCPU, or ERR_PTR;
+ *	mvmm_vcpu_reset() comes before its first entry
  * @vcpu_free: undo @vcpu_alloc; the vCPU is loaded nowhere afterwards
  * @vcpu_load: make the vCPU current on this CPU, where it stays until another
  *	is loaded; preemption off

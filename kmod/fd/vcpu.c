@@ -162,7 +162,7 @@ static struct mvmm_vcpu *vcpu_alloc(struct mvmm_vm *vm, u32 id)
 	}
 	mvmm_limit_caps(vcpu);
 	vcpu->xcr0 = 1;
-	vcpu->dr6 = mvmm_dr_fixed(6, 0);
+	vcpu->cr0 = X86_CR0_CD | X86_CR0_NW;
 	vcpu->msr[MVMM_MSR_MISC_ENABLE] = MSR_IA32_MISC_ENABLE_FAST_STRING;
 	vcpu->fpu = mvmm_fpu_alloc();
 	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -170,7 +170,8 @@ static struct mvmm_vcpu *vcpu_alloc(struct mvmm_vm *vm, u32 id)
 		vcpu_free(vcpu);
 		return ERR_PTR(-ENOMEM);
 	}
-	mvmm_reset_regs(&vcpu->run->regs);
+	mvmm_vcpu_reset(vcpu);
+	vcpu->run->regs = vcpu->regs;
 	return vcpu;
 }
 

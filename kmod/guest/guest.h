@@ -59,7 +59,6 @@ void mvmm_cpuid_init(void);
 void mvmm_limit_caps(struct mvmm_vcpu *vcpu);
 extern struct mvmm_cpuid_table mvmm_default_cpuid;
 
-void mvmm_reset_regs(struct mvmm_regs *regs);
 void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu);
 void mvmm_vcpu_start(struct mvmm_vcpu *vcpu, u8 vector);
 

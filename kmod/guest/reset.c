@@ -4,14 +4,8 @@
 #include "irq/apic.h"
 #include "vendor.h"
 
-/** mvmm_reset_regs() - general registers after RESET (SDM vol. 3, table 10-1) */
-void mvmm_reset_regs(struct mvmm_regs *regs)
-{
-	*regs = (struct mvmm_regs){ .rip = 0xfff0, .rflags = 2, .rdx = 0x600 };
-}
-
 /**
- * mvmm_vcpu_reset() - INIT (SDM vol. 3, table 10-1)
+ * mvmm_vcpu_reset() - INIT, and the end of making a vCPU (SDM vol. 3, table 10-1)
  * @vcpu: it is busy for the caller
  *
  * What INIT leaves alone: FPU, MSRs, XCR0, and CR0's cache control.
@@ -32,7 +26,8 @@ void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu)
 	};
 	static const struct mvmm_events none;
 
-	lapic_reset(&vcpu->apic, vcpu->id, true);
+	if (vcpu->has_apic)
+		lapic_reset(&vcpu->apic, vcpu->id, true);
 	vcpu->events = (struct mvmm_events_state){};
 	atomic_andnot(MVMM_REQ_TRIPLE, &vcpu->requests);
 	vcpu->unhalted = false;
@@ -52,8 +47,10 @@ void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu)
 	mvmm_ops->set_events(vcpu, &none);
 	mvmm_ops->set_dr7(vcpu, mvmm_dr_fixed(7, 0));
 	mvmm_vcpu_put(vcpu);
-	mvmm_reset_regs(&vcpu->regs);
-	mvmm_apic_refresh(vcpu);
+	vcpu->regs = (struct mvmm_regs){
+		.rip = 0xfff0, .rflags = 2, .rdx = 0x600 };
+	if (vcpu->has_apic)
+		mvmm_apic_refresh(vcpu);
 }
 
 /**

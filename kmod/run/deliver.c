@@ -4,6 +4,7 @@
  * an entry with an event means. Which event is next is logic/event.c's; how it is
  * written to the CPU is the vendor's.
  */
+#include <asm/trapnr.h>
 #include "run.h"
 
 /**
@@ -38,6 +39,35 @@ void mvmm_raise(struct mvmm_vcpu *vcpu, u8 vector, u32 error_code)
 	};
 
 	mvmm_raise_event(vcpu, &event);
+}
+
+/* ---- exits that mean the same on VMX and SVM -------------------------- */
+
+/** mvmm_exit_gp() - what the guest did raises #GP; atomic */
+enum mvmm_step mvmm_exit_gp(struct mvmm_vcpu *vcpu)
+{
+	mvmm_raise(vcpu, X86_TRAP_GP, 0);
+	return MVMM_STEP_CONTINUE;
+}
+
+/** mvmm_exit_ud() - there is no such instruction for guests; atomic */
+enum mvmm_step mvmm_exit_ud(struct mvmm_vcpu *vcpu)
+{
+	mvmm_raise(vcpu, X86_TRAP_UD, 0);
+	return MVMM_STEP_CONTINUE;
+}
+
+/** mvmm_exit_nothing() - all is done already, or will be at the next entry */
+enum mvmm_step mvmm_exit_nothing(struct mvmm_vcpu *vcpu)
+{
+	return MVMM_STEP_CONTINUE;
+}
+
+/** mvmm_exit_shutdown() - a triple fault; atomic */
+enum mvmm_step mvmm_exit_shutdown(struct mvmm_vcpu *vcpu)
+{
+	vcpu->exit.reason = MVMM_EXIT_SHUTDOWN;
+	return MVMM_STEP_USER;
 }
 
 /**

@@ -31,27 +31,18 @@ static u8 insn_len(const struct svm_vcpu *svm, u8 plain)
 }
 
 /* Step over the instruction that exited */
-static enum mvmm_step skip(struct svm_vcpu *svm, u8 plain)
+static enum mvmm_step skip(struct mvmm_vcpu *vcpu, u8 plain)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
+
 	svm_step_over(svm, insn_len(svm, plain));
 	return MVMM_STEP_CONTINUE;
 }
 
-static enum mvmm_step raise_gp(struct svm_vcpu *svm)
-{
-	mvmm_raise(&svm->vcpu, X86_TRAP_GP, 0);
-	return MVMM_STEP_CONTINUE;
-}
-
-static enum mvmm_step raise_ud(struct svm_vcpu *svm)
-{
-	mvmm_raise(&svm->vcpu, X86_TRAP_UD, 0);
-	return MVMM_STEP_CONTINUE;
-}
-
 /* DR6 and DR7 are in the VMCB as the guest's handler must find them (15.12.2) */
-static enum mvmm_step handle_db(struct svm_vcpu *svm)
+static enum mvmm_step handle_db(struct mvmm_vcpu *vcpu)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
 	struct vmcb_save_area *save = &svm->vmcb->save;
 
 	svm->vmcb->control.int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
@@ -65,78 +56,70 @@ static enum mvmm_step handle_db(struct svm_vcpu *svm)
 				return MVMM_STEP_CONTINUE;
 		}
 	}
-	mvmm_raise(&svm->vcpu, X86_TRAP_DB, 0);
+	mvmm_raise(vcpu, X86_TRAP_DB, 0);
 	return MVMM_STEP_CONTINUE;
 }
 
-static enum mvmm_step handle_ac(struct svm_vcpu *svm)
+static enum mvmm_step handle_ac(struct mvmm_vcpu *vcpu)
 {
-	mvmm_raise(&svm->vcpu, X86_TRAP_AC, svm->vmcb->control.exit_info_1);
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	mvmm_raise(vcpu, X86_TRAP_AC, svm->vmcb->control.exit_info_1);
 	return MVMM_STEP_CONTINUE;
 }
 
-/* NMI and #MC went to the host's handlers right after the exit */
-static enum mvmm_step handled(struct svm_vcpu *svm)
+static enum mvmm_step handle_interrupt(struct mvmm_vcpu *vcpu)
 {
-	return MVMM_STEP_CONTINUE;
-}
+	struct svm_vcpu *svm = to_svm(vcpu);
 
-static enum mvmm_step handle_interrupt(struct svm_vcpu *svm)
-{
 	mvmm_host_interrupts();
 	svm_mitigate(svm);
 	return MVMM_STEP_CONTINUE;
 }
 
-static enum mvmm_step handle_shutdown(struct svm_vcpu *svm)
-{
-	svm->vcpu.exit.reason = MVMM_EXIT_SHUTDOWN;
-	return MVMM_STEP_USER;
-}
-
-static enum mvmm_step handle_irq_window(struct svm_vcpu *svm)
-{
-	return mvmm_irq_window_open(&svm->vcpu);
-}
-
 /* NMIs open when this IRET has been executed, not before */
-static enum mvmm_step handle_iret(struct svm_vcpu *svm)
+static enum mvmm_step handle_iret(struct mvmm_vcpu *vcpu)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
+
 	svm_intercept(svm, INTERCEPT_IRET, false);
 	svm->at_iret = true;
 	svm->iret_rip = svm->vmcb->save.rip;
 	return MVMM_STEP_CONTINUE;
 }
 
-static enum mvmm_step handle_task_switch(struct svm_vcpu *svm)
+static enum mvmm_step handle_task_switch(struct mvmm_vcpu *vcpu)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
 	const struct vmcb_control_area *control = &svm->vmcb->control;
 
-	return mvmm_stop(&svm->vcpu, control->exit_code, control->exit_info_1,
+	return mvmm_stop(vcpu, control->exit_code, control->exit_info_1,
 			 "a hardware task switch, which mvmm does not emulate");
 }
 
-static enum mvmm_step handle_cpuid(struct svm_vcpu *svm)
+static enum mvmm_step handle_cpuid(struct mvmm_vcpu *vcpu)
 {
-	mvmm_do_cpuid(&svm->vcpu);
-	return skip(svm, 2);
+	mvmm_do_cpuid(vcpu);
+	return skip(vcpu, 2);
 }
 
-static enum mvmm_step handle_hypercall(struct svm_vcpu *svm)
+static enum mvmm_step handle_hypercall(struct mvmm_vcpu *vcpu)
 {
-	mvmm_do_hypercall(&svm->vcpu);
-	return skip(svm, 3);
+	mvmm_do_hypercall(vcpu);
+	return skip(vcpu, 3);
 }
 
-static enum mvmm_step handle_hlt(struct svm_vcpu *svm)
+static enum mvmm_step handle_hlt(struct mvmm_vcpu *vcpu)
 {
-	if (svm->vcpu.has_apic &&
-	    !mvmm_halts_for_good(&svm->vcpu, svm->vmcb->save.rflags)) {
-		skip(svm, 1);
-		return mvmm_halt(&svm->vcpu);
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	if (vcpu->has_apic &&
+	    !mvmm_halts_for_good(vcpu, svm->vmcb->save.rflags)) {
+		skip(vcpu, 1);
+		return mvmm_halt(vcpu);
 	}
-	svm->vcpu.exit.reason = MVMM_EXIT_HLT;
-	svm->vcpu.exit.insn_len = insn_len(svm, 1);
+	vcpu->exit.reason = MVMM_EXIT_HLT;
+	vcpu->exit.insn_len = insn_len(svm, 1);
 	return MVMM_STEP_USER;
 }
 
@@ -166,10 +149,10 @@ static void put_reg(struct svm_vcpu *svm, u8 reg, u64 value)
 		regs[reg] = value;
 }
 
-static enum mvmm_step handle_cr(struct svm_vcpu *svm)
+static enum mvmm_step handle_cr(struct mvmm_vcpu *vcpu)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
 	const struct vmcb_control_area *control = &svm->vmcb->control;
-	struct mvmm_vcpu *vcpu = &svm->vcpu;
 	struct svm_cr_access a = svm_decode_cr(control->exit_code,
 					       control->exit_info_1,
 					       svm_caps.decode_assists);
@@ -189,16 +172,18 @@ static enum mvmm_step handle_cr(struct svm_vcpu *svm)
 	if (!a.write)
 		put_reg(svm, a.reg, value);
 	else if (mvmm_write_cr(vcpu, a.cr, get_reg(svm, a.reg)) < 0)
-		return raise_gp(svm);
-	return skip(svm, 3);
+		return mvmm_exit_gp(vcpu);
+	return skip(vcpu, 3);
 }
 
 /*
  * The guest gets the registers themselves until the section ends, and executes
  * the instruction again; the CPU does all the checks.
  */
-static enum mvmm_step handle_dr(struct svm_vcpu *svm)
+static enum mvmm_step handle_dr(struct mvmm_vcpu *vcpu)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
+
 	svm->owns_drs = true;
 	svm->vmcb->control.intercepts[INTERCEPT_DR] = 0;
 	svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
@@ -242,16 +227,17 @@ static noinline void find_io_string(struct svm_vcpu *svm)
 		exit->io.gva += segment->base;
 }
 
-static enum mvmm_step handle_io(struct svm_vcpu *svm)
+static enum mvmm_step handle_io(struct mvmm_vcpu *vcpu)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
 	const struct vmcb_control_area *control = &svm->vmcb->control;
-	struct mvmm_exit *exit = &svm->vcpu.exit;
+	struct mvmm_exit *exit = &vcpu->exit;
 	u8 len;
 
 	svm_decode_io(control->exit_info_1, exit);
 	/* EXITINFO2 is the next rip, whatever the CPU has (15.10.2) */
 	len = control->exit_info_2 - svm->vmcb->save.rip;
-	if (mvmm_ring(&svm->vcpu)) {
+	if (mvmm_ring(vcpu)) {
 		svm_step_over(svm, len);
 		return MVMM_STEP_CONTINUE;
 	}
@@ -261,47 +247,51 @@ static enum mvmm_step handle_io(struct svm_vcpu *svm)
 	return MVMM_STEP_USER;
 }
 
-static enum mvmm_step handle_msr(struct svm_vcpu *svm)
+static enum mvmm_step handle_msr(struct mvmm_vcpu *vcpu)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
 	int ret;
 
 	svm_tpr_from_vmcb(svm);
 	if (svm->vmcb->control.exit_info_1) {
 		/* EFER goes to the VMCB together with CR0 */
 		svm_refresh_cr0(svm);
-		ret = mvmm_do_wrmsr(&svm->vcpu);
+		ret = mvmm_do_wrmsr(vcpu);
 	} else {
-		ret = mvmm_do_rdmsr(&svm->vcpu);
+		ret = mvmm_do_rdmsr(vcpu);
 	}
 	svm_tpr_to_vmcb(svm);
-	return ret ? raise_gp(svm) : skip(svm, 2);
+	return ret ? mvmm_exit_gp(vcpu) : skip(vcpu, 2);
 }
 
-static enum mvmm_step handle_xsetbv(struct svm_vcpu *svm)
+static enum mvmm_step handle_xsetbv(struct mvmm_vcpu *vcpu)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
+
 	/* The intercept comes before the check of the CPL (table 15-7) */
-	if (svm->vmcb->save.cpl || mvmm_do_xsetbv(&svm->vcpu))
-		return raise_gp(svm);
-	return skip(svm, 3);
+	if (svm->vmcb->save.cpl || mvmm_do_xsetbv(vcpu))
+		return mvmm_exit_gp(vcpu);
+	return skip(vcpu, 3);
 }
 
-static enum mvmm_step handle_invd(struct svm_vcpu *svm)
+static enum mvmm_step handle_invd(struct mvmm_vcpu *vcpu)
 {
 	/* No device of the guest sees past the caches: nothing to do */
-	return skip(svm, 2);
+	return skip(vcpu, 2);
 }
 
 /* The guest spins: see vmx/exit.c */
-static enum mvmm_step handle_pause(struct svm_vcpu *svm)
+static enum mvmm_step handle_pause(struct mvmm_vcpu *vcpu)
 {
-	handle_interrupt(svm);
-	skip(svm, 2);
-	return mvmm_pause_loop(&svm->vcpu);
+	handle_interrupt(vcpu);
+	skip(vcpu, 2);
+	return mvmm_pause_loop(vcpu);
 }
 
-static enum mvmm_step handle_entry_failure(struct svm_vcpu *svm)
+static enum mvmm_step handle_entry_failure(struct mvmm_vcpu *vcpu)
 {
-	struct mvmm_exit *exit = &svm->vcpu.exit;
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct mvmm_exit *exit = &vcpu->exit;
 
 	exit->reason = MVMM_EXIT_ENTRY_FAILED;
 	exit->entry.hw_reason = svm->vmcb->control.exit_code;
@@ -310,24 +300,25 @@ static enum mvmm_step handle_entry_failure(struct svm_vcpu *svm)
 	return MVMM_STEP_USER;
 }
 
-static enum mvmm_step handle_npf(struct svm_vcpu *svm)
+static enum mvmm_step handle_npf(struct mvmm_vcpu *vcpu)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
 	const struct vmcb_control_area *control = &svm->vmcb->control;
-	struct mvmm_fault *fault = &svm->vcpu.fault;
+	struct mvmm_fault *fault = &vcpu->fault;
 
 	if (unlikely(control->exit_info_1 & NPF_RESERVED)) {
 		svm_dump(svm);
-		return mvmm_stop(&svm->vcpu, control->exit_code,
+		return mvmm_stop(vcpu, control->exit_code,
 				 control->exit_info_2,
 				 "NPT entry with reserved bits: a bug in mvmm");
 	}
 	fault->gpa = control->exit_info_2;
 	fault->gva = 0;
 	fault->access = svm_decode_npf(control->exit_info_1);
-	return mvmm_fault(&svm->vcpu);
+	return mvmm_fault(vcpu);
 }
 
-static enum mvmm_step (*const handlers[])(struct svm_vcpu *svm) = {
+static enum mvmm_step (*const handlers[])(struct mvmm_vcpu *vcpu) = {
 	[SVM_EXIT_READ_CR0] = handle_cr,
 	[SVM_EXIT_READ_CR4] = handle_cr,
 	[SVM_EXIT_WRITE_CR4] = handle_cr,
@@ -336,31 +327,32 @@ static enum mvmm_step (*const handlers[])(struct svm_vcpu *svm) = {
 	[SVM_EXIT_WRITE_DR0 ... SVM_EXIT_WRITE_DR7] = handle_dr,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_DB] = handle_db,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_AC] = handle_ac,
-	[SVM_EXIT_EXCP_BASE + X86_TRAP_MC] = handled,
-	[SVM_EXIT_NMI] = handled,
-	[SVM_EXIT_SMI] = handled,
-	[SVM_EXIT_INIT] = handled,
-	[SVM_EXIT_VINTR] = handle_irq_window,
+	/* NMI and #MC went to the host's handlers right after the exit */
+	[SVM_EXIT_EXCP_BASE + X86_TRAP_MC] = mvmm_exit_nothing,
+	[SVM_EXIT_NMI] = mvmm_exit_nothing,
+	[SVM_EXIT_SMI] = mvmm_exit_nothing,
+	[SVM_EXIT_INIT] = mvmm_exit_nothing,
+	[SVM_EXIT_VINTR] = mvmm_irq_window_open,
 	/* No performance counters: every index is out of range */
-	[SVM_EXIT_RDPMC] = raise_gp,
+	[SVM_EXIT_RDPMC] = mvmm_exit_gp,
 	[SVM_EXIT_IRET] = handle_iret,
 	[SVM_EXIT_INVD] = handle_invd,
 	[SVM_EXIT_PAUSE] = handle_pause,
-	[SVM_EXIT_INVLPGA] = raise_ud,
+	[SVM_EXIT_INVLPGA] = mvmm_exit_ud,
 	[SVM_EXIT_TASK_SWITCH] = handle_task_switch,
-	[SVM_EXIT_SHUTDOWN] = handle_shutdown,
-	[SVM_EXIT_VMRUN] = raise_ud,
+	[SVM_EXIT_SHUTDOWN] = mvmm_exit_shutdown,
+	[SVM_EXIT_VMRUN] = mvmm_exit_ud,
 	[SVM_EXIT_VMMCALL] = handle_hypercall,
-	[SVM_EXIT_VMLOAD] = raise_ud,
-	[SVM_EXIT_VMSAVE] = raise_ud,
-	[SVM_EXIT_STGI] = raise_ud,
-	[SVM_EXIT_CLGI] = raise_ud,
-	[SVM_EXIT_SKINIT] = raise_ud,
+	[SVM_EXIT_VMLOAD] = mvmm_exit_ud,
+	[SVM_EXIT_VMSAVE] = mvmm_exit_ud,
+	[SVM_EXIT_STGI] = mvmm_exit_ud,
+	[SVM_EXIT_CLGI] = mvmm_exit_ud,
+	[SVM_EXIT_SKINIT] = mvmm_exit_ud,
 	[SVM_EXIT_WBINVD] = handle_invd,
-	[SVM_EXIT_MONITOR] = raise_ud,
-	[SVM_EXIT_MWAIT] = raise_ud,
+	[SVM_EXIT_MONITOR] = mvmm_exit_ud,
+	[SVM_EXIT_MWAIT] = mvmm_exit_ud,
 	[SVM_EXIT_XSETBV] = handle_xsetbv,
-	[SVM_EXIT_RDPRU] = raise_ud,
+	[SVM_EXIT_RDPRU] = mvmm_exit_ud,
 };
 
 /**
@@ -399,32 +391,33 @@ void svm_collect_inflight(struct svm_vcpu *svm)
 /** svm_handle_exit() - dispatch; interrupts off, in a section */
 enum mvmm_step svm_handle_exit(struct svm_vcpu *svm)
 {
+	struct mvmm_vcpu *vcpu = &svm->vcpu;
 	const struct vmcb_control_area *control = &svm->vmcb->control;
 	u32 code = control->exit_code;
 	unsigned int index = svm_stats_index(code);
 
 	if (index < MVMM_STATS_HW_EXITS)
-		svm->vcpu.stats.hw_exits[index]++;
+		vcpu->stats.hw_exits[index]++;
 	/* The most frequent without an indirect call, which mitigations slow */
 	switch (code) {
 	case SVM_EXIT_INTR:
-		return handle_interrupt(svm);
+		return handle_interrupt(vcpu);
 	case SVM_EXIT_IOIO:
-		return handle_io(svm);
+		return handle_io(vcpu);
 	case SVM_EXIT_NPF:
-		return handle_npf(svm);
+		return handle_npf(vcpu);
 	case SVM_EXIT_MSR:
-		return handle_msr(svm);
+		return handle_msr(vcpu);
 	case SVM_EXIT_HLT:
-		return handle_hlt(svm);
+		return handle_hlt(vcpu);
 	case SVM_EXIT_CPUID:
-		return handle_cpuid(svm);
+		return handle_cpuid(vcpu);
 	case (u32)SVM_EXIT_ERR:
-		return handle_entry_failure(svm);
+		return handle_entry_failure(vcpu);
 	}
 	if (likely(code < ARRAY_SIZE(handlers) && handlers[code]))
-		return handlers[code](svm);
+		return handlers[code](vcpu);
 	svm_dump(svm);
-	return mvmm_stop(&svm->vcpu, code, control->exit_info_1,
+	return mvmm_stop(vcpu, code, control->exit_info_1,
 			 "an exit that mvmm does not know");
 }

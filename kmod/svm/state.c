@@ -27,43 +27,12 @@ static void get_segment(const struct vmcb_seg *from, struct mvmm_segment *seg)
 	seg->attr = svm_segment_attr(from->attrib);
 }
 
-/* APM vol. 2, table 14-1: after RESET */
-static void init_guest(struct svm_vcpu *svm)
-{
-	static const struct mvmm_segment data = {
-		.limit = 0xffff, .attr = 0x93 };
-	static const struct mvmm_segment code = {
-		.base = 0xffff0000, .limit = 0xffff, .selector = 0xf000,
-		.attr = 0x9b };
-	static const struct mvmm_segment ldt = {
-		.limit = 0xffff, .attr = 0x82 };
-	static const struct mvmm_segment tr = {
-		.limit = 0xffff, .attr = 0x8b };
-	struct vmcb_save_area *save = &svm->vmcb->save;
-
-	put_segment(&save->es, &data);
-	put_segment(&save->cs, &code);
-	put_segment(&save->ss, &data);
-	put_segment(&save->ds, &data);
-	put_segment(&save->fs, &data);
-	put_segment(&save->gs, &data);
-	put_segment(&save->ldtr, &ldt);
-	put_segment(&save->tr, &tr);
-	save->gdtr.limit = 0xffff;
-	save->idtr.limit = 0xffff;
-	save->dr6 = mvmm_dr_fixed(6, 0);
-	save->dr7 = mvmm_dr_fixed(7, 0);
-	save->g_pat = RESET_PAT;
-	save->rflags = 2;
-	svm->vcpu.cr0 = X86_CR0_CD | X86_CR0_NW | X86_CR0_ET;
-	svm_sync_crs(&svm->vcpu);
-}
-
-/** svm_init_state() - fill a new VMCB */
+/** svm_init_state() - fill a new VMCB; mvmm_vcpu_reset() does the rest */
 void svm_init_state(struct svm_vcpu *svm)
 {
 	svm_init_controls(svm);
-	init_guest(svm);
+	/* APM vol. 2, table 14-1: what RESET sets beyond INIT */
+	svm->vmcb->save.g_pat = RESET_PAT;
 }
 
 /** svm_sync_crs() - write cr0, cr4 and efer of the generic part to the VMCB */

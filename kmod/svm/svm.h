@@ -53,8 +53,6 @@ static inline u64 svm_host_area(void)
 	return __this_cpu_read(svm_host_pa);
 }
 
-bool svm_is_on(void);
-
 /* ---- the vCPU --------------------------------------------------------- */
 
 /* The ASIDs of one CPU: all below @next are in use in this generation */

@@ -45,12 +45,6 @@ void svm_vmcb_teardown(void)
 	}
 }
 
-/** svm_is_on() - is SVM on here by us? Preemption off */
-bool svm_is_on(void)
-{
-	return __this_cpu_read(svm_on);
-}
-
 /**
  * svm_cpu_enable() - turn SVM on here
  *

@@ -31,21 +31,11 @@ static void step_over(struct vmx_vcpu *vmx, unsigned int len)
 }
 
 /* Step over the instruction that exited */
-static enum mvmm_step skip(struct vmx_vcpu *vmx)
+static enum mvmm_step skip(struct mvmm_vcpu *vcpu)
 {
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
 	step_over(vmx, vmread32(VM_EXIT_INSTRUCTION_LEN));
-	return MVMM_STEP_CONTINUE;
-}
-
-static enum mvmm_step raise_gp(struct vmx_vcpu *vmx)
-{
-	mvmm_raise(&vmx->vcpu, X86_TRAP_GP, 0);
-	return MVMM_STEP_CONTINUE;
-}
-
-static enum mvmm_step raise_ud(struct vmx_vcpu *vmx)
-{
-	mvmm_raise(&vmx->vcpu, X86_TRAP_UD, 0);
 	return MVMM_STEP_CONTINUE;
 }
 
@@ -59,13 +49,12 @@ static void note_db(struct vmx_vcpu *vmx)
 	if (dr7 & DR7_GD)
 		vmwriten(GUEST_DR7, dr7 & ~DR7_GD);
 	/* Its delivery ends a shadow; an entry with TF and one would fail */
-	vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
-		  vmread32(GUEST_INTERRUPTIBILITY_INFO) &
-		  ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+	vmx_end_shadow(vmread32(GUEST_INTERRUPTIBILITY_INFO));
 }
 
-static enum mvmm_step handle_exception(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_exception(struct mvmm_vcpu *vcpu)
 {
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	u32 info = vmx->intr_info;
 	struct mvmm_event event;
 
@@ -81,78 +70,65 @@ static enum mvmm_step handle_exception(struct vmx_vcpu *vmx)
 		note_db(vmx);
 		fallthrough;
 	case X86_TRAP_AC:
-		mvmm_raise_event(&vmx->vcpu, &event);
+		mvmm_raise_event(vcpu, &event);
 		return MVMM_STEP_CONTINUE;
 	default:
-		return mvmm_stop(&vmx->vcpu, vmx->reason, info,
+		return mvmm_stop(vcpu, vmx->reason, info,
 				 "an exception that was not asked for");
 	}
 }
 
-static enum mvmm_step handle_interrupt(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_interrupt(struct mvmm_vcpu *vcpu)
 {
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
 	mvmm_host_interrupts();
 	vmx_mitigate(vmx);
 	return MVMM_STEP_CONTINUE;
 }
 
-static enum mvmm_step handle_triple_fault(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_eoi(struct mvmm_vcpu *vcpu)
 {
-	vmx->vcpu.exit.reason = MVMM_EXIT_SHUTDOWN;
-	return MVMM_STEP_USER;
-}
-
-static enum mvmm_step handle_irq_window(struct vmx_vcpu *vmx)
-{
-	return mvmm_irq_window_open(&vmx->vcpu);
-}
-
-/* What waited for that is delivered at the next entry, if it can be */
-static enum mvmm_step handle_window(struct vmx_vcpu *vmx)
-{
-	return MVMM_STEP_CONTINUE;
-}
-
-static enum mvmm_step handle_eoi(struct vmx_vcpu *vmx)
-{
-	mvmm_apic_ended(&vmx->vcpu, vmreadn(EXIT_QUALIFICATION));
+	mvmm_apic_ended(vcpu, vmreadn(EXIT_QUALIFICATION));
 	return MVMM_STEP_CONTINUE;
 }
 
 /* The guest is behind the write already */
-static enum mvmm_step handle_apic_write(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_apic_write(struct mvmm_vcpu *vcpu)
 {
-	mvmm_apic_written(&vmx->vcpu, vmreadn(EXIT_QUALIFICATION) & 0xff0);
+	mvmm_apic_written(vcpu, vmreadn(EXIT_QUALIFICATION) & 0xff0);
 	return MVMM_STEP_CONTINUE;
 }
 
-static enum mvmm_step handle_task_switch(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_task_switch(struct mvmm_vcpu *vcpu)
 {
-	return mvmm_stop(&vmx->vcpu, vmx->reason, vmreadn(EXIT_QUALIFICATION),
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	return mvmm_stop(vcpu, vmx->reason, vmreadn(EXIT_QUALIFICATION),
 			 "a hardware task switch, which mvmm does not emulate");
 }
 
-static enum mvmm_step handle_cpuid(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_cpuid(struct mvmm_vcpu *vcpu)
 {
-	mvmm_do_cpuid(&vmx->vcpu);
-	return skip(vmx);
+	mvmm_do_cpuid(vcpu);
+	return skip(vcpu);
 }
 
-static enum mvmm_step handle_hypercall(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_hypercall(struct mvmm_vcpu *vcpu)
 {
-	mvmm_do_hypercall(&vmx->vcpu);
-	return skip(vmx);
+	mvmm_do_hypercall(vcpu);
+	return skip(vcpu);
 }
 
-static enum mvmm_step handle_hlt(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_hlt(struct mvmm_vcpu *vcpu)
 {
-	if (vmx->vcpu.has_apic &&
-	    !mvmm_halts_for_good(&vmx->vcpu, vmreadn(GUEST_RFLAGS))) {
-		skip(vmx);
-		return mvmm_halt(&vmx->vcpu);
+	if (vcpu->has_apic &&
+	    !mvmm_halts_for_good(vcpu, vmreadn(GUEST_RFLAGS))) {
+		skip(vcpu);
+		return mvmm_halt(vcpu);
 	}
-	vmx->vcpu.exit.reason = MVMM_EXIT_HLT;
-	vmx->vcpu.exit.insn_len = vmread32(VM_EXIT_INSTRUCTION_LEN);
+	vcpu->exit.reason = MVMM_EXIT_HLT;
+	vcpu->exit.insn_len = vmread32(VM_EXIT_INSTRUCTION_LEN);
 	return MVMM_STEP_USER;
 }
 
@@ -175,10 +151,10 @@ static void put_reg(struct vmx_vcpu *vmx, u8 reg, u64 value)
 		regs[reg] = value;
 }
 
-static enum mvmm_step handle_cr(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_cr(struct mvmm_vcpu *vcpu)
 {
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	struct vmx_cr_access a = vmx_decode_cr(vmreadn(EXIT_QUALIFICATION));
-	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 	int ret = 0;
 
 	vmx_refresh_cr0(vmx);
@@ -199,19 +175,19 @@ static enum mvmm_step handle_cr(struct vmx_vcpu *vmx)
 		break;
 	}
 	if (ret < 0)
-		return raise_gp(vmx);
-	skip(vmx);
+		return mvmm_exit_gp(vcpu);
+	skip(vcpu);
 	return ret ? MVMM_STEP_PDPTES : MVMM_STEP_CONTINUE;
 }
 
-static enum mvmm_step handle_dr(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_dr(struct mvmm_vcpu *vcpu)
 {
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	struct vmx_dr_access a = vmx_decode_dr(vmreadn(EXIT_QUALIFICATION));
-	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 	u64 dr7 = vmreadn(GUEST_DR7), value;
 
 	if ((a.dr == 4 || a.dr == 5) && vcpu->cr4 & X86_CR4_DE)
-		return raise_ud(vmx);
+		return mvmm_exit_ud(vcpu);
 	/* The exit comes before the CPU's own check of GD */
 	if (dr7 & DR7_GD) {
 		vmwriten(GUEST_DR7, dr7 & ~DR7_GD);
@@ -224,18 +200,18 @@ static enum mvmm_step handle_dr(struct vmx_vcpu *vmx)
 		value = a.dr < 4 ? vcpu->dr[a.dr] :
 			a.dr == 6 ? vcpu->dr6 : dr7;
 		put_reg(vmx, a.reg, value);
-		return skip(vmx);
+		return skip(vcpu);
 	}
 	value = get_reg(vmx, a.reg);
 	if (a.dr >= 6 && value >> 32)
-		return raise_gp(vmx);
+		return mvmm_exit_gp(vcpu);
 	if (a.dr < 4)
 		vcpu->dr[a.dr] = value;
 	else if (a.dr == 6)
 		vcpu->dr6 = mvmm_dr_fixed(6, value);
 	else
 		vmx_set_dr7(vcpu, mvmm_dr_fixed(7, value));
-	return skip(vmx);
+	return skip(vcpu);
 }
 
 static u8 default_addr_size(struct vmx_vcpu *vmx)
@@ -256,14 +232,15 @@ static noinline void find_io_string(struct vmx_vcpu *vmx)
 		default_addr_size(vmx);
 }
 
-static enum mvmm_step handle_io(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_io(struct mvmm_vcpu *vcpu)
 {
-	struct mvmm_exit *exit = &vmx->vcpu.exit;
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	struct mvmm_exit *exit = &vcpu->exit;
 	u8 len;
 
 	vmx_decode_io(vmreadn(EXIT_QUALIFICATION), exit);
 	len = vmread32(VM_EXIT_INSTRUCTION_LEN);
-	if (mvmm_ring(&vmx->vcpu)) {
+	if (mvmm_ring(vcpu)) {
 		step_over(vmx, len);
 		return MVMM_STEP_CONTINUE;
 	}
@@ -273,45 +250,48 @@ static enum mvmm_step handle_io(struct vmx_vcpu *vmx)
 	return MVMM_STEP_USER;
 }
 
-static enum mvmm_step handle_rdmsr(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_rdmsr(struct mvmm_vcpu *vcpu)
 {
-	return mvmm_do_rdmsr(&vmx->vcpu) ? raise_gp(vmx) : skip(vmx);
+	return mvmm_do_rdmsr(vcpu) ? mvmm_exit_gp(vcpu) : skip(vcpu);
 }
 
-static enum mvmm_step handle_wrmsr(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_wrmsr(struct mvmm_vcpu *vcpu)
 {
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
 	/* EFER goes to the VMCS together with CR0 */
 	vmx_refresh_cr0(vmx);
-	return mvmm_do_wrmsr(&vmx->vcpu) ? raise_gp(vmx) : skip(vmx);
+	return mvmm_do_wrmsr(vcpu) ? mvmm_exit_gp(vcpu) : skip(vcpu);
 }
 
-static enum mvmm_step handle_xsetbv(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_xsetbv(struct mvmm_vcpu *vcpu)
 {
-	return mvmm_do_xsetbv(&vmx->vcpu) ? raise_gp(vmx) : skip(vmx);
+	return mvmm_do_xsetbv(vcpu) ? mvmm_exit_gp(vcpu) : skip(vcpu);
 }
 
 /*
  * The guest spins. One that does so with interrupts off may be deaf to ours
  * (Documentation/errata.rst): they are let in here.
  */
-static enum mvmm_step handle_pause(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_pause(struct mvmm_vcpu *vcpu)
 {
-	handle_interrupt(vmx);
-	skip(vmx);
-	return mvmm_pause_loop(&vmx->vcpu);
+	handle_interrupt(vcpu);
+	skip(vcpu);
+	return mvmm_pause_loop(vcpu);
 }
 
 /* The slice has ended */
-static enum mvmm_step handle_preemption_timer(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_preemption_timer(struct mvmm_vcpu *vcpu)
 {
-	handle_interrupt(vmx);
-	atomic_or(MVMM_REQ_SLOT, &vmx->vcpu.requests);
+	handle_interrupt(vcpu);
+	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
 	return MVMM_STEP_RESUME;
 }
 
-static enum mvmm_step handle_entry_failure(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_entry_failure(struct mvmm_vcpu *vcpu)
 {
-	struct mvmm_exit *exit = &vmx->vcpu.exit;
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	struct mvmm_exit *exit = &vcpu->exit;
 
 	if ((vmx->reason & EXIT_REASON_MASK) == EXIT_REASON_MCE_DURING_VMENTRY)
 		mvmm_host_machine_check();
@@ -331,33 +311,35 @@ static void block_nmis_again(struct vmx_vcpu *vmx, u64 qualification)
 			  GUEST_INTR_STATE_NMI);
 }
 
-static enum mvmm_step handle_ept_violation(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_ept_violation(struct mvmm_vcpu *vcpu)
 {
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	u64 qualification = vmreadn(EXIT_QUALIFICATION);
-	struct mvmm_fault *fault = &vmx->vcpu.fault;
+	struct mvmm_fault *fault = &vcpu->fault;
 
 	block_nmis_again(vmx, qualification);
 	fault->gpa = vmread64(GUEST_PHYSICAL_ADDRESS);
 	fault->gva = qualification & BIT(7) ? vmreadn(GUEST_LINEAR_ADDRESS) : 0;
 	fault->access = vmx_decode_ept(qualification);
-	return mvmm_fault(&vmx->vcpu);
+	return mvmm_fault(vcpu);
 }
 
 /* Not one of those that the virtual-APIC page answers: userspace's, as ever */
-static enum mvmm_step handle_apic_access(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_apic_access(struct mvmm_vcpu *vcpu)
 {
 	u64 qualification = vmreadn(EXIT_QUALIFICATION);
-	struct mvmm_fault *fault = &vmx->vcpu.fault;
+	struct mvmm_fault *fault = &vcpu->fault;
 
 	fault->gpa = LAPIC_BASE_ADDRESS | (qualification & APIC_ACCESS_OFFSET);
 	fault->gva = 0;
 	fault->access = vmx_decode_apic_access(qualification);
-	return mvmm_apic_exit(&vmx->vcpu);
+	return mvmm_apic_exit(vcpu);
 }
 
-static enum mvmm_step handle_pml_full(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_pml_full(struct mvmm_vcpu *vcpu)
 {
-	enum mvmm_step step = mvmm_pml_full(&vmx->vcpu);
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	enum mvmm_step step = mvmm_pml_full(vcpu);
 
 	block_nmis_again(vmx, vmreadn(EXIT_QUALIFICATION));
 	if (step == MVMM_STEP_CONTINUE)
@@ -365,20 +347,23 @@ static enum mvmm_step handle_pml_full(struct vmx_vcpu *vmx)
 	return step;
 }
 
-static enum mvmm_step handle_ept_misconfig(struct vmx_vcpu *vmx)
+static enum mvmm_step handle_ept_misconfig(struct mvmm_vcpu *vcpu)
 {
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
 	vmx_dump(vmx);
-	return mvmm_stop(&vmx->vcpu, vmx->reason,
+	return mvmm_stop(vcpu, vmx->reason,
 			 vmread64(GUEST_PHYSICAL_ADDRESS),
 			 "EPT misconfiguration: a bug in mvmm");
 }
 
-static enum mvmm_step (*const handlers[])(struct vmx_vcpu *vmx) = {
+static enum mvmm_step (*const handlers[])(struct mvmm_vcpu *vcpu) = {
 	[EXIT_REASON_EXCEPTION_NMI] = handle_exception,
-	[EXIT_REASON_TRIPLE_FAULT] = handle_triple_fault,
-	[EXIT_REASON_INTERRUPT_WINDOW] = handle_irq_window,
-	[EXIT_REASON_NMI_WINDOW] = handle_window,
-	[EXIT_REASON_TPR_BELOW_THRESHOLD] = handle_window,
+	[EXIT_REASON_TRIPLE_FAULT] = mvmm_exit_shutdown,
+	[EXIT_REASON_INTERRUPT_WINDOW] = mvmm_irq_window_open,
+	/* What waited for these is delivered at the next entry, if it can be */
+	[EXIT_REASON_NMI_WINDOW] = mvmm_exit_nothing,
+	[EXIT_REASON_TPR_BELOW_THRESHOLD] = mvmm_exit_nothing,
 	[EXIT_REASON_APIC_ACCESS] = handle_apic_access,
 	[EXIT_REASON_EOI_INDUCED] = handle_eoi,
 	[EXIT_REASON_APIC_WRITE] = handle_apic_write,
@@ -387,22 +372,22 @@ static enum mvmm_step (*const handlers[])(struct vmx_vcpu *vmx) = {
 	[EXIT_REASON_INVD] = skip,
 	[EXIT_REASON_WBINVD] = skip,
 	/* No performance counters: every index is out of range */
-	[EXIT_REASON_RDPMC] = raise_gp,
+	[EXIT_REASON_RDPMC] = mvmm_exit_gp,
 	[EXIT_REASON_VMCALL] = handle_hypercall,
-	[EXIT_REASON_VMCLEAR] = raise_ud,
-	[EXIT_REASON_VMLAUNCH] = raise_ud,
-	[EXIT_REASON_VMPTRLD] = raise_ud,
-	[EXIT_REASON_VMPTRST] = raise_ud,
-	[EXIT_REASON_VMREAD] = raise_ud,
-	[EXIT_REASON_VMRESUME] = raise_ud,
-	[EXIT_REASON_VMWRITE] = raise_ud,
-	[EXIT_REASON_VMOFF] = raise_ud,
-	[EXIT_REASON_VMON] = raise_ud,
-	[EXIT_REASON_INVEPT] = raise_ud,
-	[EXIT_REASON_INVVPID] = raise_ud,
-	[EXIT_REASON_VMFUNC] = raise_ud,
-	[EXIT_REASON_MWAIT_INSTRUCTION] = raise_ud,
-	[EXIT_REASON_MONITOR_INSTRUCTION] = raise_ud,
+	[EXIT_REASON_VMCLEAR] = mvmm_exit_ud,
+	[EXIT_REASON_VMLAUNCH] = mvmm_exit_ud,
+	[EXIT_REASON_VMPTRLD] = mvmm_exit_ud,
+	[EXIT_REASON_VMPTRST] = mvmm_exit_ud,
+	[EXIT_REASON_VMREAD] = mvmm_exit_ud,
+	[EXIT_REASON_VMRESUME] = mvmm_exit_ud,
+	[EXIT_REASON_VMWRITE] = mvmm_exit_ud,
+	[EXIT_REASON_VMOFF] = mvmm_exit_ud,
+	[EXIT_REASON_VMON] = mvmm_exit_ud,
+	[EXIT_REASON_INVEPT] = mvmm_exit_ud,
+	[EXIT_REASON_INVVPID] = mvmm_exit_ud,
+	[EXIT_REASON_VMFUNC] = mvmm_exit_ud,
+	[EXIT_REASON_MWAIT_INSTRUCTION] = mvmm_exit_ud,
+	[EXIT_REASON_MONITOR_INSTRUCTION] = mvmm_exit_ud,
 	[EXIT_REASON_PAUSE_INSTRUCTION] = handle_pause,
 	[EXIT_REASON_PREEMPTION_TIMER] = handle_preemption_timer,
 	[EXIT_REASON_CR_ACCESS] = handle_cr,
@@ -442,28 +427,29 @@ void vmx_collect_inflight(struct vmx_vcpu *vmx)
 /** vmx_handle_exit() - dispatch; interrupts off, in a section */
 enum mvmm_step vmx_handle_exit(struct vmx_vcpu *vmx)
 {
+	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 	u32 basic = vmx->reason & EXIT_REASON_MASK;
 
 	if (basic < MVMM_STATS_HW_EXITS)
-		vmx->vcpu.stats.hw_exits[basic]++;
+		vcpu->stats.hw_exits[basic]++;
 	/* The most frequent without an indirect call, which mitigations slow */
 	switch (basic) {
 	case EXIT_REASON_EXTERNAL_INTERRUPT:
-		return handle_interrupt(vmx);
+		return handle_interrupt(vcpu);
 	case EXIT_REASON_IO_INSTRUCTION:
-		return handle_io(vmx);
+		return handle_io(vcpu);
 	case EXIT_REASON_EPT_VIOLATION:
-		return handle_ept_violation(vmx);
+		return handle_ept_violation(vcpu);
 	case EXIT_REASON_MSR_WRITE:
-		return handle_wrmsr(vmx);
+		return handle_wrmsr(vcpu);
 	case EXIT_REASON_HLT:
-		return handle_hlt(vmx);
+		return handle_hlt(vcpu);
 	case EXIT_REASON_CPUID:
-		return handle_cpuid(vmx);
+		return handle_cpuid(vcpu);
 	}
 	if (likely(basic < ARRAY_SIZE(handlers) && handlers[basic]))
-		return handlers[basic](vmx);
+		return handlers[basic](vcpu);
 	vmx_dump(vmx);
-	return mvmm_stop(&vmx->vcpu, vmx->reason, vmreadn(EXIT_QUALIFICATION),
+	return mvmm_stop(vcpu, vmx->reason, vmreadn(EXIT_QUALIFICATION),
 			 "an exit that mvmm does not know");
 }

@@ -36,32 +36,9 @@ static void get_segment(enum seg s, struct mvmm_segment *seg)
 	seg->attr = vmx_segment_attr(vmcs_get(SEG_AR(s)));
 }
 
-/* SDM vol. 3, table 10-1: after RESET */
+/* What RESET sets beyond INIT: mvmm_vcpu_reset() does the rest */
 static void init_guest(struct vmx_vcpu *vmx)
 {
-	static const struct mvmm_segment data = {
-		.limit = 0xffff, .attr = 0x93 };
-	static const struct mvmm_segment code = {
-		.base = 0xffff0000, .limit = 0xffff, .selector = 0xf000,
-		.attr = 0x9b };
-	static const struct mvmm_segment ldt = {
-		.limit = 0xffff, .attr = 0x82 };
-	static const struct mvmm_segment tr = {
-		.limit = 0xffff, .attr = 0x8b };
-	enum seg s;
-
-	for (s = ES; s <= GS; s++)
-		put_segment(s, s == CS ? &code : &data);
-	put_segment(LDT, &ldt);
-	put_segment(TR, &tr);
-	vmwriten(GUEST_GDTR_BASE, 0);
-	vmwrite32(GUEST_GDTR_LIMIT, 0xffff);
-	vmwriten(GUEST_IDTR_BASE, 0);
-	vmwrite32(GUEST_IDTR_LIMIT, 0xffff);
-	vmwriten(GUEST_CR3, 0);
-	vmwriten(GUEST_DR7, mvmm_dr_fixed(7, 0));
-	vmwriten(GUEST_PENDING_DBG_EXCEPTIONS, 0);
-	vmwrite32(GUEST_INTERRUPTIBILITY_INFO, 0);
 	vmwrite32(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 	vmwrite64(GUEST_IA32_DEBUGCTL, 0);
 	vmwrite64(GUEST_IA32_PAT, RESET_PAT);
@@ -72,8 +49,6 @@ static void init_guest(struct vmx_vcpu *vmx)
 	vmwriten(GUEST_RSP, 0);
 	vmwriten(GUEST_RFLAGS, 2);
 	vmx->rflags = 2;
-	vmx->vcpu.cr0 = X86_CR0_CD | X86_CR0_NW | X86_CR0_ET;
-	vmx_sync_crs(&vmx->vcpu);
 }
 
 /** vmx_init_state() - fill a new VMCS, current on this CPU */
