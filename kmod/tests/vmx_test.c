@@ -76,21 +76,37 @@ static void vmx_generations(struct kunit *test)
 
 static void vmx_reconcile_word(struct kunit *test)
 {
-	struct vmx_ctl ctl = { .must = BIT(0), .able = BIT(1),
-			       .optional = BIT(2) | BIT(3), .never = BIT(4) };
-	u32 missing;
+	static const struct vmx_ctl ctl[] = {
+		{ BIT(0), VMX_MUST, "must" }, { BIT(1), VMX_ABLE, "able" },
+		{ BIT(2) | BIT(3), VMX_OPTIONAL },
+		{ BIT(4), VMX_NEVER, "never" }, {} };
+	/* What may be set, what must be, and what comes of it */
+	static const struct {
+		u32 may, ones, value;
+		const char *missing;
+	} words[] = {
+		{ 0x27, 0x20, 0x25 },
+		{ 0x22, 0x20, 0x20, "must" },
+		{ 0x25, 0x20, 0x25, "able" },
+		{ 0x37, 0x30, 0x35, "never" },
+		{ 0x2f, 0x20, 0x2d },
+	};
+	int i;
 
-	/* may: 0 1 2 5; must be one: 5 */
-	KUNIT_EXPECT_EQ(test, vmx_reconcile(0x27ULL << 32 | 0x20, &ctl,
-					    &missing), 0x25U);
-	KUNIT_EXPECT_EQ(test, missing, 0U);
-	KUNIT_EXPECT_EQ(test, vmx_reconcile(0x22ULL << 32 | 0x20, &ctl,
-					    &missing), 0x20U);
-	KUNIT_EXPECT_EQ(test, missing, (u32)BIT(0));
-	vmx_reconcile(0x25ULL << 32 | 0x20, &ctl, &missing);
-	KUNIT_EXPECT_EQ(test, missing, (u32)BIT(1));
-	vmx_reconcile(0x37ULL << 32 | 0x30, &ctl, &missing);
-	KUNIT_EXPECT_EQ(test, missing, (u32)BIT(4));
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		u64 msr = (u64)words[i].may << 32 | words[i].ones;
+		const char *missing = words[i].missing;
+		struct missing_log log = {};
+		u32 value;
+		int ret;
+
+		ret = vmx_reconcile(msr, ctl, &value, log_missing, &log);
+		KUNIT_EXPECT_EQ(test, ret, missing ? -EOPNOTSUPP : 0);
+		KUNIT_EXPECT_EQ(test, value, words[i].value);
+		KUNIT_EXPECT_EQ(test, log.nr, !!missing);
+		if (missing)
+			KUNIT_EXPECT_TRUE(test, was_missing(&log, missing));
+	}
 }
 
 static void vmx_decoders(struct kunit *test)

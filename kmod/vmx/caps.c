@@ -19,133 +19,98 @@ struct vmx_caps vmx_caps;
 #define BASIC_INSN_INFO	BIT_ULL(54)
 #define BASIC_MEMTYPE(b) (((b) >> 50) & 0xf)
 
-static const struct vmx_ctl pin_ctl = {
-	.optional = PIN_BASED_VMX_PREEMPTION_TIMER,
-	.must = PIN_BASED_EXT_INTR_MASK | PIN_BASED_NMI_EXITING |
-		PIN_BASED_VIRTUAL_NMIS,
-};
-
 #define CR8_EXITS (CPU_BASED_CR8_LOAD_EXITING | CPU_BASED_CR8_STORE_EXITING)
 
-static const struct vmx_ctl primary_ctl = {
-	.optional = CPU_BASED_TPR_SHADOW,
-	.must = CPU_BASED_HLT_EXITING | CPU_BASED_USE_TSC_OFFSETTING |
-		CPU_BASED_MWAIT_EXITING | CPU_BASED_MONITOR_EXITING |
-		CPU_BASED_RDPMC_EXITING | CPU_BASED_CR8_LOAD_EXITING |
-		CPU_BASED_CR8_STORE_EXITING | CPU_BASED_MOV_DR_EXITING |
-		CPU_BASED_UNCOND_IO_EXITING | CPU_BASED_USE_MSR_BITMAPS |
-		CPU_BASED_ACTIVATE_SECONDARY_CONTROLS,
-	.able = CPU_BASED_INTR_WINDOW_EXITING | CPU_BASED_NMI_WINDOW_EXITING,
-	.never = CPU_BASED_CR3_LOAD_EXITING | CPU_BASED_CR3_STORE_EXITING |
-		 CPU_BASED_INVLPG_EXITING | CPU_BASED_RDTSC_EXITING,
-};
-
-static const struct vmx_ctl secondary_ctl = {
-	.must = SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_UNRESTRICTED_GUEST,
-	.optional = SECONDARY_EXEC_ENABLE_VPID | SECONDARY_EXEC_ENABLE_RDTSCP |
-		    SECONDARY_EXEC_ENABLE_INVPCID |
-		    SECONDARY_EXEC_WBINVD_EXITING |
-		    SECONDARY_EXEC_PAUSE_LOOP_EXITING |
-		    SECONDARY_EXEC_ENABLE_PML | VMX_APICV | VMX_APIC_PAGE,
-};
-
-static const struct vmx_ctl exit_ctl = {
-	.must = VM_EXIT_HOST_ADDR_SPACE_SIZE | VM_EXIT_SAVE_DEBUG_CONTROLS |
-		VM_EXIT_SAVE_IA32_PAT | VM_EXIT_LOAD_IA32_PAT |
-		VM_EXIT_LOAD_IA32_EFER,
-	.never = VM_EXIT_ACK_INTR_ON_EXIT,
-};
-
-static const struct vmx_ctl entry_ctl = {
-	.must = VM_ENTRY_LOAD_DEBUG_CONTROLS | VM_ENTRY_LOAD_IA32_PAT |
-		VM_ENTRY_LOAD_IA32_EFER,
-	.able = VM_ENTRY_IA32E_MODE,
-};
-
-struct bit_name {
-	u32 bit;
-	const char *name;
-};
-
-static const struct bit_name pin_names[] = {
-	{ PIN_BASED_EXT_INTR_MASK, "external-interrupt exiting" },
-	{ PIN_BASED_NMI_EXITING, "NMI exiting" },
-	{ PIN_BASED_VIRTUAL_NMIS, "virtual NMIs" },
+static const struct vmx_ctl pin_ctls[] = {
+	{ PIN_BASED_EXT_INTR_MASK, VMX_MUST, "external-interrupt exiting" },
+	{ PIN_BASED_NMI_EXITING, VMX_MUST, "NMI exiting" },
+	{ PIN_BASED_VIRTUAL_NMIS, VMX_MUST, "virtual NMIs" },
+	{ PIN_BASED_VMX_PREEMPTION_TIMER, VMX_OPTIONAL },
 	{}
 };
 
-static const struct bit_name primary_names[] = {
-	{ CPU_BASED_HLT_EXITING, "HLT exiting" },
-	{ CPU_BASED_USE_TSC_OFFSETTING, "TSC offsetting" },
-	{ CPU_BASED_MWAIT_EXITING, "MWAIT exiting" },
-	{ CPU_BASED_MONITOR_EXITING, "MONITOR exiting" },
-	{ CPU_BASED_RDPMC_EXITING, "RDPMC exiting" },
-	{ CPU_BASED_CR8_LOAD_EXITING, "CR8-load exiting" },
-	{ CPU_BASED_CR8_STORE_EXITING, "CR8-store exiting" },
-	{ CPU_BASED_MOV_DR_EXITING, "MOV-DR exiting" },
-	{ CPU_BASED_UNCOND_IO_EXITING, "unconditional I/O exiting" },
-	{ CPU_BASED_USE_MSR_BITMAPS, "MSR bitmaps" },
-	{ CPU_BASED_ACTIVATE_SECONDARY_CONTROLS, "secondary controls" },
-	{ CPU_BASED_INTR_WINDOW_EXITING, "interrupt-window exiting" },
-	{ CPU_BASED_NMI_WINDOW_EXITING, "NMI-window exiting" },
-	{ CPU_BASED_CR3_LOAD_EXITING, "CR3 loads without exits" },
-	{ CPU_BASED_CR3_STORE_EXITING, "CR3 stores without exits" },
-	{ CPU_BASED_INVLPG_EXITING, "INVLPG without exits" },
-	{ CPU_BASED_RDTSC_EXITING, "RDTSC without exits" },
+static const struct vmx_ctl primary_ctls[] = {
+	{ CPU_BASED_HLT_EXITING, VMX_MUST, "HLT exiting" },
+	{ CPU_BASED_USE_TSC_OFFSETTING, VMX_MUST, "TSC offsetting" },
+	{ CPU_BASED_MWAIT_EXITING, VMX_MUST, "MWAIT exiting" },
+	{ CPU_BASED_MONITOR_EXITING, VMX_MUST, "MONITOR exiting" },
+	{ CPU_BASED_RDPMC_EXITING, VMX_MUST, "RDPMC exiting" },
+	{ CPU_BASED_CR8_LOAD_EXITING, VMX_MUST, "CR8-load exiting" },
+	{ CPU_BASED_CR8_STORE_EXITING, VMX_MUST, "CR8-store exiting" },
+	{ CPU_BASED_MOV_DR_EXITING, VMX_MUST, "MOV-DR exiting" },
+	{ CPU_BASED_UNCOND_IO_EXITING, VMX_MUST, "unconditional I/O exiting" },
+	{ CPU_BASED_USE_MSR_BITMAPS, VMX_MUST, "MSR bitmaps" },
+	{ CPU_BASED_ACTIVATE_SECONDARY_CONTROLS, VMX_MUST,
+	  "secondary controls" },
+	{ CPU_BASED_INTR_WINDOW_EXITING, VMX_ABLE, "interrupt-window exiting" },
+	{ CPU_BASED_NMI_WINDOW_EXITING, VMX_ABLE, "NMI-window exiting" },
+	{ CPU_BASED_CR3_LOAD_EXITING, VMX_NEVER, "CR3 loads without exits" },
+	{ CPU_BASED_CR3_STORE_EXITING, VMX_NEVER, "CR3 stores without exits" },
+	{ CPU_BASED_INVLPG_EXITING, VMX_NEVER, "INVLPG without exits" },
+	{ CPU_BASED_RDTSC_EXITING, VMX_NEVER, "RDTSC without exits" },
+	{ CPU_BASED_TPR_SHADOW, VMX_OPTIONAL },
 	{}
 };
 
-static const struct bit_name secondary_names[] = {
-	{ SECONDARY_EXEC_ENABLE_EPT, "EPT" },
-	{ SECONDARY_EXEC_UNRESTRICTED_GUEST, "unrestricted guest" },
+static const struct vmx_ctl secondary_ctls[] = {
+	{ SECONDARY_EXEC_ENABLE_EPT, VMX_MUST, "EPT" },
+	{ SECONDARY_EXEC_UNRESTRICTED_GUEST, VMX_MUST, "unrestricted guest" },
+	{ SECONDARY_EXEC_ENABLE_VPID | SECONDARY_EXEC_ENABLE_RDTSCP |
+	  SECONDARY_EXEC_ENABLE_INVPCID | SECONDARY_EXEC_WBINVD_EXITING |
+	  SECONDARY_EXEC_PAUSE_LOOP_EXITING | SECONDARY_EXEC_ENABLE_PML |
+	  VMX_APICV | VMX_APIC_PAGE, VMX_OPTIONAL },
 	{}
 };
 
-static const struct bit_name exit_names[] = {
-	{ VM_EXIT_HOST_ADDR_SPACE_SIZE, "64-bit host" },
-	{ VM_EXIT_SAVE_DEBUG_CONTROLS, "saving debug controls on exit" },
-	{ VM_EXIT_SAVE_IA32_PAT, "saving IA32_PAT on exit" },
-	{ VM_EXIT_LOAD_IA32_PAT, "loading IA32_PAT on exit" },
-	{ VM_EXIT_LOAD_IA32_EFER, "loading IA32_EFER on exit" },
-	{ VM_EXIT_ACK_INTR_ON_EXIT, "exits without interrupt acknowledge" },
+static const struct vmx_ctl exit_ctls[] = {
+	{ VM_EXIT_HOST_ADDR_SPACE_SIZE, VMX_MUST, "64-bit host" },
+	{ VM_EXIT_SAVE_DEBUG_CONTROLS, VMX_MUST,
+	  "saving debug controls on exit" },
+	{ VM_EXIT_SAVE_IA32_PAT, VMX_MUST, "saving IA32_PAT on exit" },
+	{ VM_EXIT_LOAD_IA32_PAT, VMX_MUST, "loading IA32_PAT on exit" },
+	{ VM_EXIT_LOAD_IA32_EFER, VMX_MUST, "loading IA32_EFER on exit" },
+	{ VM_EXIT_ACK_INTR_ON_EXIT, VMX_NEVER,
+	  "exits without interrupt acknowledge" },
 	{}
 };
 
-static const struct bit_name entry_names[] = {
-	{ VM_ENTRY_LOAD_DEBUG_CONTROLS, "loading debug controls on entry" },
-	{ VM_ENTRY_LOAD_IA32_PAT, "loading IA32_PAT on entry" },
-	{ VM_ENTRY_LOAD_IA32_EFER, "loading IA32_EFER on entry" },
-	{ VM_ENTRY_IA32E_MODE, "64-bit guests" },
+static const struct vmx_ctl entry_ctls[] = {
+	{ VM_ENTRY_LOAD_DEBUG_CONTROLS, VMX_MUST,
+	  "loading debug controls on entry" },
+	{ VM_ENTRY_LOAD_IA32_PAT, VMX_MUST, "loading IA32_PAT on entry" },
+	{ VM_ENTRY_LOAD_IA32_EFER, VMX_MUST, "loading IA32_EFER on entry" },
+	{ VM_ENTRY_IA32E_MODE, VMX_ABLE, "64-bit guests" },
 	{}
 };
 
 /**
  * vmx_reconcile() - settle one word of controls
  * @msr: its capability MSR: bits 31:0 must be 1, bits 63:32 may be 1
- * @ctl: what mvmm needs
- * @missing: out: the bits of @ctl that cannot be had as needed
+ * @ctl: what mvmm needs, up to an entry without bits
+ * @out: the controls to use
+ * @missing: called with the name of each control that cannot be had as needed
+ * @ctx: for @missing
  *
- * Return: the controls to use.
+ * Return: 0 or -EOPNOTSUPP.
  */
-u32 vmx_reconcile(u64 msr, const struct vmx_ctl *ctl, u32 *missing)
+int vmx_reconcile(u64 msr, const struct vmx_ctl *ctl, u32 *out,
+		  vmx_missing_fn missing, void *ctx)
 {
 	u32 ones = msr, may = msr >> 32;
+	int ret = 0;
 
-	*missing = ((ctl->must | ctl->able) & ~may) | (ctl->never & ones);
-	return ones | ((ctl->must | ctl->optional) & may);
-}
-
-static int reconcile_named(u64 msr, const struct vmx_ctl *ctl,
-			   const struct bit_name *names, u32 *out,
-			   vmx_missing_fn missing, void *ctx)
-{
-	u32 bits;
-
-	*out = vmx_reconcile(msr, ctl, &bits);
-	for (; names->name; names++)
-		if (bits & names->bit)
-			missing(ctx, names->name);
-	return bits ? -EOPNOTSUPP : 0;
+	*out = ones;
+	for (; ctl->bits; ctl++) {
+		if (ctl->need == VMX_MUST || ctl->need == VMX_OPTIONAL)
+			*out |= ctl->bits & may;
+		if (ctl->need == VMX_OPTIONAL ||
+		    (ctl->need == VMX_NEVER ? !(ctl->bits & ones) :
+					      !(ctl->bits & ~may)))
+			continue;
+		missing(ctx, ctl->name);
+		ret = -EOPNOTSUPP;
+	}
+	return ret;
 }
 
 static int need(bool have, const char *name, vmx_missing_fn missing, void *ctx)
@@ -175,16 +140,16 @@ int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
 	caps->insn_info = msrs->basic & BASIC_INSN_INFO;
 	ret |= need(BASIC_MEMTYPE(msrs->basic) == 6, "write-back VMCS memory",
 		    missing, ctx);
-	ret |= reconcile_named(msrs->pin, &pin_ctl, pin_names, &caps->pin,
-			       missing, ctx);
-	ret |= reconcile_named(msrs->primary, &primary_ctl, primary_names,
-			       &caps->primary, missing, ctx);
-	ret |= reconcile_named(msrs->secondary, &secondary_ctl,
-			       secondary_names, &caps->secondary, missing, ctx);
-	ret |= reconcile_named(msrs->exit, &exit_ctl, exit_names, &caps->exit,
-			       missing, ctx);
-	ret |= reconcile_named(msrs->entry, &entry_ctl, entry_names,
-			       &caps->entry, missing, ctx);
+	ret |= vmx_reconcile(msrs->pin, pin_ctls, &caps->pin, missing,
+			     ctx);
+	ret |= vmx_reconcile(msrs->primary, primary_ctls, &caps->primary, missing,
+			     ctx);
+	ret |= vmx_reconcile(msrs->secondary, secondary_ctls, &caps->secondary, missing,
+			     ctx);
+	ret |= vmx_reconcile(msrs->exit, exit_ctls, &caps->exit, missing,
+			     ctx);
+	ret |= vmx_reconcile(msrs->entry, entry_ctls, &caps->entry, missing,
+			     ctx);
 
 	if (caps->secondary & SECONDARY_EXEC_ENABLE_EPT) {
 		ret |= need(ept & VMX_EPT_PAGE_WALK_4_BIT,

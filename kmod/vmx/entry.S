@@ -9,9 +9,8 @@
 #include <asm/frame.h>
 #include <asm/unwind_hints.h>
 #include "compat.h"
+#include "run/entry.h"
 
-/* Offsets in struct mvmm_regs: asserted in loop.c */
-#define R(n) ((n) * 8)
 #define HOST_RSP 0x6c14
 
 	.section .noinstr.text, "ax"
@@ -24,13 +23,7 @@
  * after an exit, false if the CPU refused the instruction (or VMX went away).
  */
 SYM_FUNC_START(vmx_enter)
-	push	%rbp
-	mov	%rsp, %rbp
-	push	%r15
-	push	%r14
-	push	%r13
-	push	%r12
-	push	%rbx
+	PUSH_CALLEE_SAVED
 	push	%rdi
 
 	/* The stack is most often as deep as before */
@@ -45,20 +38,7 @@ SYM_FUNC_START(vmx_enter)
 	UNWIND_HINT_SAVE
 
 	mov	%rdi, %rax
-	mov	R(1)(%rax), %rcx
-	mov	R(2)(%rax), %rdx
-	mov	R(3)(%rax), %rbx
-	mov	R(5)(%rax), %rbp
-	mov	R(6)(%rax), %rsi
-	mov	R(7)(%rax), %rdi
-	mov	R(8)(%rax), %r8
-	mov	R(9)(%rax), %r9
-	mov	R(10)(%rax), %r10
-	mov	R(11)(%rax), %r11
-	mov	R(12)(%rax), %r12
-	mov	R(13)(%rax), %r13
-	mov	R(14)(%rax), %r14
-	mov	R(15)(%rax), %r15
+	LOAD_GUEST_REGS %rax
 	mov	R(0)(%rax), %rax
 
 	MVMM_CLEAR_CPU_BUFFERS
@@ -81,20 +61,7 @@ SYM_INNER_LABEL(vmx_exit, SYM_L_GLOBAL)
 	push	%rax
 	mov	8(%rsp), %rax
 	popq	R(0)(%rax)
-	mov	%rcx, R(1)(%rax)
-	mov	%rdx, R(2)(%rax)
-	mov	%rbx, R(3)(%rax)
-	mov	%rbp, R(5)(%rax)
-	mov	%rsi, R(6)(%rax)
-	mov	%rdi, R(7)(%rax)
-	mov	%r8, R(8)(%rax)
-	mov	%r9, R(9)(%rax)
-	mov	%r10, R(10)(%rax)
-	mov	%r11, R(11)(%rax)
-	mov	%r12, R(12)(%rax)
-	mov	%r13, R(13)(%rax)
-	mov	%r14, R(14)(%rax)
-	mov	%r15, R(15)(%rax)
+	SAVE_GUEST_REGS
 	mov	$1, %ebx
 	jmp	.Lhost
 
@@ -105,23 +72,9 @@ SYM_INNER_LABEL(vmx_exit, SYM_L_GLOBAL)
 	/* Before the first RET: the guest's return predictions are not ours */
 	MVMM_RSB_FILL
 	MVMM_CLEAR_BRANCH_HISTORY
-	/* No guest value is left for speculation; the others are popped */
-	xor	%ecx, %ecx
-	xor	%edx, %edx
-	xor	%esi, %esi
-	xor	%edi, %edi
-	xor	%ebp, %ebp
-	xor	%r8d, %r8d
-	xor	%r9d, %r9d
-	xor	%r10d, %r10d
-	xor	%r11d, %r11d
+	CLEAR_GUEST_REGS
 	mov	%ebx, %eax
 	add	$8, %rsp
-	pop	%rbx
-	pop	%r12
-	pop	%r13
-	pop	%r14
-	pop	%r15
-	pop	%rbp
+	POP_CALLEE_SAVED
 	RET
 SYM_FUNC_END(vmx_enter)

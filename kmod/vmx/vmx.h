@@ -45,21 +45,25 @@ struct vmx_caps {
 #define VMX_APIC_PAGE (SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES |	\
 		       SECONDARY_EXEC_APIC_REGISTER_VIRT)
 
-/**
- * struct vmx_ctl - what mvmm needs of one word of controls
- * @must: set always
- * @able: must be settable; set when needed
- * @optional: set where the CPU can
- * @never: must be clearable
- */
+enum vmx_need {
+	VMX_MUST = 1,	/* set always */
+	VMX_ABLE,	/* must be settable; set when needed */
+	VMX_OPTIONAL,	/* set where the CPU can; needs no name */
+	VMX_NEVER,	/* must be clearable */
+};
+
+/* What mvmm needs of some bits of one word of controls */
 struct vmx_ctl {
-	u32 must, able, optional, never;
+	u32 bits;
+	enum vmx_need need;
+	const char *name;
 };
 
 /* Reports one missing feature; @ctx as given to vmx_negotiate() */
 typedef void (*vmx_missing_fn)(void *ctx, const char *name);
 
-u32 vmx_reconcile(u64 msr, const struct vmx_ctl *ctl, u32 *missing);
+int vmx_reconcile(u64 msr, const struct vmx_ctl *ctl, u32 *out,
+		  vmx_missing_fn missing, void *ctx);
 int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
 		  vmx_missing_fn missing, void *ctx);
 bool vmx_present(void);
