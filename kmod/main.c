@@ -97,9 +97,9 @@ static struct miscdevice device = {
 	(IS_ENABLED(CONFIG_MVMM_VMX) && IS_ENABLED(CONFIG_MVMM_SVM) ?	\
 	 "VMX or SVM" : IS_ENABLED(CONFIG_MVMM_VMX) ? "VMX" : "SVM")
 
-static const struct mvmm_ops *find_vendor(void)
+static const struct mvmm_vendor_ops *find_vendor(void)
 {
-	static const struct mvmm_ops *const vendors[] = {
+	static const struct mvmm_vendor_ops *const vendors[] = {
 #ifdef CONFIG_MVMM_VMX
 		&mvmm_vmx_ops,
 #endif
@@ -115,7 +115,7 @@ static const struct mvmm_ops *find_vendor(void)
 	return NULL;
 }
 
-static int __init mvmm_init(void)
+static int __init mvmm_module_init(void)
 {
 	int ret;
 
@@ -159,7 +159,7 @@ teardown:
 	return ret;
 }
 
-static void __exit mvmm_exit(void)
+static void __exit mvmm_module_exit(void)
 {
 	misc_deregister(&device);
 	mvmm_hardware_exit();
@@ -167,8 +167,8 @@ static void __exit mvmm_exit(void)
 	mvmm_ops->teardown();
 }
 
-module_init(mvmm_init);
-module_exit(mvmm_exit);
+module_init(mvmm_module_init);
+module_exit(mvmm_module_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("mvmm: a minimal virtual machine monitor");

@@ -16,7 +16,7 @@
 #include "vm.h"
 
 /* Kept by the generic part: index into mvmm_vcpu.msr */
-enum mvmm_msr_slot {
+enum mvmm_kept_msr {
 	MVMM_MSR_TSC_AUX,	/* swapped by hand around a section */
 	MVMM_MSR_MISC_ENABLE,
 	MVMM_NR_MSRS,
@@ -24,8 +24,8 @@ enum mvmm_msr_slot {
 
 /* Why the vendor's inner loop came back */
 enum mvmm_step {
-	MVMM_STEP_CONTINUE,	/* stay in the inner loop */
-	MVMM_STEP_RESUME,	/* go round again: work is pending */
+	MVMM_STEP_REENTER,	/* enter again at once */
+	MVMM_STEP_OUTER,	/* leave the inner loop, then enter again */
 	MVMM_STEP_FAULT,	/* vcpu->fault needs the host mm */
 	MVMM_STEP_PDPTES,	/* the PDPTEs must be read from memory */
 	MVMM_STEP_USER,		/* vcpu->exit is for userspace */
@@ -128,7 +128,7 @@ struct mvmm_exit {
  * @xcr0: extended states enabled				[R]
  * @dr: DR0 .. DR3						[R]
  * @dr6: debug status						[R]
- * @msr: MSRs of kind MVMM_MSR_SLOT				[R]
+ * @msr: MSRs of kind MVMM_MSR_KEPT				[R]
  * @caps: derived from @cpuid					[R]
  * @cpuid: what CPUID returns					[R]
  * @tsc_offset: guest's TSC minus the host's			[R]

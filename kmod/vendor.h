@@ -6,7 +6,7 @@
 #include "vcpu.h"
 
 /**
- * struct mvmm_ops - VMX or SVM
+ * struct mvmm_vendor_ops - VMX or SVM
  * @name: "vmx" or "svm"
  * @present: does the CPU have the extension at all?
  * @setup: probe, name what is missing, make per-CPU areas; 0 or -errno
@@ -35,7 +35,7 @@
  * @set_msr: the same; the value is checked
  * @sync_tsc: tsc_offset changed; vCPU loaded
  */
-struct mvmm_ops {
+struct mvmm_vendor_ops {
 	const char *name;
 	bool (*present)(void);
 	int (*setup)(void);
@@ -69,14 +69,14 @@ struct mvmm_vendor_caps {
 	bool rdtscp;
 	bool invpcid;
 	bool pml;		/* a vCPU has a log: see struct mvmm_pml */
-	u64 apic_access;	/* APIC-access page, or 0: none */
+	u64 apic_page_pa;	/* APIC-access page, or 0: none */
 	struct pgt_format pgt;
 };
 
-extern const struct mvmm_ops *mvmm_ops;
+extern const struct mvmm_vendor_ops *mvmm_ops;
 extern struct mvmm_vendor_caps mvmm_vendor;
-extern const struct mvmm_ops mvmm_vmx_ops;
-extern const struct mvmm_ops mvmm_svm_ops;
+extern const struct mvmm_vendor_ops mvmm_vmx_ops;
+extern const struct mvmm_vendor_ops mvmm_svm_ops;
 
 /**
  * mvmm_vcpu_load() - make the vCPU's hardware state current on this CPU

@@ -35,8 +35,8 @@ struct mvmm_mem_region;
  * @pgt_cache: tables for the next fault			[M]
  * @regions: sorted by gpa, @nr_regions of them			[L to write, M]
  * @nr_regions: see @regions					[L to write, M]
- * @room: for so many is there memory				[L]
- * @last_region: index of the one that was asked for last	[M]
+ * @allocated: length of @regions				[L]
+ * @last_region: index of the last look-up, tried first next time	[M]
  * @nr_logged: regions with a dirty bitmap			[M to write, A]
  * @inval_count: invalidations in progress			[M]
  * @inval_seq: invalidations ended				[M]
@@ -44,7 +44,7 @@ struct mvmm_mem_region;
  * @vcpus: by id					[L and M to write, RCU]
  * @doorbells: see eventfd.c				[L to write, RCU]
  * @irqfds: see eventfd.c					[L]
- * @serial: never used twice, unlike the address		[C]
+ * @serial: unique; the address may be a later VM's again		[C]
  * @tsc_base: host TSC at creation: the guest's TSC starts at 0	[C]
  * @has_apic: MVMM_VM_APIC					[C]
  * @nr_vcpus: above the highest id in @vcpus			[L to write, A]
@@ -63,7 +63,7 @@ struct mvmm_vm {
 	struct pgt pgt;
 	struct mvmm_mem_region *regions;
 	int nr_regions;
-	int room;
+	int allocated;
 	int last_region;
 	int nr_logged;
 	unsigned long inval_count;

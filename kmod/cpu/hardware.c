@@ -14,7 +14,7 @@
 #include "host.h"
 #include "vendor.h"
 
-const struct mvmm_ops *mvmm_ops;
+const struct mvmm_vendor_ops *mvmm_ops;
 struct mvmm_vendor_caps mvmm_vendor;
 
 /*

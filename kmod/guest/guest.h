@@ -8,7 +8,7 @@
 enum mvmm_msr_kind {
 	MVMM_MSR_NONE,		/* #GP */
 	MVMM_MSR_CONST,		/* reads as a constant, writes are dropped */
-	MVMM_MSR_SLOT,		/* mvmm_vcpu.msr */
+	MVMM_MSR_KEPT,		/* mvmm_vcpu.msr */
 	MVMM_MSR_VENDOR,	/* in the VMCS or VMCB, or swapped by the vendor */
 	MVMM_MSR_TSC,
 	MVMM_MSR_EFER,
@@ -26,7 +26,7 @@ struct mvmm_msr_policy {
 	enum mvmm_msr_kind kind;
 	enum mvmm_msr_check check;
 	bool direct;	/* the guest accesses it without an exit */
-	u8 slot;
+	u8 kept;	/* index into mvmm_vcpu.msr */
 	u64 value;	/* MVMM_MSR_CONST */
 };
 

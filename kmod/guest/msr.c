@@ -9,8 +9,8 @@
 #include "pv/pv.h"
 #include "vendor.h"
 
-#define SLOT(_index, _slot, _check) {					\
-	.index = (_index), .kind = MVMM_MSR_SLOT, .slot = (_slot),	\
+#define KEPT(_index, _kept, _check) {					\
+	.index = (_index), .kind = MVMM_MSR_KEPT, .kept = (_kept),	\
 	.check = (_check) }
 #define VENDOR(_index, _check, _direct) {				\
 	.index = (_index), .kind = MVMM_MSR_VENDOR,			\
@@ -26,8 +26,8 @@ static const struct mvmm_msr_policy policy[] = {
 	VENDOR(MSR_SYSCALL_MASK, MVMM_CHECK_32BIT, false),
 	VENDOR(MSR_KERNEL_GS_BASE, MVMM_CHECK_CANONICAL, true),
 	/* it exits: the guest's CPUID decides whether it exists */
-	SLOT(MSR_TSC_AUX, MVMM_MSR_TSC_AUX, MVMM_CHECK_32BIT),
-	SLOT(MSR_IA32_MISC_ENABLE, MVMM_MSR_MISC_ENABLE, MVMM_CHECK_ANY),
+	KEPT(MSR_TSC_AUX, MVMM_MSR_TSC_AUX, MVMM_CHECK_32BIT),
+	KEPT(MSR_IA32_MISC_ENABLE, MVMM_MSR_MISC_ENABLE, MVMM_CHECK_ANY),
 	VENDOR(MSR_FS_BASE, MVMM_CHECK_CANONICAL, true),
 	VENDOR(MSR_GS_BASE, MVMM_CHECK_CANONICAL, true),
 	VENDOR(MSR_IA32_SYSENTER_CS, MVMM_CHECK_32BIT, true),
@@ -46,7 +46,7 @@ static const struct mvmm_msr_policy policy[] = {
 	CONST(MSR_AMD64_DE_CFG, BIT_ULL(1)),
 };
 
-#undef SLOT
+#undef KEPT
 #undef VENDOR
 #undef CONST
 
@@ -131,8 +131,8 @@ int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 	case MVMM_MSR_CONST:
 		*value = p->value;
 		return 0;
-	case MVMM_MSR_SLOT:
-		*value = vcpu->msr[p->slot];
+	case MVMM_MSR_KEPT:
+		*value = vcpu->msr[p->kept];
 		return 0;
 	case MVMM_MSR_EFER:
 		*value = vcpu->efer;
@@ -168,13 +168,13 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	switch (p->kind) {
 	case MVMM_MSR_CONST:
 		return 0;
-	case MVMM_MSR_SLOT:
-		if (p->slot == MVMM_MSR_MISC_ENABLE &&
-		    (value ^ vcpu->msr[p->slot]) & ~MISC_ENABLE_SETTABLE)
+	case MVMM_MSR_KEPT:
+		if (p->kept == MVMM_MSR_MISC_ENABLE &&
+		    (value ^ vcpu->msr[p->kept]) & ~MISC_ENABLE_SETTABLE)
 			return -EINVAL;
-		vcpu->msr[p->slot] = value;
+		vcpu->msr[p->kept] = value;
 		/* It is in the CPU while the vCPU is in a section */
-		if (p->slot == MVMM_MSR_TSC_AUX && vcpu->in_section)
+		if (p->kept == MVMM_MSR_TSC_AUX && vcpu->in_section)
 			wrmsrl(index, value);
 		return 0;
 	case MVMM_MSR_EFER:

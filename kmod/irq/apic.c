@@ -435,16 +435,16 @@ int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access)
 	return 0;
 }
 
-/** mvmm_apic_ended() - the CPU has done an EOI that others wait for; atomic */
-void mvmm_apic_ended(struct mvmm_vcpu *vcpu, u8 vector)
+/** mvmm_apic_eoi_induced() - the CPU has done an EOI that others wait for; atomic */
+void mvmm_apic_eoi_induced(struct mvmm_vcpu *vcpu, u8 vector)
 {
 	mvmm_apic_pull(vcpu);
 	vcpu->apic.eoi_vector = vector;
 	apply(vcpu, LAPIC_DOES_EOI);
 }
 
-/** mvmm_apic_written() - a write to the virtual-APIC page is to be done; atomic */
-void mvmm_apic_written(struct mvmm_vcpu *vcpu, u32 offset)
+/** mvmm_apic_write_trapped() - a write to the virtual-APIC page is to be done; atomic */
+void mvmm_apic_write_trapped(struct mvmm_vcpu *vcpu, u32 offset)
 {
 	u32 value = vcpu->vapic[offset / 4];
 	int does;

@@ -43,8 +43,8 @@ void mvmm_apic_tsc_moved(struct mvmm_vcpu *vcpu, u64 by);
 void mvmm_apic_eoi(struct mvmm_vcpu *vcpu);
 void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8);
 int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access);
-void mvmm_apic_ended(struct mvmm_vcpu *vcpu, u8 vector);
-void mvmm_apic_written(struct mvmm_vcpu *vcpu, u32 offset);
+void mvmm_apic_eoi_induced(struct mvmm_vcpu *vcpu, u8 vector);
+void mvmm_apic_write_trapped(struct mvmm_vcpu *vcpu, u32 offset);
 int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state);
 
 #ifdef CONFIG_MVMM_IRQFD

@@ -27,7 +27,7 @@ bool mvmm_exception_has_error(u8 vector)
 }
 
 /**
- * mvmm_event_plan() - what to do about events at the next entry
+ * mvmm_plan_event() - what to do about events at the next entry
  * @ev: what is pending
  * @ready: what the guest can take
  * @user_wants_window: userspace waits for the interrupt window
@@ -35,7 +35,7 @@ bool mvmm_exception_has_error(u8 vector)
  * The order is the SDM's (vol. 3, table 6-2), with an event in flight first:
  * its delivery had begun.
  */
-struct mvmm_event_plan mvmm_event_plan(const struct mvmm_events_state *ev,
+struct mvmm_event_plan mvmm_plan_event(const struct mvmm_events_state *ev,
 				       struct mvmm_readiness ready,
 				       bool user_wants_window)
 {
@@ -72,7 +72,7 @@ struct mvmm_event_plan mvmm_event_plan(const struct mvmm_events_state *ev,
 /**
  * mvmm_event_taken() - an entry with @event is certain: it no longer waits
  * @ev: what is pending
- * @event: what mvmm_event_plan() chose to inject
+ * @event: what mvmm_plan_event() chose to inject
  */
 void mvmm_event_taken(struct mvmm_events_state *ev,
 		      const struct mvmm_event *event)

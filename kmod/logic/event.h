@@ -51,16 +51,16 @@ static inline bool mvmm_apic_ready(const struct mvmm_events_state *ev)
 	return ev->apic_vector >> 4 > ev->apic_ppr >> 4;
 }
 
-/* What the APIC holds back for the sake of the task priority; 0: nothing */
-static inline u32 mvmm_class_behind_tpr(const struct mvmm_events_state *ev,
-					u64 cr8)
+/* Class of a pending interrupt that only the task priority blocks, or 0 */
+static inline u32
+mvmm_class_blocked_by_tpr(const struct mvmm_events_state *ev, u64 cr8)
 {
 	u32 class = ev->apic_vector >> 4;
 
 	return class <= cr8 ? class : 0;
 }
 
-struct mvmm_event_plan mvmm_event_plan(const struct mvmm_events_state *ev,
+struct mvmm_event_plan mvmm_plan_event(const struct mvmm_events_state *ev,
 				       struct mvmm_readiness ready,
 				       bool user_wants_window);
 void mvmm_event_taken(struct mvmm_events_state *ev,

@@ -234,8 +234,8 @@ static void take_slot(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 	vcpu->last = slot;
 	s->slots[slot].holder = vcpu;
 	__clear_bit(slot, s->idle);
-	vcpu->free = !first_eligible(s, slot, now);
-	vcpu->until = vcpu->free ? U64_MAX : s->policy->end(s, vcpu);
+	vcpu->uncontended = !first_eligible(s, slot, now);
+	vcpu->until = vcpu->uncontended ? U64_MAX : s->policy->slice_end(s, vcpu);
 }
 
 static void drop_slot(struct vsched *s, struct vsched_vcpu *vcpu)
@@ -253,11 +253,11 @@ static void begin_to_wait(struct vsched *s, struct vsched_vcpu *vcpu,
 	vcpu->woke = woke;
 	vcpu->competes = false;
 	list_add_tail(&vcpu->node, &s->waiting);
-	if (s->policy->place)
-		s->policy->place(s, vcpu);
+	if (s->policy->enqueue)
+		s->policy->enqueue(s, vcpu);
 }
 
-static void call_back(struct vsched *s, struct vsched_vcpu *holder, u64 until)
+static void set_deadline(struct vsched *s, struct vsched_vcpu *holder, u64 until)
 {
 	holder->until = until;
 	__set_bit(holder->slot, s->kick);
@@ -276,17 +276,17 @@ static void compete(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 		if (!holder)
 			continue;
 		if (holder->until == U64_MAX)
-			call_back(s, holder, s->policy->end(s, holder));
-		if (!s->policy->urge || holder->patient || holder->until <= now)
+			set_deadline(s, holder, s->policy->slice_end(s, holder));
+		if (!s->policy->preempts || holder->overdue || holder->until <= now)
 			continue;
-		urge = s->policy->urge(s, vcpu, holder);
+		urge = s->policy->preempts(s, vcpu, holder);
 		if (urge > most) {
 			most = urge;
 			victim = holder;
 		}
 	}
 	if (victim)
-		call_back(s, victim, now);
+		set_deadline(s, victim, now);
 }
 
 /* ---- what happens to vCPUs --------------------------------------------- */
@@ -306,7 +306,7 @@ void vsched_wake(struct vsched *s, struct vsched_vcpu *vcpu,
 	if (vcpu->state == VSCHED_BLOCKED)
 		begin_to_wait(s, vcpu, true, now);
 	else if (vcpu->slot >= 0 && !test_bit(vcpu->slot, allowed))
-		call_back(s, vcpu, now);
+		set_deadline(s, vcpu, now);
 }
 
 /**
@@ -360,7 +360,7 @@ struct vsched_vcpu *vsched_pause(struct vsched *s, struct vsched_vcpu *vcpu,
 		take_slot(s, sibling, slot, now);
 		sibling->until = until;
 		sibling->filler = vcpu->filler;
-		sibling->patient = vcpu->patient;
+		sibling->overdue = vcpu->overdue;
 		return sibling;
 	}
 	return NULL;
@@ -382,9 +382,9 @@ void vsched_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran,
 	struct vsched_vcpu *sibling;
 
 	vcpu->ran += ran;
-	if (!vcpu->free && s->policy->charge)
+	if (!vcpu->uncontended && s->policy->charge)
 		s->policy->charge(s, vcpu, ran);
-	vcpu->free = vcpu->until == U64_MAX;
+	vcpu->uncontended = vcpu->until == U64_MAX;
 	vcpu->vm->budget -= ran;
 	if (!vsched_throttled(s, vcpu->vm, now))
 		return;
@@ -432,7 +432,7 @@ u64 vsched_slice(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now)
 {
 	struct vsched_vcpu *vcpu, *next;
-	bool patient;
+	bool overdue;
 	int slot;
 
 	list_for_each_entry(vcpu, &s->waiting, node) {
@@ -440,10 +440,10 @@ struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now)
 		if (slot < 0 || vsched_throttled(s, vcpu->vm, now))
 			continue;
 		next = first_eligible(s, slot, now);
-		patient = elapsed(now, next->since) > s->patience;
-		if (!patient)
+		overdue = elapsed(now, next->since) > s->patience;
+		if (!overdue)
 			next = s->policy->pick(s, slot, now);
-		next->patient = patient;
+		next->overdue = overdue;
 		take_slot(s, next, slot, now);
 		return next;
 	}

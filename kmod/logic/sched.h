@@ -78,8 +78,8 @@ struct vsched_vm {
  * @last: the slot it likes best, or -1; the caller may write it
  * @woke: it waits since it woke up, not since its slice ended
  * @competes: it waits, and the holders have been told
- * @free: nobody waited for its slot: its time costs it nothing
- * @patient: it has its slot since it waited so long: no @urge takes it away
+ * @uncontended: nobody waited for its slot: its time costs it nothing
+ * @overdue: it has its slot since it waited so long: no @preempts takes it away
  * @filler: see sched_gang.c
  * @since: when @state began
  * @until: when a holder has to come back; U64_MAX while nobody waits
@@ -97,8 +97,8 @@ struct vsched_vcpu {
 	int last;
 	bool woke;
 	bool competes;
-	bool free;
-	bool patient;
+	bool uncontended;
+	bool overdue;
 	bool filler;
 	u64 since;
 	u64 until;
@@ -153,20 +153,21 @@ struct vsched {
  * @name: for people
  * @pick: who gets an idle slot? One of those for whom vsched_eligible() holds:
  *	there is one
- * @end: when does the slice of a holder that others wait for end?
- * @urge: how much the first, who waits, needs the slot of the second now;
- *	not above 0: it can wait for the slice's end. May be NULL
+ * @slice_end: when does the slice of a holder that others wait for end?
+ * @preempts: above 0: the waiter takes the holder's slot before its slice ends;
+ *	the larger, the sooner. May be NULL
  * @charge: the vCPU ran so long while others waited. May be NULL
- * @place: the vCPU begins to wait. May be NULL
+ * @enqueue: the vCPU begins to wait. May be NULL
  */
 struct vsched_policy {
 	const char *name;
 	struct vsched_vcpu *(*pick)(struct vsched *s, int slot, u64 now);
-	u64 (*end)(const struct vsched *s, const struct vsched_vcpu *holder);
-	s64 (*urge)(const struct vsched *s, const struct vsched_vcpu *waiter,
-		    const struct vsched_vcpu *holder);
+	u64 (*slice_end)(const struct vsched *s, const struct vsched_vcpu *holder);
+	s64 (*preempts)(const struct vsched *s,
+			const struct vsched_vcpu *waiter,
+			const struct vsched_vcpu *holder);
 	void (*charge)(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran);
-	void (*place)(struct vsched *s, struct vsched_vcpu *vcpu);
+	void (*enqueue)(struct vsched *s, struct vsched_vcpu *vcpu);
 };
 
 extern const struct vsched_policy vsched_fair;
@@ -200,7 +201,7 @@ bool vsched_throttled(struct vsched *s, struct vsched_vm *vm, u64 now);
 bool vsched_eligible(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 		     u64 now);
 u64 vsched_slice_end(const struct vsched *s, const struct vsched_vcpu *holder);
-void vsched_fair_place(struct vsched *s, struct vsched_vcpu *vcpu);
+void vsched_fair_enqueue(struct vsched *s, struct vsched_vcpu *vcpu);
 void vsched_fair_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran);
 
 #endif

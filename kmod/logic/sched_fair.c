@@ -48,8 +48,8 @@ void vsched_fair_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran)
 	vm->vrest = ran % vm->weight;
 }
 
-/** vsched_fair_place() - nobody begins to wait too far behind */
-void vsched_fair_place(struct vsched *s, struct vsched_vcpu *vcpu)
+/** vsched_fair_enqueue() - nobody begins to wait too far behind */
+void vsched_fair_enqueue(struct vsched *s, struct vsched_vcpu *vcpu)
 {
 	struct vsched_vm *vm = vcpu->vm;
 	u32 wanting = vm->nr[VSCHED_WAITING] + vm->nr[VSCHED_RUNNING];
@@ -75,8 +75,9 @@ static struct vsched_vcpu *fair_pick(struct vsched *s, int slot, u64 now)
 }
 
 /* Who slept goes first if it is behind by a quarter of its slice or more */
-static s64 fair_urge(const struct vsched *s, const struct vsched_vcpu *waiter,
-		     const struct vsched_vcpu *holder)
+static s64 fair_preempts(const struct vsched *s,
+			 const struct vsched_vcpu *waiter,
+			 const struct vsched_vcpu *holder)
 {
 	if (!waiter->woke)
 		return 0;
@@ -87,8 +88,8 @@ static s64 fair_urge(const struct vsched *s, const struct vsched_vcpu *waiter,
 const struct vsched_policy vsched_fair = {
 	.name = "fair",
 	.pick = fair_pick,
-	.end = vsched_slice_end,
-	.urge = fair_urge,
+	.slice_end = vsched_slice_end,
+	.preempts = fair_preempts,
 	.charge = vsched_fair_charge,
-	.place = vsched_fair_place,
+	.enqueue = vsched_fair_enqueue,
 };

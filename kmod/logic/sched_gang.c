@@ -93,7 +93,7 @@ static struct vsched_vcpu *gang_pick(struct vsched *s, int slot, u64 now)
 	return best;
 }
 
-static u64 gang_end(const struct vsched *s, const struct vsched_vcpu *holder)
+static u64 gang_slice_end(const struct vsched *s, const struct vsched_vcpu *holder)
 {
 	/* The core may choose one itself, for patience, when no turn is on */
 	return s->turn_end > holder->since ? s->turn_end :
@@ -101,8 +101,9 @@ static u64 gang_end(const struct vsched *s, const struct vsched_vcpu *holder)
 }
 
 /* A leader's vCPU that wakes joins its gang */
-static s64 gang_urge(const struct vsched *s, const struct vsched_vcpu *waiter,
-		     const struct vsched_vcpu *holder)
+static s64 gang_preempts(const struct vsched *s,
+			 const struct vsched_vcpu *waiter,
+			 const struct vsched_vcpu *holder)
 {
 	return waiter->vm == s->leader && holder->vm != s->leader;
 }
@@ -116,8 +117,8 @@ static void gang_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran)
 const struct vsched_policy vsched_gang = {
 	.name = "gang",
 	.pick = gang_pick,
-	.end = gang_end,
-	.urge = gang_urge,
+	.slice_end = gang_slice_end,
+	.preempts = gang_preempts,
 	.charge = gang_charge,
-	.place = vsched_fair_place,
+	.enqueue = vsched_fair_enqueue,
 };

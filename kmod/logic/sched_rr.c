@@ -22,5 +22,5 @@ static struct vsched_vcpu *rr_pick(struct vsched *s, int slot, u64 now)
 const struct vsched_policy vsched_rr = {
 	.name = "rr",
 	.pick = rr_pick,
-	.end = vsched_slice_end,
+	.slice_end = vsched_slice_end,
 };

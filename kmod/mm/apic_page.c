@@ -11,7 +11,7 @@
 bool mvmm_may_have_apic_page(const struct mvmm_vm *vm, u64 gpa)
 {
 	return gpa == LAPIC_BASE_ADDRESS && vm->has_apic &&
-	       mvmm_vendor.apic_access && !READ_ONCE(vm->no_apic_page);
+	       mvmm_vendor.apic_page_pa && !READ_ONCE(vm->no_apic_page);
 }
 
 /* mmu_lock is held */
@@ -57,7 +57,7 @@ bool mvmm_map_apic_page(struct mvmm_vcpu *vcpu)
 			drop_apic_page(vm);
 		else
 			found = pgt_lookup(&vm->pgt, gpa, &level) ||
-				!pgt_map(&vm->pgt, gpa, mvmm_vendor.apic_access,
+				!pgt_map(&vm->pgt, gpa, mvmm_vendor.apic_page_pa,
 					 1, PGT_READ | PGT_WRITE,
 					 &vcpu->pgt_cache);
 	}

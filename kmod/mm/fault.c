@@ -240,14 +240,14 @@ enum mvmm_step mvmm_apic_exit(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_fault() - a nested page fault, in the inner loop
+ * mvmm_fault_fast() - a nested page fault, in the inner loop
  * @vcpu: fault describes it
  *
  * Context: interrupts off; so it must not wait for mmu_lock, whose holder may
- * wait for this CPU. Return: MVMM_STEP_CONTINUE: mapped; MVMM_STEP_USER: not
- * memory; MVMM_STEP_FAULT: to be handled by mvmm_handle_fault().
+ * wait for this CPU. Return: MVMM_STEP_REENTER: mapped; MVMM_STEP_USER: not
+ * memory; MVMM_STEP_FAULT: to be handled by mvmm_fault_slow().
  */
-enum mvmm_step mvmm_fault(struct mvmm_vcpu *vcpu)
+enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu)
 {
 	const struct mvmm_fault *fault = &vcpu->fault;
 	bool write = fault->access & MVMM_ACCESS_WRITE;
@@ -272,7 +272,7 @@ enum mvmm_step mvmm_fault(struct mvmm_vcpu *vcpu)
 		return MVMM_STEP_FAULT;
 	vcpu->stats.faults++;
 	trace_mvmm_fault(vcpu->id, fault->gpa, fault->gva, fault->access, 0);
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }
 
 /* As if the owner had touched the page itself */
@@ -330,13 +330,13 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, bool write,
 }
 
 /**
- * mvmm_handle_fault() - bring in the page of a nested page fault
+ * mvmm_fault_slow() - bring in the page of a nested page fault
  * @vcpu: fault describes it; not loaded
  *
  * Context: may sleep. Return: 0: enter again, mapped or not; 1: vcpu->exit is
  * filled in for userspace; -EINTR: a fatal signal; -ENOMEM.
  */
-int mvmm_handle_fault(struct mvmm_vcpu *vcpu)
+int mvmm_fault_slow(struct mvmm_vcpu *vcpu)
 {
 	const struct mvmm_fault *fault = &vcpu->fault;
 	bool write = fault->access & MVMM_ACCESS_WRITE, again = false;

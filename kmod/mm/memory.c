@@ -22,8 +22,8 @@ int mvmm_memory_init(struct mvmm_vm *vm)
 	int ret;
 
 	spin_lock_init(&vm->mmu_lock);
-	vm->room = 4;
-	vm->regions = kcalloc(vm->room, sizeof(*vm->regions),
+	vm->allocated = 4;
+	vm->regions = kcalloc(vm->allocated, sizeof(*vm->regions),
 			      GFP_KERNEL_ACCOUNT);
 	if (!vm->regions)
 		return -ENOMEM;
@@ -82,22 +82,22 @@ static int check_region(const struct mvmm_region *region)
 }
 
 /* Most VMs have few regions: for one more, if need be; vm->lock is held */
-static int make_room(struct mvmm_vm *vm)
+static int grow_regions(struct mvmm_vm *vm)
 {
 	struct mvmm_mem_region *old = vm->regions, *new;
-	int room = min(2 * vm->room, MVMM_MAX_REGIONS);
+	int allocated = min(2 * vm->allocated, MVMM_MAX_REGIONS);
 
-	if (vm->nr_regions < vm->room)
+	if (vm->nr_regions < vm->allocated)
 		return 0;
-	if (vm->nr_regions == room)
+	if (vm->nr_regions == allocated)
 		return -ENOSPC;
-	new = kcalloc(room, sizeof(*new), GFP_KERNEL_ACCOUNT);
+	new = kcalloc(allocated, sizeof(*new), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
 	memcpy(new, old, vm->nr_regions * sizeof(*new));
 	spin_lock(&vm->mmu_lock);
 	vm->regions = new;
-	vm->room = room;
+	vm->allocated = allocated;
 	spin_unlock(&vm->mmu_lock);
 	kfree(old);
 	return 0;
@@ -133,7 +133,7 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 	    (i > 0 && at[-1].gpa + at[-1].len > new.gpa))
 		ret = -EEXIST;
 	else
-		ret = make_room(vm);
+		ret = grow_regions(vm);
 	if (!ret) {
 		at = &vm->regions[i];
 		spin_lock(&vm->mmu_lock);

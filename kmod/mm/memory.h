@@ -39,9 +39,9 @@ static inline size_t mvmm_bitmap_bytes(u64 len)
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len);
 int mvmm_write_guest(struct mvmm_vm *vm, u64 gpa, const void *buf, size_t len);
 
-enum mvmm_step mvmm_fault(struct mvmm_vcpu *vcpu);
+enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu);
 enum mvmm_step mvmm_apic_exit(struct mvmm_vcpu *vcpu);
-int mvmm_handle_fault(struct mvmm_vcpu *vcpu);
+int mvmm_fault_slow(struct mvmm_vcpu *vcpu);
 int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p);
 
 /** mvmm_pml_take() - the oldest entry, or MVMM_PML_EMPTY */
@@ -85,7 +85,7 @@ static inline void mvmm_drain_pml(struct mvmm_vm *vm) {}
 
 static inline enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu)
 {
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }
 #endif
 

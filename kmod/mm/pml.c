@@ -32,16 +32,16 @@ void mvmm_drain_pml(struct mvmm_vm *vm)
  * @vcpu: exited because of that
  *
  * Context: interrupts off, so the lock is only tried for. Return:
- * MVMM_STEP_CONTINUE: it may begin at the top again; MVMM_STEP_RESUME: not yet.
+ * MVMM_STEP_REENTER: it may begin at the top again; MVMM_STEP_OUTER: not yet.
  */
 enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu)
 {
 	struct mvmm_vm *vm = vcpu->vm;
 
 	if (!spin_trylock(&vm->mmu_lock))
-		return MVMM_STEP_RESUME;
+		return MVMM_STEP_OUTER;
 	drain_pml(vcpu);
 	vcpu->pml.next = MVMM_PML_ENTRIES - 1;
 	spin_unlock(&vm->mmu_lock);
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }

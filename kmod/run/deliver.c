@@ -47,20 +47,20 @@ void mvmm_raise(struct mvmm_vcpu *vcpu, u8 vector, u32 error_code)
 enum mvmm_step mvmm_exit_gp(struct mvmm_vcpu *vcpu)
 {
 	mvmm_raise(vcpu, X86_TRAP_GP, 0);
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }
 
 /** mvmm_exit_ud() - there is no such instruction for guests; atomic */
 enum mvmm_step mvmm_exit_ud(struct mvmm_vcpu *vcpu)
 {
 	mvmm_raise(vcpu, X86_TRAP_UD, 0);
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }
 
 /** mvmm_exit_nothing() - all is done already, or will be at the next entry */
 enum mvmm_step mvmm_exit_nothing(struct mvmm_vcpu *vcpu)
 {
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }
 
 /** mvmm_exit_shutdown() - a triple fault; atomic */
@@ -79,7 +79,7 @@ enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu)
 	/* What waits in the kernel goes first, at the next entry */
 	if (vcpu->events.irq_pending || mvmm_apic_ready(&vcpu->events) ||
 	    !vcpu->user_irq_window)
-		return MVMM_STEP_CONTINUE;
+		return MVMM_STEP_REENTER;
 	vcpu->exit.reason = MVMM_EXIT_IRQ_WINDOW;
 	return MVMM_STEP_USER;
 }
@@ -87,7 +87,7 @@ enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu)
 /**
  * mvmm_take_event() - an entry with the event is certain
  * @vcpu: the vCPU
- * @event: from mvmm_event_plan()
+ * @event: from mvmm_plan_event()
  * @undo: becomes the events as they are if the CPU refuses the entry
  *
  * Context: interrupts off.

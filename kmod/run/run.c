@@ -179,15 +179,15 @@ static void retire(struct mvmm_vcpu *vcpu)
  *
  * An interrupt that came in is all there is to it most of the time.
  *
- * Context: interrupts off, in a section. Return: MVMM_STEP_CONTINUE or _RESUME.
+ * Context: interrupts off, in a section. Return: MVMM_STEP_REENTER or _RESUME.
  */
 enum mvmm_step mvmm_come_back(struct mvmm_vcpu *vcpu)
 {
 	if (atomic_read(&vcpu->requests) & MVMM_REQ_EVENTS)
 		mvmm_apic_collect(vcpu);
 	return mvmm_must_come_back(vcpu) ||
-	       vcpu->mp_state != MVMM_MP_RUNNABLE ? MVMM_STEP_RESUME :
-						    MVMM_STEP_CONTINUE;
+	       vcpu->mp_state != MVMM_MP_RUNNABLE ? MVMM_STEP_OUTER :
+						    MVMM_STEP_REENTER;
 }
 
 /* What mvmm_must_come_back() saw */
@@ -255,7 +255,7 @@ static int finish_step(struct mvmm_vcpu *vcpu, enum mvmm_step step)
 	case MVMM_STEP_FAULT:
 		/* The host's memory may take its time: not in others' slots */
 		mvmm_slot_leave(vcpu);
-		ret = mvmm_handle_fault(vcpu);
+		ret = mvmm_fault_slow(vcpu);
 		mvmm_slot_enter(vcpu);
 		return ret;
 	case MVMM_STEP_PDPTES:

@@ -32,7 +32,7 @@ bool mvmm_halts_for_good(const struct mvmm_vcpu *vcpu, u64 rflags)
 enum mvmm_step mvmm_halt(struct mvmm_vcpu *vcpu)
 {
 	vcpu->mp_state = MVMM_MP_HALTED;
-	return MVMM_STEP_RESUME;
+	return MVMM_STEP_OUTER;
 }
 
 static bool has_reason_to_wake(const struct mvmm_vcpu *vcpu)

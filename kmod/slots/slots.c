@@ -81,7 +81,7 @@ static void arm_timer(struct mvmm_vcpu *vcpu, u64 slice)
 }
 
 /* Out of RUN: it does not answer, but may keep its slot until its slice ends */
-static void stand_in(struct mvmm_vcpu *vcpu, u64 now)
+static void charge_absent_holder(struct mvmm_vcpu *vcpu, u64 now)
 {
 	u64 slice;
 
@@ -96,14 +96,14 @@ static void stand_in(struct mvmm_vcpu *vcpu, u64 now)
 }
 
 /* Have it look at its slice */
-static void call_back(struct mvmm_vcpu *vcpu, u64 now)
+static void recall_holder(struct mvmm_vcpu *vcpu, u64 now)
 {
 	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
 	smp_mb__after_atomic(); /* pairs with mvmm_slot_enter() */
 	if (READ_ONCE(vcpu->in_run))
 		mvmm_kick_cpu(vcpu);
 	else
-		stand_in(vcpu, now);
+		charge_absent_holder(vcpu, now);
 }
 
 /* After every event */
@@ -122,7 +122,7 @@ static void settle(u64 now)
 		se = vsched_kick(&sched, now);
 		if (!se)
 			break;
-		call_back(to_vcpu(se), now);
+		recall_holder(to_vcpu(se), now);
 	}
 	next = vsched_next(&sched, now);
 	if (next != U64_MAX)
@@ -154,7 +154,7 @@ void mvmm_slot_look(struct mvmm_vcpu *vcpu)
 
 	raw_spin_lock_irqsave(&lock, flags);
 	now = rdtsc();
-	call_back(vcpu, now);
+	recall_holder(vcpu, now);
 	settle(now);
 	raw_spin_unlock_irqrestore(&lock, flags);
 }
@@ -292,9 +292,9 @@ void mvmm_slot_put(struct mvmm_vcpu *vcpu)
 enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu)
 {
 	if (!vcpu->slice_end)
-		return MVMM_STEP_CONTINUE;
+		return MVMM_STEP_REENTER;
 	atomic_or(MVMM_REQ_PAUSE, &vcpu->requests);
-	return MVMM_STEP_RESUME;
+	return MVMM_STEP_OUTER;
 }
 
 /* ---- settings and figures --------------------------------------------- */

@@ -35,7 +35,7 @@ static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu)
  */
 static inline void mvmm_slot_leave(struct mvmm_vcpu *vcpu)
 {
-	/* pairs with call_back()'s in slots.c */
+	/* pairs with recall_holder()'s in slots.c */
 	smp_store_mb(vcpu->in_run, false);
 	if (unlikely(atomic_read(&vcpu->requests) & MVMM_REQ_SLOT))
 		mvmm_slot_look(vcpu);
@@ -69,7 +69,7 @@ static inline u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu)
 
 static inline enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu)
 {
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }
 
 #endif

@@ -36,7 +36,7 @@ static enum mvmm_step skip(struct mvmm_vcpu *vcpu, u8 plain)
 	struct svm_vcpu *svm = to_svm(vcpu);
 
 	svm_step_over(svm, insn_len(svm, plain));
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }
 
 /* DR6 and DR7 are in the VMCB as the guest's handler must find them (15.12.2) */
@@ -53,11 +53,11 @@ static enum mvmm_step handle_db(struct mvmm_vcpu *vcpu)
 			save->dr6 &= ~(u64)DR_STEP;
 			svm_dirty(svm, SVM_CLEAN_DR);
 			if (!(save->dr6 & DR_TRAP_BITS))
-				return MVMM_STEP_CONTINUE;
+				return MVMM_STEP_REENTER;
 		}
 	}
 	mvmm_raise(vcpu, X86_TRAP_DB, 0);
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }
 
 static enum mvmm_step handle_ac(struct mvmm_vcpu *vcpu)
@@ -65,7 +65,7 @@ static enum mvmm_step handle_ac(struct mvmm_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 
 	mvmm_raise(vcpu, X86_TRAP_AC, svm->vmcb->control.exit_info_1);
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }
 
 static enum mvmm_step handle_interrupt(struct mvmm_vcpu *vcpu)
@@ -74,7 +74,7 @@ static enum mvmm_step handle_interrupt(struct mvmm_vcpu *vcpu)
 
 	mvmm_host_interrupts();
 	svm_mitigate(svm);
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }
 
 /* NMIs open when this IRET has been executed, not before */
@@ -85,7 +85,7 @@ static enum mvmm_step handle_iret(struct mvmm_vcpu *vcpu)
 	svm_intercept(svm, INTERCEPT_IRET, false);
 	svm->at_iret = true;
 	svm->iret_rip = svm->vmcb->save.rip;
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }
 
 static enum mvmm_step handle_task_switch(struct mvmm_vcpu *vcpu)
@@ -187,7 +187,7 @@ static enum mvmm_step handle_dr(struct mvmm_vcpu *vcpu)
 	svm->owns_drs = true;
 	svm->vmcb->control.intercepts[INTERCEPT_DR] = 0;
 	svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }
 
 static const struct vmcb_seg *io_segment(const struct svm_vcpu *svm)
@@ -239,7 +239,7 @@ static enum mvmm_step handle_io(struct mvmm_vcpu *vcpu)
 	len = control->exit_info_2 - svm->vmcb->save.rip;
 	if (mvmm_ring(vcpu)) {
 		svm_step_over(svm, len);
-		return MVMM_STEP_CONTINUE;
+		return MVMM_STEP_REENTER;
 	}
 	exit->insn_len = len;
 	if (unlikely(exit->io.flags & MVMM_IO_STRING))
@@ -315,7 +315,7 @@ static enum mvmm_step handle_npf(struct mvmm_vcpu *vcpu)
 	fault->gpa = control->exit_info_2;
 	fault->gva = 0;
 	fault->access = svm_decode_npf(control->exit_info_1);
-	return mvmm_fault(vcpu);
+	return mvmm_fault_fast(vcpu);
 }
 
 static enum mvmm_step (*const handlers[])(struct mvmm_vcpu *vcpu) = {

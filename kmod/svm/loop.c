@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SVM's side of struct mvmm_ops: vCPUs, loading them, the inner loop, and the
+ * SVM's side of struct mvmm_vendor_ops: vCPUs, loading them, the inner loop, and the
  * registers that are moved around it. The order of the loop is always the same:
  * pending work, flush, events, enter, what the host must see at once, handle.
  */
@@ -75,7 +75,7 @@ static __always_inline void svm_vcpu_load(struct mvmm_vcpu *vcpu)
 static void set_irq_window(struct svm_vcpu *svm, bool on)
 {
 	u32 old = svm->vmcb->control.int_ctl, new = old & ~SVM_VIRQ_NOW;
-	u32 class = mvmm_class_behind_tpr(&svm->vcpu.events, svm->vcpu.cr8);
+	u32 class = mvmm_class_blocked_by_tpr(&svm->vcpu.events, svm->vcpu.cr8);
 
 	if (on)
 		new |= SVM_VIRQ_NOW;
@@ -163,7 +163,7 @@ static void inject(struct svm_vcpu *svm)
 		.nmi_masked = svm->nmi_masked,
 		.if_set = svm->vmcb->save.rflags & X86_EFLAGS_IF,
 	};
-	plan = mvmm_event_plan(&vcpu->events, ready, vcpu->user_irq_window);
+	plan = mvmm_plan_event(&vcpu->events, ready, vcpu->user_irq_window);
 	set_irq_window(svm, plan.irq_window);
 	if (plan.nmi_window)
 		set_nmi_window(svm, plan.inject.valid);
@@ -299,7 +299,7 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 	u64 rip;
 
 	if (unlikely(!mvmm_enter_begin(vcpu)))
-		return MVMM_STEP_RESUME;
+		return MVMM_STEP_OUTER;
 	svm_flush(svm);
 	svm->undo.valid = false;
 	if (unlikely(!events_idle(svm)))
@@ -440,7 +440,8 @@ static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 	svm_vcpu_load(vcpu);
 	regs_to_vmcb(svm);
 	/* Only while somebody waits for this CPU: see kmod/slots/slots.c */
-	if (IS_ENABLED(CONFIG_MVMM_SLOTS) && unlikely(!vcpu->slice_end == svm->pause_exits)) {
+	if (IS_ENABLED(CONFIG_MVMM_SLOTS) &&
+	    unlikely(!vcpu->slice_end == svm->pause_exits)) {
 		svm->pause_exits = vcpu->slice_end;
 		svm_intercept(svm, INTERCEPT_PAUSE, svm->pause_exits);
 	}
@@ -449,7 +450,7 @@ static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 	guest_timing_enter_irqoff();
 	do
 		step = run_once(svm);
-	while (step == MVMM_STEP_CONTINUE);
+	while (step == MVMM_STEP_REENTER);
 	guest_timing_exit_irqoff();
 	local_irq_enable();
 	regs_from_vmcb(svm);
@@ -489,7 +490,7 @@ static void svm_teardown(void)
 	svm_vmcb_teardown();
 }
 
-const struct mvmm_ops mvmm_svm_ops = {
+const struct mvmm_vendor_ops mvmm_svm_ops = {
 	.name = "svm",
 	.present = svm_present,
 	.setup = svm_setup,

@@ -14,24 +14,24 @@ static void event_order(struct kunit *test)
 	struct mvmm_event_plan plan;
 
 	/* In flight first, and windows for the others */
-	plan = mvmm_event_plan(&ev, open_gate, false);
+	plan = mvmm_plan_event(&ev, open_gate, false);
 	KUNIT_EXPECT_EQ(test, plan.inject.vector, 14);
 	KUNIT_EXPECT_EQ(test, plan.inject.error_code, 2U);
 	KUNIT_EXPECT_TRUE(test, plan.nmi_window && plan.irq_window);
 	mvmm_event_taken(&ev, &plan.inject);
 	KUNIT_EXPECT_FALSE(test, ev.inflight.valid);
 	/* then the NMI */
-	plan = mvmm_event_plan(&ev, open_gate, false);
+	plan = mvmm_plan_event(&ev, open_gate, false);
 	KUNIT_EXPECT_EQ(test, plan.inject.type, MVMM_EVENT_NMI);
 	KUNIT_EXPECT_FALSE(test, plan.nmi_window);
 	KUNIT_EXPECT_TRUE(test, plan.irq_window);
 	mvmm_event_taken(&ev, &plan.inject);
 	/* then the interrupt */
-	plan = mvmm_event_plan(&ev, open_gate, false);
+	plan = mvmm_plan_event(&ev, open_gate, false);
 	KUNIT_EXPECT_EQ(test, plan.inject.vector, 0x31);
 	KUNIT_EXPECT_FALSE(test, plan.irq_window);
 	mvmm_event_taken(&ev, &plan.inject);
-	plan = mvmm_event_plan(&ev, open_gate, false);
+	plan = mvmm_plan_event(&ev, open_gate, false);
 	KUNIT_EXPECT_FALSE(test, plan.inject.valid || plan.nmi_window ||
 			   plan.irq_window);
 }
@@ -49,7 +49,7 @@ static void event_apic_order(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(order); i++) {
-		plan = mvmm_event_plan(&ev, open_gate, false);
+		plan = mvmm_plan_event(&ev, open_gate, false);
 		KUNIT_EXPECT_TRUE(test, plan.inject.valid);
 		KUNIT_EXPECT_EQ(test, plan.inject.vector, order[i]);
 		KUNIT_EXPECT_EQ(test, plan.inject.from_apic, i == 3);
@@ -73,26 +73,26 @@ static void event_apic_gates(struct kunit *test)
 					.apic_ppr = 0x4f };
 	struct mvmm_event_plan plan;
 
-	plan = mvmm_event_plan(&ev, closed, false);
+	plan = mvmm_plan_event(&ev, closed, false);
 	KUNIT_EXPECT_TRUE(test, !plan.inject.valid && plan.irq_window);
-	plan = mvmm_event_plan(&ev, shadow, false);
+	plan = mvmm_plan_event(&ev, shadow, false);
 	KUNIT_EXPECT_TRUE(test, !plan.inject.valid && plan.irq_window);
-	plan = mvmm_event_plan(&ev, masked, false);
+	plan = mvmm_plan_event(&ev, masked, false);
 	KUNIT_EXPECT_TRUE(test, plan.inject.from_apic && !plan.irq_window);
-	plan = mvmm_event_plan(&ev, open_gate, true);
+	plan = mvmm_plan_event(&ev, open_gate, true);
 	KUNIT_EXPECT_TRUE(test, plan.inject.from_apic && plan.irq_window);
 	/* Its class is not above the processor's: no window would help */
 	ev.apic_ppr = 0x50;
-	plan = mvmm_event_plan(&ev, open_gate, false);
+	plan = mvmm_plan_event(&ev, open_gate, false);
 	KUNIT_EXPECT_FALSE(test, plan.inject.valid || plan.irq_window);
-	plan = mvmm_event_plan(&ev, closed, false);
+	plan = mvmm_plan_event(&ev, closed, false);
 	KUNIT_EXPECT_FALSE(test, plan.inject.valid || plan.irq_window);
-	plan = mvmm_event_plan(&ev, closed, true);
+	plan = mvmm_plan_event(&ev, closed, true);
 	KUNIT_EXPECT_TRUE(test, plan.irq_window);
 	/* The PIC's does not care for it */
 	ev.irq_pending = true;
 	ev.irq_vector = 0x20;
-	plan = mvmm_event_plan(&ev, open_gate, false);
+	plan = mvmm_plan_event(&ev, open_gate, false);
 	KUNIT_EXPECT_TRUE(test, plan.inject.valid && !plan.inject.from_apic &&
 			  !plan.irq_window);
 	/* One of the APIC's that has to wait again is acknowledged */
@@ -101,7 +101,7 @@ static void event_apic_gates(struct kunit *test)
 			      .vector = 0x51, .from_apic = true } };
 	mvmm_event_requeue(&ev);
 	KUNIT_EXPECT_TRUE(test, ev.irq_pending && ev.irq_vector == 0x51);
-	plan = mvmm_event_plan(&ev, open_gate, false);
+	plan = mvmm_plan_event(&ev, open_gate, false);
 	KUNIT_EXPECT_FALSE(test, plan.inject.from_apic);
 }
 
@@ -114,25 +114,25 @@ static void event_gates(struct kunit *test)
 	struct mvmm_events_state nmi = { .nmi_pending = 1 };
 	struct mvmm_event_plan plan;
 
-	plan = mvmm_event_plan(&irq, closed, false);
+	plan = mvmm_plan_event(&irq, closed, false);
 	KUNIT_EXPECT_FALSE(test, plan.inject.valid);
 	KUNIT_EXPECT_TRUE(test, plan.irq_window);
-	plan = mvmm_event_plan(&irq, shadow, false);
+	plan = mvmm_plan_event(&irq, shadow, false);
 	KUNIT_EXPECT_FALSE(test, plan.inject.valid);
-	plan = mvmm_event_plan(&irq, masked, false);
+	plan = mvmm_plan_event(&irq, masked, false);
 	KUNIT_EXPECT_TRUE(test, plan.inject.valid);
-	plan = mvmm_event_plan(&nmi, masked, false);
+	plan = mvmm_plan_event(&nmi, masked, false);
 	KUNIT_EXPECT_FALSE(test, plan.inject.valid);
 	KUNIT_EXPECT_TRUE(test, plan.nmi_window);
-	plan = mvmm_event_plan(&nmi, closed, false);
+	plan = mvmm_plan_event(&nmi, closed, false);
 	KUNIT_EXPECT_TRUE(test, plan.inject.valid);
-	plan = mvmm_event_plan(&nmi, shadow, false);
+	plan = mvmm_plan_event(&nmi, shadow, false);
 	KUNIT_EXPECT_FALSE(test, plan.inject.valid);
-	plan = mvmm_event_plan(&none, open_gate, true);
+	plan = mvmm_plan_event(&none, open_gate, true);
 	KUNIT_EXPECT_TRUE(test, plan.irq_window);
 	/* Two NMIs: one now, a window for the other */
 	nmi.nmi_pending = 2;
-	plan = mvmm_event_plan(&nmi, open_gate, false);
+	plan = mvmm_plan_event(&nmi, open_gate, false);
 	KUNIT_EXPECT_TRUE(test, plan.inject.valid && plan.nmi_window);
 }
 

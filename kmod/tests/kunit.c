@@ -63,7 +63,7 @@ static void stub_vcpu_load(struct mvmm_vcpu *vcpu)
 {
 }
 
-static const struct mvmm_ops stub_ops = {
+static const struct mvmm_vendor_ops stub_ops = {
 	.vcpu_load = stub_vcpu_load,
 	.sync_crs = stub_sync_crs,
 	.get_state = stub_get_state,
@@ -72,7 +72,7 @@ static const struct mvmm_ops stub_ops = {
 	.set_msr = stub_set_msr,
 };
 
-const struct mvmm_ops *mvmm_ops = &stub_ops;
+const struct mvmm_vendor_ops *mvmm_ops = &stub_ops;
 
 bool mvmm_on_bochs(void)
 {

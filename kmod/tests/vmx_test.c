@@ -52,7 +52,7 @@ static void vmx_generations(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, caps.tpr_shadow, g->tpr_shadow, "%s",
 				    g->name);
 		KUNIT_EXPECT_EQ_MSG(test, caps.apicv, g->apicv, "%s", g->name);
-		KUNIT_EXPECT_EQ_MSG(test, caps.apic_access, g->apic_access,
+		KUNIT_EXPECT_EQ_MSG(test, caps.apic_page, g->apic_access,
 				    "%s", g->name);
 		/* On only while somebody wants the log, or has the page */
 		KUNIT_EXPECT_FALSE(test, caps.secondary &

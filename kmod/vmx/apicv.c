@@ -50,10 +50,10 @@ static void make_msr_bitmap_apicv(void)
 /* All VMs': never read or written, as the CPU does that elsewhere */
 static void *apic_access_page;
 
-/** vmx_apic_access_page() - its address; 0: the CPU has no use for one */
-u64 vmx_apic_access_page(void)
+/** vmx_apic_page_pa() - its address; 0: the CPU has no use for one */
+u64 vmx_apic_page_pa(void)
 {
-	return vmx_caps.apic_access ? __pa(apic_access_page) : 0;
+	return vmx_caps.apic_page ? __pa(apic_access_page) : 0;
 }
 
 /**
@@ -70,8 +70,8 @@ int vmx_apicv_setup(void)
 		apicv = !mvmm_on_bochs();
 	vmx_caps.apicv &= apicv && tpr_shadow;
 	apicv = vmx_caps.apicv;
-	vmx_caps.apic_access &= apic_access && tpr_shadow;
-	apic_access = vmx_caps.apic_access;
+	vmx_caps.apic_page &= apic_access && tpr_shadow;
+	apic_access = vmx_caps.apic_page;
 
 	msr_bitmap_apicv = (void *)__get_free_page(GFP_KERNEL);
 	apic_access_page = (void *)get_zeroed_page(GFP_KERNEL);
@@ -114,8 +114,8 @@ void vmx_apicv_init(struct vmx_vcpu *vmx)
 	vmwrite32(CPU_BASED_VM_EXEC_CONTROL, vmx->primary);
 	vmwrite64(VIRTUAL_APIC_PAGE_ADDR, __pa(vmx->vcpu.vapic));
 	vmwrite32(TPR_THRESHOLD, 0);
-	if (vmx_caps.apic_access)
-		vmwrite64(APIC_ACCESS_ADDR, mvmm_vendor.apic_access);
+	if (vmx_caps.apic_page)
+		vmwrite64(APIC_ACCESS_ADDR, mvmm_vendor.apic_page_pa);
 	if (vmx_caps.apicv) {
 		vmwrite64(EOI_EXIT_BITMAP0, 0);
 		vmwrite64(EOI_EXIT_BITMAP1, 0);
@@ -149,7 +149,7 @@ static u32 apic_controls(const struct mvmm_vcpu *vcpu)
 		return deliver ? VMX_APICV : 0;
 	/* pairs with drop_apic_page(): the page goes before its control */
 	gone = smp_load_acquire(&vcpu->vm->no_apic_page);
-	if (!vmx_caps.apic_access || gone)
+	if (!vmx_caps.apic_page || gone)
 		return 0;
 	return VMX_APIC_PAGE |
 	       (deliver ? SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY : 0);

@@ -169,7 +169,7 @@ int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
 	/* Set only while the guest's APIC is as the CPU knows it */
 	caps->apicv = caps->tpr_shadow &&
 		      (caps->secondary & VMX_APICV) == VMX_APICV;
-	caps->apic_access = caps->tpr_shadow &&
+	caps->apic_page = caps->tpr_shadow &&
 			    (caps->secondary & VMX_APIC_PAGE) == VMX_APIC_PAGE;
 	caps->secondary &= ~(VMX_APICV | VMX_APIC_PAGE);
 

@@ -36,7 +36,7 @@ static enum mvmm_step skip(struct mvmm_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	step_over(vmx, vmread32(VM_EXIT_INSTRUCTION_LEN));
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }
 
 /* #DB: the CPU leaves DR6 and DR7.GD to us (SDM vol. 3, 28.1) */
@@ -61,7 +61,7 @@ static enum mvmm_step handle_exception(struct mvmm_vcpu *vcpu)
 	/* NMI and #MC went to the host's handlers right after the exit */
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
 	    (info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
-		return MVMM_STEP_CONTINUE;
+		return MVMM_STEP_REENTER;
 
 	event = mvmm_event_decode(info, vmread32(VM_EXIT_INTR_ERROR_CODE),
 				  vmread32(VM_EXIT_INSTRUCTION_LEN));
@@ -71,7 +71,7 @@ static enum mvmm_step handle_exception(struct mvmm_vcpu *vcpu)
 		fallthrough;
 	case X86_TRAP_AC:
 		mvmm_raise_event(vcpu, &event);
-		return MVMM_STEP_CONTINUE;
+		return MVMM_STEP_REENTER;
 	default:
 		return mvmm_stop(vcpu, vmx->reason, info,
 				 "an exception that was not asked for");
@@ -84,20 +84,20 @@ static enum mvmm_step handle_interrupt(struct mvmm_vcpu *vcpu)
 
 	mvmm_host_interrupts();
 	vmx_mitigate(vmx);
-	return MVMM_STEP_CONTINUE;
+	return MVMM_STEP_REENTER;
 }
 
 static enum mvmm_step handle_eoi(struct mvmm_vcpu *vcpu)
 {
-	mvmm_apic_ended(vcpu, vmreadn(EXIT_QUALIFICATION));
-	return MVMM_STEP_CONTINUE;
+	mvmm_apic_eoi_induced(vcpu, vmreadn(EXIT_QUALIFICATION));
+	return MVMM_STEP_REENTER;
 }
 
 /* The guest is behind the write already */
 static enum mvmm_step handle_apic_write(struct mvmm_vcpu *vcpu)
 {
-	mvmm_apic_written(vcpu, vmreadn(EXIT_QUALIFICATION) & 0xff0);
-	return MVMM_STEP_CONTINUE;
+	mvmm_apic_write_trapped(vcpu, vmreadn(EXIT_QUALIFICATION) & 0xff0);
+	return MVMM_STEP_REENTER;
 }
 
 static enum mvmm_step handle_task_switch(struct mvmm_vcpu *vcpu)
@@ -177,7 +177,7 @@ static enum mvmm_step handle_cr(struct mvmm_vcpu *vcpu)
 	if (ret < 0)
 		return mvmm_exit_gp(vcpu);
 	skip(vcpu);
-	return ret ? MVMM_STEP_PDPTES : MVMM_STEP_CONTINUE;
+	return ret ? MVMM_STEP_PDPTES : MVMM_STEP_REENTER;
 }
 
 static enum mvmm_step handle_dr(struct mvmm_vcpu *vcpu)
@@ -193,7 +193,7 @@ static enum mvmm_step handle_dr(struct mvmm_vcpu *vcpu)
 		vmwriten(GUEST_DR7, dr7 & ~DR7_GD);
 		vcpu->dr6 |= DR6_BD;
 		mvmm_raise(vcpu, X86_TRAP_DB, 0);
-		return MVMM_STEP_CONTINUE;
+		return MVMM_STEP_REENTER;
 	}
 	a.dr |= a.dr >= 4 ? 2 : 0;
 	if (a.read) {
@@ -242,7 +242,7 @@ static enum mvmm_step handle_io(struct mvmm_vcpu *vcpu)
 	len = vmread32(VM_EXIT_INSTRUCTION_LEN);
 	if (mvmm_ring(vcpu)) {
 		step_over(vmx, len);
-		return MVMM_STEP_CONTINUE;
+		return MVMM_STEP_REENTER;
 	}
 	exit->insn_len = len;
 	if (unlikely(exit->io.flags & MVMM_IO_STRING))
@@ -285,7 +285,7 @@ static enum mvmm_step handle_preemption_timer(struct mvmm_vcpu *vcpu)
 {
 	handle_interrupt(vcpu);
 	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
-	return MVMM_STEP_RESUME;
+	return MVMM_STEP_OUTER;
 }
 
 static enum mvmm_step handle_entry_failure(struct mvmm_vcpu *vcpu)
@@ -321,7 +321,7 @@ static enum mvmm_step handle_ept_violation(struct mvmm_vcpu *vcpu)
 	fault->gpa = vmread64(GUEST_PHYSICAL_ADDRESS);
 	fault->gva = qualification & BIT(7) ? vmreadn(GUEST_LINEAR_ADDRESS) : 0;
 	fault->access = vmx_decode_ept(qualification);
-	return mvmm_fault(vcpu);
+	return mvmm_fault_fast(vcpu);
 }
 
 /* Not one of those that the virtual-APIC page answers: userspace's, as ever */
@@ -342,7 +342,7 @@ static enum mvmm_step handle_pml_full(struct mvmm_vcpu *vcpu)
 	enum mvmm_step step = mvmm_pml_full(vcpu);
 
 	block_nmis_again(vmx, vmreadn(EXIT_QUALIFICATION));
-	if (step == MVMM_STEP_CONTINUE)
+	if (step == MVMM_STEP_REENTER)
 		vmwrite16(GUEST_PML_INDEX, MVMM_PML_ENTRIES - 1);
 	return step;
 }

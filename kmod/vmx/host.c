@@ -64,7 +64,7 @@ void vmx_load_cpu_state(struct vmx_vcpu *vmx)
  */
 static const u32 msr_index[VMX_NR_MSRS] = {
 	MSR_STAR, MSR_LSTAR, MSR_SYSCALL_MASK, MSR_KERNEL_GS_BASE, MSR_CSTAR };
-#define NR_FIXED VMX_GS_SLOT
+#define NR_FIXED VMX_KERNEL_GS
 
 static DEFINE_PER_CPU(u64 [NR_FIXED], host_msrs);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMX's side of struct mvmm_ops: vCPUs, loading them, the inner loop, and what is
+ * VMX's side of struct mvmm_vendor_ops: vCPUs, loading them, the inner loop, and what is
  * moved around it: registers, and the host's state. The order of the loop is always
  * the same: pending work, flush, events, enter, what the host must see at once,
  * handle.
@@ -141,7 +141,7 @@ static void inject(struct vmx_vcpu *vmx)
 
 	if (!vcpu->vapic_irqs)
 		mvmm_apic_pull(vcpu);
-	plan = mvmm_event_plan(&vcpu->events, ready, vcpu->user_irq_window);
+	plan = mvmm_plan_event(&vcpu->events, ready, vcpu->user_irq_window);
 	/* The CPU may open the NMI window in STI's shadow (25.2): wait behind */
 	if (plan.nmi_window && ready.shadow & MVMM_SHADOW_STI) {
 		plan.nmi_window = false;
@@ -155,8 +155,9 @@ static void inject(struct vmx_vcpu *vmx)
 	/* The task priority is the page's already */
 	vcpu->apic_dirty = false;
 	if (vcpu->vapic)
-		vmx_set_tpr_threshold(vmx, mvmm_class_behind_tpr(&vcpu->events,
-								 vcpu->cr8));
+		vmx_set_tpr_threshold(vmx,
+				      mvmm_class_blocked_by_tpr(&vcpu->events,
+								vcpu->cr8));
 	vcpu->hw_window = plan.irq_window || plan.nmi_window ||
 			  vmx->tpr_threshold;
 	if (!plan.inject.valid)
@@ -363,7 +364,7 @@ static void host_load(struct vmx_vcpu *vmx)
 		vmx_swap_syscall_msrs(vmx, true);
 	vmx->host_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
 	vmx_swap_msr(MSR_KERNEL_GS_BASE, vmx->host_gs_base,
-		     vmx->msr[VMX_GS_SLOT]);
+		     vmx->msr[VMX_KERNEL_GS]);
 	savesegment(fs, fs);
 	savesegment(gs, gs);
 	savesegment(ds, ds);
@@ -415,8 +416,8 @@ static void host_put(struct vmx_vcpu *vmx)
 {
 	if (vmx->syscall_msrs)
 		vmx_swap_syscall_msrs(vmx, false);
-	vmx->msr[VMX_GS_SLOT] = __rdmsr(MSR_KERNEL_GS_BASE);
-	vmx_swap_msr(MSR_KERNEL_GS_BASE, vmx->msr[VMX_GS_SLOT],
+	vmx->msr[VMX_KERNEL_GS] = __rdmsr(MSR_KERNEL_GS_BASE);
+	vmx_swap_msr(MSR_KERNEL_GS_BASE, vmx->msr[VMX_KERNEL_GS],
 		     vmx->host_gs_base);
 	if (unlikely(vmx->odd_segments))
 		restore_segments(vmx);
@@ -506,15 +507,16 @@ static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 	vmx_vcpu_load(vcpu);
 	regs_to_vmcs(vmx);
 	host_load(vmx);
-	if (IS_ENABLED(CONFIG_MVMM_SLOTS) && unlikely(!vcpu->slice_end == vmx->has_timer &&
-				       vmx_caps.preemption_timer))
+	if (IS_ENABLED(CONFIG_MVMM_SLOTS) &&
+	    unlikely(!vcpu->slice_end == vmx->has_timer) &&
+	    vmx_caps.preemption_timer)
 		use_preemption_timer(vmx, vcpu->slice_end);
 	local_irq_disable();
 	vmx_mitigate(vmx);
 	guest_timing_enter_irqoff();
 	do
 		step = run_once(vmx);
-	while (step == MVMM_STEP_CONTINUE);
+	while (step == MVMM_STEP_REENTER);
 	guest_timing_exit_irqoff();
 	local_irq_enable();
 	regs_from_vmcs(vmx);
@@ -547,7 +549,7 @@ static int vmx_setup(void)
 		.rdtscp = vmx_caps.secondary & SECONDARY_EXEC_ENABLE_RDTSCP,
 		.invpcid = vmx_caps.secondary & SECONDARY_EXEC_ENABLE_INVPCID,
 		.pml = vmx_caps.pml,
-		.apic_access = vmx_apic_access_page(),
+		.apic_page_pa = vmx_apic_page_pa(),
 	};
 	vmx_ept_format(&vmx_caps, &mvmm_vendor.pgt);
 	return 0;
@@ -567,7 +569,7 @@ static void vmx_teardown(void)
 	ida_destroy(&vpids);
 }
 
-const struct mvmm_ops mvmm_vmx_ops = {
+const struct mvmm_vendor_ops mvmm_vmx_ops = {
 	.name = "vmx",
 	.present = vmx_present,
 	.setup = vmx_setup,

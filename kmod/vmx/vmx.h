@@ -27,7 +27,7 @@ struct vmx_caps {
 	bool pml;
 	bool tpr_shadow;
 	bool apicv;
-	bool apic_access;
+	bool apic_page;
 	bool insn_info;		/* INS and OUTS tell their address size */
 	bool ept_2m, ept_1g;
 	bool preemption_timer;
@@ -101,7 +101,7 @@ bool vmx_is_on(void);
 
 /* STAR, LSTAR, SFMASK, KERNEL_GS_BASE, and CSTAR which the CPU does not use */
 #define VMX_NR_MSRS	5
-#define VMX_GS_SLOT	3
+#define VMX_KERNEL_GS	3
 
 /* What is put back when the CPU refuses an entry that had events to handle */
 struct vmx_undo {
@@ -204,7 +204,7 @@ void vmx_init_controls(struct vmx_vcpu *vmx);
 #ifdef CONFIG_MVMM_APICV
 int vmx_apicv_setup(void);
 void vmx_apicv_teardown(void);
-u64 vmx_apic_access_page(void);
+u64 vmx_apic_page_pa(void);
 int vmx_apicv_alloc(struct vmx_vcpu *vmx);
 void vmx_apicv_free(struct vmx_vcpu *vmx);
 void vmx_apicv_init(struct vmx_vcpu *vmx);
@@ -215,13 +215,13 @@ static inline int vmx_apicv_setup(void)
 {
 	vmx_caps.tpr_shadow = false;
 	vmx_caps.apicv = false;
-	vmx_caps.apic_access = false;
+	vmx_caps.apic_page = false;
 	return 0;
 }
 
 static inline void vmx_apicv_teardown(void) {}
 
-static inline u64 vmx_apic_access_page(void)
+static inline u64 vmx_apic_page_pa(void)
 {
 	return 0;
 }
