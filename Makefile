@@ -31,7 +31,9 @@ all: module userspace
 
 help:
 	@echo 'all              the module and the userspace programs'
-	@echo 'module           mvmm.ko, for the kernel at KDIR=$(KDIR)'
+	@echo 'module           mvmm.ko, for the kernel at KDIR=$(KDIR);'
+	@echo '                 WITHOUT="slots pv ..." leaves options out:'
+	@echo '                 Documentation/options.rst'
 	@echo 'userspace        libmvmm and the mvmm command, in $(O)/'
 	@echo 'install          mvmm, libmvmm, headers, man page (PREFIX, DESTDIR)'
 	@echo 'modules_install  mvmm.ko, for KDIR'
@@ -45,7 +47,8 @@ help:
 	@echo 'test-matrix      CPU models and host kernels, half an hour; one: MODEL=NAME'
 	@echo 'check            the tests that take under two minutes'
 	@echo 'bench            exits, faults and memory beside KVM (20 minutes)'
-	@echo 'lint             checkpatch, sparse, W=1'
+	@echo 'lint             checkpatch, sparse, W=1, the rules of the house'
+	@echo 'lines            how large each room of the module is, and may be'
 	@echo 'clean            remove what was built'
 
 module:
@@ -137,6 +140,9 @@ check:
 lint:
 	@scripts/lint
 
+lines:
+	@scripts/rooms lines
+
 clean:
 	$(if $(KDIR),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
 	rm -rf $(O)
@@ -144,4 +150,4 @@ clean:
 -include $(shell find $(O)/userspace -name '*.d' 2>/dev/null)
 
 .PHONY: run-guest all help module modules_install userspace unit install run test test-long test-matrix bench check \
-	lint clean
+	lint lines clean

@@ -18,9 +18,6 @@
 #include "slots/slots.h"
 #include "vendor.h"
 
-#define CREATE_TRACE_POINTS
-#include "trace.h"
-
 /* What this build of the module has: see Kbuild */
 static u64 built_in(void)
 {

@@ -30,18 +30,20 @@ static void set_state(struct vsched_vcpu *vcpu, enum vsched_state state,
 }
 
 /**
- * vsched_init() - a scheduler without VMs, with the fair policy
+ * vsched_init() - a scheduler without VMs
  * @s: the scheduler
+ * @policy: who is next
  * @slots: @nr_slots of them, by CPU number, zeroed
  * @nr_slots: at most VSCHED_MAX_SLOTS
  * @slice: ticks, not 0
  * @period: ticks from refill to refill of caps, at least 100
  */
-void vsched_init(struct vsched *s, struct vsched_slot *slots,
-		 unsigned int nr_slots, u64 slice, u64 period)
+void vsched_init(struct vsched *s, const struct vsched_policy *policy,
+		 struct vsched_slot *slots, unsigned int nr_slots, u64 slice,
+		 u64 period)
 {
 	*s = (struct vsched){
-		.policy = &vsched_fair, .slice = slice, .period = period,
+		.policy = policy, .slice = slice, .period = period,
 		.patience = VSCHED_PATIENCE * slice,
 		.slots = slots, .nr_slots = nr_slots };
 	bitmap_fill(s->idle, nr_slots);

@@ -174,8 +174,9 @@ extern const struct vsched_policy vsched_fair;
 extern const struct vsched_policy vsched_rr;
 extern const struct vsched_policy vsched_gang;
 
-void vsched_init(struct vsched *s, struct vsched_slot *slots,
-		 unsigned int nr_slots, u64 slice, u64 period);
+void vsched_init(struct vsched *s, const struct vsched_policy *policy,
+		 struct vsched_slot *slots, unsigned int nr_slots, u64 slice,
+		 u64 period);
 void vsched_vm_init(struct vsched *s, struct vsched_vm *vm);
 void vsched_vm_remove(struct vsched *s, struct vsched_vm *vm);
 void vsched_vcpu_init(struct vsched_vcpu *vcpu, struct vsched_vm *vm, u64 now);

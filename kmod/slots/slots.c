@@ -490,10 +490,9 @@ int mvmm_slots_init(void)
 	mvmm_hrtimer_setup(&refill_timer, refill, CLOCK_MONOTONIC,
 			   HRTIMER_MODE_REL_HARD);
 	raw_spin_lock_irq(&lock);
-	vsched_init(&sched, array, nr_cpu_ids, (u64)tsc_khz * SLICE_MS,
+	vsched_init(&sched, policy, array, nr_cpu_ids, (u64)tsc_khz * SLICE_MS,
 		    (u64)tsc_khz * CAP_PERIOD_MS);
 	slots = array;
-	vsched_set_policy(&sched, policy);
 	raw_spin_unlock_irq(&lock);
 	debugfs_dir = debugfs_create_dir("mvmm", NULL);
 	debugfs_create_file("sched", 0444, debugfs_dir, NULL, &table_fops);

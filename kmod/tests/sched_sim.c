@@ -65,8 +65,7 @@ static void sim_init(struct kunit *test, const struct vsched_policy *policy,
 	sim.together = 0;
 	sim.apart = 0;
 	sim.test = test;
-	vsched_init(&sim.s, sim.slots, nr_slots, SLICE, PERIOD);
-	vsched_set_policy(&sim.s, policy);
+	vsched_init(&sim.s, policy, sim.slots, nr_slots, SLICE, PERIOD);
 }
 
 static struct vsched_vm *sim_vm(u32 weight)
