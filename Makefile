@@ -75,6 +75,13 @@ $(O)/userspace/tests/test_%: userspace/tests/test_%.c $(unit-dep)
 		-fno-sanitize-recover=all -o $@ $^ -lcmocka -lZydis -lZycore \
 		-lpthread
 
+bench-src := $(addprefix bench/, bench.c interrupts.c kvm.c mvmm.c scale.c)
+$(O)/bench/bench: $(bench-src) $(O)/libmvmm.a
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -D_GNU_SOURCE \
+		-Wno-missing-field-initializers -no-pie -o $@ $^ \
+		-lZydis -lZycore -lpthread
+
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
