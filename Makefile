@@ -24,8 +24,8 @@ cmd-src := $(wildcard userspace/launcher/*.c)
 lib-obj := $(lib-src:%.c=$(O)/%.o)
 dev-obj := $(dev-src:%.c=$(O)/%.o)
 cmd-obj := $(cmd-src:%.c=$(O)/%.o)
-unit-src := $(wildcard userspace/tests/test_*.c)
-unit-bin := $(unit-src:%.c=$(O)/%)
+unit-tests := $(wildcard userspace/tests/test_*.c)
+unit-bin := $(unit-tests:%.c=$(O)/%)
 
 all: module userspace
 
@@ -67,13 +67,19 @@ $(O)/libmvmm.a: $(lib-obj)
 $(O)/mvmm: $(cmd-obj) $(dev-obj) $(O)/libmvmm.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lZydis -lZycore -lpthread
 
-# From the sources, with the sanitizers: hostile input is what they test
-unit-dep := $(lib-src) $(dev-src) $(filter-out %/main.c,$(cmd-src))
-$(O)/userspace/tests/test_%: userspace/tests/test_%.c $(unit-dep)
+# Once more with the sanitizers: hostile input is what they test
+unit-flags := -fsanitize=address,undefined -fno-sanitize-recover=all
+unit-src := $(lib-src) $(dev-src) $(filter-out %/main.c,$(cmd-src))
+unit-obj := $(unit-src:%.c=$(O)/unit/%.o)
+$(O)/userspace/tests/test_%: $(O)/unit/userspace/tests/test_%.o $(unit-obj)
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -fsanitize=address,undefined \
-		-fno-sanitize-recover=all -o $@ $^ -lcmocka -lZydis -lZycore \
-		-lpthread
+	$(CC) $(unit-flags) -o $@ $^ -lcmocka -lZydis -lZycore -lpthread
+
+$(O)/unit/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(unit-flags) -c -o $@ $<
+
+.SECONDARY: $(unit-obj) $(unit-tests:%.c=$(O)/unit/%.o)
 
 bench-src := $(addprefix bench/, bench.c interrupts.c kvm.c mvmm.c scale.c)
 $(O)/bench/bench: $(bench-src) $(O)/libmvmm.a
@@ -154,7 +160,7 @@ clean:
 	$(if $(KDIR),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
 	rm -rf $(O)
 
--include $(shell find $(O)/userspace -name '*.d' 2>/dev/null)
+-include $(shell find $(O)/userspace $(O)/unit -name '*.d' 2>/dev/null)
 
 .PHONY: run-guest all help module modules_install userspace unit install run test test-long test-matrix bench check \
 	lint lines clean
