@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The host kernels (L1): where scripts/setup keeps them, and their modules."""
+import os
+import subprocess
+
+SCRIPTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+NAMES = ("test", "debug", "debian", "backports")
+
+
+class LabError(Exception):
+    pass
+
+
+def setup(what):
+    """scripts/setup WHAT: the path that it prints."""
+    done = subprocess.run([f"{SCRIPTS}/setup", what], stdout=subprocess.PIPE)
+    if done.returncode:
+        raise LabError(f"scripts/setup {what} failed")
+    return done.stdout.decode().strip()
+
+
+class Kernel:
+    """An L1 kernel: its image and where its modules are."""
+
+    def __init__(self, name):
+        if name in ("debian", "backports"):
+            root = setup(f"{name}-kernel")
+            release = os.path.basename(root)[len("linux-image-"):]
+            self.image = f"{root}/boot/vmlinuz-{release}"
+            self.modules = f"{root}/lib/modules/{release}/kernel"
+            self.share_modules = ["virtio_pci", "9pnet_virtio", "9p"]
+        else:
+            root = setup(f"{name}-kernel")
+            self.image = f"{root}/arch/x86/boot/bzImage"
+            self.modules = root
+            self.share_modules = []
+        # UBSAN and KASAN obey it, too
+        self.append = "panic_on_warn=1 " if name == "debug" else ""
+
+    def module(self, name):
+        plain = name.replace("-", "_")
+        for base, _, files in os.walk(self.modules):
+            for found in files:
+                stem, _, kind = found.partition(".")
+                if kind in ("ko", "ko.xz") and \
+                        stem.replace("-", "_") == plain:
+                    return f"{base}/{found}"
+        return None
+
+    def with_dependencies(self, names):
+        """Module files in the order of loading; what is built in is left."""
+        order = []
+        for name in names:
+            path = self.module(name)
+            if not path:
+                continue
+            needs = subprocess.run(
+                ["/sbin/modinfo", "-F", "depends", path],
+                stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+            for found in self.with_dependencies(
+                    [n for n in needs.split(",") if n]) + [path]:
+                if found not in order:
+                    order.append(found)
+        return order

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0
+"""QEMU: SVM by plain emulation, or the machine's own VMX or SVM by KVM."""
+import fcntl
+import os
+import struct
+
+from .image import make_root, pack, put_lab
+
+
+def prepare(work, kernel, args):
+    """A small initrd that copies the rest; returns QEMU's command line."""
+    make_root(f"{work}/root", kernel, args, share=True)
+    pack(f"{work}/root", f"{work}/initrd")
+    put_lab(f"{work}/files", kernel, args)
+
+    append = ("console=ttyS0,115200 quiet panic=-1 nokaslr lab_9p " +
+              kernel.append + args.append)
+    command = ["qemu-system-x86_64", "-m", str(args.memory),
+               "-smp", str(args.cpus),
+               "-nodefaults", "-display", "none", "-no-reboot",
+               "-kernel", kernel.image, "-initrd", f"{work}/initrd",
+               "-append", append,
+               "-serial", f"file:{work}/console",
+               "-chardev", f"serial,id=tty,path={work}/tty",
+               "-serial", "chardev:tty",
+               "-virtfs", f"local,path={work}/files/lab,mount_tag=lab,"
+                          "security_model=none,readonly=on"]
+    if args.lab == "kvm":
+        command += ["-accel", "kvm", "-cpu", args.cpu or "host"]
+    else:
+        # One thread: several crash QEMU under nested SVM now and then
+        command += ["-accel", "tcg,thread=single", "-cpu",
+                    f"{args.cpu or 'max'},-rdrand,-rdseed", "-rtc",
+                    "base=2026-01-01T00:00:00,clock=vm"]
+        # One instruction, one tick of the TSC: two runs give the same. With
+        # more CPUs the turns that they take make a boot endless.
+        if args.cpus == 1:
+            command += ["-icount", "shift=0,sleep=off"]
+    if args.share:
+        command += ["-virtfs", f"local,path={os.path.abspath(args.share)},"
+                               "mount_tag=share,security_model=none"]
+    if args.monitor:
+        command += ["-monitor", f"unix:{args.monitor},server=on,wait=off"]
+    for image in args.disk:
+        command += ["-drive", f"file={image},if=virtio,format=raw"]
+    return command
+
+
+def nested():
+    """Which extension this machine's KVM offers to VMs: vmx, svm or none."""
+    get_supported_cpuid = 0xc008ae05
+    try:
+        with open("/dev/kvm", "rb", buffering=0) as kvm:
+            table = bytearray(struct.pack("II", 256, 0) + bytes(256 * 40))
+            fcntl.ioctl(kvm, get_supported_cpuid, table)
+    except OSError:
+        return "none"
+    for i in range(struct.unpack_from("I", table)[0]):
+        leaf, _, _, _, _, ecx = struct.unpack_from("6I", table, 8 + 40 * i)
+        if leaf == 1 and ecx & 1 << 5:
+            return "vmx"
+        if leaf == 0x80000001 and ecx & 1 << 2:
+            return "svm"
+    return "none"
