@@ -31,7 +31,7 @@ start() {
 # plug COUNT: that often, or until the guest has ended
 plug() {
 	i=0
-	while [ $i -lt "$1" ] && kill -0 $pid 2>/dev/null; do
+	while [ $i -lt "$1" ] && kill -0 "$pid" 2>/dev/null; do
 		echo 0 >$online && echo 1 >$online || return 1
 		i=$((i + 1))
 	done
@@ -44,8 +44,8 @@ killed() {
 		# Seeded: the same moments in each run
 		usleep "$(awk "BEGIN { srand($r); print int(rand() * 8000000) }")"
 		plug $((r % 3)) || return 1
-		kill -9 $pid 2>/dev/null || return 1
-		wait $pid
+		kill -9 "$pid" 2>/dev/null || return 1
+		wait "$pid"
 		[ $? = 137 ] || return 1
 		r=$((r + 1))
 	done
@@ -64,7 +64,7 @@ nothing_left() {
 finished() {
 	start
 	plug 1000 || return 1
-	wait $pid
+	wait "$pid"
 	[ $? = 7 ] || { cat /tmp/churn.out; return 1; }
 	! grep '^not ok' /tmp/churn.out
 }

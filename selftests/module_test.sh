@@ -33,7 +33,7 @@ start() {
 	rm -f /tmp/hold.out
 	"$hold" "$1" >/tmp/hold.out 2>&1 &
 	pid=$!
-	for i in $(seq 200); do
+	for _ in $(seq 200); do
 		grep -q . /tmp/hold.out 2>/dev/null && break
 		usleep 100000
 	done
@@ -51,7 +51,7 @@ refused() {
 }
 
 rounds() {
-	for i in $(seq 50); do
+	for _ in $(seq 50); do
 		insmod "$module" && rmmod mvmm || return 1
 	done
 }
@@ -61,12 +61,12 @@ echo '1..11'
 check 'fifty rounds of insmod and rmmod' rounds
 check 'insmod' insmod "$module"
 check '/dev/mvmm is for root and its group only' \
-	sh -c '[ "$(stat -c %a /dev/mvmm)" = 660 ]'
+	[ "$(stat -c %a /dev/mvmm)" = 660 ]
 check 'a VM is made' start /dev/mvmm
 check 'rmmod is refused while a VM is open' refused
 online=/sys/devices/system/cpu/cpu1/online
 hotplug() {
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		echo 0 >$online && echo 1 >$online || return 1
 	done
 }
@@ -114,7 +114,7 @@ if [ $# -gt 0 ]; then
 	wait "$mvmm" 2>/dev/null
 	rmmod mvmm
 else
-	for i in 9 10 11; do
+	for _ in 9 10 11; do
 		ok "KVM and mvmm share the CPU # SKIP KVM's modules were not given"
 	done
 fi
