@@ -25,6 +25,16 @@ expect() {
 	fi
 }
 
+# wait_for PATTERN COMMAND...: until its output has such a line, or a minute
+wait_for() {
+	pattern=$1
+	shift
+	for _ in $(seq 600); do
+		"$@" 2>/dev/null | grep -q -e "$pattern" && return
+		usleep 100000
+	done
+}
+
 cd /tmp || exit 1
 mkdir -p /etc
 echo 'nobody:x:65534:65534::/:/bin/sh' >/etc/passwd
@@ -101,7 +111,9 @@ printf '\xfb\xeb\xfe' >spin.img
 for i in 1 2 3; do
 	"$mvmm" run --flat spin.img --weight ${i}00 </dev/null 2>>spin.err &
 done
-sleep 1
+for i in 1 2 3; do
+	wait_for " ${i}00 " "$mvmm" sched
+done
 expect 0 ' 300 ' 'the table' "$mvmm" sched
 expect 71 'cannot write /nowhere/x' 'a chart that cannot be written' \
 	"$mvmm" sched --plot /nowhere/x --seconds 0.1
@@ -112,7 +124,7 @@ expect 0 '^0$' 'nothing stays in tracefs' sh -c \
 # A power button, which they do not listen to; then at once
 # shellcheck disable=SC2046
 kill $(jobs -p)
-sleep 1
+wait_for 'power button' cat spin.err
 expect 0 'does not listen to its power button' 'nobody hears SIGTERM' \
 	cat spin.err
 expect 0 ' 300 ' 'nobody dies of it' "$mvmm" sched
