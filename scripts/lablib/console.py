@@ -59,8 +59,8 @@ class Watchdog:
     """Says that a run hangs.
 
     Its clock is the CPU time that the emulator got, so that a busy machine,
-    which gives it less, ends nothing. The clock starts again with each output of
-    the command. The kernel's messages do not count: one that hangs complains
+    which gives it less, ends nothing. The clock starts again with each output
+    of the command. The kernel's messages do not count: one that hangs complains
     without end.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""When does the watchdog end a run? Times are the emulator's CPU time and ours."""
+"""When does the watchdog end a run? Times: the emulator's CPU time, ours."""
 import os
 import time
 import unittest
