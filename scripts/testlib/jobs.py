@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The jobs of scripts/test but the matrix's: what each runs, and the tables.
+
+Bochs has VMX, QEMU SVM: both run the same programs. What runs in a host kernel
+there is in selftests/l1.sh, what in a guest in selftests/guest.sh.
+"""
+import collections
+import os
+import re
+import subprocess
+import sys
+
+from . import labs
+from .labs import TOP, TWO_CPUS, lab, run
+
+# Calls function(results, name, *args) with modules for these kernels built
+Job = collections.namedtuple("Job", "name function args kernels")
+
+KSELFTESTS = ("abi", "apic", "dirty", "events", "exits", "huge", "ioeventfd",
+              "lifetime", "memory", "modes", "state")
+# It goes by the TSC, and on models with fast ones would take an hour
+WITH_SCHED = KSELFTESTS + ("sched",)
+# Seconds of L1's clock for a program: where L1 has two CPUs in QEMU these are
+# real ones, which a busy machine makes short
+LIMIT = 400
+# Two CPUs are one thread of QEMU, in real time: they take turns, and others may
+# have the thread's CPU
+UNSTEADY = {"bochs": "", "qemu": "export MVMM_TEST_UNSTEADY=1; "}
+
+
+def unit(results, name):
+    directory = f"{TOP}/build/userspace/tests"
+    for test in sorted(os.listdir(directory)):
+        if not re.fullmatch(r"test_\w+", test):
+            continue
+        done = run([f"{directory}/{test}"], stderr=subprocess.STDOUT,
+                   env=dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP"))
+        results.parse(name, f"@@begin {test}\n{done.stdout}\n"
+                            f"@@end {test} {done.returncode}")
+
+
+def scripts(results, name):
+    """The tests of these modules themselves."""
+    done = run([sys.executable, "-m", "unittest", "discover", "-s", "scripts",
+                "-p", "test_*.py"], stderr=subprocess.STDOUT)
+    good = not done.returncode and re.search(r"^Ran [1-9]", done.stdout, re.M)
+    if not good:
+        results.say(done.stdout)
+    results.add(bool(good), name)
+
+
+def lint(results, name):
+    done = run(["scripts/lint"], stderr=subprocess.STDOUT)
+    if done.returncode:
+        results.say(done.stdout)
+    results.add(done.returncode == 0, name)
+
+
+def tested(kernel, names=KSELFTESTS):
+    """The module and kselftests, for --file."""
+    return labs.files(labs.module(kernel), *labs.selftests(names))
+
+
+def kselftests(names=KSELFTESTS, limit=LIMIT):
+    return f"kselftests {limit} {' '.join(names)}"
+
+
+def kunit_files(kernel):
+    return ["--module", "kunit",
+            "--file", f"build/module-{kernel}/mvmm_kunit.ko"]
+
+
+def quick(results, name, emulator):
+    """KUnit and the kselftests on the small kernel."""
+    lab(results, name,
+        ["--timeout", "600", *kunit_files("test"),
+         *tested("test", WITH_SCHED)],
+        f"kunit; swap_on; {kselftests(WITH_SCHED)}", emulator)
+
+
+def life(results, name, emulator):
+    """The module's own life, and the command's errors."""
+    kvm = "kvm-intel" if emulator == "bochs" else "kvm-amd"
+    lab(results, name,
+        [*TWO_CPUS[emulator], "--kvm", kvm,
+         *labs.files(labs.module("test"), "build/mvmm",
+                     "build/selftests/hold", "selftests/module_test.sh",
+                     "selftests/cli_test.sh")],
+        f"program module_test {LIMIT} sh module_test.sh /lab/mvmm.ko "
+        "/lab/hold $(cat /lab/kvm-modules); "
+        f"program cli_test {LIMIT} sh cli_test.sh /lab/mvmm.ko /lab/mvmm",
+        emulator)
+
+
+def smp(results, name, emulator):
+    """The kselftests with two CPUs."""
+    lab(results, name,
+        [*TWO_CPUS[emulator], "--timeout", "600",
+         *tested("test", WITH_SCHED)],
+        f"{UNSTEADY[emulator]} swap_on; {kselftests(WITH_SCHED)}", emulator)
+
+
+# What VMX does for a local APIC: all of it, and without each
+APIC_HELP = ("apicv=1", "apicv=1 apic_access=0", "apic_access=0",
+             "tpr_shadow=0")
+
+
+def apic_help(results, name):
+    """The local APIC's tests with the module's parameters for it."""
+    lab(results, name, tested("test", ("apic",)),
+        "; ".join(f"with_parameters {LIMIT} apic {p}" for p in APIC_HELP),
+        "bochs")
+
+
+def long(results, name, emulator, cpus):
+    """The scheduler's shares, over 1 G ticks and more."""
+    two = cpus == 2
+    lab(results, name,
+        [*(TWO_CPUS[emulator] if two else []), "--timeout", "1500",
+         *tested("test", ("sched",))],
+        (UNSTEADY[emulator] if two else "") +
+        f"export MVMM_TEST_LONG=1; {kselftests(('sched',), 1500)}", emulator)
+
+
+def debug(results, name, emulator, names=WITH_SCHED + ("fuzz",)):
+    """KASAN, lockdep and their like; a fuzzer that any of them may catch."""
+    lab(results, name,
+        ["--kernel", "debug", "--timeout", "1200", *kunit_files("debug"),
+         *tested("debug", names)],
+        f"kunit; swap_on; {kselftests(names, 600)}; kmemleak", emulator)
+
+
+def debug_smp(results, name):
+    """KASAN and lockdep with two CPUs: races, hotplug, launchers killed."""
+    initrd = labs.guest_initrd(name, "stress 3 && exit 7",
+                               "build/selftests/stress")
+    # ACPI's interpreter takes its slowness here for a hang: PCI without it
+    lab(results, name,
+        ["--kernel", "debug", "--cpus", "2", "--append", "pci=noacpi",
+         "--timeout", "1200",
+         *labs.files("build/mvmm", "selftests/churn.sh", initrd,
+                     labs.small_kernel()),
+         *tested("debug", ("apic", "sched"))],
+        f"{UNSTEADY['qemu']} {kselftests(('apic', 'sched'), 1000)}; "
+        "program churn 1500 sh churn.sh ./mvmm kernel guest-initrd 12; "
+        "kmemleak", "qemu")
+
+
+def refused(results, name, emulator, model, missing, kernel="test"):
+    """A CPU that lacks what mvmm needs: insmod fails and says what."""
+    lab(results, name,
+        ["--cpu", model, "--kernel", kernel,
+         *labs.files(labs.module(kernel))],
+        f"refused '{missing}'", emulator)
+
+
+def xsave(results, name):
+    # Its ticks are 35 times longer: without the tests that need many of them
+    names = ("abi", "events", "modes", "state")
+    lab(results, name, ["--cpu", "corei7_skylake_x", *tested("test", names)],
+        kselftests(names), "bochs")
+
+
+def debian(results, name, emulator):
+    """The kselftests on Debian's own kernel."""
+    lab(results, name,
+        ["--kernel", "debian", "--timeout", "600", *tested("debian")],
+        kselftests(), emulator)
+
+
+def guest(results, name, emulator, how, image, options):
+    """Debian's kernel as a guest, on the small kernel."""
+    root = labs.setup("debian-kernel")
+    release = os.path.basename(root)[len("linux-image-"):]
+    programs = ["selftests/guest.sh"]
+    if how == "guest_with_button":
+        drivers = f"{root}/lib/modules/{release}/kernel/drivers"
+        programs += [f"{drivers}/acpi/button.ko", f"{drivers}/input/evdev.ko"]
+    initrd = labs.guest_initrd(
+        name, f"guest.sh debian {release} 64" + " button" *
+        (how == "guest_with_button"), *programs)
+    source = f"{root}/boot/vmlinuz-{release}" if image == "bzImage" else \
+        labs.setup("debian-vmlinux")
+    lab(results, name,
+        ["--timeout", "1500",
+         *labs.files(labs.module("test"), "build/mvmm",
+                     "build/selftests/swapper", f"{source}:lab/kernel",
+                     initrd)],
+        f"insmod mvmm.ko; swap_on; {how} --mem 192M {options}", emulator)
+
+
+def bzimage(results, name, emulator):
+    guest(results, name, emulator, "guest_with_button", "bzImage", "")
+
+
+def swapped(results, name, emulator):
+    guest(results, name, emulator, "guest_swapped", "vmlinux",
+          "--mem-backend memfd")
+
+
+def stress(results, name, emulator, cpus, vcpus, rounds):
+    """Debian's kernel with several vCPUs, busy with each other."""
+    initrd = labs.guest_initrd(
+        name, f"guest.sh stress {vcpus} {rounds}", "selftests/guest.sh",
+        "build/selftests/stress")
+    lab(results, name,
+        [*(TWO_CPUS[emulator] if cpus == 2 else []), "--timeout", "1800",
+         *labs.files(labs.module("test"), "build/mvmm",
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+        f"insmod mvmm.ko; guest --cpus {vcpus} --mem 256M", emulator)
+
+
+def job(name, function, *args, kernels=("test",)):
+    return Job(name, function, args, kernels)
+
+
+def stress_job(emulator, cpus, vcpus, rounds, name="stress"):
+    return job(f"{name}-{emulator}-{vcpus}-on-{cpus}", stress, emulator, cpus,
+               vcpus, rounds)
+
+
+QUICK = [job("unit", unit, kernels=()),
+         job("scripts", scripts, kernels=()),
+         job("quick-bochs", quick, "bochs"),
+         job("quick-qemu", quick, "qemu")]
+
+# The longest first: two run at a time
+ALL = [job("swapped-bochs", swapped, "bochs"),
+       job("debug-qemu", debug, "qemu", kernels=("debug",)),
+       # Chosen for what is VMX's own: all of them take too long here
+       job("debug-bochs", debug, "bochs",
+           ("abi", "events", "exits", "memory"), kernels=("debug",)),
+       job("debug-smp-qemu", debug_smp, kernels=("debug",)),
+       job("debian-bochs", debian, "bochs", kernels=("debian",)),
+       stress_job("bochs", 2, 8, 5), stress_job("bochs", 1, 2, 10),
+       job("bzimage-qemu", bzimage, "qemu"),
+       job("swapped-qemu", swapped, "qemu"),
+       stress_job("qemu", 1, 4, 10), stress_job("qemu", 2, 8, 10),
+       job("smp-bochs", smp, "bochs"),
+       job("life-bochs", life, "bochs"),
+       job("lint", lint, kernels=()),
+       job("debian-qemu", debian, "qemu", kernels=("debian",)),
+       job("life-qemu", life, "qemu"),
+       job("smp-qemu", smp, "qemu"),
+       job("xsave-bochs", xsave),
+       job("apic-help-bochs", apic_help)] + QUICK + [
+       job("refused-ept", refused, "bochs", "core2_penryn_t9600", "EPT"),
+       job("refused-unrestricted", refused, "bochs", "corei5_lynnfield_750",
+           "unrestricted guest"),
+       job("refused-npt", refused, "qemu", "max,npt=off",
+           "nested paging (NPT)")]
+
+LONG = [job(f"long-{emulator}-{cpus}", long, emulator, cpus)
+        for cpus in (1, 2) for emulator in ("bochs", "qemu")] + [
+        stress_job(emulator, cpus, vcpus, 20, "long-stress")
+        for cpus, vcpus in ((2, 8), (1, 8), (1, 4), (1, 2), (1, 1))
+        for emulator in ("bochs", "qemu")]

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One run of the lab, and what is built for it."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+ERRATA = f"{TOP}/Documentation/errata.rst"
+# Two idle CPUs hang Bochs, with or without mvmm: see errata.rst
+TWO_CPUS = {"bochs": ["--cpus", "2", "--append", "idle=poll"],
+            "qemu": ["--cpus", "2"]}
+
+
+def run(command, **kwargs):
+    return subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, text=True,
+                          errors="replace", **kwargs)
+
+
+def setup(what):
+    """scripts/setup WHAT: the path that it prints."""
+    return run(["scripts/setup", what], check=True).stdout.strip()
+
+
+def files(*paths):
+    """The lab's options for them."""
+    return [o for path in paths for o in ("--file", path)]
+
+
+def module(kernel):
+    return f"build/module-{kernel}/mvmm.ko"
+
+
+def selftests(names):
+    return [f"build/selftests/{name}_test" for name in names]
+
+
+def guest_initrd(name, command, *programs):
+    """Made for a job; returns what --file takes."""
+    path = f"{TOP}/build/guest-initrd-{name}"
+    run(["scripts/guest-initrd", path, command, *programs], check=True)
+    return f"{path}:lab/guest-initrd"
+
+
+def small_kernel():
+    """The small test kernel as a guest's; what --file takes."""
+    return f"{setup('test-kernel')}/arch/x86/boot/bzImage:lab/kernel"
+
+
+def build(kernels):
+    os.makedirs(f"{TOP}/build/selftests", exist_ok=True)
+    for command in [["make", "-s", "userspace", "unit"],
+                    ["make", "-s", "-C", "selftests",
+                     f"OUTPUT={TOP}/build/selftests"]] + [
+                        ["scripts/build-module", k] for k in kernels]:
+        if subprocess.run(command, cwd=TOP,
+                          stdout=subprocess.DEVNULL).returncode:
+            sys.exit(f"test: {' '.join(command)} failed")
+
+
+def known_crashes(errata):
+    """What QEMU says when it ends of what errata.rst tells: the lines of the
+    literal block behind the mark.
+    """
+    _, _, rest = errata.partition("\n.. crashes of QEMU, for scripts/test\n")
+    block = re.match(r"\n*::\n\n((?:   +\S.*\n)+)", rest)
+    return [line.strip() for line in block.group(1).splitlines()]
+
+
+class Crashes:
+    """QEMU's own, which errata.rst knows: once more, two in all runs."""
+    count = 0
+
+    @classmethod
+    def known(cls, stderr):
+        with open(ERRATA) as errata:
+            return "the emulator ended by itself" in stderr and any(
+                text in stderr for text in known_crashes(errata.read()))
+
+
+def timed(command):
+    """Runs it. Returns its status, output, errors, and seconds of CPU time."""
+    with tempfile.TemporaryFile("w+", errors="replace") as out, \
+            tempfile.TemporaryFile("w+", errors="replace") as err:
+        process = subprocess.Popen(command, cwd=TOP, stdout=out, stderr=err)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        return (process.returncode, out.read(), err.read(),
+                usage.ru_utime + usage.ru_stime)
+
+
+def lab(results, where, options, command, emulator):
+    """Runs a line of shell that may use what selftests/l1.sh has."""
+    started = time.monotonic()
+    call = ["scripts/lab", "--lab", emulator, "--file", "selftests/l1.sh",
+            *options, f". ./l1.sh; log_begin; {command}; log_end"]
+    status, output, errors, cpu = timed(call)
+    if emulator == "qemu" and Crashes.known(errors):
+        Crashes.count += 1
+        results.say(f"{where}: QEMU crashed, once more:\n{errors}")
+        status, output, errors, cpu = timed(call)
+    # Universal newlines: the terminal's own are \r\n
+    results.parse(where, output.partition("@@log\n")[0])
+    results.add(status == 0, f"{where}: lab", f"returned {status}\n{errors}")
+    results.kernel_log(where, output)
+    results.say(f"{where}: {time.monotonic() - started:.0f} s, "
+                f"{cpu:.0f} s of CPU time")

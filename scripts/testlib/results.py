@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Counts TAP, and reads what the kernel says about itself."""
+import re
+
+RESULT = re.compile(r"^(\s*)(not )?ok \d+ ?-? ?(.*)$")
+PLAN = re.compile(r"^(\s*)1\.\.(\d+)")
+BEGIN = re.compile(r"^@@begin (\S+)")
+END = re.compile(r"^@@end (\S+) (\d+)")
+TAINTED = re.compile(r"^@@tainted (\d+)\s*$", re.M)
+
+# A complaint of the kernel about itself, as 6.1 and 6.12 word it
+COMPLAINTS = (
+    r"\bBUG\b", r"WARNING:", r"Oops", r"Kernel panic", r"Call Trace:",
+    r"general protection", r"invalid opcode", r"bad frame",
+    r"rcu: INFO: .*stall", r"rcu: .* kthread (starved|timer wakeup)",
+    r"soft lockup", r"hard LOCKUP", r"blocked for more than",
+    r"UBSAN:", r"list_(add|del) corruption", r"refcount_t:",
+    r"unchecked MSR access error",
+    # mvmm's own
+    r"VMWRITE of")
+SPLAT = re.compile("|".join(COMPLAINTS))
+
+# Bits of /proc/sys/kernel/tainted: admin-guide/tainted-kernels.rst
+OUT_OF_TREE, UNSIGNED, KUNIT = 1 << 12, 1 << 13, 1 << 18
+
+
+class Results:
+    """Counts, and what there is to say of them; printed by flush()."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.text = []
+
+    def say(self, text):
+        self.text.append(text)
+
+    def flush(self):
+        if self.text:
+            print("\n".join(self.text), flush=True)
+        self.text = []
+
+    def merge(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        other.flush()
+
+    def add(self, ok, name, note=""):
+        """What failed has failed, though it says that it was skipped."""
+        if not ok:
+            self.failed += 1
+            self.say(f"FAIL: {name} {note}".rstrip())
+        elif "# SKIP" in name:
+            self.skipped += 1
+            self.say(f"skip: {name}")
+        else:
+            self.passed += 1
+
+    def parse(self, where, output):
+        """Count the TAP between @@begin and @@end lines of each program."""
+        program, planned, seen, skips = None, 0, 0, []
+        text = []
+        for line in output.splitlines():
+            line = line.rstrip("\r")
+            if begin := BEGIN.match(line):
+                if program:
+                    self.add(False, f"{where}: {program}", "did not end")
+                program, planned, seen, skips = begin.group(1), 0, 0, []
+                text = []
+                continue
+            if not program:
+                continue
+            if end := END.match(line):
+                failed_before = self.failed
+                if seen != planned or not planned:
+                    self.add(False, f"{where}: {program}",
+                             f"{seen} results of {planned}")
+                elif end.group(2) != "0" and not any(
+                        "not ok" in t for t in text):
+                    self.add(False, f"{where}: {program}",
+                             f"returned {end.group(2)}")
+                if self.failed > failed_before or any(
+                        t.startswith("not ok") for t in text):
+                    self.say("\n".join(text))
+                program = None
+                continue
+            text.append(line)
+            # The kselftest harness gives a skip's reason on a line before
+            if "SKIP " in line and not RESULT.match(line):
+                skips.append(line.split("SKIP ", 1)[1].strip())
+            if plan := PLAN.match(line):
+                planned += int(plan.group(2))
+            elif result := RESULT.match(line):
+                seen += 1
+                name = result.group(3)
+                if name.startswith("# SKIP"):
+                    name = f"{skips[-1] if skips else ''} {name}"
+                self.add(not result.group(2), f"{where}: {program}: {name}")
+        if program:
+            self.add(False, f"{where}: {program}", "did not end")
+            self.say("\n".join(text[-30:]))
+
+    def kernel_log(self, where, output):
+        """The log that l1.sh's log_end() printed, and the taint flags."""
+        _, _, log = output.partition("@@log\n")
+        splats = [line for line in log.splitlines() if SPLAT.search(line)]
+        # A log that never came is no silent one
+        self.add("@@log-end" in log and not splats, f"{where}: kernel log",
+                 "\n".join(splats[:10]))
+        if splats:
+            self.say(log[-8000:])
+        allowed = OUT_OF_TREE | UNSIGNED
+        if "@@begin kunit" in output:
+            allowed |= KUNIT
+        tainted = TAINTED.search(log)
+        bits = int(tainted.group(1)) & ~allowed if tainted else None
+        self.add(bits == 0, f"{where}: taint flags",
+                 "not printed" if bits is None else f"{bits:#x}")

@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the guests of scripts/test run, by busybox: TAP on the console, and 7 as
+# the status if all of it was run. What L1 runs is in l1.sh.
+#
+#   guest.sh debian RELEASE BLOCKS [button]   Debian's kernel; blocks of 64 KiB
+#   guest.sh small VCPUS                      the small test kernel
+#   guest.sh stress VCPUS ROUNDS              what stress.c does
+#
+# shellcheck disable=SC2317 # functions that check() calls
+
+# check NAME COMMAND...: the command succeeds
+n=0
+check() {
+	n=$((n + 1))
+	name=$1
+	shift
+	"$@" || printf 'not '
+	echo "ok $n $name"
+}
+
+filled() {
+	dd if=/dev/urandom of=/tmp/data bs=64k count="$1" 2>/dev/null
+	sum=$(sha256sum </tmp/data)
+	[ "$(wc -c </tmp/data)" = $(($1 * 65536)) ]
+}
+
+copied() {
+	for i in 1 2 3; do
+		cat /tmp/data >/tmp/copy
+		cat /tmp/copy >/tmp/data
+	done
+	[ "$(sha256sum </tmp/data)" = "$sum" ]
+}
+
+virtual() {
+	grep -q 'model name' /proc/cpuinfo && grep -qw hypervisor /proc/cpuinfo
+}
+
+eight_at_once() {
+	for i in 1 2 3 4 5 6 7 8; do
+		(
+			sleep "0.0$i"
+			# shellcheck disable=SC2002 # the pipe is what is tried
+			cat /tmp/data | sha256sum >"/tmp/sum$i"
+		) &
+	done
+	wait
+	for i in 1 2 3 4 5 6 7 8; do
+		[ "$(cat "/tmp/sum$i")" = "$sum" ] || return 1
+	done
+}
+
+presses() {
+	awk '{ print $1 }' /sys/firmware/acpi/interrupts/ff_pwr_btn
+}
+
+# Debian's kernel takes the press for input, which whoever shuts down reads
+pressed() {
+	insmod /bin/button.ko && insmod /bin/evdev.ko || return 1
+	before=$(presses)
+	exec 3</dev/input/event0
+	echo 'press the button'
+	dd of=/dev/null bs=24 count=1 <&3 2>/dev/null
+	[ "$(presses)" = $((before + 1)) ]
+}
+
+case $1 in
+debian)
+	echo "1..$((6 + ($# > 3)))"
+	check 'the guest runs its own kernel' [ "$(uname -r)" = "$2" ]
+	check 'its CPU is a virtual one' virtual
+	check 'memory is filled' filled "$3"
+	check 'and comes back byte-exact' copied
+	check 'the clock is set' [ "$(date +%Y)" -ge 2026 ]
+	check 'sleepers and pipes, eight at once' eight_at_once
+	[ $# = 3 ] || check 'the power button is pressed' pressed
+	exit 7
+	;;
+small)
+	echo 1..2
+	check 'a guest' sh -c 'uname -r | grep -q vmmtest'
+	check 'with all vCPUs' [ "$(nproc)" = "$2" ]
+	exit 7
+	;;
+stress)
+	echo 1..1
+	check 'all vCPUs are there' [ "$(nproc)" = "$2" ]
+	stress "$3" && exit 7
+	;;
+esac
+exit 1

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+#
+# What the jobs of scripts/test run in a host kernel of the lab (L1): read by the
+# line of shell that each job is, in /lab. What a guest runs is in guest.sh.
+#
+# Each program's output stands between marks, which scripts/testlib/results.py
+# knows: @@begin NAME, @@end NAME STATUS. Limits are seconds of L1's clock.
+
+# program NAME LIMIT COMMAND...
+program() {
+	local name=$1 limit=$2
+
+	shift 2
+	echo "@@begin $name"
+	timeout "$limit" "$@"
+	echo "@@end $name $?"
+}
+
+# kselftests LIMIT NAME...: with the module loaded
+kselftests() {
+	local limit=$1 name
+
+	shift
+	insmod mvmm.ko
+	for name; do
+		program "${name}_test" "$limit" "./${name}_test"
+	done
+}
+
+# with_parameters LIMIT NAME PARAMETER...: one kselftest, and a module of its own
+with_parameters() {
+	local limit=$1 name=$2
+
+	shift 2
+	insmod mvmm.ko "$@"
+	program "${name}_test,$(echo "$*" | tr ' ' ,)" "$limit" "./${name}_test"
+	rmmod mvmm
+}
+
+swap_on() {
+	echo 256M >/sys/block/zram0/disksize
+	mkswap /dev/zram0 >/dev/null
+	swapon /dev/zram0
+}
+
+# KUnit reports in the log, indented as a part of its own
+kunit() {
+	insmod kunit.ko
+	echo '@@begin kunit'
+	insmod mvmm_kunit.ko
+	dmesg | sed -n 's/^\[[^]]*\]     \(1\.\.\|ok\|not ok\|    \)/\1/p'
+	echo '@@end kunit 0'
+}
+
+# Scans twice: what the first finds may be still on its way. mvmm_kunit stays:
+# KUnit's own unloading is what KASAN complains of.
+kmemleak() {
+	local leaks=/sys/kernel/debug/kmemleak
+
+	rmmod mvmm
+	echo '@@begin kmemleak'
+	echo 1..1
+	echo scan >$leaks
+	sleep 6
+	echo scan >$leaks
+	if grep -q -F '[mvmm]' $leaks; then
+		cat $leaks
+		printf 'not '
+	fi
+	echo 'ok 1 nothing leaks'
+	echo '@@end kmemleak 0'
+}
+
+# refused WHAT: a CPU that lacks it
+refused() {
+	echo '@@begin refusal'
+	echo 1..2
+	! insmod mvmm.ko || printf 'not '
+	echo 'ok 1 insmod fails'
+	dmesg | grep -q "lacks: $1\$" || printf 'not '
+	echo "ok 2 $1 is named"
+	echo '@@end refusal 0'
+}
+
+# boot OPTION...: the guest; APPEND is for its command line
+boot() {
+	./mvmm run --kernel kernel --initrd guest-initrd "$@" \
+		--append "console=ttyS0 quiet loglevel=1 panic=-1 ${APPEND:-}" \
+		</dev/null
+}
+
+# in_background OPTION...: the same; its status to /tmp/status
+in_background() {
+	boot "$@"
+	echo $? >/tmp/status
+}
+
+# ended STATUS: every guest here ends with 7 if its tests got to their end
+ended() {
+	[ "$1" = 7 ]
+	echo "@@end guest $?"
+}
+
+# guest OPTION...: a guest that prints TAP
+guest() {
+	echo '@@begin guest'
+	boot "$@"
+	ended $?
+}
+
+# The power button is pressed when the guest asks for it
+guest_with_button() {
+	echo '@@begin guest'
+	in_background "$@" | tee /tmp/console &
+	until grep -qs 'press the button' /tmp/console || [ -e /tmp/status ]; do
+		usleep 200000
+	done
+	kill "$(pidof mvmm)"
+	wait
+	ended "$(cat /tmp/status)"
+}
+
+# From outside, all of the guest's memory goes to swap again and again. That it
+# did is one more test: the swapper's.
+guest_swapped() {
+	echo '@@begin guest'
+	in_background "$@" &
+	until pidof mvmm >/dev/null || [ -e /tmp/status ]; do
+		usleep 10000
+	done
+	echo 1..1
+	./swapper "$(pidof mvmm)"
+	wait
+	ended "$(cat /tmp/status)"
+}
+
+# The kernel's log and its own word on its state are a test, too; only from
+# log_begin on
+log_begin() {
+	dmesg -c >/dev/null
+}
+
+log_end() {
+	echo '@@log'
+	dmesg
+	echo "@@tainted $(cat /proc/sys/kernel/tainted)"
+	echo '@@log-end'
+}
