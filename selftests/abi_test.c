@@ -118,8 +118,16 @@ FIXTURE_TEARDOWN(abi)
 /* The rules that the dispatcher applies to every ioctl with a struct */
 TEST_F(abi, size_rules)
 {
-	/* first: size of the first version of a struct that has grown, else 0 */
-	struct { unsigned long cmd; int fd; uint32_t size, first; } all[] = {
+	/*
+	 * first: size of the first version of a struct that has grown, else 0;
+	 * feature: without it there is no such ioctl
+	 */
+	struct {
+		unsigned long cmd;
+		int fd;
+		uint32_t size, first;
+		uint64_t feature;
+	} all[] = {
 		{ MVMM_GET_INFO, self->vm.system, sizeof(struct mvmm_info) },
 		{ MVMM_GET_CPUID, self->vm.system, sizeof(struct mvmm_cpuid) },
 		{ MVMM_CREATE_VM, self->vm.system,
@@ -128,14 +136,15 @@ TEST_F(abi, size_rules)
 		{ MVMM_VM_REMOVE_REGION, self->vm.vm,
 		  sizeof(struct mvmm_region) },
 		{ MVMM_VM_GET_DIRTY_LOG, self->vm.vm,
-		  sizeof(struct mvmm_dirty_log) },
+		  sizeof(struct mvmm_dirty_log), 0, MVMM_FEATURE_DIRTY_LOG },
 		{ MVMM_VM_PREFAULT, self->vm.vm, sizeof(struct mvmm_prefault) },
 		{ MVMM_VM_IOEVENTFD, self->vm.vm,
-		  sizeof(struct mvmm_ioeventfd) },
+		  sizeof(struct mvmm_ioeventfd), 0, MVMM_FEATURE_IOEVENTFD },
 		{ MVMM_VM_MSI, self->vm.vm, sizeof(struct mvmm_msi) },
-		{ MVMM_VM_IRQFD, self->vm.vm, sizeof(struct mvmm_irqfd) },
+		{ MVMM_VM_IRQFD, self->vm.vm, sizeof(struct mvmm_irqfd), 0,
+		  MVMM_FEATURE_IRQFD },
 		{ MVMM_VM_SET_SCHED, self->vm.vm,
-		  sizeof(struct mvmm_vm_sched) },
+		  sizeof(struct mvmm_vm_sched), 0, MVMM_FEATURE_SCHED },
 		{ MVMM_VM_CREATE_VCPU, self->vm.vm,
 		  sizeof(struct mvmm_create_vcpu) },
 		{ MVMM_VCPU_INJECT, self->vm.vcpu, sizeof(struct mvmm_inject) },
@@ -168,13 +177,20 @@ TEST_F(abi, size_rules)
 		{ MVMM_VCPU_GET_APIC, self->vm.vcpu, sizeof(struct mvmm_apic) },
 		{ MVMM_VCPU_SET_APIC, self->vm.vcpu, sizeof(struct mvmm_apic) },
 		{ MVMM_VCPU_GET_TIMES, self->vm.vcpu, sizeof(struct mvmm_times),
-		  offsetof(struct mvmm_times, longest_wait) },
+		  offsetof(struct mvmm_times, longest_wait),
+		  MVMM_FEATURE_SCHED },
 	};
 	uint32_t buffer[512];
 	unsigned int i;
 
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		memset(buffer, 0, sizeof(buffer));
+		if (all[i].feature && !module_has(all[i].feature)) {
+			buffer[0] = all[i].size;
+			EXPECT_EQ(-ENOTTY,
+				  call(all[i].fd, all[i].cmd, buffer));
+			continue;
+		}
 		/* not accessible; shorter than the first version */
 		EXPECT_EQ(-EFAULT, call(all[i].fd, all[i].cmd, (void *)8));
 		EXPECT_EQ(-EINVAL, call(all[i].fd, all[i].cmd, buffer));
@@ -187,6 +203,24 @@ TEST_F(abi, size_rules)
 		buffer[0] = 1 << 20;
 		EXPECT_EQ(-E2BIG, call(all[i].fd, all[i].cmd, buffer));
 	}
+}
+
+/* What the module was built with, it has, and nothing else */
+TEST_F(abi, options)
+{
+	static const struct { char option[12]; uint64_t feature; } all[] = {
+		{ "slots", MVMM_FEATURE_SCHED }, { "pv", MVMM_FEATURE_PV },
+		{ "ioeventfd", MVMM_FEATURE_IOEVENTFD },
+		{ "irqfd", MVMM_FEATURE_IRQFD },
+		{ "dirty", MVMM_FEATURE_DIRTY_LOG },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		EXPECT_EQ(!built_without(all[i].option),
+			  module_has(all[i].feature)) {
+			TH_LOG("%s", all[i].option);
+		}
 }
 
 TEST_F(abi, unknown_ioctls)
@@ -302,6 +336,11 @@ TEST_F(abi, dirty_log)
 	void *p = self->vm.mem;
 	int vm = self->vm.vm;
 
+	if (!module_has(MVMM_FEATURE_DIRTY_LOG)) {
+		EXPECT_EQ(-EOPNOTSUPP, mvmm_add_region(vm, VOID, len, p,
+						       MVMM_REGION_LOG_DIRTY));
+		return;
+	}
 	ASSERT_EQ(0, mvmm_add_region(vm, VOID, len, p, MVMM_REGION_LOG_DIRTY));
 	/* 65 pages have two words, and no byte after them is written */
 	EXPECT_EQ(0, mvmm_get_dirty_log(vm, VOID, len, bits));

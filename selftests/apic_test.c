@@ -69,6 +69,10 @@ FIXTURE(apic) {
 #define EXIT_RDMSR	31
 #define EXIT_WRMSR	32
 
+#define NEEDS_PV_EOI							\
+	if (built_without("pv_eoi") || built_without("pv"))		\
+		SKIP(return, "a module without PV EOI")
+
 FIXTURE_SETUP(apic)
 {
 	struct mvmm_info info;
@@ -81,7 +85,7 @@ FIXTURE_SETUP(apic)
 	self->khz = info.tsc_khz;
 	self->svm = info.features & MVMM_FEATURE_SVM;
 	/* It forgets an interrupt whose delivery exits (errata.rst) */
-	if (vm_on_bochs() && vm_vmx_uses(&self->vm, "apicv"))
+	if (vm_on_bochs() && vmx_uses("apicv"))
 		ASSERT_EQ(0, mvmm_prefault(self->vm.vm, 0, MEM_SIZE,
 					   MVMM_PREFAULT_WRITE));
 }
@@ -243,8 +247,10 @@ TEST_F(apic, msi_wakes_from_halt)
 	/* In RUN: states are busy, times are not */
 	EXPECT_EQ(-EBUSY, mvmm_get_apic(self->vm.vcpu, &apic));
 	t.size = sizeof(t);
-	EXPECT_EQ(0, call(self->vm.vcpu, MVMM_VCPU_GET_TIMES, &t));
-	EXPECT_LT(5000000, t.block);
+	if (module_has(MVMM_FEATURE_SCHED)) {
+		EXPECT_EQ(0, call(self->vm.vcpu, MVMM_VCPU_GET_TIMES, &t));
+		EXPECT_LT(5000000, t.block);
+	}
 	/* To nobody; then to it */
 	EXPECT_EQ(0, mvmm_msi(self->vm.vm, MSI | 9 << 12, 0x71));
 	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0x71));
@@ -283,6 +289,7 @@ TEST_F(apic, irqfd_wakes_from_halt)
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	uint64_t n, one = 1;
 
+	NEEDS(MVMM_FEATURE_IRQFD);
 	ASSERT_LE(0, fd);
 	LOAD(&self->vm, halt);
 	ASSERT_EQ(0, mvmm_irqfd(self->vm.vm, fd, 0, MSI, 0x72));
@@ -310,6 +317,7 @@ TEST_F(apic, irqfd_deassigned_is_silent)
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	uint64_t one = 1;
 
+	NEEDS(MVMM_FEATURE_IRQFD);
 	LOAD(&self->vm, self_ipi);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	ASSERT_EQ(0, mvmm_irqfd(self->vm.vm, fd, 0, MSI, 0x72));
@@ -323,6 +331,7 @@ TEST_F(apic, irqfd_errors)
 {
 	int vm = self->vm.vm, fds[65], i;
 
+	NEEDS(MVMM_FEATURE_IRQFD);
 	for (i = 0; i < 65; i++)
 		ASSERT_LE(0, fds[i] = eventfd(0, EFD_CLOEXEC));
 	for (i = 1; i < 32; i++)
@@ -558,7 +567,7 @@ static void check_cr8(struct __test_metadata *_metadata, struct vm *vm)
 	EXPECT_EQ(seen->n, info.features & MVMM_FEATURE_VMX ? 1 : seen->n);
 	if (seen->n)
 		EXPECT_EQ(13, seen->ev[0].vector);
-	if (vm_vmx_uses(vm, "tpr_shadow"))
+	if (vmx_uses("tpr_shadow"))
 		EXPECT_EQ(0, hw_exits(vm->vcpu, EXIT_CR_ACCESS));
 	/* What is set from outside is read inside */
 	s.cr8 = 6;
@@ -610,7 +619,7 @@ TEST_F(apic, cr8_lets_them_come)
 	EXPECT_EQ(0, regs->r8);
 	EXPECT_EQ(1, regs->r9);
 	EXPECT_EQ(2, regs->r10);
-	if (vm_vmx_uses(&self->vm, "tpr_shadow"))
+	if (vmx_uses("tpr_shadow"))
 		EXPECT_EQ(0, hw_exits(self->vm.vcpu, EXIT_CR_ACCESS));
 }
 
@@ -638,7 +647,7 @@ TEST_F(apic, ends_of_nested_interrupts)
 	EXPECT_EQ(0x20, regs->rsi);
 	EXPECT_EQ(0x20, regs->rdi);
 	/* The mode and SVR, and at most what it sent to itself; the mode */
-	if (vm_vmx_uses(&self->vm, "apicv")) {
+	if (vmx_uses("apicv")) {
 		EXPECT_GE(5, hw_exits(self->vm.vcpu, EXIT_WRMSR));
 		EXPECT_EQ(1, hw_exits(self->vm.vcpu, EXIT_RDMSR));
 	}
@@ -773,7 +782,7 @@ TEST_F(apic, xapic_page)
 	uint32_t data;
 
 	LOAD(&self->vm, page);
-	if (vm_vmx_uses(&self->vm, "apic_access")) {
+	if (vmx_uses("apic_access")) {
 		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 		EXPECT_EQ(0x50014, run->regs.r8);
 		goto from_outside;
@@ -887,7 +896,7 @@ TEST_F(apic, xapic_in_use)
 	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
 	EXPECT_EQ(0x44085, apic.regs[REG(0x300)]);
 	EXPECT_EQ(0x05000000, apic.regs[REG(0x310)]);
-	if (vm_vmx_uses(&self->vm, "apic_access")) {
+	if (vmx_uses("apic_access")) {
 		EXPECT_EQ(0, n);
 	} else {
 		EXPECT_LT(20, n);
@@ -919,7 +928,7 @@ TEST_F(apic, xapic_level_and_modes)
 	EXPECT_EQ(0, run->regs.r9);
 	EXPECT_EQ(0x50014, run->regs.r11);
 	/* TMCCT, PPR and what is not there are the software's */
-	if (vm_vmx_uses(&self->vm, "apic_access"))
+	if (vmx_uses("apic_access"))
 		EXPECT_EQ(3, n);
 	/* In x2APIC mode nothing is there */
 	ASSERT_EQ(MVMM_EXIT_HLT, run_with_page(self, &n));
@@ -1071,8 +1080,11 @@ TEST_F(apic, vm_without_apics)
 	ASSERT_EQ(0, vm_create(&vm));
 	fd = eventfd(0, EFD_CLOEXEC);
 	EXPECT_EQ(-EINVAL, mvmm_msi(vm.vm, MSI, 0x41));
-	EXPECT_EQ(-EINVAL, mvmm_irqfd(vm.vm, fd, 0, MSI, 0x41));
-	EXPECT_EQ(-EINVAL, mvmm_irqfd(vm.vm, fd, MVMM_IRQFD_DEASSIGN, 0, 0));
+	if (module_has(MVMM_FEATURE_IRQFD)) {
+		EXPECT_EQ(-EINVAL, mvmm_irqfd(vm.vm, fd, 0, MSI, 0x41));
+		EXPECT_EQ(-EINVAL, mvmm_irqfd(vm.vm, fd, MVMM_IRQFD_DEASSIGN,
+					      0, 0));
+	}
 	EXPECT_EQ(-EINVAL, mvmm_apic_access(vm.vcpu, 0x20, &data, false));
 	EXPECT_EQ(-EINVAL, mvmm_get_apic(vm.vcpu, &apic));
 	EXPECT_EQ(-EINVAL, mvmm_set_apic(vm.vcpu, &apic));
@@ -1292,6 +1304,7 @@ GUEST(pv, "mov $0x40000000, %eax\n cpuid\n mov %eax, %r8d\n mov %ebx, %r9d\n"
       WRMSR(0x4b564d01, 0x10000001) "nop\n hlt");
 TEST_F(apic, kvm_clock)
 {
+	NEEDS(MVMM_FEATURE_PV);
 	volatile struct pvclock *page =
 		(struct pvclock *)(self->vm.mem + DATA + 0x100);
 	uint32_t *wall = (uint32_t *)(self->vm.mem + DATA + 0x200);
@@ -1307,7 +1320,8 @@ TEST_F(apic, kvm_clock)
 	EXPECT_EQ(0x564b4d56, regs->r10);
 	EXPECT_EQ(0x4d, regs->r11);
 	/* Clock, its stability, steal time, EOI, kicks; no old MSRs, async faults */
-	EXPECT_EQ(1 << 3 | 1 << 24 | 1 << 5 | 1 << 6 | 1 << 7,
+	EXPECT_EQ(1 << 3 | 1 << 24 | 1 << 5 | 1 << 7 |
+		  (built_without("pv_eoi") ? 0 : 1 << 6),
 		  regs->r12 & (0xf9 | 1 << 24));
 	c = *page;
 	EXPECT_NE(0, c.version);
@@ -1359,6 +1373,7 @@ TEST_F(apic, kick_before_the_halt)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
 
+	NEEDS(MVMM_FEATURE_PV);
 	LOAD_CALLS(self, kick_self);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	EXPECT_EQ(0, regs->r8);
@@ -1368,6 +1383,7 @@ TEST_F(apic, kick_before_the_halt)
 GUEST(kick_other, X2APIC_ON WAIT2 "mov $1, %ecx\n" KICK "mov %rax, %r8\n" DONE);
 TEST_F(apic, kick_ends_a_halt)
 {
+	NEEDS(MVMM_FEATURE_PV);
 	ASSERT_EQ(0, add_vcpu(self));
 	LOAD_CALLS(self, kick_other);
 	/* Its interrupts are off */
@@ -1387,6 +1403,7 @@ TEST_F(apic, kick_is_state)
 	struct mvmm_apic apic;
 	int i;
 
+	NEEDS(MVMM_FEATURE_PV);
 	ASSERT_EQ(0, add_vcpu(self));
 	self->vm.mem[DATA + 1] = 1;
 	ASSERT_EQ(0, mvmm_get_apic(self->vcpu2, &apic));
@@ -1422,6 +1439,7 @@ TEST_F(apic, no_kick_from_user_mode)
 	struct mvmm_sregs s;
 	struct mvmm_apic apic;
 
+	NEEDS(MVMM_FEATURE_PV);
 	LOAD_CALLS(self, kick_cpl3);
 	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
 	s.cs.selector |= 3;
@@ -1481,8 +1499,9 @@ TEST_F(apic, pv_eoi)
 	struct mvmm_apic apic;
 	void *page;
 	/* Where the CPU does EOI it is not offered */
-	bool offered = !vm_vmx_uses(&self->vm, "apicv");
+	bool offered = !vmx_uses("apicv");
 
+	NEEDS_PV_EOI;
 	/* A host's interrupt in between takes the offer back */
 	EXPECT_LE(offered ? 16 : 0, count_pv_eois(self, FLAG | 1, 32));
 	ASSERT_EQ(1, mvmm_get_msrs(self->vm.vcpu, &msr, 1));
@@ -1516,6 +1535,7 @@ TEST_F(apic, pv_eoi_is_not_offered)
 	struct mvmm_regs *regs = &self->vm.run->regs;
 	struct mvmm_apic apic;
 
+	NEEDS_PV_EOI;
 	LOAD(&self->vm, pv_eoi_waits);
 	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
 	EXPECT_EQ(0, regs->r8);
@@ -1539,6 +1559,7 @@ TEST_F(apic, pv_eoi_and_userspace)
 	struct mvmm_regs *regs = &self->vm.run->regs;
 	struct mvmm_apic apic;
 
+	NEEDS_PV_EOI;
 	LOAD(&self->vm, pv_eoi_leaves);
 	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
 	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
@@ -1576,6 +1597,7 @@ TEST_F(apic, pv_eoi_among_invalidations)
 {
 	int i, n = 0, sum = 0;
 
+	NEEDS_PV_EOI;
 	stop = false;
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, take_pages, self));
 	for (i = 0; i < 20 && n >= 0; i++, sum += n)
@@ -1583,7 +1605,7 @@ TEST_F(apic, pv_eoi_among_invalidations)
 	stop = true;
 	pthread_join(self->thread, NULL);
 	EXPECT_LE(0, n);
-	if (!vm_vmx_uses(&self->vm, "apicv")) {
+	if (!vmx_uses("apicv")) {
 		EXPECT_LT(0, sum);
 	}
 }
@@ -1595,6 +1617,7 @@ TEST_F(apic, sched)
 	struct mvmm_vm_sched s = { .size = sizeof(s), .weight = 100 };
 	int vm = self->vm.vm;
 
+	NEEDS(MVMM_FEATURE_SCHED);
 	EXPECT_EQ(0, call(vm, MVMM_VM_SET_SCHED, &s));
 #define REFUSE(field, value) do {					\
 		s = (struct mvmm_vm_sched){ .size = sizeof(s),		\
@@ -1626,6 +1649,7 @@ TEST_F(apic, times)
 	struct mvmm_times before, t = { .size = sizeof(t), .reserved = 5 };
 	uint64_t start, passed, sum;
 
+	NEEDS(MVMM_FEATURE_SCHED);
 	start = __rdtsc();
 	ASSERT_EQ(0, call(self->vm.vcpu, MVMM_VCPU_GET_TIMES, &t));
 	EXPECT_EQ(0, t.reserved);

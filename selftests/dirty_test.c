@@ -58,12 +58,11 @@ FIXTURE_SETUP(dirty)
 {
 	int flags = MAP_ANONYMOUS | (variant->backing == SHARED ? MAP_SHARED :
 				     MAP_PRIVATE);
-	struct mvmm_info info;
 
+	NEEDS(MVMM_FEATURE_DIRTY_LOG);
 	ASSERT_EQ(0, vm_create(&self->vm));
 	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
-	ASSERT_EQ(0, mvmm_get_info(self->vm.system, &info));
-	self->exact = info.features & MVMM_FEATURE_NESTED_AD;
+	self->exact = module_has(MVMM_FEATURE_NESTED_AD);
 	self->map = mmap(NULL, SIZE + HUGE, PROT_READ | PROT_WRITE, flags, -1,
 			 0);
 	ASSERT_NE(MAP_FAILED, self->map);
@@ -318,7 +317,7 @@ TEST_F(dirty, more_than_the_cpu_can_log)
 		EXPECT_EQ(0, set(log));
 	}
 	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &stats));
-	if (vm_vmx_uses(&self->vm, "pml"))
+	if (vmx_uses("pml"))
 		EXPECT_LE(3, stats.hw_exits[PML_FULL]);
 }
 

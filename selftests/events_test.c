@@ -224,7 +224,7 @@ TEST_F(events, single_step)
 	struct mvmm_dregs d;
 	uint64_t i;
 
-	if (vm_on_bochs_svm(&self->vm))
+	if (vm_on_bochs_svm())
 		SKIP(return, "Bochs' SVM takes the guest's trap to the host");
 	LOAD(&self->vm, step);
 	ASSERT_EQ(MVMM_EXIT_HLT, warm_up(&self->vm));
@@ -242,7 +242,7 @@ TEST_F(events, single_step_from_a_shadow)
 {
 	struct guest_events *seen = self->vm.events;
 
-	if (vm_on_bochs_svm(&self->vm))
+	if (vm_on_bochs_svm())
 		SKIP(return, "Bochs' SVM takes the guest's trap to the host");
 	LOAD(&self->vm, sti_out);
 	ASSERT_EQ(MVMM_EXIT_HLT, warm_up(&self->vm));

@@ -439,7 +439,7 @@ TEST_F(exits, xcr0_and_avx)
 GUEST(triple, "lidt 0x600\n ud2");
 TEST_F(exits, shutdown)
 {
-	if (vm_on_bochs_svm(&self->vm))
+	if (vm_on_bochs_svm())
 		SKIP(return, "Bochs' SVM ends with a triple fault");
 	LOAD(&self->vm, triple);
 	memset(self->vm.mem + 0x600, 0, 16);

@@ -38,6 +38,22 @@ with_parameters() {
 	rmmod mvmm
 }
 
+# without OPTIONS LIMIT NAME...: a module built without them, which the programs
+# are told
+without() {
+	local module limit=$2 name
+
+	module=without-$(echo "$1" | tr ' ' -)
+	export MVMM_WITHOUT="$1"
+	shift 2
+	insmod "$module.ko"
+	for name; do
+		program "${name}_test,$module" "$limit" "./${name}_test"
+	done
+	rmmod mvmm
+	unset MVMM_WITHOUT
+}
+
 swap_on() {
 	echo 256M >/sys/block/zram0/disksize
 	mkswap /dev/zram0 >/dev/null

@@ -112,6 +112,32 @@ def apic_help(results, name):
         "bochs")
 
 
+# What can be left out, one by one, where its vendor can show it; then all at once
+WITHOUT = {"qemu": ("slots", "pv", "pv_eoi", "irqfd", "ioeventfd", "dirty",
+                    "debug", "vmx",
+                    "slots pv irqfd ioeventfd dirty debug vmx"),
+           "bochs": ("pml", "apicv", "svm",
+                     "slots pv irqfd ioeventfd dirty apicv debug svm")}
+
+
+def without(results, name, emulator):
+    """Modules that lack options: they build, and the tests that remain pass."""
+    tests = ("abi", "apic", "dirty", "events", "exits", "ioeventfd",
+             "lifetime", "memory", "state")
+    modules = []
+    for options in WITHOUT[emulator]:
+        module = f"without-{options.replace(' ', '-')}"
+        done = run(["scripts/build-module", "--as", module, "test",
+                    f"WITHOUT={options}"], stderr=subprocess.STDOUT)
+        results.add(done.returncode == 0, f"{name}: WITHOUT={options} builds",
+                    done.stdout if done.returncode else "")
+        modules.append(f"build/module-{module}/mvmm.ko:lab/{module}.ko")
+    lab(results, name,
+        ["--timeout", "600", *labs.files(*modules, *labs.selftests(tests))],
+        "; ".join(f"without '{options}' {LIMIT} {' '.join(tests)}"
+                  for options in WITHOUT[emulator]), emulator)
+
+
 def long(results, name, emulator, cpus):
     """The scheduler's shares, over 1 G ticks and more."""
     two = cpus == 2
@@ -236,6 +262,8 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("bzimage-qemu", bzimage, "qemu"),
        job("swapped-qemu", swapped, "qemu"),
        stress_job("qemu", 1, 4, 10), stress_job("qemu", 2, 8, 10),
+       job("without-qemu", without, "qemu"),
+       job("without-bochs", without, "bochs"),
        job("smp-bochs", smp, "bochs"),
        job("life-bochs", life, "bochs"),
        job("lint", lint, kernels=()),

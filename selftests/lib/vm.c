@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -326,19 +327,37 @@ bool vm_on_bochs(void)
 	return !(ecx & 1u << 31) && !memcmp(id, "BOCHS ", sizeof(id));
 }
 
-bool vm_has(const struct vm *vm, uint64_t feature)
+bool module_has(uint64_t feature)
 {
 	struct mvmm_info info;
+	int system = mvmm_open(MVMM_DEVICE), ret;
 
-	return !mvmm_get_info(vm->system, &info) && info.features & feature;
+	if (system < 0)
+		return false;
+	ret = mvmm_get_info(system, &info);
+	close(system);
+	return !ret && info.features & feature;
 }
 
-bool vm_on_bochs_svm(struct vm *vm)
+bool built_without(const char *option)
 {
-	return vm_has(vm, MVMM_FEATURE_SVM) && vm_on_bochs();
+	const char *list = getenv("MVMM_WITHOUT");
+	size_t n = strlen(option);
+
+	for (; list && *list; list += strcspn(list, " ")) {
+		list += strspn(list, " ");
+		if (strcspn(list, " ") == n && !strncmp(list, option, n))
+			return true;
+	}
+	return false;
 }
 
-bool vm_vmx_uses(const struct vm *vm, const char *parameter)
+bool vm_on_bochs_svm(void)
+{
+	return module_has(MVMM_FEATURE_SVM) && vm_on_bochs();
+}
+
+bool vmx_uses(const char *parameter)
 {
 	char path[80], on = 'N';
 	int fd;
@@ -351,5 +370,5 @@ bool vm_vmx_uses(const struct vm *vm, const char *parameter)
 	if (read(fd, &on, 1) != 1)
 		on = 'N';
 	close(fd);
-	return (on == 'Y' || on == '1') && vm_has(vm, MVMM_FEATURE_VMX);
+	return (on == 'Y' || on == '1') && module_has(MVMM_FEATURE_VMX);
 }

@@ -83,12 +83,14 @@ void vm_load(struct vm *vm, uint64_t gpa, const char *code, unsigned long len);
 /* rip is CODE, rsp is STACK; paging maps everything one to one */
 int vm_set_mode(struct vm *vm, enum mode mode);
 /* Does the module have this feature (MVMM_FEATURE_*)? */
-bool vm_has(const struct vm *vm, uint64_t feature);
+bool module_has(uint64_t feature);
+/* Was the module built without this option? MVMM_WITHOUT names them */
+bool built_without(const char *option);
 /* Does VMX do this for guests here, and do the module's parameters let it? */
-bool vm_vmx_uses(const struct vm *vm, const char *parameter);
+bool vmx_uses(const char *parameter);
 /* For a test or a fixture's setup: an option that the module may lack */
-#define NEEDS(vm, feature)						\
-	if (!vm_has(vm, feature))					\
+#define NEEDS(feature)							\
+	if (!module_has(feature))					\
 		SKIP(return, "a module without " #feature)
 /* RUN, again after -EINTR, so not for tests of kicks and signals */
 int vm_run(struct vm *vm);
@@ -97,6 +99,6 @@ int vm_run_to_exit(struct vm *vm);
 int vm_set_rip(struct vm *vm, uint64_t rip);
 /* For tests of what Bochs cannot do: see errata.rst */
 bool vm_on_bochs(void);
-bool vm_on_bochs_svm(struct vm *vm);
+bool vm_on_bochs_svm(void);
 
 #endif
