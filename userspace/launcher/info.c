@@ -41,6 +41,29 @@ static void print_cpu(void)
 	       "neither VMX nor SVM (in a VM: nested virtualization is off)");
 }
 
+/* What the module can be built without: Documentation/options.rst */
+static void print_options(__u64 features)
+{
+	static const struct { __u64 feature; const char *name; } all[] = {
+		{ MVMM_FEATURE_SCHED, "scheduler" },
+		{ MVMM_FEATURE_PV, "KVM's interface" },
+		{ MVMM_FEATURE_IOEVENTFD, "ioeventfd" },
+		{ MVMM_FEATURE_IRQFD, "irqfd" },
+		{ MVMM_FEATURE_DIRTY_LOG, "dirty log" },
+	};
+	const char *separator = "";
+	unsigned int i;
+
+	printf("built with:      ");
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (!(features & all[i].feature))
+			continue;
+		printf("%s%s", separator, all[i].name);
+		separator = ", ";
+	}
+	printf("%s\n", *separator ? "" : "no options");
+}
+
 static void print_info(const struct mvmm_info *info)
 {
 	printf("extension:       %s\n",
@@ -52,6 +75,7 @@ static void print_info(const struct mvmm_info *info)
 	       info->features & MVMM_FEATURE_NESTED_AD ? "yes" : "no");
 	printf("local APICs:     %s\n",
 	       info->features & MVMM_FEATURE_APIC ? "yes" : "no");
+	print_options(info->features);
 	printf("vCPUs per VM:    %u\n", info->max_vcpus);
 	printf("regions per VM:  %u\n", info->max_regions);
 	printf("guest-physical:  %u bits\n", info->gpa_bits);

@@ -246,7 +246,7 @@ static int set_sched(struct machine *m, const struct machine_config *config,
 	ret = mvmm_set_sched(m->vm, weight, config->cap);
 	if (ret == -ENOTTY)
 		return fail(error, STATUS_USAGE,
-			    "--weight, --cap: this module has no scheduler: load a newer mvmm.ko, or leave them out");
+			    "--weight, --cap: this mvmm.ko was built without its scheduler (WITHOUT=slots): leave them out, or load one that has it");
 	if (ret)
 		return fail(error, STATUS_OS,
 			    "the module refused weight %u and cap %u: %s",
