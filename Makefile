@@ -43,7 +43,7 @@ help:
 	@echo '                 KERNEL=debian|test picks the host kernel,'
 	@echo '                 LAB=bochs|qemu|host the place'
 	@echo 'test             all tests'
-	@echo 'test-long        the scheduler, measured for longer (half an hour)'
+	@echo 'test-long        shares of CPU time and busy guests, for longer (an hour or two)'
 	@echo 'test-matrix      CPU models and host kernels, half an hour; one: MODEL=NAME'
 	@echo 'check            the tests that take under two minutes'
 	@echo 'bench            exits, faults and memory beside KVM (20 minutes)'
