@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The slot protocol: two vCPUs want one slot. Their threads enter the guest,
+ * return to userspace with the slot, halt, spin, and wait for the slot. Slices
+ * end at any time; or else one of the threads is kicked.
+ *
+ *   vcpu       run_loop(), do_work(), mvmm_slot_enter(), mvmm_slot_leave(),
+ *              mvmm_slot_get(), mvmm_slot_put()
+ *   timer      slice_ended(), mvmm_slot_look()
+ *   kicker     mvmm_request(MVMM_REQ_KICK)
+ *   settle()   with recall_holder(), charge_absent_holder(): kmod/slots/slots.c
+ *   fill() and the like: kmod/logic/sched.c, without policies, caps, affinity
+ *
+ * Proved, for every order of their steps:
+ *   - only the holder of the slot is in the guest;
+ *   - nobody sleeps on who has been given the slot, or was kicked;
+ *   - who waits gets the slot: none is idle meanwhile, and no holder is in the
+ *     guest or in userspace without a timer or an IPI on its way;
+ *   - nobody waits for what does not come.
+ *
+ * Wrong, and so found by spin, with one of these defined:
+ * NO_BARRIER_ENTER: without the barrier in mvmm_enter_begin()
+ * NO_BARRIER_LEAVE: without the barrier in mvmm_slot_leave()
+ * NO_BARRIER_RECALL: when recall_holder() may look before it asks
+ * NO_BARRIER_WAIT: without the barrier of rcuwait_wait_event()
+ * NO_REQUEST: when block() does not set MVMM_REQ_SLOT
+ * NO_LOOK: when mvmm_slot_leave() does not call mvmm_slot_look()
+ * NO_TIMER: when charge_absent_holder() arms no timer
+ * NO_WAKE: when settle() does not wake whom it gives the slot
+ * NO_SETTLE: when mvmm_slot_put() does not give the slot away
+ * LATE_CLEAR: when mvmm_slot_get() clears MVMM_REQ_SLOT behind the lock
+ * KICK_WAITS: when a thread that was kicked goes on waiting, in userspace
+ */
+#define THREADS	2
+#define NOBODY	2
+
+/* In memory, for each thread */
+#define IN_GUEST(v)	(v)
+#define IN_RUN(v)	(2 + (v))
+#define STATE(v)	(4 + (v))	/* 1: asleep, or about to be */
+#define VARS	6
+#include "buffer.h"
+
+/* Bits of vcpu->requests, changed by locked instructions */
+bool req_slot[2] = 1, req_kick[2];
+
+/* Under the lock; st[] is also read without */
+bool locked;
+mtype = { BLOCKED, WAITING, RUNNING };
+mtype st[2] = BLOCKED;
+byte holder = NOBODY;
+bool shared;		/* the holder's slice ends: vsched_vcpu.until */
+bool competes[2];
+bool kick;		/* vsched.kick */
+
+/* Hardware and the host */
+bool irqs_off[2], ipi[2], armed[2];
+
+/* What is to be proved is about these */
+bool executes[2];	/* in the guest */
+bool outside[2];	/* in userspace, for however long */
+bool asleep[2];
+bool halted[2];
+bool firing;		/* the timer is about to take the lock */
+bool kicked;
+
+/* While it is held, a step is what others can see of it without the lock */
+inline lock()
+{
+	atomic { !locked -> locked = 1 }
+}
+
+inline unlock()
+{
+	locked = 0
+}
+
+/* ---- kmod/logic/sched.c ---- */
+
+inline fill(got)
+{
+	got = NOBODY;
+	if
+	:: holder == NOBODY && st[0] == WAITING -> got = 0
+	:: holder == NOBODY && st[1] == WAITING -> got = 1
+	:: holder != NOBODY || st[0] != WAITING && st[1] != WAITING
+	fi;
+	if
+	:: got != NOBODY ->
+		st[got] = RUNNING;
+		holder = got;
+		shared = st[1 - got] == WAITING
+	:: else
+	fi
+}
+
+inline compete(v)
+{
+	if
+	:: st[v] == WAITING && !competes[v] && holder != NOBODY ->
+		competes[v] = 1;
+		/* Some policies take a slot before its slice ends */
+		if
+		:: !shared -> shared = 1; kick = 1
+		:: shared
+		:: shared -> kick = 1
+		fi
+	:: else
+	fi
+}
+
+/* vsched_kick() */
+inline find_victim(who)
+{
+	compete(0);
+	compete(1);
+	who = (kick -> holder : NOBODY);
+	kick = 0
+}
+
+inline drop_slot()
+{
+	holder = NOBODY;
+	kick = 0
+}
+
+inline begin_to_wait(v)
+{
+	st[v] = WAITING;
+	competes[v] = 0
+}
+
+/* ---- kmod/slots/slots.c ---- */
+
+/* rcuwait_wake_up() */
+inline wake_up(v)
+{
+	mem[STATE(v)] = 0
+}
+
+inline kick_cpu(v)
+{
+	if
+	:: mem[IN_GUEST(v)] -> ipi[v] = irqs_off[v]
+	:: else -> wake_up(v)
+	fi
+}
+
+inline block(v)
+{
+	if
+	:: st[v] == RUNNING -> drop_slot()
+	:: else
+	fi;
+	st[v] = BLOCKED;
+#ifndef NO_REQUEST
+	req_slot[v] = 1
+#endif
+}
+
+inline charge_absent_holder(v)
+{
+	if
+	:: st[v] == RUNNING && shared -> block(v)
+	:: st[v] == RUNNING && shared ->
+#ifndef NO_TIMER
+		armed[v] = 1
+#else
+		skip
+#endif
+	:: st[v] != RUNNING || !shared
+	fi
+}
+
+/* Have it look at its slice */
+inline recall_holder(v)
+{
+#ifdef NO_BARRIER_RECALL
+	in_run = mem[IN_RUN(v)];
+	req_slot[v] = 1;
+#else
+	req_slot[v] = 1;
+	in_run = mem[IN_RUN(v)];
+#endif
+	if
+	:: in_run -> kick_cpu(v)
+	:: else -> atomic { charge_absent_holder(v) }
+	fi;
+	in_run = 0
+}
+
+inline settle()
+{
+	do
+	:: atomic {
+		fill(who);
+		if
+#ifndef NO_WAKE
+		:: who != NOBODY -> wake_up(who)
+#endif
+		:: else
+		fi;
+		find_victim(who)
+	   }
+	   if
+	   :: who != NOBODY -> recall_holder(who)
+	   :: else -> break
+	   fi
+	od;
+	who = 0
+}
+
+proctype timer()
+{
+	byte v, who;
+	bool in_run;
+
+end:	do
+	:: atomic {
+		if
+		:: armed[0] -> v = 0
+		:: armed[1] -> v = 1
+		fi;
+		armed[v] = 0;
+		firing = 1
+	   }
+	   /* mvmm_slot_look() */
+	   lock();
+	   recall_holder(v);
+	   settle();
+	   atomic { unlock(); firing = 0; v = 0 }
+	od
+}
+
+proctype kicker()
+{
+	atomic { req_kick[0] = 1 }
+	kick_cpu(0);
+	kicked = 1
+}
+
+/* Of mvmm_slot_get(), the end; eintr: without a slot */
+inline wait_for_slot(v)
+{
+	do
+	:: atomic {
+		st[v] == RUNNING ->
+		/* arm() */
+		armed[v] = armed[v] || shared;
+		unlock();
+		break
+	   }
+	:: atomic { st[v] != RUNNING -> unlock() }
+	   store(v, STATE(v), 1);
+#ifndef NO_BARRIER_WAIT
+	   full_barrier(v);
+#endif
+	   if
+	   :: st[v] == RUNNING || req_kick[v]
+	   :: else ->
+		/* schedule() */
+		atomic { full_barrier(v); asleep[v] = 1 }
+		atomic { !mem[STATE(v)] -> asleep[v] = 0 }
+	   fi;
+	   store(v, STATE(v), 0);
+	   atomic { full_barrier(v); lock() }
+	   if
+	   :: atomic {
+		st[v] != RUNNING && req_kick[v] ->
+		req_kick[v] = 0;
+		eintr = 1;
+#ifndef KICK_WAITS
+		block(v)
+#endif
+	      }
+	      settle();
+	      unlock();
+	      break
+	   :: else
+	   fi
+	od
+}
+
+inline slot_get(v)
+{
+	atomic {
+		lock();
+#ifndef LATE_CLEAR
+		req_slot[v] = 0;
+#endif
+		if
+		:: st[v] == BLOCKED -> begin_to_wait(v)
+		:: st[v] == WAITING
+		:: st[v] == RUNNING && st[1 - v] == WAITING ->
+			/* vsched_pause() */
+			begin_to_wait(v);
+			holder = 1 - v;
+			st[1 - v] = RUNNING;
+			kick = 0;
+			wake_up(1 - v)
+		:: st[v] == RUNNING && shared ->
+			/* vsched_yield() */
+			drop_slot();
+			begin_to_wait(v)
+		:: st[v] == RUNNING
+		fi
+	}
+	settle();
+	wait_for_slot(v)
+#ifdef LATE_CLEAR
+	;
+	req_slot[v] = 0
+#endif
+}
+
+proctype vcpu(byte me)
+{
+	byte who;
+	bool in_run, eintr;
+
+userspace:
+	outside[me] = 1;
+end_userspace:
+	/* mvmm_slot_enter() */
+	atomic { outside[me] = 0; store(me, IN_RUN(me), 1) }
+enter:
+	atomic { irqs_off[me] = 1; store(me, IN_GUEST(me), 1) }
+#ifndef NO_BARRIER_ENTER
+	full_barrier(me);
+#endif
+	if
+	:: atomic { !req_slot[me] && !req_kick[me] -> executes[me] = 1 }
+	   atomic {
+		executes[me] = 0;
+		store(me, IN_GUEST(me), 0);
+		if
+		:: ipi[me]
+		:: req_slot[me] = 1 /* as MVMM_REQ_PAUSE: it spins */
+		:: goto leave
+		:: goto halt
+		fi
+	   }
+	:: else -> store(me, IN_GUEST(me), 0)
+	fi;
+	/* do_work() */
+work:
+	atomic { full_barrier(me); irqs_off[me] = 0; ipi[me] = 0 }
+	if
+	:: atomic { req_kick[me] -> req_kick[me] = 0; goto leave }
+	:: atomic { !req_kick[me] && !req_slot[me] -> goto enter }
+	:: !req_kick[me] && req_slot[me]
+	fi;
+	slot_get(me);
+	if
+	:: atomic { !eintr -> goto enter }
+	:: atomic { eintr -> eintr = 0 }
+	fi;
+leave:	/* mvmm_slot_leave() */
+	atomic { store(me, IN_RUN(me), 0); irqs_off[me] = 0; ipi[me] = 0 }
+#ifndef NO_BARRIER_LEAVE
+	full_barrier(me);
+#endif
+#ifndef NO_LOOK
+	if
+	:: req_slot[me] -> lock(); recall_holder(me); settle(); unlock()
+	:: else
+	fi;
+#endif
+	goto userspace;
+halt:	/* wait_for_request(), mvmm_slot_put() */
+	atomic { store(me, IN_RUN(me), 0); irqs_off[me] = 0; ipi[me] = 0 }
+	atomic { lock(); block(me) }
+#ifndef NO_SETTLE
+	settle();
+#endif
+	unlock();
+	/* Until something comes, which entry.pml is about */
+	atomic { armed[me] = 0; halted[me] = 1 }
+end_halt:
+	atomic { halted[me] = 0; store(me, IN_RUN(me), 1); goto work }
+}
+
+/* Nothing is going to happen unless the guest or userspace does it */
+#define QUIET(v) \
+	(!locked && !firing && !armed[v] && \
+	 (executes[v] && !ipi[v] || outside[v] || halted[v]))
+
+#define WRONG(v) \
+	(executes[v] && holder != v || \
+	 asleep[v] && mem[STATE(v)] && !locked && \
+	 (st[v] == RUNNING || \
+	  st[v] == WAITING && (holder == NOBODY || QUIET(1 - v))) || \
+	 v == 0 && kicked && req_kick[v] && \
+	 (executes[v] && !ipi[v] || asleep[v] && mem[STATE(v)]))
+
+proctype all_is_well()
+{
+end:	atomic { WRONG(0) || WRONG(1) -> assert(false) }
+}
+
+init
+{
+	atomic {
+		run drain(0);
+		run drain(1);
+		run vcpu(0);
+		run vcpu(1);
+		run all_is_well();
+		/* Both at once are ten times the states, and show no more */
+		if
+		:: run timer()
+		:: run kicker()
+		fi
+	}
+}
