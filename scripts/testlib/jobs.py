@@ -49,6 +49,13 @@ def scripts(results, name):
     results.add(bool(good), name)
 
 
+def models(results, name):
+    """Litmus tests of the barriers, and models of the protocols, by spin."""
+    done = run(["scripts/models"], stderr=subprocess.STDOUT)
+    results.parse(name, f"@@begin models\n{done.stdout}\n"
+                        f"@@end models {done.returncode}")
+
+
 def lint(results, name):
     done = run(["scripts/lint"], stderr=subprocess.STDOUT)
     if done.returncode:
@@ -267,6 +274,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("smp-bochs", smp, "bochs"),
        job("life-bochs", life, "bochs"),
        job("lint", lint, kernels=()),
+       job("models", models, kernels=()),
        job("debian-qemu", debian, "qemu", kernels=("debian",)),
        job("life-qemu", life, "qemu"),
        job("smp-qemu", smp, "qemu"),
