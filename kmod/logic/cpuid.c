@@ -5,57 +5,74 @@
  * Leaf layouts: SDM vol. 2, CPUID; APM vol. 3, appendix E.
  */
 #include <linux/bits.h>
+#include <linux/build_bug.h>
 #include <uapi/linux/kvm_para.h>
+#include <asm/cpufeatures.h>
 #include <asm/fpu/types.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include "cpuid.h"
 
-#define B(n) BIT(n)
+/*
+ * The bit of a feature, by the kernel's name for it. The kernel's number is 32
+ * times the number of the register, plus the bit in it, so a name in the list
+ * of another register does not compile.
+ */
+#define FEATURE(reg, nr)						\
+	(BIT((nr) & 31) + BUILD_BUG_ON_ZERO((nr) / 32 != (reg)))
 
-/* Leaf 1 ECX: SSE3 PCLMUL SSSE3 FMA CX16 PCID SSE4.1 SSE4.2 MOVBE POPCNT AES */
-#define L1_ECX (B(0) | B(1) | B(9) | B(12) | B(13) | B(17) | B(19) | B(20) | \
-		B(22) | B(23) | B(25) | L1_XSAVE | B(28) | B(29) | B(30))
-#define L1_PCID B(17)
-#define L1_X2APIC B(21)
-#define L1_TSC_DEADLINE B(24)
-#define L1_XSAVE B(26)		/* and above: AVX F16C RDRAND */
-#define L1_OSXSAVE B(27)
-#define L1_HYPERVISOR B(31)
-/* Leaf 1 EDX: FPU VME DE PSE TSC MSR PAE CX8 SEP PGE CMOV PAT PSE36 CLFSH ... */
-#define L1_EDX (B(0) | B(1) | B(2) | B(3) | B(4) | B(5) | B(6) | B(8) | B(11) | \
-		B(13) | B(15) | B(16) | B(17) | B(19) | B(23) | B(24) | B(25) | \
-		B(26))
-#define L1_EDX_APIC B(9)
-/* ... MMX FXSR SSE SSE2; no APIC, MTRR, MCE, MCA */
+/* What a guest is offered, if the host has it. Leaf 1 */
+#define L1D(name) FEATURE(0, X86_FEATURE_##name)
+#define L1C(name) FEATURE(4, X86_FEATURE_##name)
+/* Not MTRR, MCE, MCA; APIC only with a local APIC */
+#define L1_EDX								\
+	(L1D(FPU) | L1D(VME) | L1D(DE) | L1D(PSE) | L1D(TSC) | L1D(MSR) | \
+	 L1D(PAE) | L1D(CX8) | L1D(SEP) | L1D(PGE) | L1D(CMOV) | L1D(PAT) | \
+	 L1D(PSE36) | L1D(CLFLUSH) | L1D(MMX) | L1D(FXSR) | L1D(XMM) |	\
+	 L1D(XMM2))
+#define L1_ECX								\
+	(L1C(XMM3) | L1C(PCLMULQDQ) | L1C(SSSE3) | L1C(CX16) |		\
+	 L1C(PCID) | L1C(XMM4_1) | L1C(XMM4_2) | L1C(MOVBE) |		\
+	 L1C(POPCNT) | L1C(AES) | L1C(XSAVE) | L1C(RDRAND) | L1_ECX_AVX)
+#define L1_ECX_AVX (L1C(FMA) | L1C(AVX) | L1C(F16C))
 
-/* Leaf 7 EBX: FSGSBASE BMI1 FDP AVX2 SMEP BMI2 ERMS INVPCID FPU_CSDS ... */
-#define L7_EBX (B(0) | B(3) | B(5) | B(6) | B(7) | B(8) | B(9) | L7_INVPCID | \
-		B(13) | B(18) | B(19) | B(20) | B(23) | B(24) | B(29) | \
-		L7_EBX_AVX512)
-#define L7_FSGSBASE B(0)
-#define L7_SMEP B(7)
-#define L7_SMAP B(20)
-#define L7_INVPCID B(10)
-#define L7_EBX_AVX512 (B(16) | B(17) | B(21) | B(28) | B(30) | B(31))
-/* Leaf 7 ECX: UMIP GFNI VAES VPCLMUL RDPID; AVX-512 VBMI VBMI2 VNNI BITALG POP */
-#define L7_ECX (L7_UMIP | B(8) | B(9) | B(10) | L7_RDPID | L7_ECX_AVX512)
-#define L7_UMIP B(2)
-#define L7_RDPID B(22)
-#define L7_ECX_AVX512 (B(1) | B(6) | B(11) | B(12) | B(14))
-#define L7_EDX B(4)		/* FSRM */
+/* Leaf 7, subleaf 0 */
+#define L7B(name) FEATURE(9, X86_FEATURE_##name)
+#define L7C(name) FEATURE(16, X86_FEATURE_##name)
+#define L7D(name) FEATURE(18, X86_FEATURE_##name)
+#define L7_EBX								\
+	(L7B(FSGSBASE) | L7B(BMI1) | L7B(AVX2) | L7B(FDP_EXCPTN_ONLY) |	\
+	 L7B(SMEP) | L7B(BMI2) | L7B(ERMS) | L7B(INVPCID) |		\
+	 L7B(ZERO_FCS_FDS) | L7B(RDSEED) | L7B(ADX) | L7B(SMAP) |	\
+	 L7B(CLFLUSHOPT) | L7B(CLWB) | L7B(SHA_NI) | L7_EBX_AVX512)
+#define L7_EBX_AVX512							\
+	(L7B(AVX512F) | L7B(AVX512DQ) | L7B(AVX512IFMA) | L7B(AVX512CD) | \
+	 L7B(AVX512BW) | L7B(AVX512VL))
+#define L7_ECX								\
+	(L7C(UMIP) | L7C(GFNI) | L7_ECX_AVX | L7C(RDPID) | L7_ECX_AVX512)
+#define L7_ECX_AVX (L7C(VAES) | L7C(VPCLMULQDQ))
+#define L7_ECX_AVX512							\
+	(L7C(AVX512VBMI) | L7C(AVX512_VBMI2) | L7C(AVX512_VNNI) |	\
+	 L7C(AVX512_BITALG) | L7C(AVX512_VPOPCNTDQ))
+#define L7_EDX L7D(FSRM)
 
-/* Leaf 0xd, subleaf 1 EAX: XSAVEOPT XSAVEC XGETBV1; no XSAVES */
-#define LD_EAX (B(0) | B(1) | B(2))
+/* Leaf 0xd, subleaf 1; not XSAVES */
+#define LDA(name) FEATURE(10, X86_FEATURE_##name)
+#define LD_EAX (LDA(XSAVEOPT) | LDA(XSAVEC) | LDA(XGETBV1))
+/* Subleaf 2 and above, ECX */
+#define LD_ALIGNED BIT(1)	/* in the compacted form, to 64 bytes */
 
-/* Leaf 0x80000001 ECX: LAHF ABM SSE4A MISALIGN PREFETCHW; EDX */
-#define X1_ECX (B(0) | B(5) | B(6) | B(7) | B(8))
-#define X1_EDX (X1_SYSCALL | X1_NX | B(26) | X1_RDTSCP | X1_LM)
-#define X1_SYSCALL B(11)
-#define X1_NX B(20)
-#define X1_RDTSCP B(27)
-#define X1_LM B(29)
-#define X7_EDX B(8)		/* invariant TSC */
+/* Leaf 0x80000001 */
+#define X1D(name) FEATURE(1, X86_FEATURE_##name)
+#define X1C(name) FEATURE(6, X86_FEATURE_##name)
+#define X1_EDX								\
+	(X1D(SYSCALL) | X1D(NX) | X1D(GBPAGES) | X1D(RDTSCP) | X1D(LM))
+#define X1_ECX								\
+	(X1C(LAHF_LM) | X1C(ABM) | X1C(SSE4A) | X1C(MISALIGNSSE) |	\
+	 X1C(3DNOWPREFETCH))
+
+/* Leaf 0x80000007, EDX */
+#define X7_INVARIANT_TSC BIT(8)
 
 #define MAX_BASIC 0x15
 #define MAX_EXTENDED 0x80000008
@@ -83,7 +100,7 @@ static void add_xsave(const struct mvmm_cpuid_host *host,
 			continue;
 		host->get(0xd, i, r);
 		size = max(size, r[0] + r[1]);
-		r[2] &= 2;	/* aligned in the compacted form */
+		r[2] &= LD_ALIGNED;
 		r[3] = 0;
 		add(t, 0xd, i, MVMM_CPUID_SUBLEAF, r);
 	}
@@ -106,12 +123,13 @@ static void add_basic(const struct mvmm_cpuid_host *host,
 	add(t, 0, 0, 0, r);
 
 	host->get(1, 0, r);
-	r[1] &= 0xff00;		/* CLFLUSH size; the APIC id is the vCPU's */
-	r[2] = (r[2] & L1_ECX) | L1_HYPERVISOR;
+	/* CLFLUSH size only: mvmm_cpuid_query() adds the vCPU's APIC id */
+	r[1] &= 0xff00;
+	r[2] = (r[2] & L1_ECX) | L1C(HYPERVISOR);
 	if (!avx)
-		r[2] &= ~(B(12) | B(28) | B(29));
+		r[2] &= ~L1_ECX_AVX;
 	if (!host->xcr0)
-		r[2] &= ~L1_XSAVE;
+		r[2] &= ~L1C(XSAVE);
 	r[3] &= L1_EDX;
 	add(t, 1, 0, 0, r);
 
@@ -133,22 +151,25 @@ static void add_basic(const struct mvmm_cpuid_host *host,
 		r[2] &= L7_ECX;
 		r[3] &= L7_EDX;
 		if (!avx) {
-			r[1] &= ~B(5);
-			r[2] &= ~(B(9) | B(10));
+			r[1] &= ~L7B(AVX2);
+			r[2] &= ~L7_ECX_AVX;
 		}
 		if (!avx512) {
 			r[1] &= ~L7_EBX_AVX512;
 			r[2] &= ~L7_ECX_AVX512;
 		}
 		if (!host->invpcid)
-			r[1] &= ~L7_INVPCID;
+			r[1] &= ~L7B(INVPCID);
 		if (!host->rdtscp)
-			r[2] &= ~L7_RDPID;
+			r[2] &= ~L7C(RDPID);
 		add(t, 7, 0, MVMM_CPUID_SUBLEAF, r);
 	}
 	if (max_basic >= 0xd && host->xcr0)
 		add_xsave(host, t);
-	/* A crystal of 1 kHz: the guest need not calibrate its TSC */
+	/*
+	 * TSC rate = crystal * EBX / EAX. With a crystal of 1 kHz EBX is the
+	 * rate in kHz, and the guest need not calibrate its TSC.
+	 */
 	if (max_basic >= 0x15)
 		add(t, 0x15, 0, 0, (u32[4]){ 1, host->tsc_khz, 1000 });
 }
@@ -169,11 +190,11 @@ static void add_extended(const struct mvmm_cpuid_host *host,
 			r[2] &= X1_ECX;
 			r[3] &= X1_EDX;
 			if (!host->rdtscp)
-				r[3] &= ~X1_RDTSCP;
+				r[3] &= ~X1D(RDTSCP);
 			break;
 		case 0x80000007:
 			r[0] = r[1] = r[2] = 0;
-			r[3] &= X7_EDX;
+			r[3] &= X7_INVARIANT_TSC;
 			break;
 		case 0x80000008:
 			r[0] = min(r[0] & 0xff, host->gpa_bits) | 48 << 8;
@@ -185,8 +206,8 @@ static void add_extended(const struct mvmm_cpuid_host *host,
 }
 
 /**
- * mvmm_cpuid_default() - the default policy
- * @host: where to ask, and what the module can offer
+ * mvmm_cpuid_default() - make the table that a new vCPU gets
+ * @host: reads the host's CPUID, and says what the module can offer
  * @table: filled in
  */
 void mvmm_cpuid_default(const struct mvmm_cpuid_host *host,
@@ -203,10 +224,11 @@ void mvmm_cpuid_default(const struct mvmm_cpuid_host *host,
 }
 
 /**
- * mvmm_cpuid_add_apic() - what a vCPU with a local APIC has beyond the default
- * @table: the default policy
+ * mvmm_cpuid_add_apic() - add what a vCPU with a local APIC has
+ * @table: from mvmm_cpuid_default()
  *
- * x2APIC and the TSC deadline, whatever the host has.
+ * x2APIC mode and the TSC deadline timer are emulated, so the guest has them
+ * even if the host has not.
  */
 void mvmm_cpuid_add_apic(struct mvmm_cpuid_table *table)
 {
@@ -217,10 +239,14 @@ void mvmm_cpuid_add_apic(struct mvmm_cpuid_table *table)
 
 		switch (e->leaf) {
 		case 1:
-			e->ecx |= L1_X2APIC | L1_TSC_DEADLINE;
-			e->edx |= L1_EDX_APIC;
+			e->ecx |= L1C(X2APIC) | L1C(TSC_DEADLINE_TIMER);
+			e->edx |= L1D(APIC);
 			break;
-		/* The APIC timer's clock is the crystal's: see lapic.h */
+		/*
+		 * Guests take the crystal's rate for that of the APIC timer,
+		 * which is half the TSC's (lapic.h): so ECX is that rate in Hz,
+		 * and the ratio is 2.
+		 */
 		case 0x15:
 			e->ecx = e->ebx * 500;
 			e->ebx = 2;
@@ -230,9 +256,9 @@ void mvmm_cpuid_add_apic(struct mvmm_cpuid_table *table)
 }
 
 /**
- * mvmm_cpuid_add_kvm() - KVM's signature instead of mvmm's, and its features
- * @table: the default policy
- * @features: of leaf KVM_CPUID_FEATURES
+ * mvmm_cpuid_add_kvm() - show KVM's signature instead of mvmm's
+ * @table: from mvmm_cpuid_default()
+ * @features: EAX of the leaf KVM_CPUID_FEATURES, which is added
  */
 void mvmm_cpuid_add_kvm(struct mvmm_cpuid_table *table, u32 features)
 {
@@ -269,7 +295,7 @@ find(const struct mvmm_cpuid_table *table, u32 leaf, u32 subleaf)
 
 /**
  * mvmm_cpuid_check() - is a table from userspace well formed?
- * @table: nr is in range
+ * @table: its nr is at most MVMM_MAX_CPUID
  *
  * Return: 0 or -EINVAL.
  */
@@ -290,8 +316,8 @@ int mvmm_cpuid_check(const struct mvmm_cpuid_table *table)
 
 /**
  * mvmm_cpuid_caps() - what a table lets the guest enable
- * @table: the vCPU's
- * @caps: filled in, not yet limited to the host's
+ * @table: the vCPU's table
+ * @caps: filled in; the caller limits it to what the host has
  */
 void mvmm_cpuid_caps(const struct mvmm_cpuid_table *table,
 		     struct mvmm_guest_caps *caps)
@@ -302,33 +328,37 @@ void mvmm_cpuid_caps(const struct mvmm_cpuid_table *table,
 	const struct mvmm_cpuid_entry *ld = find(table, 0xd, 0) ?: &none;
 	const struct mvmm_cpuid_entry *x1 = find(table, 0x80000001, 0) ?: &none;
 	const struct mvmm_cpuid_entry *x8 = find(table, 0x80000008, 0) ?: &none;
-	bool xsave = l1->ecx & L1_XSAVE;
+	bool xsave = l1->ecx & L1C(XSAVE);
 
 	caps->cr4 = X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE |
 		    X86_CR4_PSE | X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE |
 		    X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
-	if (l1->ecx & L1_PCID)
+	if (l1->ecx & L1C(PCID))
 		caps->cr4 |= X86_CR4_PCIDE;
 	if (xsave)
 		caps->cr4 |= X86_CR4_OSXSAVE;
-	if (l7->ebx & L7_FSGSBASE)
+	if (l7->ebx & L7B(FSGSBASE))
 		caps->cr4 |= X86_CR4_FSGSBASE;
-	if (l7->ebx & L7_SMEP)
+	if (l7->ebx & L7B(SMEP))
 		caps->cr4 |= X86_CR4_SMEP;
-	if (l7->ebx & L7_SMAP)
+	if (l7->ebx & L7B(SMAP))
 		caps->cr4 |= X86_CR4_SMAP;
-	if (l7->ecx & L7_UMIP)
+	if (l7->ecx & L7C(UMIP))
 		caps->cr4 |= X86_CR4_UMIP;
-	caps->efer = (x1->edx & X1_SYSCALL ? EFER_SCE : 0) |
-		     (x1->edx & X1_LM ? EFER_LME : 0) |
-		     (x1->edx & X1_NX ? EFER_NX : 0);
+	caps->efer = (x1->edx & X1D(SYSCALL) ? EFER_SCE : 0) |
+		     (x1->edx & X1D(LM) ? EFER_LME : 0) |
+		     (x1->edx & X1D(NX) ? EFER_NX : 0);
 	caps->xcr0 = xsave ? ld->eax | (u64)ld->edx << 32 : 0;
 	caps->xcr0 |= XFEATURE_MASK_FP;
+	/* SDM vol. 2, CPUID: 36 where the leaf does not exist */
 	caps->phys_bits = x8->eax & 0xff ?: 36;
-	caps->tsc_aux = x1->edx & X1_RDTSCP || l7->ecx & L7_RDPID;
+	caps->tsc_aux = x1->edx & X1D(RDTSCP) || l7->ecx & L7C(RDPID);
 }
 
-/* SDM vol. 1, 13.4: bytes for @xcr0, in the standard or the compacted form */
+/*
+ * Bytes of an XSAVE area for @xcr0, in the standard or the compacted form (SDM
+ * vol. 1, 13.4)
+ */
 static u32 xsave_size(const struct mvmm_cpuid_table *table, u64 xcr0,
 		      bool compacted)
 {
@@ -346,14 +376,15 @@ static u32 xsave_size(const struct mvmm_cpuid_table *table, u64 xcr0,
 		if (!compacted)
 			size = max(size, e->eax + e->ebx);
 		else
-			size = (e->ecx & 2 ? ALIGN(size, 64) : size) + e->eax;
+			size = (e->ecx & LD_ALIGNED ? ALIGN(size, 64) : size) +
+			       e->eax;
 	}
 	return size;
 }
 
 /**
  * mvmm_cpuid_query() - what CPUID returns
- * @table: the vCPU's
+ * @table: the vCPU's table
  * @leaf: EAX
  * @subleaf: ECX
  * @cr4: guest's CR4, for OSXSAVE
@@ -361,8 +392,8 @@ static u32 xsave_size(const struct mvmm_cpuid_table *table, u64 xcr0,
  * @vcpu_id: initial APIC id
  * @regs: out: EAX, EBX, ECX, EDX
  *
- * A leaf above the highest one reads as the highest basic leaf on Intel CPUs;
- * here it reads as zero, as on AMD's: see Documentation/errata.rst.
+ * On an Intel CPU a leaf above the highest one reads as the highest basic leaf.
+ * Here it reads as zero, as on AMD's CPUs: see Documentation/errata.rst.
  */
 void mvmm_cpuid_query(const struct mvmm_cpuid_table *table, u32 leaf,
 		      u32 subleaf, u64 cr4, u64 xcr0, u8 vcpu_id, u32 regs[4])
@@ -379,9 +410,9 @@ void mvmm_cpuid_query(const struct mvmm_cpuid_table *table, u32 leaf,
 	regs[3] = e->edx;
 	if (leaf == 1) {
 		regs[1] = (regs[1] & 0xffffff) | vcpu_id << 24;
-		regs[2] &= ~L1_OSXSAVE;
+		regs[2] &= ~L1C(OSXSAVE);
 		if (cr4 & X86_CR4_OSXSAVE)
-			regs[2] |= L1_OSXSAVE;
+			regs[2] |= L1C(OSXSAVE);
 	} else if (leaf == 0xd && subleaf <= 1) {
 		regs[1] = xsave_size(table, xcr0, subleaf == 1);
 	}

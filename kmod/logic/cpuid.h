@@ -8,21 +8,42 @@
 
 #define MVMM_MAX_CPUID		80
 
+/**
+ * struct mvmm_cpuid_host - what the default table is made from
+ * @get: executes CPUID on the host
+ * @xcr0: bits of XCR0 that a guest may set; 0: no XSAVE
+ * @tsc_khz: rate of the TSC
+ * @gpa_bits: width of a guest-physical address
+ * @rdtscp: VMX or SVM lets a guest execute RDTSCP and RDPID
+ * @invpcid: the same for INVPCID
+ */
 struct mvmm_cpuid_host {
 	void (*get)(u32 leaf, u32 subleaf, u32 regs[4]);
-	u64 xcr0;		/* what a guest may set */
+	u64 xcr0;
 	u32 tsc_khz;
 	u32 gpa_bits;
-	bool rdtscp;		/* the vendor can let a guest use it */
+	bool rdtscp;
 	bool invpcid;
 };
 
+/**
+ * struct mvmm_cpuid_table - what CPUID returns on a vCPU
+ * @nr: entries in use
+ * @entry: the entries, in any order
+ */
 struct mvmm_cpuid_table {
 	u32 nr;
 	struct mvmm_cpuid_entry entry[MVMM_MAX_CPUID];
 };
 
-/* What a CPUID table lets the guest set */
+/**
+ * struct mvmm_guest_caps - what a CPUID table lets the guest set
+ * @cr4: bits of CR4
+ * @efer: bits of EFER
+ * @xcr0: bits of XCR0
+ * @phys_bits: width of a physical address
+ * @tsc_aux: the MSR TSC_AUX exists
+ */
 struct mvmm_guest_caps {
 	u64 cr4;
 	u64 efer;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which event the guest gets next, and what becomes of one that was in flight.
- * Pure logic on struct mvmm_events_state; writing it to the CPU is the
- * vendor's.
+ * Which event the guest gets next, and what happens to one that was in flight.
+ * Pure: it works on struct mvmm_events_state; vmx/ and svm/ write the result to
+ * the CPU.
  */
 #include <linux/bits.h>
 #include <linux/errno.h>
@@ -13,12 +13,15 @@
 #define INFO_VALID BIT(31)
 #define INFO_HAS_ERROR BIT(11)
 
-/* SDM vol. 3, table 6-1: the exceptions that push an error code */
-#define WITH_ERROR_CODE \
-	(BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | \
-	 BIT(21))
 /* SDM vol. 3, table 6-4: contributory exceptions */
-#define CONTRIBUTORY (BIT(0) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(21))
+#define CONTRIBUTORY							\
+	(BIT(X86_TRAP_DE) | BIT(X86_TRAP_TS) | BIT(X86_TRAP_NP) |	\
+	 BIT(X86_TRAP_SS) | BIT(X86_TRAP_GP) | BIT(X86_TRAP_CP))
+/* SDM vol. 3, table 6-1: the exceptions that push an error code */
+#define WITH_ERROR_CODE							\
+	(BIT(X86_TRAP_DF) | BIT(X86_TRAP_TS) | BIT(X86_TRAP_NP) |	\
+	 BIT(X86_TRAP_SS) | BIT(X86_TRAP_GP) | BIT(X86_TRAP_PF) |	\
+	 BIT(X86_TRAP_AC) | BIT(X86_TRAP_CP))
 
 /** mvmm_exception_has_error() - does an exception push an error code? */
 bool mvmm_exception_has_error(u8 vector)
@@ -32,8 +35,10 @@ bool mvmm_exception_has_error(u8 vector)
  * @ready: what the guest can take
  * @user_wants_window: userspace waits for the interrupt window
  *
- * The order is the SDM's (vol. 3, table 6-2), with an event in flight first:
- * its delivery had begun.
+ * An event in flight goes first, because its delivery had begun. Then the order
+ * is the SDM's (vol. 3, table 6-2).
+ *
+ * Return: the event to inject, and the windows to ask for.
  */
 struct mvmm_event_plan mvmm_plan_event(const struct mvmm_events_state *ev,
 				       struct mvmm_readiness ready,
@@ -62,7 +67,10 @@ struct mvmm_event_plan mvmm_plan_event(const struct mvmm_events_state *ev,
 		 !ev->inflight.valid);
 	irq = plan.inject.valid && plan.inject.type == MVMM_EVENT_IRQ &&
 	      !ev->inflight.valid;
-	/* After the APIC's, what it holds has to wait for its end */
+	/*
+	 * If the APIC's interrupt is injected now, the APIC's next one waits
+	 * for EOI: no window is needed for it.
+	 */
 	plan.irq_window = user_wants_window ||
 		(ev->irq_pending ? !irq || mvmm_apic_ready(ev) :
 		 mvmm_apic_ready(ev) && !irq);
@@ -70,7 +78,7 @@ struct mvmm_event_plan mvmm_plan_event(const struct mvmm_events_state *ev,
 }
 
 /**
- * mvmm_event_taken() - an entry with @event is certain: it no longer waits
+ * mvmm_event_taken() - the next entry delivers @event: it is no longer pending
  * @ev: what is pending
  * @event: what mvmm_plan_event() chose to inject
  */
@@ -86,10 +94,11 @@ void mvmm_event_taken(struct mvmm_events_state *ev,
 }
 
 /**
- * mvmm_event_requeue() - an exception comes before what is in flight
+ * mvmm_event_requeue() - make an interrupt or NMI in flight pending again
  * @ev: what is pending
  *
- * An interrupt or NMI in flight waits again; the merge would lose it.
+ * Called before an exception goes in flight: mvmm_event_merge() would lose the
+ * interrupt or NMI.
  */
 void mvmm_event_requeue(struct mvmm_events_state *ev)
 {
@@ -106,13 +115,13 @@ void mvmm_event_requeue(struct mvmm_events_state *ev)
 }
 
 /**
- * mvmm_event_merge() - an exception met while another event was in delivery
- * @first: the event in delivery; becomes the one to deliver next
+ * mvmm_event_merge() - the delivery of an event has raised an exception
+ * @first: the event in delivery; changed to the one to deliver next
  * @second: the exception that its delivery raised
  *
- * SDM vol. 3, table 6-5. Where the two are handled serially @second comes
- * next, and @first is raised anew when its instruction restarts, as on the
- * CPU; an interrupt or NMI would be lost that way: mvmm_event_requeue() first.
+ * SDM vol. 3, table 6-5. If the two are handled serially, @second comes next;
+ * @first comes again when its instruction is restarted, as on a CPU. An
+ * interrupt or NMI has no such instruction: call mvmm_event_requeue() before.
  *
  * Return: false for a triple fault.
  */
@@ -137,11 +146,13 @@ bool mvmm_event_merge(struct mvmm_event *first, const struct mvmm_event *second)
 }
 
 /**
- * mvmm_event_decode() - an event as the CPU describes it
+ * mvmm_event_decode() - an event from the CPU's description of it
  * @info: VMX's interruption or IDT-vectoring information (SDM vol. 3, table
- *	25-18), SVM's EXITINTINFO (APM vol. 2, 15.7.2): the layout is one
+ *	25-18), or SVM's EXITINTINFO (APM vol. 2, 15.7.2), of the same layout
  * @error_code: the error-code field
- * @insn_len: bytes of the instruction behind a software event
+ * @insn_len: length of the instruction that caused a software event
+ *
+ * Return: the event; not valid if @info describes none.
  */
 struct mvmm_event mvmm_event_decode(u32 info, u32 error_code, u32 insn_len)
 {
@@ -169,7 +180,7 @@ u32 mvmm_event_encode(const struct mvmm_event *event)
 }
 
 /**
- * mvmm_events_check() - is what userspace sets possible?
+ * mvmm_events_check() - can a vCPU be in this state?
  * @ev: from MVMM_VCPU_SET_EVENTS
  *
  * Return: 0 or -EINVAL.

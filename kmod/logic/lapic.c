@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The local APIC's registers, priorities and timer (SDM vol. 3, chapter 11),
- * in xAPIC and x2APIC mode. Pure: what it cannot do alone it returns as
- * LAPIC_DOES_*.
+ * The local APIC's registers, priorities and timer (SDM vol. 3, chapter 11), in
+ * xAPIC and x2APIC mode. Pure: what the caller has to do is returned as
+ * LAPIC_DOES_*. Sections without a volume are the SDM's chapter 11.
  */
 #include <linux/bits.h>
 #include <linux/errno.h>
 #include <linux/string.h>
 #include "lapic.h"
 
-/* Integrated APIC, LAPIC_NR_LVT entries, no suppression of EOI broadcasts */
+/* An integrated APIC; it cannot suppress EOI broadcasts */
 #define VERSION		(0x14 | (LAPIC_NR_LVT - 1) << 16)
 
 /* ESR */
@@ -28,7 +28,7 @@
 #define LDR_MASK	0xff000000u
 #define DFR_FLAT	0xffffffffu
 
-/* ICR: vector, mode, logical, level, trigger, shorthand; then the destination */
+/* ICR. Writable: vector, mode, ICR_LOGICAL, ICR_ASSERT, ICR_LEVEL, shorthand */
 #define ICR_LOGICAL	BIT(11)
 #define ICR_ASSERT	BIT(14)
 #define ICR_LEVEL	BIT(15)
@@ -46,25 +46,25 @@ static const u32 lvt_mask[LAPIC_NR_LVT] = {
 	[LAPIC_LVT_ERROR] = VECTOR_MASK | LAPIC_LVT_MASKED,
 };
 
-/** lapic_hw_enabled() - IA32_APIC_BASE's enable bit; also from other threads */
+/** lapic_hw_enabled() - IA32_APIC_BASE's enable bit. Also from other threads */
 bool lapic_hw_enabled(const struct lapic *a)
 {
 	return READ_ONCE(a->base) & LAPIC_BASE_ENABLED;
 }
 
-/** lapic_enabled() - does it take fixed interrupts? Also from other threads */
+/** lapic_enabled() - does it accept interrupts? Also from other threads */
 bool lapic_enabled(const struct lapic *a)
 {
 	return lapic_hw_enabled(a) && READ_ONCE(a->svr) & LAPIC_SVR_ENABLED;
 }
 
-/** lapic_is_x2() - in x2APIC mode? Also from other threads */
+/** lapic_is_x2() - is it in x2APIC mode? Also from other threads */
 bool lapic_is_x2(const struct lapic *a)
 {
 	return READ_ONCE(a->base) & LAPIC_BASE_X2APIC;
 }
 
-/** lapic_is_xapic() - in xAPIC mode? Also from other threads */
+/** lapic_is_xapic() - is it in xAPIC mode? Also from other threads */
 bool lapic_is_xapic(const struct lapic *a)
 {
 	return (READ_ONCE(a->base) & (LAPIC_BASE_ENABLED | LAPIC_BASE_X2APIC)) ==
@@ -74,8 +74,8 @@ bool lapic_is_xapic(const struct lapic *a)
 /**
  * lapic_reset() - the state after power-up, or after INIT (11.4.7.1, 11.4.7.3)
  * @a: the APIC
- * @id: of the vCPU; 0 is the bootstrap processor
- * @keep_mode: INIT: IA32_APIC_BASE stays
+ * @id: the vCPU's id; 0 is the bootstrap processor
+ * @keep_mode: true for INIT, which does not change IA32_APIC_BASE
  */
 void lapic_reset(struct lapic *a, u32 id, bool keep_mode)
 {
@@ -83,7 +83,7 @@ void lapic_reset(struct lapic *a, u32 id, bool keep_mode)
 		   (id ? 0 : LAPIC_BASE_BSP);
 	int i;
 
-	/* Others may look for it by these two at any time */
+	/* Senders read these two at any time, to find a destination */
 	WRITE_ONCE(a->id, id);
 	if (!keep_mode)
 		WRITE_ONCE(a->base, base);
@@ -99,7 +99,7 @@ void lapic_reset(struct lapic *a, u32 id, bool keep_mode)
  * @a: the APIC
  * @base: new value
  *
- * The page cannot be moved, and there is always one bootstrap processor.
+ * The guest can move neither the page nor the role of the bootstrap processor.
  *
  * Return: 0, or -EINVAL for #GP.
  */
@@ -110,7 +110,7 @@ int lapic_set_base(struct lapic *a, u64 base)
 
 	if ((base ^ a->base) & ~mode || to == LAPIC_BASE_X2APIC)
 		return -EINVAL;
-	/* From x2APIC only to disabled; from disabled only to xAPIC */
+	/* 11.12.5: from x2APIC only to disabled, from there only to xAPIC */
 	if ((from == mode && to == LAPIC_BASE_ENABLED) ||
 	    (!from && to == mode))
 		return -EINVAL;
@@ -125,7 +125,7 @@ static void raise_error(struct lapic *a, u32 error)
 	u32 lvt = a->lvt[LAPIC_LVT_ERROR];
 
 	a->errors |= error;
-	/* An illegal vector here would be an error about an error */
+	/* An illegal vector in the LVT would be an error again, without end */
 	if (!(lvt & LAPIC_LVT_MASKED) && (lvt & VECTOR_MASK) >= 16)
 		lapic_accept(a, lvt, false);
 }
@@ -147,17 +147,17 @@ u8 lapic_ppr(const struct lapic *a)
 	return a->tpr >> 4 >= isr >> 4 ? a->tpr : isr & 0xf0;
 }
 
-/** lapic_pending() - the highest vector requested; 0: none */
+/** lapic_pending() - the highest vector that is requested, or 0 */
 u8 lapic_pending(const struct lapic *a)
 {
 	return lapic_enabled(a) ? highest(a->irr) : 0;
 }
 
 /**
- * lapic_accept() - a fixed interrupt has come
+ * lapic_accept() - request an interrupt
  * @a: the APIC
  * @vector: its vector
- * @level: level-triggered: its end is for the I/O APIC too
+ * @level: level-triggered: the I/O APIC is told of its EOI
  */
 void lapic_accept(struct lapic *a, u8 vector, bool level)
 {
@@ -171,7 +171,7 @@ void lapic_accept(struct lapic *a, u8 vector, bool level)
 	__assign_bit(vector, a->tmr, level);
 }
 
-/** lapic_ack() - the CPU takes @vector, which lapic_pending() gave */
+/** lapic_ack() - the guest takes @vector, which lapic_pending() returned */
 void lapic_ack(struct lapic *a, u8 vector)
 {
 	__clear_bit(vector, a->irr);
@@ -192,10 +192,11 @@ static int end_of_interrupt(struct lapic *a)
 }
 
 /**
- * lapic_eoi_is_silent() - would an EOI now change no more than ISR?
+ * lapic_eoi_is_silent() - would an EOI change nothing but ISR now?
  * @a: the APIC
  *
- * Then nobody needs to know at once: neither the I/O APIC nor what waits.
+ * Then it need not be known at once: the I/O APIC is not told of it, and no
+ * other interrupt waits for it.
  */
 bool lapic_eoi_is_silent(const struct lapic *a)
 {
@@ -218,7 +219,7 @@ bool lapic_takes_extint(const struct lapic *a)
 
 /* ---- destinations ----------------------------------------------------- */
 
-/* 11.12.10.2: an x2APIC's logical id follows from its id */
+/* In x2APIC mode the logical id is derived from the id (11.12.10.2) */
 static u32 logical_id(const struct lapic *a)
 {
 	if (lapic_is_x2(a))
@@ -239,9 +240,9 @@ static bool matches_logical(const struct lapic *a, u32 dest)
 }
 
 /**
- * lapic_matches() - is a message for this APIC, as far as @dest says?
+ * lapic_matches() - does a message's destination mean this APIC?
  * @a: the APIC; may belong to another thread
- * @msg: its shorthand is the caller's
+ * @msg: the message; the caller handles its shorthand
  */
 bool lapic_matches(const struct lapic *a, const struct lapic_msg *msg)
 {
@@ -253,7 +254,7 @@ bool lapic_matches(const struct lapic *a, const struct lapic_msg *msg)
 			      msg->dest == a->id;
 }
 
-/** lapic_icr_msg() - what the interrupt command register sends */
+/** lapic_icr_msg() - the message that a write to the ICR sends */
 struct lapic_msg lapic_icr_msg(const struct lapic *a)
 {
 	bool wide = lapic_is_x2(a);
@@ -265,18 +266,18 @@ struct lapic_msg lapic_icr_msg(const struct lapic *a)
 		.shorthand = a->icr >> 18 & 3,
 		.logical = a->icr & ICR_LOGICAL,
 		.wide = wide,
-		/* INIT's level is the old de-assert's, which nobody needs */
+		/* Matters for INIT de-assert only, see write_icr() */
 		.level = false,
 	};
 }
 
 /**
- * lapic_msi_msg() - what a write to the APICs' address range sends (11.11)
- * @address: where
- * @data: what
+ * lapic_msi_msg() - the message that a device's write sends (MSI, 11.11)
+ * @address: where it writes
+ * @data: what it writes
  * @msg: out
  *
- * Return: 0, or -EINVAL: not their range, or a mode that is reserved.
+ * Return: 0, or -EINVAL: not the APICs' address range, or a reserved mode.
  */
 int lapic_msi_msg(u64 address, u32 data, struct lapic_msg *msg)
 {
@@ -298,7 +299,7 @@ static int write_icr(struct lapic *a, u64 icr)
 	u8 mode = (icr & MODE_MASK) >> 8;
 
 	a->icr = icr;
-	/* "De-assert" is a message of old buses only: nothing is sent */
+	/* INIT de-assert has a meaning for CPUs before the P4 only (11.6.1) */
 	if (mode == LAPIC_INIT && icr & ICR_LEVEL && !(icr & ICR_ASSERT))
 		return 0;
 	if ((mode == LAPIC_FIXED || mode == LAPIC_LOWEST) &&
@@ -317,7 +318,9 @@ bool lapic_uses_deadline(const struct lapic *a)
 	return (a->lvt[LAPIC_LVT_TIMER] & TIMER_MODE_MASK) == TIMER_DEADLINE;
 }
 
-/* TSC ticks for one count; TDCR: 0 divides by 2 ... 6 by 128, 7 by 1 */
+/*
+ * TSC ticks for one count. Divisor by TDCR's code: 0: 2, 1: 4 ... 6: 128, 7: 1
+ */
 static u64 count_ticks(const struct lapic *a)
 {
 	u32 code = (a->tdcr & 3) | (a->tdcr & 8) >> 1;
@@ -342,21 +345,23 @@ u64 lapic_timer_expiry(const struct lapic *a)
 	return a->timer_start + a->tmict * count_ticks(a);
 }
 
-/** lapic_timer_expired() - has it, by @now? An expiry is set */
+/** lapic_timer_expired() - has the timer, which is armed, expired by @now? */
 bool lapic_timer_expired(const struct lapic *a, u64 now)
 {
-	/* A count may have begun before a TSC of 0 */
+	/*
+	 * A difference: a count may have begun before TSC 0 (lapic_tsc_moved())
+	 */
 	if (!lapic_uses_deadline(a))
 		return now - a->timer_start >= a->tmict * count_ticks(a);
 	return a->deadline <= now;
 }
 
 /**
- * lapic_timer_fire() - the expiry has come
+ * lapic_timer_fire() - the timer has expired: request the interrupt
  * @a: the APIC
  * @now: guest TSC, at or after lapic_timer_expiry()
  *
- * Periods that went by unseen are one interrupt.
+ * Starts the next period. Several that have gone by make one interrupt.
  */
 void lapic_timer_fire(struct lapic *a, u64 now)
 {
@@ -378,7 +383,7 @@ void lapic_timer_fire(struct lapic *a, u64 now)
  * @a: the APIC
  * @by: its new value minus the old
  *
- * What counts goes on as before; a deadline is a value of the TSC.
+ * A count goes on as before. A deadline stays, since it is a value of the TSC.
  */
 void lapic_tsc_moved(struct lapic *a, u64 by)
 {
@@ -407,7 +412,7 @@ static int write_lvt(struct lapic *a, unsigned int i, u32 value)
 	a->lvt[i] = value & lvt_mask[i];
 	if (i != LAPIC_LVT_TIMER)
 		return 0;
-	/* 11.5.4.1: to or from the deadline mode disarms */
+	/* 11.5.4.1: a switch to or from the deadline mode disarms the timer */
 	if (lapic_uses_deadline(a) != was_deadline) {
 		a->deadline = 0;
 		a->timer_start = 0;
@@ -429,7 +434,7 @@ static int write_tdcr(struct lapic *a, u32 value, u64 now)
 	u32 left = current_count(a, now);
 
 	a->tdcr = value & TDCR_MASK;
-	/* What is left is counted at the new pace */
+	/* The rest of the count goes on at the new rate */
 	if (a->timer_start)
 		a->timer_start = now - (a->tmict - left) * count_ticks(a);
 	return LAPIC_DOES_TIMER;
@@ -442,7 +447,7 @@ static void write_svr(struct lapic *a, u32 value)
 	int i;
 
 	WRITE_ONCE(a->svr, value & SVR_MASK);
-	/* 11.4.7.2 */
+	/* 11.4.7.2: while software disables the APIC all LVTs are masked */
 	for (i = 0; !(value & LAPIC_SVR_ENABLED) && i < LAPIC_NR_LVT; i++)
 		a->lvt[i] |= LAPIC_LVT_MASKED;
 }
@@ -459,7 +464,7 @@ static u32 map_word(const unsigned long *map, u32 word)
  * @now: guest TSC
  * @value: out
  *
- * Return: 0, or -EINVAL: none there that can be read in this mode.
+ * Return: 0, or -EINVAL: there is no readable register in this mode.
  */
 int lapic_read(const struct lapic *a, u32 reg, u64 now, u64 *value)
 {
@@ -526,7 +531,7 @@ int lapic_read(const struct lapic *a, u32 reg, u64 now, u64 *value)
 	}
 }
 
-/* The registers that only one of the modes has, or that differ */
+/* Registers that only the xAPIC has, or that differ from the x2APIC's */
 static int write_xapic(struct lapic *a, u32 reg, u32 value)
 {
 	switch (reg) {
@@ -548,7 +553,7 @@ static int write_xapic(struct lapic *a, u32 reg, u32 value)
 	case LAPIC_ICR2:
 		a->icr = (u32)a->icr | (u64)(value & LDR_MASK) << 32;
 		return 0;
-	case LAPIC_ID:	/* read-only here, and there (11.4.6) for software */
+	case LAPIC_ID:	/* software should not write it (11.4.6): ignored */
 		return 0;
 	default:
 		return -EINVAL;
@@ -579,7 +584,9 @@ static int write_x2apic(struct lapic *a, u32 reg, u64 value)
 	}
 }
 
-/* Bits of a register both modes have that may be written; 0: not writable */
+/*
+ * The writable bits of a register that both modes have; 0: any other register
+ */
 static u32 writable(u32 reg)
 {
 	switch (reg) {
@@ -602,11 +609,12 @@ static u32 writable(u32 reg)
  * lapic_write() - write a register
  * @a: the APIC
  * @reg: enum lapic_reg
- * @value: 32 bits, but for x2APIC's ICR
+ * @value: 32 bits; 64 bits for x2APIC's ICR
  * @now: guest TSC
  *
- * Reserved bits are dropped in xAPIC mode and refused in x2APIC mode
- * (11.12.1.3); LVT's delivery status may be written back.
+ * Reserved bits are ignored in xAPIC mode and refused in x2APIC mode
+ * (11.12.1.3). LVT's delivery status is read-only, but a guest may write back
+ * what it has read.
  *
  * Return: LAPIC_DOES_*, or -EINVAL: #GP in x2APIC mode.
  */
@@ -640,21 +648,21 @@ int lapic_write(struct lapic *a, u32 reg, u64 value, u64 now)
 	}
 }
 
-/** lapic_mmio_read() - a read of the page at @offset in xAPIC mode */
+/** lapic_mmio_read() - the guest reads its APIC's page at @offset */
 u32 lapic_mmio_read(struct lapic *a, u32 offset, u64 now)
 {
 	u64 value = 0;
 
-	/* The page is memory that nobody answers for in the other modes */
+	/* In the other modes nothing answers at that address */
 	if (lapic_is_x2(a) || !lapic_hw_enabled(a))
 		return U32_MAX;
-	/* 11.4.1: aligned at 16 bytes; what lies between is undefined */
+	/* 11.4.1: registers are aligned to 16 bytes */
 	if (offset & 0xf || lapic_read(a, offset >> 4, now, &value))
 		raise_error(a, ILLEGAL_REGISTER);
 	return value;
 }
 
-/** lapic_mmio_write() - the same for a write; Return: LAPIC_DOES_* */
+/** lapic_mmio_write() - the same for a write. Return: LAPIC_DOES_* */
 int lapic_mmio_write(struct lapic *a, u32 offset, u32 value, u64 now)
 {
 	int ret = -EINVAL;
@@ -670,10 +678,10 @@ int lapic_mmio_write(struct lapic *a, u32 offset, u32 value, u64 now)
 }
 
 /**
- * lapic_get() - the register page, for userspace to keep
+ * lapic_get() - the registers, for MVMM_VCPU_GET_APIC
  * @a: the APIC
  * @now: guest TSC
- * @regs: out: as struct mvmm_apic has it
+ * @regs: out, in the layout of struct mvmm_apic
  */
 void lapic_get(const struct lapic *a, u64 now, u32 regs[256])
 {
@@ -686,7 +694,7 @@ void lapic_get(const struct lapic *a, u64 now, u32 regs[256])
 			regs[reg * 4] = value;
 	regs[LAPIC_ICR2 * 4] = a->icr >> 32;
 	regs[LAPIC_TMICT * 4] = a->tmict;
-	/* 0 would say that it has fired */
+	/* The timer still runs; a count of 0 would say that it has fired */
 	if (a->timer_start && !regs[LAPIC_TMCCT * 4])
 		regs[LAPIC_TMCCT * 4] = 1;
 }
@@ -702,14 +710,15 @@ static void set_map(unsigned long *map, const u32 *regs)
 }
 
 /**
- * lapic_set() - put a state back
- * @a: its id stays
+ * lapic_set() - restore a state, for MVMM_VCPU_SET_APIC
+ * @a: the APIC; keeps its id
  * @regs: from lapic_get(); read-only registers are ignored
  * @base: IA32_APIC_BASE
  * @deadline: IA32_TSC_DEADLINE
  * @now: guest TSC
  *
- * Return: 0, or -EINVAL: @base or a register cannot be so; nothing is changed.
+ * Return: 0, or -EINVAL: @base or a register has an impossible value, and
+ * nothing is changed.
  */
 int lapic_set(struct lapic *a, const u32 regs[256], u64 base, u64 deadline,
 	      u64 now)
@@ -753,7 +762,7 @@ int lapic_set(struct lapic *a, const u32 regs[256], u64 base, u64 deadline,
 
 /* ---- the virtual-APIC page (SDM vol. 3, 30.1.1) ----------------------- */
 
-/** lapic_in_page() - does a read in x2APIC mode need no more than the page? */
+/** lapic_in_page() - can the page answer an x2APIC's read of this register? */
 bool lapic_in_page(u32 reg)
 {
 	static const struct lapic x2 = { .base = LAPIC_BASE_X2APIC };
@@ -771,9 +780,9 @@ static void map_to_page(u32 *page, const unsigned long *map)
 }
 
 /**
- * lapic_to_page() - what the guest reads without an exit
+ * lapic_to_page() - write the registers that the guest reads without an exit
  * @a: the APIC
- * @page: virtual-APIC page; PPR is the CPU's own
+ * @page: virtual-APIC page; the CPU itself keeps PPR in it
  */
 void lapic_to_page(const struct lapic *a, u32 *page)
 {
@@ -791,7 +800,7 @@ void lapic_to_page(const struct lapic *a, u32 *page)
 	map_to_page(&page[LAPIC_IRR * 4], a->irr);
 	page[LAPIC_ESR * 4] = a->esr;
 	page[LAPIC_ICR * 4] = a->icr;
-	/* x2APIC's is one register of 64 bits */
+	/* In x2APIC mode ICR is one register of 64 bits */
 	page[LAPIC_ICR * 4 + 1] = x2 ? a->icr >> 32 : 0;
 	page[LAPIC_ICR2 * 4] = a->icr >> 32;
 	for (i = 0; i < LAPIC_NR_LVT; i++)
@@ -801,9 +810,9 @@ void lapic_to_page(const struct lapic *a, u32 *page)
 }
 
 /**
- * lapic_from_page() - what the guest did without an exit
- * @a: the APIC, as it was given to lapic_to_page()
- * @page: virtual-APIC page, since then the CPU's
+ * lapic_from_page() - fetch what the guest did to its APIC without an exit
+ * @a: the APIC, unchanged since lapic_to_page()
+ * @page: virtual-APIC page, which the CPU has changed since then
  */
 void lapic_from_page(struct lapic *a, const u32 *page)
 {
@@ -815,24 +824,26 @@ void lapic_from_page(struct lapic *a, const u32 *page)
 	set_map(isr, &page[LAPIC_ISR * 4]);
 	set_map(irr, &page[LAPIC_IRR * 4]);
 	for (i = 0; i < BITS_TO_LONGS(256); i++) {
-		/* What is new the guest sent to itself: no level */
+		/* New interrupts are self-IPIs, which are edge-triggered */
 		a->tmr[i] &= ~((isr[i] | irr[i]) & ~(a->isr[i] | a->irr[i]));
 		a->isr[i] = isr[i];
 		a->irr[i] = irr[i];
 	}
-	/* The xAPIC's is written without an exit, but to send to others */
+	/*
+	 * An xAPIC's ICR is written without an exit unless it sends to others
+	 */
 	if (!lapic_is_x2(a))
 		a->icr = (page[LAPIC_ICR * 4] & ICR_LOW_MASK) |
 			 (u64)(page[LAPIC_ICR2 * 4] & LDR_MASK) << 32;
 }
 
-/** lapic_intr_status() - guest interrupt status: SVI and RVI (25.4.2) */
+/** lapic_intr_status() - SVI and RVI, for the VMCS (SDM vol. 3, 25.4.2) */
 u16 lapic_intr_status(const struct lapic *a)
 {
 	return highest(a->isr) << 8 | highest(a->irr);
 }
 
-/** lapic_eoi_exits() - EOI-exit bitmap: whose end is for the I/O APIC too */
+/** lapic_eoi_exits() - EOI-exit bitmap: EOIs of which the I/O APIC is told */
 void lapic_eoi_exits(const struct lapic *a, u64 bitmap[4])
 {
 	int i;

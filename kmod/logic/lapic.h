@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The local APIC as a state machine (lapic.c): registers and time in, effects
- * out. What connects it to other vCPUs, to timers and to threads is apic.c.
+ * The local APIC as a state machine: register accesses and the time go in,
+ * effects come out. Pure. What connects it to other vCPUs, timers and threads
+ * is irq/apic.c.
  */
 #ifndef MVMM_LAPIC_H
 #define MVMM_LAPIC_H
@@ -9,7 +10,7 @@
 #include <linux/bitmap.h>
 #include <linux/types.h>
 
-/* Registers, by their x2APIC number: the xAPIC's offset / 16 */
+/* Registers by their x2APIC number, which is the xAPIC's offset / 16 */
 enum lapic_reg {
 	LAPIC_ID = 0x02, LAPIC_VERSION = 0x03, LAPIC_TPR = 0x08,
 	LAPIC_PPR = 0x0a, LAPIC_EOI = 0x0b, LAPIC_LDR = 0x0d, LAPIC_DFR = 0x0e,
@@ -28,7 +29,10 @@ enum lapic_lvt {
 #define LAPIC_LVT_MASKED	(1u << 16)
 #define LAPIC_SVR_ENABLED	(1u << 8)
 
-/* Delivery modes (SDM vol. 3, 11.6.1), and what KVM uses a reserved one for */
+/*
+ * Delivery modes (SDM vol. 3, 11.6.1). LAPIC_UNHALT is reserved there; KVM uses
+ * it to end another vCPU's HLT.
+ */
 enum lapic_mode {
 	LAPIC_FIXED = 0, LAPIC_LOWEST = 1, LAPIC_SMI = 2, LAPIC_UNHALT = 3,
 	LAPIC_NMI = 4, LAPIC_INIT = 5, LAPIC_SIPI = 6, LAPIC_EXTINT = 7,
@@ -58,26 +62,39 @@ struct lapic_msg {
 	bool level;
 };
 
-/* What a write asks of the rest of the machine; bits of the result */
+/* What the caller has to do after a write: bits of its result */
 #define LAPIC_DOES_IPI		(1 << 0)	/* send lapic_icr_msg() */
 #define LAPIC_DOES_EOI		(1 << 1)	/* tell the I/O APIC */
-#define LAPIC_DOES_TIMER	(1 << 2)	/* the expiry may have changed */
+#define LAPIC_DOES_TIMER	(1 << 2)	/* ask for the expiry again */
 
 /**
  * struct lapic - a local APIC
  * @id: x2APIC id
  * @base: IA32_APIC_BASE
- * @tpr: and the following: registers of that name
- * @esr: errors that a read of ESR shows
- * @errors: those since ESR was last written
+ * @tpr: task-priority register
+ * @ldr: logical destination register, xAPIC mode
+ * @dfr: destination format register
+ * @svr: spurious-interrupt vector register
+ * @esr: error status register: what a read returns
+ * @errors: errors since ESR was last written
+ * @tmict: timer: initial count
+ * @tdcr: timer: divide configuration
+ * @icr: interrupt command register
+ * @lvt: local vector table
  * @deadline: IA32_TSC_DEADLINE
- * @timer_start: guest's TSC when the current count began, 0: not counting
- * @eoi_vector: with LAPIC_DOES_EOI
+ * @timer_start: guest's TSC when the current count began; 0: not counting
+ * @eoi_vector: set with LAPIC_DOES_EOI: which interrupt has ended
+ * @isr: interrupts in service
+ * @tmr: interrupts that are level-triggered
+ * @irr: interrupts that are requested
  *
- * The timer's clock is half the guest's TSC: CPUID's leaf 0x15 says so.
- * Written by the vCPU's thread only; lapic_matches() and lapic_enabled() read
- * it from others', where an old value is like a message that came earlier: @id
- * and @base never pass through a third one.
+ * The timer counts at half the rate of the guest's TSC, as CPUID leaf 0x15
+ * says.
+ *
+ * Only the vCPU's thread writes to it. lapic_matches(), lapic_enabled() and the
+ * like also read it from other threads. An old value does no harm there: it is
+ * as if the message had come earlier. @id and @base are changed by one store
+ * each, so a reader sees the old or the new value, never a mixture.
  */
 struct lapic {
 	u32 id;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The nested page-table walker: map, look up, split, zap, age.
- * The caller holds the lock that guards the table, and flushes the TLB where
- * a function says that it must. Filling the table is memory.c's business.
+ * The nested page-table walker: map, look up, split, zap, age. The caller holds
+ * the lock that guards the table, and flushes the TLB where a function asks for
+ * it. What is mapped is decided in mm/fault.c.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -15,7 +15,7 @@ static u64 *alloc_table(void)
 	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 }
 
-/* In use, or not any more: the host counts secondary page tables */
+/* @n: 1: in use, -1: not any more. /proc/meminfo shows SecPageTables */
 static void count_table(struct pgt *pgt, u64 *table, int n)
 {
 	pgt->nr_tables += n;
@@ -57,7 +57,7 @@ int pgt_init(struct pgt *pgt, const struct pgt_format *fmt)
 
 /**
  * pgt_destroy() - free the root; everything below it must be zapped
- * @pgt: the table, never again used by a CPU
+ * @pgt: the table; no CPU uses it any more
  */
 void pgt_destroy(struct pgt *pgt)
 {
@@ -68,11 +68,12 @@ void pgt_destroy(struct pgt *pgt)
 }
 
 /**
- * pgt_cache_fill() - set aside the tables that one pgt_map() can need
- * @cache: topped up
- * @fmt: of the table
+ * pgt_cache_fill() - allocate as many tables as one pgt_map() can need
+ * @cache: filled up
+ * @fmt: the format of the nested table
  *
- * Context: may sleep. Return: 0 or -ENOMEM; what was had stays in @cache.
+ * Context: may sleep. Return: 0 or -ENOMEM; tables already allocated stay in
+ * @cache.
  */
 int pgt_cache_fill(struct pgt_cache *cache, const struct pgt_format *fmt)
 {
@@ -87,7 +88,7 @@ int pgt_cache_fill(struct pgt_cache *cache, const struct pgt_format *fmt)
 }
 
 /**
- * pgt_cache_drain() - free what pgt_cache_fill() set aside
+ * pgt_cache_drain() - free what pgt_cache_fill() has allocated
  * @cache: left empty
  */
 void pgt_cache_drain(struct pgt_cache *cache)
@@ -102,8 +103,9 @@ void pgt_cache_drain(struct pgt_cache *cache)
  * @gpa: guest-physical address
  * @level: out: the entry's level, from 1
  *
- * Return: the entry, a leaf or not present. One that is not present may be set
- * to a pgt_leaf() of its level as it is, and its neighbours in the table too.
+ * Return: the entry, which is a leaf or not present. If it is not present, the
+ * caller may write a pgt_leaf() of that level to it, and to its neighbours in
+ * the same table that are not present either.
  */
 u64 *pgt_find(const struct pgt *pgt, u64 gpa, int *level)
 {
@@ -149,7 +151,7 @@ static void split_entry(struct pgt *pgt, u64 *ptep, int level,
 	count_table(pgt, table, 1);
 }
 
-/* The entry for @gpa at @level, with tables made and leaves split on the way */
+/* The entry for @gpa at @level: makes tables and splits leaves on the way */
 static u64 *walk_to(struct pgt *pgt, u64 gpa, int level,
 		    struct pgt_cache *cache)
 {
@@ -176,7 +178,7 @@ static u64 *walk_to(struct pgt *pgt, u64 gpa, int level,
 	return ptep;
 }
 
-/** pgt_leaf() - the entry that maps @pa by a leaf at @level */
+/** pgt_leaf() - the entry that maps @pa with a leaf at @level */
 u64 pgt_leaf(const struct pgt_format *fmt, u64 pa, int level,
 	     enum pgt_prot prot)
 {
@@ -190,15 +192,15 @@ u64 pgt_leaf(const struct pgt_format *fmt, u64 pa, int level,
  * @gpa: guest-physical address, aligned to the leaf
  * @pa: host-physical address, aligned to the leaf
  * @level: 1: 4 KiB, 2: 2 MiB, 3: 1 GiB
- * @prot: PGT_READ, or with PGT_WRITE; execution is always allowed
- * @cache: tables to build with
+ * @prot: PGT_READ, or PGT_READ | PGT_WRITE; execution is always allowed
+ * @cache: new tables are taken from here
  *
- * A larger leaf in the way is split; the pieces map what it mapped, so no
- * flush is needed for them. A leaf at @level is replaced: the caller flushes
- * if that was present with another address or more rights.
+ * A larger leaf in the way is split. The pieces map what it mapped, so that
+ * needs no flush. A leaf at @level is replaced: the caller flushes if it was
+ * present and had another address or more rights.
  *
- * Return: 0; -EINVAL: misaligned, bad level; -EEXIST: a table stands where the
- * leaf would go (zap the range first); -ENOMEM: @cache ran dry.
+ * Return: 0; -EINVAL: misaligned, or a bad level; -EEXIST: there is a table in
+ * the leaf's place (zap the range first); -ENOMEM: @cache is empty.
  */
 int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 	    struct pgt_cache *cache)
@@ -217,13 +219,12 @@ int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 }
 
 /**
- * pgt_split() - break the large leaf over an address into the next smaller
+ * pgt_split() - replace a large leaf by leaves of the next smaller size
  * @pgt: the table
  * @gpa: an address in the leaf
  * @cache: one table is taken from here
  *
- * Return: 0, also where @gpa is mapped by a 4 KiB leaf or not at all;
- * -ENOMEM: @cache is empty.
+ * Return: 0, also if a 4 KiB leaf maps @gpa, or none; -ENOMEM: @cache is empty.
  */
 int pgt_split(struct pgt *pgt, u64 gpa, struct pgt_cache *cache)
 {
@@ -248,7 +249,9 @@ static unsigned long zap_table(struct pgt *pgt, u64 *table, int level, u64 base,
 		if (!pgt_pte_present(pgt, pte))
 			continue;
 		if (is_leaf(pgt, pte, level)) {
-			/* The CPU may set the D bit until the entry is gone */
+			/*
+			 * xchg: the CPU may set the D bit at any moment before
+			 */
 			pte = xchg(&table[i], 0);
 			fn(ctx, at, pte, level);
 			zapped++;
@@ -260,7 +263,9 @@ static unsigned long zap_table(struct pgt *pgt, u64 *table, int level, u64 base,
 			WRITE_ONCE(table[i], 0);
 			list_add(&virt_to_page(pte_table(pte))->lru, freed);
 			count_table(pgt, pte_table(pte), -1);
-			/* Even without leaves, a CPU may have cached the table */
+			/*
+			 * Counts as an entry: a CPU may have cached the table
+			 */
 			zapped++;
 		}
 	}
@@ -268,18 +273,18 @@ static unsigned long zap_table(struct pgt *pgt, u64 *table, int level, u64 base,
 }
 
 /**
- * pgt_zap() - take out every leaf that touches a range
+ * pgt_zap() - remove every leaf that touches a range
  * @pgt: the table
  * @start: first guest-physical address
- * @end: one past the last; a large leaf that reaches out of the range goes too
- * @fn: called with each leaf that goes
+ * @end: one past the last; a large leaf that is partly in the range goes too
+ * @fn: called with each leaf that is removed
  * @ctx: for @fn
- * @freed: tables that lie wholly in the range are put here
+ * @freed: tables that lie wholly in the range are put on this list
  *
- * The caller flushes if this returns not 0, and only then gives @freed to
- * pgt_free_tables(). Context: @fn decides; the walk itself does not sleep.
+ * If the result is not 0 the caller flushes. After that it passes @freed to
+ * pgt_free_tables(). Context: any, if @fn allows it: the walk does not sleep.
  *
- * Return: how many entries went.
+ * Return: how many entries were removed.
  */
 unsigned long pgt_zap(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
 		      void *ctx, struct list_head *freed)
@@ -313,11 +318,13 @@ static bool age_table(struct pgt *pgt, u64 *table, int level, u64 base,
 }
 
 /**
- * pgt_age() - was a range used since it was last asked?
+ * pgt_age() - was a range used since the last call with @clear?
  * @pgt: the table, of a format with accessed bits
  * @start: first guest-physical address
  * @end: one past the last
- * @clear: forget it; no flush is needed, a stale hint does no harm
+ * @clear: clear the accessed bits; without a flush, since age is only a hint
+ *
+ * Return: true if it was.
  */
 bool pgt_age(struct pgt *pgt, u64 start, u64 end, bool clear)
 {
@@ -351,15 +358,17 @@ static unsigned long clean_table(struct pgt *pgt, u64 *table, int level,
 }
 
 /**
- * pgt_clean() - find what was written to since it was last asked, and forget it
+ * pgt_clean() - find what was written to since the last call
  * @pgt: the table
  * @start: first guest-physical address
  * @end: one past the last
  * @fn: called with each leaf that was written to
  * @ctx: for @fn
  *
- * Clears D bits, or the right to write where the CPU keeps none. The caller
- * flushes if this returns not 0. Return: how many leaves were dirty.
+ * Clears the D bits; on a CPU without D bits, the right to write. The caller
+ * flushes if the result is not 0.
+ *
+ * Return: how many leaves were dirty.
  */
 unsigned long pgt_clean(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
 			void *ctx)
@@ -369,7 +378,7 @@ unsigned long pgt_clean(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
 }
 
 /**
- * pgt_free_tables() - free what pgt_zap() unlinked, after the flush
+ * pgt_free_tables() - after the flush: free the tables that pgt_zap() removed
  * @freed: left empty
  */
 void pgt_free_tables(struct list_head *freed)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Nested page tables: one walker for every format whose tables have 512
- * entries of 8 bytes. What an entry's bits mean is data (struct pgt_format),
- * so EPT and NPT are a table each. Pure logic: no locks, no TLB, no hardware.
+ * Nested page tables: one walker for every format whose tables have 512 entries
+ * of 8 bytes. What an entry's bits mean is data: EPT and NPT are one struct
+ * pgt_format each. Pure: no locks, no TLB, no hardware.
  */
 #ifndef MVMM_PGTABLE_H
 #define MVMM_PGTABLE_H
@@ -20,14 +20,14 @@ enum pgt_prot {
 
 /**
  * struct pgt_format - the meaning of an entry's bits
- * @levels: of tables: 4, or 5
- * @table: all bits of an entry that points to a table, but the address
- * @leaf: bits of every leaf
- * @present: any of these set: the entry is valid
- * @write: a leaf with this bit may be written
- * @large: bit of a leaf above level 1
- * @accessed: set by the CPU on use; 0 where it keeps none
- * @dirty: set by the CPU on a write; 0 where it keeps none
+ * @levels: levels of tables: 4 or 5
+ * @table: the bits of an entry that points to a table, without the address
+ * @leaf: the bits that every leaf has
+ * @present: an entry is valid if any of these bits is set
+ * @write: this bit of a leaf allows writes
+ * @large: this bit marks a leaf above level 1
+ * @accessed: the CPU sets this bit on use; 0: it has no such bit
+ * @dirty: the CPU sets this bit on a write; 0: it has no such bit
  * @max_leaf: level of the largest leaf: 1, 2 or 3
  */
 struct pgt_format {
@@ -54,13 +54,19 @@ struct pgt {
 	unsigned long nr_tables;
 };
 
-/* Tables set aside, so that pgt_map() can run under a spinlock */
+/**
+ * struct pgt_cache - empty tables, allocated before pgt_map() needs them
+ * @tables: the tables
+ * @nr: how many there are
+ *
+ * pgt_map() runs under a spinlock and cannot allocate.
+ */
 struct pgt_cache {
 	u64 *tables[PGT_MAX_LEVELS];
 	int nr;
 };
 
-/* Called for each leaf that pgt_zap() takes out or pgt_clean() finds dirty */
+/* Called for each leaf that pgt_zap() removes or pgt_clean() finds dirty */
 typedef void (*pgt_leaf_fn)(void *ctx, u64 gpa, u64 pte, int level);
 
 static inline u64 pgt_level_size(int level)
@@ -73,7 +79,7 @@ static inline bool pgt_pte_present(const struct pgt *pgt, u64 pte)
 	return pte & pgt->fmt->present;
 }
 
-/* May the guest have written through this leaf? */
+/* Can the guest have written through this leaf? */
 static inline bool pgt_pte_dirty(const struct pgt *pgt, u64 pte)
 {
 	u64 bit = pgt->fmt->dirty ?: pgt->fmt->write;

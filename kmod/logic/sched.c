@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The vCPU scheduler, but for the choice of the next one, which is the
- * policy's: states, slots, slices, caps. Pure logic; sched.h says who calls
- * what.
+ * The vCPU scheduler: states, slots, slices, caps. Which vCPU is next is chosen
+ * by a policy (sched_fair.c, sched_rr.c, sched_gang.c). Pure; sched.h says when
+ * the caller calls what.
  */
 #include <linux/errno.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include "sched.h"
 
-/* The TSCs of two CPUs may differ by a little: time never runs backwards */
+/* The TSCs of two CPUs may differ a little: not less than 0 has gone by */
 static u64 elapsed(u64 now, u64 then)
 {
 	return now > then ? now - then : 0;
@@ -30,13 +30,13 @@ static void set_state(struct vsched_vcpu *vcpu, enum vsched_state state,
 }
 
 /**
- * vsched_init() - a scheduler without VMs
+ * vsched_init() - make a scheduler without VMs
  * @s: the scheduler
  * @policy: who is next
- * @slots: @nr_slots of them, by CPU number, zeroed
+ * @slots: array of @nr_slots, by CPU number, zeroed
  * @nr_slots: at most VSCHED_MAX_SLOTS
  * @slice: ticks, not 0
- * @period: ticks from refill to refill of caps, at least 100
+ * @period: ticks between two refills of the caps, at least 100
  */
 void vsched_init(struct vsched *s, const struct vsched_policy *policy,
 		 struct vsched_slot *slots, unsigned int nr_slots, u64 slice,
@@ -51,14 +51,14 @@ void vsched_init(struct vsched *s, const struct vsched_policy *policy,
 	INIT_LIST_HEAD(&s->waiting);
 }
 
-/** vsched_vm_init() - a VM of default weight, without cap or vCPUs */
+/** vsched_vm_init() - add a VM of default weight, without cap or vCPUs */
 void vsched_vm_init(struct vsched *s, struct vsched_vm *vm)
 {
 	*vm = (struct vsched_vm){ .weight = VSCHED_WEIGHT_DEFAULT };
 	list_add_tail(&vm->node, &s->vms);
 }
 
-/** vsched_vm_remove() - forget a VM; all its vCPUs are blocked */
+/** vsched_vm_remove() - remove a VM, whose vCPUs are all blocked */
 void vsched_vm_remove(struct vsched *s, struct vsched_vm *vm)
 {
 	list_del(&vm->node);
@@ -66,7 +66,7 @@ void vsched_vm_remove(struct vsched *s, struct vsched_vm *vm)
 		s->leader = NULL;
 }
 
-/** vsched_vcpu_init() - a blocked vCPU; to remove it, block it */
+/** vsched_vcpu_init() - add a vCPU, blocked; vsched_block() removes it */
 void vsched_vcpu_init(struct vsched_vcpu *vcpu, struct vsched_vm *vm, u64 now)
 {
 	*vcpu = (struct vsched_vcpu){
@@ -80,9 +80,10 @@ void vsched_vcpu_init(struct vsched_vcpu *vcpu, struct vsched_vm *vm, u64 now)
  * @s: the scheduler
  * @policy: the new one
  *
- * Holders end their slices as they began them. All VMs start level: virtual
- * times that compete are a slice or so apart, which is forgotten, and a VM that
- * came under a policy without them has none.
+ * Slices that have begun end as the old policy has set them. All VMs start with
+ * the same virtual time, because a VM that was added under another policy has
+ * none. Nobody loses more than a slice or so by that: virtual times that
+ * compete are no further apart.
  */
 void vsched_set_policy(struct vsched *s, const struct vsched_policy *policy)
 {
@@ -99,7 +100,7 @@ void vsched_set_policy(struct vsched *s, const struct vsched_policy *policy)
 		s->slots[slot].clock = 0;
 }
 
-/** vsched_set_weight() - for the time to come; 0, or -EINVAL out of range */
+/** vsched_set_weight() - from now on. Return: 0, or -EINVAL: out of range */
 int vsched_set_weight(struct vsched_vm *vm, u32 weight)
 {
 	if (weight < VSCHED_WEIGHT_MIN || weight > VSCHED_WEIGHT_MAX)
@@ -133,7 +134,7 @@ int vsched_set_cap(struct vsched *s, struct vsched_vm *vm, u32 cap, u64 now)
 	vm->cap = cap;
 	vm->budget = quota(s, vm);
 	vm->refilled = now;
-	/* Their timers know nothing of it */
+	/* The holders' timers were set without this cap */
 	for (slot = 0; slot < s->nr_slots; slot++)
 		if (s->slots[slot].holder && s->slots[slot].holder->vm == vm)
 			__set_bit(slot, s->kick);
@@ -146,9 +147,12 @@ int vsched_set_cap(struct vsched *s, struct vsched_vm *vm, u32 cap, u64 now)
  * @vm: the VM
  * @now: the time
  *
- * The bucket holds what a period brings, so that nobody saves up for a burst,
- * twice: the last period's may be used already, and not be charged yet. Debt
- * stays, so that the rate is exact however late a vCPU comes back.
+ * A refill adds one period's quota. The bucket holds two of them, not more, so
+ * that nobody saves up for a burst; and not less, because the last period's may
+ * have been used already and not been charged yet. A debt is kept, so that the
+ * rate is exact however late a vCPU comes back.
+ *
+ * Return: true if the VM must not run now.
  */
 bool vsched_throttled(struct vsched *s, struct vsched_vm *vm, u64 now)
 {
@@ -166,11 +170,12 @@ bool vsched_throttled(struct vsched *s, struct vsched_vm *vm, u64 now)
 }
 
 /**
- * vsched_next() - when to look again although nothing happens
+ * vsched_next() - when does the caller have to call again if nothing happens?
  * @s: the scheduler
  * @now: the time
  *
- * Return: when the first throttled VM that wants to run may; or U64_MAX.
+ * Return: when the first of the throttled VMs that want to run may run; or
+ * U64_MAX.
  */
 u64 vsched_next(struct vsched *s, u64 now)
 {
@@ -191,7 +196,7 @@ u64 vsched_next(struct vsched *s, u64 now)
 
 /* ---- slots ------------------------------------------------------------- */
 
-/** vsched_eligible() - may a vCPU that waits have the slot? */
+/** vsched_eligible() - may a vCPU that waits get the slot? */
 bool vsched_eligible(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 		     u64 now)
 {
@@ -199,7 +204,7 @@ bool vsched_eligible(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 	       !vsched_throttled(s, vcpu->vm, now);
 }
 
-/** vsched_slice_end() - the end of a slice that has its full length */
+/** vsched_slice_end() - when does a slice of full length end? */
 u64 vsched_slice_end(const struct vsched *s, const struct vsched_vcpu *holder)
 {
 	return holder->since + s->slice;
@@ -215,7 +220,7 @@ static struct vsched_vcpu *first_eligible(struct vsched *s, int slot, u64 now)
 	return NULL;
 }
 
-/* An idle slot for the vCPU, the one with its data in the caches if it can be */
+/* An idle slot for the vCPU: its last, whose caches may still have its data */
 static int idle_slot(const struct vsched *s, const struct vsched_vcpu *vcpu)
 {
 	unsigned int slot;
@@ -265,7 +270,10 @@ static void set_deadline(struct vsched *s, struct vsched_vcpu *holder, u64 until
 	__set_bit(holder->slot, s->kick);
 }
 
-/* Tell those who hold what @vcpu could use; one of them may have to go now */
+/*
+ * @vcpu begins to compete: limit the slices of those who hold a slot that it
+ * could use. One of them may be preempted.
+ */
 static void compete(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 {
 	struct vsched_vcpu *holder, *victim = NULL;
@@ -294,7 +302,7 @@ static void compete(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 /* ---- what happens to vCPUs --------------------------------------------- */
 
 /**
- * vsched_wake() - a vCPU wants to run, or may run elsewhere than before
+ * vsched_wake() - a vCPU wants to run, or its thread's affinity has changed
  * @s: the scheduler
  * @vcpu: in any state
  * @allowed: the online CPUs of its thread's affinity
@@ -314,7 +322,7 @@ void vsched_wake(struct vsched *s, struct vsched_vcpu *vcpu,
 /**
  * vsched_block() - a vCPU does not want to run any more
  * @s: the scheduler
- * @vcpu: in any state; afterwards nothing here points to it
+ * @vcpu: in any state; afterwards the scheduler has no pointer to it
  * @now: the time
  */
 void vsched_block(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
@@ -326,7 +334,7 @@ void vsched_block(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 }
 
 /**
- * vsched_yield() - a holder gives its slot back and waits for the next
+ * vsched_yield() - a holder gives its slot back, and waits for another
  * @s: the scheduler
  * @vcpu: the holder; vsched_fill() may choose it again
  * @now: the time
@@ -338,14 +346,14 @@ void vsched_yield(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 }
 
 /**
- * vsched_pause() - a holder spins: let a sibling have the rest of its slice
+ * vsched_pause() - a holder spins: give the rest of its slice to a sibling
  * @s: the scheduler
- * @vcpu: the holder; its time is charged
+ * @vcpu: the holder, charged up to now
  * @now: the time
  *
- * The VM gets no more of the CPU than it would have had.
+ * The sibling is of the same VM, which so gets no more time than before.
  *
- * Return: the sibling, which holds the slot now while @vcpu waits; or NULL.
+ * Return: the sibling, which has the slot now, while @vcpu waits; or NULL.
  */
 struct vsched_vcpu *vsched_pause(struct vsched *s, struct vsched_vcpu *vcpu,
 				 u64 now)
@@ -369,14 +377,14 @@ struct vsched_vcpu *vsched_pause(struct vsched *s, struct vsched_vcpu *vcpu,
 }
 
 /**
- * vsched_charge() - a holder was in the guest
+ * vsched_charge() - a holder has used time
  * @s: the scheduler
  * @vcpu: the holder
  * @ran: ticks since it was charged last
  * @now: the time
  *
- * Time that nobody else wanted is free, but for the cap: who was alone must
- * not be in debt to those who come later.
+ * Time that nobody else wanted counts for the cap only: a VM that was alone
+ * must not be in debt to those who come later.
  */
 void vsched_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran,
 		   u64 now)
@@ -390,7 +398,7 @@ void vsched_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran,
 	vcpu->vm->budget -= ran;
 	if (!vsched_throttled(s, vcpu->vm, now))
 		return;
-	/* Until the refill others may hold slots as if alone */
+	/* Until the refill they do not limit the slices of others */
 	list_for_each_entry(sibling, &s->waiting, node)
 		if (sibling->vm == vcpu->vm)
 			sibling->competes = false;
@@ -399,7 +407,7 @@ void vsched_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran,
 /**
  * vsched_slice() - how long may a holder stay in the guest?
  * @s: the scheduler
- * @vcpu: the holder; its time is charged
+ * @vcpu: the holder, charged up to now
  * @now: the time
  *
  * Return: ticks; U64_MAX if nobody waits for its slot and its VM has no cap.
@@ -414,8 +422,10 @@ u64 vsched_slice(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 	if (vcpu->until != U64_MAX)
 		left = elapsed(vcpu->until, now);
 	/*
-	 * Those who run spend one budget. Not less than a sixteenth of a slice,
-	 * or they would come back for ever less; what that overruns is debt.
+	 * All running vCPUs of the VM spend the same budget. At least a
+	 * sixteenth of a slice: otherwise each would get a part of the part
+	 * that is left, in ever more exits. If that is too much, it becomes a
+	 * debt.
 	 */
 	if (vm->cap)
 		left = min3(left, s->slice,
@@ -453,11 +463,13 @@ struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now)
 }
 
 /**
- * vsched_kick() - which holder must leave the guest, to look at its slice?
+ * vsched_kick() - which holder must leave the guest, and look at its slice?
  * @s: the scheduler
  * @now: the time
  *
- * Return: each one once; NULL when there is no other. Call vsched_fill() first.
+ * Called until it returns NULL, after vsched_fill().
+ *
+ * Return: one holder after the other, each once; then NULL.
  */
 struct vsched_vcpu *vsched_kick(struct vsched *s, u64 now)
 {

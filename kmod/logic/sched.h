@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which vCPUs may run: time and queue in, decision out. Nothing here sleeps,
- * locks or allocates; the caller holds one lock around every call and acts on
- * what it is told.
+ * Which vCPUs may run. Pure: nothing here sleeps, locks or allocates. The
+ * caller holds one lock around every call, and does what the result says.
  *
- * Slot i stands for physical CPU i. Only the vCPU that holds a slot may be in
- * guest mode; those that wait for one sleep. The caller's duties:
+ * Slot i stands for physical CPU i. Only a vCPU that holds a slot may be in
+ * guest mode; those that wait for one sleep. What the caller has to do:
  *
  *   RUN begins		vsched_wake()
  *   HLT			vsched_charge(), vsched_block()
@@ -19,9 +18,9 @@
  *			vsched_fill(): wake the thread, it may enter
  *			vsched_kick(): make the holder leave the guest
  *
- * A holder that leaves for userspace keeps its slot to the end of its slice. Then
- * the caller blocks it in its name, and the thread has to wake it before it enters
- * again.
+ * A holder that leaves for userspace keeps its slot until its slice ends. Then
+ * the caller blocks it on behalf of its thread, which calls vsched_wake()
+ * before it enters again. Documentation/scheduling.rst is about the whole.
  */
 #ifndef MVMM_SCHED_H
 #define MVMM_SCHED_H
@@ -50,10 +49,10 @@ enum vsched_state {
  * @node: in vsched.vms
  * @weight: VMs that compete get time in proportion to it
  * @cap: per cent of one CPU it may use at most, 0 for no limit
- * @budget: of the cap, ticks; what was overrun is negative
+ * @budget: ticks left of the cap; negative: a debt
  * @refilled: when @budget was filled last
  * @vtime: virtual time, see sched_fair.c
- * @vrest: ticks that did not make a whole unit of @vtime
+ * @vrest: ticks left over, less than a whole unit of @vtime
  * @rank: @vtime when the turn began, see sched_gang.c
  * @nr: how many vCPUs are in each state
  */
@@ -75,18 +74,20 @@ struct vsched_vm {
  * @node: in vsched.waiting
  * @state: what it does
  * @slot: what it holds, or -1
- * @last: the slot it likes best, or -1; the caller may write it
- * @woke: it waits since it woke up, not since its slice ended
- * @competes: it waits, and the holders have been told
- * @uncontended: nobody waited for its slot: its time costs it nothing
- * @overdue: it has its slot since it waited so long: no @preempts takes it away
+ * @last: the slot that it held last, which it prefers, or -1; the caller may
+ *	write it
+ * @woke: it waits because it woke up, not because its slice ended
+ * @competes: it waits, and the holders' slices have been limited for it
+ * @uncontended: it got its slot when nobody else wanted it: its time is free
+ * @overdue: it was chosen because it waited longer than @patience: not
+ *	preempted by @preempts
  * @filler: see sched_gang.c
  * @since: when @state began
  * @until: when a holder has to come back; U64_MAX while nobody waits
  * @ran: ticks that were charged
- * @time: ticks in each state, up to @since; what it spent waiting is what the
- *	guest should see as stolen
- * @longest_wait: ticks, of the waits that have ended
+ * @time: ticks in each state, up to @since; the ticks spent waiting are the
+ *	guest's steal time
+ * @longest_wait: ticks of the longest wait that has ended
  * @allowed: slots that it may hold
  */
 struct vsched_vcpu {
@@ -120,18 +121,18 @@ struct vsched_slot {
 
 /**
  * struct vsched - the scheduler
- * @policy: who is next
+ * @policy: chooses who is next
  * @slice: ticks that a holder may keep others waiting
- * @period: ticks from refill to refill of the caps
- * @patience: who waited longer is next whatever the policy says
+ * @period: ticks between two refills of the caps
+ * @patience: ticks; who has waited longer is next, whatever the policy says
  * @slots: by CPU number
- * @nr_slots: of them
+ * @nr_slots: length of @slots
  * @idle: slots without a holder
  * @kick: slots whose holder has to leave the guest
  * @vms: all VMs
- * @waiting: vCPUs that wait, longest first
+ * @waiting: vCPUs that wait, the longest wait first
  * @leader: the VM whose turn it is, see sched_gang.c
- * @turn_end: and until when
+ * @turn_end: when that turn ends
  */
 struct vsched {
 	const struct vsched_policy *policy;
@@ -151,12 +152,13 @@ struct vsched {
 /**
  * struct vsched_policy - how to choose
  * @name: for people
- * @pick: who gets an idle slot? One of those for whom vsched_eligible() holds:
- *	there is one
- * @slice_end: when does the slice of a holder that others wait for end?
- * @preempts: above 0: the waiter takes the holder's slot before its slice ends;
- *	the larger, the sooner. May be NULL
- * @charge: the vCPU ran so long while others waited. May be NULL
+ * @pick: who gets an idle slot? One for whom vsched_eligible() is true; the
+ *	caller has made sure that there is one
+ * @slice_end: when does a holder's slice end, if others wait?
+ * @preempts: above 0: the waiter should have the holder's slot before its slice
+ *	ends; of several holders the one with the largest result loses it. May
+ *	be NULL
+ * @charge: the vCPU ran for @ran ticks while others waited. May be NULL
  * @enqueue: the vCPU begins to wait. May be NULL
  */
 struct vsched_policy {

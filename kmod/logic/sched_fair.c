@@ -4,41 +4,46 @@
  * VMs.
  *
  * Each VM has a virtual time, which grows by 1 for each @weight ticks that one
- * of its vCPUs ran while others waited. Whoever is least is next. So those who
- * compete stay level, and level virtual times are times in proportion to the
- * weights. It is the VM that counts: four vCPUs age it four times as fast.
+ * of its vCPUs runs while others wait. The VM with the least is next. So the
+ * virtual times of VMs that compete stay equal, and equal virtual times mean
+ * times in proportion to the weights. The VM counts, not the vCPU: with four
+ * busy vCPUs its virtual time grows four times as fast.
  *
  * Each slot has a clock: the virtual time of the VM that was chosen there last.
- * A VM that slept is behind by as long as it slept. It is put forward to one
- * slice before the clock: a short start as a reward, and no more.
+ * While a VM sleeps, its virtual time falls behind the clock. When it wakes, it
+ * is moved forward to one slice behind the clock: a short advantage, and no
+ * more.
  *
- * More CPUs than one: a VM whose share is more than its vCPUs can use is always
- * the least, runs always, and would fall behind for ever. The same rule bounds
- * that, but by more, 8 slices for each vCPU: others of less weight may be ahead
- * by right, as one slice takes them far. They share what is left by their
- * weights: shares are water-filled.
+ * On several CPUs a VM whose share is more than its vCPUs can use always has
+ * the least virtual time. It always runs, and its virtual time would fall
+ * behind more and more. The same rule limits that, to 8 slices for each of its
+ * vCPUs. The limit has to be wider than one slice: a slice adds much to the
+ * virtual time of a VM of small weight, which may rightly be that far ahead.
+ * The other VMs share the rest by their weights: shares are water-filled.
  *
- * CPUs that are shared by nobody have clocks that grow apart, which is why each
- * has its own. A vCPU that may use several takes the clock that is furthest:
- * there it is level, elsewhere it does not push in.
+ * Each slot has its own clock because the clocks of CPUs that share no VM grow
+ * apart. A vCPU that may use several slots is compared with the clock that is
+ * furthest ahead. It is then level there, and has no advantage elsewhere.
  *
- * Bound: let n vCPUs be runnable on the CPUs that a vCPU may use, all of them
- * of equal weight, without caps and with one vCPU a VM. If they are all busy it
- * waits at most n + 1 slices; if they sleep and wake, 3n + 1: each may come
- * with a start of one slice, when the vCPU itself is one ahead, and end one
- * slice later. In all other cases vsched.patience + (n + 1) slices.
+ * How long may a vCPU wait, if n vCPUs are runnable on the CPUs that it may
+ * use? With equal weights, no caps and one vCPU a VM: at most n + 1 slices if
+ * all are busy, 3n + 1 if they sleep and wake. In all other cases patience and
+ * n + 1 slices. Documentation/scheduling.rst has the derivation.
  */
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include "sched.h"
 
-/* 2^64 is years away, with weight 1 on 64 CPUs and nothing else to do */
+/*
+ * By how much @ticks let a VM's virtual time grow. It does not overflow: of
+ * weight 1 and busy on 64 CPUs, a VM would need years for 2^64.
+ */
 static u64 worth(const struct vsched_vm *vm, u64 ticks)
 {
 	return ticks / vm->weight;
 }
 
-/** vsched_fair_charge() - the VM grows older; sched_gang.c uses it too */
+/** vsched_fair_charge() - the VM's virtual time grows; also for sched_gang.c */
 void vsched_fair_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran)
 {
 	struct vsched_vm *vm = vcpu->vm;
@@ -48,7 +53,9 @@ void vsched_fair_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran)
 	vm->vrest = ran % vm->weight;
 }
 
-/** vsched_fair_enqueue() - nobody begins to wait too far behind */
+/**
+ * vsched_fair_enqueue() - move a VM forward that is too far behind the clock
+ */
 void vsched_fair_enqueue(struct vsched *s, struct vsched_vcpu *vcpu)
 {
 	struct vsched_vm *vm = vcpu->vm;
@@ -61,7 +68,7 @@ void vsched_fair_enqueue(struct vsched *s, struct vsched_vcpu *vcpu)
 			vm->vtime = s->slots[slot].clock - start;
 }
 
-/* In a VM the vCPU that waits longest: the list has that order */
+/* Of a VM's vCPUs the one that waits longest: the list has that order */
 static struct vsched_vcpu *fair_pick(struct vsched *s, int slot, u64 now)
 {
 	struct vsched_vcpu *vcpu, *best = NULL;
@@ -74,7 +81,9 @@ static struct vsched_vcpu *fair_pick(struct vsched *s, int slot, u64 now)
 	return best;
 }
 
-/* Who slept goes first if it is behind by a quarter of its slice or more */
+/*
+ * A vCPU that woke goes first if it is a quarter of its slice behind, or more
+ */
 static s64 fair_preempts(const struct vsched *s,
 			 const struct vsched_vcpu *waiter,
 			 const struct vsched_vcpu *holder)

@@ -3,24 +3,24 @@
  * Gang: the vCPUs of a VM run together, so that none of them spins for a lock
  * whose holder was sent away.
  *
- * VMs lead in turn, for a slice each: the one with the least virtual time (see
- * sched_fair.c) is next. The leader's vCPUs come first on every CPU; if they
- * are more than the CPUs, those that wait longest. What is left goes to other
- * VMs, least virtual time first: to one that fits whole, else to single vCPUs.
- * All slices end with the turn.
+ * VMs lead in turn, for a slice each; the VM with the least virtual time (see
+ * sched_fair.c) leads next. The leader's vCPUs come first on every CPU; if it
+ * has more vCPUs than there are CPUs, those that wait longest. CPUs that are
+ * left go to other VMs, the least virtual time first: to a VM that fits in
+ * whole, or else to single vCPUs, the fillers. All slices end with the turn.
  *
- * Single vCPUs that fill a gap pay nothing: if they did, a VM would pay for its
- * gaps with its turns, and be never whole. So shares are those of the weights
+ * Fillers pay nothing. If they did, a VM would pay with its turns for the gaps
+ * in which it ran, and would never run as a whole. So shares follow the weights
  * as far as the gangs leave no gaps, and a VM that runs in gaps gets more.
  *
- * Bound: if n vCPUs are runnable on the CPUs that a vCPU may use, all of them
- * busy, of equal weight, without caps and with one vCPU a VM, it waits at most
- * n + 1 slices. In all other cases vsched.patience + (n + 1) slices.
+ * How long may a vCPU wait, if n vCPUs are runnable on the CPUs that it may
+ * use? With equal weights, no caps, one vCPU a VM and all of them busy: at most
+ * n + 1 slices. In all other cases patience and n + 1 slices.
  */
 #include <linux/minmax.h>
 #include "sched.h"
 
-/* Who still runs when a turn ends has a slice that is not charged yet */
+/* Virtual time, with the slices of those that still run: not charged yet */
 static u64 due(const struct vsched *s, const struct vsched_vm *vm)
 {
 	return vm->vtime + vm->nr[VSCHED_RUNNING] * s->slice / vm->weight;
@@ -52,7 +52,7 @@ static bool turn_is_over(struct vsched *s, u64 now)
 	       == 0 || vsched_throttled(s, s->leader, now);
 }
 
-/* Idle slots, and those whose holder is about to come back */
+/* How many slots are idle, or will be soon: the holder's slice is over */
 static unsigned int count_gaps(const struct vsched *s, u64 now)
 {
 	unsigned int slot, gaps = 0;
@@ -95,12 +95,12 @@ static struct vsched_vcpu *gang_pick(struct vsched *s, int slot, u64 now)
 
 static u64 gang_slice_end(const struct vsched *s, const struct vsched_vcpu *holder)
 {
-	/* The core may choose one itself, for patience, when no turn is on */
+	/* vsched_fill() may choose an overdue vCPU when there is no turn */
 	return s->turn_end > holder->since ? s->turn_end :
 					     vsched_slice_end(s, holder);
 }
 
-/* A leader's vCPU that wakes joins its gang */
+/* A vCPU of the leader that wakes joins the gang */
 static s64 gang_preempts(const struct vsched *s,
 			 const struct vsched_vcpu *waiter,
 			 const struct vsched_vcpu *holder)

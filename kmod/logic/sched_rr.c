@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Round robin: whoever waits longest is next, for one slice. Weights are
- * ignored and vCPUs counted, not VMs; caps hold.
+ * Round robin: the vCPU that waits longest is next, for one slice. Weights are
+ * ignored, and vCPUs count, not VMs; caps hold.
  *
- * Bound: if n vCPUs are runnable on the CPUs that a vCPU may use, it waits at
- * most n slices: for the holder, and for those before it in the queue. Who is
- * throttled does not count as waiting.
+ * If n vCPUs are runnable on the CPUs that a vCPU may use, it waits at most n
+ * slices: for the holder, and for those before it in the queue. A throttled
+ * vCPU does not count as waiting.
  */
 #include "sched.h"
 
