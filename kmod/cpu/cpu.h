@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The extension on and off (hardware.c), and requests to vCPUs (request.c). */
+/* VMX or SVM on and off (hardware.c), and requests to vCPUs (request.c). */
 #ifndef MVMM_CPU_CPU_H
 #define MVMM_CPU_CPU_H
 

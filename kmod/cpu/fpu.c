@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Areas for the extended (XSAVE) state of guests: what they have, and what may be
- * loaded. They are swapped by hand, in fpu.h: the kernel's own helpers for guests
- * are closed to modules. The host's state is put away by kernel_fpu_begin(); in
- * between, the guest's registers are in the CPU. XSAVE and XRSTOR run under the
- * host's XCR0, so the guest's own never limits what is kept. A host that does
- * without XSAVE gives its guests x87 and SSE only, by FXSAVE, in the first 512
- * bytes of the same area.
+ * XSAVE areas for the extended state of guests: their size, and which contents
+ * may be loaded. fpu.h loads and saves them; the kernel's own helpers for
+ * guests are not exported to every module. kernel_fpu_begin() saves the host's
+ * state, and from then on the guest's registers are in the CPU. XSAVE and
+ * XRSTOR run under the host's XCR0, so that the guest's XCR0 does not limit
+ * what is saved. On a host that does not use XSAVE, guests have x87 and SSE
+ * only, saved by FXSAVE in the first 512 bytes of the same area.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -21,7 +21,7 @@
 	 XFEATURE_MASK_OPMASK | XFEATURE_MASK_ZMM_Hi256 |		\
 	 XFEATURE_MASK_Hi16_ZMM)
 
-/* XCR0 of the host, the same on every CPU; 0: none */
+/* XCR0 of the host, the same on every CPU; 0: the host does not use XSAVE */
 u64 mvmm_host_xcr0 __ro_after_init;
 u32 mvmm_fpu_mask __ro_after_init;
 static u32 area_size;
@@ -42,7 +42,7 @@ int mvmm_fpu_setup(void)
 		mvmm_host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
 		mvmm_fpu_mask = mvmm_host_xcr0 & OFFERED;
 		cpuid_count(0xd, 0, &eax, &ebx, &ecx, &edx);
-		/* EBX: the size for all that the host has enabled */
+		/* EBX: the size for everything that is enabled in XCR0 */
 		area_size = max(area_size, ebx);
 	}
 	fx = mvmm_fpu_alloc();
@@ -63,15 +63,20 @@ u64 mvmm_fpu_xcr0(void)
 	return mvmm_fpu_mask;
 }
 
+/** mvmm_fpu_size() - bytes of an area */
 u32 mvmm_fpu_size(void)
 {
 	return area_size;
 }
 
-/** mvmm_fpu_alloc() - an area in the state after RESET; may sleep */
+/**
+ * mvmm_fpu_alloc() - an area in the state after RESET
+ *
+ * Context: may sleep. Return: the area, or NULL.
+ */
 void *mvmm_fpu_alloc(void)
 {
-	/* whole pages: XSAVE wants 64-byte alignment */
+	/* Whole pages: XSAVE needs an alignment of 64 bytes */
 	struct fxregs_state *fx = alloc_pages_exact(area_size,
 					GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 
@@ -82,6 +87,7 @@ void *mvmm_fpu_alloc(void)
 	return fx;
 }
 
+/** mvmm_fpu_free() - undo mvmm_fpu_alloc(); @area may be NULL */
 void mvmm_fpu_free(void *area)
 {
 	if (area)
@@ -89,10 +95,10 @@ void mvmm_fpu_free(void *area)
 }
 
 /**
- * mvmm_fpu_check() - can this area be loaded?
- * @area: a whole area, from userspace
+ * mvmm_fpu_check() - can this area be loaded without a fault?
+ * @area: a copy of a whole area from userspace
  *
- * Return: 0 or -EINVAL. SDM vol. 1, 13.8.1.
+ * SDM vol. 1, 13.8.1. Return: 0 or -EINVAL.
  */
 int mvmm_fpu_check(const void *area)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Extended (XSAVE) state of a guest into the CPU and out of it: on the way of
- * every RUN, so inline. What an area is, and how it is checked, is in fpu.c.
+ * Load and save the extended (XSAVE) state of a guest. Inline, because every
+ * RUN does it. What an area is, and how it is checked, is in fpu.c.
  */
 #ifndef MVMM_FPU_H
 #define MVMM_FPU_H
@@ -19,9 +19,10 @@ void *mvmm_fpu_alloc(void);
 void mvmm_fpu_free(void *area);
 int mvmm_fpu_check(const void *area);
 
-/* Of XCR0 what guests are offered; 0: no XSAVE. All of it is in EAX */
+/* The bits of XCR0 that guests are offered, all below bit 32; 0: no XSAVE */
 extern u32 mvmm_fpu_mask;
 
+/* The CPU's extended state to @area */
 static __always_inline void mvmm_fpu_save(void *area)
 {
 	if (likely(mvmm_fpu_mask))
@@ -31,7 +32,7 @@ static __always_inline void mvmm_fpu_save(void *area)
 		asm volatile("fxsave64 (%0)" : : "r" (area) : "memory");
 }
 
-/* Returns false instead of faulting on an area that the CPU refuses */
+/* And back. Returns false if the CPU refuses the area */
 static __always_inline bool mvmm_fpu_restore(const void *area)
 {
 	if (likely(mvmm_fpu_mask))
@@ -47,17 +48,19 @@ refused:
 }
 
 /**
- * mvmm_fpu_load() - put the host's state away, load the guest's
- * @vcpu: preemption is off until mvmm_fpu_put()
+ * mvmm_fpu_load() - save the host's state, load the guest's
+ * @vcpu: the vCPU
+ *
+ * Context: preemption off, until mvmm_fpu_put().
  */
 static __always_inline void mvmm_fpu_load(struct mvmm_vcpu *vcpu)
 {
 	kernel_fpu_begin_mask(0);
-	/* The area is ours or was checked: a fault here is a bug to be heard */
+	/* What userspace has set was checked: a fault here is our bug */
 	WARN_ON_ONCE(!mvmm_fpu_restore(vcpu->fpu));
 }
 
-/** mvmm_fpu_put() - save the guest's state, let the host use the FPU */
+/** mvmm_fpu_put() - save the guest's state; the host may use the FPU again */
 static __always_inline void mvmm_fpu_put(struct mvmm_vcpu *vcpu)
 {
 	mvmm_fpu_save(vcpu->fpu);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The CPU's virtualization extension: on while a VM exists, on every CPU, through
- * CPU hotplug, suspend, reboot and kexec. Which vendor's it is was chosen at load.
+ * The CPU's virtualization extension: on while a VM exists, on every CPU, also
+ * across CPU hotplug and suspend; off before a reboot or kexec. Which vendor's
+ * it is was chosen at load (main.c).
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
@@ -18,13 +19,13 @@ const struct mvmm_vendor_ops *mvmm_ops;
 struct mvmm_vendor_caps mvmm_vendor;
 
 /*
- * VMs that exist. Guarded by hardware_lock, which is taken inside the CPU
- * hotplug lock: the hotplug callbacks run under that.
+ * How many VMs exist. Guarded by hardware_lock, which is taken inside
+ * cpus_read_lock(): the hotplug callbacks run with that held for writing.
  */
 static int hardware_users;
 static DEFINE_MUTEX(hardware_lock);
 static DEFINE_PER_CPU(bool, hardware_on);
-/* Set once, by the reboot notifier: nothing turns on any more */
+/* Set by the reboot notifier, and never cleared: cpu_on() fails from then on */
 static bool rebooting;
 static enum cpuhp_state hotplug_state;
 
@@ -61,9 +62,9 @@ static void cpu_on_ipi(void *error)
 }
 
 /**
- * mvmm_hardware_get() - a VM wants the extension on, on every CPU
+ * mvmm_hardware_get() - a VM is made: turn the extension on, on every CPU
  *
- * Context: may sleep. Return: 0, -EBUSY: another VMM has it, -EIO.
+ * Context: may sleep. Return: 0; -EBUSY: another VMM uses it; -EIO.
  */
 int mvmm_hardware_get(void)
 {
@@ -90,7 +91,11 @@ int mvmm_hardware_get(void)
 	return ret;
 }
 
-/** mvmm_hardware_put() - a VM is gone; may sleep */
+/**
+ * mvmm_hardware_put() - a VM is gone: turn the extension off after the last one
+ *
+ * Context: may sleep.
+ */
 void mvmm_hardware_put(void)
 {
 	cpus_read_lock();
@@ -131,7 +136,7 @@ static int cpu_going(unsigned int cpu)
 	return 0;
 }
 
-/* The last CPU, interrupts off, tasks frozen; the others went by hotplug */
+/* On the last CPU, interrupts off, tasks frozen; the others went by hotplug */
 static int suspend(void)
 {
 	cpu_off(NULL);
@@ -150,7 +155,7 @@ static struct syscore_ops syscore = {
 	.resume = resume,
 };
 
-/* Reboot and kexec: a CPU in VMX operation would not take INIT */
+/* Reboot and kexec: a CPU in VMX operation ignores INIT */
 static int reboot(struct notifier_block *nb, unsigned long action, void *data)
 {
 	WRITE_ONCE(rebooting, true);
@@ -162,10 +167,12 @@ static struct notifier_block reboot_notifier = {
 	.notifier_call = reboot,
 };
 
-/** mvmm_on_bochs() - is this CPU Bochs', which errata.rst tells of? */
+/**
+ * mvmm_on_bochs() - is this CPU emulated by Bochs? See Documentation/errata.rst
+ */
 bool mvmm_on_bochs(void)
 {
-	/* CPUID says nothing; QEMU uses the same name, but shows in CPUID */
+	/* Its CPUID does not tell. QEMU's ACPI tables have the same name */
 	return IS_ENABLED(CONFIG_ACPI) &&
 	       !boot_cpu_has(X86_FEATURE_HYPERVISOR) &&
 	       !memcmp(acpi_gbl_FADT.header.oem_id, "BOCHS ",
@@ -173,9 +180,9 @@ bool mvmm_on_bochs(void)
 }
 
 /**
- * mvmm_hardware_init() - follow the CPUs' lives; at load, mvmm_ops is set
+ * mvmm_hardware_init() - register for CPU hotplug, suspend and reboot
  *
- * Context: may sleep. Return: 0 or -errno.
+ * At load, when mvmm_ops is set. Context: may sleep. Return: 0 or -errno.
  */
 int mvmm_hardware_init(void)
 {
@@ -190,7 +197,11 @@ int mvmm_hardware_init(void)
 	return 0;
 }
 
-/** mvmm_hardware_exit() - undo mvmm_hardware_init(); no VM is left; may sleep */
+/**
+ * mvmm_hardware_exit() - undo mvmm_hardware_init()
+ *
+ * At unload, when no VM is left. Context: may sleep.
+ */
 void mvmm_hardware_exit(void)
 {
 	unregister_reboot_notifier(&reboot_notifier);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The host's side of an entry and an exit, the same for VMX and SVM: what must be
- * in this CPU before a guest runs, and what the host must handle after an exit.
- * What is on the way of every RUN is inline in host.h.
+ * The host's side of an entry and an exit, the same for VMX and SVM: what must
+ * be in this CPU before a guest runs, and what the host must handle after an
+ * exit. What every RUN does is inline in host.h.
  */
 #include <linux/rcupdate.h>
 #include <asm/cpufeature.h>
@@ -13,11 +13,12 @@
 #include "host.h"
 
 /**
- * mvmm_load_debug_registers() - DR0 .. DR3 of a guest that has breakpoints on
+ * mvmm_load_debug_registers() - load DR0 .. DR3 of a guest with breakpoints
  * @vcpu: the vCPU
  *
- * Context: between mvmm_enter_begin() and mvmm_enter_end(): the addresses are
- * the guest's, and must never meet a DR7 of the host.
+ * Context: interrupts off, between mvmm_enter_begin() and mvmm_enter_end(). The
+ * guest's addresses must never be in the CPU while the host's DR7 is: it is
+ * cleared here, and mvmm_enter_end() restores the host's breakpoints.
  */
 void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu)
 {
@@ -30,7 +31,12 @@ void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu)
 
 DEFINE_PER_CPU(u64, mvmm_last_vm);
 
-/** mvmm_isolate_vm_now() - another VM ran here last; interrupts off */
+/**
+ * mvmm_isolate_vm_now() - flush the branch predictors: another VM ran here last
+ * @serial: of the VM that is about to run
+ *
+ * Context: interrupts off.
+ */
 void mvmm_isolate_vm_now(u64 serial)
 {
 	__this_cpu_write(mvmm_last_vm, serial);
@@ -39,25 +45,29 @@ void mvmm_isolate_vm_now(u64 serial)
 }
 
 /**
- * mvmm_host_interrupts() - the host's handlers run now
+ * mvmm_host_interrupts() - let the host handle the interrupts that are pending
  *
- * After an exit by an interrupt that the exit did not acknowledge: the host's
- * IDT takes it. RCU is told that no reader is here: its tick found the CPU in
- * the kernel, where a guest that exits to nobody would keep it for ever.
+ * Called after an exit by an interrupt. The exit does not acknowledge it, so
+ * the CPU delivers it through the host's IDT as soon as interrupts are on. RCU
+ * is told that there is no reader here: a guest whose exits are all handled in
+ * the kernel would otherwise never let this CPU pass a quiescent state.
+ *
  * Context: interrupts off, before and after.
  */
 void mvmm_host_interrupts(void)
 {
 	local_irq_enable();
+	/* STI takes effect after the next instruction */
 	asm volatile("nop");
 	local_irq_disable();
 	rcu_note_context_switch(false);
 }
 
 /**
- * mvmm_host_machine_check() - after an exit by #MC
+ * mvmm_host_machine_check() - let the host handle #MC, after an exit by it
  *
- * As if it had hit the process: memory of the guest must not take the host.
+ * It is reported as a machine check in user mode, so that bad memory of the
+ * guest kills the VM's process and not the host. Context: interrupts off.
  */
 void mvmm_host_machine_check(void)
 {
@@ -68,10 +78,14 @@ void mvmm_host_machine_check(void)
 #endif
 }
 
-/* Set by the host once and for all */
+/* The host writes TSC_AUX only when the CPU comes up */
 DEFINE_PER_CPU(u64, mvmm_host_tsc_aux);
 
-/** mvmm_host_cpu_on() - a CPU is about to run guests; interrupts off */
+/**
+ * mvmm_host_cpu_on() - note what the host keeps in this CPU's MSRs
+ *
+ * Context: interrupts off.
+ */
 void mvmm_host_cpu_on(void)
 {
 	u64 value;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the host gets back of this CPU, and what a guest must not find in it. */
+/* What the host gets back after a guest ran, and what a guest must not find. */
 #ifndef MVMM_CPU_HOST_H
 #define MVMM_CPU_HOST_H
 
@@ -11,8 +11,8 @@
 DECLARE_PER_CPU(u64, mvmm_host_tsc_aux);
 
 /*
- * TSC_AUX may not exist, and then neither the guest nor the host has it. What
- * does not change is not written: WRMSR is dear on silicon.
+ * From @now to @then. If TSC_AUX does not exist, neither guest nor host has it.
+ * A value that does not change is not written: WRMSR is slow on real CPUs.
  */
 static __always_inline void mvmm_swap_tsc_aux(u64 now, u64 then)
 {
@@ -28,11 +28,11 @@ void mvmm_host_interrupts(void);
 void mvmm_host_machine_check(void);
 
 /**
- * mvmm_isolate_vm() - keep the predictions of one VM from the next
+ * mvmm_isolate_vm() - hide one VM's branch predictions from the next VM
  * @vcpu: about to be entered
  *
- * Context: interrupts off. At the start of a section, and again after
- * interrupts were open.
+ * Called at the start of a section, and again after interrupts were on.
+ * Context: interrupts off.
  */
 static inline void mvmm_isolate_vm(struct mvmm_vcpu *vcpu)
 {

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Requests: how anything makes a vCPU's thread look at something, wherever that
- * thread is: in the guest, in HLT, waiting for a slot, or in userspace. The other
- * end is mvmm_enter_begin(): see Documentation/run-loop.rst.
+ * Requests: how any code makes a vCPU's thread look at something, wherever that
+ * thread is: in the guest, in HLT, waiting for a slot, or in userspace. The
+ * other half of the protocol is mvmm_enter_begin(): see
+ * Documentation/run-loop.rst.
  */
 #include <linux/rcuwait.h>
 #include "compat.h"
 #include "cpu.h"
 
-/** mvmm_kick_cpu() - out of the guest, or of its wait; context: any */
+/**
+ * mvmm_kick_cpu() - make a vCPU leave the guest, or its thread wake up
+ * @vcpu: any vCPU; the caller has written what it will look at
+ *
+ * Context: any, interrupts may be off. A full barrier comes before.
+ */
 void mvmm_kick_cpu(struct mvmm_vcpu *vcpu)
 {
 	int cpu;
 
-	/* The CPU cannot go offline between the look and the IPI */
+	/* Preemption off: the CPU cannot go offline before the IPI is sent */
 	preempt_disable();
 	cpu = READ_ONCE(vcpu->cpu);
 	if (READ_ONCE(vcpu->in_guest) && cpu >= 0)
@@ -24,16 +30,20 @@ void mvmm_kick_cpu(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_request() - have a vCPU's thread look at something
- * @vcpu: any
- * @request: MVMM_REQ_*
+ * mvmm_request() - make a vCPU's thread look at something
+ * @vcpu: any vCPU
+ * @request: one MVMM_REQ_*
  *
- * If it is in the guest, it leaves; if it is halted, it wakes up.
+ * If the vCPU is in the guest, it leaves; if its thread sleeps, it wakes up.
+ *
  * Context: any, interrupts may be off.
  */
 void mvmm_request(struct mvmm_vcpu *vcpu, int request)
 {
-	/* Whoever made it first has done what follows, or is about to */
+	/*
+	 * If it was set already, the one who set it kicks. The full barrier in
+	 * it pairs with mvmm_enter_begin() and mvmm_apic_collect()
+	 */
 	if (!(atomic_fetch_or(request, &vcpu->requests) & request))
 		mvmm_kick_cpu(vcpu);
 }

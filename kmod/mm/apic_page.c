@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The APIC-access page: one page mapped at the local APIC's address, which VMX
- * recognizes and where it does what it can of an xAPIC without an exit (SDM vol. 3,
- * 30.4). Its control bits are vmx/apicv.c's.
+ * The APIC-access page: a page that is mapped at the local APIC's address. VMX
+ * recognizes accesses to it, and does as much of an xAPIC's work as it can
+ * without an exit (SDM vol. 3, 30.4). The control bits for it are in
+ * vmx/apicv.c.
  */
 #include "memory.h"
 #include "vendor.h"
 
-/** mvmm_may_have_apic_page() - does the address mean the APIC-access page? */
+/** mvmm_may_have_apic_page() - may the APIC-access page be mapped at @gpa? */
 bool mvmm_may_have_apic_page(const struct mvmm_vm *vm, u64 gpa)
 {
 	return gpa == LAPIC_BASE_ADDRESS && vm->has_apic &&
@@ -29,16 +30,22 @@ static bool all_in_xapic_mode(struct mvmm_vm *vm)
 static void drop_apic_page(struct mvmm_vm *vm)
 {
 	mvmm_zap(vm, LAPIC_BASE_ADDRESS, LAPIC_BASE_ADDRESS + PAGE_SIZE);
-	/* From here on vCPUs may turn off what makes the page an APIC */
+	/*
+	 * pairs with apic_controls() in vmx/apicv.c: a vCPU that sees this may
+	 * turn off its control bits, without which the page would be plain
+	 * memory
+	 */
 	smp_store_release(&vm->no_apic_page, true);
 }
 
 /**
- * mvmm_map_apic_page() - let the vCPUs use it
- * @vcpu: one that has faulted at the APIC's address
+ * mvmm_map_apic_page() - map the page, after a fault at its address
+ * @vcpu: the vCPU that has faulted
  *
- * The nested table is the VM's, so the page is for all vCPUs or for none: all must
- * be in xAPIC mode. Context: may sleep. Return: it is there.
+ * All vCPUs share the nested table, so the page is mapped for all or for none:
+ * all must be in xAPIC mode. Once one is not, the page is never mapped again.
+ *
+ * Context: may sleep. Return: true if it is mapped.
  */
 bool mvmm_map_apic_page(struct mvmm_vcpu *vcpu)
 {
@@ -52,7 +59,7 @@ bool mvmm_map_apic_page(struct mvmm_vcpu *vcpu)
 	spin_lock(&vm->mmu_lock);
 	if (mvmm_may_have_apic_page(vm, gpa) && !mvmm_find_region(vm, gpa)) {
 		WRITE_ONCE(vm->apic_page, true);
-		smp_mb(); /* pairs with the one in mode_changed() */
+		smp_mb(); /* pairs with mode_changed() in irq/apic.c */
 		if (!all_in_xapic_mode(vm))
 			drop_apic_page(vm);
 		else
@@ -65,7 +72,12 @@ bool mvmm_map_apic_page(struct mvmm_vcpu *vcpu)
 	return found;
 }
 
-/** mvmm_unmap_apic_page() - a vCPU's APIC is not in xAPIC mode; may sleep */
+/**
+ * mvmm_unmap_apic_page() - unmap the page for ever
+ * @vm: a vCPU's APIC has left xAPIC mode
+ *
+ * Context: may sleep.
+ */
 void mvmm_unmap_apic_page(struct mvmm_vm *vm)
 {
 	spin_lock(&vm->mmu_lock);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The dirty log: which pages of a region were written to, from D bits, from
- * write faults, or from the CPU's own log (pml.c).
+ * The dirty log: which pages of a region were written to. That is known from D
+ * bits, from write faults, or from the CPU's own log (pml.c).
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
@@ -10,10 +10,14 @@
 #include "vendor.h"
 
 /*
- * To the bitmap what was written to, and see the next write. With PML no other D
- * bit is set than the bitmap and the logs know. Nobody says which of the two a
- * CPU writes first: both are there once it has left the guest. So all logs are
- * complete when they are drained, and all D bits when they are cleared.
+ * Note in the bitmap what was written to, and make the next write visible.
+ * Returns how many leaves were dirty.
+ *
+ * With PML, a set D bit has its page in the bitmap or in a log, so only those
+ * pages are scanned. The manual does not say whether a CPU writes the log or
+ * the D bit first, but both are in memory once it has left the guest. So the
+ * guests are kicked twice: before the logs are drained, and before the D bits
+ * are cleared.
  */
 static unsigned long clean_region(struct mvmm_vm *vm,
 				  const struct mvmm_mem_region *r)
@@ -39,7 +43,7 @@ static unsigned long clean_region(struct mvmm_vm *vm,
  * @log: from userspace; gpa and len name the region
  *
  * Context: may sleep, takes vm->lock. Return: 0; -EINVAL; -ENOENT: no such
- * region, or it keeps no log; -ENOMEM; -EFAULT: nothing is lost.
+ * region, or it keeps no log; -ENOMEM; -EFAULT: the log is as it was.
  */
 int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log)
 {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Nested page faults: what the owner has mapped is mirrored at once, in the
- * inner loop; what it has not is brought in by the host's own fault handler,
- * outside of a section. Taking away again is invalidate.c's.
+ * Nested page faults. If the owner has the page mapped, it is mirrored at once,
+ * in the inner loop. If not, the host's own fault handler brings it in, outside
+ * of a section. invalidate.c takes pages away again.
  *
- * The mirror is read from the owner's page tables, as the CPU would read them.
- * Under mmu_lock, while no invalidation runs, an entry found there stays good
- * until the notifier is called: whoever takes rights away says so first. So no
- * reference to a page is needed, and none is taken.
+ * The owner's page tables are read as the CPU would read them. If mmu_lock is
+ * held and no invalidation runs, an entry found there stays valid until the
+ * notifier is called: the host calls it before it takes rights away. So no
+ * reference to the page is needed, and none is taken.
  */
 #include <linux/mm.h>
 #include <linux/pgtable.h>
@@ -16,19 +16,26 @@
 #include "trace.h"
 #include "vendor.h"
 
-/* Neighbours that are mapped along: as many as the host's own fault-around */
+/*
+ * A fault also maps its neighbours in a block of the host's fault-around's size
+ */
 #define AROUND	(64UL << 10)
 
+/* What the host's page tables have at an address */
 struct host_leaf {
 	u64 pa;
 	int level;
 	bool write;
-	pte_t *ptes;	/* level 1: the entry itself */
+	pte_t *ptes;	/* level 1: where the entry is */
 };
 
-enum lookup { ABSENT, FOUND, SPECIAL };
+enum lookup {
+	ABSENT,		/* the host has to bring it in, or to grant the right */
+	FOUND,
+	SPECIAL,	/* no struct page behind it: device memory */
+};
 
-/* A clean page must not become writable unseen: the host would lose the write */
+/* A clean page is not mapped writable: the host would not know of the write */
 static enum lookup take_pte(pte_t pte, struct host_leaf *leaf)
 {
 	if (!pte_access_permitted(pte, false))
@@ -43,7 +50,6 @@ static enum lookup take_pte(pte_t pte, struct host_leaf *leaf)
 static enum lookup take_large(unsigned long pfn, bool write, int level,
 			      struct host_leaf *leaf)
 {
-	/* Device memory, which has no pages that could be given to a guest */
 	if (!pfn_valid(pfn))
 		return SPECIAL;
 	leaf->pa = (u64)pfn << PAGE_SHIFT;
@@ -52,7 +58,9 @@ static enum lookup take_large(unsigned long pfn, bool write, int level,
 	return FOUND;
 }
 
-/* Interrupts are off, so that no table is freed meanwhile, as for GUP-fast */
+/*
+ * Context: interrupts off, so that no table is freed meanwhile, as for GUP-fast
+ */
 static enum lookup walk_host(struct mm_struct *mm, unsigned long hva,
 			     struct host_leaf *leaf)
 {
@@ -87,7 +95,10 @@ static enum lookup walk_host(struct mm_struct *mm, unsigned long hva,
 	return take_pte(READ_ONCE(*leaf->ptes), leaf);
 }
 
-/* What the host maps at an address; leaf->ptes is good while interrupts are off */
+/*
+ * What the host maps at an address; leaf->ptes is valid while interrupts are
+ * off
+ */
 static enum lookup host_lookup(struct mm_struct *mm, unsigned long hva,
 			       struct host_leaf *leaf)
 {
@@ -100,7 +111,10 @@ static enum lookup host_lookup(struct mm_struct *mm, unsigned long hva,
 	return found;
 }
 
-/* The largest leaf that the host's mapping and the region's edges allow */
+/*
+ * The largest leaf that the host's mapping and the region's edges allow; a
+ * dirty log needs small ones
+ */
 static int leaf_level(const struct mvmm_mem_region *r, u64 gpa, u64 hva,
 		      int level)
 {
@@ -121,20 +135,20 @@ static enum pgt_prot prot_of(const struct mvmm_mem_region *r, bool host_write,
 {
 	bool write = host_write && !(r->flags & MVMM_REGION_READONLY);
 
-	/* Without D bits a right to write counts as a write */
+	/* Without D bits the log takes a writable page for a dirty one */
 	if (r->dirty && !mvmm_vendor.pgt.dirty)
 		write &= fault_write;
 	return write ? PGT_READ | PGT_WRITE : PGT_READ;
 }
 
-/* Populated neighbours, for which the host has no more to do either */
+/* Map the neighbours that the host has mapped already: saves their faults */
 static void map_around(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 		       u64 gpa, const struct host_leaf *leaf, u64 *entry)
 {
 	const struct pgt_format *fmt = vm->pgt.fmt;
 	u64 hva = r->hva + (gpa - r->gpa);
 	u64 table = pgt_level_size(2);
-	/* Within one table of the host and one of ours */
+	/* Stay in one table of the host, in one of ours, and in the region */
 	u64 below = min3(hva & (AROUND - 1), gpa & (table - 1), gpa - r->gpa);
 	u64 above = min3(AROUND - (hva & (AROUND - 1)),
 			 table - (gpa & (table - 1)), r->gpa + r->len - gpa);
@@ -152,10 +166,10 @@ static void map_around(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 }
 
 /*
- * Map what the host has at @gpa. mmu_lock is held. @atomic: interrupts are off:
- * neighbours are mapped along, but nothing may be taken away, which takes a
- * flush. Return: FOUND: mapped; ABSENT: to be done by fault_in(); SPECIAL: there
- * is no page behind it.
+ * Map what the host has at @gpa. Context: mmu_lock held. @atomic: interrupts
+ * are off: neighbours are mapped too, but nothing is zapped, since that needs a
+ * flush. Returns FOUND: it is mapped; ABSENT: fault_in() has to do it; SPECIAL:
+ * it cannot be mapped.
  */
 static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 			  u64 gpa, bool write, bool atomic,
@@ -175,7 +189,10 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 		return found;
 	if (write && !leaf.write)
 		return ABSENT;
-	/* Another vCPU may have been here: its rights and D bit stay */
+	/*
+	 * Another vCPU may have mapped it: its entry stays, with rights and D
+	 * bit
+	 */
 	entry = pgt_find(pgt, gpa, &at);
 	pte = *entry;
 	if (pgt_pte_present(pgt, pte) && (!write || pte & pgt->fmt->write))
@@ -193,7 +210,9 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 			map_around(vm, r, gpa, &leaf, entry);
 		return FOUND;
 	}
-	/* Small leaves in the way, from before the pages were one */
+	/*
+	 * 4 KiB leaves from before the host merged the range into a huge page
+	 */
 	if (at < level && atomic)
 		return ABSENT;
 	if (at < level)
@@ -206,12 +225,16 @@ static bool writable(const struct mvmm_mem_region *r)
 	return !(r->flags & MVMM_REGION_READONLY);
 }
 
+/* @hva: the owner's address, or 0: not memory, or not writable */
 static void exit_to_user(struct mvmm_vcpu *vcpu, u64 hva, int error)
 {
 	const struct mvmm_fault *f = &vcpu->fault;
 	struct mvmm_exit *exit = &vcpu->exit;
 
-	/* A page walk into the void has no instruction to complete */
+	/*
+	 * If the CPU's own page walk has hit no region, there is no instruction
+	 * that userspace could complete: a memory fault, not MMIO.
+	 */
 	if (!hva && !(f->access & MVMM_ACCESS_PAGE_WALK)) {
 		exit->reason = MVMM_EXIT_MMIO;
 		exit->mmio.gpa = f->gpa;
@@ -228,10 +251,10 @@ static void exit_to_user(struct mvmm_vcpu *vcpu, u64 hva, int error)
 }
 
 /**
- * mvmm_apic_exit() - an access to the APIC-access page that the CPU cannot do
- * @vcpu: fault describes it
+ * mvmm_apic_exit() - the CPU cannot do an access to the APIC-access page itself
+ * @vcpu: its fault describes the access
  *
- * Userspace does it, as if nothing was there. Return: MVMM_STEP_USER.
+ * Userspace does it, as for any MMIO. Return: MVMM_STEP_USER.
  */
 enum mvmm_step mvmm_apic_exit(struct mvmm_vcpu *vcpu)
 {
@@ -240,12 +263,12 @@ enum mvmm_step mvmm_apic_exit(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_fault_fast() - a nested page fault, in the inner loop
- * @vcpu: fault describes it
+ * mvmm_fault_fast() - handle a nested page fault in the inner loop
+ * @vcpu: its fault describes the access
  *
- * Context: interrupts off; so it must not wait for mmu_lock, whose holder may
- * wait for this CPU. Return: MVMM_STEP_REENTER: mapped; MVMM_STEP_USER: not
- * memory; MVMM_STEP_FAULT: to be handled by mvmm_fault_slow().
+ * Context: interrupts off. So it must not wait for mmu_lock: the holder may
+ * wait for an IPI to this CPU. Return: MVMM_STEP_REENTER: mapped;
+ * MVMM_STEP_USER: not memory; MVMM_STEP_FAULT: mvmm_fault_slow() has to do it.
  */
 enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu)
 {
@@ -275,7 +298,7 @@ enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu)
 	return MVMM_STEP_REENTER;
 }
 
-/* As if the owner had touched the page itself */
+/* As if the owner itself had accessed the page */
 static int bring_in(struct mm_struct *mm, unsigned long hva, bool write)
 {
 	bool unlocked = false;
@@ -289,8 +312,9 @@ static int bring_in(struct mm_struct *mm, unsigned long hva, bool write)
 }
 
 /*
- * Bring in and map. Return: 0: mapped, or to be tried again; -ENXIO: not
- * memory, *@hva is 0; -errno: why the page at *@hva could not be had.
+ * Bring the page in, and map it. Context: may sleep. Returns 0: mapped, or
+ * *@again is set; -ENXIO: not memory, *@hva is 0; another -errno: why the page
+ * at *@hva could not be brought in.
  */
 static int fault_in(struct mvmm_vm *vm, u64 gpa, bool write,
 		    struct pgt_cache *cache, u64 *hva, bool *again)
@@ -320,7 +344,9 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, bool write,
 	spin_lock(&vm->mmu_lock);
 	*again = vm->inval_count || vm->inval_seq != seq;
 	if (!*again) {
-		/* No region went: that would have counted as an invalidation */
+		/*
+		 * There still is a region: a removal counts as an invalidation
+		 */
 		found = mirror(vm, mvmm_find_region(vm, gpa), gpa, write, false,
 			       cache);
 		*again = found == ABSENT;
@@ -330,11 +356,11 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, bool write,
 }
 
 /**
- * mvmm_fault_slow() - bring in the page of a nested page fault
- * @vcpu: fault describes it; not loaded
+ * mvmm_fault_slow() - handle a nested page fault that needs the host mm
+ * @vcpu: its fault describes the access; not loaded
  *
- * Context: may sleep. Return: 0: enter again, mapped or not; 1: vcpu->exit is
- * filled in for userspace; -EINTR: a fatal signal; -ENOMEM.
+ * Context: may sleep. Return: 0: enter again, whether it is mapped or not; 1:
+ * vcpu->exit is filled in for userspace; -EINTR: a fatal signal; -ENOMEM.
  */
 int mvmm_fault_slow(struct mvmm_vcpu *vcpu)
 {
@@ -354,7 +380,7 @@ int mvmm_fault_slow(struct mvmm_vcpu *vcpu)
 		exit_to_user(vcpu, hva, -ret);
 		return 1;
 	}
-	/* By way of the run loop, which looks for signals and kicks */
+	/* The guest faults again; the run loop looks for signals in between */
 	if (again) {
 		vcpu->stats.fault_retries++;
 		return 0;
@@ -367,10 +393,10 @@ int mvmm_fault_slow(struct mvmm_vcpu *vcpu)
 /**
  * mvmm_prefault() - MVMM_VM_PREFAULT
  * @vm: the VM
- * @p: from userspace; gpa and len tell what is left when this returns
+ * @p: from userspace; on return gpa and len are the part that is left
  *
- * Context: may sleep. Return: 0: all is mapped; -EINTR: a signal; -EFAULT: the
- * backing refused; -ENOENT: not memory; -ENOMEM.
+ * Context: may sleep. Return: 0: all of it is mapped; -EINTR: a signal;
+ * -EFAULT: the owner's mapping does not allow it; -ENOENT: not memory; -ENOMEM.
  */
 int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p)
 {
@@ -387,7 +413,7 @@ int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p)
 		return -EINVAL;
 	while (p->len) {
 		spin_lock(&vm->mmu_lock);
-		/* The local APIC's page is no memory, though mapped */
+		/* The APIC-access page may be mapped, but it is not memory */
 		pte = mvmm_find_region(vm, p->gpa) ?
 		      pgt_lookup(&vm->pgt, p->gpa, &level) : 0;
 		spin_unlock(&vm->mmu_lock);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Taking guest memory away: zapping the nested table, and the MMU notifier by which
- * the host says that it is about to change the owner's mappings. What is mapped
- * again is fault.c's.
+ * Taking guest memory away: zapping the nested table, and the MMU notifier, by
+ * which the host says that it is about to change the owner's mappings. fault.c
+ * maps again.
  *
- * An invalidation zaps under mmu_lock, raises tlb_gen, and waits until no vCPU is in
- * the guest with the old translation. A fault maps only while none runs.
+ * An invalidation zaps under mmu_lock, raises tlb_gen, and waits until no vCPU
+ * is in the guest with the old translation. A fault maps only while no
+ * invalidation runs.
  */
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -19,13 +20,16 @@ static struct mvmm_vm *mn_to_vm(struct mmu_notifier *mn)
 
 /**
  * mvmm_note_dirty() - tell the host, and the log, that a page was written to
- * @ctx: the VM; mmu_lock is held
+ * @ctx: the VM
  * @gpa: guest-physical address of the leaf
- * @pte: the leaf, whose D bit the CPU has set: the host's PTE does not show it
- * @level: of the leaf
+ * @pte: the leaf
+ * @level: the leaf's level
  *
- * The host still maps the page, so it cannot go away under us. A large leaf is
- * one folio.
+ * The CPU set the D bit in our leaf and not in the host's PTE, so the host has
+ * to be told. The host still maps the page, so it cannot go away here. A large
+ * leaf maps one folio, so one call is enough for it.
+ *
+ * Context: mmu_lock held.
  */
 void mvmm_note_dirty(void *ctx, u64 gpa, u64 pte, int level)
 {
@@ -54,12 +58,14 @@ static void nothing(void *unused)
 
 /**
  * mvmm_kick_guests() - make every vCPU see what was written before this call
- * @vm: mmu_lock is held
+ * @vm: the VM
  *
- * No vCPU executes guest code again without having seen it. One that sets
- * in_guest after our barrier sees it; one that set it before is interrupted, and
- * the call returns only when it has left, since it runs with interrupts off from
- * in_guest to its exit.
+ * When it returns, no vCPU executes guest code without having seen it. A vCPU
+ * that sets in_guest after our barrier sees it at its checks before the entry.
+ * One that set in_guest before is interrupted. It runs with interrupts off
+ * until it has left the guest, so the IPI is answered only then.
+ *
+ * Context: mmu_lock held, interrupts on.
  */
 void mvmm_kick_guests(struct mvmm_vm *vm)
 {
@@ -76,7 +82,13 @@ void mvmm_kick_guests(struct mvmm_vm *vm)
 	}
 }
 
-/** mvmm_flush_guests() - no vCPU uses an old translation; mmu_lock is held */
+/**
+ * mvmm_flush_guests() - make every vCPU drop its old translations
+ * @vm: the VM
+ *
+ * When it returns, no vCPU uses a translation from before. Context: mmu_lock
+ * held.
+ */
 void mvmm_flush_guests(struct mvmm_vm *vm)
 {
 	WRITE_ONCE(vm->tlb_gen, vm->tlb_gen + 1);
@@ -84,10 +96,12 @@ void mvmm_flush_guests(struct mvmm_vm *vm)
 }
 
 /**
- * mvmm_zap() - the guest loses what is mapped in a range
- * @vm: mmu_lock is held
+ * mvmm_zap() - remove what is mapped in a range, and flush
+ * @vm: the VM
  * @start: first guest-physical address
  * @end: one past the last
+ *
+ * Context: mmu_lock held.
  */
 void mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end)
 {
@@ -98,7 +112,7 @@ void mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end)
 	pgt_free_tables(&freed);
 }
 
-/* Calls @fn for each part of guest memory that is backed by [start, end) */
+/* Call @fn for each part of guest memory that the owner has in [start, end) */
 static bool for_each_backed(struct mvmm_vm *vm, u64 start, u64 end,
 			    bool (*fn)(struct mvmm_vm *vm, u64 start, u64 end))
 {
@@ -127,7 +141,7 @@ static int invalidate_range_start(struct mmu_notifier *mn,
 {
 	struct mvmm_vm *vm = mn_to_vm(mn);
 
-	/* A spinlock and an IPI: never sleeps, so fine when not blockable */
+	/* A spinlock and an IPI: does not sleep, so it need not be blockable */
 	spin_lock(&vm->mmu_lock);
 	vm->inval_count++;
 	for_each_backed(vm, range->start, range->end, zap_backed);
@@ -153,7 +167,10 @@ static bool age_backed(struct mvmm_vm *vm, u64 start, u64 end)
 
 	if (vm->pgt.fmt->accessed)
 		return pgt_age(&vm->pgt, start, end, true);
-	/* No accessed bits: young is what had to be faulted in since */
+	/*
+	 * No accessed bits: a page is young if it was faulted in since last
+	 * time
+	 */
 	young = pgt_zap(&vm->pgt, start, end, zap_leaf, vm, &freed);
 	if (young)
 		mvmm_flush_guests(vm);
@@ -194,13 +211,13 @@ static int test_young(struct mmu_notifier *mn, struct mm_struct *mm,
 	return young;
 }
 
-/* The owner's address space goes: its pages are about to be freed */
+/* The owner's address space goes away: its pages are about to be freed */
 static void release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
 	struct mvmm_vm *vm = mn_to_vm(mn);
 
 	spin_lock(&vm->mmu_lock);
-	vm->inval_count++;	/* for ever: nothing is mapped any more */
+	vm->inval_count++;	/* never taken back: nothing is mapped again */
 	mvmm_zap(vm, 0, 1ULL << MVMM_GPA_BITS);
 	spin_unlock(&vm->mmu_lock);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest memory: a VM's regions of guest-physical addresses backed by the owner's
- * mappings, from MVMM_VM_ADD_REGION to MVMM_VM_REMOVE_REGION. They are filled on a
- * nested page fault (fault.c) and kept in step by an MMU notifier (invalidate.c). No
- * page is pinned: the nested table holds no reference, it mirrors.
+ * Guest memory: a VM's regions, ranges of guest-physical addresses that are
+ * backed by the owner's mappings, from MVMM_VM_ADD_REGION to
+ * MVMM_VM_REMOVE_REGION. Pages are mapped on a nested page fault (fault.c) and
+ * unmapped by an MMU notifier (invalidate.c). No page is pinned: the nested
+ * table mirrors the owner's tables and holds no references.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -12,8 +13,8 @@
 #include "vendor.h"
 
 /**
- * mvmm_memory_init() - an empty guest memory that follows current->mm
- * @vm: new
+ * mvmm_memory_init() - give a new VM empty memory, owned by current->mm
+ * @vm: the VM
  *
  * Context: may sleep. Return: 0, -ENOMEM, -EINTR.
  */
@@ -45,8 +46,8 @@ free_regions:
 }
 
 /**
- * mvmm_memory_destroy() - let go of all guest memory
- * @vm: no vCPU is left
+ * mvmm_memory_destroy() - unmap all guest memory, and free the regions
+ * @vm: the VM, without vCPUs
  *
  * Context: may sleep.
  */
@@ -55,7 +56,9 @@ void mvmm_memory_destroy(struct mvmm_vm *vm)
 	int i;
 
 	spin_lock(&vm->mmu_lock);
-	/* Before the notifier goes: until then the host keeps our pages */
+	/*
+	 * While the notifier is registered the host keeps the pages that we map
+	 */
 	mvmm_zap(vm, 0, 1ULL << MVMM_GPA_BITS);
 	spin_unlock(&vm->mmu_lock);
 	mmu_notifier_unregister(&vm->mn, vm->mm);
@@ -81,7 +84,10 @@ static int check_region(const struct mvmm_region *region)
 	return 0;
 }
 
-/* Most VMs have few regions: for one more, if need be; vm->lock is held */
+/*
+ * Make room for one more region: the array starts small, since most VMs have
+ * few. Context: vm->lock held.
+ */
 static int grow_regions(struct mvmm_vm *vm)
 {
 	struct mvmm_mem_region *old = vm->regions, *new;
@@ -141,11 +147,14 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 		*at = new;
 		vm->nr_regions++;
 		WRITE_ONCE(vm->nr_logged, vm->nr_logged + !!new.dirty);
-		/* It goes before the local APIC, as for any other MMIO */
+		/* Memory at the local APIC's address hides the APIC */
 		if (vm->apic_page && LAPIC_BASE_ADDRESS - new.gpa < new.len)
 			mvmm_zap(vm, LAPIC_BASE_ADDRESS,
 				 LAPIC_BASE_ADDRESS + PAGE_SIZE);
-		/* PML is on before there is a leaf to write by */
+		/*
+		 * PML is turned on at a flush. It has to be on before the
+		 * region has leaves, or writes would not be logged.
+		 */
 		if (new.dirty && mvmm_vendor.pml)
 			mvmm_flush_guests(vm);
 		spin_unlock(&vm->mmu_lock);
@@ -161,7 +170,8 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
  * @vm: the VM
  * @region: from userspace; gpa and len name the region
  *
- * When this returns, no guest access reaches the memory any more.
+ * When this returns, the guest has no access to the memory any more.
+ *
  * Context: may sleep, takes vm->lock. Return: 0 or -ENOENT.
  */
 int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region)
@@ -181,7 +191,10 @@ int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 		vm->inval_seq++;
 		WRITE_ONCE(vm->nr_logged, vm->nr_logged - !!dirty);
 		mvmm_zap(vm, region->gpa, region->gpa + region->len);
-		/* The next region there must not find this one's writes */
+		/*
+		 * Or these writes would count for the next region at this
+		 * address
+		 */
 		mvmm_drain_pml(vm);
 		spin_unlock(&vm->mmu_lock);
 	}

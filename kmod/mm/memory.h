@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Guest memory: see memory.c, and Documentation/memory.rst for the whole. */
+/* Guest memory. Documentation/memory.rst is about the whole. */
 #ifndef MVMM_MM_MEMORY_H
 #define MVMM_MM_MEMORY_H
 
@@ -9,12 +9,20 @@
 
 #define MVMM_MAX_REGIONS	128
 
+/**
+ * struct mvmm_mem_region - a range of guest-physical addresses backed by memory
+ * @gpa: first guest-physical address
+ * @len: bytes; 0: the entry of the array is not in use
+ * @hva: where the owner has it mapped
+ * @flags: MVMM_REGION_*
+ * @dirty: dirty bitmap, a bit for each page, guarded by mmu_lock; NULL: no log
+ */
 struct mvmm_mem_region {
 	u64 gpa;
 	u64 len;
 	u64 hva;
 	u32 flags;
-	unsigned long *dirty;	/* a bit a page, guarded by mmu_lock; or NULL */
+	unsigned long *dirty;
 };
 
 int mvmm_memory_init(struct mvmm_vm *vm);
@@ -30,7 +38,7 @@ void mvmm_flush_guests(struct mvmm_vm *vm);
 void mvmm_note_dirty(void *ctx, u64 gpa, u64 pte, int level);
 extern const struct mmu_notifier_ops mvmm_notifier_ops;
 
-/* Bytes of a dirty bitmap for so many bytes of memory */
+/* Bytes of the dirty bitmap for @len bytes of memory */
 static inline size_t mvmm_bitmap_bytes(u64 len)
 {
 	return BITS_TO_LONGS(len >> PAGE_SHIFT) * sizeof(long);
@@ -44,7 +52,12 @@ enum mvmm_step mvmm_apic_exit(struct mvmm_vcpu *vcpu);
 int mvmm_fault_slow(struct mvmm_vcpu *vcpu);
 int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p);
 
-/** mvmm_pml_take() - the oldest entry, or MVMM_PML_EMPTY */
+/**
+ * mvmm_pml_take() - take the oldest entry out of a log
+ * @pml: the log
+ *
+ * Context: mmu_lock held. Return: a guest-physical address, or MVMM_PML_EMPTY.
+ */
 static inline u64 mvmm_pml_take(struct mvmm_pml *pml)
 {
 	u64 gpa = MVMM_PML_EMPTY;
@@ -56,17 +69,17 @@ static inline u64 mvmm_pml_take(struct mvmm_pml *pml)
 	return gpa;
 }
 
-/* A generation that none is: the vCPU has come from another CPU */
+/* For tlb_gen_seen, not a generation: the vCPU has come from another CPU */
 #define MVMM_TLB_MOVED (~0ULL)
 
 /**
- * mvmm_tlb_needs_flush() - may this CPU hold stale translations of the VM?
+ * mvmm_tlb_needs_flush() - can the TLB have stale translations of the VM?
  * @vm_gen: the VM's generation now
  * @seen_gen: the generation at the vCPU's last flush, or MVMM_TLB_MOVED
  *
- * Pure. A generation only grows when an entry was removed or lost rights;
- * entries that were added cannot be cached stale. After a move this CPU may
- * hold what the vCPU cached here long ago.
+ * Pure. The generation grows when an entry is removed or loses rights. It does
+ * not when an entry is added, since the TLB does not cache absent entries.
+ * After a move this CPU may still have what the vCPU cached here long ago.
  */
 static inline bool mvmm_tlb_needs_flush(u64 vm_gen, u64 seen_gen)
 {

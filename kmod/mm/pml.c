@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* From the CPU's own logs of written pages (PML) to the dirty bitmaps. */
+/* Moves the CPU's own logs of written pages (PML) to the dirty bitmaps. */
 #include "memory.h"
 
+/* Context: mmu_lock held */
 static inline void drain_pml(struct mvmm_vcpu *vcpu)
 {
 	struct mvmm_mem_region *r;
@@ -15,8 +16,10 @@ static inline void drain_pml(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_drain_pml() - from what the CPUs have logged to the dirty bitmaps
- * @vm: mmu_lock is held; vCPUs may be in the guest
+ * mvmm_drain_pml() - note in the dirty bitmaps what the CPUs have logged
+ * @vm: the VM; its vCPUs may be in the guest
+ *
+ * Context: mmu_lock held.
  */
 void mvmm_drain_pml(struct mvmm_vm *vm)
 {
@@ -28,11 +31,12 @@ void mvmm_drain_pml(struct mvmm_vm *vm)
 }
 
 /**
- * mvmm_pml_full() - the CPU has no room to log the next write
- * @vcpu: exited because of that
+ * mvmm_pml_full() - empty the log of a vCPU, which exited because it is full
+ * @vcpu: the vCPU
  *
- * Context: interrupts off, so the lock is only tried for. Return:
- * MVMM_STEP_REENTER: it may begin at the top again; MVMM_STEP_OUTER: not yet.
+ * Context: interrupts off, so mmu_lock is only tried for. Return:
+ * MVMM_STEP_REENTER: the log is empty, and its index may be set back;
+ * MVMM_STEP_OUTER: the lock was taken, so the guest exits here again.
  */
 enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu)
 {

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which region holds an address, and the module's own access to guest memory, by
- * way of the owner's mapping. Adding and removing regions is memory.c's.
+ * Which region an address is in, and the module's own access to guest memory,
+ * which goes through the owner's mapping. memory.c adds and removes regions.
  */
 #include <linux/uaccess.h>
 #include "memory.h"
 
-/** mvmm_region_index() - where the first region at or above @gpa is, or would be */
+/**
+ * mvmm_region_index() - find the first region that begins at or above an
+ * address
+ * @vm: the VM
+ * @gpa: guest-physical address
+ *
+ * Context: vm->lock or mmu_lock held. Return: its index; vm->nr_regions if
+ * there is none.
+ */
 int mvmm_region_index(const struct mvmm_vm *vm, u64 gpa)
 {
 	int low = 0, high = vm->nr_regions;
@@ -22,14 +30,23 @@ int mvmm_region_index(const struct mvmm_vm *vm, u64 gpa)
 	return low;
 }
 
-/** mvmm_find_region() - the region that holds @gpa, or NULL; mmu_lock is held */
+/**
+ * mvmm_find_region() - find the region that an address is in
+ * @vm: the VM
+ * @gpa: guest-physical address
+ *
+ * Context: mmu_lock held. Return: the region, or NULL.
+ */
 struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa)
 {
 	struct mvmm_mem_region *r = &vm->regions[vm->last_region];
 	int i;
 
 	lockdep_assert_held(&vm->mmu_lock);
-	/* Never past the array; one that is gone has no length */
+	/*
+	 * The index may be stale, but is in the array; unused entries have no
+	 * length
+	 */
 	if (likely(gpa - r->gpa < r->len))
 		return r;
 	i = mvmm_region_index(vm, gpa + 1) - 1;
@@ -39,7 +56,14 @@ struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa)
 	return &vm->regions[i];
 }
 
-/** mvmm_exact_region() - of exactly this address and length; vm->lock is held */
+/**
+ * mvmm_exact_region() - find the region of exactly this address and length
+ * @vm: the VM
+ * @gpa: its address
+ * @len: its length
+ *
+ * Context: vm->lock held. Return: the region, or NULL.
+ */
 struct mvmm_mem_region *mvmm_exact_region(struct mvmm_vm *vm, u64 gpa, u64 len)
 {
 	int i = mvmm_region_index(vm, gpa);
@@ -49,7 +73,7 @@ struct mvmm_mem_region *mvmm_exact_region(struct mvmm_vm *vm, u64 gpa, u64 len)
 }
 
 /*
- * Where the owner has the range, all of one region; 0: nowhere.
+ * Where the owner has a range that is wholly in one region; 0: it is not.
  * @dirty: note in the log that it was written to.
  */
 static u64 range_to_hva(struct mvmm_vm *vm, u64 gpa, size_t len, bool write,
@@ -75,8 +99,8 @@ static u64 range_to_hva(struct mvmm_vm *vm, u64 gpa, size_t len, bool write,
 /**
  * mvmm_read_guest() - read guest memory through the owner's mapping
  * @vm: the VM of the calling process
- * @gpa: where; the range must not leave a region
- * @buf: to here
+ * @gpa: guest-physical address; the range must be in one region
+ * @buf: out
  * @len: bytes
  *
  * Context: may sleep. Return: 0 or -EFAULT.
@@ -90,7 +114,15 @@ int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len)
 	return 0;
 }
 
-/** mvmm_write_guest() - the same for writes, which the dirty log notes */
+/**
+ * mvmm_write_guest() - write guest memory through the owner's mapping
+ * @vm: the VM of the calling process
+ * @gpa: guest-physical address; the range must be in one region
+ * @buf: what to write
+ * @len: bytes
+ *
+ * The dirty log notes it. Context: may sleep. Return: 0 or -EFAULT.
+ */
 int mvmm_write_guest(struct mvmm_vm *vm, u64 gpa, const void *buf, size_t len)
 {
 	u64 hva = range_to_hva(vm, gpa, len, true, false);
@@ -99,7 +131,10 @@ int mvmm_write_guest(struct mvmm_vm *vm, u64 gpa, const void *buf, size_t len)
 	if (!hva)
 		return -EFAULT;
 	left = copy_to_user((void __user *)hva, buf, len);
-	/* Noted after the write: a log taken before has the page once more */
+	/*
+	 * Noted after the write: if the log is read in between, the page is in
+	 * the next log too. The other way round the write could be lost.
+	 */
 	range_to_hva(vm, gpa, len, true, true);
 	return left ? -EFAULT : 0;
 }
