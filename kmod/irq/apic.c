@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What surrounds the local APICs: messages from one vCPU or device to another, the
- * timer, and the guest's accesses. The APIC itself is logic/lapic.c; what HLT, INIT
- * and SIPI do to a vCPU is run/wait.c's.
+ * What surrounds the local APICs: messages from vCPUs and devices to vCPUs, the
+ * timer, and the guest's accesses. The APIC itself is logic/lapic.c; what HLT,
+ * INIT and SIPI do to a vCPU is run/wait.c's.
  *
- * A sender never touches another vCPU's APIC: it leaves bits in the inbox and
- * makes a request (mvmm_request()), and the vCPU's own thread collects them
- * before it enters the guest again. So the path of an exit needs no lock.
+ * A sender never changes another vCPU's APIC. It leaves bits in the vCPU's
+ * inbox and makes a request; the vCPU's own thread collects the bits before it
+ * enters the guest again. So the path of an exit needs no lock.
  */
 #include <linux/hrtimer.h>
 #include "apic.h"
@@ -16,12 +16,12 @@
 /* Bits of inbox.flags */
 enum { INBOX_TIMER, INBOX_NMI, INBOX_INIT, INBOX_SIPI, INBOX_UNHALT };
 
-/* A timer further away than this is looked at again on the way */
+/* A timer that expires later than this is armed in parts */
 #define MAX_TIMER_TICKS (1ull << 40)
 
 /**
- * mvmm_apic_refresh() - the APIC has changed: what that means for events
- * @vcpu: the calling thread's
+ * mvmm_apic_refresh() - the APIC has changed: what may be delivered next?
+ * @vcpu: the calling thread's, or not in use yet
  */
 void mvmm_apic_refresh(struct mvmm_vcpu *vcpu)
 {
@@ -33,7 +33,7 @@ void mvmm_apic_refresh(struct mvmm_vcpu *vcpu)
 	vcpu->apic_dirty = vcpu->vapic;
 }
 
-/** mvmm_apic_pull_now() - see mvmm_apic_pull(); @vapic is newer than @apic */
+/** mvmm_apic_pull_now() - mvmm_apic_pull() when vcpu->vapic is newer */
 void mvmm_apic_pull_now(struct mvmm_vcpu *vcpu)
 {
 	u8 tpr = vcpu->vapic[LAPIC_TPR * 4];
@@ -51,6 +51,7 @@ void mvmm_apic_pull_now(struct mvmm_vcpu *vcpu)
 
 /* ---- sending ---------------------------------------------------------- */
 
+/* Put a message into a vCPU's inbox. Returns 1 if it takes it, else 0 */
 static int post(struct mvmm_vcpu *vcpu, const struct lapic_msg *msg)
 {
 	struct mvmm_inbox *in = &vcpu->inbox;
@@ -77,13 +78,13 @@ static int post(struct mvmm_vcpu *vcpu, const struct lapic_msg *msg)
 		set_bit(INBOX_INIT, &in->flags);
 		break;
 	case LAPIC_SIPI:
-		/* The first one starts it */
+		/* One waits already: that one starts the vCPU */
 		if (test_bit(INBOX_SIPI, &in->flags))
 			return 1;
 		WRITE_ONCE(in->sipi_vector, msg->vector);
 		set_bit(INBOX_SIPI, &in->flags);
 		break;
-	default:	/* SMI: there is no SMM; ExtINT: the PIC's own way */
+	default:	/* SMI: no SMM here. ExtINT: by MVMM_VCPU_INJECT */
 		return 0;
 	}
 	mvmm_request(vcpu, MVMM_REQ_EVENTS);
@@ -105,7 +106,11 @@ static bool is_for(const struct mvmm_vcpu *vcpu, const struct mvmm_vcpu *from,
 	}
 }
 
-/* From any thread; where the page is not the newer one, it is soon */
+/*
+ * The class of the task priority, from any thread. It may be old while
+ * apic_dirty changes, but then no more happens than that one lowest-priority
+ * message goes to another vCPU.
+ */
 static u32 priority_class(const struct mvmm_vcpu *vcpu)
 {
 	if (vcpu->vapic && !READ_ONCE(vcpu->apic_dirty))
@@ -113,7 +118,7 @@ static u32 priority_class(const struct mvmm_vcpu *vcpu)
 	return READ_ONCE(vcpu->apic.tpr) >> 4;
 }
 
-/* Least priority first; among equals each in turn */
+/* Should @vcpu have a lowest-priority message, not @best? Equals take turns */
 static bool is_lower(struct mvmm_vcpu *vcpu, const struct mvmm_vcpu *best)
 {
 	u32 last = READ_ONCE(vcpu->vm->last_lowest), mine, its;
@@ -131,11 +136,11 @@ static bool is_lower(struct mvmm_vcpu *vcpu, const struct mvmm_vcpu *best)
 
 /**
  * mvmm_send() - deliver an interrupt message
- * @vm: has local APICs
+ * @vm: a VM with local APICs
  * @from: the vCPU that sends it, or NULL: a device
  * @msg: the message
  *
- * Context: any, interrupts may be off. Return: vCPUs that took it.
+ * Context: any, interrupts may be off. Return: how many vCPUs took it.
  */
 int mvmm_send(struct mvmm_vm *vm, const struct mvmm_vcpu *from,
 	      const struct lapic_msg *msg)
@@ -166,7 +171,7 @@ int mvmm_send(struct mvmm_vm *vm, const struct mvmm_vcpu *from,
  * @vm: the VM
  * @msi: from userspace
  *
- * Context: any. Return: vCPUs that took it; -EOPNOTSUPP, -EINVAL.
+ * Context: any. Return: how many vCPUs took it; -EOPNOTSUPP, -EINVAL.
  */
 int mvmm_msi(struct mvmm_vm *vm, const struct mvmm_msi *msi)
 {
@@ -191,7 +196,12 @@ static enum hrtimer_restart timer_fired(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* A period shorter than an interrupt costs its own vCPU only: one is armed */
+/*
+ * The expiry may have changed: deliver an interrupt that is due, and arm the
+ * hrtimer. Called by the vCPU's own thread. A guest with a very short period
+ * cannot flood the host: the hrtimer is armed again only after the thread has
+ * handled the last expiry.
+ */
 static void update_timer(struct mvmm_vcpu *vcpu)
 {
 	u64 now = mvmm_guest_tsc(vcpu), ticks;
@@ -215,7 +225,7 @@ static void update_timer(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_apic_moved() - the vCPU runs on another CPU now: its timer follows
+ * mvmm_apic_moved() - move the timer to this CPU, where the vCPU runs now
  * @vcpu: the calling thread's
  *
  * Context: preemption off.
@@ -248,7 +258,7 @@ static void collect_irr(struct mvmm_vcpu *vcpu)
 	}
 }
 
-/* One in service and one latched, as on the CPU */
+/* A CPU holds two NMIs: one is delivered or handled, one is latched */
 static void add_nmi(struct mvmm_events_state *ev)
 {
 	bool inflight = ev->inflight.valid &&
@@ -258,10 +268,10 @@ static void add_nmi(struct mvmm_events_state *ev)
 }
 
 /**
- * mvmm_apic_collect() - take what has come in
- * @vcpu: the calling thread's, mp_state RUNNABLE or not
+ * mvmm_apic_collect() - take what is in the inbox into the local APIC
+ * @vcpu: the calling thread's, in any mp_state
  *
- * Context: any, interrupts may be off; not in the guest.
+ * Context: any, interrupts may be off.
  */
 void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
 {
@@ -269,7 +279,7 @@ void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
 
 	mvmm_apic_pull(vcpu);
 	atomic_andnot(MVMM_REQ_EVENTS, &vcpu->requests);
-	smp_mb__after_atomic(); /* the sender writes, then requests */
+	smp_mb__after_atomic(); /* pairs with mvmm_request() */
 	collect_irr(vcpu);
 	flags = READ_ONCE(vcpu->inbox.flags);
 	if (flags)
@@ -284,7 +294,7 @@ void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
 		vcpu->mp_state = MVMM_MP_RESET;
 		vcpu->sipi = 0;
 	}
-	/* One that comes at another time has no effect (SDM vol. 3, 11.6.1) */
+	/* At any other time a SIPI has no effect (SDM vol. 3, 11.6.1) */
 	if (flags & BIT(INBOX_SIPI) && !vcpu->sipi &&
 	    (vcpu->mp_state == MVMM_MP_INIT ||
 	     vcpu->mp_state == MVMM_MP_RESET))
@@ -294,6 +304,7 @@ void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
 
 /* ---- the guest's accesses --------------------------------------------- */
 
+/* Do what a write to the APIC asks for: LAPIC_DOES_* */
 static void apply(struct mvmm_vcpu *vcpu, int does)
 {
 	if (does & LAPIC_DOES_IPI) {
@@ -308,18 +319,18 @@ static void apply(struct mvmm_vcpu *vcpu, int does)
 		update_timer(vcpu);
 }
 
-/* What is mapped for an xAPIC is not there in the other modes */
+/* The APIC-access page must not be mapped if an APIC is not in xAPIC mode */
 static void mode_changed(struct mvmm_vcpu *vcpu)
 {
-	smp_mb(); /* pairs with the one in map_apic_page() */
+	smp_mb(); /* pairs with mvmm_map_apic_page() in mm/apic_page.c */
 	if (READ_ONCE(vcpu->vm->apic_page) && !lapic_is_xapic(&vcpu->apic))
 		atomic_or(MVMM_REQ_APIC, &vcpu->requests);
 }
 
 /**
- * mvmm_apic_get_msr() - RDMSR of x2APIC's registers and their like
+ * mvmm_apic_get_msr() - RDMSR of one of the APIC's MSRs
  * @vcpu: of a VM with local APICs
- * @index: mvmm_is_apic_msr()
+ * @index: an MSR for which mvmm_is_apic_msr() is true
  * @value: out
  *
  * Context: atomic. Return: 0, or -EINVAL: #GP.
@@ -338,7 +349,7 @@ int mvmm_apic_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 	default:
 		if (!lapic_is_x2(a))
 			return -EINVAL;
-		/* The count is software's alone */
+		/* The current count is not in the page */
 		if (index != APIC_BASE_MSR + LAPIC_TMCCT)
 			mvmm_apic_pull(vcpu);
 		return lapic_read(a, index - APIC_BASE_MSR,
@@ -346,13 +357,20 @@ int mvmm_apic_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 	}
 }
 
-/** mvmm_apic_set_msr() - the same for WRMSR */
+/**
+ * mvmm_apic_set_msr() - WRMSR to one of the APIC's MSRs
+ * @vcpu: of a VM with local APICs
+ * @index: an MSR for which mvmm_is_apic_msr() is true
+ * @value: new value
+ *
+ * Context: atomic. Return: 0, or -EINVAL: #GP.
+ */
 int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 {
 	struct lapic *a = &vcpu->apic;
 	int ret;
 
-	/* The one that is written most touches nothing else */
+	/* Written most often, and needs nothing of what follows */
 	if (index == MSR_IA32_TSC_DEADLINE) {
 		lapic_set_deadline(a, value);
 		update_timer(vcpu);
@@ -378,14 +396,25 @@ int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	return 0;
 }
 
-/** mvmm_apic_eoi() - the guest has ended an interrupt, by whatever way; atomic */
+/**
+ * mvmm_apic_eoi() - do an EOI, in whatever way the guest has asked for it
+ * @vcpu: the calling thread's
+ *
+ * Context: atomic.
+ */
 void mvmm_apic_eoi(struct mvmm_vcpu *vcpu)
 {
 	mvmm_apic_pull(vcpu);
 	apply(vcpu, lapic_write(&vcpu->apic, LAPIC_EOI, 0, 0));
 }
 
-/** mvmm_apic_tsc_moved() - the guest's TSC was written, by so much; atomic */
+/**
+ * mvmm_apic_tsc_moved() - the guest's TSC was written
+ * @vcpu: the calling thread's
+ * @by: its new value minus the old
+ *
+ * Context: atomic.
+ */
 void mvmm_apic_tsc_moved(struct mvmm_vcpu *vcpu, u64 by)
 {
 	mvmm_apic_pull(vcpu);
@@ -393,7 +422,13 @@ void mvmm_apic_tsc_moved(struct mvmm_vcpu *vcpu, u64 by)
 	apply(vcpu, LAPIC_DOES_TIMER);
 }
 
-/** mvmm_apic_set_cr8() - the guest's task priority, as CR8 has it; atomic */
+/**
+ * mvmm_apic_set_cr8() - change the guest's task priority
+ * @vcpu: the calling thread's, with or without a local APIC
+ * @cr8: the priority's class, 0 .. 15
+ *
+ * Context: atomic.
+ */
 void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8)
 {
 	mvmm_apic_pull(vcpu);
@@ -409,8 +444,8 @@ void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8)
 
 /**
  * mvmm_apic_access() - MVMM_VCPU_APIC_ACCESS
- * @vcpu: it is busy for the caller
- * @access: from userspace, and back
+ * @vcpu: busy for the caller
+ * @access: from userspace; its data is filled in for a read
  *
  * Context: may sleep. Return: 0 or -EINVAL.
  */
@@ -435,7 +470,13 @@ int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access)
 	return 0;
 }
 
-/** mvmm_apic_eoi_induced() - the CPU has done an EOI that others wait for; atomic */
+/**
+ * mvmm_apic_eoi_induced() - the CPU has done an EOI: tell the I/O APIC
+ * @vcpu: the calling thread's
+ * @vector: of the interrupt that has ended
+ *
+ * Context: atomic.
+ */
 void mvmm_apic_eoi_induced(struct mvmm_vcpu *vcpu, u8 vector)
 {
 	mvmm_apic_pull(vcpu);
@@ -443,7 +484,13 @@ void mvmm_apic_eoi_induced(struct mvmm_vcpu *vcpu, u8 vector)
 	apply(vcpu, LAPIC_DOES_EOI);
 }
 
-/** mvmm_apic_write_trapped() - a write to the virtual-APIC page is to be done; atomic */
+/**
+ * mvmm_apic_write_trapped() - the guest has written to its virtual-APIC page
+ * @vcpu: the calling thread's
+ * @offset: of the register, whose effects are left to software
+ *
+ * Context: atomic.
+ */
 void mvmm_apic_write_trapped(struct mvmm_vcpu *vcpu, u32 offset)
 {
 	u32 value = vcpu->vapic[offset / 4];
@@ -461,7 +508,7 @@ void mvmm_apic_write_trapped(struct mvmm_vcpu *vcpu, u32 offset)
 
 /* ---- life and state --------------------------------------------------- */
 
-/** mvmm_apic_init() - a new vCPU's; its id is set */
+/** mvmm_apic_init() - set up the local APIC of a new vCPU, whose id is set */
 void mvmm_apic_init(struct mvmm_vcpu *vcpu)
 {
 	mvmm_hrtimer_setup(&vcpu->timer, timer_fired, CLOCK_MONOTONIC,
@@ -471,13 +518,24 @@ void mvmm_apic_init(struct mvmm_vcpu *vcpu)
 	mvmm_apic_refresh(vcpu);
 }
 
-/** mvmm_apic_destroy() - nobody can send to the vCPU any more; may sleep */
+/**
+ * mvmm_apic_destroy() - stop the timer of a vCPU that is about to be freed
+ * @vcpu: nobody can send to it any more
+ *
+ * Context: may sleep.
+ */
 void mvmm_apic_destroy(struct mvmm_vcpu *vcpu)
 {
 	hrtimer_cancel(&vcpu->timer);
 }
 
-/** mvmm_set_apic() - MVMM_VCPU_SET_APIC; the same */
+/**
+ * mvmm_set_apic() - MVMM_VCPU_SET_APIC
+ * @vcpu: busy for the caller
+ * @state: from userspace
+ *
+ * Context: may sleep. Return: 0 or -EINVAL.
+ */
 int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state)
 {
 	int ret;

@@ -17,10 +17,10 @@ void mvmm_apic_refresh(struct mvmm_vcpu *vcpu);
 void mvmm_apic_pull_now(struct mvmm_vcpu *vcpu);
 
 /**
- * mvmm_apic_pull() - what the guest did to its APIC without an exit
+ * mvmm_apic_pull() - fetch what the guest did to its APIC without an exit
  * @vcpu: the calling thread's
  *
- * Before anything looks at vcpu->apic or cr8, or changes them.
+ * Called before vcpu->apic or vcpu->cr8 is read or changed.
  */
 static inline void mvmm_apic_pull(struct mvmm_vcpu *vcpu)
 {
@@ -30,7 +30,7 @@ static inline void mvmm_apic_pull(struct mvmm_vcpu *vcpu)
 
 void mvmm_apic_collect(struct mvmm_vcpu *vcpu);
 
-/* One of those that the two functions below know? */
+/* Is it for mvmm_apic_get_msr() and mvmm_apic_set_msr()? */
 static inline bool mvmm_is_apic_msr(u32 index)
 {
 	return index - APIC_BASE_MSR < 0x100 || index == MSR_IA32_TSC_DEADLINE ||

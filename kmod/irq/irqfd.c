@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * irqfd: a signal on an eventfd becomes an interrupt message. The other way, from
- * the guest to an eventfd, is run/doorbell.c's.
+ * irqfd: a signal on an eventfd becomes an interrupt message. The other way,
+ * from the guest to an eventfd, is run/doorbell.c's.
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -12,6 +12,7 @@
 
 #define MVMM_MAX_IRQFDS		64
 
+/* The connection from an eventfd to a message */
 struct mvmm_irqfd_wire {
 	struct list_head link;	/* in vm->irqfds */
 	struct mvmm_vm *vm;
@@ -21,7 +22,7 @@ struct mvmm_irqfd_wire {
 	poll_table table;
 };
 
-/* In the signaller's context, interrupts off, the eventfd's lock held */
+/* Context: the signaller's; interrupts off, the eventfd's lock held */
 static int irqfd_signalled(wait_queue_entry_t *wait, unsigned int mode, int sync,
 			   void *key)
 {
@@ -45,6 +46,7 @@ static void irqfd_poll_cb(struct file *file, wait_queue_head_t *head,
 	add_wait_queue(head, &wire->wait);
 }
 
+/* Context: vm->lock held, or the VM is going away */
 static void irqfd_remove(struct mvmm_irqfd_wire *wire)
 {
 	u64 count;
@@ -55,6 +57,7 @@ static void irqfd_remove(struct mvmm_irqfd_wire *wire)
 	kfree(wire);
 }
 
+/* The wire of @ctx; if there is none, NULL, and *@nr is how many there are */
 static struct mvmm_irqfd_wire *irqfd_find(struct mvmm_vm *vm,
 					  const struct eventfd_ctx *ctx,
 					  int *nr)
@@ -70,7 +73,7 @@ static struct mvmm_irqfd_wire *irqfd_find(struct mvmm_vm *vm,
 	return NULL;
 }
 
-/* Takes over the reference to @ctx if it succeeds */
+/* If it succeeds, the wire has the caller's reference to @ctx */
 static int irqfd_add(struct mvmm_vm *vm, struct file *file,
 		     struct eventfd_ctx *ctx, const struct lapic_msg *msg)
 {
@@ -149,7 +152,12 @@ int mvmm_irqfd(struct mvmm_vm *vm, const struct mvmm_irqfd *i)
 	return ret;
 }
 
-/** mvmm_irqfds_destroy() - let go of all; no vCPU is left; may sleep */
+/**
+ * mvmm_irqfds_destroy() - remove all wires of a VM
+ * @vm: the VM, without vCPUs
+ *
+ * Context: may sleep.
+ */
 void mvmm_irqfds_destroy(struct mvmm_vm *vm)
 {
 	struct mvmm_irqfd_wire *wire, *next;

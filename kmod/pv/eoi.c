@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * PV EOI: at the entry with an interrupt whose EOI would be silent the guest's
- * flag is set. A guest that finds it set clears it, and needs no exit. Outside of
- * the guest it is 0 again, so that ISR tells the truth. KVM's interface:
+ * PV EOI: a guest ends an interrupt by clearing a flag in its memory, without
+ * an exit. The flag is set at the entry that delivers the interrupt, if its EOI
+ * would be silent. After the exit it is read, and cleared, so that ISR is right
+ * whenever the module looks at it. It is KVM's interface:
  * Documentation/virt/kvm/x86/msr.rst in Linux.
  */
 #include <linux/uaccess.h>
@@ -11,8 +12,8 @@
 #include "pv.h"
 
 /*
- * Without waiting for a lock or a page; false: it cannot be had so, or a dirty
- * log would have to note it.
+ * Write the flag without waiting for a lock or a page. Returns false if that
+ * does not work, or if a dirty log would have to note the write.
  */
 static bool write_flag(struct mvmm_vcpu *vcpu, u64 gpa, u8 value)
 {
@@ -36,8 +37,8 @@ static bool write_flag(struct mvmm_vcpu *vcpu, u64 gpa, u8 value)
 }
 
 /**
- * mvmm_pv_eoi_offer() - an entry with an interrupt of the local APIC is certain
- * @vcpu: mvmm_pv_eoi_usable()
+ * mvmm_pv_eoi_offer() - the entry delivers an APIC's interrupt: set the flag
+ * @vcpu: a vCPU for which mvmm_pv_eoi_usable() is true
  *
  * Context: interrupts off.
  */
@@ -51,12 +52,14 @@ void mvmm_pv_eoi_offer(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_pv_eoi_look() - the guest had an offer: has it ended the interrupt?
- * @vcpu: just left; in_guest is still set
+ * mvmm_pv_eoi_look() - after the exit: has the guest ended the interrupt?
+ * @vcpu: a vCPU with an offer, whose in_guest is still set
  *
- * Whoever takes the page from a guest that has written to it waits for this CPU
- * first: if it is not there the guest has not. An offer that cannot be taken back
- * now goes before the next entry, or at the end of RUN.
+ * If the page cannot be read, the guest has not written to it: to take away a
+ * page that the guest has used, the host would have to wait for this CPU first,
+ * because in_guest is set. An offer that cannot be taken back now is taken back
+ * by mvmm_pv_eoi_finish(), before the next entry or at the end of RUN.
+ *
  * Context: interrupts off.
  */
 void mvmm_pv_eoi_look(struct mvmm_vcpu *vcpu)
@@ -78,7 +81,12 @@ void mvmm_pv_eoi_look(struct mvmm_vcpu *vcpu)
 	}
 }
 
-/** mvmm_pv_eoi_finish() - the same where it may sleep, if need be */
+/**
+ * mvmm_pv_eoi_finish() - take an offer back that is still out
+ * @vcpu: outside of a section
+ *
+ * Context: may sleep.
+ */
 void mvmm_pv_eoi_finish(struct mvmm_vcpu *vcpu)
 {
 	u64 gpa = vcpu->pv.eoi_offered & ~KVM_MSR_ENABLED;
@@ -86,7 +94,10 @@ void mvmm_pv_eoi_finish(struct mvmm_vcpu *vcpu)
 
 	if (!vcpu->pv.eoi_offered)
 		return;
-	/* Where memory is no more an EOI too many is the lesser evil */
+	/*
+	 * If the flag's page is gone, assume an EOI: one too many is better
+	 * than an interrupt that never ends.
+	 */
 	if (mvmm_read_guest(vcpu->vm, gpa, &flag, 1) ||
 	    (flag && mvmm_write_guest(vcpu->vm, gpa, &none, 1)))
 		flag = 0;

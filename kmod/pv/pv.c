@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The paravirtual interface of VMs with local APICs: the parts of KVM's that
- * Linux uses and that are really here, so that it needs no mvmm of its own.
- * Its CPUID leaves and MSRs: Documentation/virt/kvm/x86/ in Linux.
+ * The paravirtual interface of VMs with local APICs. It is a part of KVM's
+ * interface, so that Linux guests use it without knowing of mvmm. The CPUID
+ * leaves and MSRs are described in Documentation/virt/kvm/x86/ in Linux.
  *
- * The clock is the guest's TSC at its nominal rate, the same on every vCPU; it
- * does not follow what NTP does to the host's.
+ * The clock is the guest's TSC at its nominal rate, the same on every vCPU. It
+ * does not follow the corrections that NTP makes to the host's clock.
  */
 #include <linux/ktime.h>
 #include <linux/sched.h>
@@ -22,7 +22,10 @@
 #define TODO_CLOCK	BIT(1)
 #define TODO_STEAL	BIT(2)
 
-/* Readers on other vCPUs see an odd version meanwhile */
+/*
+ * Write @data, with an odd version before and an even one after it. While the
+ * version is odd, readers on other vCPUs wait.
+ */
 static int write_versioned(struct mvmm_vm *vm, u64 gpa, u32 *version,
 			   const void *data, size_t len, size_t version_at)
 {
@@ -31,10 +34,10 @@ static int write_versioned(struct mvmm_vm *vm, u64 gpa, u32 *version,
 	int ret;
 
 	ret = mvmm_write_guest(vm, gpa + version_at, &odd, sizeof(odd));
-	smp_wmb(); /* odd before the data */
+	smp_wmb(); /* pairs with pvclock_read_retry() in the guest */
 	*version = odd;
 	ret = ret ?: mvmm_write_guest(vm, gpa, data, len);
-	smp_wmb(); /* the data before even */
+	smp_wmb(); /* pairs with pvclock_read_begin() in the guest */
 	*version = even;
 	return ret ?: mvmm_write_guest(vm, gpa + version_at, &even,
 				       sizeof(even));
@@ -73,7 +76,7 @@ static int update_clock(struct mvmm_vcpu *vcpu)
 			       &pv->clock_version, &info, sizeof(info), 0);
 }
 
-/* ns without a CPU: the host gave it to others, or the scheduler did */
+/* ns that the vCPU had no CPU: the host or our scheduler gave it to others */
 static u64 delay_of(const struct mvmm_vcpu *vcpu)
 {
 	u64 delay = mvmm_slot_waited(vcpu);
@@ -85,7 +88,7 @@ static u64 delay_of(const struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_pv_steal() - tell the guest how long it could have run and did not
+ * mvmm_pv_steal() - tell the guest how long it wanted to run and could not
  * @vcpu: outside of a section
  *
  * Context: may sleep.
@@ -98,7 +101,7 @@ void mvmm_pv_steal(struct mvmm_vcpu *vcpu)
 
 	if (delay == pv->last_delay || !(pv->steal & KVM_MSR_ENABLED))
 		return;
-	/* RUN may come from another thread, whose account begins anew */
+	/* Another thread may call RUN now, whose delay began at 0 */
 	if (delay > pv->last_delay)
 		pv->stolen += delay - pv->last_delay;
 	pv->last_delay = delay;
@@ -110,10 +113,12 @@ void mvmm_pv_steal(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_pv_update() - MVMM_REQ_PV: write what the guest asked for
+ * mvmm_pv_update() - MVMM_REQ_PV: write what the guest has asked for
  * @vcpu: outside of a section
  *
- * A place that is no memory gets nothing, as on KVM. Context: may sleep.
+ * If the guest's address is not memory, nothing is written, as on KVM.
+ *
+ * Context: may sleep.
  */
 void mvmm_pv_update(struct mvmm_vcpu *vcpu)
 {
@@ -125,12 +130,19 @@ void mvmm_pv_update(struct mvmm_vcpu *vcpu)
 		update_wall_clock(vcpu);
 	if (todo & TODO_CLOCK)
 		update_clock(vcpu);
-	/* What went by before is not the guest's affair */
+	/* Steal time starts at 0 now */
 	if (todo & TODO_STEAL)
 		vcpu->pv.last_delay = delay_of(vcpu);
 }
 
-/** mvmm_pv_get_msr() - RDMSR of KVM's; Return: 0, or -EINVAL: #GP; atomic */
+/**
+ * mvmm_pv_get_msr() - RDMSR of one of KVM's MSRs
+ * @vcpu: of a VM with local APICs
+ * @index: an MSR for which mvmm_is_pv_msr() is true
+ * @value: out
+ *
+ * Context: atomic. Return: 0, or -EINVAL: #GP.
+ */
 int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 {
 	switch (index) {
@@ -153,7 +165,14 @@ int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 	}
 }
 
-/** mvmm_pv_set_msr() - the same for WRMSR */
+/**
+ * mvmm_pv_set_msr() - WRMSR to one of KVM's MSRs
+ * @vcpu: of a VM with local APICs
+ * @index: an MSR for which mvmm_is_pv_msr() is true
+ * @value: new value
+ *
+ * Context: atomic. Return: 0, or -EINVAL: #GP.
+ */
 int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 {
 	struct mvmm_pv *pv = &vcpu->pv;
@@ -174,7 +193,7 @@ int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		pv->todo |= TODO_STEAL;
 		break;
 	case MSR_KVM_PV_EOI_EN:
-		/* Aligned at 4 bytes */
+		/* Bit 0 enables; the address must be aligned to 4 bytes */
 		if (!IS_ENABLED(CONFIG_MVMM_PV_EOI) || value & 2)
 			return -EINVAL;
 		pv->eoi = value;
@@ -190,8 +209,10 @@ int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
  * mvmm_do_hypercall() - VMCALL or VMMCALL, by KVM's convention
  * @vcpu: loaded on this CPU
  *
- * A kick (KVM_HC_KICK_CPU) ends a vCPU's HLT, whatever its RFLAGS.IF, or the
- * next one: by this a lock's waiters need not spin. Context: atomic.
+ * KVM_HC_KICK_CPU ends another vCPU's HLT, also with RFLAGS.IF clear, or its
+ * next one. With it a guest's vCPU can halt while it waits for a lock.
+ *
+ * Context: atomic.
  */
 void mvmm_do_hypercall(struct mvmm_vcpu *vcpu)
 {
@@ -209,7 +230,12 @@ void mvmm_do_hypercall(struct mvmm_vcpu *vcpu)
 		mvmm_send(vcpu->vm, vcpu, &kick);
 }
 
-/** mvmm_pv_tsc_changed() - the guest has written its TSC; atomic */
+/**
+ * mvmm_pv_tsc_changed() - the guest's TSC was written: its clock has to follow
+ * @vcpu: the vCPU
+ *
+ * Context: atomic.
+ */
 void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu)
 {
 	if (!(vcpu->pv.clock & KVM_MSR_ENABLED))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The paravirtual interface, KVM's: see pv.c and eoi.c. */
+/* The paravirtual interface, KVM's: clock, steal time (pv.c), EOI (eoi.c). */
 #ifndef MVMM_PV_PV_H
 #define MVMM_PV_PV_H
 
@@ -10,8 +10,8 @@
 #include "vcpu.h"
 
 /**
- * mvmm_pv_clock_rate() - a TSC's rate as pvclock wants it
- * @khz: the TSC's, not 0
+ * mvmm_pv_clock_rate() - a TSC's rate in the form that pvclock has
+ * @khz: the TSC's rate, not 0
  * @mul: out: ns = ((ticks << shift) * mul) >> 32
  * @shift: out, may be negative
  */
@@ -29,14 +29,14 @@ static inline void mvmm_pv_clock_rate(u32 khz, u32 *mul, s8 *shift)
 
 #ifdef CONFIG_MVMM_PV
 
-/* What CPUID tells a guest of it: leaf KVM_CPUID_FEATURES */
+/* What the CPUID leaf KVM_CPUID_FEATURES offers */
 #define MVMM_PV_FEATURES						\
 	(BIT(KVM_FEATURE_NOP_IO_DELAY) | BIT(KVM_FEATURE_CLOCKSOURCE2) | \
 	 BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) |			\
 	 BIT(KVM_FEATURE_STEAL_TIME) | BIT(KVM_FEATURE_PV_UNHALT) |	\
 	 (IS_ENABLED(CONFIG_MVMM_PV_EOI) ? BIT(KVM_FEATURE_PV_EOI) : 0))
 
-/* KVM's range; what is not there raises #GP */
+/* Is it in KVM's range? MSRs in it that are not implemented raise #GP */
 static inline bool mvmm_is_pv_msr(u32 index)
 {
 	return index >> 8 == 0x4b564d;
@@ -81,14 +81,14 @@ static inline void mvmm_do_hypercall(struct mvmm_vcpu *vcpu)
 
 #ifdef CONFIG_MVMM_PV_EOI
 
-/** mvmm_pv_eoi_usable() - may the guest be offered to do without EOI? */
+/** mvmm_pv_eoi_usable() - can the guest use PV EOI now? */
 static inline bool mvmm_pv_eoi_usable(const struct mvmm_vcpu *vcpu)
 {
-	/* Where the CPU does EOI there is no exit to be saved */
+	/* If the CPU itself does EOI, there is no exit to save */
 	return vcpu->pv.eoi & KVM_MSR_ENABLED && !vcpu->vapic_irqs;
 }
 
-/** mvmm_pv_eoi_offered() - is an offer out, to be looked at after the exit? */
+/** mvmm_pv_eoi_offered() - is the flag set, to be read after the exit? */
 static inline bool mvmm_pv_eoi_offered(const struct mvmm_vcpu *vcpu)
 {
 	return unlikely(vcpu->pv.eoi_offered);

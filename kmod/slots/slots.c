@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Between the scheduler (sched.h) and what it is about: threads that wait and
- * wake up, timers, tracepoints, the table in debugfs. Read sched.h first.
+ * Connects the pure scheduler to threads that wait and wake up, to timers,
+ * tracepoints and the table in debugfs. Read logic/sched.h first: it says what
+ * has to be called when.
  *
- * A vCPU that holds a slot and whom nobody competes with pays nothing: it keeps
- * the slot across exits to userspace, and what wants it sets MVMM_REQ_SLOT,
- * which the entry looks at anyway.
+ * A vCPU that has a slot and no competitors pays nothing. It keeps the slot
+ * across exits to userspace, and when another wants the slot, it sets
+ * MVMM_REQ_SLOT, which an entry checks anyway.
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
@@ -25,13 +26,14 @@
 #define CAP_PERIOD_MS	50
 
 /*
- * Guards the scheduler and every vCPU's @se; interrupts off, innermost but for
- * the host's wake-up locks.
+ * Guards the scheduler and what it keeps in VMs and vCPUs (se, charged). Taken
+ * with interrupts off. Inside it only the host's wake-up and timer locks are
+ * taken.
  */
 static DEFINE_RAW_SPINLOCK(lock);
 static struct vsched sched;
 static struct vsched_slot *slots;
-/* When caps are refilled */
+/* Fires when a throttled VM may run again */
 static struct hrtimer refill_timer;
 static struct dentry *debugfs_dir;
 
@@ -50,8 +52,9 @@ static void trace(struct mvmm_vcpu *vcpu, enum vsched_state was)
 			 vcpu->se.slot);
 }
 
-/* ---- all under the lock ----------------------------------------------- */
+/* ---- with the lock held ------------------------------------------------ */
 
+/* Charge a holder since the last charge, or since it got its slot */
 static void charge(struct mvmm_vcpu *vcpu, u64 now)
 {
 	u64 since = max(vcpu->charged, vcpu->se.since);
@@ -68,7 +71,7 @@ static void block(struct mvmm_vcpu *vcpu, u64 now)
 	if (was == VSCHED_RUNNING)
 		charge(vcpu, now);
 	vsched_block(&sched, &vcpu->se, now);
-	/* It must ask before it enters again */
+	/* Its thread must call mvmm_slot_get() before it enters again */
 	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
 	trace(vcpu, was);
 }
@@ -80,7 +83,7 @@ static void arm_timer(struct mvmm_vcpu *vcpu, u64 slice)
 		      HRTIMER_MODE_REL_PINNED_HARD);
 }
 
-/* Out of RUN: it does not answer, but may keep its slot until its slice ends */
+/* A holder outside of RUN cannot be kicked: do what its thread would do */
 static void charge_absent_holder(struct mvmm_vcpu *vcpu, u64 now)
 {
 	u64 slice;
@@ -95,18 +98,22 @@ static void charge_absent_holder(struct mvmm_vcpu *vcpu, u64 now)
 		arm_timer(vcpu, slice);
 }
 
-/* Have it look at its slice */
+/* Make a holder look at its slice */
 static void recall_holder(struct mvmm_vcpu *vcpu, u64 now)
 {
 	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
-	smp_mb__after_atomic(); /* pairs with mvmm_slot_enter() */
+	/*
+	 * pairs with mvmm_slot_leave(), and with mvmm_enter_begin() for what
+	 * mvmm_slot_enter() writes
+	 */
+	smp_mb__after_atomic();
 	if (READ_ONCE(vcpu->in_run))
 		mvmm_kick_cpu(vcpu);
 	else
 		charge_absent_holder(vcpu, now);
 }
 
-/* After every event */
+/* After every event: let the scheduler decide, and do what it says */
 static void settle(u64 now)
 {
 	struct vsched_vcpu *se;
@@ -142,8 +149,8 @@ static enum hrtimer_restart refill(struct hrtimer *timer)
 }
 
 /**
- * mvmm_slot_look() - is a slice over, or does somebody else want the slot?
- * @vcpu: any; out of RUN it keeps what is left of its slice
+ * mvmm_slot_look() - is a slice over, or does another vCPU want the slot?
+ * @vcpu: any vCPU; outside of RUN it may keep the rest of its slice
  *
  * Context: any that may take a spinlock.
  */
@@ -167,6 +174,7 @@ static enum hrtimer_restart slice_ended(struct hrtimer *timer)
 
 /* ---- the vCPU's thread ------------------------------------------------ */
 
+/* The vCPU wants a slot, of the CPUs that its thread, the caller, may use */
 static void wake(struct mvmm_vcpu *vcpu, u64 now)
 {
 	DECLARE_BITMAP(allowed, VSCHED_MAX_SLOTS);
@@ -174,7 +182,7 @@ static void wake(struct mvmm_vcpu *vcpu, u64 now)
 
 	bitmap_and(allowed, cpumask_bits(current->cpus_ptr),
 		   cpumask_bits(cpu_online_mask), nr_cpu_ids);
-	/* Its last CPU has just gone: anywhere, as Linux will do */
+	/* Its last CPU has just gone offline: any, as Linux will decide too */
 	if (bitmap_empty(allowed, nr_cpu_ids))
 		bitmap_copy(allowed, cpumask_bits(cpu_online_mask), nr_cpu_ids);
 	if (was == VSCHED_BLOCKED)
@@ -184,7 +192,11 @@ static void wake(struct mvmm_vcpu *vcpu, u64 now)
 		trace(vcpu, was);
 }
 
-/* Its slice, or what is left of it; the guest's own timer on VMX is exact */
+/*
+ * Start the timer for the slice, or for what is left of it. On VMX the
+ * preemption timer ends the slice exactly, and this one is a second line of
+ * defence.
+ */
 static void arm(struct mvmm_vcpu *vcpu, u64 now)
 {
 	u64 slice = vsched_slice(&sched, &vcpu->se, now);
@@ -203,11 +215,11 @@ static int wait_for_slot(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_slot_get() - MVMM_REQ_SLOT: have a slot before entering again
+ * mvmm_slot_get() - wait until the vCPU has a slot, and start its slice
  * @vcpu: the calling thread's, in RUN
  * @pause: the guest spins: let a sibling have the slot
  *
- * Context: may sleep. Return: 0; -EINTR: a signal or kick came before.
+ * Context: may sleep. Return: 0; -EINTR: a signal or a kick came first.
  */
 int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 {
@@ -220,7 +232,7 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 	now = rdtsc();
 	if (se->state == VSCHED_RUNNING)
 		charge(vcpu, now);
-	/* Where it may run may have changed since it looked last */
+	/* The thread's affinity may have changed since the last look */
 	wake(vcpu, now);
 	if (se->state == VSCHED_RUNNING) {
 		if (pause) {
@@ -253,7 +265,7 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 			return -EINTR;
 		}
 	}
-	/* Sent elsewhere while it waited: look again before the entry */
+	/* Its affinity has changed meanwhile: look again before the entry */
 	if (!cpumask_test_cpu(se->slot, current->cpus_ptr))
 		atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
 	arm(vcpu, now);
@@ -262,7 +274,7 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 }
 
 /**
- * mvmm_slot_put() - the thread goes to sleep
+ * mvmm_slot_put() - give the slot back: the thread goes to sleep
  * @vcpu: the calling thread's
  *
  * Context: any that may take a spinlock.
@@ -283,11 +295,13 @@ void mvmm_slot_put(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_pause_loop() - the guest has executed PAUSE, or many of them
+ * mvmm_pause_loop() - the guest has executed PAUSE, or many of them in a row
  * @vcpu: the vCPU
  *
- * What it waits for may be what a sibling does that has no slot now.
- * Context: atomic, in a section.
+ * It may wait for a sibling that has no slot now.
+ *
+ * Context: atomic, in a section. Return: MVMM_STEP_OUTER, to let a sibling run;
+ * MVMM_STEP_REENTER if nobody competes for the slot.
  */
 enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu)
 {
@@ -318,7 +332,7 @@ int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s)
 		return -EINVAL;
 	raw_spin_lock_irqsave(&lock, flags);
 	now = rdtsc();
-	/* What it had until now goes by the old settings */
+	/* Time used until now is charged by the old settings */
 	for (i = 0; i < sched.nr_slots; i++) {
 		holder = slots[i].holder;
 		if (holder && holder->vm == &vm->se)
@@ -343,9 +357,11 @@ static u64 time_in(const struct vsched_vcpu *se, enum vsched_state state,
 }
 
 /**
- * mvmm_get_times() - MVMM_VCPU_GET_TIMES; the vCPU may be running
- * @vcpu: the vCPU
+ * mvmm_get_times() - MVMM_VCPU_GET_TIMES
+ * @vcpu: the vCPU, which may be running
  * @times: filled in
+ *
+ * Context: any.
  */
 void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times)
 {
@@ -362,7 +378,12 @@ void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times)
 	raw_spin_unlock_irqrestore(&lock, flags);
 }
 
-/** mvmm_slot_waited() - ns that the vCPU has waited for a slot; its thread's */
+/**
+ * mvmm_slot_waited() - how long the vCPU has waited for a slot so far
+ * @vcpu: the calling thread's
+ *
+ * Return: ns.
+ */
 u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu)
 {
 	return mvmm_ticks_to_ns(vcpu->se.time[VSCHED_WAITING]);
@@ -389,7 +410,10 @@ static int table_show(struct seq_file *m, void *unused)
 	list_for_each_entry(vm_se, &sched.vms, node) {
 		vm = container_of(vm_se, struct mvmm_vm, se);
 		for (i = 0; i < READ_ONCE(vm->nr_vcpus); i++) {
-			/* It leaves the array before its memory goes: RCU */
+			/*
+			 * Not freed while we look: it leaves the array first,
+			 * and then mvmm_slots_remove() takes the lock
+			 */
 			struct mvmm_vcpu *vcpu = READ_ONCE(vm->vcpus[i]);
 
 			if (!vcpu)
@@ -441,7 +465,7 @@ MODULE_PARM_DESC(sched, "who runs when vCPUs compete: fair, rr or gang");
 
 /* ---- life ------------------------------------------------------------- */
 
-/** mvmm_slots_add_vm() - a VM is made */
+/** mvmm_slots_add_vm() - tell the scheduler of a new VM */
 void mvmm_slots_add_vm(struct mvmm_vm *vm)
 {
 	vm->pid = task_tgid_nr(current);
@@ -450,7 +474,7 @@ void mvmm_slots_add_vm(struct mvmm_vm *vm)
 	raw_spin_unlock_irq(&lock);
 }
 
-/** mvmm_slots_remove_vm() - its vCPUs are gone */
+/** mvmm_slots_remove_vm() - forget a VM, whose vCPUs are gone */
 void mvmm_slots_remove_vm(struct mvmm_vm *vm)
 {
 	raw_spin_lock_irq(&lock);
@@ -458,7 +482,7 @@ void mvmm_slots_remove_vm(struct mvmm_vm *vm)
 	raw_spin_unlock_irq(&lock);
 }
 
-/** mvmm_slots_add() - a vCPU is made */
+/** mvmm_slots_add() - tell the scheduler of a new vCPU */
 void mvmm_slots_add(struct mvmm_vcpu *vcpu)
 {
 	mvmm_hrtimer_setup(&vcpu->slice_timer, slice_ended, CLOCK_MONOTONIC,
@@ -469,7 +493,12 @@ void mvmm_slots_add(struct mvmm_vcpu *vcpu)
 	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
 }
 
-/** mvmm_slots_remove() - a vCPU goes; its thread is not in RUN; may sleep */
+/**
+ * mvmm_slots_remove() - forget a vCPU that is about to be freed
+ * @vcpu: not in RUN
+ *
+ * Context: may sleep.
+ */
 void mvmm_slots_remove(struct mvmm_vcpu *vcpu)
 {
 	mvmm_slot_put(vcpu);
@@ -479,7 +508,11 @@ void mvmm_slots_remove(struct mvmm_vcpu *vcpu)
 	raw_spin_unlock_irq(&lock);
 }
 
-/** mvmm_slots_init() - at load; 0 or -ENOMEM; may sleep */
+/**
+ * mvmm_slots_init() - make the scheduler, a slot for each CPU; at load
+ *
+ * Context: may sleep. Return: 0 or -ENOMEM.
+ */
 int mvmm_slots_init(void)
 {
 	struct vsched_slot *array;
@@ -499,14 +532,14 @@ int mvmm_slots_init(void)
 	return 0;
 }
 
-/** mvmm_slots_exit() - at unload: no VM is left */
+/** mvmm_slots_exit() - undo mvmm_slots_init(); at unload, when no VM is left */
 void mvmm_slots_exit(void)
 {
 	struct vsched_slot *array = slots;
 
 	debugfs_remove(debugfs_dir);
 	hrtimer_cancel(&refill_timer);
-	/* The parameter outlives this */
+	/* policy_set() may still be called */
 	raw_spin_lock_irq(&lock);
 	slots = NULL;
 	raw_spin_unlock_irq(&lock);

@@ -22,20 +22,24 @@ void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times);
 u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu);
 enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu);
 
-/* Before the first entry of a RUN, or after a sleep */
+/*
+ * The thread answers requests for its slot again: a RUN begins, or a sleep or
+ * host work that may take long has ended. Before the next entry,
+ * mvmm_enter_begin() has the barrier that pairs with recall_holder().
+ */
 static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu)
 {
-	/* The barrier behind it is mvmm_enter_begin()'s */
 	WRITE_ONCE(vcpu->in_run, true);
 }
 
 /*
- * To userspace, which handles the exit in the vCPU's time: the slot is kept
- * until its slice ends, unless that was just now.
+ * The thread leaves for userspace, or for host work that may take long. The
+ * vCPU keeps its slot, and pays for it, until its slice ends; the slice may
+ * have ended just now.
  */
 static inline void mvmm_slot_leave(struct mvmm_vcpu *vcpu)
 {
-	/* pairs with recall_holder()'s in slots.c */
+	/* pairs with recall_holder() in slots.c */
 	smp_store_mb(vcpu->in_run, false);
 	if (unlikely(atomic_read(&vcpu->requests) & MVMM_REQ_SLOT))
 		mvmm_slot_look(vcpu);
