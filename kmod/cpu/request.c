@@ -28,22 +28,3 @@ void mvmm_kick_cpu(struct mvmm_vcpu *vcpu)
 		rcuwait_wake_up(&vcpu->wait);
 	preempt_enable();
 }
-
-/**
- * mvmm_request() - make a vCPU's thread look at something
- * @vcpu: any vCPU
- * @request: one MVMM_REQ_*
- *
- * If the vCPU is in the guest, it leaves; if its thread sleeps, it wakes up.
- *
- * Context: any, interrupts may be off.
- */
-void mvmm_request(struct mvmm_vcpu *vcpu, int request)
-{
-	/*
-	 * If it was set already, the one who set it kicks. The full barrier in
-	 * it pairs with mvmm_enter_begin() and mvmm_apic_collect()
-	 */
-	if (!(atomic_fetch_or(request, &vcpu->requests) & request))
-		mvmm_kick_cpu(vcpu);
-}
