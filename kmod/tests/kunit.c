@@ -84,6 +84,7 @@ int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len)
 	return -EFAULT;
 }
 
+#ifdef CONFIG_MVMM_PV
 int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 {
 	return -EINVAL;
@@ -97,6 +98,7 @@ int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu)
 {
 }
+#endif
 
 int mvmm_apic_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 {
