@@ -16,9 +16,9 @@ long mvmm_vcpu_state_ioctl(struct mvmm_vcpu *vcpu, unsigned int cmd,
 
 /**
  * struct mvmm_ioctl - one ioctl that takes a struct
- * @cmd: MVMM_*
+ * @cmd: its number, MVMM_*
  * @min: size of the struct's first version
- * @size: its size now, at most MVMM_MAX_STRUCT
+ * @size: the struct's size now, at most MVMM_MAX_STRUCT
  * @out: copy the struct back when @fn returns 0 or more, -ENOSPC or
  *	-EINTR
  * @fn: handler; @obj is the fd's private data, @arg the kernel's copy
@@ -35,7 +35,7 @@ struct mvmm_ioctl {
 	.cmd = (_cmd), .min = offsetofend(_type, _last),		\
 	.size = sizeof(_type), .out = (_out), .fn = (_fn) }
 
-/* A handler that only passes its two pointers on, with their types */
+/* A handler that passes its pointers to a function with their real types */
 #define MVMM_HANDLER(_name, _fn)					\
 static long _name(void *obj, void *arg)					\
 {									\

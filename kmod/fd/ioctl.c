@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Size-first structs: copy in once, call the handler, copy out. */
+/* Ioctls: copy the struct in once, call the handler, copy it out. */
 #include <linux/uaccess.h>
 #include "fd.h"
 
@@ -15,14 +15,14 @@ static const struct mvmm_ioctl *find(const struct mvmm_ioctl *table, int nr,
 }
 
 /**
- * mvmm_dispatch() - run the ioctl that a table names
- * @table: @nr ioctls
+ * mvmm_dispatch() - find an ioctl in a table, and execute it
+ * @table: the ioctls
  * @nr: entries of @table
  * @obj: for the handler
  * @cmd: from the caller
  * @arg: address of the caller's struct
  *
- * Context: process; may sleep. Return: the handler's value; -ENOTTY, -EFAULT,
+ * Context: may sleep. Return: what the handler returns; -ENOTTY, -EFAULT,
  * -EINVAL, -E2BIG by the ABI's rules.
  */
 long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
@@ -40,7 +40,7 @@ long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
 		return -EFAULT;
 	if (size < ioctl->min)
 		return -EINVAL;
-	/* No struct will be so long; zeroes need not be counted beyond */
+	/* No struct will ever be so long: no need to look for zeroes beyond */
 	if (size > PAGE_SIZE)
 		return -E2BIG;
 	ret = copy_struct_from_user(buf, ioctl->size, user, size);

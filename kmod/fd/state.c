@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Everything that a vCPU is, to be read and written: GET and SET, and events that
- * userspace injects. The vCPU is busy for the caller in all of them.
+ * Reading and writing a vCPU's whole state (GET and SET), and events that
+ * userspace injects. The vCPU is busy for the caller in all of these.
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -279,7 +279,7 @@ static long inject(void *obj, void *arg)
 			return -EINVAL;
 		if (vcpu->has_apic && !lapic_takes_extint(&vcpu->apic))
 			return -EAGAIN;
-		/* One in flight may have to wait again: see event.c */
+		/* mvmm_event_requeue() may need the place for one in flight */
 		if (ev->irq_pending || in_flight(ev, MVMM_EVENT_IRQ))
 			return -EBUSY;
 		ev->irq_vector = in->vector;
@@ -288,7 +288,7 @@ static long inject(void *obj, void *arg)
 	case MVMM_EVENT_NMI:
 		if (in->vector || in->has_error || in->payload)
 			return -EINVAL;
-		/* One in service and one latched, as on the CPU */
+		/* A CPU holds two NMIs: one is delivered, one is latched */
 		if (ev->nmi_pending + in_flight(ev, MVMM_EVENT_NMI) >= 2)
 			return -EBUSY;
 		ev->nmi_pending++;
@@ -330,7 +330,10 @@ static long get_apic(void *obj, void *arg)
 
 	if (!vcpu->has_apic)
 		return -EINVAL;
-	/* The registers are in the run page now: those of a reset, too */
+	/*
+	 * An INIT or SIPI may have come: do it now. Outside of RUN the
+	 * registers are in the run page, so a reset changes them there.
+	 */
 	mvmm_apic_collect(vcpu);
 	if (vcpu->mp_state == MVMM_MP_RESET || vcpu->sipi) {
 		vcpu->regs = vcpu->run->regs;
@@ -388,10 +391,10 @@ static const struct mvmm_ioctl vcpu_ioctls[] = {
 };
 
 /**
- * mvmm_vcpu_state_ioctl() - one of the above
- * @vcpu: it is busy for the caller
+ * mvmm_vcpu_state_ioctl() - an ioctl that gets or sets a part of a vCPU's state
+ * @vcpu: busy for the caller
  * @cmd: from the caller
- * @arg: the same
+ * @arg: address of the caller's struct
  *
  * Context: may sleep. Return: as mvmm_dispatch().
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vCPU objects: the vCPU fd, its run page, and its lifetime. Running is run/'s, the
- * ioctls that get and set state are state.c's.
+ * vCPU objects: the vCPU fd, its run page, and its lifetime. MVMM_VCPU_RUN is
+ * in run/run.c, the ioctls that get and set state are in state.c.
  */
 #include <linux/anon_inodes.h>
 #include <linux/mm.h>
@@ -33,7 +33,7 @@ static long get_times(void *obj, void *arg)
 
 #endif
 
-/* These and MVMM_VCPU_KICK work beside RUN */
+/* These, and MVMM_VCPU_KICK, work while another thread is in RUN */
 static const struct mvmm_ioctl beside_run[] = {
 #ifdef CONFIG_MVMM_SLOTS
 	MVMM_IOCTL(MVMM_VCPU_GET_TIMES, struct mvmm_times, steal, true,
@@ -103,14 +103,14 @@ static void vcpu_free(struct mvmm_vcpu *vcpu)
 	mvmm_fpu_free(vcpu->fpu);
 	pgt_cache_drain(&vcpu->pgt_cache);
 	mvmm_ops->vcpu_free(vcpu);
-	/* A mapping of the run page holds the file, and so the vCPU */
+	/* Not mapped any more: a mapping holds the file, and so the vCPU */
 	free_page((unsigned long)run);
 }
 
-/* It is in vm->vcpus no more */
+/* Free a vCPU that was removed from vm->vcpus. Context: may sleep */
 static void destroy(struct mvmm_vcpu *vcpu)
 {
-	/* mvmm_send() may have found it in vm->vcpus, under RCU */
+	/* Wait for senders that have found it in vm->vcpus under RCU */
 	if (vcpu->has_apic)
 		synchronize_rcu();
 	vcpu_free(vcpu);
@@ -209,7 +209,8 @@ int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id)
 		WRITE_ONCE(vm->vcpus[id], NULL);
 		spin_unlock(&vm->mmu_lock);
 		destroy(vcpu);
-		mvmm_vm_put(vm);	/* not the last one: the caller's fd */
+		/* Not the last reference: the caller has the VM's fd */
+		mvmm_vm_put(vm);
 	} else {
 		WRITE_ONCE(vm->nr_vcpus, max(vm->nr_vcpus, id + 1));
 	}

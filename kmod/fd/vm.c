@@ -25,6 +25,12 @@ static void vm_destroy(struct kref *kref)
 	mvmm_hardware_put();
 }
 
+/**
+ * mvmm_vm_put() - give a reference back; the last one frees the VM
+ * @vm: the VM
+ *
+ * Context: may sleep.
+ */
 void mvmm_vm_put(struct mvmm_vm *vm)
 {
 	kref_put(&vm->kref, vm_destroy);
@@ -111,8 +117,8 @@ static const struct file_operations vm_fops = {
  * mvmm_vm_create() - MVMM_CREATE_VM
  * @flags: MVMM_VM_*, known ones
  *
- * Context: may sleep. Return: an fd; -EBUSY: the extension is taken; -ENOMEM,
- * -EMFILE and the like.
+ * Context: may sleep. Return: an fd; -EBUSY: another VMM uses the extension;
+ * -ENOMEM, -EMFILE and the like.
  */
 int mvmm_vm_create(u32 flags)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPUID as a guest executes it, and what its table lets it set on this host. The
- * tables themselves are logic/cpuid.c's.
+ * CPUID as a guest executes it, and what its table lets it set on this host.
+ * logic/cpuid.c makes and reads the tables.
  */
 #include <linux/uaccess.h>
 #include <asm/fpu/types.h>
@@ -18,7 +18,7 @@ static void host_cpuid(u32 leaf, u32 subleaf, u32 regs[4])
 	cpuid_count(leaf, subleaf, &regs[0], &regs[1], &regs[2], &regs[3]);
 }
 
-/** mvmm_cpuid_init() - the table that a new vCPU gets; at load */
+/** mvmm_cpuid_init() - make the table that a new vCPU gets; at load */
 void mvmm_cpuid_init(void)
 {
 	struct mvmm_cpuid_host host = {
@@ -33,7 +33,7 @@ void mvmm_cpuid_init(void)
 	mvmm_cpuid_default(&host, &mvmm_default_cpuid);
 }
 
-/** mvmm_limit_caps() - what the vCPU's CPUID and this host let the guest set */
+/** mvmm_limit_caps() - what the vCPU's table and this host let the guest set */
 void mvmm_limit_caps(struct mvmm_vcpu *vcpu)
 {
 	mvmm_cpuid_caps(&vcpu->cpuid, &vcpu->caps);
@@ -46,7 +46,7 @@ void mvmm_limit_caps(struct mvmm_vcpu *vcpu)
 /**
  * mvmm_copy_cpuid() - give a table to userspace
  * @table: the table
- * @user: the kernel's copy of the caller's struct; nr is updated
+ * @user: the kernel's copy of the caller's struct; its nr is updated
  *
  * Context: may sleep. Return: 0, -ENOSPC, -EFAULT.
  */
@@ -64,7 +64,12 @@ long mvmm_copy_cpuid(const struct mvmm_cpuid_table *table,
 	return 0;
 }
 
-/** mvmm_do_cpuid() - execute CPUID on vcpu->regs; atomic */
+/**
+ * mvmm_do_cpuid() - execute CPUID on vcpu->regs
+ * @vcpu: the vCPU
+ *
+ * Context: atomic.
+ */
 void mvmm_do_cpuid(struct mvmm_vcpu *vcpu)
 {
 	u32 r[4], leaf = vcpu->regs.rax;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest control registers: which values the architecture takes (SDM vol. 3,
- * chapter 2.5) and what follows from a change. The vendor's part only writes
- * the outcome to hardware.
+ * Guest control registers: which values the architecture allows (SDM vol. 3,
+ * 2.5), and what follows from a change. vmx/ and svm/ write the result to
+ * hardware.
  */
 #include <linux/mm_types.h>
 #include <asm/processor-flags.h>
@@ -25,6 +25,7 @@
 	(XFEATURE_MASK_OPMASK | XFEATURE_MASK_ZMM_Hi256 | \
 	 XFEATURE_MASK_Hi16_ZMM)
 
+/** mvmm_cr0_valid() - may CR0 have this value? Unknown low bits are ignored */
 bool mvmm_cr0_valid(u64 cr0)
 {
 	if (cr0 >> 32)
@@ -34,6 +35,7 @@ bool mvmm_cr0_valid(u64 cr0)
 	return !(cr0 & X86_CR0_NW) || (cr0 & X86_CR0_CD);
 }
 
+/** mvmm_cr4_valid() - may CR4 have this value while EFER has @efer? */
 bool mvmm_cr4_valid(const struct mvmm_guest_caps *caps, u64 cr4, u64 efer)
 {
 	if (cr4 & ~caps->cr4)
@@ -43,13 +45,13 @@ bool mvmm_cr4_valid(const struct mvmm_guest_caps *caps, u64 cr4, u64 efer)
 	return !(cr4 & X86_CR4_PCIDE);
 }
 
-/* LMA is the CPU's; what a guest writes to it is ignored by the caller */
+/** mvmm_efer_valid() - may a guest write this to EFER? LMA in it is ignored */
 bool mvmm_efer_valid(const struct mvmm_guest_caps *caps, u64 efer)
 {
 	return !(efer & ~(caps->efer | EFER_LMA));
 }
 
-/* SDM vol. 1, 13.3 */
+/** mvmm_xcr0_valid() - may XCR0 have this value (SDM vol. 1, 13.3)? */
 bool mvmm_xcr0_valid(const struct mvmm_guest_caps *caps, u64 xcr0)
 {
 	if (!(xcr0 & XFEATURE_MASK_FP) || (xcr0 & ~caps->xcr0))
@@ -62,7 +64,7 @@ bool mvmm_xcr0_valid(const struct mvmm_guest_caps *caps, u64 xcr0)
 	       (xcr0 & XFEATURE_MASK_YMM);
 }
 
-/* SDM vol. 3, table 4-8: reserved bits of a present PDPTE */
+/** mvmm_pdptes_valid() - are reserved bits clear (SDM vol. 3, table 4-8)? */
 bool mvmm_pdptes_valid(const u64 pdpte[4], u8 phys_bits)
 {
 	u64 reserved = ~((1ULL << phys_bits) - 1) | 0x1e6;
@@ -74,6 +76,7 @@ bool mvmm_pdptes_valid(const u64 pdpte[4], u8 phys_bits)
 	return true;
 }
 
+/** mvmm_uses_pae() - is it PAE paging, which has its PDPTEs in registers? */
 bool mvmm_uses_pae(u64 cr0, u64 cr4, u64 efer)
 {
 	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
@@ -84,8 +87,8 @@ bool mvmm_uses_pae(u64 cr0, u64 cr4, u64 efer)
  * @vcpu: loaded
  * @cr0: the value written
  *
- * Context: atomic. Return: 0; -EINVAL: #GP; 1: taken, and the caller must see
- * to mvmm_load_pdptes() before the next entry.
+ * Context: atomic. Return: 0; -EINVAL: #GP; 1: done, and mvmm_load_pdptes()
+ * must be called before the next entry.
  */
 int mvmm_set_cr0(struct mvmm_vcpu *vcpu, u64 cr0)
 {
@@ -97,7 +100,7 @@ int mvmm_set_cr0(struct mvmm_vcpu *vcpu, u64 cr0)
 	if ((cr0 ^ old) & X86_CR0_PG) {
 		struct mvmm_sregs sregs;
 
-		/* SDM vol. 3, 10.8.5: not while in, or into, 64-bit code */
+		/* SDM vol. 3, 10.8.5: neither in 64-bit code nor into it */
 		mvmm_ops->get_state(vcpu, &sregs);
 		if (efer & EFER_LME && sregs.cs.attr & ATTR_L)
 			return -EINVAL;
@@ -168,7 +171,7 @@ int mvmm_set_efer(struct mvmm_vcpu *vcpu, u64 efer)
 }
 
 /**
- * mvmm_write_cr() - the guest writes a control register that exits
+ * mvmm_write_cr() - the guest writes a control register, with an exit
  * @vcpu: loaded
  * @cr: 0, 4 or 8
  * @value: the value written
@@ -210,11 +213,11 @@ int mvmm_do_xsetbv(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_load_pdptes() - read the PDPTEs that CR3 points to
+ * mvmm_load_pdptes() - load the PDPTEs from where CR3 points to
  * @vcpu: not loaded
  *
- * Context: may sleep. Return: 0; -EINVAL: reserved bits, the guest gets #GP;
- * -EFAULT: CR3 points to no memory.
+ * Context: may sleep. Return: 0; -EINVAL: a reserved bit is set, the guest gets
+ * #GP; -EFAULT: CR3 does not point to memory.
  */
 int mvmm_load_pdptes(struct mvmm_vcpu *vcpu)
 {
@@ -239,11 +242,13 @@ int mvmm_load_pdptes(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_dr_fixed() - a debug register as the CPU keeps it
+ * mvmm_dr_fixed() - what a debug register holds after a write
  * @dr: 6 or 7
- * @value: as written
+ * @value: what is written
  *
- * SDM vol. 3, figure 18-1; RTM and the bus-lock bits are not offered.
+ * SDM vol. 3, figure 18-1. RTM and the bus-lock bits are not offered.
+ *
+ * Return: @value with the reserved bits as they always are.
  */
 u64 mvmm_dr_fixed(int dr, u64 value)
 {

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a guest's CPU is: MSRs, control registers, CPUID, reset. */
+/* What the guest's CPU is: MSRs, control registers, CPUID, reset. */
 #ifndef MVMM_GUEST_GUEST_H
 #define MVMM_GUEST_GUEST_H
 
 #include "vcpu.h"
 
+/* Where an MSR's value is */
 enum mvmm_msr_kind {
 	MVMM_MSR_NONE,		/* #GP */
 	MVMM_MSR_CONST,		/* reads as a constant, writes are dropped */
 	MVMM_MSR_KEPT,		/* mvmm_vcpu.msr */
-	MVMM_MSR_VENDOR,	/* in the VMCS or VMCB, or swapped by the vendor */
+	MVMM_MSR_VENDOR,	/* mvmm_ops->get_msr() and set_msr() know */
 	MVMM_MSR_TSC,
 	MVMM_MSR_EFER,
 };
 
+/* Which values a guest may write; others raise #GP */
 enum mvmm_msr_check {
 	MVMM_CHECK_ANY,
 	MVMM_CHECK_32BIT,
@@ -21,13 +23,22 @@ enum mvmm_msr_check {
 	MVMM_CHECK_PAT,
 };
 
+/**
+ * struct mvmm_msr_policy - what a guest may do with an MSR
+ * @index: MSR number
+ * @kind: where its value is
+ * @check: which values it may have
+ * @direct: the guest accesses it without an exit
+ * @kept: MVMM_MSR_KEPT: index into mvmm_vcpu.msr
+ * @value: MVMM_MSR_CONST: what it reads as
+ */
 struct mvmm_msr_policy {
 	u32 index;
 	enum mvmm_msr_kind kind;
 	enum mvmm_msr_check check;
-	bool direct;	/* the guest accesses it without an exit */
-	u8 kept;	/* index into mvmm_vcpu.msr */
-	u64 value;	/* MVMM_MSR_CONST */
+	bool direct;
+	u8 kept;
+	u64 value;
 };
 
 const struct mvmm_msr_policy *mvmm_msr_policy(u32 index);

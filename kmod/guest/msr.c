@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The MSR policy: one table says what a guest may access and how. An MSR that
- * is not in it raises #GP in the guest and is never touched on the host.
+ * The MSR policy: one table says which MSRs a guest may access, and how. Any
+ * other MSR raises #GP in the guest, and is never accessed on the host. The
+ * MSRs of the local APIC and of KVM's interface are in irq/apic.c and pv/pv.c.
  */
 #include <asm/msr-index.h>
 #include "guest.h"
@@ -19,13 +20,13 @@
 	.index = (_index), .kind = MVMM_MSR_CONST, .value = (_value) }
 
 static const struct mvmm_msr_policy policy[] = {
-	/* direct are those that a guest writes often */
+	/* The third column, direct, is for those that a guest writes often */
 	VENDOR(MSR_STAR, MVMM_CHECK_ANY, false),
 	VENDOR(MSR_LSTAR, MVMM_CHECK_CANONICAL, false),
 	VENDOR(MSR_CSTAR, MVMM_CHECK_CANONICAL, false),
 	VENDOR(MSR_SYSCALL_MASK, MVMM_CHECK_32BIT, false),
 	VENDOR(MSR_KERNEL_GS_BASE, MVMM_CHECK_CANONICAL, true),
-	/* it exits: the guest's CPUID decides whether it exists */
+	/* Not direct: whether it exists depends on the guest's CPUID */
 	KEPT(MSR_TSC_AUX, MVMM_MSR_TSC_AUX, MVMM_CHECK_32BIT),
 	KEPT(MSR_IA32_MISC_ENABLE, MVMM_MSR_MISC_ENABLE, MVMM_CHECK_ANY),
 	VENDOR(MSR_FS_BASE, MVMM_CHECK_CANONICAL, true),
@@ -36,13 +37,15 @@ static const struct mvmm_msr_policy policy[] = {
 	VENDOR(MSR_IA32_CR_PAT, MVMM_CHECK_PAT, false),
 	{ .index = MSR_IA32_TSC, .kind = MVMM_MSR_TSC },
 	{ .index = MSR_EFER, .kind = MVMM_MSR_EFER },
-	/* microcode revision: Linux writes 0, runs CPUID, reads */
+	/* Microcode revision: Linux writes 0, executes CPUID, and reads it */
 	CONST(MSR_IA32_UCODE_REV, 1ULL << 32),
 	CONST(MSR_IA32_PLATFORM_ID, 0),
-	/* What Linux reads on AMD's CPUs unasked: the TSC runs at P0's rate */
+	/*
+	 * On AMD's CPUs Linux reads these without asking CPUID. HWCR says that
+	 * the TSC runs at P0's rate, DE_CFG that LFENCE is serializing.
+	 */
 	CONST(MSR_K7_HWCR, BIT_ULL(24)),
 	CONST(MSR_AMD64_SYSCFG, 0),
-	/* LFENCE is serializing */
 	CONST(MSR_AMD64_DE_CFG, BIT_ULL(1)),
 };
 
@@ -55,7 +58,7 @@ static const struct mvmm_msr_policy policy[] = {
 	(MSR_IA32_MISC_ENABLE_FAST_STRING | MSR_IA32_MISC_ENABLE_LIMIT_CPUID | \
 	 MSR_IA32_MISC_ENABLE_XD_DISABLE)
 
-/** mvmm_msr_policy() - what holds for an MSR; NULL: #GP */
+/** mvmm_msr_policy() - the table's line for an MSR; NULL: #GP */
 const struct mvmm_msr_policy *mvmm_msr_policy(u32 index)
 {
 	int i;
@@ -66,7 +69,7 @@ const struct mvmm_msr_policy *mvmm_msr_policy(u32 index)
 	return NULL;
 }
 
-/** mvmm_msr_policy_nth() - the table's nth line, NULL after the last */
+/** mvmm_msr_policy_nth() - the table's nth line; NULL after the last */
 const struct mvmm_msr_policy *mvmm_msr_policy_nth(unsigned int n)
 {
 	return n < ARRAY_SIZE(policy) ? &policy[n] : NULL;
@@ -88,7 +91,7 @@ static bool pat_valid(u64 pat)
 	return true;
 }
 
-/** mvmm_msr_value_ok() - would WRMSR of this value be taken? */
+/** mvmm_msr_value_ok() - may a guest write this value to the MSR? */
 bool mvmm_msr_value_ok(const struct mvmm_msr_policy *p, u64 value)
 {
 	switch (p->check) {
@@ -173,7 +176,7 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		    (value ^ vcpu->msr[p->kept]) & ~MISC_ENABLE_SETTABLE)
 			return -EINVAL;
 		vcpu->msr[p->kept] = value;
-		/* It is in the CPU while the vCPU is in a section */
+		/* In a section the guest's value is in the CPU */
 		if (p->kept == MVMM_MSR_TSC_AUX && vcpu->in_section)
 			wrmsrl(index, value);
 		return 0;
@@ -193,7 +196,12 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	}
 }
 
-/** mvmm_do_rdmsr() - execute RDMSR on vcpu->regs; 0 or -EINVAL: #GP; atomic */
+/**
+ * mvmm_do_rdmsr() - execute RDMSR on vcpu->regs
+ * @vcpu: loaded on this CPU
+ *
+ * Context: atomic. Return: 0 or -EINVAL: #GP.
+ */
 int mvmm_do_rdmsr(struct mvmm_vcpu *vcpu)
 {
 	u64 value;
@@ -206,7 +214,12 @@ int mvmm_do_rdmsr(struct mvmm_vcpu *vcpu)
 	return 0;
 }
 
-/** mvmm_do_wrmsr() - execute WRMSR on vcpu->regs; 0 or -EINVAL: #GP; atomic */
+/**
+ * mvmm_do_wrmsr() - execute WRMSR on vcpu->regs
+ * @vcpu: loaded on this CPU
+ *
+ * Context: atomic. Return: 0 or -EINVAL: #GP.
+ */
 int mvmm_do_wrmsr(struct mvmm_vcpu *vcpu)
 {
 	return mvmm_set_msr(vcpu, vcpu->regs.rcx,

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a vCPU starts with: INIT and SIPI. When they come is run/wait.c's. */
+/* What INIT and SIPI do to a vCPU's state. When they do it is run/wait.c's. */
 #include "guest.h"
 #include "irq/apic.h"
 #include "vendor.h"
 
 /**
- * mvmm_vcpu_reset() - INIT, and the end of making a vCPU (SDM vol. 3, table 10-1)
- * @vcpu: it is busy for the caller
+ * mvmm_vcpu_reset() - the state after INIT (SDM vol. 3, table 10-1)
+ * @vcpu: busy for the caller, or new
  *
- * What INIT leaves alone: FPU, MSRs, XCR0, and CR0's cache control.
+ * INIT does not change the FPU, MSRs, XCR0, and CR0's cache control. For a new
+ * vCPU the caller has set these as RESET does.
  *
  * Context: may sleep, outside of a section.
  */
@@ -54,9 +55,11 @@ void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_vcpu_start() - SIPI after INIT: real mode at page @vector
- * @vcpu: it is busy for the caller
+ * mvmm_vcpu_start() - SIPI after INIT: start in real mode at page @vector
+ * @vcpu: busy for the caller
  * @vector: from the message
+ *
+ * Context: may sleep, outside of a section.
  */
 void mvmm_vcpu_start(struct mvmm_vcpu *vcpu, u8 vector)
 {

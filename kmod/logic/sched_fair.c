@@ -53,9 +53,7 @@ void vsched_fair_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran)
 	vm->vrest = ran % vm->weight;
 }
 
-/**
- * vsched_fair_enqueue() - move a VM forward that is too far behind the clock
- */
+/** vsched_fair_enqueue() - move a VM that is too far behind the clock */
 void vsched_fair_enqueue(struct vsched *s, struct vsched_vcpu *vcpu)
 {
 	struct vsched_vm *vm = vcpu->vm;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Events on their way into the guest: exceptions that the module raises, and what
- * an entry with an event means. Which event is next is logic/event.c's; how it is
- * written to the CPU is the vendor's.
+ * Events on their way into the guest: exceptions that the module raises, and
+ * what an entry with an event changes. logic/event.c decides which event is
+ * next; vmx/ and svm/ write it to the CPU.
  */
 #include <asm/trapnr.h>
 #include "run.h"
 
 /**
  * mvmm_raise_event() - raise an exception in the guest
- * @vcpu: the vCPU
+ * @vcpu: busy for the caller
  * @event: the exception
  *
- * Context: any; the vCPU is busy for the caller.
+ * Context: any.
  */
 void mvmm_raise_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event)
 {
@@ -24,10 +24,12 @@ void mvmm_raise_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event)
 }
 
 /**
- * mvmm_raise() - the same, by vector
- * @vcpu: the vCPU
+ * mvmm_raise() - raise an exception in the guest, by its vector
+ * @vcpu: busy for the caller
  * @vector: 0 .. 31
- * @error_code: pushed where the vector has one
+ * @error_code: pushed if exceptions of this vector have an error code
+ *
+ * Context: any.
  */
 void mvmm_raise(struct mvmm_vcpu *vcpu, u8 vector, u32 error_code)
 {
@@ -43,27 +45,27 @@ void mvmm_raise(struct mvmm_vcpu *vcpu, u8 vector, u32 error_code)
 
 /* ---- exits that mean the same on VMX and SVM -------------------------- */
 
-/** mvmm_exit_gp() - what the guest did raises #GP; atomic */
+/** mvmm_exit_gp() - an exit that raises #GP. Context: atomic */
 enum mvmm_step mvmm_exit_gp(struct mvmm_vcpu *vcpu)
 {
 	mvmm_raise(vcpu, X86_TRAP_GP, 0);
 	return MVMM_STEP_REENTER;
 }
 
-/** mvmm_exit_ud() - there is no such instruction for guests; atomic */
+/** mvmm_exit_ud() - an instruction that guests do not have. Context: atomic */
 enum mvmm_step mvmm_exit_ud(struct mvmm_vcpu *vcpu)
 {
 	mvmm_raise(vcpu, X86_TRAP_UD, 0);
 	return MVMM_STEP_REENTER;
 }
 
-/** mvmm_exit_nothing() - all is done already, or will be at the next entry */
+/** mvmm_exit_nothing() - an exit that needs no more than the next entry */
 enum mvmm_step mvmm_exit_nothing(struct mvmm_vcpu *vcpu)
 {
 	return MVMM_STEP_REENTER;
 }
 
-/** mvmm_exit_shutdown() - a triple fault; atomic */
+/** mvmm_exit_shutdown() - an exit by a triple fault. Context: atomic */
 enum mvmm_step mvmm_exit_shutdown(struct mvmm_vcpu *vcpu)
 {
 	vcpu->exit.reason = MVMM_EXIT_SHUTDOWN;
@@ -71,12 +73,15 @@ enum mvmm_step mvmm_exit_shutdown(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_irq_window_open() - the guest can take an interrupt now
- * @vcpu: asked for the window
+ * mvmm_irq_window_open() - an exit because the guest can take an interrupt now
+ * @vcpu: the vCPU, which has asked for the window
+ *
+ * Context: atomic. Return: MVMM_STEP_REENTER; MVMM_STEP_USER if userspace waits
+ * for the window.
  */
 enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu)
 {
-	/* What waits in the kernel goes first, at the next entry */
+	/* An interrupt that waits here goes first, at the next entry */
 	if (vcpu->events.irq_pending || mvmm_apic_ready(&vcpu->events) ||
 	    !vcpu->user_irq_window)
 		return MVMM_STEP_REENTER;
@@ -85,10 +90,15 @@ enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_take_event() - an entry with the event is certain
+ * mvmm_take_event() - the next entry delivers an event: it is no longer pending
  * @vcpu: the vCPU
  * @event: from mvmm_plan_event()
- * @undo: becomes the events as they are if the CPU refuses the entry
+ * @undo: the events as they were before; changed to what is right if the CPU
+ *	refuses the entry
+ *
+ * An interrupt of the local APIC is acknowledged and cannot be put back there.
+ * If the entry is refused it becomes one that is acknowledged already
+ * (irq_pending).
  *
  * Context: interrupts off.
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Doorbells (ioeventfd): an OUT that only wakes somebody up is completed in the
- * inner loop by signalling an eventfd. Ports only: to step over a write to memory
- * takes an instruction decoder, and that is userspace's.
+ * inner loop, by signalling an eventfd. For ports only: to step over a write to
+ * memory needs an instruction decoder, and that is in userspace.
  */
 #include <linux/eventfd.h>
 #include <linux/rculist.h>
@@ -31,7 +31,12 @@ static bool doorbell_matches(const struct mvmm_doorbell *bell, u16 port, u8 len,
 	return bell->datamatch == (value & (~0U >> (32 - 8 * len)));
 }
 
-/** mvmm_ring_any() - mvmm_ring() where there is one; interrupts off: RCU */
+/**
+ * mvmm_ring_any() - mvmm_ring() for a VM that has doorbells
+ * @vcpu: the vCPU
+ *
+ * Context: interrupts off, which is RCU's read side. Return: as mvmm_ring().
+ */
 bool mvmm_ring_any(struct mvmm_vcpu *vcpu)
 {
 	const struct mvmm_exit *exit = &vcpu->exit;
@@ -63,6 +68,7 @@ static void free_doorbell(struct mvmm_doorbell *bell)
 	kfree(bell);
 }
 
+/* Context: vm->lock held, may sleep */
 static int deassign(struct mvmm_vm *vm, const struct mvmm_doorbell *which)
 {
 	struct mvmm_doorbell *bell;
@@ -78,6 +84,7 @@ static int deassign(struct mvmm_vm *vm, const struct mvmm_doorbell *which)
 	return -ENOENT;
 }
 
+/* Context: vm->lock held */
 static int assign(struct mvmm_vm *vm, struct mvmm_doorbell *new)
 {
 	struct mvmm_doorbell *bell;
@@ -134,7 +141,12 @@ int mvmm_ioeventfd(struct mvmm_vm *vm, const struct mvmm_ioeventfd *e)
 	return ret;
 }
 
-/** mvmm_doorbells_destroy() - let go of all; no vCPU is left; may sleep */
+/**
+ * mvmm_doorbells_destroy() - free all doorbells of a VM
+ * @vm: the VM, without vCPUs
+ *
+ * Context: may sleep.
+ */
 void mvmm_doorbells_destroy(struct mvmm_vm *vm)
 {
 	struct mvmm_doorbell *bell, *next;

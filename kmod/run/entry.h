@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For both vendors' entry.S: the general registers between struct mvmm_regs and
- * the CPU. RAX and RSP are the vendor's affair.
+ * For both vendors' entry.S: moves the general registers between struct
+ * mvmm_regs and the CPU, except RAX and RSP.
  */
 #ifndef MVMM_RUN_ENTRY_H
 #define MVMM_RUN_ENTRY_H
 
-/* Offsets in struct mvmm_regs: asserted in loop.c */
+/* Offset in struct mvmm_regs, by the register's encoding: asserted in loop.c */
 #define R(n) ((n) * 8)
 
-/* What a C function's caller wants back; the frame pointer last */
+/* The registers that a C function has to preserve, with a frame pointer */
 .macro PUSH_CALLEE_SAVED
 	push	%rbp
 	mov	%rsp, %rbp
@@ -65,7 +65,10 @@
 	mov	%r15, R(15)(%rax)
 .endm
 
-/* No guest value is left for speculation; RAX is the result, others are popped */
+/*
+ * No guest value must be left for speculation. RAX gets the result, and the
+ * callee-saved registers are popped.
+ */
 .macro CLEAR_GUEST_REGS
 	xor	%ecx, %ecx
 	xor	%edx, %edx

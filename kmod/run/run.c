@@ -4,10 +4,10 @@
  *
  *   outer loop (this file, may sleep)
  *     section: preemption off, guest FPU and MSRs in the CPU
- *       inner loop (the vendor's, atomic): enter, exit, handle, enter ...
- *     what needs the host mm
+ *       inner loop (vmx/, svm/; interrupts off): enter, exit, handle, enter ...
+ *     work that may sleep
  *
- * The run page is shared with userspace and hostile: each field is read once.
+ * Userspace may write to the run page at any time, so each field is read once.
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
@@ -43,13 +43,13 @@ static void leave_section(struct mvmm_vcpu *vcpu)
 	preempt_enable();
 }
 
-/* The control register that the instruction at rip writes */
+/* MVMM_EXIT_CR was completed: what the instruction at rip writes */
 struct cr_done {
 	u8 which;	/* MVMM_SET_*, or 0 */
 	u64 value;
 };
 
-/* What the run page begins with, read at once */
+/* The first bytes of the run page, which are read at once */
 union run_orders {
 	u64 all;
 	struct {
@@ -78,7 +78,7 @@ static int read_run_page(struct mvmm_vcpu *vcpu, struct cr_done *cr)
 	vcpu->user_irq_window = orders.irq_window;
 	vcpu->retire = orders.retire;
 	vcpu->regs = run->regs;
-	barrier();	/* from here on only the copy */
+	barrier();	/* after this only the copy is used */
 	/* SDM vol. 3, 27.3.1.4: reserved bits; virtual-8086 bits are allowed */
 	vcpu->regs.rflags = (vcpu->regs.rflags & 0x3f7fd5) | 2;
 	if (orders.retire)
@@ -86,7 +86,9 @@ static int read_run_page(struct mvmm_vcpu *vcpu, struct cr_done *cr)
 	return 0;
 }
 
-/* What userspace needs to decode the instruction and to walk guest tables */
+/*
+ * What userspace needs to decode the instruction and to walk the guest's tables
+ */
 static void write_paging(struct mvmm_vcpu *vcpu)
 {
 	struct mvmm_paging *paging = &vcpu->run->paging;
@@ -99,7 +101,7 @@ static void write_paging(struct mvmm_vcpu *vcpu)
 	mvmm_vcpu_put(vcpu);
 }
 
-/* The exits that are neither frequent nor simple */
+/* Exits that are rare, or need more than this */
 static noinline void write_exit(struct mvmm_vcpu *vcpu)
 {
 	struct mvmm_run *run = vcpu->run;
@@ -165,7 +167,7 @@ static int complete_cr(struct mvmm_vcpu *vcpu, const struct cr_done *cr)
 	return ret;
 }
 
-/* RUN returns without an entry, which would have done it */
+/* RUN ends and there was no entry, which would have retired the instruction */
 static void retire(struct mvmm_vcpu *vcpu)
 {
 	mvmm_vcpu_load(vcpu);
@@ -174,12 +176,14 @@ static void retire(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_come_back() - mvmm_enter_begin() refused
+ * mvmm_come_back() - mvmm_enter_begin() has refused the entry
  * @vcpu: the vCPU
  *
- * An interrupt that came in is all there is to it most of the time.
+ * Usually an interrupt has arrived: it is collected here, without leaving the
+ * section.
  *
- * Context: interrupts off, in a section. Return: MVMM_STEP_REENTER or _RESUME.
+ * Context: interrupts off, in a section. Return: MVMM_STEP_REENTER, or
+ * MVMM_STEP_OUTER if more is to be done.
  */
 enum mvmm_step mvmm_come_back(struct mvmm_vcpu *vcpu)
 {
@@ -190,7 +194,10 @@ enum mvmm_step mvmm_come_back(struct mvmm_vcpu *vcpu)
 						    MVMM_STEP_REENTER;
 }
 
-/* What mvmm_must_come_back() saw */
+/*
+ * Do what mvmm_must_come_back() has found. Context: may sleep. Returns 0; 1
+ * with vcpu->exit filled in; or -EINTR
+ */
 static int do_work(struct mvmm_vcpu *vcpu)
 {
 	const int slot = MVMM_REQ_SLOT | MVMM_REQ_PAUSE;
@@ -225,16 +232,19 @@ static int do_work(struct mvmm_vcpu *vcpu)
 	if (signal_pending(current))
 		return -EINTR;
 	/*
-	 * Every sleep sets it, for restartable sequences: those can wait until
-	 * userspace runs, where a return now would be an endless round. What
-	 * others want of the thread cannot, nor can throttling.
+	 * Every sleep sets TIF_NOTIFY_RESUME, for restartable sequences. A
+	 * return to userspace for that would never end, since RUN sleeps again;
+	 * they can wait until RUN ends for another reason. Task work and
+	 * throttling cannot.
 	 */
 	if (test_and_clear_thread_flag(TIF_NOTIFY_RESUME)) {
 		vcpu->resume_work = true;
 		if (task_work_pending(current) || mvmm_is_throttled())
 			return -EINTR;
 	}
-	/* Last, and only for one that will enter: it may take a while */
+	/*
+	 * Last, because it may take long, and only for a vCPU that will enter
+	 */
 	if (requests & slot && vcpu->mp_state == MVMM_MP_RUNNABLE) {
 		atomic_andnot(MVMM_REQ_PAUSE, &vcpu->requests);
 		ret = mvmm_slot_get(vcpu, requests & MVMM_REQ_PAUSE);
@@ -253,7 +263,10 @@ static int finish_step(struct mvmm_vcpu *vcpu, enum mvmm_step step)
 		return 1;
 	switch (step) {
 	case MVMM_STEP_FAULT:
-		/* The host's memory may take its time: not in others' slots */
+		/*
+		 * This may take long: others may have the slot when the slice
+		 * ends
+		 */
 		mvmm_slot_leave(vcpu);
 		ret = mvmm_fault_slow(vcpu);
 		mvmm_slot_enter(vcpu);
@@ -270,7 +283,7 @@ static int finish_step(struct mvmm_vcpu *vcpu, enum mvmm_step step)
 	}
 }
 
-/* Returns 1 with vcpu->exit filled in, or -errno */
+/* Context: may sleep. Returns 1 with vcpu->exit filled in, or -errno */
 static int run_loop(struct mvmm_vcpu *vcpu)
 {
 	enum mvmm_step step;
@@ -301,7 +314,7 @@ static int run_loop(struct mvmm_vcpu *vcpu)
 
 /**
  * mvmm_vcpu_run() - MVMM_VCPU_RUN
- * @vcpu: it is busy for the caller
+ * @vcpu: busy for the caller
  *
  * Context: may sleep. Return: as in the ABI.
  */
@@ -340,11 +353,11 @@ long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_stop() - the VM met what mvmm cannot handle: stop it, keep the host
- * @vcpu: the vCPU that met it
- * @hw_reason: the CPU's exit code
- * @qualification: and qualification
- * @text: what happened, for a person
+ * mvmm_stop() - something has happened that mvmm cannot handle: stop the VM
+ * @vcpu: the vCPU on which it has happened
+ * @hw_reason: the CPU's exit reason or code
+ * @qualification: the exit's qualification or first information field
+ * @text: what has happened, for a person
  *
  * Context: any. Return: MVMM_STEP_USER.
  */

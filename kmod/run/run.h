@@ -55,7 +55,10 @@ static inline bool mvmm_ring(struct mvmm_vcpu *vcpu)
 }
 #endif
 
-/* Must the inner loop come back? What is raised later interrupts the guest */
+/*
+ * Must the inner loop return to the outer one? Whoever asks for that later also
+ * interrupts the guest.
+ */
 static inline bool mvmm_must_come_back(struct mvmm_vcpu *vcpu)
 {
 	const unsigned long work = _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL |
@@ -66,16 +69,17 @@ static inline bool mvmm_must_come_back(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_enter_begin() - from here on the vCPU counts as in the guest
+ * mvmm_enter_begin() - from now on the vCPU counts as being in the guest
  * @vcpu: the vCPU
  *
- * Context: interrupts off until mvmm_enter_end(). Return: false if the inner
- * loop must come back first.
+ * Context: interrupts off until mvmm_enter_end(). Return: false if there is
+ * other work first: then it does not count, and must not enter.
  */
 static inline bool mvmm_enter_begin(struct mvmm_vcpu *vcpu)
 {
 	WRITE_ONCE(vcpu->in_guest, true);
-	smp_mb(); /* pairs with mvmm_kick_guests() and mvmm_request() */
+	/* pairs with mvmm_kick_guests(), mvmm_request() and recall_holder() */
+	smp_mb();
 	if (likely(!mvmm_must_come_back(vcpu)))
 		return true;
 	WRITE_ONCE(vcpu->in_guest, false);
@@ -83,8 +87,10 @@ static inline bool mvmm_enter_begin(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_enter_end() - the guest has been left
+ * mvmm_enter_end() - the vCPU has left the guest
  * @vcpu: the vCPU
+ *
+ * Context: interrupts off since mvmm_enter_begin().
  */
 static inline void mvmm_enter_end(struct mvmm_vcpu *vcpu)
 {
@@ -98,8 +104,8 @@ static inline void mvmm_enter_end(struct mvmm_vcpu *vcpu)
 }
 
 /*
- * guest_state_enter_irqoff(), but for its note to RCU at every entry:
- * mvmm_host_interrupts() gives it, which is when RCU may wait for one.
+ * guest_state_enter_irqoff() without its note to RCU at every entry.
+ * mvmm_host_interrupts() gives that note: after the tick, RCU may wait for it.
  */
 static __always_inline void mvmm_guest_state_enter(void)
 {
@@ -111,7 +117,10 @@ static __always_inline void mvmm_guest_state_enter(void)
 	lockdep_hardirqs_on(_THIS_IP_);
 }
 
-/* Its thread came here from another CPU: may it keep its slot? */
+/*
+ * The vCPU's thread has come to this CPU from another one: its timer follows,
+ * and it has to look whether it may keep its slot
+ */
 static inline void mvmm_vcpu_moved(struct mvmm_vcpu *vcpu)
 {
 	vcpu->stats.migrations++;

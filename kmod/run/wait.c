@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A vCPU that is not to enter the guest: HLT, with a short poll before the thread
- * sleeps, and INIT and SIPI, which reset it and start it.
+ * A vCPU that must not enter the guest now: HLT, where the thread polls for a
+ * short time before it sleeps, and INIT and SIPI, which reset the vCPU and
+ * start it.
  */
 #include <linux/moduleparam.h>
 #include <linux/rcuwait.h>
@@ -16,9 +17,11 @@ MODULE_PARM_DESC(halt_poll_us,
 		 "how long a halted vCPU waits awake for an interrupt, at most");
 
 /**
- * mvmm_halts_for_good() - can nothing end this HLT but userspace?
+ * mvmm_halts_for_good() - is userspace the only one that can end this HLT?
  * @vcpu: the vCPU
- * @rflags: the guest's
+ * @rflags: the guest's RFLAGS
+ *
+ * Context: atomic. Return: true if no other vCPU and no interrupt can.
  */
 bool mvmm_halts_for_good(const struct mvmm_vcpu *vcpu, u64 rflags)
 {
@@ -28,7 +31,7 @@ bool mvmm_halts_for_good(const struct mvmm_vcpu *vcpu, u64 rflags)
 	       READ_ONCE(vcpu->vm->nr_vcpus) == 1;
 }
 
-/** mvmm_halt() - the guest has executed HLT; atomic */
+/** mvmm_halt() - the guest has executed HLT. Context: atomic */
 enum mvmm_step mvmm_halt(struct mvmm_vcpu *vcpu)
 {
 	vcpu->mp_state = MVMM_MP_HALTED;
@@ -47,14 +50,16 @@ static bool has_reason_to_wake(const struct mvmm_vcpu *vcpu)
 		vcpu->user_irq_window);
 }
 
-/* But for the slot, which it need not have here */
+/* Any request except SLOT and PAUSE: a halted vCPU needs no slot */
 static bool is_requested(const struct mvmm_vcpu *vcpu)
 {
 	return atomic_read(&vcpu->requests) &
 	       ~(MVMM_REQ_SLOT | MVMM_REQ_PAUSE);
 }
 
-/* Awake for a while: an answer that comes soon need not wake a thread */
+/*
+ * Stay awake for a while: if the interrupt comes soon, no thread has to wake up
+ */
 static void poll_for_request(struct mvmm_vcpu *vcpu)
 {
 	u64 end = rdtsc() + (u64)vcpu->halt_poll_us * tsc_khz / 1000;
@@ -64,7 +69,10 @@ static void poll_for_request(struct mvmm_vcpu *vcpu)
 		cpu_relax();
 }
 
-/* Polling that did not help is given up, and tried again when it would have */
+/*
+ * Stop polling after a long wait. Start again after a wait so short that
+ * polling would have been enough.
+ */
 static void adapt_poll(struct mvmm_vcpu *vcpu, u64 waited_us)
 {
 	unsigned int most = READ_ONCE(halt_poll_us);
@@ -95,7 +103,12 @@ static int wait_for_request(struct mvmm_vcpu *vcpu)
 	return ret;
 }
 
-/** mvmm_reset_and_start() - what INIT and SIPI ask for; may sleep */
+/**
+ * mvmm_reset_and_start() - do what an INIT and a SIPI have asked for
+ * @vcpu: busy for the caller
+ *
+ * Context: may sleep, outside of a section.
+ */
 void mvmm_reset_and_start(struct mvmm_vcpu *vcpu)
 {
 	if (vcpu->mp_state == MVMM_MP_RESET) {
@@ -111,8 +124,8 @@ void mvmm_reset_and_start(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_wait() - the vCPU is not to enter the guest now: wait, or reset it
- * @vcpu: it is busy for the caller; mp_state is not RUNNABLE
+ * mvmm_wait() - the vCPU must not enter the guest now: wait, or reset it
+ * @vcpu: busy for the caller; its mp_state is not MVMM_MP_RUNNABLE
  *
  * Context: may sleep. Return: 0: look at mp_state and requests again; -EINTR.
  */
