@@ -2,7 +2,7 @@
 /*
  * What VMX does for a local APIC: TPR shadow (CR8 without exits), APIC-register
  * virtualization and virtual-interrupt delivery (x2APIC without exits), and the
- * APIC-access page (the same for an xAPIC). SDM vol. 3, chapter 30.
+ * APIC-access page (xAPIC without exits). SDM vol. 3, chapter 30.
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
@@ -18,7 +18,7 @@ module_param(tpr_shadow, bool, 0444);
 MODULE_PARM_DESC(tpr_shadow,
 		 "let guests write CR8 without an exit, where VMX can");
 
-/* -1: where the CPU does it right, which Bochs does not: see errata.rst */
+/* -1: on, except on Bochs, which does it wrong: see Documentation/errata.rst */
 static int apicv = -1;
 module_param(apicv, bint, 0444);
 MODULE_PARM_DESC(apicv,
@@ -29,10 +29,13 @@ module_param(apic_access, bool, 0444);
 MODULE_PARM_DESC(apic_access,
 		 "let guests use the xAPIC's page without userspace, where VMX can");
 
-/* For guests whose x2APIC is the CPU's */
+/* The MSR bitmap of a vCPU whose x2APIC the CPU virtualizes */
 static unsigned long *msr_bitmap_apicv;
 
-/* SDM vol. 3, 30.5: a write of any other would go to the host's APIC */
+/*
+ * The CPU virtualizes writes to three registers only (SDM vol. 3, 30.5).
+ * Without an exit, a write to any other one would go to the host's APIC.
+ */
 static void make_msr_bitmap_apicv(void)
 {
 	const u32 writes = APIC_BASE_MSR + VMX_MSR_WRITES;
@@ -47,17 +50,20 @@ static void make_msr_bitmap_apicv(void)
 	__clear_bit(writes + LAPIC_SELF_IPI, msr_bitmap_apicv);
 }
 
-/* All VMs': never read or written, as the CPU does that elsewhere */
+/*
+ * Shared by all VMs: it is never read or written, since the CPU uses the
+ * virtual-APIC page instead
+ */
 static void *apic_access_page;
 
-/** vmx_apic_page_pa() - its address; 0: the CPU has no use for one */
+/** vmx_apic_page_pa() - address of the APIC-access page; 0: it is not used */
 u64 vmx_apic_page_pa(void)
 {
 	return vmx_caps.apic_page ? __pa(apic_access_page) : 0;
 }
 
 /**
- * vmx_apicv_setup() - settle what to use, and the pages that all vCPUs share
+ * vmx_apicv_setup() - decide what to use, and make the pages that vCPUs share
  *
  * At load, after vmx_probe() and vmx_controls_setup(). Context: may sleep.
  * Return: 0 or -ENOMEM.
@@ -83,13 +89,19 @@ int vmx_apicv_setup(void)
 	return 0;
 }
 
+/** vmx_apicv_teardown() - undo vmx_apicv_setup() */
 void vmx_apicv_teardown(void)
 {
 	free_page((unsigned long)msr_bitmap_apicv);
 	free_page((unsigned long)apic_access_page);
 }
 
-/** vmx_apicv_alloc() - the virtual-APIC page of a new vCPU; may sleep */
+/**
+ * vmx_apicv_alloc() - make the virtual-APIC page of a new vCPU
+ * @vmx: the vCPU
+ *
+ * Context: may sleep. Return: 0 or -ENOMEM.
+ */
 int vmx_apicv_alloc(struct vmx_vcpu *vmx)
 {
 	if (!vmx_caps.tpr_shadow)
@@ -98,12 +110,13 @@ int vmx_apicv_alloc(struct vmx_vcpu *vmx)
 	return vmx->vcpu.vapic ? 0 : -ENOMEM;
 }
 
+/** vmx_apicv_free() - undo vmx_apicv_alloc() */
 void vmx_apicv_free(struct vmx_vcpu *vmx)
 {
 	free_page((unsigned long)vmx->vcpu.vapic);
 }
 
-/** vmx_apicv_init() - controls of a new vCPU; its VMCS is current */
+/** vmx_apicv_init() - write the controls of a new vCPU; VMCS current */
 void vmx_apicv_init(struct vmx_vcpu *vmx)
 {
 	if (!vmx->vcpu.vapic)
@@ -126,8 +139,10 @@ void vmx_apicv_init(struct vmx_vcpu *vmx)
 
 /**
  * vmx_set_tpr_threshold() - exit when the guest's task priority falls below
- * @vmx: its VMCS is current
- * @class: at most the task priority's (SDM vol. 3, 27.2.1.1); 0: never
+ * this
+ * @vmx: a vCPU whose VMCS is current
+ * @class: not above the task priority's class now (SDM vol. 3, 27.2.1.1); 0:
+ *	never
  */
 void vmx_set_tpr_threshold(struct vmx_vcpu *vmx, u32 class)
 {
@@ -137,7 +152,9 @@ void vmx_set_tpr_threshold(struct vmx_vcpu *vmx, u32 class)
 	vmx->tpr_threshold = class;
 }
 
-/* What the CPU can do of the guest's APIC as it is now */
+/*
+ * The controls for the guest's APIC in its mode now; 0: software does all of it
+ */
 static u32 apic_controls(const struct mvmm_vcpu *vcpu)
 {
 	const struct lapic *a = &vcpu->apic;
@@ -147,7 +164,10 @@ static u32 apic_controls(const struct mvmm_vcpu *vcpu)
 		return 0;
 	if (lapic_is_x2(a))
 		return deliver ? VMX_APICV : 0;
-	/* pairs with drop_apic_page(): the page goes before its control */
+	/*
+	 * pairs with drop_apic_page(): the page is unmapped before its control
+	 * is off
+	 */
 	gone = smp_load_acquire(&vcpu->vm->no_apic_page);
 	if (!vmx_caps.apic_page || gone)
 		return 0;
@@ -181,8 +201,10 @@ static void sync_eoi_exits(struct vmx_vcpu *vmx)
 }
 
 /**
- * vmx_sync_apic() - software has changed what the virtual-APIC page holds
- * @vmx: its VMCS is current, and it is about to be entered
+ * vmx_sync_apic() - write the local APIC to the virtual-APIC page and the VMCS
+ * @vmx: a vCPU whose VMCS is current, about to be entered
+ *
+ * Context: interrupts off.
  */
 void vmx_sync_apic(struct vmx_vcpu *vmx)
 {
@@ -202,6 +224,6 @@ void vmx_sync_apic(struct vmx_vcpu *vmx)
 		return;
 	vmwrite16(GUEST_INTR_STATUS, lapic_intr_status(&vcpu->apic));
 	sync_eoi_exits(vmx);
-	/* The CPU sees to them */
+	/* The CPU delivers them by itself */
 	vcpu->events.apic_vector = 0;
 }

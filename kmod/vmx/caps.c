@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What this CPU's VMX can do, what mvmm needs of it, and what is missing, by
+ * What this CPU's VMX can do, which of it mvmm needs, and what is missing, by
  * name. vmx_negotiate() is a pure function of the capability MSRs (SDM vol. 3,
- * appendix A); only vmx_probe() reads hardware.
+ * appendix A); only vmx_probe() and vmx_present() read hardware.
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
@@ -84,11 +84,11 @@ static const struct vmx_ctl entry_ctls[] = {
 };
 
 /**
- * vmx_reconcile() - settle one word of controls
+ * vmx_reconcile() - find the value of one word of controls
  * @msr: its capability MSR: bits 31:0 must be 1, bits 63:32 may be 1
- * @ctl: what mvmm needs, up to an entry without bits
+ * @ctl: what mvmm needs; the last entry has no bits
  * @out: the controls to use
- * @missing: called with the name of each control that cannot be had as needed
+ * @missing: called with the name of each control that the CPU lacks
  * @ctx: for @missing
  *
  * Return: 0 or -EOPNOTSUPP.
@@ -121,8 +121,8 @@ static int need(bool have, const char *name, vmx_missing_fn missing, void *ctx)
 }
 
 /**
- * vmx_negotiate() - from capability MSRs to controls and features
- * @msrs: the MSRs; those that the CPU lacks are zero
+ * vmx_negotiate() - find controls and features from the capability MSRs
+ * @msrs: the MSRs; 0 for those that the CPU lacks
  * @caps: filled in
  * @missing: called with the name of each thing that is missing
  * @ctx: for @missing
@@ -161,12 +161,14 @@ int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
 			    ept & VMX_EPT_EXTENT_GLOBAL_BIT,
 			    "INVEPT of one context and of all", missing, ctx);
 	}
-	/* CR8 does not exit where it is in the virtual-APIC page */
+	/* With a TPR shadow CR8 must not exit, so the CPU must allow that */
 	caps->tpr_shadow = caps->primary & CPU_BASED_TPR_SHADOW &&
 			   !((u32)msrs->primary & CR8_EXITS);
 	caps->primary &= ~CPU_BASED_TPR_SHADOW;
 
-	/* Set only while the guest's APIC is as the CPU knows it */
+	/*
+	 * Set only while the guest's APIC is in a mode that the CPU virtualizes
+	 */
 	caps->apicv = caps->tpr_shadow &&
 		      (caps->secondary & VMX_APICV) == VMX_APICV;
 	caps->apic_page = caps->tpr_shadow &&
@@ -181,7 +183,7 @@ int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
 	caps->pml = caps->secondary & SECONDARY_EXEC_ENABLE_PML && caps->ept_ad;
 	caps->secondary &= ~SECONDARY_EXEC_ENABLE_PML;
 
-	/* A VPID that cannot be flushed by itself is of no use */
+	/* A VPID is used only if the CPU can flush it alone */
 	caps->vpid = caps->secondary & SECONDARY_EXEC_ENABLE_VPID &&
 		     vpid & VMX_VPID_INVVPID_BIT &&
 		     vpid & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT;
@@ -226,7 +228,7 @@ static void read_caps(struct vmx_cap_msrs *m)
 				       MSR_IA32_VMX_EXIT_CTLS);
 	m->entry = read_cap(true_ctls ? MSR_IA32_VMX_TRUE_ENTRY_CTLS :
 					MSR_IA32_VMX_ENTRY_CTLS);
-	/* These exist only where the controls before say so */
+	/* These exist only if the controls above say so */
 	m->secondary = 0;
 	m->ept_vpid = 0;
 	if (m->primary >> 32 & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)
@@ -244,16 +246,18 @@ static void read_caps(struct vmx_cap_msrs *m)
 /** vmx_present() - does this CPU have VMX? */
 bool vmx_present(void)
 {
-	/* CPUID itself: the kernel hides the flag when the firmware locks VMX */
+	/*
+	 * Not boot_cpu_has(): the kernel clears that if the firmware locks VMX
+	 */
 	return cpuid_ecx(1) & BIT(5);
 }
 
 /**
- * vmx_probe() - can mvmm run here?
+ * vmx_probe() - can mvmm run on this CPU?
  * @caps: filled in
  *
- * Says in the log what is missing. Return: 0; -EPERM: locked out by the
- * firmware; -EOPNOTSUPP: VMX lacks what mvmm needs.
+ * Logs what is missing. Return: 0; -EPERM: the firmware has locked VMX;
+ * -EOPNOTSUPP: VMX lacks what mvmm needs.
  */
 int vmx_probe(struct vmx_caps *caps)
 {

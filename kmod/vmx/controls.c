@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a guest exits for: the VMCS's control fields as a vCPU starts with them, and
- * the MSR bitmap. Controls that an option sets later are apicv.c's and pml.c's.
+ * What a guest exits for: the control fields of a new vCPU's VMCS, and the MSR
+ * bitmap. Controls that options change later are in apicv.c and pml.c.
  */
 #include <linux/bits.h>
 #include <linux/gfp.h>
@@ -11,7 +11,11 @@
 
 unsigned long *vmx_msr_bitmap;
 
-/* SDM vol. 3, 25.6.9: reads low, reads high, writes low, writes high */
+/*
+ * The MSR bitmap has four parts of 1 KiB (SDM vol. 3, 25.6.9): reads of low
+ * MSRs, of high MSRs (from 0xc0000000 on), writes of low MSRs, of high MSRs. In
+ * bits:
+ */
 #define HIGH_MSRS	(1024 * 8)
 
 static void make_msr_bitmap(void)
@@ -32,7 +36,11 @@ static void make_msr_bitmap(void)
 	}
 }
 
-/** vmx_controls_setup() - the bitmap that all vCPUs share; 0 or -ENOMEM; may sleep */
+/**
+ * vmx_controls_setup() - make the MSR bitmap that all vCPUs share
+ *
+ * Context: may sleep. Return: 0 or -ENOMEM.
+ */
 int vmx_controls_setup(void)
 {
 	vmx_msr_bitmap = (void *)__get_free_page(GFP_KERNEL);
@@ -42,12 +50,13 @@ int vmx_controls_setup(void)
 	return 0;
 }
 
+/** vmx_controls_teardown() - undo vmx_controls_setup() */
 void vmx_controls_teardown(void)
 {
 	free_page((unsigned long)vmx_msr_bitmap);
 }
 
-/* A spin: PAUSEs at most this many TSC ticks apart, for so many ticks in all */
+/* PAUSEs at most 128 TSC ticks apart, for 4096 ticks, count as a spin */
 #define PLE_TICKS_BETWEEN	128
 #define PLE_TICKS		4096
 
@@ -65,7 +74,7 @@ void vmx_sync_secondary(struct vmx_vcpu *vmx)
 	vmwrite32(SECONDARY_VM_EXEC_CONTROL, secondary);
 }
 
-/** vmx_init_controls() - of a new vCPU; its VMCS is current */
+/** vmx_init_controls() - write the controls of a new vCPU; VMCS current */
 void vmx_init_controls(struct vmx_vcpu *vmx)
 {
 	vmx->primary = vmx_caps.primary;
@@ -84,8 +93,8 @@ void vmx_init_controls(struct vmx_vcpu *vmx)
 	if (vmx->vpid)
 		vmwrite16(VIRTUAL_PROCESSOR_ID, vmx->vpid);
 	/*
-	 * #DB and #AC: a guest could keep the CPU in an endless delivery of
-	 * them, deaf to interrupts. #MC is the host's.
+	 * A guest could make the CPU deliver #DB or #AC without end, and no
+	 * interrupt would get in. #MC is for the host.
 	 */
 	vmwrite32(EXCEPTION_BITMAP,
 		  BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC));

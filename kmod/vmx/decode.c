@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pure decoders: exit qualifications and segments to neutral values and back.
- * SDM vol. 3, 28.2 and 25.4.1.
+ * Decoders from exit qualifications and segments to vendor-neutral values, and
+ * back. Pure. SDM vol. 3, 28.2 and 25.4.1.
  */
 #include <linux/bits.h>
 #include <asm/vmx.h>
@@ -56,13 +56,15 @@ u32 vmx_decode_ept(u64 qualification)
 	/* bits 0..2: read, write, fetch (table 28-7), as in MVMM_ACCESS_* */
 	u32 access = qualification & 7;
 
-	/* 7: a linear address led here; 8: and not by a page walk for it */
+	/*
+	 * 7: the access has a linear address; 8: and is not a page walk for it
+	 */
 	if ((qualification & (BIT(7) | BIT(8))) != (BIT(7) | BIT(8)))
 		access |= MVMM_ACCESS_PAGE_WALK;
 	return access;
 }
 
-/** vmx_decode_apic_access() - of an APIC access (table 28-6), the same */
+/** vmx_decode_apic_access() - the same for an APIC access (table 28-6) */
 u32 vmx_decode_apic_access(u64 qualification)
 {
 	switch (qualification & APIC_ACCESS_TYPE) {
@@ -74,7 +76,7 @@ u32 vmx_decode_apic_access(u64 qualification)
 	case TYPE_PHYSICAL_APIC_INST:
 		return MVMM_ACCESS_READ | MVMM_ACCESS_PAGE_WALK;
 	default:
-		/* In the delivery of an event it may be a write */
+		/* Also the delivery of an event, which may write */
 		return MVMM_ACCESS_READ;
 	}
 }
@@ -86,7 +88,7 @@ u32 vmx_segment_ar(u16 attr)
 	return (attr & SEG_MASK) | (attr & SEG_P ? 0 : SEG_UNUSABLE);
 }
 
-/** vmx_segment_attr() - and back */
+/** vmx_segment_attr() - the ABI's attributes from access rights */
 u16 vmx_segment_attr(u32 ar)
 {
 	return ar & SEG_UNUSABLE ? ar & SEG_MASK & ~SEG_P : ar & SEG_MASK;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A VMCS in words, for the kernel log, when an exit cannot be handled. */
+/* Writes a VMCS to the kernel log, in words, when an exit cannot be handled. */
 #define pr_fmt(fmt) "mvmm: " fmt
 
 #include <linux/ratelimit.h>
@@ -118,7 +118,7 @@ static void dump_host(void)
 		vmread16(HOST_TR_SELECTOR));
 }
 
-/** vmx_dump() - the current VMCS to the kernel log, at a limited rate */
+/** vmx_dump() - log the current VMCS, at a limited rate */
 void vmx_dump(struct vmx_vcpu *vmx)
 {
 	static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 2);

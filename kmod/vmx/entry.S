@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Into the guest and back. Only the general registers are moved here; the rest
- * is the VMCS's, or swapped by C code before and after.
+ * Into the guest and back. Only the general registers are moved here. The rest
+ * is in the VMCS, or C code swaps it before and after.
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>
@@ -19,21 +19,22 @@
  * bool vmx_enter(struct mvmm_regs *regs, bool launched,
  *		  unsigned long *host_rsp)
  *
- * Interrupts off, VMCS current, which has *host_rsp as HOST_RSP. Returns true
- * after an exit, false if the CPU refused the instruction (or VMX went away).
+ * Context: interrupts off, VMCS current. *host_rsp is what the VMCS has as
+ * HOST_RSP. Returns true after an exit; false if the CPU refused the
+ * instruction, or VMX was turned off.
  */
 SYM_FUNC_START(vmx_enter)
 	PUSH_CALLEE_SAVED
 	push	%rdi
 
-	/* The stack is most often as deep as before */
+	/* Usually the stack is as deep as last time: no VMWRITE is needed */
 	cmp	%rsp, (%rdx)
 	je	.Lsame_rsp
 	mov	%rsp, (%rdx)
 	mov	$HOST_RSP, %eax
 1:	vmwrite	%rsp, %rax
 .Lsame_rsp:
-	/* CF survives the moves and VERW */
+	/* CF: VMRESUME, not VMLAUNCH. Neither the moves nor VERW change it */
 	bt	$0, %esi
 	UNWIND_HINT_SAVE
 
@@ -55,7 +56,7 @@ SYM_FUNC_START(vmx_enter)
 	_ASM_EXTABLE(3b, .Lfailed)
 
 SYM_INNER_LABEL(vmx_exit, SYM_L_GLOBAL)
-	/* The CPU comes here by itself, not by an indirect branch */
+	/* An exit comes here, which is not an indirect branch: no ENDBR */
 	UNWIND_HINT_RESTORE
 	ANNOTATE_NOENDBR
 	push	%rax
@@ -69,7 +70,7 @@ SYM_INNER_LABEL(vmx_exit, SYM_L_GLOBAL)
 	xor	%ebx, %ebx
 
 .Lhost:
-	/* Before the first RET: the guest's return predictions are not ours */
+	/* Before the first RET, which would use the guest's predictions */
 	MVMM_RSB_FILL
 	MVMM_CLEAR_BRANCH_HISTORY
 	CLEAR_GUEST_REGS

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* EPT: the entries' format, the EPT pointer, flushes. SDM vol. 3, 29.3. */
+/* EPT: the format of entries, the EPT pointer, flushes. SDM vol. 3, 29.3. */
 #include <linux/bits.h>
 #include "insn.h"
 #include "mm/memory.h"
@@ -8,7 +8,7 @@
 #define EPT_WRITE	BIT_ULL(1)
 #define EPT_EXEC	BIT_ULL(2)
 #define EPT_WB		(6ULL << 3)
-/* The guest's PAT must not alias the host's write-back pages */
+/* Ignore the guest's PAT: the host has mapped the same pages write-back */
 #define EPT_IPAT	BIT_ULL(6)
 #define EPT_LARGE	BIT_ULL(7)
 #define EPT_ACCESSED	BIT_ULL(8)
@@ -18,7 +18,7 @@
 #define EPTP_4_LEVELS	(3ULL << 3)
 #define EPTP_AD		BIT_ULL(6)
 
-/** vmx_ept_format() - what the walker needs to know of EPT on this CPU */
+/** vmx_ept_format() - describe EPT on this CPU to the walker */
 void vmx_ept_format(const struct vmx_caps *caps, struct pgt_format *fmt)
 {
 	*fmt = (struct pgt_format){
@@ -42,11 +42,13 @@ u64 vmx_eptp(const struct vmx_caps *caps, u64 root_pa)
 
 /**
  * vmx_flush_now() - drop what may be stale in this CPU's TLB
- * @vmx: vmx_flush() found something
+ * @vmx: a vCPU for which vmx_flush() has found something
  * @gen: the VM's generation
  *
  * INVEPT of one context drops the combined translations of all VPIDs too (SDM
- * vol. 3, 29.4.3.1), so it also does for a vCPU that moved.
+ * vol. 3, 29.4.3.1), so it is also enough for a vCPU that has moved.
+ *
+ * Context: interrupts off, VMCS current.
  */
 void vmx_flush_now(struct vmx_vcpu *vmx, u64 gen)
 {
@@ -57,7 +59,7 @@ void vmx_flush_now(struct vmx_vcpu *vmx, u64 gen)
 		vcpu->tlb_gen_seen = gen;
 		vcpu->stats.flush_memory++;
 	} else {
-		/* Without a VPID each entry flushes this by itself */
+		/* Without a VPID each entry flushes these translations */
 		if (vmx->vpid)
 			invvpid(VMX_VPID_EXTENT_SINGLE_CONTEXT, vmx->vpid);
 		vcpu->stats.flush_vcpu++;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Exit handlers. Each decodes what the CPU says into neutral values and calls
- * the generic part, or passes the exit on. All run with interrupts off.
+ * Exit handlers. Each decodes what the CPU reports into vendor-neutral values,
+ * and then calls the generic code or passes the exit on. All of them run with
+ * interrupts off, in a section. Sections without a volume are the SDM's vol. 3.
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
@@ -39,7 +40,9 @@ static enum mvmm_step skip(struct mvmm_vcpu *vcpu)
 	return MVMM_STEP_REENTER;
 }
 
-/* #DB: the CPU leaves DR6 and DR7.GD to us (SDM vol. 3, 28.1) */
+/*
+ * #DB: with an exit the CPU does not change DR6 and DR7.GD (SDM vol. 3, 28.1)
+ */
 static void note_db(struct vmx_vcpu *vmx)
 {
 	u64 bits = vmreadn(EXIT_QUALIFICATION);
@@ -48,7 +51,9 @@ static void note_db(struct vmx_vcpu *vmx)
 	vmx->vcpu.dr6 |= bits & (DR_TRAP_BITS | DR_STEP | DR6_BD);
 	if (dr7 & DR7_GD)
 		vmwriten(GUEST_DR7, dr7 & ~DR7_GD);
-	/* Its delivery ends a shadow; an entry with TF and one would fail */
+	/*
+	 * A delivery ends the shadow; an entry with TF and a shadow could fail
+	 */
 	vmx_end_shadow(vmread32(GUEST_INTERRUPTIBILITY_INFO));
 }
 
@@ -58,7 +63,7 @@ static enum mvmm_step handle_exception(struct mvmm_vcpu *vcpu)
 	u32 info = vmx->intr_info;
 	struct mvmm_event event;
 
-	/* NMI and #MC went to the host's handlers right after the exit */
+	/* The host has handled NMI and #MC right after the exit */
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
 	    (info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
 		return MVMM_STEP_REENTER;
@@ -93,7 +98,7 @@ static enum mvmm_step handle_eoi(struct mvmm_vcpu *vcpu)
 	return MVMM_STEP_REENTER;
 }
 
-/* The guest is behind the write already */
+/* The write is done, and rip is behind it: only its effects are left */
 static enum mvmm_step handle_apic_write(struct mvmm_vcpu *vcpu)
 {
 	mvmm_apic_write_trapped(vcpu, vmreadn(EXIT_QUALIFICATION) & 0xff0);
@@ -188,7 +193,7 @@ static enum mvmm_step handle_dr(struct mvmm_vcpu *vcpu)
 
 	if ((a.dr == 4 || a.dr == 5) && vcpu->cr4 & X86_CR4_DE)
 		return mvmm_exit_ud(vcpu);
-	/* The exit comes before the CPU's own check of GD */
+	/* The exit comes before the CPU checks GD */
 	if (dr7 & DR7_GD) {
 		vmwriten(GUEST_DR7, dr7 & ~DR7_GD);
 		vcpu->dr6 |= DR6_BD;
@@ -221,7 +226,7 @@ static u8 default_addr_size(struct vmx_vcpu *vmx)
 	return vmread32(GUEST_CS_AR_BYTES) & VMX_AR_DB_MASK ? 4 : 2;
 }
 
-/* Where the string is */
+/* INS, OUTS: where the string is in memory */
 static noinline void find_io_string(struct vmx_vcpu *vmx)
 {
 	struct mvmm_exit *exit = &vmx->vcpu.exit;
@@ -259,7 +264,7 @@ static enum mvmm_step handle_wrmsr(struct mvmm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
-	/* EFER goes to the VMCS together with CR0 */
+	/* A write of EFER also writes CR0 to the VMCS: it must be up to date */
 	vmx_refresh_cr0(vmx);
 	return mvmm_do_wrmsr(vcpu) ? mvmm_exit_gp(vcpu) : skip(vcpu);
 }
@@ -270,8 +275,9 @@ static enum mvmm_step handle_xsetbv(struct mvmm_vcpu *vcpu)
 }
 
 /*
- * The guest spins. One that does so with interrupts off may be deaf to ours
- * (Documentation/errata.rst): they are let in here.
+ * The guest spins. On some emulators a guest that spins with interrupts off
+ * cannot be interrupted (Documentation/errata.rst): the host's interrupts are
+ * handled here.
  */
 static enum mvmm_step handle_pause(struct mvmm_vcpu *vcpu)
 {
@@ -302,7 +308,9 @@ static enum mvmm_step handle_entry_failure(struct mvmm_vcpu *vcpu)
 	return MVMM_STEP_USER;
 }
 
-/* It hit the IRET that had just unblocked NMIs (28.2.3) */
+/*
+ * The exit hit an IRET that had already unblocked NMIs: it comes again (28.2.3)
+ */
 static void block_nmis_again(struct vmx_vcpu *vmx, u64 qualification)
 {
 	if (qualification & NMI_UNBLOCKING && !vmx->vcpu.events.inflight.valid)
@@ -324,7 +332,7 @@ static enum mvmm_step handle_ept_violation(struct mvmm_vcpu *vcpu)
 	return mvmm_fault_fast(vcpu);
 }
 
-/* Not one of those that the virtual-APIC page answers: userspace's, as ever */
+/* An access that the virtual-APIC page cannot answer: userspace does it */
 static enum mvmm_step handle_apic_access(struct mvmm_vcpu *vcpu)
 {
 	u64 qualification = vmreadn(EXIT_QUALIFICATION);
@@ -361,17 +369,17 @@ static enum mvmm_step (*const handlers[])(struct mvmm_vcpu *vcpu) = {
 	[EXIT_REASON_EXCEPTION_NMI] = handle_exception,
 	[EXIT_REASON_TRIPLE_FAULT] = mvmm_exit_shutdown,
 	[EXIT_REASON_INTERRUPT_WINDOW] = mvmm_irq_window_open,
-	/* What waited for these is delivered at the next entry, if it can be */
+	/* The event that waited for these is delivered at the next entry */
 	[EXIT_REASON_NMI_WINDOW] = mvmm_exit_nothing,
 	[EXIT_REASON_TPR_BELOW_THRESHOLD] = mvmm_exit_nothing,
 	[EXIT_REASON_APIC_ACCESS] = handle_apic_access,
 	[EXIT_REASON_EOI_INDUCED] = handle_eoi,
 	[EXIT_REASON_APIC_WRITE] = handle_apic_write,
 	[EXIT_REASON_TASK_SWITCH] = handle_task_switch,
-	/* No device of the guest sees past the caches: nothing to do */
+	/* All devices of the guest access memory through the caches */
 	[EXIT_REASON_INVD] = skip,
 	[EXIT_REASON_WBINVD] = skip,
-	/* No performance counters: every index is out of range */
+	/* There are no performance counters: every index is out of range */
 	[EXIT_REASON_RDPMC] = mvmm_exit_gp,
 	[EXIT_REASON_VMCALL] = handle_hypercall,
 	[EXIT_REASON_VMCLEAR] = mvmm_exit_ud,
@@ -402,10 +410,10 @@ static enum mvmm_step (*const handlers[])(struct mvmm_vcpu *vcpu) = {
 };
 
 /**
- * vmx_collect_inflight() - keep an event whose delivery the exit cut short
- * @vmx: loaded
+ * vmx_collect_inflight() - keep an event whose delivery the exit has cut short
+ * @vmx: loaded, after an exit that can come in the middle of a delivery
  *
- * Called after those exits that can come in the middle of one.
+ * Context: interrupts off.
  */
 void vmx_collect_inflight(struct vmx_vcpu *vmx)
 {
@@ -417,14 +425,22 @@ void vmx_collect_inflight(struct vmx_vcpu *vmx)
 		return;
 	*inflight = mvmm_event_decode(info, vmread32(IDT_VECTORING_ERROR_CODE),
 				      vmread32(VM_EXIT_INSTRUCTION_LEN));
-	/* Its delivery blocks NMIs again; an entry that injects must not */
+	/*
+	 * Its delivery blocks NMIs; an entry that injects it needs them
+	 * unblocked
+	 */
 	if (inflight->type == MVMM_EVENT_NMI)
 		vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
 			  vmread32(GUEST_INTERRUPTIBILITY_INFO) &
 			  ~GUEST_INTR_STATE_NMI);
 }
 
-/** vmx_handle_exit() - dispatch; interrupts off, in a section */
+/**
+ * vmx_handle_exit() - handle the last exit, of reason vmx->reason
+ * @vmx: loaded
+ *
+ * Context: interrupts off, in a section. Return: what to do next.
+ */
 enum mvmm_step vmx_handle_exit(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
@@ -432,7 +448,9 @@ enum mvmm_step vmx_handle_exit(struct vmx_vcpu *vmx)
 
 	if (basic < MVMM_STATS_HW_EXITS)
 		vcpu->stats.hw_exits[basic]++;
-	/* The most frequent without an indirect call, which mitigations slow */
+	/*
+	 * Frequent exits without an indirect call, which mitigations make slow
+	 */
 	switch (basic) {
 	case EXIT_REASON_EXTERNAL_INTERRUPT:
 		return handle_interrupt(vcpu);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The host's state in the VMCS, which an exit loads: what is the same everywhere,
- * what follows the CPU, and the MSRs that are swapped by hand. What follows the
- * process is written for each RUN, in loop.c. SDM vol. 3, 25.5.
+ * The host's state in the VMCS, which an exit loads: what is the same
+ * everywhere, what depends on the CPU, and the MSRs that are swapped by hand.
+ * What depends on the process is written at each RUN, in loop.c. SDM vol. 3,
+ * 25.5.
  */
 #include <asm/cpu_entry_area.h>
 #include <asm/desc.h>
@@ -11,7 +12,9 @@
 #include <asm/special_insns.h>
 #include "insn.h"
 
-/** vmx_init_host() - what is the same on every CPU and for every process */
+/**
+ * vmx_init_host() - write what is the same on every CPU and for every process
+ */
 void vmx_init_host(void)
 {
 	struct desc_ptr idt;
@@ -39,7 +42,12 @@ void vmx_init_host(void)
 	vmwrite64(HOST_IA32_EFER, value);
 }
 
-/** vmx_load_cpu_state() - host state that follows the CPU; preemption off */
+/**
+ * vmx_load_cpu_state() - write the host state that depends on the CPU
+ * @vmx: a vCPU whose VMCS is current
+ *
+ * Context: preemption off.
+ */
 void vmx_load_cpu_state(struct vmx_vcpu *vmx)
 {
 	int cpu = smp_processor_id();
@@ -58,9 +66,10 @@ void vmx_load_cpu_state(struct vmx_vcpu *vmx)
 }
 
 /*
- * Swapped by hand: an exit restores none of them. The first three the host sets
- * once and for all, and a guest writes them with an exit only, so none is read
- * back; CSTAR the CPU does not use, so it needs no swapping.
+ * The MSRs that are swapped by hand, since an exit does not restore them. The
+ * host never changes the first three, and a guest writes them with an exit
+ * only, so they need not be read back. Intel CPUs do not use CSTAR, so it is
+ * not even swapped.
  */
 static const u32 msr_index[VMX_NR_MSRS] = {
 	MSR_STAR, MSR_LSTAR, MSR_SYSCALL_MASK, MSR_KERNEL_GS_BASE, MSR_CSTAR };
@@ -68,7 +77,11 @@ static const u32 msr_index[VMX_NR_MSRS] = {
 
 static DEFINE_PER_CPU(u64 [NR_FIXED], host_msrs);
 
-/** vmx_host_cpu_on() - note what the host keeps; interrupts off */
+/**
+ * vmx_host_cpu_on() - note the host's values of the MSRs that it never changes
+ *
+ * Context: interrupts off.
+ */
 void vmx_host_cpu_on(void)
 {
 	int i;
@@ -77,7 +90,7 @@ void vmx_host_cpu_on(void)
 		rdmsrl(msr_index[i], *this_cpu_ptr(&host_msrs[i]));
 }
 
-/** vmx_find_msr() - where the guest's value of a swapped MSR is; NULL: nowhere */
+/** vmx_find_msr() - where a swapped MSR's guest value is kept, or NULL */
 u64 *vmx_find_msr(struct vmx_vcpu *vmx, u32 index)
 {
 	int i;
@@ -88,7 +101,13 @@ u64 *vmx_find_msr(struct vmx_vcpu *vmx, u32 index)
 	return NULL;
 }
 
-/** vmx_swap_syscall_msrs() - STAR, LSTAR, SFMASK; preemption off, in a section */
+/**
+ * vmx_swap_syscall_msrs() - swap STAR, LSTAR and SFMASK
+ * @vmx: loaded
+ * @to_guest: from the host's values to the guest's, or back
+ *
+ * Context: preemption off, in a section.
+ */
 void vmx_swap_syscall_msrs(struct vmx_vcpu *vmx, bool to_guest)
 {
 	const u64 *host = *this_cpu_ptr(&host_msrs);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the VMX instructions of insn.h do when one fails. */
+/* What happens when a VMX instruction of insn.h fails. */
 #define pr_fmt(fmt) "mvmm: " fmt
 
 #include "insn.h"

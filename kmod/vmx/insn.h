@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The VMX instructions as functions, the VMCS fields typed by width: a wrong
- * width does not compile. And what of the hot path more than one file needs. SDM
- * vol. 3, chapter 31; field encoding: 25.11.2.
+ * The VMX instructions as functions. VMCS fields are typed by width: a wrong
+ * width does not compile. Also the parts of the hot path that several files
+ * need. SDM vol. 3, chapter 31; field encoding: 25.11.2.
  *
- * Every instruction has an exception-table entry that skips it: when a reboot
- * takes VMX away under a running vCPU, it must not oops.
+ * Every instruction has an exception-table entry that skips it, so that it does
+ * not oops when a reboot turns VMX off under a running vCPU.
  */
 #ifndef MVMM_VMX_INSN_H
 #define MVMM_VMX_INSN_H
@@ -30,7 +30,7 @@ static __always_inline unsigned long vmcs_get(unsigned long field)
 {
 	unsigned long value;
 
-	/* A fault gives 0; a field that the CPU lacks gives anything */
+	/* 0 after a fault; any value if the CPU lacks the field */
 	asm volatile("1: vmread %[field], %[value]\n2:\n"
 		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_ZERO_REG, %[value])
 		     : [value] "=r" (value) : [field] "r" (field) : "cc");
@@ -144,10 +144,10 @@ static inline bool invvpid(unsigned long type, u16 vpid)
 	return !failed;
 }
 
-/* The guest's own; a change of any other bit exits */
+/* The guest changes this bit of CR0 without an exit */
 #define VMX_CR0_GUEST_OWNED X86_CR0_TS
 
-/** vmx_refresh_cr0() - fetch the bits that the guest owns */
+/** vmx_refresh_cr0() - fetch CR0's guest-owned bits; VMCS current */
 static inline void vmx_refresh_cr0(struct vmx_vcpu *vmx)
 {
 	u64 hw = vmreadn(GUEST_CR0);
@@ -157,11 +157,14 @@ static inline void vmx_refresh_cr0(struct vmx_vcpu *vmx)
 }
 
 /**
- * vmx_mitigate() - what the guest must not find in caches and predictors
- * @vmx: about to be entered; interrupts off since before
+ * vmx_mitigate() - hide what the guest must not find in caches and predictors
+ * @vmx: about to be entered
  *
- * At the start of a section, and again after interrupts were open. They may
- * have given the process an LDT, which each exit takes away.
+ * Called at the start of a section, and again after interrupts were on. In an
+ * interrupt the process may have got an LDT or DEBUGCTL, which an exit clears:
+ * they are noted here, to be restored.
+ *
+ * Context: interrupts off until the entry.
  */
 static inline void vmx_mitigate(struct vmx_vcpu *vmx)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMX's side of struct mvmm_vendor_ops: vCPUs, loading them, the inner loop, and what is
- * moved around it: registers, and the host's state. The order of the loop is always
- * the same: pending work, flush, events, enter, what the host must see at once,
- * handle.
+ * VMX's side of struct mvmm_vendor_ops: vCPUs, loading them, the inner loop,
+ * and what is moved before and after it: registers, and the host's state. A
+ * round of the loop always has the same order: check for pending work, flush,
+ * prepare events, enter, do what the host needs at once, handle the exit.
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
@@ -53,7 +53,7 @@ static struct mvmm_vcpu *vmx_vcpu_alloc(struct mvmm_vm *vm)
 	vmx->vcpu.vm = vm;
 	vmx->vcpu.cpu = -1;
 	if (vmx_caps.vpid) {
-		/* None left: run without, which is slower but right */
+		/* Without a VPID if none is left: slower, but right */
 		ret = ida_alloc_range(&vpids, 1, U16_MAX, GFP_KERNEL);
 		vmx->vpid = max(ret, 0);
 	}
@@ -61,7 +61,7 @@ static struct mvmm_vcpu *vmx_vcpu_alloc(struct mvmm_vm *vm)
 	preempt_disable();
 	vmx_vmcs_load(&vmx->vmcs);
 	vmx_init_state(vmx);
-	/* The first load writes this CPU's host state like after a move */
+	/* So the first load writes this CPU's host state, as after a move */
 	vmx->vcpu.cpu = -1;
 	preempt_enable();
 	return &vmx->vcpu;
@@ -92,7 +92,7 @@ static __always_inline void vmx_vcpu_load(struct mvmm_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	int cpu = smp_processor_id();
 
-	/* A hotplug or reboot that took the VMCS away also took it from there */
+	/* CPU hotplug and reboot clear the VMCS, and then vmx_current too */
 	if (unlikely(__this_cpu_read(vmx_current) != &vmx->vmcs))
 		vmx_vmcs_load(&vmx->vmcs);
 	if (likely(vcpu->cpu == cpu))
@@ -126,7 +126,10 @@ static bool events_idle(const struct vmx_vcpu *vmx)
 	return !ev->inflight.valid && !ev->waiting && !vmx->vcpu.windows;
 }
 
-/* The entry is certain but for the CPU's refusal: write the next event */
+/*
+ * Write the next event to the VMCS. Nothing but the CPU itself can refuse the
+ * entry now.
+ */
 static void inject(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
@@ -142,7 +145,10 @@ static void inject(struct vmx_vcpu *vmx)
 	if (!vcpu->vapic_irqs)
 		mvmm_apic_pull(vcpu);
 	plan = mvmm_plan_event(&vcpu->events, ready, vcpu->user_irq_window);
-	/* The CPU may open the NMI window in STI's shadow (25.2): wait behind */
+	/*
+	 * The CPU may open the NMI window in STI's shadow (SDM vol. 3, 25.2):
+	 * wait until the shadow ends.
+	 */
 	if (plan.nmi_window && ready.shadow & MVMM_SHADOW_STI) {
 		plan.nmi_window = false;
 		plan.irq_window = true;
@@ -152,7 +158,7 @@ static void inject(struct vmx_vcpu *vmx)
 		mvmm_take_event(vcpu, &plan.inject, &vmx->undo.events);
 	if (vcpu->vapic_regs && vcpu->apic_dirty)
 		vmx_sync_apic(vmx);
-	/* The task priority is the page's already */
+	/* The page has had the task priority since mvmm_apic_pull() */
 	vcpu->apic_dirty = false;
 	if (vcpu->vapic)
 		vmx_set_tpr_threshold(vmx,
@@ -173,7 +179,7 @@ static void inject(struct vmx_vcpu *vmx)
 			  plan.inject.error_code);
 }
 
-/* CR3 and CR4 of the host follow the mm and the PCID */
+/* The host's CR3 and CR4 change with the mm and the PCID */
 static void sync_host_crs(struct vmx_vcpu *vmx)
 {
 	unsigned long cr3 = __read_cr3(), cr4 = __read_cr4();
@@ -190,8 +196,10 @@ static void sync_host_crs(struct vmx_vcpu *vmx)
 
 /*
  * From the last instruction before the guest to the first that may be traced.
- * NMIs stay blocked after an exit by one until an IRET: it goes to the host's
- * handler before anything that could take a fault, and so an IRET.
+ *
+ * After an exit by an NMI, NMIs stay blocked until an IRET. So the host's
+ * handler is called before anything that could fault: the fault's IRET would
+ * unblock NMIs too early.
  */
 static noinstr bool enter_guest(struct vmx_vcpu *vmx)
 {
@@ -202,7 +210,7 @@ static noinstr bool enter_guest(struct vmx_vcpu *vmx)
 	if (vcpu->cr2 != native_read_cr2())
 		native_write_cr2(vcpu->cr2);
 
-#ifdef MVMM_FLOOR	/* bench/run's build: in and out again, and nothing else */
+#ifdef MVMM_FLOOR	/* bench/run's build: so many more entries */
 	for (int i = 0; i < MVMM_FLOOR; i++)
 		vmx->vmcs.launched |= vmx_enter(&vcpu->regs, vmx->vmcs.launched,
 						&vmx->host_rsp);
@@ -210,7 +218,10 @@ static noinstr bool enter_guest(struct vmx_vcpu *vmx)
 	entered = vmx_enter(&vcpu->regs, vmx->vmcs.launched,
 			    &vmx->host_rsp);
 
-	/* Retbleed: IBRS must be written again after an exit, unchanged or not */
+	/*
+	 * Retbleed: IBRS must be written after an exit, even with the same
+	 * value
+	 */
 	if (cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS))
 		native_wrmsrl(MSR_IA32_SPEC_CTRL,
 			      this_cpu_read(x86_spec_ctrl_current));
@@ -244,7 +255,7 @@ static enum mvmm_step refused(struct vmx_vcpu *vmx)
 	return MVMM_STEP_USER;
 }
 
-/* There is something to deliver, or to wait for */
+/* There are events to deliver, or windows to ask for */
 static noinline void handle_events(struct vmx_vcpu *vmx)
 {
 	vmx->undo = (struct vmx_undo){
@@ -252,7 +263,9 @@ static noinline void handle_events(struct vmx_vcpu *vmx)
 	inject(vmx);
 }
 
-/* Nothing was delivered; the CPU may not have cleared the field */
+/*
+ * The CPU has refused the entry: the event was not delivered, and waits again
+ */
 static noinline void undo_entry(struct vmx_vcpu *vmx)
 {
 	if (vmx->undo.valid) {
@@ -260,11 +273,12 @@ static noinline void undo_entry(struct vmx_vcpu *vmx)
 		if (vmx->vcpu.has_apic)
 			mvmm_apic_refresh(&vmx->vcpu);
 	}
+	/* After a refusal the CPU may not have cleared it */
 	vmwrite32(VM_ENTRY_INTR_INFO_FIELD, 0);
 	vmx_dump(vmx);
 }
 
-/* Only while somebody waits for this CPU: see kmod/slots/slots.c */
+/* Used only while somebody waits for this slot: see slots/slots.c */
 static void use_preemption_timer(struct vmx_vcpu *vmx, bool use)
 {
 	vmx->has_timer = use;
@@ -283,7 +297,9 @@ static void set_preemption_timer(u64 end)
 
 /**
  * vmx_flush() - before an entry: drop what may be stale in this CPU's TLB
- * @vmx: loaded; interrupts off and in_guest set
+ * @vmx: loaded, with in_guest set
+ *
+ * Context: interrupts off.
  */
 static inline void vmx_flush(struct vmx_vcpu *vmx)
 {
@@ -294,11 +310,11 @@ static inline void vmx_flush(struct vmx_vcpu *vmx)
 		vmx_flush_now(vmx, gen);
 }
 
-/* One round; interrupts off */
+/* One round of the inner loop. Context: interrupts off, in a section */
 static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
-	/* Without XSAVE neither the host nor the guest has an XCR0 */
+	/* Without XSAVE there is no XCR0: nothing is to be swapped */
 	u64 host_xcr0 = mvmm_host_xcr0 ?: vcpu->xcr0;
 	bool entered;
 
@@ -327,7 +343,7 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	if (unlikely(vmx->host_debugctl))
 		update_debugctlmsr(vmx->host_debugctl);
-	/* Before anything that may touch the guest's memory */
+	/* Before anything may access the guest's memory */
 	if (entered && unlikely(vmx->reason == EXIT_REASON_EXCEPTION_NMI) &&
 	    (vmx->intr_info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
 		mvmm_host_machine_check();
@@ -353,13 +369,13 @@ static u16 host_selector(u16 selector)
 	return selector & 7 ? 0 : selector;
 }
 
-/* A section begins: write what an exit must restore, of the process */
+/* A section begins: write the process's state that an exit must restore */
 static void host_load(struct vmx_vcpu *vmx)
 {
 	u16 fs, gs, ds, es;
 	u64 base;
 
-	/* Without SCE the guest's SYSCALL is #UD whatever they hold */
+	/* Without EFER.SCE the guest's SYSCALL raises #UD and uses no MSR */
 	if (vmx->vcpu.efer & EFER_SCE)
 		vmx_swap_syscall_msrs(vmx, true);
 	vmx->host_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
@@ -377,7 +393,7 @@ static void host_load(struct vmx_vcpu *vmx)
 		vmx->host_fs = fs;
 		vmx->host_gs = gs;
 	}
-	/* The LDT is vmx_mitigate()'s */
+	/* vmx_mitigate() adds the LDT */
 	vmx->odd_segments = ((fs | gs) & 7) | ds | es;
 	vmx->host_ds = ds;
 	vmx->host_es = es;
@@ -388,7 +404,10 @@ static void host_load(struct vmx_vcpu *vmx)
 	}
 }
 
-/* An exit loads null into DS, ES and LDTR, into FS and GS where TI or RPL is set */
+/*
+ * Load the selectors that an exit does not restore: it loads 0 into DS, ES and
+ * LDTR, and into FS and GS if their TI or RPL is not 0
+ */
 static noinline void restore_segments(struct vmx_vcpu *vmx)
 {
 	if (vmx->host_ldt)
@@ -400,7 +419,7 @@ static noinline void restore_segments(struct vmx_vcpu *vmx)
 	if (vmx->host_gs & 7) {
 		u64 base;
 
-		/* Loading GS overwrites the base that SWAPGS brings */
+		/* Loading GS overwrites the base that SWAPGS will load */
 		rdmsrl(MSR_KERNEL_GS_BASE, base);
 		load_gs_index(vmx->host_gs);
 		wrmsrl(MSR_KERNEL_GS_BASE, base);
@@ -411,7 +430,7 @@ static noinline void restore_segments(struct vmx_vcpu *vmx)
 	}
 }
 
-/* It ends: restore by hand what an exit does not */
+/* A section ends: restore by hand what an exit does not restore */
 static void host_put(struct vmx_vcpu *vmx)
 {
 	if (vmx->syscall_msrs)
@@ -426,7 +445,7 @@ static void host_put(struct vmx_vcpu *vmx)
 	native_load_gdt(&vmx->host_gdt);
 }
 
-/* vmx_advance_rip() for registers that are not in the VMCS yet */
+/* vmx_advance_rip() when the registers are not in the VMCS yet */
 static void retire_insn(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
@@ -450,8 +469,8 @@ static void retire_insn(struct vmx_vcpu *vmx)
 }
 
 /*
- * rip, rsp, rflags as userspace left them, and the instruction that it has
- * executed
+ * Write rip, rsp and rflags to the VMCS if userspace has changed them, and step
+ * over the instruction that it has executed
  */
 static __always_inline void regs_to_vmcs(struct vmx_vcpu *vmx)
 {
@@ -478,7 +497,7 @@ static __always_inline void regs_to_vmcs(struct vmx_vcpu *vmx)
 	}
 }
 
-/* The guest ran: where it stands now */
+/* Fetch the registers that are in the VMCS while the guest runs */
 static __always_inline void regs_from_vmcs(struct vmx_vcpu *vmx)
 {
 	struct mvmm_regs *regs = &vmx->vcpu.regs;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Page-modification logging (SDM vol. 3, 29.3.6): the CPU notes which pages a guest
- * writes to. On only while a region keeps a dirty log; what reads the log is
- * mm/pml.c.
+ * Page-modification logging (SDM vol. 3, 29.3.6): the CPU logs which pages a
+ * guest writes to. It is on only while a region keeps a dirty log. mm/pml.c
+ * reads the logs.
  */
 #include <linux/gfp.h>
 #include <linux/moduleparam.h>
@@ -12,14 +12,19 @@ static bool pml = true;
 module_param(pml, bool, 0444);
 MODULE_PARM_DESC(pml, "let the CPU log what guests write to, where it can");
 
-/** vmx_pml_setup() - at load, after vmx_probe(): what the user wants */
+/** vmx_pml_setup() - apply the parameter; at load, after vmx_probe() */
 void vmx_pml_setup(void)
 {
 	vmx_caps.pml &= pml;
 	pml = vmx_caps.pml;
 }
 
-/** vmx_pml_alloc() - a log for a new vCPU, where the CPU keeps one; may sleep */
+/**
+ * vmx_pml_alloc() - make the log of a new vCPU, if the CPU keeps one
+ * @vmx: the vCPU
+ *
+ * Context: may sleep. Return: 0 or -ENOMEM.
+ */
 int vmx_pml_alloc(struct vmx_vcpu *vmx)
 {
 	struct mvmm_pml *p = &vmx->vcpu.pml;
@@ -35,12 +40,13 @@ int vmx_pml_alloc(struct vmx_vcpu *vmx)
 	return 0;
 }
 
+/** vmx_pml_free() - undo vmx_pml_alloc() */
 void vmx_pml_free(struct vmx_vcpu *vmx)
 {
 	free_page((unsigned long)vmx->vcpu.pml.log);
 }
 
-/** vmx_pml_init() - of a new vCPU; its VMCS is current */
+/** vmx_pml_init() - write the log's address to a new VMCS, which is current */
 void vmx_pml_init(struct vmx_vcpu *vmx)
 {
 	if (!vmx->vcpu.pml.log)
@@ -49,7 +55,13 @@ void vmx_pml_init(struct vmx_vcpu *vmx)
 	vmwrite16(GUEST_PML_INDEX, vmx->vcpu.pml.next);
 }
 
-/** vmx_sync_pml() - log the guest's writes if a region wants it; VMCS current */
+/**
+ * vmx_sync_pml() - log the guest's writes if a region keeps a dirty log
+ * @vmx: a vCPU whose VMCS is current
+ *
+ * Context: interrupts off. Called at a flush, which every change of nr_logged
+ * that needs PML brings about.
+ */
 void vmx_sync_pml(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest state in the VMCS: what a new vCPU starts with, and the registers that
- * userspace gets and sets. What is moved for each RUN is in loop.c, the host's state
- * in host.c. SDM vol. 3, 25.4.
+ * The guest's state in the VMCS: what a new vCPU starts with, and the registers
+ * that userspace gets and sets. What is moved at each RUN is in loop.c, the
+ * host's state is in host.c. SDM vol. 3, 25.4. The functions need the VMCS to
+ * be current.
  */
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
@@ -14,7 +15,7 @@
 
 enum seg { ES, CS, SS, DS, FS, GS, LDT, TR, NR_SEGS };
 
-/* The VMCS's segment fields are 2 apart, in the order of the encoding */
+/* The segment fields of the VMCS are 2 apart, in the order of the encoding */
 #define SEG_SELECTOR(s)	(GUEST_ES_SELECTOR + 2 * (s))
 #define SEG_LIMIT(s)	(GUEST_ES_LIMIT + 2 * (s))
 #define SEG_AR(s)	(GUEST_ES_AR_BYTES + 2 * (s))
@@ -36,7 +37,7 @@ static void get_segment(enum seg s, struct mvmm_segment *seg)
 	seg->attr = vmx_segment_attr(vmcs_get(SEG_AR(s)));
 }
 
-/* What RESET sets beyond INIT: mvmm_vcpu_reset() does the rest */
+/* What RESET sets and INIT does not; mvmm_vcpu_reset() does the rest */
 static void init_guest(struct vmx_vcpu *vmx)
 {
 	vmwrite32(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
@@ -51,7 +52,7 @@ static void init_guest(struct vmx_vcpu *vmx)
 	vmx->rflags = 2;
 }
 
-/** vmx_init_state() - fill a new VMCS, current on this CPU */
+/** vmx_init_state() - fill a new VMCS, which is current */
 void vmx_init_state(struct vmx_vcpu *vmx)
 {
 	vmx_init_controls(vmx);
@@ -61,14 +62,14 @@ void vmx_init_state(struct vmx_vcpu *vmx)
 	init_guest(vmx);
 }
 
-/** vmx_in_64bit_code() - are addresses 64 bits wide? The VMCS is current */
+/** vmx_in_64bit_code() - does the guest execute 64-bit code? */
 bool vmx_in_64bit_code(struct vmx_vcpu *vmx)
 {
 	return vmx->vcpu.efer & EFER_LMA &&
 	       vmread32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK;
 }
 
-/** vmx_end_shadow() - of STI or MOV SS; @info: interruptibility as it is */
+/** vmx_end_shadow() - of STI or MOV SS; @info: interruptibility now */
 void vmx_end_shadow(u32 info)
 {
 	vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
@@ -76,12 +77,14 @@ void vmx_end_shadow(u32 info)
 }
 
 /**
- * vmx_advance_rip() - the one place where rip steps over an instruction
+ * vmx_advance_rip() - step over an instruction; no other function does
  * @vmx: loaded; rip is in the VMCS
- * @len: its bytes
+ * @len: the instruction's length
  *
- * Ends the STI and MOV SS shadow and clears RF. Return: RFLAGS.TF asks for a
- * single-step trap.
+ * Ends the shadow of STI or MOV SS, and clears RF.
+ *
+ * Return: true if RFLAGS.TF asks for a single-step trap, which the caller
+ * raises.
  */
 bool vmx_advance_rip(struct vmx_vcpu *vmx, unsigned int len)
 {
@@ -89,7 +92,7 @@ bool vmx_advance_rip(struct vmx_vcpu *vmx, unsigned int len)
 	u64 rflags = vmreadn(GUEST_RFLAGS);
 	u32 shadow = vmread32(GUEST_INTERRUPTIBILITY_INFO);
 
-	/* Outside of 64-bit code it wraps, where it can */
+	/* Outside of 64-bit code rip wraps at 4 GiB */
 	if (unlikely((rip ^ old) >> 32) && !vmx_in_64bit_code(vmx))
 		rip = (u32)rip;
 	vmwriten(GUEST_RIP, rip);
@@ -99,18 +102,18 @@ bool vmx_advance_rip(struct vmx_vcpu *vmx, unsigned int len)
 		vmx_end_shadow(shadow);
 	if (likely(!(rflags & X86_EFLAGS_TF)))
 		return false;
-	/* The caller raises the trap: a BS left here would double it */
+	/* If BS stayed set here, the trap would come twice */
 	vmwriten(GUEST_PENDING_DBG_EXCEPTIONS, 0);
 	return true;
 }
 
-/** vmx_sync_crs() - write cr0, cr4 and efer of the generic part to the VMCS */
+/** vmx_sync_crs() - write vcpu->cr0, cr4 and efer to the VMCS */
 void vmx_sync_crs(struct mvmm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	u64 cr0 = (vcpu->cr0 & ~(X86_CR0_CD | X86_CR0_NW)) |
 		  vmx_caps.cr0_fixed0;
-	/* The host's #MC must work whatever the guest thinks of CR4.MCE */
+	/* The host needs machine checks, whatever the guest's CR4.MCE is */
 	u64 cr4 = vcpu->cr4 | vmx_caps.cr4_fixed0 |
 		  (__read_cr4() & X86_CR4_MCE);
 	u32 entry = vmx->entry & ~VM_ENTRY_IA32E_MODE;
@@ -126,7 +129,7 @@ void vmx_sync_crs(struct mvmm_vcpu *vcpu)
 		vmwrite32(VM_ENTRY_CONTROLS, entry);
 		vmx->entry = entry;
 	}
-	/* MOV to CR0 and CR4 flushes; what is cached must go before the entry */
+	/* MOV to CR0 and CR4 flushes the TLB, and so must the next entry */
 	vmx->flush_vcpu = true;
 	if (vcpu->in_section && vcpu->efer & EFER_SCE && !vmx->syscall_msrs)
 		vmx_swap_syscall_msrs(vmx, true);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMX operation on each CPU, and the life of a VMCS: which CPU may cache it,
- * and VMCLEAR there before another one loads it (SDM vol. 3, 25.11).
+ * VMX operation on each CPU, and the life of a VMCS: which CPU may have it in
+ * its cache, and VMCLEAR on that CPU before another one loads it (SDM vol. 3,
+ * 25.11).
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
@@ -14,7 +15,7 @@
 
 static DEFINE_PER_CPU(u32 *, vmxon_region);
 DEFINE_PER_CPU(struct vmx_vmcs *, vmx_current);
-/* VMCSs that this CPU may cache; interrupts off */
+/* The VMCSs that this CPU may have cached. Accessed with interrupts off */
 static DEFINE_PER_CPU(struct list_head, loaded_list);
 static DEFINE_PER_CPU(bool, vmx_on);
 
@@ -27,7 +28,11 @@ static u32 *alloc_region(void)
 	return region;
 }
 
-/** vmx_vmcs_setup() - per-CPU areas for VMXON; 0 or -ENOMEM; may sleep */
+/**
+ * vmx_vmcs_setup() - make the per-CPU areas for VMXON
+ *
+ * Context: may sleep. Return: 0 or -ENOMEM.
+ */
 int vmx_vmcs_setup(void)
 {
 	int cpu;
@@ -43,6 +48,7 @@ int vmx_vmcs_setup(void)
 	return 0;
 }
 
+/** vmx_vmcs_teardown() - undo vmx_vmcs_setup() */
 void vmx_vmcs_teardown(void)
 {
 	int cpu;
@@ -53,7 +59,7 @@ void vmx_vmcs_teardown(void)
 	}
 }
 
-/** vmx_is_on() - is this CPU in VMX operation by us? Preemption off */
+/** vmx_is_on() - have we turned VMX on, on this CPU? Context: preemption off */
 bool vmx_is_on(void)
 {
 	return __this_cpu_read(vmx_on);
@@ -62,15 +68,15 @@ bool vmx_is_on(void)
 /**
  * vmx_cpu_enable() - enter VMX operation on this CPU
  *
- * Context: interrupts off. Return: 0; -EBUSY: somebody else's already; -EIO.
+ * Context: interrupts off. Return: 0; -EBUSY: another VMM has done so; -EIO.
  */
 int vmx_cpu_enable(void)
 {
 	if (__read_cr4() & X86_CR4_VMXE)
 		return -EBUSY;
-	/* Processor trace and VMX exclude each other on some CPUs */
+	/* On some CPUs processor trace and VMX exclude each other */
 	intel_pt_handle_vmx(1);
-	/* Through the kernel's shadow, or the next switch_mm clears it again */
+	/* Also in the kernel's copy, or the next switch_mm() clears it again */
 	cr4_set_bits(X86_CR4_VMXE);
 	if (!vmxon(__pa(__this_cpu_read(vmxon_region)))) {
 		cr4_clear_bits(X86_CR4_VMXE);
@@ -79,11 +85,12 @@ int vmx_cpu_enable(void)
 	}
 	vmx_host_cpu_on();
 	__this_cpu_write(vmx_on, true);
-	/* Translations from an earlier life with the same tags */
+	/* Drop translations with the same tags, from when VMX was on before */
 	invept(VMX_EPT_EXTENT_GLOBAL, 0);
 	return 0;
 }
 
+/* Context: interrupts off, on the CPU that vmcs->cpu names */
 static void clear_here(struct vmx_vmcs *vmcs)
 {
 	vmclear(__pa(vmcs->region));
@@ -91,12 +98,19 @@ static void clear_here(struct vmx_vmcs *vmcs)
 		__this_cpu_write(vmx_current, NULL);
 	list_del(&vmcs->link);
 	vmcs->launched = false;
-	/* The VMCLEAR first: another CPU may load it as soon as this is seen */
+	/*
+	 * pairs with clear_anywhere(): a CPU that sees -1 may load the VMCS, so
+	 * VMCLEAR and launched come first
+	 */
 	smp_wmb();
 	WRITE_ONCE(vmcs->cpu, -1);
 }
 
-/** vmx_cpu_disable() - leave VMX operation; interrupts off */
+/**
+ * vmx_cpu_disable() - leave VMX operation on this CPU
+ *
+ * Context: interrupts off.
+ */
 void vmx_cpu_disable(void)
 {
 	struct vmx_vmcs *vmcs, *next;
@@ -113,21 +127,29 @@ static void clear_ipi(void *arg)
 {
 	struct vmx_vmcs *vmcs = arg;
 
-	/* It may have gone meanwhile, with the CPU's VMX operation */
+	/* vmx_cpu_disable() may have cleared it meanwhile */
 	if (vmcs->cpu == smp_processor_id())
 		clear_here(vmcs);
 }
 
+/* VMCLEAR on the CPU that may have it in its cache. Context: interrupts on */
 static void clear_anywhere(struct vmx_vmcs *vmcs)
 {
 	int cpu = READ_ONCE(vmcs->cpu);
 
-	/* Fails only if the CPU is offline: it was cleared on the way down */
+	/*
+	 * Fails only if that CPU is offline, and then vmx_cpu_disable() did it
+	 */
 	if (cpu >= 0)
 		smp_call_function_single(cpu, clear_ipi, vmcs, 1);
 }
 
-/** vmx_vmcs_alloc() - a clear VMCS; 0 or -ENOMEM; may sleep */
+/**
+ * vmx_vmcs_alloc() - make a VMCS, which no CPU has in its cache
+ * @vmcs: filled in
+ *
+ * Context: may sleep. Return: 0 or -ENOMEM.
+ */
 int vmx_vmcs_alloc(struct vmx_vmcs *vmcs)
 {
 	vmcs->cpu = -1;
@@ -136,7 +158,12 @@ int vmx_vmcs_alloc(struct vmx_vmcs *vmcs)
 	return vmcs->region ? 0 : -ENOMEM;
 }
 
-/** vmx_vmcs_free() - undo vmx_vmcs_alloc(), wherever it is; may sleep */
+/**
+ * vmx_vmcs_free() - undo vmx_vmcs_alloc(), wherever the VMCS is loaded
+ * @vmcs: not in use
+ *
+ * Context: may sleep.
+ */
 void vmx_vmcs_free(struct vmx_vmcs *vmcs)
 {
 	clear_anywhere(vmcs);
@@ -158,7 +185,9 @@ void vmx_vmcs_load(struct vmx_vmcs *vmcs)
 	if (moved)
 		clear_anywhere(vmcs);
 	local_irq_save(flags);
-	/* After a reboot notifier VMX is off: no VMCS may be listed then */
+	/*
+	 * Off after the reboot notifier: then nothing may be added to the list
+	 */
 	if (vmx_is_on()) {
 		if (moved) {
 			vmclear(__pa(vmcs->region));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* VMX: types and functions shared by the rooms of this directory. */
+/* VMX: types and functions shared by the files of this directory. */
 #ifndef MVMM_VMX_H
 #define MVMM_VMX_H
 
@@ -10,7 +10,7 @@
 
 /* ---- capabilities (caps.c) -------------------------------------------- */
 
-/* The capability MSRs, as read */
+/* The capability MSRs, as the CPU has them */
 struct vmx_cap_msrs {
 	u64 basic;
 	u64 pin, primary, secondary, exit, entry, misc;
@@ -18,7 +18,30 @@ struct vmx_cap_msrs {
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 };
 
-/* What mvmm makes of them */
+/**
+ * struct vmx_caps - what mvmm uses of this CPU's VMX
+ * @revision: VMCS revision identifier
+ * @pin: pin-based controls
+ * @primary: primary processor-based controls of a new vCPU
+ * @secondary: secondary processor-based controls of a new vCPU
+ * @exit: VM-exit controls
+ * @entry: VM-entry controls
+ * @vpid: VPIDs
+ * @ept_ad: accessed and dirty bits of EPT
+ * @pml: page-modification logging
+ * @tpr_shadow: TPR shadow
+ * @apicv: VMX_APICV
+ * @apic_page: VMX_APIC_PAGE
+ * @insn_info: an exit by INS or OUTS tells the address size
+ * @ept_2m: leaves of 2 MiB
+ * @ept_1g: leaves of 1 GiB
+ * @preemption_timer: VMX preemption timer
+ * @timer_shift: it counts TSC ticks >> @timer_shift
+ * @flush_l1d: the CPU leaks its L1D cache, and can flush it
+ * @cr0_fixed0: bits of CR0 that must be 1
+ * @cr4_fixed0: bits of CR4 that must be 1
+ * @cr4_fixed1: bits of CR4 that may be 1
+ */
 struct vmx_caps {
 	u32 revision;
 	u32 pin, primary, secondary, exit, entry;
@@ -28,31 +51,32 @@ struct vmx_caps {
 	bool tpr_shadow;
 	bool apicv;
 	bool apic_page;
-	bool insn_info;		/* INS and OUTS tell their address size */
+	bool insn_info;
 	bool ept_2m, ept_1g;
 	bool preemption_timer;
-	u8 timer_shift;		/* it counts TSC ticks >> that */
-	bool flush_l1d;		/* the CPU leaks its L1D cache, and can flush it */
+	u8 timer_shift;
+	bool flush_l1d;
 	u64 cr0_fixed0, cr4_fixed0, cr4_fixed1;
 };
 
-/* What the CPU needs to do an x2APIC's work */
+/* The controls with which the CPU does an x2APIC's work */
 #define VMX_APICV (SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE |	\
 		   SECONDARY_EXEC_APIC_REGISTER_VIRT |		\
 		   SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY)
 
-/* And to do an xAPIC's, as far as it goes */
+/* The controls with which it does as much of an xAPIC's work as it can */
 #define VMX_APIC_PAGE (SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES |	\
 		       SECONDARY_EXEC_APIC_REGISTER_VIRT)
 
+/* What mvmm needs of a control */
 enum vmx_need {
-	VMX_MUST = 1,	/* set always */
+	VMX_MUST = 1,	/* always set */
 	VMX_ABLE,	/* must be settable; set when needed */
 	VMX_OPTIONAL,	/* set where the CPU can; needs no name */
 	VMX_NEVER,	/* must be clearable */
 };
 
-/* What mvmm needs of some bits of one word of controls */
+/* Some bits of one word of controls, and what mvmm needs of them */
 struct vmx_ctl {
 	u32 bits;
 	enum vmx_need need;
@@ -71,14 +95,14 @@ int vmx_probe(struct vmx_caps *caps);
 
 extern struct vmx_caps vmx_caps;
 
-/* ---- the VMCS and who holds it (vmcs.c) ------------------------------- */
+/* ---- VMCSs, and on which CPU they are (vmcs.c) ------------------------- */
 
 /**
  * struct vmx_vmcs - a VMCS and where it is
  * @region: what the CPU uses
- * @cpu: the CPU that may cache it; -1: none, it is clear
- * @launched: VMRESUME, not VMLAUNCH
- * @link: in the list of @cpu; changed only there, interrupts off
+ * @cpu: the CPU that may have it in its cache; -1: none, it is clear
+ * @launched: it needs VMRESUME, not VMLAUNCH
+ * @link: in loaded_list of @cpu; changed only there, with interrupts off
  */
 struct vmx_vmcs {
 	u32 *region;
@@ -99,11 +123,17 @@ bool vmx_is_on(void);
 
 /* ---- the vCPU --------------------------------------------------------- */
 
-/* STAR, LSTAR, SFMASK, KERNEL_GS_BASE, and CSTAR which the CPU does not use */
+/*
+ * STAR, LSTAR, SFMASK, KERNEL_GS_BASE; and CSTAR, which Intel CPUs do not use
+ */
 #define VMX_NR_MSRS	5
 #define VMX_KERNEL_GS	3
 
-/* What is put back when the CPU refuses an entry that had events to handle */
+/**
+ * struct vmx_undo - what is put back if the CPU refuses an entry
+ * @events: vcpu->events from before
+ * @valid: the entry had events to handle
+ */
 struct vmx_undo {
 	struct mvmm_events_state events;
 	bool valid;
@@ -117,34 +147,38 @@ struct vmx_undo {
  * @eptp: EPT pointer
  * @primary: primary controls, as in the VMCS
  * @entry: entry controls, as in the VMCS
- * @rip: as regs_from_vmcs() last found it in the VMCS; what differs in vcpu.regs
- *	is to be written
- * @rsp: the same
- * @rflags: the same
+ * @rip: GUEST_RIP when regs_from_vmcs() read it last; if vcpu.regs differs, it
+ *	is written
+ * @rsp: the same for GUEST_RSP
+ * @rflags: the same for GUEST_RFLAGS
  * @flush_vcpu: flush this vCPU's own translations before the next entry
- * @pml: the CPU logs writes
+ * @pml: page-modification logging is on
  * @tpr_threshold: as in the VMCS
  * @eoi_exits: as in the VMCS
- * @apic_controls: of the secondary controls, those of VMX_APICV, VMX_APIC_PAGE
- * @breakpoints: the guest's DR7 enables some
+ * @apic_controls: the secondary controls of VMX_APICV and VMX_APIC_PAGE that
+ *	are on
+ * @breakpoints: the guest's DR7 enables breakpoints
  * @syscall_msrs: the guest's STAR, LSTAR, SFMASK are in the CPU
- * @undo: see there
- * @reason: of the last exit
- * @intr_info: of the last exit, if it was an exception or NMI
- * @msr: of the guest, swapped by hand; in the CPU in a section
+ * @undo: see struct vmx_undo
+ * @has_timer: the preemption timer is on
+ * @reason: exit reason of the last exit
+ * @intr_info: of the last exit, if it was by an exception or NMI
+ * @msr: the guest's MSRs that are swapped by hand; in a section they are in the
+ *	CPU
  * @host_gs_base: the host's KERNEL_GS_BASE, in a section
  * @host_rsp: as in the VMCS
  * @host_cr3: as in the VMCS
  * @host_cr4: as in the VMCS
  * @host_debugctl: IA32_DEBUGCTL, which an exit clears
- * @host_fs_base: base of FS in the host, as in the VMCS
- * @host_gdt: of the CPU where it is loaded
- * @host_fs: host selectors, TI and RPL included, at the last entry
- * @host_gs: the same
- * @odd_segments: not 0: an exit does not restore all of these five
- * @host_ds: the same
- * @host_es: the same
- * @host_ldt: the same, as it was when interrupts were open last
+ * @host_fs_base: the host's base of FS, as in the VMCS
+ * @host_gdt: the GDT of the CPU on which it is loaded
+ * @host_fs: the host's FS, with TI and RPL, when the section began
+ * @host_gs: the same for GS
+ * @odd_segments: not 0 if FS, GS, DS, ES or LDTR has a selector that an exit
+ *	does not restore
+ * @host_ds: the host's DS
+ * @host_es: the host's ES
+ * @host_ldt: the host's LDTR when interrupts were on last
  */
 struct vmx_vcpu {
 	struct mvmm_vcpu vcpu;
@@ -183,7 +217,7 @@ static inline struct vmx_vcpu *to_vmx(struct mvmm_vcpu *vcpu)
 bool vmx_enter(struct mvmm_regs *regs, bool launched, unsigned long *host_rsp);
 extern char vmx_exit[];
 
-/* What does not change is not written: WRMSR is dear on silicon */
+/* From @now to @then. If they are equal it is not written: WRMSR is slow */
 static __always_inline void vmx_swap_msr(u32 index, u64 now, u64 then)
 {
 	if (now != then)
@@ -192,7 +226,7 @@ static __always_inline void vmx_swap_msr(u32 index, u64 now, u64 then)
 
 /* ---- controls (controls.c, apicv.c, pml.c) ---------------------------- */
 
-/* In the MSR bitmap: where the half for writes begins, in bits */
+/* The bit in the MSR bitmap where its half for writes begins */
 #define VMX_MSR_WRITES	(2048 * 8)
 
 extern unsigned long *vmx_msr_bitmap;
@@ -318,13 +352,17 @@ enum mvmm_step vmx_handle_exit(struct vmx_vcpu *vmx);
 void vmx_collect_inflight(struct vmx_vcpu *vmx);
 
 /*
- * Only these exits can come in the middle of a delivery (SDM vol. 3, 25.9.3);
- * after any other the field is clear and need not be read: exception, task
- * switch, APIC access, EPT violation, EPT misconfiguration, page-modification
- * log full.
+ * Only these exits can come in the middle of a delivery (SDM vol. 3, 25.9.3).
+ * After any other, the IDT-vectoring information is not valid and need not be
+ * read.
  */
-#define VMX_IN_DELIVERY (BIT_ULL(0) | BIT_ULL(9) | BIT_ULL(44) | BIT_ULL(48) | \
-			 BIT_ULL(49) | BIT_ULL(62))
+#define VMX_IN_DELIVERY							\
+	(BIT_ULL(EXIT_REASON_EXCEPTION_NMI) |				\
+	 BIT_ULL(EXIT_REASON_TASK_SWITCH) |				\
+	 BIT_ULL(EXIT_REASON_APIC_ACCESS) |				\
+	 BIT_ULL(EXIT_REASON_EPT_VIOLATION) |				\
+	 BIT_ULL(EXIT_REASON_EPT_MISCONFIG) |				\
+	 BIT_ULL(EXIT_REASON_PML_FULL))
 
 /* ---- EPT (ept.c) ------------------------------------------------------ */
 
