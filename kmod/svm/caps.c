@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What this CPU's SVM can do, what mvmm needs of it, and what is missing, by
+ * What this CPU's SVM can do, which of it mvmm needs, and what is missing, by
  * name. svm_negotiate() is a pure function of CPUID (APM vol. 3, E.4.9); only
- * svm_probe() reads hardware.
+ * svm_probe() and svm_present() read hardware.
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
@@ -31,8 +31,8 @@ static int need(bool have, const char *name, svm_missing_fn missing, void *ctx)
 }
 
 /**
- * svm_negotiate() - from CPUID to features
- * @regs: leaf 0x8000000a; zero where the CPU lacks it
+ * svm_negotiate() - find features from CPUID
+ * @regs: leaf 0x8000000a; 0 if the CPU lacks it
  * @caps: filled in
  * @missing: called with the name of each thing that is missing
  * @ctx: for @missing
@@ -72,11 +72,11 @@ bool svm_present(void)
 }
 
 /**
- * svm_probe() - can mvmm run here?
+ * svm_probe() - can mvmm run on this CPU?
  * @caps: filled in
  *
- * Says in the log what is missing. Return: 0; -EPERM: locked out by the
- * firmware; -EOPNOTSUPP: SVM lacks what mvmm needs.
+ * Logs what is missing. Return: 0; -EPERM: the firmware has locked SVM;
+ * -EOPNOTSUPP: SVM lacks what mvmm needs.
  */
 int svm_probe(struct svm_caps *caps)
 {
@@ -91,7 +91,7 @@ int svm_probe(struct svm_caps *caps)
 		       vm_cr);
 		return -EPERM;
 	}
-	/* Its C-bit would have to be in each physical address of a VMCB */
+	/* Each physical address in a VMCB would need the C-bit */
 	if (cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT)) {
 		pr_err("mvmm does not know memory encryption: boot with mem_encrypt=off\n");
 		return -EOPNOTSUPP;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a guest exits for: the VMCB's control area as a vCPU starts with it, and the
+ * What a guest exits for: the control area of a new vCPU's VMCB, and the
  * permission maps of ports and MSRs.
  */
 #include <linux/bits.h>
@@ -9,14 +9,18 @@
 #include "guest/guest.h"
 #include "insn.h"
 
-/* APM vol. 2, 15.10.1 and 15.11: every port and one byte; 2 bits an MSR */
+/* APM vol. 2, 15.10.1 and 15.11: a bit for each port, 2 bits for each MSR */
 #define IOPM_SIZE	(3 * PAGE_SIZE)
 #define MSRPM_SIZE	(2 * PAGE_SIZE)
 
 static void *io_map;
 static void *msr_map;
 
-/** svm_controls_setup() - permission maps, the MSRs' from the policy; may sleep */
+/**
+ * svm_controls_setup() - make the permission maps that all vCPUs share
+ *
+ * Context: may sleep. Return: 0 or -ENOMEM.
+ */
 int svm_controls_setup(void)
 {
 	const struct mvmm_msr_policy *p;
@@ -43,6 +47,7 @@ int svm_controls_setup(void)
 	return 0;
 }
 
+/** svm_controls_teardown() - undo svm_controls_setup() */
 void svm_controls_teardown(void)
 {
 	if (io_map)
@@ -52,16 +57,16 @@ void svm_controls_teardown(void)
 	io_map = msr_map = NULL;
 }
 
-/* Where the CPU can count: a spin loop */
+/* So many PAUSEs count as a spin, if the CPU can count them */
 #define PAUSES 3000
 
-/** svm_init_controls() - of a new vCPU */
+/** svm_init_controls() - fill the control area of a new vCPU's VMCB */
 void svm_init_controls(struct svm_vcpu *svm)
 {
 	static const u8 always[] = {
 		INTERCEPT_CR0_READ, INTERCEPT_CR4_READ, INTERCEPT_CR4_WRITE,
 		INTERCEPT_SELECTIVE_CR0,
-		/* #DB, #AC: see vmx/controls.c. #MC is the host's */
+		/* #DB, #AC: see vmx/controls.c. #MC is for the host */
 		INTERCEPT_DB,
 		INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_AC,
 		INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_MC,
@@ -79,7 +84,7 @@ void svm_init_controls(struct svm_vcpu *svm)
 
 	for (i = 0; i < ARRAY_SIZE(always); i++)
 		svm_intercept(svm, always[i], true);
-	/* Bochs exits before it has written DR6: see set_nmi_window() */
+	/* Bochs exits before it has written DR6: see errata.rst */
 	if (svm_caps.bochs)
 		svm_intercept(svm, INTERCEPT_DB, false);
 	control->intercepts[INTERCEPT_DR] = ~0;

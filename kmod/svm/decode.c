@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pure decoders: EXITINFO and segments to neutral values and back. APM vol. 2,
- * 15.10.2, 15.25.6 and 15.33.
+ * Decoders from EXITINFO and segments to vendor-neutral values, and back. Pure.
+ * APM vol. 2, 15.10.2, 15.25.6 and 15.33.
  */
 #include <linux/bits.h>
 #include <linux/string.h>
@@ -19,7 +19,9 @@ void svm_decode_io(u64 info, struct mvmm_exit *exit)
 	exit->reason = MVMM_EXIT_IO;
 	exit->io = (typeof(exit->io)){
 		.port = info >> 16,
-		/* One bit each for 1, 2 and 4 bytes; likewise for addresses */
+		/*
+		 * A bit for 1, 2 and 4 bytes each; the same for addresses below
+		 */
 		.size = (info >> SVM_IOIO_SIZE_SHIFT) & 7,
 		/* Bits 0, 2, 3: in, string, REP, in the order of MVMM_IO_* */
 		.flags = (info & MVMM_IO_IN) |
@@ -31,10 +33,12 @@ void svm_decode_io(u64 info, struct mvmm_exit *exit)
 }
 
 /**
- * svm_decode_cr() - a CR intercept
+ * svm_decode_cr() - exit by an access to a control register
  * @code: exit code
  * @info: EXITINFO1
  * @assists: the CPU has decode assists
+ *
+ * Return: what is accessed, and how.
  */
 struct svm_cr_access svm_decode_cr(u32 code, u64 info, bool assists)
 {
@@ -59,13 +63,13 @@ u32 svm_decode_npf(u64 info)
 	return info & NPF_WALK ? access | MVMM_ACCESS_PAGE_WALK : access;
 }
 
-/** svm_segment_attrib() - the VMCB's form of the ABI's attributes */
+/** svm_segment_attrib() - the VMCB's attributes from the ABI's */
 u16 svm_segment_attrib(u16 attr)
 {
 	return (attr & 0xff) | (attr >> 4 & 0xf00);
 }
 
-/** svm_segment_attr() - and back */
+/** svm_segment_attr() - the ABI's attributes from the VMCB's */
 u16 svm_segment_attr(u16 attrib)
 {
 	return (attrib & 0xff) | (attrib & 0xf00) << 4;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A VMCB in words, for the kernel log, when an exit cannot be handled. */
+/* Writes a VMCB to the kernel log, in words, when an exit cannot be handled. */
 #define pr_fmt(fmt) "mvmm: " fmt
 
 #include <linux/ratelimit.h>
@@ -62,7 +62,7 @@ static void dump_controls(const struct vmcb_control_area *control)
 		control->event_inj_err);
 }
 
-/** svm_dump() - the VMCB to the kernel log, at a limited rate */
+/** svm_dump() - log the VMCB, at a limited rate */
 void svm_dump(struct svm_vcpu *svm)
 {
 	static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 2);

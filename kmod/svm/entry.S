@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Into the guest and back. The general registers are moved here, but for RAX
- * and RSP, which the VMCB has, and what VMRUN does not switch.
+ * Into the guest and back. The general registers are moved here, except RAX and
+ * RSP, which are in the VMCB; so is the state that VMRUN does not switch.
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>
@@ -15,10 +15,10 @@
 /*
  * bool svm_enter(struct mvmm_regs *regs, u64 vmcb_pa, u64 host_pa)
  *
- * Interrupts off. Returns true after an exit, false if SVM is off.
+ * Context: interrupts off. Returns true after an exit, false if SVM is off.
  *
- * With GIF clear nothing interrupts, not even an NMI, until STGI; IF must be
- * set for the guest to be left by interrupts (APM vol. 2, 15.21.1).
+ * With GIF clear nothing interrupts until STGI, not even an NMI. IF must be
+ * set, or interrupts would not make the guest exit (APM vol. 2, 15.21.1).
  */
 SYM_FUNC_START(svm_enter)
 	PUSH_CALLEE_SAVED
@@ -26,7 +26,7 @@ SYM_FUNC_START(svm_enter)
 	push	%rdi
 
 1:	clgi
-	/* Not right before VMRUN: an emulator takes its shadow to the guest */
+	/* Not right before VMRUN: on QEMU the guest would get STI's shadow */
 	sti
 	mov	%rsi, %rax
 	vmload	%rax
@@ -36,16 +36,16 @@ SYM_FUNC_START(svm_enter)
 	MVMM_VM_CLEAR_CPU_BUFFERS
 	vmrun	%rax
 	cli
-	/* The exit restored the host's RAX: the VMCB */
+	/* The exit has restored RAX: it is the VMCB's address again */
 	vmsave	%rax
 
 	mov	(%rsp), %rax
 	SAVE_GUEST_REGS
 
-	/* GS, TR and the others are still the guest's: before any interrupt */
+	/* Before any interrupt: GS, TR and others are still the guest's */
 	mov	8(%rsp), %rax
 	vmload	%rax
-	/* Before the first RET: the guest's return predictions are not ours */
+	/* Before the first RET, which would use the guest's predictions */
 	MVMM_RSB_FILL
 	MVMM_UNTRAIN_RET
 	stgi

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Exit handlers. Each decodes what the CPU says into neutral values and calls
- * the generic part, or passes the exit on. All run with interrupts off.
+ * Exit handlers. Each decodes what the CPU reports into vendor-neutral values,
+ * and then calls the generic code or passes the exit on. All of them run with
+ * interrupts off, in a section. Sections without a volume are the APM's vol. 2.
  *
- * Without NRIPS the CPU does not tell how long an instruction is, and prefixes
- * count for nothing: the lengths here are those of the plain forms. See
- * Documentation/errata.rst.
+ * A CPU without NRIPS does not report the length of an instruction. Then the
+ * lengths given here are used, which are right for instructions without
+ * prefixes: see Documentation/errata.rst.
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
@@ -20,7 +21,9 @@
 
 #define NPF_RESERVED	BIT_ULL(3)
 
-/* Bytes of the instruction that exited; @plain: where the CPU does not tell */
+/*
+ * The length of the instruction that exited; @plain: if the CPU does not tell
+ */
 static u8 insn_len(const struct svm_vcpu *svm, u8 plain)
 {
 	u64 next = svm->vmcb->control.next_rip;
@@ -39,7 +42,7 @@ static enum mvmm_step skip(struct mvmm_vcpu *vcpu, u8 plain)
 	return MVMM_STEP_REENTER;
 }
 
-/* DR6 and DR7 are in the VMCB as the guest's handler must find them (15.12.2) */
+/* The CPU has already set DR6 and DR7 in the VMCB (15.12.2) */
 static enum mvmm_step handle_db(struct mvmm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
@@ -48,7 +51,7 @@ static enum mvmm_step handle_db(struct mvmm_vcpu *vcpu)
 	svm->vmcb->control.int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
 	if (unlikely(svm->stepping)) {
 		svm->stepping = false;
-		/* Our own step, if the guest asked for none */
+		/* The trap of our own TF is not for the guest */
 		if (!svm->guest_tf) {
 			save->dr6 &= ~(u64)DR_STEP;
 			svm_dirty(svm, SVM_CLEAN_DR);
@@ -77,7 +80,7 @@ static enum mvmm_step handle_interrupt(struct mvmm_vcpu *vcpu)
 	return MVMM_STEP_REENTER;
 }
 
-/* NMIs open when this IRET has been executed, not before */
+/* NMIs are unmasked when this IRET has been executed, not before */
 static enum mvmm_step handle_iret(struct mvmm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
@@ -168,7 +171,10 @@ static enum mvmm_step handle_cr(struct mvmm_vcpu *vcpu)
 		vcpu->exit.cr.value = value;
 		return MVMM_STEP_USER;
 	}
-	/* PDPTEs that it returns 1 for are the CPU's affair: see get_state() */
+	/*
+	 * mvmm_write_cr() returns 1 if the PDPTEs have to be reloaded: SVM
+	 * reads them from memory when it uses them (15.25.10)
+	 */
 	if (!a.write)
 		put_reg(svm, a.reg, value);
 	else if (mvmm_write_cr(vcpu, a.cr, get_reg(svm, a.reg)) < 0)
@@ -177,8 +183,8 @@ static enum mvmm_step handle_cr(struct mvmm_vcpu *vcpu)
 }
 
 /*
- * The guest gets the registers themselves until the section ends, and executes
- * the instruction again; the CPU does all the checks.
+ * The guest accesses debug registers without exits until the section ends. It
+ * executes the instruction again, and the CPU does all checks.
  */
 static enum mvmm_step handle_dr(struct mvmm_vcpu *vcpu)
 {
@@ -205,7 +211,7 @@ static const struct vmcb_seg *io_segment(const struct svm_vcpu *svm)
 	return segments[number];
 }
 
-/* Where the string is */
+/* INS, OUTS: where the string is in memory */
 static noinline void find_io_string(struct svm_vcpu *svm)
 {
 	const struct vmcb_save_area *save = &svm->vmcb->save;
@@ -222,7 +228,7 @@ static noinline void find_io_string(struct svm_vcpu *svm)
 	index = exit->io.flags & MVMM_IO_IN ? svm->vcpu.regs.rdi :
 					      svm->vcpu.regs.rsi;
 	exit->io.gva = index & (~0ULL >> (64 - 8 * exit->io.addr_size));
-	/* Bases of all but FS and GS count for nothing in 64-bit mode */
+	/* In 64-bit mode only FS and GS have a base */
 	if (!in_64bit_code(svm) || segment == &save->fs || segment == &save->gs)
 		exit->io.gva += segment->base;
 }
@@ -235,7 +241,7 @@ static enum mvmm_step handle_io(struct mvmm_vcpu *vcpu)
 	u8 len;
 
 	svm_decode_io(control->exit_info_1, exit);
-	/* EXITINFO2 is the next rip, whatever the CPU has (15.10.2) */
+	/* EXITINFO2 is the next rip, also without NRIPS (15.10.2) */
 	len = control->exit_info_2 - svm->vmcb->save.rip;
 	if (mvmm_ring(vcpu)) {
 		svm_step_over(svm, len);
@@ -254,7 +260,7 @@ static enum mvmm_step handle_msr(struct mvmm_vcpu *vcpu)
 
 	svm_tpr_from_vmcb(svm);
 	if (svm->vmcb->control.exit_info_1) {
-		/* EFER goes to the VMCB together with CR0 */
+		/* A write of EFER also writes CR0 to the VMCB */
 		svm_refresh_cr0(svm);
 		ret = mvmm_do_wrmsr(vcpu);
 	} else {
@@ -268,7 +274,7 @@ static enum mvmm_step handle_xsetbv(struct mvmm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
-	/* The intercept comes before the check of the CPL (table 15-7) */
+	/* The exit comes before the CPU checks the CPL (table 15-7) */
 	if (svm->vmcb->save.cpl || mvmm_do_xsetbv(vcpu))
 		return mvmm_exit_gp(vcpu);
 	return skip(vcpu, 3);
@@ -276,7 +282,7 @@ static enum mvmm_step handle_xsetbv(struct mvmm_vcpu *vcpu)
 
 static enum mvmm_step handle_invd(struct mvmm_vcpu *vcpu)
 {
-	/* No device of the guest sees past the caches: nothing to do */
+	/* All devices of the guest access memory through the caches */
 	return skip(vcpu, 2);
 }
 
@@ -327,13 +333,13 @@ static enum mvmm_step (*const handlers[])(struct mvmm_vcpu *vcpu) = {
 	[SVM_EXIT_WRITE_DR0 ... SVM_EXIT_WRITE_DR7] = handle_dr,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_DB] = handle_db,
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_AC] = handle_ac,
-	/* NMI and #MC went to the host's handlers right after the exit */
+	/* The host has handled NMI and #MC right after the exit */
 	[SVM_EXIT_EXCP_BASE + X86_TRAP_MC] = mvmm_exit_nothing,
 	[SVM_EXIT_NMI] = mvmm_exit_nothing,
 	[SVM_EXIT_SMI] = mvmm_exit_nothing,
 	[SVM_EXIT_INIT] = mvmm_exit_nothing,
 	[SVM_EXIT_VINTR] = mvmm_irq_window_open,
-	/* No performance counters: every index is out of range */
+	/* There are no performance counters: every index is out of range */
 	[SVM_EXIT_RDPMC] = mvmm_exit_gp,
 	[SVM_EXIT_IRET] = handle_iret,
 	[SVM_EXIT_INVD] = handle_invd,
@@ -356,11 +362,14 @@ static enum mvmm_step (*const handlers[])(struct mvmm_vcpu *vcpu) = {
 };
 
 /**
- * svm_collect_inflight() - keep an event whose delivery the exit cut short
- * @svm: just left
+ * svm_collect_inflight() - keep an event whose delivery the exit has cut short
+ * @svm: a vCPU that has just exited, with EXITINTINFO valid (APM vol. 2,
+ *	15.7.2)
  *
- * EXITINTINFO is valid (APM vol. 2, 15.7.2). A software interrupt or exception whose
- * instruction rip still stands at is not kept: the guest executes it again.
+ * A software interrupt or exception is not kept if rip still points to its
+ * instruction: the guest executes it again.
+ *
+ * Context: interrupts off.
  */
 void svm_collect_inflight(struct svm_vcpu *svm)
 {
@@ -376,11 +385,13 @@ void svm_collect_inflight(struct svm_vcpu *svm)
 	if (unlikely(soft)) {
 		if (!svm->soft.valid)
 			return;
-		/* One that was injected behind its instruction */
+		/* It was injected, with rip behind its instruction */
 		event = svm->soft;
 		svm->vmcb->save.rip = svm->soft_rip;
 	}
-	/* Its delivery masks NMIs again; now they must not be */
+	/*
+	 * Its delivery masks NMIs; to inject it again they must not be masked
+	 */
 	if (event.type == MVMM_EVENT_NMI) {
 		svm->nmi_masked = false;
 		svm_intercept(svm, INTERCEPT_IRET, false);
@@ -388,7 +399,12 @@ void svm_collect_inflight(struct svm_vcpu *svm)
 	svm->vcpu.events.inflight = event;
 }
 
-/** svm_handle_exit() - dispatch; interrupts off, in a section */
+/**
+ * svm_handle_exit() - handle the last exit
+ * @svm: loaded
+ *
+ * Context: interrupts off, in a section. Return: what to do next.
+ */
 enum mvmm_step svm_handle_exit(struct svm_vcpu *svm)
 {
 	struct mvmm_vcpu *vcpu = &svm->vcpu;
@@ -398,7 +414,9 @@ enum mvmm_step svm_handle_exit(struct svm_vcpu *svm)
 
 	if (index < MVMM_STATS_HW_EXITS)
 		vcpu->stats.hw_exits[index]++;
-	/* The most frequent without an indirect call, which mitigations slow */
+	/*
+	 * Frequent exits without an indirect call, which mitigations make slow
+	 */
 	switch (code) {
 	case SVM_EXIT_INTR:
 		return handle_interrupt(vcpu);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The SVM instructions as functions, and access to the VMCB. Its layout is
- * <asm/svm.h>'s; what is written is told to the CPU by the clean bits, so every
- * write of a field that the CPU may cache goes by way of svm_dirty() (APM vol. 2,
- * 15.15). And what of the hot path more than one file needs.
+ * The SVM instructions as functions, and access to the VMCB, whose layout is in
+ * <asm/svm.h>. The CPU may cache fields of the VMCB, and a clear clean bit says
+ * that a group has changed: whoever writes such a field calls svm_dirty() (APM
+ * vol. 2, 15.15). Also the parts of the hot path that several files need.
  */
 #ifndef MVMM_SVM_INSN_H
 #define MVMM_SVM_INSN_H
@@ -30,11 +30,11 @@ enum svm_clean {
 	SVM_CLEAN_DT = BIT(7),
 	SVM_CLEAN_SEG = BIT(8),
 	SVM_CLEAN_CR2 = BIT(9),
-	/* every group that a CPU of today knows */
+	/* every group that is defined today */
 	SVM_CLEAN_ALL = 0xfff,
 };
 
-/* The next entry loads this group from memory again */
+/* Fields of a group were written: the next entry loads them from memory */
 static inline void svm_dirty(struct svm_vcpu *svm, enum svm_clean group)
 {
 	svm->vmcb->control.clean &= ~group;
@@ -52,10 +52,12 @@ static inline void svm_intercept(struct svm_vcpu *svm, unsigned int bit,
 	}
 }
 
-/* A virtual interrupt that comes as soon as RFLAGS.IF and the shadow let it */
+/*
+ * A virtual interrupt that is due as soon as RFLAGS.IF and the shadow allow it
+ */
 #define SVM_VIRQ_NOW (V_IRQ_MASK | V_INTR_PRIO_MASK | V_IGN_TPR_MASK)
 
-/* FS, GS, TR, LDTR and the MSRs of SYSCALL and SYSENTER to memory */
+/* Save FS, GS, TR, LDTR and the MSRs of SYSCALL and SYSENTER */
 static inline void svm_vmsave(u64 pa)
 {
 	asm volatile("1: vmsave %0\n2:\n" _ASM_EXTABLE(1b, 2b)
@@ -63,11 +65,14 @@ static inline void svm_vmsave(u64 pa)
 }
 
 /**
- * svm_mitigate() - what the guest must not find in predictors
- * @svm: about to be entered; interrupts off since before
+ * svm_mitigate() - hide what the guest must not find in predictors
+ * @svm: about to be entered
  *
- * At the start of a section, and again after interrupts were open. They may
- * have changed host state that each exit loads, the LDT for one: it is saved here.
+ * Called at the start of a section, and again after interrupts were on. An
+ * interrupt may have changed host state that an exit loads, for example the
+ * LDT: it is saved here.
+ *
+ * Context: interrupts off until the entry.
  */
 static inline void svm_mitigate(struct svm_vcpu *svm)
 {
@@ -76,18 +81,21 @@ static inline void svm_mitigate(struct svm_vcpu *svm)
 }
 
 /**
- * svm_advance_rip() - the one place where rip steps over an instruction
- * @svm: its VMCB holds rip
- * @len: its bytes
+ * svm_advance_rip() - step over an instruction; no other function does
+ * @svm: a vCPU whose rip is in the VMCB
+ * @len: the instruction's length
  *
- * Ends the shadow and clears RF. Return: RFLAGS.TF asks for a single-step trap.
+ * Ends the shadow, and clears RF.
+ *
+ * Return: true if RFLAGS.TF asks for a single-step trap, which the caller
+ * raises.
  */
 static inline bool svm_advance_rip(struct svm_vcpu *svm, unsigned int len)
 {
 	struct vmcb_save_area *save = &svm->vmcb->save;
 	u64 rip = save->rip + len;
 
-	/* Outside of 64-bit code it wraps, where it can */
+	/* Outside of 64-bit code rip wraps at 4 GiB */
 	if (unlikely((rip ^ save->rip) >> 32) &&
 	    (!(svm->vcpu.efer & EFER_LMA) ||
 	     !(save->cs.attrib & SVM_SELECTOR_L_MASK)))
@@ -97,7 +105,7 @@ static inline bool svm_advance_rip(struct svm_vcpu *svm, unsigned int len)
 	svm->vmcb->control.int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
 	if (likely(!(save->rflags & X86_EFLAGS_TF)))
 		return false;
-	/* The caller raises the trap: one that waits would double it */
+	/* If one stayed pending, the trap would come twice */
 	svm->pending_dbg = 0;
 	return true;
 }
@@ -112,17 +120,17 @@ static inline void svm_step_over(struct svm_vcpu *svm, unsigned int len)
 	}
 }
 
-/* The guest's own: the selective intercept passes changes of these */
+/* The guest changes these bits without an exit: selective CR0 intercept */
 #define SVM_CR0_GUEST_OWNED SVM_CR0_SELECTIVE_MASK
 
-/** svm_refresh_cr0() - fetch the bits that the guest owns */
+/** svm_refresh_cr0() - fetch the bits of CR0 that the guest owns */
 static inline void svm_refresh_cr0(struct svm_vcpu *svm)
 {
 	svm->vcpu.cr0 = (svm->vcpu.cr0 & ~SVM_CR0_GUEST_OWNED) |
 			(svm->vmcb->save.cr0 & SVM_CR0_GUEST_OWNED);
 }
 
-/** svm_tpr_to_vmcb() - the guest's CR8 as the generic part has it */
+/** svm_tpr_to_vmcb() - write vcpu->cr8 to the VMCB */
 static inline void svm_tpr_to_vmcb(struct svm_vcpu *svm)
 {
 	u32 *int_ctl = &svm->vmcb->control.int_ctl;
@@ -134,7 +142,7 @@ static inline void svm_tpr_to_vmcb(struct svm_vcpu *svm)
 	svm_dirty(svm, SVM_CLEAN_INTR);
 }
 
-/** svm_tpr_from_vmcb() - the guest writes CR8 without an exit */
+/** svm_tpr_from_vmcb() - fetch CR8, which the guest writes without an exit */
 static inline void svm_tpr_from_vmcb(struct svm_vcpu *svm)
 {
 	u64 cr8 = svm->vmcb->control.int_ctl & V_TPR_MASK;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SVM's side of struct mvmm_vendor_ops: vCPUs, loading them, the inner loop, and the
- * registers that are moved around it. The order of the loop is always the same:
- * pending work, flush, events, enter, what the host must see at once, handle.
+ * SVM's side of struct mvmm_vendor_ops: vCPUs, loading them, the inner loop,
+ * and the registers that are moved before and after it. A round of the loop
+ * always has the same order: check for pending work, flush, prepare events,
+ * enter, do what the host needs at once, handle the exit. Sections without a
+ * volume are the APM's vol. 2.
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
@@ -68,9 +70,10 @@ static __always_inline void svm_vcpu_load(struct mvmm_vcpu *vcpu)
 }
 
 /*
- * An interrupt that is always pending: the exit before it is taken is the
- * window. It waits for the guest's CR8, which the guest writes without an exit,
- * if that is all it takes.
+ * SVM has no interrupt-window exiting, but it exits before it takes a virtual
+ * interrupt: so one is made pending. If only the task priority blocks the real
+ * interrupt, the virtual one has its priority class: then it is due when the
+ * guest lowers CR8, which it does without an exit.
  */
 static void set_irq_window(struct svm_vcpu *svm, bool on)
 {
@@ -79,7 +82,7 @@ static void set_irq_window(struct svm_vcpu *svm, bool on)
 
 	if (on)
 		new |= SVM_VIRQ_NOW;
-	else if (class && !svm_caps.tcg)	/* see errata.rst */
+	else if (class && !svm_caps.tcg)	/* QEMU crashes: errata.rst */
 		new |= V_IRQ_MASK | class << V_INTR_PRIO_SHIFT;
 	svm_intercept(svm, INTERCEPT_VINTR, new & V_IRQ_MASK);
 	svm->vcpu.hw_window = new & V_IRQ_MASK;
@@ -90,8 +93,9 @@ static void set_irq_window(struct svm_vcpu *svm, bool on)
 }
 
 /*
- * SVM has no window for NMIs. While they are masked the IRET exits; what holds
- * them off for one instruction more is stepped over.
+ * SVM has no NMI-window exiting. While NMIs are masked, IRET exits. What blocks
+ * them for one more instruction, that IRET or a shadow, is stepped over with
+ * TF.
  */
 static void set_nmi_window(struct svm_vcpu *svm, bool injects)
 {
@@ -100,7 +104,11 @@ static void set_nmi_window(struct svm_vcpu *svm, bool injects)
 	if (svm->nmi_masked && !svm->at_iret)
 		return;
 	if (injects) {
-		/* TF would show in the frame: leave right after the delivery */
+		/*
+		 * Not TF, which the delivery would push to the guest's stack:
+		 * an IPI to this CPU makes the guest exit right after the
+		 * delivery
+		 */
 		smp_send_reschedule(smp_processor_id());
 		return;
 	}
@@ -110,7 +118,7 @@ static void set_nmi_window(struct svm_vcpu *svm, bool injects)
 	save->rflags |= X86_EFLAGS_TF;
 }
 
-/* Undo set_nmi_window(), and see whether the IRET is done */
+/* Undo set_nmi_window(), and look whether the IRET was executed */
 static void end_nmi_window(struct svm_vcpu *svm)
 {
 	struct vmcb_save_area *save = &svm->vmcb->save;
@@ -121,7 +129,7 @@ static void end_nmi_window(struct svm_vcpu *svm)
 	if (!svm->stepping)
 		return;
 	svm_intercept(svm, INTERCEPT_DB, !svm_caps.bochs);
-	/* The IRET has loaded RFLAGS */
+	/* If the IRET was executed it has loaded RFLAGS: TF is the guest's */
 	if (!svm->guest_tf && !iret_done)
 		save->rflags &= ~X86_EFLAGS_TF;
 	if (svm->vmcb->control.exit_code != SVM_EXIT_EXCP_BASE + X86_TRAP_DB)
@@ -145,7 +153,10 @@ static void raise_pending_dbg(struct svm_vcpu *svm)
 	mvmm_raise(&svm->vcpu, X86_TRAP_DB, 0);
 }
 
-/* The entry is certain but for the CPU's refusal: write the next event */
+/*
+ * Write the next event to the VMCB. Nothing but the CPU itself can refuse the
+ * entry now.
+ */
 static void inject(struct svm_vcpu *svm)
 {
 	struct vmcb_control_area *control = &svm->vmcb->control;
@@ -173,7 +184,7 @@ static void inject(struct svm_vcpu *svm)
 	if (unlikely(plan.inject.type >= MVMM_EVENT_SOFT_INT)) {
 		struct mvmm_event event = plan.inject;
 
-		/* What is pushed is the rip behind the instruction */
+		/* The delivery pushes the rip behind the instruction */
 		svm->soft = event;
 		svm->soft_rip = svm->vmcb->save.rip;
 		svm_advance_rip(svm, event.insn_len);
@@ -184,7 +195,10 @@ static void inject(struct svm_vcpu *svm)
 		control->event_inj = mvmm_event_encode(&event);
 	} else if (unlikely(svm_caps.tcg) && !plan.irq_window &&
 		   plan.inject.type == MVMM_EVENT_IRQ) {
-		/* Twice, as an event; svm_mend_tcg() looks what became of it */
+		/*
+		 * QEMU's TCG may deliver EVENTINJ twice: inject the interrupt
+		 * as a virtual one. svm_mend_tcg() looks whether it was taken.
+		 */
 		control->event_inj = mvmm_event_encode(&plan.inject) &
 				     ~SVM_EVTINJ_VALID;
 		control->int_vector = plan.inject.vector;
@@ -198,7 +212,7 @@ static void inject(struct svm_vcpu *svm)
 		svm->nmi_masked = true;
 		svm_intercept(svm, INTERCEPT_IRET, true);
 	}
-	/* A delivery ends the shadow */
+	/* The delivery ends the shadow */
 	control->int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
 	vcpu->stats.injections++;
 	trace_mvmm_inject(vcpu->id, plan.inject.type, plan.inject.vector,
@@ -207,7 +221,7 @@ static void inject(struct svm_vcpu *svm)
 
 /*
  * From the last instruction before the guest to the first that may be traced.
- * An NMI is delivered to the host by the STGI in svm_enter().
+ * The STGI in svm_enter() lets an NMI in, after which the host has handled it.
  */
 static noinstr bool enter_guest(struct svm_vcpu *svm, u64 host_pa)
 {
@@ -217,10 +231,10 @@ static noinstr bool enter_guest(struct svm_vcpu *svm, u64 host_pa)
 
 	mvmm_guest_state_enter();
 	save->rax = vcpu->regs.rax;
-	/* Bochs' VMRUN does not */
+	/* Bochs' VMRUN does not load CR2 */
 	if (unlikely(svm_caps.bochs))
 		native_write_cr2(save->cr2);
-#ifdef MVMM_FLOOR	/* bench/run's build: in and out again, and nothing else */
+#ifdef MVMM_FLOOR	/* bench/run's build: so many more entries */
 	for (int i = 0; i < MVMM_FLOOR; i++)
 		svm_enter(&vcpu->regs, svm->vmcb_pa, host_pa);
 #endif
@@ -238,7 +252,7 @@ static void save_debug_registers(struct mvmm_vcpu *vcpu)
 	get_debugreg(vcpu->dr[3], 3);
 }
 
-/* There is something to deliver, or to wait for */
+/* There are events to deliver, or windows to ask for */
 static noinline void handle_events(struct svm_vcpu *svm)
 {
 	svm->undo = (struct svm_undo){
@@ -248,7 +262,7 @@ static noinline void handle_events(struct svm_vcpu *svm)
 	inject(svm);
 }
 
-/* The CPU refused: as it was before the entry, nothing was delivered */
+/* The CPU has refused the entry: nothing was delivered, all is as before */
 static noinline void undo_entry(struct svm_vcpu *svm)
 {
 	struct vmcb_control_area *control = &svm->vmcb->control;
@@ -272,7 +286,9 @@ static noinline void undo_entry(struct svm_vcpu *svm)
 
 /**
  * svm_flush() - before an entry: drop what may be stale in this CPU's TLB
- * @svm: loaded; interrupts off and in_guest set
+ * @svm: loaded, with in_guest set
+ *
+ * Context: interrupts off.
  */
 static inline void svm_flush(struct svm_vcpu *svm)
 {
@@ -287,12 +303,12 @@ static inline void svm_flush(struct svm_vcpu *svm)
 		svm_flush_now(svm, gen);
 }
 
-/* One round; interrupts off */
+/* One round of the inner loop. Context: interrupts off, in a section */
 static enum mvmm_step run_once(struct svm_vcpu *svm)
 {
 	struct vmcb *vmcb = svm->vmcb;
 	struct mvmm_vcpu *vcpu = &svm->vcpu;
-	/* Without XSAVE neither the host nor the guest has an XCR0 */
+	/* Without XSAVE there is no XCR0: nothing is to be swapped */
 	u64 host_xcr0 = mvmm_host_xcr0 ?: vcpu->xcr0;
 	u32 int_state, event_inj;
 	bool entered;
@@ -326,7 +342,7 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	if (unlikely(svm->owns_drs))
 		save_debug_registers(vcpu);
-	/* Before anything that may touch the guest's memory */
+	/* Before anything may access the guest's memory */
 	if (entered && unlikely(vmcb->control.exit_code ==
 				SVM_EXIT_EXCP_BASE + X86_TRAP_MC))
 		mvmm_host_machine_check();
@@ -357,8 +373,8 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 }
 
 /*
- * A section ends. The host's state is back since the exit, as svm_mitigate() had
- * saved it; debug registers exit again.
+ * A section ends: accesses to debug registers exit again. The exit has already
+ * restored the host's state that svm_mitigate() had saved.
  */
 static void host_put(struct svm_vcpu *svm)
 {
@@ -370,8 +386,8 @@ static void host_put(struct svm_vcpu *svm)
 }
 
 /*
- * What userspace may have changed in the run page, and the instruction that it
- * has executed
+ * Write to the VMCB what userspace may have changed in the run page, and step
+ * over the instruction that it has executed
  */
 static __always_inline void regs_to_vmcb(struct svm_vcpu *svm)
 {
@@ -379,7 +395,7 @@ static __always_inline void regs_to_vmcb(struct svm_vcpu *svm)
 	struct vmcb_save_area *save = &svm->vmcb->save;
 	struct mvmm_vcpu *vcpu = &svm->vcpu;
 
-	/* As VMX demands it: with TF and a shadow, a trap waits */
+	/* With TF in a shadow a trap is pending, as VMX requires it too */
 	if (unlikely(control->int_state & SVM_INTERRUPT_SHADOW_MASK) &&
 	    (save->rflags ^ vcpu->regs.rflags) & X86_EFLAGS_TF) {
 		if (vcpu->regs.rflags & X86_EFLAGS_TF)
@@ -405,7 +421,7 @@ static __always_inline void regs_to_vmcb(struct svm_vcpu *svm)
 	}
 }
 
-/* The guest ran: where it stands now */
+/* Fetch the registers that are in the VMCB while the guest runs */
 static __always_inline void regs_from_vmcb(struct svm_vcpu *svm)
 {
 	const struct vmcb_save_area *save = &svm->vmcb->save;
@@ -417,7 +433,10 @@ static __always_inline void regs_from_vmcb(struct svm_vcpu *svm)
 	vcpu->cr2 = save->cr2;
 	vcpu->dr6 = save->dr6;
 	svm_tpr_from_vmcb(svm);
-	/* One bit for both; after the guest ran it was most likely an STI */
+	/*
+	 * One bit stands for both shadows; after a guest ran it is STI's,
+	 * likely
+	 */
 	vcpu->shadow = !(svm->vmcb->control.int_state &
 			 SVM_INTERRUPT_SHADOW_MASK) ? 0 :
 		       svm->mov_ss ? MVMM_SHADOW_MOV_SS : MVMM_SHADOW_STI;
@@ -439,7 +458,7 @@ static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 
 	svm_vcpu_load(vcpu);
 	regs_to_vmcb(svm);
-	/* Only while somebody waits for this CPU: see kmod/slots/slots.c */
+	/* Only while somebody waits for this slot: see slots/slots.c */
 	if (IS_ENABLED(CONFIG_MVMM_SLOTS) &&
 	    unlikely(!vcpu->slice_end == svm->pause_exits)) {
 		svm->pause_exits = vcpu->slice_end;
@@ -475,7 +494,7 @@ static int svm_setup(void)
 	mvmm_vendor = (struct mvmm_vendor_caps){
 		.features = MVMM_FEATURE_SVM | MVMM_FEATURE_TAGGED_TLB |
 			    MVMM_FEATURE_NESTED_AD,
-		/* CPUID tells each bit that a guest is offered */
+		/* All that the guest's CPUID allows */
 		.cr4 = ~0ULL,
 		.rdtscp = boot_cpu_has(X86_FEATURE_RDTSCP),
 		.invpcid = boot_cpu_has(X86_FEATURE_INVPCID),

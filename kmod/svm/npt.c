@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * NPT: the entries' format, ASIDs, flushes. APM vol. 2, 15.16 and 15.25.
- * Entries are those of the host's own tables; the guest counts as user.
+ * NPT: the format of entries, ASIDs, flushes. APM vol. 2, 15.16 and 15.25.
+ * Entries have the format of the host's own page tables; a guest's accesses
+ * count as user accesses.
  */
 #include <linux/bits.h>
 #include <linux/percpu.h>
@@ -19,7 +20,7 @@
 
 DEFINE_PER_CPU(struct svm_asids, svm_cpu_asids);
 
-/** svm_npt_format() - what the walker needs to know of NPT */
+/** svm_npt_format() - describe NPT to the walker */
 void svm_npt_format(struct pgt_format *fmt)
 {
 	*fmt = (struct pgt_format){
@@ -37,16 +38,18 @@ void svm_npt_format(struct pgt_format *fmt)
 }
 
 /**
- * svm_plan_flush() - the ASID to enter with, and what to flush
- * @asids: the CPU's; one is taken if need be
+ * svm_plan_flush() - choose the ASID to enter with, and what to flush
+ * @asids: the CPU's ASIDs; one is taken if needed
  * @max: the highest ASID
  * @by_asid: the CPU can flush one ASID alone
- * @tag: the vCPU's ASID and what it is worth; updated
+ * @tag: the vCPU's ASID and its generation; updated
  * @moved: the vCPU ran on another CPU since
- * @stale: what is tagged with its ASID must not be used any more
+ * @stale: translations with its ASID must not be used any more
  *
- * Pure. An ASID that is new here is a flush too. When they run out they begin
- * anew after a flush of all, and those of older generations are nobody's.
+ * Pure. To take an ASID that was not used in this generation is as good as a
+ * flush. When all are used, a new generation begins with a flush of all, and
+ * starts with the first ASID again; an ASID of an older generation is not valid
+ * any more.
  *
  * Return: TLB_CONTROL_*.
  */
@@ -71,10 +74,11 @@ u8 svm_plan_flush(struct svm_asids *asids, u32 max, bool by_asid,
 }
 
 /**
- * svm_forget_asids() - SVM came on here: the TLB may hold anything
- * @asids: the CPU's
+ * svm_forget_asids() - SVM was turned on: the TLB may have anything in it
+ * @asids: the CPU's ASIDs
  *
- * Pure. Those given out are of an older generation; none is left of this one.
+ * Pure. All ASIDs count as used, so the next entry flushes all and begins a new
+ * generation.
  */
 void svm_forget_asids(struct svm_asids *asids)
 {
@@ -82,7 +86,7 @@ void svm_forget_asids(struct svm_asids *asids)
 	asids->next = U32_MAX;
 }
 
-/** svm_asids_reset() - the same for this CPU; interrupts off */
+/** svm_asids_reset() - the same for this CPU. Context: interrupts off */
 void svm_asids_reset(void)
 {
 	svm_forget_asids(this_cpu_ptr(&svm_cpu_asids));
@@ -90,10 +94,11 @@ void svm_asids_reset(void)
 
 /**
  * svm_flush_now() - drop what may be stale in this CPU's TLB
- * @svm: svm_flush() found something
+ * @svm: a vCPU for which svm_flush() has found something
  * @gen: the VM's generation
  *
- * Guest and nested translations are tagged and flushed together.
+ * An ASID tags the guest's own and the nested translations, which are flushed
+ * together. Context: interrupts off.
  */
 void svm_flush_now(struct svm_vcpu *svm, u64 gen)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What emulators' SVM does not do as the APM says, mended after an exit. Inline:
- * out of line it costs every exit 23 instructions. Each has its place in
- * Documentation/errata.rst, which also says when it can go.
+ * The mends: what an emulator does not do as the APM says is put right after an
+ * exit. Inline, because out of line they cost every exit 23 instructions.
+ * Documentation/errata.rst lists the faults, and says when a mend can go.
  */
 #ifndef MVMM_SVM_QUIRKS_H
 #define MVMM_SVM_QUIRKS_H
@@ -12,10 +12,11 @@
 #include "insn.h"
 
 /*
- * What QEMU's plain emulation (TCG) does not do: intercept XSETBV, so take what
- * the guest wrote if the policy allows it; load the shadow, so it is still there
- * if the instruction under it was intercepted; inject an interrupt just once.
- * See Documentation/errata.rst.
+ * QEMU's plain emulation (TCG) does not intercept XSETBV: the guest's XCR0 is
+ * adopted if the policy allows it. It does not load the shadow: if the
+ * instruction in the shadow exited, the shadow is set again. It may inject an
+ * interrupt twice: inject() makes it a virtual one, which is put back here if
+ * it was not taken.
  */
 static inline void svm_mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state,
 				u32 event_inj)
@@ -32,7 +33,7 @@ static inline void svm_mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state,
 	if (int_state & SVM_INTERRUPT_SHADOW_MASK &&
 	    rip == svm->vmcb->save.rip && control->exit_code > SVM_EXIT_VINTR)
 		control->int_state |= SVM_INTERRUPT_SHADOW_MASK;
-	/* inject()'s interrupt: is it delivered? */
+	/* An interrupt that inject() has made virtual: V_IRQ set: not taken */
 	if (event_inj && !(event_inj & SVM_EVTINJ_VALID)) {
 		if (control->int_ctl & V_IRQ_MASK &&
 		    control->exit_code != (u32)SVM_EXIT_ERR)
@@ -42,9 +43,8 @@ static inline void svm_mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state,
 }
 
 /*
- * What Bochs does not do: set EXITINTINFO for INT n, so that it holds the event
- * before. Interrupts and NMIs are delivered only if injected by this entry. See
- * Documentation/errata.rst.
+ * Bochs does not set EXITINTINFO for INT n, so it still has the event before.
+ * An interrupt or NMI in it that this entry has not injected is stale.
  */
 static inline void svm_mend_bochs(struct svm_vcpu *svm, u32 event_inj)
 {

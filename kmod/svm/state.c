@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest state in the VMCB: what a new vCPU starts with, and the registers that
- * userspace gets and sets. What is moved for each RUN is in loop.c. APM vol. 2,
- * 15.5 and appendix B.
+ * The guest's state in the VMCB: what a new vCPU starts with, and the registers
+ * that userspace gets and sets. What is moved at each RUN is in loop.c. APM
+ * vol. 2, 15.5 and appendix B.
  */
 #include <asm/msr.h>
 #include <asm/special_insns.h>
@@ -31,23 +31,23 @@ static void get_segment(const struct vmcb_seg *from, struct mvmm_segment *seg)
 void svm_init_state(struct svm_vcpu *svm)
 {
 	svm_init_controls(svm);
-	/* APM vol. 2, table 14-1: what RESET sets beyond INIT */
+	/* What RESET sets and INIT does not (APM vol. 2, table 14-1) */
 	svm->vmcb->save.g_pat = RESET_PAT;
 }
 
-/** svm_sync_crs() - write cr0, cr4 and efer of the generic part to the VMCB */
+/** svm_sync_crs() - write vcpu->cr0, cr4 and efer to the VMCB */
 void svm_sync_crs(struct mvmm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct vmcb_save_area *save = &svm->vmcb->save;
 
 	save->cr0 = vcpu->cr0 & ~(X86_CR0_CD | X86_CR0_NW);
-	/* The host's #MC must work whatever the guest thinks of CR4.MCE */
+	/* The host needs machine checks, whatever the guest's CR4.MCE is */
 	save->cr4 = vcpu->cr4 | (__read_cr4() & X86_CR4_MCE);
-	/* VMRUN wants SVME in the guest, who does not see it */
+	/* VMRUN requires SVME; the guest reads vcpu->efer */
 	save->efer = vcpu->efer | EFER_SVME;
 	svm_dirty(svm, SVM_CLEAN_CR);
-	/* MOV to CR0 and CR4 flushes; what is cached must go before the entry */
+	/* MOV to CR0 and CR4 flushes the TLB, and so must the next entry */
 	svm->flush_vcpu = true;
 	svm->unproven = true;
 }
@@ -65,7 +65,7 @@ void svm_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs)
 	get_segment(&save->gs, &sregs->gs);
 	get_segment(&save->ldtr, &sregs->ldt);
 	get_segment(&save->tr, &sregs->tr);
-	/* The CPL stands by itself; in the ABI it is SS.DPL */
+	/* The VMCB has a field for the CPL; in the ABI it is SS.DPL */
 	sregs->ss.attr = (sregs->ss.attr & ~0x60) | save->cpl << 5;
 	sregs->gdt.base = save->gdtr.base;
 	sregs->gdt.limit = save->gdtr.limit;
@@ -147,7 +147,7 @@ void svm_set_dr7(struct mvmm_vcpu *vcpu, u64 dr7)
 	svm_dirty(svm, SVM_CLEAN_DR);
 }
 
-/* An MSR that VMRUN or VMLOAD loads, VMSAVE saves: its place in the VMCB */
+/* Where the VMCB has an MSR that VMRUN or VMLOAD loads, or NULL */
 static u64 *find_msr(struct vmcb_save_area *save, u32 index)
 {
 	switch (index) {
@@ -195,7 +195,7 @@ void svm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	if (WARN_ON_ONCE(!place))
 		return;
 	*place = value;
-	/* The PAT counts as the nested table's */
+	/* The PAT belongs to this group */
 	svm_dirty(svm, SVM_CLEAN_NPT);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* SVM: types and functions shared by the rooms of this directory. */
+/* SVM: types and functions shared by the files of this directory. */
 #ifndef MVMM_SVM_H
 #define MVMM_SVM_H
 
@@ -9,21 +9,31 @@ struct vmcb;
 
 /* ---- capabilities (caps.c) -------------------------------------------- */
 
-/* CPUID leaf 0x8000000a, as read */
+/* CPUID leaf 0x8000000a, as the CPU has it */
 struct svm_cap_regs {
 	u32 eax, ebx, ecx, edx;
 };
 
-/* What mvmm makes of it */
+/**
+ * struct svm_caps - what mvmm uses of this CPU's SVM
+ * @max_asid: the highest ASID that a guest may have
+ * @nrips: an exit tells where the next instruction begins
+ * @decode_assists: an exit by MOV CR tells the register
+ * @flush_by_asid: the CPU can flush one ASID alone
+ * @pause_filter: the CPU can count PAUSEs
+ * @clean_bits: VMCB clean bits
+ * @tcg: this is QEMU's plain emulation (TCG): see svm_mend_tcg()
+ * @bochs: this is Bochs: see svm_mend_bochs()
+ */
 struct svm_caps {
-	u32 max_asid;		/* the highest that a guest may have */
-	bool nrips;		/* tells where the next instruction begins */
-	bool decode_assists;	/* tells the register of MOV CR */
+	u32 max_asid;
+	bool nrips;
+	bool decode_assists;
 	bool flush_by_asid;
 	bool pause_filter;
 	bool clean_bits;
-	bool tcg;		/* no CPU but QEMU's plain emulation */
-	bool bochs;		/* nor this */
+	bool tcg;
+	bool bochs;
 };
 
 /* Reports one missing feature; @ctx as given to svm_negotiate() */
@@ -47,7 +57,7 @@ void svm_vmcb_free(struct vmcb *vmcb);
 
 DECLARE_PER_CPU(u64, svm_host_pa);
 
-/** svm_host_area() - where this CPU's host state is; preemption off */
+/** svm_host_area() - where the host's state is. Context: preemption off */
 static inline u64 svm_host_area(void)
 {
 	return __this_cpu_read(svm_host_pa);
@@ -55,21 +65,28 @@ static inline u64 svm_host_area(void)
 
 /* ---- the vCPU --------------------------------------------------------- */
 
-/* The ASIDs of one CPU: all below @next are in use in this generation */
+/* The ASIDs of one CPU: in this generation all below @next were given out */
 struct svm_asids {
 	u64 generation;
 	u32 next;
 };
 
-/* A vCPU's ASID: good on the CPU where it ran last, while that CPU's ASIDs are
- * of this generation
+/*
+ * A vCPU's ASID: valid on the CPU where it ran last, while that CPU's ASIDs are
+ * of the same generation
  */
 struct svm_tag {
 	u64 generation;
 	u32 asid;
 };
 
-/* What is put back when the CPU refuses an entry that had events to handle */
+/**
+ * struct svm_undo - what is put back if the CPU refuses an entry
+ * @events: vcpu->events from before
+ * @int_state: the VMCB's int_state from before
+ * @nmi_masked: from before
+ * @valid: the entry had events to handle
+ */
 struct svm_undo {
 	struct mvmm_events_state events;
 	u32 int_state;
@@ -85,20 +102,22 @@ struct svm_undo {
  * @tag: what its translations are tagged with, see npt.c
  * @flush_vcpu: flush this vCPU's own translations before the next entry
  * @moved: another CPU ran it before
- * @mov_ss: the VMCB's one shadow bit stands for MOV SS, as userspace said
- * @owns_drs: the guest reads and writes debug registers without exits, until
- *	the section ends
- * @nmi_masked: between an NMI's delivery and the end of the next IRET
- * @at_iret: that IRET is next, at @iret_rip
- * @stepping: TF is ours, to see the end of what holds an NMI off
+ * @mov_ss: the VMCB's one shadow bit stands for MOV SS: userspace has set it so
+ * @owns_drs: the guest accesses debug registers without exits, until the
+ *	section ends
+ * @nmi_masked: an NMI was delivered, and its IRET was not executed yet
+ * @at_iret: that IRET is the next instruction, at @iret_rip
+ * @stepping: we have set TF, to exit when the NMI is not blocked any more
  * @guest_tf: the guest's own TF while @stepping
  * @iret_rip: see @at_iret
- * @pending_dbg: debug exceptions that wait, like VMX's field of that name
- * @soft_rip: where rip stood before a software event was injected behind it
- * @soft: that event
- * @unproven: userspace changed state that the CPU has not accepted yet
- * @undo: see there
- * @backup: the save area then: the CPU may not leave it alone if it refuses
+ * @pending_dbg: pending debug exceptions, like VMX's field of that name
+ * @soft_rip: rip of the instruction whose event @soft was injected
+ * @soft: the software event that the last entry injected, if valid
+ * @undo: see struct svm_undo
+ * @unproven: state was changed that the CPU has not accepted in an entry yet
+ * @pause_exits: PAUSE exits
+ * @backup: while @unproven: the save area before the entry, since a CPU that
+ *	refuses an entry may change it
  */
 struct svm_vcpu {
 	struct mvmm_vcpu vcpu;
@@ -154,6 +173,7 @@ void svm_sync_tsc(struct mvmm_vcpu *vcpu);
 
 /* ---- exits (exit.c, decode.c) ----------------------------------------- */
 
+/* An exit by an access to a control register */
 struct svm_cr_access {
 	u8 cr;
 	bool write;
@@ -167,7 +187,10 @@ u32 svm_decode_npf(u64 info);
 u16 svm_segment_attrib(u16 attr);
 u16 svm_segment_attr(u16 attrib);
 
-/* An exit code's place in mvmm_stats.hw_exits: 0x400, nested page fault, ... */
+/*
+ * An exit code's place in mvmm_stats.hw_exits: codes from 0x400 on (nested page
+ * fault and others) follow those below
+ */
 static inline unsigned int svm_stats_index(u32 code)
 {
 	return code < 0x400 ? code : code - 0x400 + 0xb0;

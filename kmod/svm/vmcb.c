@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SVM on each CPU: EFER.SVME, the area into which VMRUN saves the host, and
- * the one into which mvmm does with VMSAVE (APM vol. 2, 15.5 and 15.30.4).
- * A VMCB is plain memory that no CPU holds between entries: unlike a VMCS it
- * may be loaded anywhere, at any time.
+ * SVM on each CPU: EFER.SVME, the area to which VMRUN saves the host's state,
+ * and the one to which mvmm saves the rest by VMSAVE (APM vol. 2, 15.5 and
+ * 15.30.4). A VMCB is plain memory between entries: unlike a VMCS it can be
+ * used on any CPU at any time.
  */
 #include <linux/gfp.h>
 #include <linux/percpu.h>
 #include <asm/msr.h>
 #include "insn.h"
 
-/* What VMRUN saves of the host: the layout is the CPU's own affair */
+/* What VMRUN saves of the host, in a layout that only the CPU knows */
 static DEFINE_PER_CPU(void *, hsave_area);
-/* What VMRUN does not save: a VMCB of which VMSAVE and VMLOAD use a part */
+/* What VMRUN does not save: a VMCB, of which VMSAVE and VMLOAD use a part */
 static DEFINE_PER_CPU(void *, host_vmcb);
 DEFINE_PER_CPU(u64, svm_host_pa);
 static DEFINE_PER_CPU(bool, svm_on);
 
-/** svm_vmcb_setup() - per-CPU areas; 0 or -ENOMEM; may sleep */
+/**
+ * svm_vmcb_setup() - make the per-CPU areas
+ *
+ * Context: may sleep. Return: 0 or -ENOMEM.
+ */
 int svm_vmcb_setup(void)
 {
 	int cpu;
@@ -33,6 +37,7 @@ int svm_vmcb_setup(void)
 	return 0;
 }
 
+/** svm_vmcb_teardown() - undo svm_vmcb_setup() */
 void svm_vmcb_teardown(void)
 {
 	int cpu;
@@ -46,9 +51,9 @@ void svm_vmcb_teardown(void)
 }
 
 /**
- * svm_cpu_enable() - turn SVM on here
+ * svm_cpu_enable() - turn SVM on, on this CPU
  *
- * Context: interrupts off. Return: 0; -EBUSY: somebody else's already.
+ * Context: interrupts off. Return: 0; -EBUSY: another VMM has done so.
  */
 int svm_cpu_enable(void)
 {
@@ -60,13 +65,17 @@ int svm_cpu_enable(void)
 	wrmsrl(MSR_EFER, efer | EFER_SVME);
 	wrmsrl(MSR_VM_HSAVE_PA, __pa(__this_cpu_read(hsave_area)));
 	__this_cpu_write(svm_host_pa, __pa(__this_cpu_read(host_vmcb)));
-	/* Translations from an earlier life with the same ASIDs */
+	/* Drop translations with the same ASIDs, from when SVM was on before */
 	svm_asids_reset();
 	__this_cpu_write(svm_on, true);
 	return 0;
 }
 
-/** svm_cpu_disable() - turn it off; interrupts off */
+/**
+ * svm_cpu_disable() - turn SVM off, on this CPU
+ *
+ * Context: interrupts off.
+ */
 void svm_cpu_disable(void)
 {
 	u64 efer;
@@ -77,7 +86,11 @@ void svm_cpu_disable(void)
 	wrmsrl(MSR_EFER, efer & ~EFER_SVME);
 }
 
-/** svm_vmcb_alloc() - a VMCB of zeroes, or NULL; may sleep */
+/**
+ * svm_vmcb_alloc() - make a VMCB of zeroes
+ *
+ * Context: may sleep. Return: the VMCB, or NULL.
+ */
 struct vmcb *svm_vmcb_alloc(void)
 {
 	return (struct vmcb *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
