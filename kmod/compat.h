@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Every shim for a difference between kernels, each chosen by probing for the
- * feature, never by a version number. C and assembly.
+ * Every shim for a difference between kernels. Each is chosen by a feature of
+ * the kernel, never by a version number. For C and assembly.
  */
 #ifndef MVMM_COMPAT_H
 #define MVMM_COMPAT_H
 
 #include <asm/nospec-branch.h>
 
-/* Registers for the RSB fill after an exit: spelled as FILL_RETURN_BUFFER does */
+/* After an exit: fill the RSB (return predictions), and with which features */
 #ifdef X86_FEATURE_RSB_VMEXIT_LITE
 #define MVMM_RSB_FILL FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS,		\
 	X86_FEATURE_RSB_VMEXIT, X86_FEATURE_RSB_VMEXIT_LITE
@@ -24,21 +24,23 @@
 #define MVMM_CLEAR_CPU_BUFFERS
 #endif
 
-/* And before VMRUN (TSA): a feature of its own where there is one */
+/*
+ * The same before VMRUN (TSA): newer kernels have a feature of its own for it
+ */
 #ifdef X86_FEATURE_CLEAR_CPU_BUF_VM
 #define MVMM_VM_CLEAR_CPU_BUFFERS VM_CLEAR_CPU_BUFFERS
 #else
 #define MVMM_VM_CLEAR_CPU_BUFFERS MVMM_CLEAR_CPU_BUFFERS
 #endif
 
-/* Retbleed and SRSO, after an exit */
+/* After an exit: Retbleed, SRSO */
 #ifdef UNTRAIN_RET_VM
 #define MVMM_UNTRAIN_RET UNTRAIN_RET_VM
 #else
 #define MVMM_UNTRAIN_RET UNTRAIN_RET
 #endif
 
-/* Branch history injection */
+/* After an exit: branch history injection */
 #ifdef X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
 #define MVMM_CLEAR_BRANCH_HISTORY CLEAR_BRANCH_HISTORY_VMEXIT
 #elif defined(X86_FEATURE_CLEAR_BHB_LOOP)
@@ -54,12 +56,12 @@
 #include <linux/sched.h>
 #include <linux/smp.h>
 
-/* Where it is a macro it uses a tracepoint */
+/* Newer kernels have it as a macro that uses a tracepoint */
 #ifdef smp_send_reschedule
 #include <trace/events/ipi.h>
 #endif
 
-/* Once with a count, now without */
+/* eventfd_signal() had a count once, and has none now */
 static inline void
 mvmm_signal_counted(__u64 (*signal)(struct eventfd_ctx *ctx, __u64 n),
 		    struct eventfd_ctx *ctx)
@@ -79,7 +81,7 @@ static inline void mvmm_signal(void (*signal)(struct eventfd_ctx *ctx),
 					     void(struct eventfd_ctx *)), \
 		mvmm_signal, mvmm_signal_counted)((void *)eventfd_signal, ctx))
 
-/* Beyond memory.high: the way to userspace is where it has to wait */
+/* Over memory.high? The thread has to wait, on its way to userspace */
 static inline bool mvmm_is_throttled(void)
 {
 #ifdef CONFIG_MEMCG

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module: load, unload, and /dev/mvmm. What its VM fds do is in fd/. Which
- * vendor serves is decided here, once.
+ * The module: load, unload, and /dev/mvmm. Whether VMX or SVM is used is
+ * decided here, once. The fds of VMs and vCPUs are in fd/.
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
@@ -122,7 +122,7 @@ static int __init mvmm_module_init(void)
 		       VENDORS);
 		return -ENODEV;
 	}
-	/* All times of the module are ticks of the TSC */
+	/* The module measures time in ticks of the TSC */
 	if (!tsc_khz) {
 		pr_err("the rate of this CPU's TSC is not known to the kernel\n");
 		return -ENODEV;

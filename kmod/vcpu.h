@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A virtual CPU: all that the vendor-neutral part knows of it. */
+/* A virtual CPU, without the parts that only VMX or SVM has. */
 #ifndef MVMM_VCPU_H
 #define MVMM_VCPU_H
 
@@ -15,14 +15,14 @@
 #include "logic/lapic.h"
 #include "vm.h"
 
-/* Kept by the generic part: index into mvmm_vcpu.msr */
+/* MSRs that are plain variables: index into mvmm_vcpu.msr */
 enum mvmm_kept_msr {
-	MVMM_MSR_TSC_AUX,	/* swapped by hand around a section */
+	MVMM_MSR_TSC_AUX,	/* in a section it is in the CPU */
 	MVMM_MSR_MISC_ENABLE,
 	MVMM_NR_MSRS,
 };
 
-/* Why the vendor's inner loop came back */
+/* What a handler of an exit, or the inner loop, asks its caller to do next */
 enum mvmm_step {
 	MVMM_STEP_REENTER,	/* enter again at once */
 	MVMM_STEP_OUTER,	/* leave the inner loop, then enter again */
@@ -34,57 +34,93 @@ enum mvmm_step {
 /* Bits of mvmm_vcpu.requests: reasons not to enter the guest */
 #define MVMM_REQ_KICK	(1 << 0)	/* MVMM_VCPU_KICK: leave RUN */
 #define MVMM_REQ_EVENTS	(1 << 1)	/* something is in the inbox */
-#define MVMM_REQ_EOI	(1 << 2)	/* MVMM_EXIT_EOI is due */
-#define MVMM_REQ_PV	(1 << 3)	/* guest memory is to be written: pv.c */
+#define MVMM_REQ_EOI	(1 << 2)	/* return MVMM_EXIT_EOI */
+#define MVMM_REQ_PV	(1 << 3)	/* write the guest's clock: pv/pv.c */
 #define MVMM_REQ_SLOT	(1 << 4)	/* it has no slot, or others want it */
 #define MVMM_REQ_PAUSE	(1 << 5)	/* it spins: let a sibling run */
-#define MVMM_REQ_APIC	(1 << 6)	/* the APIC-access page is in its way */
-#define MVMM_REQ_TRIPLE	(1 << 7)	/* merging exceptions ended in a shutdown */
+#define MVMM_REQ_APIC	(1 << 6)	/* unmap the APIC-access page */
+#define MVMM_REQ_TRIPLE	(1 << 7)	/* triple fault: return shutdown */
 
-/* Beside MVMM_MP_*: INIT has come, the reset is yet to be done */
+/* Internal state, not in the ABI: INIT received, reset pending */
 #define MVMM_MP_RESET	0xff
+/* In vcpu->sipi: a SIPI was received */
 #define MVMM_SIPI	0x100
 
 #define MVMM_PML_ENTRIES	512
 #define MVMM_PML_EMPTY		(~0ULL)
 
-/*
- * Page-modification log: the CPU writes the address of each page whose D bit it
- * sets, from the last entry down. Where it stands is the CPU's own secret while
- * the guest runs, so entries that were taken are empty again.
+/**
+ * struct mvmm_pml - page-modification log
+ * @log: the log, or NULL: the CPU keeps none
+ * @next: index of the next entry to take; -1: all are taken, and the CPU has no
+ *	room either
+ *
+ * The CPU writes the address of each page whose D bit it sets, from the last
+ * entry down. While the guest runs, only the CPU knows where it writes next. So
+ * an entry that was taken is set to MVMM_PML_EMPTY, and the first such entry is
+ * the end.
  */
 struct mvmm_pml {
-	u64 *log;	/* NULL: the CPU keeps none */
-	int next;	/* to be taken; -1: the CPU is at the end, too */
+	u64 *log;
+	int next;
 };
 
+/**
+ * struct mvmm_fault - a nested page fault
+ * @gpa: guest-physical address
+ * @gva: guest-virtual address, or 0: unknown
+ * @access: MVMM_ACCESS_*
+ */
 struct mvmm_fault {
 	u64 gpa;
 	u64 gva;
-	u32 access;	/* MVMM_ACCESS_* */
+	u32 access;
 };
 
-/* What others leave for a vCPU's local APIC; all of it atomic bits */
+/**
+ * struct mvmm_inbox - what other threads leave for a vCPU's local APIC
+ * @irr: vectors that were sent
+ * @level: for each vector: the last one sent was level-triggered
+ * @flags: bits INBOX_*, see irq/apic.c
+ * @sipi_vector: of the SIPI in @flags
+ *
+ * Bits are set and taken by atomic operations.
+ */
 struct mvmm_inbox {
 	DECLARE_BITMAP(irr, 256);
-	DECLARE_BITMAP(level, 256);	/* the last of that vector was */
-	unsigned long flags;		/* apic.c */
+	DECLARE_BITMAP(level, 256);
+	unsigned long flags;
 	u8 sipi_vector;
 };
 
-/* KVM's MSRs, and what was last written to the places they name */
+/**
+ * struct mvmm_pv - KVM's MSRs, and what was last written where they point to
+ * @wall_clock: MSR_KVM_WALL_CLOCK_NEW
+ * @clock: MSR_KVM_SYSTEM_TIME_NEW
+ * @steal: MSR_KVM_STEAL_TIME
+ * @stolen: ns of steal time so far
+ * @last_delay: ns that the thread had been delayed when @stolen was updated
+ * @clock_version: version written last
+ * @steal_version: the same for steal time
+ * @todo: bits TODO_*, see pv/pv.c
+ * @eoi: MSR_KVM_PV_EOI_EN
+ * @eoi_offered: the flag is set in the guest: @eoi at that entry; otherwise 0
+ * @eoi_flag: where the owner has the flag
+ */
 struct mvmm_pv {
 	u64 wall_clock, clock, steal;
-	u64 stolen;		/* ns */
-	u64 last_delay;		/* ns, of the thread */
+	u64 stolen;
+	u64 last_delay;
 	u32 clock_version, steal_version;
-	u8 todo;		/* pv.c */
-	u64 eoi;		/* MSR_KVM_PV_EOI_EN */
-	u64 eoi_offered;	/* the same at an entry that set the flag, or 0 */
-	u8 __user *eoi_flag;	/* where the owner has it */
+	u8 todo;
+	u64 eoi;
+	u64 eoi_offered;
+	u8 __user *eoi_flag;
 };
 
-/* The exit, gathered here and copied into the run page at the end */
+/*
+ * An exit to userspace, prepared here and copied to the run page when RUN ends
+ */
 struct mvmm_exit {
 	u32 reason;
 	u8 insn_len;
@@ -100,29 +136,29 @@ struct mvmm_exit {
 };
 
 /**
- * struct mvmm_vcpu - a virtual CPU; the vendor's part is around it
- * @vm: holds a reference					[C]
+ * struct mvmm_vcpu - a virtual CPU; the vendor's struct is around it
+ * @vm: its VM, of which it holds a reference			[C]
  * @id: index in vm->vcpus					[C]
  * @busy: bit 0: RUN, GET or SET is at work; nobody waits for it
- * @run: the run page, hostile					[C]
+ * @run: the run page, to which userspace may write at any time	[C]
  * @has_apic: vm->has_apic					[C]
  * @in_guest: this vCPU executes guest code, or is about to: set
  *	before a full barrier and the check of pending work	[A]
- * @in_run: the thread is in RUN and not asleep in HLT		[A]
- * @in_section: guest FPU and MSRs are in the CPU (run.c)	[R]
- * @cpu: where it was loaded last, -1 before			[A]
- * @requests: MVMM_REQ_*, sticky				[A]
+ * @in_run: the thread is in RUN, and answers requests soon	[A]
+ * @in_section: guest FPU and MSRs are in the CPU (run/run.c)	[R]
+ * @cpu: where it was loaded last; -1: nowhere yet		[A]
+ * @requests: MVMM_REQ_*, set until they are handled		[A]
  * @user_irq_window: this RUN's copy of run->irq_window		[R]
  * @hw_window: the CPU was asked for an exit when events can be taken [R]
- * @windows: not 0: one of the two				[R]
- * @resume_work: TIF_NOTIFY_RESUME is due at the end of RUN	[R]
- * @retire: this RUN's copy of run->retire, 0 once it is done	[R]
- * @shadow: MVMM_SHADOW_* as the guest was left or set		[R]
+ * @windows: both windows as one word: not 0 if one is set	[R]
+ * @resume_work: TIF_NOTIFY_RESUME is set again when RUN ends	[R]
+ * @retire: this RUN's copy of run->retire; 0 once it is done	[R]
+ * @shadow: MVMM_SHADOW_*, when the guest was left or as set	[R]
  * @tlb_gen_seen: vm->tlb_gen at the last flush on @cpu		[R]
  * @regs: general registers during RUN				[R]
- * @cr0: as the guest reads it; TS may be stale in it		[R]
+ * @cr0: as the guest reads it; guest-owned bits may be stale	[R]
  * @cr2: page-fault address					[R]
- * @cr4: as the guest reads it, but for guest-owned bits	[R]
+ * @cr4: as the guest reads it					[R]
  * @cr8: task priority; see @vapic				[R]
  * @efer: as the guest reads it					[R]
  * @xcr0: extended states enabled				[R]
@@ -135,30 +171,30 @@ struct mvmm_exit {
  * @events: pending events					[R]
  * @fpu: XSAVE area						[R]
  * @pgt_cache: tables for the next fault			[R]
- * @pml: what the CPU logs of the guest's writes		[vm's M]
- * @vapic: virtual-APIC page: the guest's task priority is there, until
- *	mvmm_apic_pull(); NULL: the CPU has no use for one	[C]
- * @vapic_regs: so is what else the guest reads or writes there	[R]
- * @vapic_irqs: ISR and IRR are the CPU's: it delivers by itself	[R]
- * @apic_dirty: what @vapic has was changed since the last entry	[R]
+ * @pml: the CPU's log of the guest's writes			[vm's M]
+ * @vapic: virtual-APIC page, where the guest changes its task priority
+ *	without an exit; see mvmm_apic_pull(). NULL: none	[C]
+ * @vapic_regs: the guest uses its other APIC registers there too [R]
+ * @vapic_irqs: the CPU keeps ISR and IRR, and delivers interrupts [R]
+ * @apic_dirty: @apic or @cr8 is newer than @vapic		[R]
  * @fault: for MVMM_STEP_FAULT					[R]
  * @exit: for MVMM_STEP_USER					[R]
  * @stats: counters						[R]
  * @wait: where the thread waits in HLT, or for a slot
  * @se: for the scheduler					[slots.c]
  * @charged: host's TSC of the last charge to @se		[slots.c]
- * @slice_end: host's TSC, 0: nobody competes			[R]
- * @slice_timer: for the same					[slots.c]
+ * @slice_end: host's TSC; 0: nobody competes			[R]
+ * @slice_timer: fires at @slice_end				[slots.c]
  *
  * Of VMs with local APICs only:
- * @apic: the local APIC					[R, see there]
+ * @apic: the local APIC			[R, see struct lapic]
  * @pv: the paravirtual interface				[R]
- * @inbox: interrupts for it					[A]
- * @timer: its timer						[R]
+ * @inbox: what others have sent to @apic			[A]
+ * @timer: fires when @apic's timer expires			[R]
  * @mp_state: MVMM_MP_*						[R]
  * @unhalted: a kick (PV unhalt) that no HLT has used up yet	[R]
- * @sipi: vector of a SIPI to follow, and MVMM_SIPI; or 0	[R]
- * @halt_poll_us: how long HLT waits awake			[R]
+ * @sipi: MVMM_SIPI and the vector of a SIPI that waits; or 0	[R]
+ * @halt_poll_us: how long HLT polls before it sleeps		[R]
  */
 struct mvmm_vcpu {
 	struct mvmm_vm *vm;
@@ -225,6 +261,7 @@ static inline u64 mvmm_guest_tsc(const struct mvmm_vcpu *vcpu)
 	return rdtsc() + vcpu->tsc_offset;
 }
 
+/* From ticks of the TSC */
 static inline u64 mvmm_ticks_to_ns(u64 ticks)
 {
 	return mul_u64_u32_div(ticks, USEC_PER_SEC, tsc_khz);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What VMX and SVM must offer; nothing outside of vmx/ and svm/ knows more. */
+/*
+ * The interface of VMX and SVM. Code outside of vmx/ and svm/ uses nothing
+ * else.
+ */
 #ifndef MVMM_VENDOR_H
 #define MVMM_VENDOR_H
 
@@ -8,32 +11,35 @@
 /**
  * struct mvmm_vendor_ops - VMX or SVM
  * @name: "vmx" or "svm"
- * @present: does the CPU have the extension at all?
- * @setup: probe, name what is missing, make per-CPU areas; 0 or -errno
+ * @present: does the CPU have the extension?
+ * @setup: probe the CPU, fill mvmm_vendor, make per-CPU areas; logs what is
+ *	missing; 0 or -errno
  * @teardown: undo @setup
- * @caps: features, formats and limits found by @setup
- * @cpu_enable: turn the extension on here; interrupts off; 0 or -errno
- * @cpu_disable: let go of all vCPUs loaded here, turn it off; interrupts off
- * @vcpu_alloc: the vendor's struct around a zeroed vCPU, or ERR_PTR;
- *	mvmm_vcpu_reset() comes before its first entry
- * @vcpu_free: undo @vcpu_alloc; the vCPU is loaded nowhere afterwards
+ * @cpu_enable: turn the extension on, on this CPU; interrupts off; 0 or -errno
+ * @cpu_disable: release all vCPUs loaded on this CPU, and turn the extension
+ *	off; interrupts off
+ * @vcpu_alloc: allocate a zeroed vCPU with the vendor's struct around it;
+ *	returns an ERR_PTR if that fails. The caller calls mvmm_vcpu_reset()
+ *	before the first entry
+ * @vcpu_free: undo @vcpu_alloc, wherever the vCPU is loaded
  * @vcpu_load: make the vCPU current on this CPU, where it stays until another
- *	is loaded; preemption off
- * @vcpu_run: @vcpu_load, and enter the guest until there is something that the
- *	inner loop may not do; called in a section (see run.c), interrupts on
- * @sync_crs: cr0, cr4 or efer changed; vCPU loaded
- * @retire: step over the vcpu->retire bytes at rip; vCPU loaded, outside of a
- *	section: in one, @vcpu_run does that
- * @get_state: segments, tables, cr3 and guest-owned bits; vCPU loaded
- * @set_state: the same; vCPU loaded
- * @get_paging: cr3, cs, CPL and PDPTEs, into the run page; vCPU loaded
- * @get_events: NMI mask, pending debug exceptions; vCPU loaded
- * @set_events: the same; vCPU loaded
- * @get_dr7: vCPU loaded
- * @set_dr7: vCPU loaded
- * @get_msr: an MSR of kind MVMM_MSR_VENDOR; vCPU loaded
- * @set_msr: the same; the value is checked
- * @sync_tsc: tsc_offset changed; vCPU loaded
+ *	one is loaded; preemption off
+ * @vcpu_run: the inner loop: load the vCPU, and enter the guest until there is
+ *	something to do that may sleep; called in a section (run/run.c),
+ *	interrupts on
+ * @sync_crs: cr0, cr4 or efer has changed; vCPU loaded
+ * @retire: step over the vcpu->retire bytes at rip; vCPU loaded, not in a
+ *	section: there @vcpu_run does it
+ * @get_state: get segments, tables, cr3 and guest-owned bits; vCPU loaded
+ * @set_state: set segments, tables and cr3; vCPU loaded
+ * @get_paging: get cr3, cs, CPL and PDPTEs, for the run page; vCPU loaded
+ * @get_events: get the NMI mask and pending debug exceptions; vCPU loaded
+ * @set_events: set these, and the shadow; vCPU loaded
+ * @get_dr7: get DR7; vCPU loaded
+ * @set_dr7: set DR7; vCPU loaded
+ * @get_msr: get an MSR of kind MVMM_MSR_VENDOR; vCPU loaded
+ * @set_msr: set one, to a value that was checked; vCPU loaded
+ * @sync_tsc: tsc_offset has changed; vCPU loaded
  */
 struct mvmm_vendor_ops {
 	const char *name;
@@ -62,14 +68,23 @@ struct mvmm_vendor_ops {
 	void (*sync_tsc)(struct mvmm_vcpu *vcpu);
 };
 
-/* What setup() found */
+/**
+ * struct mvmm_vendor_caps - what setup() has found on this CPU
+ * @features: MVMM_FEATURE_*
+ * @cr4: bits of CR4 that a guest may set
+ * @rdtscp: a guest can execute RDTSCP and RDPID
+ * @invpcid: a guest can execute INVPCID
+ * @pml: each vCPU has a page-modification log: see struct mvmm_pml
+ * @apic_page_pa: address of the APIC-access page, or 0: there is none
+ * @pgt: format of the nested page table
+ */
 struct mvmm_vendor_caps {
 	u64 features;
-	u64 cr4;		/* CR4 bits that a guest may set on this CPU */
+	u64 cr4;
 	bool rdtscp;
 	bool invpcid;
-	bool pml;		/* a vCPU has a log: see struct mvmm_pml */
-	u64 apic_page_pa;	/* APIC-access page, or 0: none */
+	bool pml;
+	u64 apic_page_pa;
 	struct pgt_format pgt;
 };
 
@@ -80,9 +95,9 @@ extern const struct mvmm_vendor_ops mvmm_svm_ops;
 
 /**
  * mvmm_vcpu_load() - make the vCPU's hardware state current on this CPU
- * @vcpu: it is busy for the caller
+ * @vcpu: busy for the caller, or new
  *
- * Preemption is off until mvmm_vcpu_put().
+ * Preemption is off until mvmm_vcpu_put(). Context: interrupts on.
  */
 static inline void mvmm_vcpu_load(struct mvmm_vcpu *vcpu)
 {
@@ -90,6 +105,7 @@ static inline void mvmm_vcpu_load(struct mvmm_vcpu *vcpu)
 	mvmm_ops->vcpu_load(vcpu);
 }
 
+/** mvmm_vcpu_put() - undo mvmm_vcpu_load() */
 static inline void mvmm_vcpu_put(struct mvmm_vcpu *vcpu)
 {
 	preempt_enable();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A virtual machine. Its fd is fd/vm.c's, its memory mm/'s. */
+/* A virtual machine. Its fd is in fd/vm.c, its memory in mm/. */
 #ifndef MVMM_VM_H
 #define MVMM_VM_H
 
@@ -19,40 +19,42 @@ struct mvmm_vcpu;
 struct mvmm_mem_region;
 
 /*
- * Lock legend, for the fields below; the order is in Documentation/locking.rst
+ * Which lock guards a field, for the lists below and in vcpu.h. The order of
+ * locks is in Documentation/locking.rst.
  *   [L] vm->lock         [M] vm->mmu_lock    [R] vcpu->busy
- *   [C] set at creation  [A] atomic access, see the comment
+ *   [C] set at creation  [A] none: atomic access
  */
 
 /**
  * struct mvmm_vm - a virtual machine
- * @kref: the VM fd and each vCPU hold one
+ * @kref: the VM fd and each vCPU hold a reference
  * @mm: the owner's address space, held by @mn's registration	[C]
- * @mn: tells of every change in @mm				[C]
- * @lock: serializes regions and vCPU creation; may be held across sleeps
- * @mmu_lock: guards the nested table; never taken with interrupts off
+ * @mn: is called before the host changes mappings in @mm	[C]
+ * @lock: serializes changes of regions and of vCPUs; may be held across sleeps
+ * @mmu_lock: guards the nested table; with interrupts off only tried for
  * @pgt: the nested page table					[M]
  * @pgt_cache: tables for the next fault			[M]
- * @regions: sorted by gpa, @nr_regions of them			[L to write, M]
- * @nr_regions: see @regions					[L to write, M]
+ * @regions: sorted by gpa					[L to write, M]
+ * @nr_regions: entries of @regions in use			[L to write, M]
  * @allocated: length of @regions				[L]
- * @last_region: index of the last look-up, tried first next time	[M]
+ * @last_region: index of the last lookup's hit, tried first next time [M]
  * @nr_logged: regions with a dirty bitmap			[M to write, A]
  * @inval_count: invalidations in progress			[M]
- * @inval_seq: invalidations ended				[M]
- * @tlb_gen: grows whenever an entry is removed or loses rights	[M, A]
+ * @inval_seq: counts invalidations that have ended		[M]
+ * @tlb_gen: grows whenever an entry is removed or loses rights	[M to write, A]
  * @vcpus: by id					[L and M to write, RCU]
- * @doorbells: see eventfd.c				[L to write, RCU]
- * @irqfds: see eventfd.c					[L]
- * @serial: unique; the address may be a later VM's again		[C]
+ * @doorbells: see run/doorbell.c			[L to write, RCU]
+ * @irqfds: see irq/irqfd.c					[L]
+ * @serial: unique number; a later VM may have the same address	[C]
  * @tsc_base: host TSC at creation: the guest's TSC starts at 0	[C]
  * @has_apic: MVMM_VM_APIC					[C]
- * @nr_vcpus: above the highest id in @vcpus			[L to write, A]
+ * @nr_vcpus: one more than the highest id in @vcpus		[L to write, A]
  * @last_lowest: vCPU that took the last lowest-priority interrupt [A]
  * @apic_page: the CPU's APIC-access page may be mapped		[M to write, A]
- * @no_apic_page: it must not be, ever again			[M to write, A]
- * @se: for the scheduler; @pid: of the owner, for people	[slots.c]
- * @dead: the VM met an internal error				[A]
+ * @no_apic_page: it must not be mapped, now and later		[M to write, A]
+ * @se: for the scheduler					[slots.c]
+ * @pid: the owner's, for people				[slots.c]
+ * @dead: an internal error has stopped the VM			[A]
  */
 struct mvmm_vm {
 	struct kref kref;
