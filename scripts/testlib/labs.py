@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
 
@@ -50,7 +49,8 @@ def small_kernel():
     return f"{setup('test-kernel')}/arch/x86/boot/bzImage:lab/kernel"
 
 
-def build(kernels):
+def build(results, kernels):
+    """All that jobs take as built; False, and a failure, if that fails."""
     os.makedirs(f"{TOP}/build/selftests", exist_ok=True)
     for command in [["make", "-s", "userspace", "unit"],
                     ["make", "-s", "-C", "selftests",
@@ -58,7 +58,9 @@ def build(kernels):
                         ["scripts/build-module", k] for k in kernels]:
         if subprocess.run(command, cwd=TOP,
                           stdout=subprocess.DEVNULL).returncode:
-            sys.exit(f"test: {' '.join(command)} failed")
+            results.add(False, " ".join(command), "failed: nothing was run")
+            return False
+    return True
 
 
 def known_crashes(errata):

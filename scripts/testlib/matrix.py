@@ -90,19 +90,23 @@ lab      CPU model                 L1 kernel result
 
 
 def of_model(model):
-    """The jobs of that model; of all without one."""
-    return [j for c, j in zip(CELLS, MATRIX) if not model or c[1] == model]
+    """The jobs of that CPU model."""
+    return [j for c, j in zip(CELLS, MATRIX) if c[1] == model]
+
+
+def row_of(c, text):
+    return f"{c[0]:8} {c[1]:25} {c[2]:9} {text}"
 
 
 def write_page(results):
     """@results: by the name of the job. The lines of others stay."""
     with open(PAGE) as page:
-        old = {tuple(line.split()[:3]): line.rstrip() for line in page}
+        old = {tuple(row.split()[:3]): row.rstrip() for row in page}
     lines = []
     for c, j in zip(CELLS, MATRIX):
         mine = results.get(j.name)
         if not mine:
-            lines.append(old[c[:3]])
+            lines.append(old.get(c[:3], row_of(c, "not tried")))
             continue
         if mine.failed:
             text = f"failed: {mine.failed} of {mine.failed + mine.passed}"
@@ -110,6 +114,6 @@ def write_page(results):
             text = f"refused: {c[3]}"
         else:
             text = f"{mine.passed} passed, {mine.skipped} skipped"
-        lines.append(f"{c[0]:8} {c[1]:25} {c[2]:9} {text}")
+        lines.append(row_of(c, text))
     with open(PAGE, "w") as page:
         page.write(TEXT % "\n".join(lines))

@@ -79,6 +79,8 @@ class Tap(unittest.TestCase):
     def test_status(self):
         self.assertEqual((1, 1, 0), self.counts(program(
             "1..1", "ok 1 a", status=124)))
+        self.assertEqual((1, 1, 0), self.counts(program(
+            "1..1", "ok 1 a", "# not ok, says a comment", status=1)))
 
     def test_results_that_are_missing(self):
         self.assertEqual((1, 1, 0), self.counts(program("1..2", "ok 1 a")))
