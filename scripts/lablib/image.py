@@ -30,11 +30,10 @@ def put_lab(root, kernel, args):
     """The caller's files and their libraries, below @root."""
     files = [(src, dst or f"lab/{os.path.basename(src)}")
              for src, _, dst in (f.partition(":") for f in args.file)]
-    for name in args.module:
-        path = kernel.module(name)
-        if not path:
+    for name in args.module + ([args.kvm] if args.kvm else []):
+        if not kernel.module(name):
             raise LabError(f"no module {name} under {kernel.modules}")
-        files.append((path, f"lab/{name}.ko"))
+    files += [(kernel.module(name), f"lab/{name}.ko") for name in args.module]
     for src, dst in files:
         put_file(src, f"{root}/{dst.lstrip('/')}")
         for lib in libraries(src):
