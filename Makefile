@@ -151,6 +151,7 @@ check:
 	@scripts/test quick
 
 lint:
+	@scripts/setup packages
 	@scripts/lint
 
 lines:
