@@ -1,24 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """scripts/test itself: however a run ends, it says so and returns 1."""
 import contextlib
-import importlib.machinery
-import importlib.util
 import io
-import os
 import unittest
 from unittest import mock
 
 from testlib import jobs, labs
-
-
-def load(name):
-    """A script, which has no .py at its end, as a module."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
-    loader = importlib.machinery.SourceFileLoader(f"script_{name}", path)
-    module = importlib.util.module_from_spec(
-        importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(module)
-    return module
+from testlib.script import load
 
 
 def passes(results, name):

@@ -5,4 +5,5 @@ results  TAP and kernel logs: what counts as passed, failed, skipped
 labs     one run of the lab, and what is built for it
 jobs     the tables of jobs, and what each runs
 matrix   the jobs of CPU models and host kernels, and the page made of them
+script   scripts as modules, for their tests
 """

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Is each kind of disorder noticed? Small made-up trees, and their objects."""
+import contextlib
+import io
+import os
+import subprocess
+import tempfile
+import unittest
+from unittest import mock
+
+from testlib.script import load
+
+KBUILD = ("options := slots pv pv_eoi irqfd ioeventfd dirty pml apicv debug "
+          "vmx svm\n")
+# One that is in order
+TREE = {"Kbuild": KBUILD,
+        "uapi/mvmm.h": "",
+        "kmod/main.c": '#include "fd/fd.h"\n',
+        "kmod/fd/fd.h": '#include "vm.h"\n',
+        "kmod/fd/vm.c": '#include <linux/kvm.h>\n#include "fd.h"\n'
+                        '#include "mm/memory.h"\n',
+        "kmod/mm/memory.h": '#include "compat.h"\n',
+        "kmod/irq/apic.h": "",
+        "kmod/vm.h": '#include "logic/event.h"\n',
+        "kmod/compat.h": "#include <linux/mm.h>\n",
+        "kmod/logic/event.h": "#include <linux/types.h>\n"
+                              '#include "uapi/mvmm.h"\n',
+        "kmod/logic/event.c": '#include "event.h"\n',
+        "kmod/logic/pgtable.c": "#include <linux/gfp.h>\n"}
+
+
+class Rooms(unittest.TestCase):
+    def setUp(self):
+        self.rooms = load("rooms")
+        self.rooms.LONG = {}
+        top = tempfile.TemporaryDirectory(prefix="mvmm-rooms.")
+        self.addCleanup(top.cleanup)
+        self.rooms.TOP = self.top = top.name
+        subprocess.run(["git", "init", "-q", self.top], check=True)
+        for path, text in TREE.items():
+            self.write(path, text)
+
+    def write(self, path, text):
+        os.makedirs(os.path.dirname(f"{self.top}/{path}"), exist_ok=True)
+        with open(f"{self.top}/{path}", "w") as out:
+            out.write(text)
+
+    def call(self, *words):
+        """Runs it. Returns its status, and the lines that it prints."""
+        subprocess.run(["git", "-C", self.top, "add", "."], check=True)
+        out = io.StringIO()
+        with mock.patch.object(self.rooms.sys, "argv", ["rooms", *words]), \
+                contextlib.redirect_stdout(out):
+            status = self.rooms.main()
+        return status, out.getvalue().splitlines()
+
+    def assert_says(self, pattern, *words):
+        """One complaint, and it is this."""
+        status, lines = self.call(*(words or ("check",)))
+        self.assertEqual((1, 1), (status, len(lines)), lines)
+        self.assertRegex(lines[0], pattern)
+
+
+class Includes(Rooms):
+    def test_in_order(self):
+        self.assertEqual((0, []), self.call("check"))
+
+    def test_upward(self):
+        self.write("kmod/mm/fault.c", '#include "fd/fd.h"\n')
+        self.assert_says(r'mm/fault.c includes "fd/fd.h".* lower floor')
+
+    def test_upward_however_it_is_written(self):
+        for name in ('"../fd/fd.h"', "<fd/fd.h>", '\t"fd/fd.h"'):
+            with self.subTest(name):
+                self.write("kmod/mm/fault.c", f"#  include{name}\n")
+                self.assert_says("mm/fault.c includes .* lower floor")
+
+    def test_same_floor(self):
+        self.write("kmod/mm/fault.c", '#include "irq/apic.h"\n')
+        self.assert_says('mm/fault.c includes "irq/apic.h".* lower floor')
+
+    def test_on_no_floor(self):
+        self.write("kmod/new/new.h", "int a;\n")
+        self.write("kmod/fd/vcpu.c", '#include "new/new.h"\n')
+        self.assertEqual((1, [
+            'kmod/fd/vcpu.c includes "new/new.h", which is on no floor '
+            "(scripts/rooms)",
+            "kmod/new/new.h is on no floor (scripts/rooms)",
+            "no room: new/new.h: 1 lines, its budget is 0"]),
+            self.call("check"))
+
+    def test_missing(self):
+        self.write("kmod/fd/vcpu.c", '#include "gone.h"\n')
+        self.assert_says('fd/vcpu.c includes "gone.h", which does not exist')
+
+    def test_impure(self):
+        for name in ("<linux/sched.h>", "<linux/gfp.h>", '"compat.h"',
+                     '"mm/memory.h"'):
+            with self.subTest(name):
+                self.write("kmod/logic/lapic.c", f"#include {name}\n")
+                self.assert_says("logic/lapic.c includes .*: logic/ is pure")
+
+
+class Sizes(Rooms):
+    def test_long_file(self):
+        self.write("bench/bench.c", "\n" * 700)
+        self.assertEqual((0, []), self.call("check"))
+        self.write("bench/bench.c", "\n" * 701)
+        self.assert_says("bench/bench.c has 701 lines")
+        self.rooms.LONG = {"bench/bench.c": "a reason"}
+        self.assertEqual((0, []), self.call("check"))
+
+    def test_reason_without_a_long_file(self):
+        self.rooms.LONG = {"bench/gone.c": "a reason"}
+        self.assert_says("bench/gone.c is not long")
+
+    def test_budget(self):
+        for i in range(3):
+            self.write(f"kmod/pv/pv{i}.c", "int a;\n" * 150)
+        self.assertEqual((0, []), self.call("check"))
+        self.write("kmod/pv/pv3.c", "/* b */\n")
+        self.assert_says("pv: 451 lines, its budget is 450")
+        _, table = self.call("lines")
+        self.assertIn("pv            451    450        1    450  over", table)
+
+    def test_budget_of_an_option(self):
+        self.write("kmod/pv/eoi.c", "int a;\n" * 601)
+        self.assert_says("pv_eoi: 601 lines, its budget is 600")
+
+    def test_option_that_kbuild_does_not_have(self):
+        self.write("Kbuild", KBUILD.replace(" pml", ""))
+        self.assert_says("these options: pml$")
+
+
+class Circles(Rooms):
+    def build(self, objects):
+        """{object: the other objects whose functions it calls}"""
+        for path, callees in objects.items():
+            path = f"{self.top}/kmod/{path}"
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            calls = "".join(f"void {c}(void); void *to_{c} = {c};"
+                            for c in map(self.function, callees))
+            subprocess.run(
+                ["gcc", "-c", "-x", "c", "-", "-o", path], check=True, text=True,
+                input=f"{calls} void {self.function(path)}(void) {{}}")
+
+    @staticmethod
+    def function(path):
+        return os.path.basename(path).replace(".o", "")
+
+    def test_none(self):
+        self.build({"fd/a.o": ["b.o", "c.o"], "run/b.o": ["c.o"],
+                    "mm/c.o": []})
+        self.assertEqual((0, []), self.call("circles", self.top))
+
+    def test_two_and_three(self):
+        self.build({"fd/a.o": ["b.o"], "run/b.o": ["a.o", "c.o"],
+                    "mm/c.o": ["d.o"], "mm/d.o": ["e.o"], "mm/e.o": ["c.o"]})
+        status, lines = self.call("circles", self.top)
+        self.assertEqual(1, status)
+        self.assertEqual(["fd/a.o, run/b.o", "mm/c.o, mm/d.o, mm/e.o"],
+                         sorted(line.rpartition(": ")[2] for line in lines))
+
+    def test_one_that_may_be_is_no_excuse_for_a_larger_one(self):
+        self.build({"fd/vcpu.o": ["vm.o"], "fd/vm.o": ["vcpu.o"]})
+        self.assertEqual((0, []), self.call("circles", self.top))
+        self.build({"fd/vm.o": ["vcpu.o", "run.o"], "run/run.o": ["vcpu.o"]})
+        self.assert_says("fd/vcpu.o, fd/vm.o, run/run.o", "circles", self.top)
+
+    def test_no_objects(self):
+        self.assert_says("no objects", "circles", self.top)
+
+
+if __name__ == "__main__":
+    unittest.main()
