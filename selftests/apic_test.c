@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * VMs with local APICs: interrupts from devices, timers and other vCPUs, HLT
- * that waits in the kernel, INIT and SIPI, the paravirtual interface, and what
- * the scheduler's ioctls take. What waits without end the harness ends and
- * fails.
+ * that waits in the kernel, INIT and SIPI, the paravirtual interface, and the
+ * arguments of the scheduler's ioctls. A test that waits for ever is ended by
+ * the harness, and fails.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,21 +22,21 @@
 
 #define IF (1u << 9)
 #define MSI 0xfee00000ull
-/* Registers in mvmm_apic.regs, by their offset in the page */
+/* Indices in mvmm_apic.regs; @offset: of the register in the APIC's page */
 #define REG(offset) ((offset) / 4)
 #define TPR REG(0x80)
 #define ISR(vector) REG(0x100 + (vector) / 32 * 16)
 #define IRR(vector) REG(0x200 + (vector) / 32 * 16)
 #define TMCCT REG(0x390)
 
-/* The second vCPU's */
+/* The second vCPU's code, stack, IDT, interrupt handler and count */
 #define CODE2 0x11000ul
 #define STACK2 0x24000ul
 #define IDT2 0x38000ul
 #define HANDLER2 0x39000ul
 #define COUNT2 (DATA + 0x800)
 
-/* Guest code */
+/* Parts of guest code */
 #define WRMSR(msr, value)						\
 	"mov $" #msr ", %ecx\n mov $" #value ", %eax\n xor %edx, %edx\n" \
 	"wrmsr\n"
@@ -48,7 +48,10 @@
 	"mov $0x1b, %ecx\n rdmsr\n or $0xc00, %eax\n wrmsr\n"		\
 	WRMSR(0x80f, 0x1ff)
 #define EOI WRMSR(0x80b, 0)
-/* Tells the host and goes on; says that it is done */
+/*
+ * READY: a flag in memory for the host, without an exit. DONE: an exit; the
+ * guest goes on when it is run again.
+ */
 #define READY "movb $1, 0x100000\n"
 #define DONE "out %al, $0x99\n"
 
@@ -56,15 +59,15 @@ FIXTURE(apic) {
 	struct vm vm;
 	uint64_t khz;		/* of the TSC */
 	bool svm;
-	/* a vCPU that runs in a thread, and how that ended */
+	/* runs a vCPU; the exit reason or error that RUN ended with */
 	pthread_t thread;
 	int reason;
-	/* the second */
+	/* the second vCPU */
 	int vcpu2;
 	struct mvmm_run *run2;
 };
 
-/* Of VMX: SDM vol. 3, appendix C */
+/* VMX's exit reasons: SDM vol. 3, appendix C */
 #define EXIT_CR_ACCESS	28
 #define EXIT_RDMSR	31
 #define EXIT_WRMSR	32
@@ -84,7 +87,7 @@ FIXTURE_SETUP(apic)
 	EXPECT_NE(0, info.features & MVMM_FEATURE_APIC);
 	self->khz = info.tsc_khz;
 	self->svm = info.features & MVMM_FEATURE_SVM;
-	/* It forgets an interrupt whose delivery exits (errata.rst) */
+	/* Bochs loses an interrupt whose delivery exits (errata.rst) */
 	if (vm_on_bochs() && vmx_uses("apicv"))
 		ASSERT_EQ(0, mvmm_prefault(self->vm.vm, 0, MEM_SIZE,
 					   MVMM_PREFAULT_WRITE));
@@ -106,7 +109,7 @@ static int call(int fd, unsigned long cmd, void *arg)
 	return ret < 0 ? -errno : ret;
 }
 
-/* RUN of a guest that only says DONE; returns that exit's reason, or -errno */
+/* RUN until the guest executes DONE; returns the exit's reason, or -errno */
 static int run_to_done(int vcpu, struct mvmm_run *run)
 {
 	int ret;
@@ -141,11 +144,11 @@ static void wait_for(struct vm *vm, uint64_t gpa)
 {
 	while (!*(volatile char *)(vm->mem + gpa))
 		usleep(1000);
-	/* and for the HLT behind it */
+	/* The guest's HLT follows: let it get there */
 	usleep(10000);
 }
 
-/* The second vCPU, with handlers that count */
+/* Makes the second vCPU; its handlers count interrupts at COUNT2 */
 GUEST(count2, "lock incl 0x100800\n iretq");
 static int add_vcpu(FIXTURE_DATA(apic) *self)
 {
@@ -164,7 +167,7 @@ static int add_vcpu(FIXTURE_DATA(apic) *self)
 	return mvmm_map_run(self->vcpu2, &self->run2);
 }
 
-/* Without INIT and SIPI: in 64-bit mode at @code */
+/* Runs the second vCPU at @code in 64-bit mode, without INIT and SIPI */
 static int start_vcpu(FIXTURE_DATA(apic) *self, const char *code,
 		      unsigned long len)
 {
@@ -202,7 +205,7 @@ TEST_F(apic, self_ipi)
 	struct mvmm_regs *regs = &self->vm.run->regs;
 
 	LOAD(&self->vm, self_ipi);
-	/* A HLT that nothing can end is userspace's, too */
+	/* A HLT that nothing can end exits to userspace */
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	CHECK_VECTORS(&self->vm, 0x55);
 	EXPECT_EQ(1u << (0x55 & 31), regs->r8);
@@ -211,13 +214,16 @@ TEST_F(apic, self_ipi)
 	EXPECT_EQ(0x50014, regs->r11);
 }
 
-/* #GP, and not a register out of order */
+/* Each access raises #GP, and changes no register */
 GUEST(msr_faults, FAULTS("mov $0x802, %ecx\n rdmsr")
       "mov $0x1b, %ecx\n rdmsr\n mov %rax, %r8\n"
-      /* the page cannot be moved */
+      /* the APIC's page cannot be moved */
       FAULTS("or $0x1000, %eax\n wrmsr")
       X2APIC_ON
-      /* back to xAPIC mode; read-only; reserved bits; upper half; EOI */
+      /*
+       * back to xAPIC mode; a read-only register; reserved bits, also in the
+       * upper half; EOI not 0; DFR, which x2APIC mode lacks; a read of self IPI
+       */
       "mov $0x1b, %ecx\n rdmsr\n" FAULTS("and $~0x400, %eax\n wrmsr")
       FAULTS("mov $0x803, %ecx\n wrmsr")
       FAULTS(WRMSR(0x808, 0x100))
@@ -240,18 +246,18 @@ TEST_F(apic, msi_wakes_from_halt)
 	struct mvmm_times t;
 
 	LOAD(&self->vm, halt);
-	/* Its APIC takes nothing yet */
+	/* Its APIC is not enabled yet, and takes nothing */
 	EXPECT_EQ(0, mvmm_msi(self->vm.vm, MSI, 0x71));
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, thread_main, self));
 	wait_for(&self->vm, DATA);
-	/* In RUN: states are busy, times are not */
+	/* While it is in RUN its state is busy; its times can be read */
 	EXPECT_EQ(-EBUSY, mvmm_get_apic(self->vm.vcpu, &apic));
 	t.size = sizeof(t);
 	if (module_has(MVMM_FEATURE_SCHED)) {
 		EXPECT_EQ(0, call(self->vm.vcpu, MVMM_VCPU_GET_TIMES, &t));
 		EXPECT_LT(5000000, t.block);
 	}
-	/* To nobody; then to it */
+	/* To an APIC that does not exist; then to the vCPU's */
 	EXPECT_EQ(0, mvmm_msi(self->vm.vm, MSI | 9 << 12, 0x71));
 	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0x71));
 	ASSERT_EQ(0, pthread_join(self->thread, NULL));
@@ -299,17 +305,17 @@ TEST_F(apic, irqfd_wakes_from_halt)
 	ASSERT_EQ(0, pthread_join(self->thread, NULL));
 	ASSERT_EQ(MVMM_EXIT_HLT, self->reason);
 	CHECK_VECTORS(&self->vm, 0x72);
-	/* It is consumed; the next is another one */
+	/* The eventfd was read by the module; another signal is another MSI */
 	EXPECT_EQ(-1, read(fd, &n, 8));
 	ASSERT_EQ(8, write(fd, &one, 8));
 	EXPECT_TRUE(requested(&self->vm, 0x72));
-	/* Taken away it is silent; what waits is sent when it is there again */
+	/* Without a wire a signal stays in the eventfd for the next wire */
 	ASSERT_EQ(0, mvmm_irqfd(self->vm.vm, fd, MVMM_IRQFD_DEASSIGN, 0, 0));
 	ASSERT_EQ(8, write(fd, &one, 8));
 	ASSERT_EQ(0, mvmm_irqfd(self->vm.vm, fd, 0, MSI, 0x73));
 	EXPECT_TRUE(requested(&self->vm, 0x73));
 	close(fd);
-	/* The rest goes with the VM */
+	/* The end of the VM removes the wire */
 }
 
 TEST_F(apic, irqfd_deassigned_is_silent)
@@ -339,7 +345,7 @@ TEST_F(apic, irqfd_errors)
 						  0x41));
 	EXPECT_EQ(-EBADF, mvmm_irqfd(vm, -1, 0, MSI, 0x41));
 	EXPECT_EQ(-EBADF, mvmm_irqfd(vm, -1, MVMM_IRQFD_DEASSIGN, 0, 0));
-	/* An fd of another kind; no place for it; no message */
+	/* Not an eventfd; not an MSI's address; not an MSI's data (SIPI) */
 	EXPECT_EQ(-EINVAL, mvmm_irqfd(vm, vm, 0, MSI, 0x41));
 	EXPECT_EQ(-EINVAL, mvmm_irqfd(vm, fds[0], 0, 0xfed00000, 0x41));
 	EXPECT_EQ(-EINVAL, mvmm_irqfd(vm, fds[0], 0, MSI, 0x641));
@@ -351,7 +357,7 @@ TEST_F(apic, irqfd_errors)
 	EXPECT_EQ(-ENOSPC, mvmm_irqfd(vm, fds[64], 0, MSI, 0x41));
 	EXPECT_EQ(0, mvmm_irqfd(vm, fds[7], MVMM_IRQFD_DEASSIGN, 0, 0));
 	EXPECT_EQ(0, mvmm_irqfd(vm, fds[64], 0, MSI, 0x41));
-	/* Closed while the wire is laid, and the VM after them */
+	/* Closed while their wires exist; the VM is closed after them */
 	for (i = 0; i < 65; i++)
 		close(fds[i]);
 }
@@ -370,7 +376,7 @@ TEST_F(apic, kick_of_a_halted_vcpu)
 	int i;
 
 	LOAD(&self->vm, halt);
-	/* Into HLT, and out of it again and again */
+	/* Each RUN waits in HLT, and each kick makes it return */
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, pthread_create(&self->thread, NULL, run_once,
 					    self));
@@ -382,7 +388,7 @@ TEST_F(apic, kick_of_a_halted_vcpu)
 		ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
 		EXPECT_EQ(MVMM_MP_HALTED, apic.mp_state);
 	}
-	/* Still halted, until something comes */
+	/* Still halted: an interrupt ends that */
 	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI, 0x71));
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	EXPECT_EQ(1, self->vm.events->n);
@@ -393,13 +399,14 @@ TEST_F(apic, kick_of_a_halted_vcpu)
 /* ---- timers ----------------------------------------------------------- */
 
 /*
- * In: rdi ticks from now. Out: r8 deadline, r10 the MSR, read before r12; r9 when
- * the interrupt was taken, r11 the MSR then
+ * In: rdi: the deadline, in ticks from now. Out: r8: the deadline; r10: the
+ * deadline's MSR, read before the time r12; r9: the time after the interrupt;
+ * r11: the MSR then.
  */
 GUEST(deadline, X2APIC_ON WRMSR(0x832, 0x40081) TSC(r8) "add %rdi, %r8\n"
       "mov %r8, %rax\n mov %r8, %rdx\n shr $32, %rdx\n mov $0x6e0, %ecx\n"
-      "wrmsr\n" RDMSR(0x6e0, r10) TSC(r12) "sti\n hlt\n" TSC(r9) RDMSR(0x6e0, r11) EOI
-      "cli\n hlt");
+      "wrmsr\n" RDMSR(0x6e0, r10) TSC(r12) "sti\n hlt\n" TSC(r9)
+      RDMSR(0x6e0, r11) EOI "cli\n hlt");
 TEST_F(apic, deadline_wakes_from_halt)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
@@ -409,12 +416,12 @@ TEST_F(apic, deadline_wakes_from_halt)
 	LOAD(&self->vm, deadline);
 	for (i = 0; i < 5; i++) {
 		vm_set_rip(&self->vm, CODE);
-		/* The last one lies behind it already */
+		/* The last deadline is in the past */
 		regs->rdi = i < 4 ? self->khz * (1 + 3 * i) : -1000ull;
 		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 		EXPECT_LE(regs->r8, regs->r9);
 		EXPECT_LT(regs->r9 - regs->r8, self->khz * 2000);
-		/* A host that is busy may let it pass before the read */
+		/* On a busy host it may pass before the MSR is read */
 		if (i < 4 && regs->r12 < regs->r8)
 			EXPECT_EQ(regs->r8, regs->r10);
 		EXPECT_EQ(0, regs->r11);
@@ -423,7 +430,10 @@ TEST_F(apic, deadline_wakes_from_halt)
 	EXPECT_EQ(0x81, seen->ev[0].vector);
 }
 
-/* In: rdi the count. Out: r8 before, r9 after, r10 the count afterwards */
+/*
+ * In: rdi: the timer's initial count. Out: r8: the time before; r9: the time
+ * after the interrupt; r10: the count then.
+ */
 GUEST(one_shot, X2APIC_ON WRMSR(0x832, 0x82) WRMSR(0x83e, 0xb) TSC(r8)
       "mov %rdi, %rax\n xor %edx, %edx\n mov $0x838, %ecx\n wrmsr\n"
       "sti\n hlt\n" TSC(r9) EOI RDMSR(0x839, r10) "cli\n hlt");
@@ -432,7 +442,7 @@ TEST_F(apic, one_shot_wakes_from_halt)
 	struct mvmm_regs *regs = &self->vm.run->regs;
 
 	LOAD(&self->vm, one_shot);
-	/* The clock is half the TSC */
+	/* The timer's clock has half the rate of the TSC */
 	regs->rdi = self->khz * 5 / 2;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	CHECK_VECTORS(&self->vm, 0x82);
@@ -441,7 +451,7 @@ TEST_F(apic, one_shot_wakes_from_halt)
 	EXPECT_EQ(0, regs->r10);
 }
 
-/* Periodic, and the guest does not halt: three of them while it spins */
+/* A periodic timer interrupts a guest that spins three times */
 GUEST(periodic, X2APIC_ON WRMSR(0x832, 0x20083) WRMSR(0x83e, 0xb)
       "mov %rdi, %rax\n xor %edx, %edx\n mov $0x838, %ecx\n wrmsr\n"
       "sti\n"
@@ -456,7 +466,7 @@ TEST_F(apic, periodic_interrupts_a_running_guest)
 	EXPECT_LE(3, self->vm.run->regs.r8);
 }
 
-/* The TSC is written past the deadline */
+/* The guest sets its TSC to the deadline */
 GUEST(tsc_jump, X2APIC_ON WRMSR(0x832, 0x40084) TSC(r8) "add %rdi, %r8\n"
       "mov %r8, %rax\n mov %r8, %rdx\n shr $32, %rdx\n mov $0x6e0, %ecx\n"
       "wrmsr\n mov $0x10, %ecx\n wrmsr\n sti\n hlt\n" EOI "cli\n hlt");
@@ -486,7 +496,7 @@ TEST_F(apic, the_count_does_not_follow_the_tsc)
 	ASSERT_EQ(1, mvmm_set_msrs(self->vm.vcpu, &tsc, 1));
 	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
 	EXPECT_LE(apic.regs[TMCCT], before);
-	/* A second of its time is not gone by */
+	/* The TSC went on by an hour, the count by less than a second */
 	EXPECT_LT(before - apic.regs[TMCCT], self->khz * 1000 / 256);
 }
 
@@ -504,19 +514,19 @@ TEST_F(apic, level_triggered_exits_at_its_end)
 	ASSERT_EQ(MVMM_EXIT_EOI, self->reason);
 	EXPECT_EQ(0x91, run->eoi.vector);
 	EXPECT_EQ(1, self->vm.events->n);
-	/* Once; and the guest is behind it */
+	/* It exits once: the EOI is done */
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	EXPECT_EQ(1, self->vm.events->n);
 }
 
-/* Of the three one is held off by the class of CR8 until it is lower */
+/* Of three interrupts CR8 holds one back, and then TPR another */
 GUEST(tpr, X2APIC_ON "mov $8, %eax\n mov %rax, %cr8\n sti\n"
       WRMSR(0x83f, 0x85) "nop\n nop\n mov 0x35000, %r8\n"
       RDMSR(0x808, r9) WRMSR(0x83f, 0x95) "nop\n mov 0x35000, %r10\n" EOI
-      /* with QEMU it comes with the next exit (errata.rst) */
+      /* in QEMU the interrupt comes only at the next exit (errata.rst) */
       "mov $7, %eax\n mov %rax, %cr8\n"
       "1: pause\n mov 0x35000, %r11\n cmp $2, %r11\n jb 1b\n" EOI
-      /* by the register */
+      /* the same by the TPR register */
       WRMSR(0x808, 0xa3) "mov %cr8, %r12\n"
       WRMSR(0x83f, 0xa5) "nop\n nop\n mov 0x35000, %r13\n"
       RDMSR(0x80a, rsi)
@@ -546,7 +556,10 @@ static uint64_t hw_exits(int vcpu, int reason)
 	       stats.hw_exits[reason];
 }
 
-/* Writes and reads each value; leaves 9 behind. Out: r8 the reads added up */
+/*
+ * Writes and reads back each value of CR8, then a reserved bit, and leaves 9 in
+ * it. Out: r8: the sum of the reads.
+ */
 GUEST(cr8, "xor %r8d, %r8d\n mov $15, %eax\n"
       "1: mov %rax, %cr8\n mov %cr8, %rcx\n add %rcx, %r8\n dec %eax\n"
       "jns 1b\n" FAULTS("mov $0x10, %eax\n mov %rax, %cr8")
@@ -562,14 +575,14 @@ static void check_cr8(struct __test_metadata *_metadata, struct vm *vm)
 	EXPECT_EQ(120, vm->run->regs.r8);
 	ASSERT_EQ(0, mvmm_get_sregs(vm->vcpu, &s));
 	EXPECT_EQ(9, s.cr8);
-	/* QEMU takes reserved bits (errata.rst) */
+	/* #GP for the reserved bit; QEMU allows it (errata.rst) */
 	ASSERT_EQ(0, mvmm_get_info(vm->system, &info));
 	EXPECT_EQ(seen->n, info.features & MVMM_FEATURE_VMX ? 1 : seen->n);
 	if (seen->n)
 		EXPECT_EQ(13, seen->ev[0].vector);
 	if (vmx_uses("tpr_shadow"))
 		EXPECT_EQ(0, hw_exits(vm->vcpu, EXIT_CR_ACCESS));
-	/* What is set from outside is read inside */
+	/* The guest reads what userspace has set */
 	s.cr8 = 6;
 	ASSERT_EQ(0, mvmm_set_sregs(vm->vcpu, &s));
 	vm_load(vm, CODE, "\x44\x0f\x20\xc0\xf4", 5); /* MOV CR8, RAX; HLT */
@@ -598,8 +611,8 @@ TEST_F(apic, cr8_without_apics)
 }
 
 /*
- * Two are held off by CR8; each comes as soon as it is low enough, and no
- * sooner. Out: r8, r9, r10 how many had come
+ * CR8 holds back two interrupts, and each comes as soon as CR8 is low enough.
+ * Out: r8, r9, r10: how many had come at CR8 = 9, 8 and 0.
  */
 GUEST(unmask, X2APIC_ON "mov $9, %eax\n mov %rax, %cr8\n sti\n"
       WRMSR(0x83f, 0x85) WRMSR(0x83f, 0x95) "nop\n mov 0x35000, %r8\n"
@@ -624,8 +637,10 @@ TEST_F(apic, cr8_lets_them_come)
 }
 
 /*
- * One above another, and one that has to wait for the end of its class. Out:
- * r8, r9 how many had come, r10, r11 and r12 ISR of 0x60 .., 0x40 .., 0x40 ..
+ * 0x65 interrupts the handler of 0x45; 0x61 waits for the EOI of 0x65, which is
+ * of its class. Out: r8, r9: how many had come before and after that EOI; r10:
+ * ISR from 0x60 on; r11 and r12: ISR from 0x40 on, before and after the last
+ * EOI.
  */
 GUEST(ends, X2APIC_ON "sti\n" WRMSR(0x83f, 0x45) "nop\n" WRMSR(0x83f, 0x65)
       "nop\n" WRMSR(0x83f, 0x61) "nop\n nop\n mov 0x35000, %r8\n" EOI
@@ -646,14 +661,20 @@ TEST_F(apic, ends_of_nested_interrupts)
 	EXPECT_EQ(0, regs->r12);
 	EXPECT_EQ(0x20, regs->rsi);
 	EXPECT_EQ(0x20, regs->rdi);
-	/* The mode and SVR, and at most what it sent to itself; the mode */
+	/*
+	 * WRMSR: IA32_APIC_BASE and SVR; the three self IPIs may exit, too.
+	 * RDMSR: IA32_APIC_BASE.
+	 */
 	if (vmx_uses("apicv")) {
 		EXPECT_GE(5, hw_exits(self->vm.vcpu, EXIT_WRMSR));
 		EXPECT_EQ(1, hw_exits(self->vm.vcpu, EXIT_RDMSR));
 	}
 }
 
-/* An edge above a level; then the level's vector once more, as an edge */
+/*
+ * An edge-triggered interrupt above a level-triggered one; then the latter's
+ * vector once more, edge-triggered.
+ */
 GUEST(levels, X2APIC_ON "movb $1, 0x100000\n sti\n"
       "1: pause\n cmpq $1, 0x35000\n jb 1b\n" WRMSR(0x83f, 0xa5)
       "nop\n nop\n" EOI "movb $2, 0x100000\n" EOI "movb $3, 0x100000\n"
@@ -674,7 +695,7 @@ TEST_F(apic, only_the_end_of_a_level_exits)
 	CHECK_VECTORS(&self->vm, 0x91, 0xa5, 0x91);
 }
 
-/* It stops with one requested and held off, and one in service */
+/* Exits with one interrupt in service, and one that TPR holds back */
 GUEST(stops, X2APIC_ON "sti\n" WRMSR(0x83f, 0x75) "nop\n nop\n"
       WRMSR(0x808, 0x93) WRMSR(0x83f, 0x85) "nop\n" DONE
       "nop\n nop\n mov 0x35000, %r8\n" EOI EOI "cli\n hlt");
@@ -690,7 +711,7 @@ TEST_F(apic, state_of_a_guest_that_ran)
 	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(vcpu, self->vm.run));
 	ASSERT_EQ(0, mvmm_get_sregs(vcpu, &s));
 	EXPECT_EQ(9, s.cr8);
-	/* What is set beside it does not disturb it */
+	/* Setting events and sregs to what they are leaves the APIC alone */
 	ASSERT_EQ(0, mvmm_get_events(vcpu, &events));
 	ASSERT_EQ(0, mvmm_set_events(vcpu, &events));
 	ASSERT_EQ(0, mvmm_set_sregs(vcpu, &s));
@@ -711,7 +732,7 @@ TEST_F(apic, state_of_a_guest_that_ran)
 	EXPECT_EQ(0, apic.regs[IRR(0x85)]);
 }
 
-/* Nothing comes while it is disabled, by hand; its state stays */
+/* Disabled by SVR it delivers nothing, and keeps what was requested before */
 GUEST(disabled, X2APIC_ON WRMSR(0x83f, 0x45) WRMSR(0x80f, 0xff) "sti\n nop\n"
       WRMSR(0x83f, 0x55) "nop\n mov 0x35000, %r8\n" WRMSR(0x80f, 0x1ff)
       "nop\n nop\n mov 0x35000, %r9\n" EOI "cli\n hlt");
@@ -726,7 +747,10 @@ TEST_F(apic, disabled_by_software)
 	EXPECT_EQ(1, regs->r9);
 }
 
-/* IF, and what is in service, hold off as well; the higher goes first */
+/*
+ * The highest vector goes first; IF, and interrupts in service, hold back the
+ * others. Out: r8 .. r11: how many had come.
+ */
 GUEST(nested, X2APIC_ON WRMSR(0x83f, 0x45) WRMSR(0x83f, 0x65)
       WRMSR(0x83f, 0x61) "mov 0x35000, %r8\n sti\n nop\n nop\n"
       "mov 0x35000, %r9\n" EOI "nop\n mov 0x35000, %r10\n" EOI "nop\n"
@@ -751,7 +775,7 @@ TEST_F(apic, the_pic_comes_by_lint0)
 
 	LOAD(&self->vm, lint0);
 	EXPECT_EQ(-EAGAIN, mvmm_inject_irq(self->vm.vcpu, 0x21));
-	/* NMIs and exceptions are not the PIC's */
+	/* LINT0 does not matter for an NMI */
 	EXPECT_EQ(0, mvmm_inject_nmi(self->vm.vcpu));
 	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, run));
 	EXPECT_EQ(1, run->extint);
@@ -809,7 +833,7 @@ from_outside:
 	EXPECT_EQ(0, data);
 	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0xf0, &data, false));
 	EXPECT_EQ(0x1ff, data);
-	/* What is not there reads as 0 and is an error */
+	/* A register that does not exist reads as 0, and sets a bit in ESR */
 	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0xffc, &data, false));
 	EXPECT_EQ(0, data);
 	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0x280, &data, true));
@@ -823,7 +847,10 @@ from_outside:
 	EXPECT_EQ(-EINVAL, call(vcpu, MVMM_VCPU_APIC_ACCESS, &access));
 }
 
-/* RUN until something but the page needs userspace; *@n: accesses that did */
+/*
+ * RUN until an exit that is not an access to the APIC's page; *@n: how many
+ * accesses to the page needed userspace.
+ */
 static int run_with_page(FIXTURE_DATA(apic) *self, int *n)
 {
 	struct mvmm_run *run = self->vm.run;
@@ -855,20 +882,23 @@ static int run_with_page(FIXTURE_DATA(apic) *self, int *n)
 
 #define PAGE(offset, value) "movl $" #value ", " #offset "(%rbx)\n"
 #define PAGE_END PAGE(0xb0, 0)
-/* To itself, by a shorthand; where RUN may see to it, some time later */
+/*
+ * A self IPI by ICR's shorthand. The access may exit to userspace, and then the
+ * interrupt comes after the next RUN: so wait until @n have come.
+ */
 #define PAGE_SELF(vector, n)						\
 	PAGE(0x300, (0x44000 + vector)) #n ": pause\n"			\
 	"cmpq $" #n ", 0x35000\n jb " #n "b\n"
 GUEST(xapic, "mov $0xfee00000, %ebx\n sti\n" PAGE(0xf0, 0x1ff)
-      PAGE(0x80, 0) PAGE_SELF(0x45, 1) PAGE_SELF(0x65, 2) "mov 0x130(%rbx), %r8d\n"
-      PAGE_END PAGE_END "mov 0x120(%rbx), %r9d\n"
-      /* held off by the page's task priority, let in by CR8's */
+      PAGE(0x80, 0) PAGE_SELF(0x45, 1) PAGE_SELF(0x65, 2)
+      "mov 0x130(%rbx), %r8d\n" PAGE_END PAGE_END "mov 0x120(%rbx), %r9d\n"
+      /* TPR, written in the page, holds 0x85 back; CR8 lets it come */
       PAGE(0x80, 0x93) "mov %cr8, %r10\n" PAGE(0x300, 0x44085)
       "nop\n mov 0x35000, %r11\n mov 0x240(%rbx), %r12d\n"
       "mov $7, %eax\n mov %rax, %cr8\n"
       "3: pause\n cmpq $3, 0x35000\n jb 3b\n" PAGE_END
       "mov 0x80(%rbx), %r13d\n"
-      /* the destination, with bits that are not kept; ids */
+      /* ICR's destination, with bits that are dropped; ID, LDR; LVT timer */
       PAGE(0x310, 0x05ffffff) "mov 0x310(%rbx), %r14d\n"
       PAGE(0x20, 0x7000000) "mov 0x20(%rbx), %esi\n"
       PAGE(0xd0, 0x2ffffff) "mov 0xd0(%rbx), %edi\n"
@@ -903,7 +933,10 @@ TEST_F(apic, xapic_in_use)
 	}
 }
 
-/* The end of a level by the page; what the page cannot; the other modes */
+/*
+ * EOI of a level-triggered interrupt by the page; registers that the CPU does
+ * not read from its page; the page in x2APIC mode.
+ */
 GUEST(xapic_level, "mov $0xfee00000, %ebx\n sti\n" PAGE(0xf0, 0x1ff)
       "movb $1, 0x100000\n 1: pause\n cmpq $1, 0x35000\n jb 1b\n" PAGE_END
       "mov 0x390(%rbx), %r8d\n mov 0xa0(%rbx), %r9d\n"
@@ -927,17 +960,17 @@ TEST_F(apic, xapic_level_and_modes)
 	EXPECT_EQ(0, run->regs.r8);
 	EXPECT_EQ(0, run->regs.r9);
 	EXPECT_EQ(0x50014, run->regs.r11);
-	/* TMCCT, PPR and what is not there are the software's */
+	/* TMCCT, PPR and a register that does not exist exit */
 	if (vmx_uses("apic_access"))
 		EXPECT_EQ(3, n);
-	/* In x2APIC mode nothing is there */
+	/* In x2APIC mode there is no page */
 	ASSERT_EQ(MVMM_EXIT_HLT, run_with_page(self, &n));
 	EXPECT_EQ(1, n);
 	EXPECT_EQ(~0u, (uint32_t)run->regs.r12);
 	EXPECT_EQ(1, self->vm.events->n);
 }
 
-/* One of two is not in xAPIC mode: the page is there for the other as before */
+/* One of two vCPUs is in x2APIC mode: the other still has its page */
 TEST_F(apic, xapic_beside_x2apic)
 {
 	struct mvmm_apic apic;
@@ -949,7 +982,7 @@ TEST_F(apic, xapic_beside_x2apic)
 	ASSERT_EQ(0, mvmm_get_apic(self->vcpu2, &apic));
 	apic.apic_base |= 0x400;
 	ASSERT_EQ(0, mvmm_set_apic(self->vcpu2, &apic));
-	/* It waits for SIPI, but is about to go where there is no page */
+	/* RUN applies the new mode, then waits for SIPI until the kick */
 	ASSERT_EQ(0, mvmm_kick(self->vcpu2));
 	EXPECT_EQ(-EINTR, mvmm_run(self->vcpu2));
 	self->vm.events->n = 0;
@@ -980,7 +1013,7 @@ TEST_F(apic, xapic_end_of_interrupt)
 	ASSERT_EQ(MVMM_EXIT_EOI, self->vm.run->exit_reason);
 	EXPECT_EQ(0x45, self->vm.run->eoi.vector);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
-	/* An IPI by two writes, to itself */
+	/* An IPI to itself, by the two halves of ICR */
 	data = 0;
 	ASSERT_EQ(0, mvmm_apic_access(vcpu, 0x310, &data, true));
 	data = 0x46;
@@ -1017,7 +1050,7 @@ TEST_F(apic, state_round_trip)
 	one.tsc_deadline = 1ull << 60;
 	ASSERT_EQ(0, mvmm_set_apic(vcpu, &one));
 	ASSERT_EQ(0, mvmm_get_apic(vcpu, &two));
-	/* These follow from the others */
+	/* PPR, LDR and DFR follow from the others */
 	one.regs[REG(0xa0)] = 0x30;
 	one.regs[REG(0xd0)] = 1;
 	one.regs[REG(0xe0)] = 0;
@@ -1042,17 +1075,17 @@ TEST_F(apic, state_round_trip)
 #undef REFUSE
 	ASSERT_EQ(0, mvmm_get_apic(vcpu, &two));
 	EXPECT_EQ(0, memcmp(&one, &two, sizeof(one)));
-	/* What was requested is taken */
+	/* The interrupt that was requested is delivered */
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	CHECK_VECTORS(&self->vm, 0x51);
-	/* The task priority by the other way */
+	/* The task priority can be set as CR8, too */
 	s.cr8 = 9;
 	ASSERT_EQ(0, mvmm_set_sregs(vcpu, &s));
 	ASSERT_EQ(0, mvmm_get_apic(vcpu, &two));
 	EXPECT_EQ(0x90, two.regs[TPR]);
 }
 
-/* The other events are set after it, and leave what it has alone */
+/* SET_EVENTS after SET_APIC leaves the interrupt that the APIC holds */
 TEST_F(apic, request_outlives_set_events)
 {
 	struct mvmm_events events;
@@ -1088,7 +1121,7 @@ TEST_F(apic, vm_without_apics)
 	EXPECT_EQ(-EINVAL, mvmm_apic_access(vm.vcpu, 0x20, &data, false));
 	EXPECT_EQ(-EINVAL, mvmm_get_apic(vm.vcpu, &apic));
 	EXPECT_EQ(-EINVAL, mvmm_set_apic(vm.vcpu, &apic));
-	/* HLT exits with interrupts on, too; the PIC is the only one */
+	/* HLT exits though IF is set, and interrupts come from the PIC only */
 	ASSERT_EQ(0, vm_set_mode(&vm, LONG64));
 	vm_load(&vm, CODE, "\xfb\xf4", 2);	/* STI, HLT */
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&vm));
@@ -1100,7 +1133,7 @@ TEST_F(apic, vm_without_apics)
 
 /* ---- two vCPUs -------------------------------------------------------- */
 
-/* Real mode, at the page of the vector */
+/* Code in real mode, in the page that SIPI's vector names */
 GUEST(real, ".code16\n mov %cs, %ax\n mov %ax, 0x9004\n"
       "movl $0xcafe, 0x9000\n out %al, $0x99\n hlt");
 /* INIT, SIPI, and a second SIPI that has no effect */
@@ -1121,7 +1154,7 @@ TEST_F(apic, init_and_sipi)
 	EXPECT_EQ(MVMM_MP_INIT, apic.mp_state);
 	EXPECT_EQ(0xfee00800, apic.apic_base);
 	EXPECT_EQ(1u << 24, apic.regs[REG(0x20)]);
-	/* After power-up, and once more after it ran */
+	/* First after power-up, then while it has run */
 	for (round = 0; round < 2; round++) {
 		*wrote = 0;
 		ASSERT_EQ(0, pthread_create(&self->thread, NULL, thread2_main,
@@ -1145,7 +1178,7 @@ TEST_F(apic, init_and_sipi)
 		EXPECT_EQ(0, s.cr8);
 		ASSERT_EQ(0, mvmm_get_apic(self->vcpu2, &apic));
 		EXPECT_EQ(MVMM_MP_RUNNABLE, apic.mp_state);
-		/* It waits in HLT for INIT, which undoes this */
+		/* Let it wait in HLT, with a state that INIT has to reset */
 		self->run2->retire = 0;
 		self->run2->regs.rip = 0x800;
 		self->vm.mem[0x8800] = 0xf4;	/* HLT */
@@ -1154,15 +1187,15 @@ TEST_F(apic, init_and_sipi)
 	}
 }
 
-/* Says that it is there, and waits for each interrupt in HLT; r8: how many */
+/* Says that it has started, and waits in HLT until r8 interrupts have come */
 #define LOOP2								\
 	"movb $1, 0x100001\n"						\
 	"1: cli\n cmp %r8d, 0x100800\n jae 2f\n sti\n hlt\n" EOI "jmp 1b\n" \
 	"2: "
 GUEST(ponger, X2APIC_ON "mov $1, %r8d\n" LOOP2
-      /* 0x62 back to vCPU 0 */
+      /* sends 0x62 to vCPU 0 */
       "mov $0x830, %ecx\n mov $0x62, %eax\n xor %edx, %edx\n wrmsr\n" DONE);
-/* IF is set while it spins: Bochs (errata.rst) */
+/* Spins with IF set: Bochs needs that (errata.rst) */
 #define WAIT2 "sti\n 1: pause\n cmpb $0, 0x100001\n je 1b\n cli\n"
 GUEST(pinger, X2APIC_ON WAIT2
       "mov $0x830, %ecx\n mov $0x61, %eax\n mov $1, %edx\n wrmsr\n"
@@ -1195,7 +1228,7 @@ TEST_F(apic, ipi_there_and_back)
 	EXPECT_EQ(0x62, seen->ev[0].vector);
 }
 
-/* Interrupts are off, and it halts in RUN: others could end it */
+/* With IF clear HLT waits in RUN all the same: an NMI can end it */
 GUEST(nmi_only, X2APIC_ON "movb $1, 0x100001\n cli\n hlt\n" DONE);
 GUEST(nmi_sender, X2APIC_ON WAIT2
       "mov $0x830, %ecx\n mov $0x4400, %eax\n mov $1, %edx\n wrmsr\n" DONE);
@@ -1205,7 +1238,7 @@ TEST_F(apic, nmi_ipi)
 	LOAD(&self->vm, nmi_sender);
 	ASSERT_EQ(0, START_VCPU(self, nmi_only));
 	wait_for(&self->vm, DATA + 1);
-	/* What is masked does not end it */
+	/* A maskable interrupt does not */
 	EXPECT_EQ(1, mvmm_msi(self->vm.vm, MSI | 1 << 12, 0x51));
 	usleep(10000);
 	EXPECT_EQ(-EBUSY, mvmm_set_sregs(self->vcpu2, &(struct mvmm_sregs){}));
@@ -1216,7 +1249,7 @@ TEST_F(apic, nmi_ipi)
 }
 
 GUEST(listener, X2APIC_ON "mov $2, %r8d\n" LOOP2 DONE);
-/* To all, itself among them; then, when that has come, to all others */
+/* 0x63 to all, including itself; when that has come, 0x64 to all others */
 GUEST(broadcaster, X2APIC_ON WAIT2
       "mov $0x830, %ecx\n mov $0x84063, %eax\n mov $1, %edx\n wrmsr\n"
       "sti\n 3: pause\n cmpl $1, 0x100800\n jb 3b\n" EOI
@@ -1234,7 +1267,7 @@ TEST_F(apic, shorthands)
 	CHECK_VECTORS(&self->vm, 0x63);
 }
 
-/* Both take a broadcast; of two, one takes the lowest-priority interrupt */
+/* Both vCPUs take a broadcast; only one takes a lowest-priority interrupt */
 TEST_F(apic, messages_to_several)
 {
 	struct mvmm_apic apic[2];
@@ -1260,10 +1293,10 @@ TEST_F(apic, messages_to_several)
 	EXPECT_EQ(7, apic[1].regs[IRR(0x40)] & 7);
 	for (i = 0; i < 2; i++)
 		taken[i] = __builtin_popcount(apic[i].regs[IRR(0x40)] & 0xf0);
-	/* In turn */
+	/* With equal priorities they take turns */
 	EXPECT_EQ(2, taken[0]);
 	EXPECT_EQ(2, taken[1]);
-	/* The one whose task priority is lower */
+	/* The vCPU whose task priority is lower takes it */
 	data = 0x40;
 	ASSERT_EQ(0, mvmm_apic_access(self->vm.vcpu, 0x80, &data, true));
 	for (i = 0; i < 3; i++)
@@ -1297,10 +1330,10 @@ GUEST(pv, "mov $0x40000000, %eax\n cpuid\n mov %eax, %r8d\n mov %ebx, %r9d\n"
       WRMSR(0x4b564d01, 0x100101) TSC(r13) DONE
       "nop\n" TSC(r14)
       WRMSR(0x4b564d00, 0x100200) "nop\n"
-      /* bits that are reserved; an MSR of KVM's that is not here */
+      /* reserved bits; an MSR of KVM's that mvmm does not have */
       FAULTS(WRMSR(0x4b564d03, 0x100303)) FAULTS(WRMSR(0x4b564d02, 0))
       FAULTS(WRMSR(0x4b564d04, 0x100303))
-      /* not memory: nothing happens */
+      /* an address without memory: nothing happens */
       WRMSR(0x4b564d01, 0x10000001) "nop\n hlt");
 TEST_F(apic, kvm_clock)
 {
@@ -1319,7 +1352,10 @@ TEST_F(apic, kvm_clock)
 	EXPECT_EQ(0x4b4d564b, regs->r9);
 	EXPECT_EQ(0x564b4d56, regs->r10);
 	EXPECT_EQ(0x4d, regs->r11);
-	/* Clock, its stability, steal time, EOI, kicks; no old MSRs, async faults */
+	/*
+	 * Offered: clock, stable clock, steal time, PV EOI, kicks; not: the old
+	 * clock MSRs, asynchronous faults.
+	 */
 	EXPECT_EQ(1 << 3 | 1 << 24 | 1 << 5 | 1 << 7 |
 		  (built_without("pv_eoi") ? 0 : 1 << 6),
 		  regs->r12 & (0xf9 | 1 << 24));
@@ -1328,11 +1364,11 @@ TEST_F(apic, kvm_clock)
 	EXPECT_EQ(0, c.version & 1);
 	EXPECT_EQ(1, c.flags);		/* stable */
 	EXPECT_NE(0, c.mul >> 31);
-	/* A second is one */
+	/* The factors make a second of TSC ticks a second */
 	second = clock_at(&c, c.tsc + self->khz * 1000) - c.ns;
 	EXPECT_LT(999990000, second);
 	EXPECT_GT(1000010000, second);
-	/* It goes as the host's does */
+	/* The clock goes on while the host sleeps */
 	clock_gettime(CLOCK_MONOTONIC, &t0);
 	usleep(30000);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
@@ -1340,7 +1376,7 @@ TEST_F(apic, kvm_clock)
 	passed = clock_at(&c, regs->r14) - clock_at(&c, regs->r13);
 	EXPECT_LT(25000000, passed);
 	EXPECT_GT(10000000000, passed);
-	/* The time of day when its clock was 0 */
+	/* The wall clock: the time of day when the VM's clock was 0 */
 	clock_gettime(CLOCK_REALTIME, &now);
 	EXPECT_EQ(0, wall[0] & 1);
 	EXPECT_NE(0, wall[0]);
@@ -1349,7 +1385,7 @@ TEST_F(apic, kvm_clock)
 	CHECK_VECTORS(&self->vm, 13, 13, 13);
 }
 
-/* Loads @code with the vendor's own instruction instead of VMCALL */
+/* Loads @code; on SVM with VMMCALL instead of VMCALL */
 static void load_calls(FIXTURE_DATA(apic) *self, const char *code,
 		       unsigned long len)
 {
@@ -1363,10 +1399,10 @@ static void load_calls(FIXTURE_DATA(apic) *self, const char *code,
 }
 #define LOAD_CALLS(self, name) load_calls(self, name, name##_end - name)
 
-/* KVM_HC_KICK_CPU; in: ecx the APIC id */
+/* KVM_HC_KICK_CPU. In: ecx: the APIC id */
 #define KICK "mov $5, %eax\n xor %ebx, %ebx\n vmcall\n"
 
-/* It comes before the HLT, and ends one only */
+/* A kick that comes before HLT ends that HLT; two kicks do not end two */
 GUEST(kick_self, X2APIC_ON "xor %ecx, %ecx\n" KICK "mov %rax, %r8\n" KICK
       "mov $1, %r9d\n cli\n hlt\n inc %r9\n hlt");
 TEST_F(apic, kick_before_the_halt)
@@ -1386,7 +1422,7 @@ TEST_F(apic, kick_ends_a_halt)
 	NEEDS(MVMM_FEATURE_PV);
 	ASSERT_EQ(0, add_vcpu(self));
 	LOAD_CALLS(self, kick_other);
-	/* Its interrupts are off */
+	/* It halts with interrupts off */
 	ASSERT_EQ(0, START_VCPU(self, nmi_only));
 	wait_for(&self->vm, DATA + 1);
 	EXPECT_EQ(-EBUSY, mvmm_set_sregs(self->vcpu2, &(struct mvmm_sregs){}));
@@ -1397,7 +1433,7 @@ TEST_F(apic, kick_ends_a_halt)
 	EXPECT_EQ(0, counted(&self->vm));
 }
 
-/* What a vCPU that does not run keeps of it; it can be put back */
+/* A vCPU that is not in RUN keeps a kick, in the state that GET and SET see */
 TEST_F(apic, kick_is_state)
 {
 	struct mvmm_apic apic;
@@ -1422,7 +1458,7 @@ TEST_F(apic, kick_is_state)
 	ASSERT_EQ(0, mvmm_set_apic(self->vcpu2, &apic));
 	ASSERT_EQ(0, mvmm_get_apic(self->vcpu2, &apic));
 	EXPECT_EQ(MVMM_MP_RUNNABLE, apic.mp_state);
-	/* Its HLT does not wait */
+	/* With a kick set, HLT does not wait */
 	vm_load(&self->vm, CODE, nmi_only, nmi_only_end - nmi_only);
 	vm_set_rip(&self->vm, CODE);
 	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
@@ -1458,21 +1494,26 @@ TEST_F(apic, no_kick_from_user_mode)
 #define PV_EOI_EN 0x4b564d04
 #define PV_EOI_ON WRMSR(0x4b564d04, 0x100301)
 #define FLAG (DATA + 0x300)
-/* As Linux does: by the flag if it is set (r12 counts), or by the register */
+/*
+ * EOI as Linux does it: clears the flag if it is set (r12 counts), else writes
+ * the register (r13).
+ */
 #define PV_EOI								\
 	"btrl $0, 0x100300\n jc 3f\n" EOI "inc %r13\n jmp 4f\n"		\
 	"3: inc %r12\n 4:\n"
 
 /*
- * In: rdi rounds. Out: r12 by the flag, r13 by the register, r10 what ISR had
- * afterwards; then of one that is not ended: r11 the flag after an exit, r8 ISR
+ * In: rdi: rounds of one interrupt each. Out: r12, r13: how many EOIs went by
+ * the flag, by the register; r10: bits of ISR that were left set. Then, with
+ * one more interrupt in service: r8: ISR, whose read exits; r11: the flag after
+ * that exit.
  */
 GUEST(pv_eoi, X2APIC_ON "sti\n"
       "1: incl 0x101000\n" WRMSR(0x83f, 0x55) "nop\n" PV_EOI
       RDMSR(0x812, r9) "or %r9, %r10\n dec %rdi\n jnz 1b\n"
       WRMSR(0x83f, 0x55) "nop\n" RDMSR(0x812, r8) "mov 0x100300, %r11d\n"
       EOI "cli\n hlt");
-/* With @value in the MSR. Returns how many times the flag was used, or -1 */
+/* @value: for the MSR. Returns how many EOIs went by the flag, or -1 */
 static int count_pv_eois(FIXTURE_DATA(apic) *self, uint64_t value, int rounds)
 {
 	struct mvmm_msr msr = { .index = PV_EOI_EN, .value = value };
@@ -1498,15 +1539,15 @@ TEST_F(apic, pv_eoi)
 	struct mvmm_msr msr = { .index = PV_EOI_EN };
 	struct mvmm_apic apic;
 	void *page;
-	/* Where the CPU does EOI it is not offered */
+	/* A CPU that handles EOI by itself needs no flag */
 	bool offered = !vmx_uses("apicv");
 
 	NEEDS_PV_EOI;
-	/* A host's interrupt in between takes the offer back */
+	/* An exit before the EOI, as for the host's timer, clears the flag */
 	EXPECT_LE(offered ? 16 : 0, count_pv_eois(self, FLAG | 1, 32));
 	ASSERT_EQ(1, mvmm_get_msrs(self->vm.vcpu, &msr, 1));
 	EXPECT_EQ(FLAG | 1, msr.value);
-	/* Not enabled; no memory */
+	/* Not enabled; an address without memory */
 	EXPECT_EQ(0, count_pv_eois(self, FLAG, 8));
 	EXPECT_EQ(0, count_pv_eois(self, VOID | 1, 8));
 	/* Not while there is a dirty log */
@@ -1525,7 +1566,10 @@ TEST_F(apic, pv_eoi)
 	EXPECT_EQ(0, msr.value);
 }
 
-/* Not offered: with one of lower priority that waits, and for a level */
+/*
+ * Not offered while an interrupt of lower priority waits, nor for one that is
+ * level-triggered
+ */
 GUEST(pv_eoi_waits, X2APIC_ON WRMSR(0x4b564d04, 0x100301)
       WRMSR(0x83f, 0x55) WRMSR(0x83f, 0x45) "sti\n nop\n mov 0x100300, %r8d\n"
       EOI "nop\n" PV_EOI "cli\n" DONE
@@ -1549,7 +1593,7 @@ TEST_F(apic, pv_eoi_is_not_offered)
 	EXPECT_EQ(0, regs->r9);
 }
 
-/* Out: r8 whether the flag was set */
+/* Out: r8: was the flag set? */
 GUEST(pv_eoi_leaves, X2APIC_ON WRMSR(0x4b564d04, 0x100301)
       "xor %r8d, %r8d\n sti\n" WRMSR(0x83f, 0x55)
       "nop\n btrl $0, 0x100300\n setc %r8b\n" DONE
@@ -1564,7 +1608,7 @@ TEST_F(apic, pv_eoi_and_userspace)
 	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
 	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
 	EXPECT_EQ(regs->r8 ? 0 : 1u << (0x55 & 31), apic.regs[ISR(0x55)]);
-	/* One that the guest has yet to end */
+	/* The guest has not ended 0x65 yet */
 	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
 	EXPECT_EQ(0, self->vm.mem[FLAG]);
 	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
@@ -1583,7 +1627,7 @@ static void *take_pages(void *arg)
 
 	while (!stop) {
 		madvise(page, 4096, MADV_DONTNEED);
-		/* The flag's own: it is to come back with what it held */
+		/* The flag's page, swapped out, has to keep its content */
 		madvise(self->vm.mem + DATA, 4096, MADV_PAGEOUT);
 		mvmm_add_region(self->vm.vm, VOID, 4096, page, 0);
 		mvmm_remove_region(self->vm.vm, VOID, 4096);
@@ -1592,7 +1636,7 @@ static void *take_pages(void *arg)
 	return NULL;
 }
 
-/* Where the flag cannot be seen at once, none is lost */
+/* No EOI is lost while the flag's page comes and goes */
 TEST_F(apic, pv_eoi_among_invalidations)
 {
 	int i, n = 0, sum = 0;
@@ -1642,7 +1686,7 @@ TEST_F(apic, sched)
 	EXPECT_EQ(0, call(vm, MVMM_VM_SET_SCHED, &s));
 }
 
-/* Counts rdi down */
+/* Counts down from rdi */
 GUEST(busy, "sti\n 1: dec %rdi\n jnz 1b\n cli\n hlt");
 TEST_F(apic, times)
 {
@@ -1663,7 +1707,7 @@ TEST_F(apic, times)
 	ASSERT_EQ(0, call(self->vm.vcpu, MVMM_VCPU_GET_TIMES, &t));
 	EXPECT_LT(0, t.run);
 	passed = (unsigned __int128)(__rdtsc() - start) * 1000000 / self->khz;
-	/* All time is one of the three, by the same clock; each is rounded */
+	/* The three times do not overlap. By the same clock; each is rounded */
 	sum = t.run + t.wait + t.block - before.run - before.wait -
 	      before.block;
 	EXPECT_LE(sum, passed + 3);

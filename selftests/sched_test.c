@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The vCPU scheduler: VMs compete for CPUs, and their guests count in memory
- * for ever. What each gets is measured by how far it has counted.
+ * The vCPU scheduler: VMs compete for CPUs. Their guests count in memory
+ * without end, and how far one has counted is the measure of the CPU time that
+ * it got.
  *
  * MVMM_TEST_LONG=1: measures for longer, with narrower limits.
- * MVMM_TEST_UNSTEADY=1: this machine's CPUs take turns in a thread of an emulator,
- * in real time, and other programs may have that thread's CPU meanwhile. Then a
- * guest's second is not as long as the next one's. Shares are measured by how long
- * each vCPU had a CPU (MVMM_VCPU_GET_TIMES), and tests that need a steady clock
- * are skipped.
+ *
+ * MVMM_TEST_UNSTEADY=1: this machine's CPUs take turns in one thread of an
+ * emulator, in real time. When other programs hold that thread up, a guest gets
+ * less done in one second than in the next. Then shares are measured by how
+ * long each vCPU had a CPU (MVMM_VCPU_GET_TIMES), and tests that need a steady
+ * clock are skipped.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -32,18 +34,19 @@
 #define ALL_CPUS	(-1)
 #define IF		(1ull << 9)
 #define GIGA_TICKS	1000000000ull
-#define BOUND_MS	20000	/* of every wait */
+#define BOUND_MS	20000	/* of each COMES() */
 #define SLICE_NS	6000000ull
 #define PATIENCE_NS	(500 * SLICE_NS)
-#define HAND_OVER_NS	1000000ull	/* of slots, while it waited */
+#define HAND_OVER_NS	1000000ull	/* of slots, during one wait */
 #define POLICY		"/sys/module/mvmm/parameters/sched"
 
-/* Each vCPU has a counter of its own, at rbx */
+/* The vCPU's own counter is at rbx */
 GUEST(count_up, "1: incq (%rbx)\n jmp 1b");
 
 /*
- * vCPUs of a VM that take turns in a ticket lock behind their counters. Who waits executes
- * PAUSE, or in the second nothing that a CPU would notice.
+ * The vCPUs of a VM take turns by a ticket lock, which lies behind their
+ * counters in memory. A vCPU that waits executes PAUSE, in the second payload
+ * nothing that a CPU notices.
  */
 #define LOCK_TEXT "2048"
 #define TAKE_TURNS(wait)						\
@@ -62,7 +65,7 @@ struct thread {
 	pthread_t thread;
 	bool started;
 	volatile bool stop;
-	volatile unsigned int interrupted;	/* RUNs that ended with -EINTR */
+	volatile unsigned int interrupted;	/* RUNs with -EINTR */
 	volatile int error;
 };
 
@@ -138,7 +141,7 @@ static int add_vcpu(struct load *l, unsigned int id)
 	return ret;
 }
 
-/* A VM with that many vCPUs; they do not run yet */
+/* Makes a VM with so many vCPUs, which do not run yet */
 static int load_create(struct load *l, unsigned int vcpus, int cpu)
 {
 	int ret = vm_create_flags(&l->vm, MVMM_VM_APIC);
@@ -254,7 +257,7 @@ static void sleep_ms(unsigned int ms)
 		;
 }
 
-/* Does the condition come to hold? */
+/* Waits until @condition is true, or for BOUND_MS; returns if it is */
 #define COMES(condition) ({						\
 	uint64_t end_ = now_ms() + BOUND_MS;				\
 	bool came_;							\
@@ -263,8 +266,8 @@ static void sleep_ms(unsigned int ms)
 	came_; })
 
 /*
- * What each VM had, in per mille of what all had: for that many ms, but in the
- * long form for 1 G ticks at least.
+ * What each VM had, in per mille of what all had, during @ms; with @full during
+ * eight times as long, and 1 G ticks at least.
  */
 struct shares {
 	unsigned int of[MAX_VMS];
@@ -295,7 +298,7 @@ static struct shares measure(struct load *l, unsigned int nr, unsigned int ms,
 	return s;
 }
 
-/* Within so many per cent of the share itself */
+/* Is the difference at most so many per cent of @should? */
 static bool near(uint64_t is, uint64_t should, unsigned int percent)
 {
 	uint64_t off = is > should ? is - should : should - is;
@@ -348,7 +351,7 @@ FIXTURE_TEARDOWN(sched)
 
 #define LONG_LIMIT	600	/* s: Bochs is slow */
 #define SCHED_TEST(name) TEST_F_TIMEOUT(sched, name, LONG_LIMIT)
-/* In per cent; a slice more or less is what the short form sees */
+/* In per cent: in a short run one slice more or less is some of them */
 #define LIMIT (self->full ? 2 : 6)
 #define WARM_UP_MS 200
 
@@ -395,12 +398,14 @@ SCHED_TEST(weights_1_2_4)
 	       (long long)s.ticks / 1000000);
 	for (i = 0; i < 3; i++)
 		EXPECT_TRUE(near(s.of[i], 1000 * (1 << i) / 7, LIMIT));
-	/* What the policy promises for unequal weights */
+	/* The bound that the policy promises for unequal weights */
 	for (i = 0; i < 3; i++)
 		EXPECT_LT(longest_wait(&l[i]), PATIENCE_NS + 4 * SLICE_NS);
 }
 
-/* With equal weights: 3 runnable vCPUs on the CPU, and a slice */
+/*
+ * With equal weights the bound is a slice for each runnable vCPU, and one more
+ */
 SCHED_TEST(waits_are_bounded)
 {
 	struct load *l = self->load;
@@ -417,7 +422,7 @@ SCHED_TEST(waits_are_bounded)
 	for (i = 0; i < 3; i++) {
 		longest = longest_wait(&l[i]);
 		TH_LOG("longest wait: %llu us", (long long)longest / 1000);
-		/* It did wait, for the two others */
+		/* It has waited, for the two others */
 		EXPECT_LT(SLICE_NS, longest);
 		EXPECT_GE(4 * SLICE_NS + HAND_OVER_NS, longest);
 	}
@@ -441,14 +446,14 @@ SCHED_TEST(weights_count_per_vm)
 		EXPECT_NE(0, counter(&l[0], i));
 }
 
-/* Of the time, not of what others get: there is nobody else */
+/* A cap is a part of the CPU's time, also if nobody else wants it */
 SCHED_TEST(cap)
 {
 	struct load *l = self->load;
 	uint64_t ticks, all, part;
 	struct shares s;
 
-	/* A cap is of the time, the machine's delays included */
+	/* Time that the machine held up counts against the cap, too */
 	NEEDS_STEADY_CLOCK("cap");
 	ASSERT_EQ(0, load_create(l, 1, 0));
 	ASSERT_TRUE(load_start(l));
@@ -462,7 +467,7 @@ SCHED_TEST(cap)
 	part = s.sum * 1000 / (all * s.ticks / ticks);
 	TH_LOG("%llu per mille of what it had alone", (long long)part);
 	EXPECT_TRUE(near(part, 250, LIMIT));
-	/* And off again */
+	/* Without the cap it has all again */
 	ASSERT_EQ(0, mvmm_set_sched(l->vm.vm, 100, 0));
 	s = measure(l, 1, 300, false);
 	EXPECT_TRUE(near(s.sum, all * s.ticks / ticks, 10));
@@ -521,7 +526,7 @@ SCHED_TEST(policies_switch)
 		EXPECT_TRUE(policy_is(names[i]));
 		EXPECT_TRUE(all_count(l, 3));
 	}
-	/* In the midst of decisions */
+	/* At any moment of a decision */
 	for (j = 0; j < 200; j++) {
 		ASSERT_TRUE(write_policy(names[j % 6]));
 		usleep(j * 97 % 5000);
@@ -529,14 +534,14 @@ SCHED_TEST(policies_switch)
 	EXPECT_TRUE(all_count(l, 3));
 }
 
-/* Round robin counts vCPUs */
+/* Round robin gives each vCPU the same, whatever the weights are */
 SCHED_TEST(round_robin)
 {
 	struct load *l = self->load;
 	struct shares s;
 	int i;
 
-	/* A slice that the machine held up is not made up for */
+	/* It does not make up for a slice that the machine held up */
 	NEEDS_STEADY_CLOCK("round_robin");
 	ASSERT_TRUE(write_policy("rr"));
 	for (i = 0; i < 2; i++) {
@@ -550,7 +555,10 @@ SCHED_TEST(round_robin)
 	EXPECT_TRUE(near(s.of[1], 250, LIMIT));
 }
 
-/* In the long form its turn would come after a minute: patience ends before */
+/*
+ * The light VM's turn would come only after a minute (in the long form): it is
+ * chosen earlier, when it has waited for PATIENCE_NS.
+ */
 SCHED_TEST(nobody_starves)
 {
 	unsigned int heavy = self->full ? 10000 : 50;
@@ -587,7 +595,7 @@ SCHED_TEST(two_cpus_water_filled)
 		EXPECT_TRUE(near(s.of[i], due[i], LIMIT));
 }
 
-/* Who is sent to another CPU leaves the first to those who stay */
+/* A vCPU that is sent to another CPU leaves the first one to the other vCPU */
 SCHED_TEST(affinity_changes)
 {
 	struct load *l = self->load;
@@ -609,7 +617,7 @@ SCHED_TEST(affinity_changes)
 	ASSERT_EQ(0, mvmm_get_times(l[0].vm.vcpu, &after));
 	TH_LOG("%u : %u per mille", s.of[0], s.of[1]);
 	EXPECT_EQ(before.wait, after.wait);
-	/* Back: it has neither waited nor slept there, and competes again */
+	/* Sent back it competes again, and the other CPU gave it no credit */
 	ASSERT_EQ(0, mvmm_set_sched(l[0].vm.vm, 300, 0));
 	ASSERT_TRUE(pin(l[1].thread[0].thread, 0));
 	sleep_ms(WARM_UP_MS);
@@ -628,7 +636,7 @@ static bool set_online(const char *on)
 	return good;
 }
 
-/* Who ran there goes on elsewhere, and comes back */
+/* vCPUs on a CPU that goes offline go on elsewhere, and come back */
 SCHED_TEST(a_cpu_goes_and_comes)
 {
 	struct load *l = self->load;
@@ -647,7 +655,7 @@ SCHED_TEST(a_cpu_goes_and_comes)
 		ASSERT_TRUE(set_online("1"));
 		EXPECT_TRUE(all_count(l, 3));
 	}
-	/* Both CPUs are in use again: two vCPUs wait no more */
+	/* Both CPUs are used again: of two vCPUs none waits */
 	load_destroy(&l[2]);
 	load_destroy(&l[1]);
 	ASSERT_EQ(0, load_create(&l[1], 1, ALL_CPUS));
@@ -662,8 +670,8 @@ SCHED_TEST(a_cpu_goes_and_comes)
 }
 
 /*
- * Each wait is told to the guest before it enters: that must not cost it the slot
- * that it waited for.
+ * After a wait the vCPU writes the steal time to guest memory before it enters.
+ * That must not cost it the slot that it waited for.
  */
 SCHED_TEST(steal_time)
 {
@@ -676,7 +684,8 @@ SCHED_TEST(steal_time)
 		ASSERT_EQ(0, load_create(&l[i], 2, 0));
 		for (j = 0; j < 2; j++) {
 			msr.value = (DATA + 4096 + j * 64) | 1;
-			ASSERT_EQ(1, mvmm_set_msrs(l[i].thread[j].vcpu, &msr, 1));
+			ASSERT_EQ(1, mvmm_set_msrs(l[i].thread[j].vcpu, &msr,
+						   1));
 		}
 		ASSERT_TRUE(load_start(&l[i]));
 	}
@@ -702,7 +711,10 @@ static bool waits(int vcpu)
 	return b.wait > a.wait && b.run == a.run && b.block == a.block;
 }
 
-/* Ends a wait. For how long the vCPU ran until then: it comes after 3 seconds */
+/*
+ * Makes RUN return while the vCPU waits for its slot. Returns how long it had
+ * run until then: without that its turn comes after PATIENCE_NS.
+ */
 static uint64_t end_wait(struct __test_metadata *_metadata, struct thread *t,
 			 bool by_signal)
 {
@@ -724,7 +736,7 @@ static uint64_t end_wait(struct __test_metadata *_metadata, struct thread *t,
 	return after.run - before.run;
 }
 
-/* The first has to wait for the second, nearly always */
+/* The first VM waits for the second one nearly all the time */
 static void start_unequal(struct __test_metadata *_metadata, struct load *l)
 {
 	int i;
@@ -747,7 +759,7 @@ SCHED_TEST(kick_and_signal_end_the_wait)
 	ASSERT_TRUE(all_count(&l[1], 1));
 }
 
-/* It did not have to get its slot first */
+/* RUN returns from the wait at once: the vCPU need not get its slot first */
 SCHED_TEST(a_wait_ends_without_a_slot)
 {
 	struct load *l = self->load;
@@ -758,8 +770,9 @@ SCHED_TEST(a_wait_ends_without_a_slot)
 	EXPECT_EQ(0, end_wait(_metadata, l[0].thread, true));
 }
 
-/* Turns taken per second by a VM of two vCPUs, beside another that is as busy */
-static uint64_t turns(struct load *l, const char *policy, bool silent, bool full)
+/* Turns per second of a VM with two vCPUs, beside another VM that is as busy */
+static uint64_t turns(struct load *l, const char *policy, bool silent,
+		      bool full)
 {
 	uint64_t before, start;
 	int i;
@@ -786,7 +799,10 @@ static uint64_t turns(struct load *l, const char *policy, bool silent, bool full
 	return before;
 }
 
-/* Whose sibling has no CPU spins for nothing, if nobody notices */
+/*
+ * A vCPU whose sibling holds the lock and has no CPU spins for nothing, unless
+ * the CPU notices its PAUSE. A gang runs both at a time.
+ */
 SCHED_TEST(gang_against_fair)
 {
 	uint64_t fair[2], gang[2];
@@ -794,7 +810,7 @@ SCHED_TEST(gang_against_fair)
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) != 2)
 		SKIP(return, "gang_against_fair: needs 2 CPUs");
-	/* They run one after the other, and so wait for each other always */
+	/* If the CPUs take turns, the two always wait for each other */
 	NEEDS_STEADY_CLOCK("gang_against_fair");
 	for (i = 0; i < 2; i++) {
 		fair[i] = turns(self->load, "fair", i, self->full);
@@ -808,7 +824,7 @@ SCHED_TEST(gang_against_fair)
 	EXPECT_LT(fair[1], gang[1]);
 }
 
-/* A process like this one, which competes until it is killed */
+/* A process with a heavy VM, which competes until it is killed */
 static pid_t rival(void)
 {
 	static struct load l;
@@ -842,7 +858,7 @@ SCHED_TEST(killed_rival)
 		ASSERT_TRUE(WIFSIGNALED(status));
 		ASSERT_TRUE(all_count(l, 1));
 	}
-	/* Alone again */
+	/* Nobody else is left */
 	ASSERT_EQ(0, mvmm_get_times(l->vm.vcpu, &before));
 	sleep_ms(100);
 	ASSERT_EQ(0, mvmm_get_times(l->vm.vcpu, &after));
@@ -850,7 +866,7 @@ SCHED_TEST(killed_rival)
 	EXPECT_LT(before.run, after.run);
 }
 
-/* While it makes its VM, begins to run, or runs */
+/* Killed while it makes its VM, begins to run it, or runs it */
 SCHED_TEST(rivals_killed_at_random)
 {
 	struct load *l = self->load;
@@ -877,7 +893,7 @@ SCHED_TEST(rivals_killed_at_random)
 	EXPECT_TRUE(all_count(l, 1));
 }
 
-/* The times are the TSC's, and are compared with nothing else */
+/* The times come from the TSC, and are compared with the TSC only */
 SCHED_TEST(times_add_up)
 {
 	struct load *l = self->load;
