@@ -13,7 +13,7 @@ static void event_order(struct kunit *test)
 			      .error_code = 2 } };
 	struct mvmm_event_plan plan;
 
-	/* In flight first, and windows for the others */
+	/* First the in-flight event, with windows for the others */
 	plan = mvmm_plan_event(&ev, open_gate, false);
 	KUNIT_EXPECT_EQ(test, plan.inject.vector, 14);
 	KUNIT_EXPECT_EQ(test, plan.inject.error_code, 2U);
@@ -36,7 +36,10 @@ static void event_order(struct kunit *test)
 			   plan.irq_window);
 }
 
-/* The PIC's is acknowledged already and goes before the local APIC's */
+/*
+ * The PIC's interrupt comes before the local APIC's, because it is acknowledged
+ * already
+ */
 static void event_apic_order(struct kunit *test)
 {
 	struct mvmm_events_state ev = {
@@ -53,14 +56,14 @@ static void event_apic_order(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, plan.inject.valid);
 		KUNIT_EXPECT_EQ(test, plan.inject.vector, order[i]);
 		KUNIT_EXPECT_EQ(test, plan.inject.from_apic, i == 3);
-		/* Windows for what is left */
+		/* A window for each kind of event that still waits */
 		KUNIT_EXPECT_EQ(test, plan.nmi_window, i == 0);
 		KUNIT_EXPECT_EQ(test, plan.irq_window, i < 3);
 		mvmm_event_taken(&ev, &plan.inject);
 	}
 	KUNIT_EXPECT_FALSE(test, ev.inflight.valid || ev.nmi_pending ||
 			   ev.irq_pending);
-	/* The acknowledgement is lapic.c's */
+	/* It is lapic.c that acknowledges, and clears this */
 	KUNIT_EXPECT_EQ(test, ev.apic_vector, 0x51);
 }
 
@@ -81,7 +84,7 @@ static void event_apic_gates(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, plan.inject.from_apic && !plan.irq_window);
 	plan = mvmm_plan_event(&ev, open_gate, true);
 	KUNIT_EXPECT_TRUE(test, plan.inject.from_apic && plan.irq_window);
-	/* Its class is not above the processor's: no window would help */
+	/* PPR's class blocks it: no window would help */
 	ev.apic_ppr = 0x50;
 	plan = mvmm_plan_event(&ev, open_gate, false);
 	KUNIT_EXPECT_FALSE(test, plan.inject.valid || plan.irq_window);
@@ -89,13 +92,13 @@ static void event_apic_gates(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, plan.inject.valid || plan.irq_window);
 	plan = mvmm_plan_event(&ev, closed, true);
 	KUNIT_EXPECT_TRUE(test, plan.irq_window);
-	/* The PIC's does not care for it */
+	/* PPR does not block the PIC's interrupt */
 	ev.irq_pending = true;
 	ev.irq_vector = 0x20;
 	plan = mvmm_plan_event(&ev, open_gate, false);
 	KUNIT_EXPECT_TRUE(test, plan.inject.valid && !plan.inject.from_apic &&
 			  !plan.irq_window);
-	/* One of the APIC's that has to wait again is acknowledged */
+	/* An interrupt of the APIC that has to wait again stays acknowledged */
 	ev = (struct mvmm_events_state){
 		.inflight = { .valid = true, .type = MVMM_EVENT_IRQ,
 			      .vector = 0x51, .from_apic = true } };
@@ -145,7 +148,10 @@ static struct mvmm_event exception(u8 vector)
 
 static void event_double_faults(struct kunit *test)
 {
-	/* SDM vol. 3, table 6-5: -1 a triple fault, 8 #DF, else serial */
+	/*
+	 * SDM vol. 3, table 6-5. Result -1: a triple fault; 8: a double fault;
+	 * else both are handled serially, the second one first.
+	 */
 	static const struct { u8 first, second; int result; } cases[] = {
 		{ 1, 13, 13 }, { 3, 14, 14 }, { 13, 1, 1 }, { 17, 13, 13 },
 		{ 0, 0, 8 }, { 10, 13, 8 }, { 11, 12, 8 }, { 13, 13, 8 },
@@ -230,7 +236,7 @@ static void event_layout(struct kunit *test)
 	static const u32 infos[] = {
 		0x80000000 | 0x31,		/* interrupt */
 		0x80000000 | 0x202,		/* NMI */
-		0x80000000 | 0xb00 | 14,	/* #PF with a code */
+		0x80000000 | 0xb00 | 14,	/* #PF, error code */
 		0x80000000 | 0x400 | 0x80,	/* INT 0x80 */
 		0x80000000 | 0x500 | 1,		/* INT1 */
 		0x80000000 | 0x600 | 3,		/* INT3 */

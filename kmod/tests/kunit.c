@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The unit tests' module. It includes the pure rooms' sources, since a module
- * cannot reach another one's static and unexported functions on every kernel;
- * what they need of the impure rooms is stubbed here.
+ * The module with the unit tests. It includes the sources under test, since it
+ * could not call static or unexported functions of mvmm.ko. Functions of other
+ * rooms that they call are stubs here.
  */
 #include <kunit/test.h>
 #include <linux/prandom.h>
@@ -20,7 +20,7 @@
 #include "../vmx/decode.c"
 #undef pr_fmt
 #include "../vmx/caps.c"
-/* What both vendors call so, each for itself */
+/* Both vendors have static functions of these names */
 #define need svm_need
 #define print_missing svm_print_missing
 #undef pr_fmt

@@ -4,7 +4,7 @@
 #define XAPIC	(LAPIC_BASE_ADDRESS | LAPIC_BASE_ENABLED)
 #define X2APIC	(XAPIC | LAPIC_BASE_X2APIC)
 
-/* Enabled, in x2APIC mode or not */
+/* Enabled by software; @x2: in x2APIC mode, else in xAPIC mode */
 static struct lapic apic_of(u32 id, bool x2)
 {
 	struct lapic a = {};
@@ -28,7 +28,7 @@ static void lapic_after_reset(struct kunit *test)
 	struct lapic a = apic_of(3, false);
 	int i;
 
-	/* Everything that INIT has to clear */
+	/* Set everything that INIT has to clear */
 	lapic_write(&a, LAPIC_TPR, 0x55, 0);
 	lapic_write(&a, LAPIC_LDR, 0x12345678, 0);
 	lapic_write(&a, LAPIC_DFR, 0, 0);
@@ -43,7 +43,7 @@ static void lapic_after_reset(struct kunit *test)
 	lapic_reset(&a, 3, true);
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ID, 9), 3ULL << 24);
-		/* Integrated, six LVT entries */
+		/* Version 0x14: an integrated APIC; six LVT entries */
 		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_VERSION, 9), 0x50014ULL);
 		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TPR, 9), 0ULL);
 		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_PPR, 9), 0ULL);
@@ -65,10 +65,10 @@ static void lapic_after_reset(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, lapic_enabled(&a));
 		KUNIT_EXPECT_FALSE(test, lapic_takes_extint(&a));
 		KUNIT_EXPECT_EQ(test, a.base, XAPIC);
-		/* Once more, after power-up */
+		/* The second round looks at it after power-up */
 		lapic_reset(&a, 3, false);
 	}
-	/* The mode outlives INIT, and is xAPIC after power-up */
+	/* INIT keeps the mode; power-up sets xAPIC mode */
 	a = apic_of(0, true);
 	KUNIT_EXPECT_EQ(test, a.base, X2APIC | LAPIC_BASE_BSP);
 	lapic_reset(&a, 0, true);
@@ -86,7 +86,7 @@ static void lapic_mode_changes(struct kunit *test)
 	/* [from][to] */
 	static const bool allowed[4][4] = {
 		{ true, false, true, false },
-		{ false, false, false, false },	/* no way in */
+		{ false, false, false, false },	/* cannot be entered */
 		{ true, false, true, true },
 		{ true, false, false, true } };
 	struct lapic a;
@@ -108,14 +108,14 @@ static void lapic_mode_changes(struct kunit *test)
 					    allowed[from][to] ? 0 : -EINVAL,
 					    "%d to %d", from, to);
 			KUNIT_EXPECT_EQ(test, a.base, ret ? was : want);
-			/* Disabling resets, and it stays so (11.4.3) */
+			/* Disabling resets it (11.4.3) */
 			KUNIT_EXPECT_EQ_MSG(test, a.tpr,
 					    !ret && from && !to ? 0U : 0x30U,
 					    "%d to %d", from, to);
 		}
 	}
 	a = apic_of(1, false);
-	/* The page stays where it is; reserved bits; one bootstrap processor */
+	/* The page's address, reserved bits and BSP cannot be changed */
 	KUNIT_EXPECT_EQ(test, lapic_set_base(&a, XAPIC + 0x1000), -EINVAL);
 	KUNIT_EXPECT_EQ(test, lapic_set_base(&a, XAPIC | 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, lapic_set_base(&a, XAPIC | BIT(9)), -EINVAL);
@@ -123,7 +123,7 @@ static void lapic_mode_changes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lapic_set_base(&a, XAPIC | LAPIC_BASE_BSP),
 			-EINVAL);
 	KUNIT_EXPECT_EQ(test, a.base, XAPIC);
-	/* What waits is gone with the mode */
+	/* Disabling drops interrupts that wait */
 	lapic_accept(&a, 0x40, false);
 	KUNIT_EXPECT_EQ(test, lapic_set_base(&a, LAPIC_BASE_ADDRESS), 0);
 	KUNIT_EXPECT_FALSE(test, lapic_hw_enabled(&a));
@@ -133,12 +133,12 @@ static void lapic_mode_changes(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, lapic_enabled(&a));
 }
 
-/* What each register allows, in both modes */
+/* Which accesses each register allows in xAPIC and in x2APIC mode */
 struct access_rule {
 	u32 reg;
 	bool read, read_x2, write, write_x2;
-	u64 bits;	/* that keep what is written; 0: not looked at */
-	u64 harmless;	/* others that x2APIC does not refuse */
+	u64 bits;	/* the writable ones; 0: not tested bit by bit */
+	u64 harmless;	/* not writable, but no #GP in x2APIC mode */
 };
 
 static const struct access_rule access_rules[] = {
@@ -194,7 +194,7 @@ static void lapic_access(struct kunit *test)
 		for (x2 = 0; x2 < 2; x2++) {
 			struct lapic a = apic_of(5, x2);
 			int ret = lapic_read(&a, r->reg, 0, &value);
-			/* Self IPI of a vector that is none is no #GP */
+			/* Not 0 for ICR: that would be an illegal vector */
 			u64 legal = r->reg == LAPIC_ICR ? 0x40 : 0;
 
 			KUNIT_EXPECT_EQ_MSG(test, !ret,
@@ -206,7 +206,7 @@ static void lapic_access(struct kunit *test)
 					    "write %x, mode %d", r->reg, x2);
 		}
 	}
-	/* Bit by bit: kept, dropped in xAPIC mode, #GP in x2APIC mode */
+	/* A bit that is not writable is ignored; in x2APIC mode it is #GP */
 	for (i = 0; i < ARRAY_SIZE(access_rules); i++) {
 		const struct access_rule *r = &access_rules[i];
 
@@ -242,7 +242,7 @@ static void lapic_special_registers(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ID, 0), 0x25000000ULL);
 	KUNIT_EXPECT_EQ(test, reg_of(&b, LAPIC_ID, 0), 0x25ULL);
-	/* Written without effect, and without an error */
+	/* A write of ID has no effect, and is no error */
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ID, 0, 0), 0);
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ID, 0), 0x25000000ULL);
 	lapic_write(&a, LAPIC_LDR, 0x81ffffff, 0);
@@ -250,7 +250,7 @@ static void lapic_special_registers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reg_of(&b, LAPIC_LDR, 0), 0x20020ULL);
 	lapic_write(&a, LAPIC_DFR, 0, 0);
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_DFR, 0), 0x0fffffffULL);
-	/* EOI and ESR take zero only, in x2APIC mode */
+	/* In x2APIC mode only 0 may be written to EOI and ESR */
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_EOI, 5, 0), 0);
 	KUNIT_EXPECT_EQ(test, lapic_write(&b, LAPIC_EOI, 5, 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, lapic_write(&b, LAPIC_EOI, BIT_ULL(32), 0),
@@ -265,7 +265,7 @@ static void lapic_special_registers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reg_of(&b, LAPIC_IRR + 4, 0), 2ULL);
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_SELF_IPI, 0x81, 0),
 			-EINVAL);
-	/* The ICR keeps its upper half where it is one register */
+	/* In x2APIC mode ICR is one register of 64 bits; else it is two */
 	KUNIT_EXPECT_EQ(test, lapic_write(&b, LAPIC_ICR,
 					  0x123456780000c041ULL, 0),
 			LAPIC_DOES_IPI);
@@ -285,7 +285,10 @@ static void lapic_mmio(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lapic_mmio_read(&a, 0x20, 0), 2U << 24);
 	KUNIT_EXPECT_EQ(test, lapic_mmio_read(&a, 0x30, 0), 0x50014U);
 	KUNIT_EXPECT_EQ(test, a.errors, 0U);
-	/* Not aligned; not there; a write that has no register */
+	/*
+	 * An unaligned read; a read without a register; an unaligned write; a
+	 * write without a register
+	 */
 	lapic_mmio_read(&a, 0x24, 0);
 	KUNIT_EXPECT_EQ(test, a.errors, BIT(7));
 	a.errors = 0;
@@ -298,7 +301,7 @@ static void lapic_mmio(struct kunit *test)
 	a.errors = 0;
 	KUNIT_EXPECT_EQ(test, lapic_mmio_write(&a, 0x3f0, 0x41, 0), 0);
 	KUNIT_EXPECT_EQ(test, a.errors, BIT(7));
-	/* ESR shows them once it is written */
+	/* A write to ESR makes the errors visible */
 	KUNIT_EXPECT_EQ(test, lapic_mmio_read(&a, 0x280, 0), 0U);
 	lapic_mmio_write(&a, 0x280, 0, 0);
 	KUNIT_EXPECT_EQ(test, lapic_mmio_read(&a, 0x280, 0), 0x80U);
@@ -310,7 +313,7 @@ static void lapic_mmio(struct kunit *test)
 			LAPIC_DOES_IPI);
 	KUNIT_EXPECT_EQ(test, lapic_mmio_write(&a, 0x380, 5, 1),
 			LAPIC_DOES_TIMER);
-	/* Nobody is there in the other modes */
+	/* In the other modes the page does not answer */
 	KUNIT_EXPECT_EQ(test, lapic_mmio_read(&b, 0x20, 0), ~0U);
 	KUNIT_EXPECT_EQ(test, lapic_mmio_write(&b, 0x80, 0x20, 0), 0);
 	KUNIT_EXPECT_EQ(test, b.tpr | b.errors, 0U);
@@ -332,10 +335,10 @@ static void lapic_priorities(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, deliverable(&a));
 	lapic_accept(&a, 0x35, false);
 	lapic_accept(&a, 0x51, false);
-	lapic_accept(&a, 0x35, false);	/* one is both */
+	lapic_accept(&a, 0x35, false);	/* is merged */
 	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0x51);
 	KUNIT_EXPECT_TRUE(test, deliverable(&a));
-	/* The TPR's class holds off its own and what is below */
+	/* TPR holds back its own class and lower ones */
 	lapic_write(&a, LAPIC_TPR, 0x50, 0);
 	KUNIT_EXPECT_FALSE(test, deliverable(&a));
 	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0x50);
@@ -346,7 +349,7 @@ static void lapic_priorities(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0x50);
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ISR + 2, 0), 0x20000ULL);
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_IRR + 2, 0), 0ULL);
-	/* Now 0x35 waits, as would its own class; a higher one nests */
+	/* 0x51, in service, blocks 0x35 and its own class, but no higher one */
 	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0x35);
 	KUNIT_EXPECT_FALSE(test, deliverable(&a));
 	lapic_accept(&a, 0x5f, false);
@@ -355,17 +358,17 @@ static void lapic_priorities(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, deliverable(&a));
 	lapic_ack(&a, 0xf0);
 	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0xf0);
-	/* The same vector again while it is in service: it waits in IRR */
+	/* The vector that is in service, once more: it waits in IRR */
 	lapic_accept(&a, 0xf0, false);
 	KUNIT_EXPECT_FALSE(test, deliverable(&a));
-	/* The end is that of the highest in service */
+	/* EOI ends the highest vector in service */
 	lapic_write(&a, LAPIC_EOI, 0, 0);
 	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0x50);
 	KUNIT_EXPECT_TRUE(test, deliverable(&a));
 	lapic_ack(&a, 0xf0);
 	lapic_write(&a, LAPIC_EOI, 0, 0);
 	lapic_write(&a, LAPIC_EOI, 0, 0);
-	/* TPR 0x4f again: 0x5f goes */
+	/* Now TPR is the limit again, and lets 0x5f pass */
 	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0x4f);
 	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0x5f);
 	KUNIT_EXPECT_TRUE(test, deliverable(&a));
@@ -376,7 +379,7 @@ static void lapic_priorities(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, deliverable(&a));
 	lapic_ack(&a, 0x35);
 	lapic_write(&a, LAPIC_EOI, 0, 0);
-	/* One too many has no effect */
+	/* An EOI with nothing in service has no effect */
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_EOI, 0, 0), 0);
 	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0);
 	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0x20);
@@ -401,14 +404,17 @@ static void lapic_eoi_of_level(struct kunit *test)
 	lapic_ack(&a, 0x60);
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_EOI, 0, 0), LAPIC_DOES_EOI);
 	KUNIT_EXPECT_EQ(test, a.eoi_vector, 0x60);
-	/* By edge from now on */
+	/* The same vector, now edge-triggered */
 	lapic_accept(&a, 0x60, false);
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMR + 3, 0), 0ULL);
 	lapic_ack(&a, 0x60);
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_EOI, 0, 0), 0);
 }
 
-/* For PV EOI: only of an edge, and only if nothing waits, at any priority */
+/*
+ * PV EOI may be offered only for an edge-triggered interrupt, and only if no
+ * interrupt waits, of whatever priority
+ */
 static void lapic_silent_eoi(struct kunit *test)
 {
 	struct lapic a = apic_of(0, true);
@@ -422,7 +428,7 @@ static void lapic_silent_eoi(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, lapic_eoi_is_silent(&a));
 	lapic_ack(&a, 0x40);
 	KUNIT_EXPECT_TRUE(test, lapic_eoi_is_silent(&a));
-	/* The highest one counts */
+	/* The highest vector in service is level-triggered */
 	lapic_accept(&a, 0x60, true);
 	lapic_ack(&a, 0x60);
 	KUNIT_EXPECT_FALSE(test, lapic_eoi_is_silent(&a));
@@ -445,24 +451,24 @@ static void lapic_software_disable(struct kunit *test)
 	for (i = 0; i < LAPIC_NR_LVT; i++) {
 		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_LVT + i, 1),
 				0x10040ULL + i);
-		/* and the mask stays */
+		/* The mask cannot be cleared while it is disabled */
 		lapic_write(&a, LAPIC_LVT + i, 0x50, 1);
 		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_LVT + i, 1),
 				0x10050ULL);
 	}
-	/* What waits is held (11.4.7.2); nothing more is taken */
+	/* It keeps what waits (11.4.7.2), and accepts nothing new */
 	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0);
 	lapic_accept(&a, 0x90, false);
 	lapic_write(&a, LAPIC_SELF_IPI, 0x91, 1);
 	lapic_timer_fire(&a, 5000);
-	/* It still sends, NMI and INIT among it */
+	/* It still sends, here an INIT */
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ICR, 0x4500, 1),
 			LAPIC_DOES_IPI);
 	lapic_write(&a, LAPIC_SVR, 0x1ff, 1);
 	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0x80);
-	/* Masks do not come off by themselves */
+	/* Enabling it does not clear the masks */
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_LVT, 1), 0x10050ULL);
-	/* While it is held its end may come, and the TPR is there */
+	/* While it is disabled ISR still counts for PPR, and EOI works */
 	lapic_ack(&a, 0x80);
 	lapic_write(&a, LAPIC_SVR, 0xff, 1);
 	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0x80);
@@ -475,7 +481,7 @@ static void lapic_errors(struct kunit *test)
 	struct lapic a = apic_of(0, true);
 	u64 esr;
 
-	/* 11.5.3: sent, received, and not taken */
+	/* Illegal vectors (11.5.3): bit 5 when sent, bit 6 when received */
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ICR, 15, 0), 0);
 	KUNIT_EXPECT_EQ(test, a.errors, BIT(5));
 	a.errors = 0;
@@ -487,14 +493,14 @@ static void lapic_errors(struct kunit *test)
 	lapic_accept(&a, 15, false);
 	KUNIT_EXPECT_EQ(test, a.errors, BIT(5) | BIT(6));
 	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0);
-	/* Of NMI, INIT and SIPI the vector is not one */
+	/* NMI, INIT and SIPI may have any value in the vector's place */
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ICR, 0x400, 0),
 			LAPIC_DOES_IPI);
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ICR, 0x4500, 0),
 			LAPIC_DOES_IPI);
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ICR, 0x4601, 0),
 			LAPIC_DOES_IPI);
-	/* A read shows what the last write gathered */
+	/* A read shows the errors up to the last write */
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ESR, 0), 0ULL);
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_ESR, 0, 0), 0);
 	esr = reg_of(&a, LAPIC_ESR, 0);
@@ -502,7 +508,10 @@ static void lapic_errors(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ESR, 0), 0x60ULL);
 	lapic_write(&a, LAPIC_ESR, 0, 0);
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ESR, 0), 0ULL);
-	/* The error interrupt; an illegal one is not an error without end */
+	/*
+	 * The error interrupt. If its own vector is illegal, that is not an
+	 * error that raises it again.
+	 */
 	lapic_write(&a, LAPIC_LVT + LAPIC_LVT_ERROR, 0xfe, 0);
 	lapic_accept(&a, 3, false);
 	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0xfe);
@@ -511,7 +520,7 @@ static void lapic_errors(struct kunit *test)
 	lapic_write(&a, LAPIC_LVT + LAPIC_LVT_ERROR, 5, 0);
 	lapic_accept(&a, 3, false);
 	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0);
-	/* The timer's own illegal vector */
+	/* The timer's interrupt has an illegal vector */
 	a.errors = 0;
 	lapic_write(&a, LAPIC_LVT, 8, 0);
 	lapic_write(&a, LAPIC_TMICT, 1, 1);
@@ -537,33 +546,33 @@ static void lapic_destinations(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, reaches(&b, 0x25, false, true));
 	KUNIT_EXPECT_TRUE(test, reaches(&b, 0x25, false, false));
 	KUNIT_EXPECT_FALSE(test, reaches(&b, 0x125, false, true));
-	/* Broadcast: all ones, of the sender's width */
+	/* Broadcast: all bits set, in the sender's mode */
 	KUNIT_EXPECT_TRUE(test, reaches(&a, 0xff, false, false));
 	KUNIT_EXPECT_TRUE(test, reaches(&a, 0xff, true, false));
 	KUNIT_EXPECT_TRUE(test, reaches(&b, 0xff, false, false));
 	KUNIT_EXPECT_FALSE(test, reaches(&b, 0xff, false, true));
 	KUNIT_EXPECT_TRUE(test, reaches(&b, ~0u, false, true));
 	KUNIT_EXPECT_TRUE(test, reaches(&b, ~0u, true, true));
-	/* Flat */
+	/* Logical, flat */
 	lapic_write(&a, LAPIC_LDR, 0x12000000, 0);
 	KUNIT_EXPECT_TRUE(test, reaches(&a, 0x10, true, false));
 	KUNIT_EXPECT_TRUE(test, reaches(&a, 0x2f, true, false));
 	KUNIT_EXPECT_FALSE(test, reaches(&a, 0xed, true, false));
 	KUNIT_EXPECT_FALSE(test, reaches(&a, 0, true, false));
-	/* Clusters: 1 in the upper half, member 2 */
+	/* Logical, cluster 1, member 2 */
 	lapic_write(&a, LAPIC_DFR, 0, 0);
 	KUNIT_EXPECT_TRUE(test, reaches(&a, 0x12, true, false));
 	KUNIT_EXPECT_TRUE(test, reaches(&a, 0x1f, true, false));
 	KUNIT_EXPECT_FALSE(test, reaches(&a, 0x1d, true, false));
 	KUNIT_EXPECT_FALSE(test, reaches(&a, 0x22, true, false));
 	KUNIT_EXPECT_TRUE(test, reaches(&a, 0xff, true, false));
-	/* x2APIC: cluster 2, member 5 */
+	/* Logical in x2APIC mode: cluster 2, member 5 */
 	KUNIT_EXPECT_TRUE(test, reaches(&b, 0x20020, true, true));
 	KUNIT_EXPECT_TRUE(test, reaches(&b, 0x2ffff, true, true));
 	KUNIT_EXPECT_FALSE(test, reaches(&b, 0x2ffdf, true, true));
 	KUNIT_EXPECT_FALSE(test, reaches(&b, 0x30020, true, true));
 	KUNIT_EXPECT_FALSE(test, reaches(&b, 0x00020, true, true));
-	/* Disabled in hardware: nothing; by software: messages do come */
+	/* Disabled by software it still gets messages; by hardware none */
 	lapic_write(&a, LAPIC_SVR, 0xff, 0);
 	KUNIT_EXPECT_TRUE(test, reaches(&a, 5, false, false));
 	lapic_set_base(&a, LAPIC_BASE_ADDRESS);
@@ -640,7 +649,7 @@ static void lapic_msi(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfee00000, 0x400, &msg), 0);
 	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfee00000, 0x500, &msg), 0);
 	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfee00000, 0x700, &msg), 0);
-	/* Reserved modes, SIPI; not the APICs' range */
+	/* A reserved mode; SIPI; addresses out of the APICs' range */
 	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfee00000, 0x341, &msg), -EINVAL);
 	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfee00000, 0x641, &msg), -EINVAL);
 	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0xfed00000, 0x41, &msg), -EINVAL);
@@ -649,7 +658,7 @@ static void lapic_msi(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lapic_msi_msg(0, 0x41, &msg), -EINVAL);
 }
 
-/* SDM vol. 3, figure 11-10; the clock is half the TSC */
+/* SDM vol. 3, figure 11-10. The timer's clock has half the rate of the TSC. */
 static void lapic_timer_divisors(struct kunit *test)
 {
 	static const u8 tdcr[8] = { 0xb, 0, 1, 2, 3, 8, 9, 0xa };
@@ -678,7 +687,7 @@ static void lapic_timer_divisors(struct kunit *test)
 				reg_of(&a, LAPIC_TMCCT, 1000 + 10 * count),
 				0ULL);
 	}
-	/* The longest there is */
+	/* The longest count */
 	lapic_write(&a, LAPIC_TMICT, U32_MAX, 1000);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a),
 			1000 + 256ULL * U32_MAX);
@@ -689,7 +698,7 @@ static void lapic_timer_one_shot(struct kunit *test)
 	struct lapic a = apic_of(0, true);
 
 	lapic_write(&a, LAPIC_LVT, 0x60, 0);
-	lapic_write(&a, LAPIC_TMICT, 100, 1000);	/* 4 ticks each */
+	lapic_write(&a, LAPIC_TMICT, 100, 1000);	/* of 4 ticks */
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 1400ULL);
 	lapic_timer_fire(&a, 1450);
 	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0x60);
@@ -698,20 +707,20 @@ static void lapic_timer_one_shot(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMICT, 1450), 100ULL);
 	lapic_ack(&a, 0x60);
 	lapic_write(&a, LAPIC_EOI, 0, 0);
-	/* Masked it expires all the same */
+	/* A masked timer expires without an interrupt */
 	lapic_write(&a, LAPIC_LVT, 0x10060, 2000);
 	lapic_write(&a, LAPIC_TMICT, 100, 2000);
 	lapic_timer_fire(&a, 2400);
 	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
-	/* 0 stops it; anew it begins anew */
+	/* Another initial count starts it again; 0 stops it */
 	lapic_write(&a, LAPIC_TMICT, 100, 3000);
 	lapic_write(&a, LAPIC_TMICT, 50, 3100);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 3300ULL);
 	lapic_write(&a, LAPIC_TMICT, 0, 3200);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 3200), 0ULL);
-	/* The guest's TSC is written: what counts does not notice */
+	/* The guest writes its TSC: the count goes on as before */
 	lapic_write(&a, LAPIC_TMICT, 100, 4000);
 	lapic_tsc_moved(&a, -3000);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 1400ULL);
@@ -731,7 +740,7 @@ static void lapic_timer_periodic(struct kunit *test)
 	lapic_timer_fire(&a, 1400);
 	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0x61);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 1800ULL);
-	/* Unseen for five and a half periods: one interrupt, and in step */
+	/* Fired several periods late: one interrupt, and the phase is kept */
 	lapic_ack(&a, 0x61);
 	lapic_write(&a, LAPIC_EOI, 0, 0);
 	lapic_timer_fire(&a, 3600);
@@ -739,12 +748,12 @@ static void lapic_timer_periodic(struct kunit *test)
 	lapic_ack(&a, 0x61);
 	lapic_write(&a, LAPIC_EOI, 0, 0);
 	KUNIT_EXPECT_EQ(test, lapic_pending(&a), 0);
-	/* It counts on although nobody has fired it yet */
+	/* It goes on counting even before lapic_timer_fire() is called */
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 3600), 50ULL);
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 3799), 1ULL);
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 3800), 100ULL);
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 4000), 50ULL);
-	/* From periodic to one-shot the count goes on */
+	/* A change from periodic to one-shot keeps the count */
 	lapic_write(&a, LAPIC_LVT, 0x61, 3600);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 3800ULL);
 	lapic_timer_fire(&a, 3800);
@@ -758,16 +767,19 @@ static void lapic_timer_tdcr(struct kunit *test)
 	lapic_write(&a, LAPIC_LVT, 0x60, 0);
 	lapic_write(&a, LAPIC_TMICT, 100, 10000);	/* divided by 2 */
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 10100), 75ULL);
-	/* By 128 from here: 75 of 256 ticks */
+	/* Divided by 128 from here on: 75 counts of 256 ticks */
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_TDCR, 0xa, 10100),
 			LAPIC_DOES_TIMER);
 	KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_TMCCT, 10100), 75ULL);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 10100ULL + 75 * 256);
-	/* By 1 */
+	/* Divided by 1 */
 	lapic_write(&a, LAPIC_TDCR, 0xb, 10100 + 25 * 256);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a),
 			10100ULL + 25 * 256 + 50 * 2);
-	/* One that has expired stays so; one that does not count does not */
+	/*
+	 * TDCR changes nothing for a timer that has expired, and starts none
+	 * that does not count
+	 */
 	lapic_write(&a, LAPIC_TDCR, 0, 50000);
 	KUNIT_EXPECT_LE(test, lapic_timer_expiry(&a), 50000ULL);
 	KUNIT_EXPECT_NE(test, lapic_timer_expiry(&a), 0ULL);
@@ -780,12 +792,12 @@ static void lapic_timer_deadline(struct kunit *test)
 {
 	struct lapic a = apic_of(0, true);
 
-	/* Without effect in the other modes */
+	/* In the other modes a deadline has no effect */
 	lapic_set_deadline(&a, 5000);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
 	lapic_write(&a, LAPIC_TMICT, 100, 1000);
 	lapic_write(&a, LAPIC_LVT, 0x40062, 1000);
-	/* The change disarms, and the counter's registers are dead */
+	/* The change of mode disarms; TMICT and TMCCT do nothing now */
 	KUNIT_EXPECT_TRUE(test, lapic_uses_deadline(&a));
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
 	KUNIT_EXPECT_EQ(test, lapic_write(&a, LAPIC_TMICT, 100, 1000), 0);
@@ -795,10 +807,12 @@ static void lapic_timer_deadline(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 5000ULL);
 	lapic_write(&a, LAPIC_TDCR, 3, 1200);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 5000ULL);
-	/* A deadline is a value of the TSC */
+	/* It stays when the guest writes its TSC: it is a value of the TSC */
 	lapic_tsc_moved(&a, 1000);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 5000ULL);
-	/* A write of the LVT within the mode does not disarm, nor the mask */
+	/*
+	 * A write to the LVT that keeps the mode does not disarm; nor the mask
+	 */
 	lapic_write(&a, LAPIC_LVT, 0x50063, 1300);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 5000ULL);
 	lapic_write(&a, LAPIC_LVT, 0x40063, 1300);
@@ -810,7 +824,7 @@ static void lapic_timer_deadline(struct kunit *test)
 	lapic_set_deadline(&a, 9000);
 	lapic_set_deadline(&a, 0);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
-	/* Out of the mode, and back: not the old one, by whatever way */
+	/* Leaving the mode forgets the deadline, whatever the other mode is */
 	lapic_set_deadline(&a, 9000);
 	lapic_write(&a, LAPIC_LVT, 0x63, 1300);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
@@ -838,12 +852,12 @@ static void lapic_extint(struct kunit *test)
 	lapic_write(&a, LAPIC_LVT + LAPIC_LVT_LINT1, 0x700, 0);
 	lapic_write(&a, LAPIC_SVR, 0xff, 0);	/* masks it */
 	KUNIT_EXPECT_FALSE(test, lapic_takes_extint(&a));
-	/* As if there were no APIC (11.4.3) */
+	/* Without a local APIC the PIC's interrupts always come (11.4.3) */
 	lapic_set_base(&a, LAPIC_BASE_ADDRESS);
 	KUNIT_EXPECT_TRUE(test, lapic_takes_extint(&a));
 }
 
-/* A state that a guest may have brought about */
+/* A state that a guest can reach */
 static struct lapic random_apic(struct rnd_state *rnd, u64 *now)
 {
 	bool x2 = prandom_u32_state(rnd) & 1;
@@ -926,7 +940,10 @@ static void lapic_round_trip(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, lapic_ppr(&b), lapic_ppr(&a));
 		KUNIT_EXPECT_EQ(test, lapic_takes_extint(&b),
 				lapic_takes_extint(&a));
-		/* To a count; one that has expired fires soon, if at all */
+		/*
+		 * The timer's phase within a count is not kept. If it has
+		 * expired, and is not periodic, it fires soon.
+		 */
 		e = lapic_timer_expiry(&a);
 		f = lapic_timer_expiry(&b);
 		KUNIT_EXPECT_EQ_MSG(test, !e, !f, "state %d", i);
@@ -946,7 +963,7 @@ static void lapic_set_refuses(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, good);
 	KUNIT_ASSERT_NOT_NULL(test, bad);
-	/* Two counts of four ticks: a state that comes back to the tick */
+	/* 10 to 18 are two whole counts: then GET and SET keep the phase */
 	lapic_write(&a, LAPIC_TMICT, 1000, 10);
 	lapic_accept(&a, 0x40, true);
 	lapic_get(&a, 18, good);
@@ -971,7 +988,7 @@ static void lapic_set_refuses(struct kunit *test)
 	REFUSE(LAPIC_LVT + LAPIC_LVT_ERROR, 0x100);
 	REFUSE(LAPIC_LVT + LAPIC_LVT_THERMAL, 0x8000);
 #undef REFUSE
-	/* IA32_APIC_BASE: address, BSP, reserved bits, x2APIC alone */
+	/* IA32_APIC_BASE: address, BSP, reserved bits, x2APIC without enable */
 	KUNIT_EXPECT_EQ(test, lapic_set(&a, good, XAPIC + 4096, 0, 18),
 			-EINVAL);
 	KUNIT_EXPECT_EQ(test, lapic_set(&a, good, XAPIC | LAPIC_BASE_BSP, 0,
@@ -979,21 +996,24 @@ static void lapic_set_refuses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lapic_set(&a, good, XAPIC | 1, 0, 18), -EINVAL);
 	KUNIT_EXPECT_EQ(test, lapic_set(&a, good, X2APIC ^ LAPIC_BASE_ENABLED,
 					0, 18), -EINVAL);
-	/* and nothing has changed */
+	/* A refused state changes nothing */
 	KUNIT_EXPECT_EQ(test, memcmp(&a, &was, sizeof(a)), 0);
-	/* What is read-only, or no vector, is ignored */
+	/* Read-only registers and bits of illegal vectors are ignored */
 	memcpy(bad, good, 1024);
 	bad[LAPIC_ID * 4] = bad[LAPIC_VERSION * 4] = bad[LAPIC_PPR * 4] = ~0u;
 	bad[LAPIC_IRR * 4] = 0xffff;
 	bad[1] = 5;
 	KUNIT_EXPECT_EQ(test, lapic_set(&a, bad, XAPIC, 77, 18), 0);
 	KUNIT_EXPECT_EQ(test, memcmp(&a, &was, sizeof(a)), 0);
-	/* Any mode may be set, without the way there; the deadline in its own */
+	/*
+	 * Any mode can be set directly; the deadline counts in deadline mode
+	 * only
+	 */
 	bad[LAPIC_LVT * 4] = 0x40030;
 	KUNIT_EXPECT_EQ(test, lapic_set(&a, bad, LAPIC_BASE_ADDRESS, 0, 18), 0);
 	KUNIT_EXPECT_EQ(test, lapic_set(&a, bad, X2APIC, 77, 18), 0);
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 77ULL);
-	/* A one-shot that has expired and not fired yet is not lost */
+	/* A one-shot timer that expired before GET still fires after SET */
 	a = apic_of(1, false);
 	lapic_write(&a, LAPIC_TMICT, 10, 1000);
 	lapic_get(&a, 2000, good);
@@ -1014,7 +1034,7 @@ static void set_in_page(u32 *page, u32 reg, u8 vector, bool set)
 	*word = set ? *word | bit : *word & ~bit;
 }
 
-/* What the guest reads there is what lapic_read() would have said */
+/* The page that the CPU reads from holds what lapic_read() returns */
 static void lapic_page_reads(struct kunit *test)
 {
 	u32 *page = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
@@ -1045,16 +1065,18 @@ static void lapic_page_reads(struct kunit *test)
 			KUNIT_EXPECT_EQ_MSG(test, in_page(page, reg), value,
 					    "%x", reg);
 	}
-	/* ID to SVR 6, three maps, ESR, ICR, LVT, two of the timer */
+	/*
+	 * 6 from ID to SVR; IRR, ISR and TMR; ESR and ICR; LVT; TMICT and TDCR
+	 */
 	KUNIT_EXPECT_EQ(test, n, 6U + 24 + 2 + LAPIC_NR_LVT + 2);
 	KUNIT_EXPECT_FALSE(test, lapic_in_page(LAPIC_TMCCT));
 	KUNIT_EXPECT_FALSE(test, lapic_in_page(LAPIC_EOI));
 	KUNIT_EXPECT_FALSE(test, lapic_in_page(LAPIC_DFR));
-	/* In deadline mode there is no initial count */
+	/* In deadline mode TMICT reads as 0 */
 	lapic_write(&a, LAPIC_LVT, 0x40041, 0);
 	lapic_to_page(&a, page);
 	KUNIT_EXPECT_EQ(test, page[LAPIC_TMICT * 4], 0U);
-	/* In xAPIC mode ICR is two registers, and the ids are elsewhere */
+	/* In xAPIC mode ICR is two registers, and ids are in the upper byte */
 	a = apic_of(5, false);
 	lapic_write(&a, LAPIC_LDR, 0x20000000, 0);
 	lapic_write(&a, LAPIC_DFR, 0x0fffffff, 0);
@@ -1068,7 +1090,10 @@ static void lapic_page_reads(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, page[LAPIC_ICR2 * 4], 0x07000000U);
 }
 
-/* The CPU takes, ends and requests interrupts; then software looks again */
+/*
+ * The CPU delivers, ends and requests interrupts in its page; then software
+ * pulls them from there
+ */
 static void lapic_page_round_trip(struct kunit *test)
 {
 	u32 *page = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
@@ -1088,18 +1113,18 @@ static void lapic_page_round_trip(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exits[1], BIT_ULL(1));
 	KUNIT_EXPECT_EQ(test, exits[2], 0ULL);
 	KUNIT_EXPECT_EQ(test, exits[3], BIT_ULL(1));
-	/* There and back nothing changes */
+	/* To the page and back: nothing changes */
 	was = a;
 	lapic_to_page(&a, page);
 	lapic_from_page(&a, page);
 	KUNIT_EXPECT_EQ(test, memcmp(&a, &was, sizeof(a)), 0);
-	/* 0xc1 is taken and ended; 0x41 is taken; 0x45 is new; TPR is higher */
+	/* 0xc1 was delivered and ended, 0x41 delivered; new: 0x45 and a TPR */
 	set_in_page(page, LAPIC_IRR, 0xc1, false);
 	set_in_page(page, LAPIC_IRR, 0x41, false);
 	set_in_page(page, LAPIC_ISR, 0x41, true);
 	set_in_page(page, LAPIC_IRR, 0x45, true);
 	page[LAPIC_TPR * 4] = 0x30;
-	__set_bit(0x45, a.tmr);	/* once upon a time */
+	__set_bit(0x45, a.tmr);	/* from an earlier use */
 	lapic_from_page(&a, page);
 	KUNIT_EXPECT_EQ(test, lapic_intr_status(&a), 0x6145);
 	KUNIT_EXPECT_TRUE(test, test_bit(0x41, a.isr));
@@ -1107,16 +1132,16 @@ static void lapic_page_round_trip(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, test_bit(0x45, a.tmr));
 	KUNIT_EXPECT_EQ(test, a.tpr, 0x30U);
 	KUNIT_EXPECT_EQ(test, lapic_ppr(&a), 0x60);
-	/* The end of 0xc1 was told; a level that is over exits no more */
+	/* 0xc1 has ended: its EOI need not exit any longer */
 	lapic_eoi_exits(&a, exits);
 	KUNIT_EXPECT_EQ(test, exits[1], BIT_ULL(1));
 	KUNIT_EXPECT_EQ(test, exits[3], 0ULL);
-	/* No vector below 16, whatever the page holds */
+	/* Vectors below 16 in the page are ignored */
 	page[LAPIC_IRR * 4] = 0xffff;
 	page[LAPIC_ISR * 4] = 0xffff;
 	lapic_from_page(&a, page);
 	KUNIT_EXPECT_EQ(test, lapic_intr_status(&a), 0x6145);
-	/* ICR is written there in xAPIC mode, with bits that are not kept */
+	/* In xAPIC mode the CPU writes ICR there; reserved bits are dropped */
 	a = was = apic_of(2, false);
 	lapic_to_page(&a, page);
 	lapic_from_page(&a, page);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The nested page-table walker, on EPT's format with A/D bits and on NPT's. */
+/* Nested page tables, in EPT's format with A and D bits, and in NPT's. */
 
 static const struct pgt_format ept_format = {
 	.levels = 4, .table = 7, .leaf = 5 | 6 << 3, .present = 7, .write = 2,
@@ -122,7 +122,7 @@ static void pgtable_bad_input(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, map(t, 0, 0, 4, true), -EINVAL);
 	KUNIT_EXPECT_EQ(test, pgt_map(&t->pgt, 0, 0, 1, PGT_READ, &empty),
 			-ENOMEM);
-	/* A table stands where the large leaf would go */
+	/* There is a table in the place of the large leaf */
 	KUNIT_EXPECT_EQ(test, map(t, 0x1000, 0, 1, true), 0);
 	KUNIT_EXPECT_EQ(test, map(t, 0, 0, 2, true), -EEXIST);
 }
@@ -156,7 +156,7 @@ static void pgtable_split(struct kunit *test)
 	/* Nothing left to split, and nothing mapped: no change */
 	KUNIT_EXPECT_EQ(test, pgt_split(&t->pgt, 1ULL << 30, &t->cache), 0);
 	KUNIT_EXPECT_EQ(test, pgt_split(&t->pgt, 0, &t->cache), 0);
-	/* A small leaf into a large one splits it by itself */
+	/* Mapping a small leaf inside a large one splits that */
 	KUNIT_EXPECT_EQ(test, map(t, 3ULL << 30, 8ULL << 30, 3, true), 0);
 	KUNIT_EXPECT_EQ(test, map(t, (3ULL << 30) + 0x1000, 0x7000, 1, false),
 			0);
@@ -180,15 +180,15 @@ static void pgtable_zap(struct kunit *test)
 	for (i = 0; i < 8; i++)
 		KUNIT_EXPECT_EQ(test, !pgt_lookup(&t->pgt, i << 12, &level),
 				i == 2 || i == 3);
-	/* Nothing there: nothing to flush */
+	/* No leaves: nothing to flush */
 	KUNIT_EXPECT_EQ(test, pgt_zap(&t->pgt, 1ULL << 40, 1ULL << 41,
 				      count_leaf, t, &t->freed), 0UL);
-	/* A large leaf that reaches out of the range goes whole */
+	/* A large leaf that is only partly in the range is zapped as a whole */
 	map(t, 0x400000, 0x400000, 2, true);
 	pgt_zap(&t->pgt, 0x401000, 0x402000, count_leaf, t, &t->freed);
 	KUNIT_EXPECT_EQ(test, t->last_level, 2);
 	KUNIT_EXPECT_EQ(test, pgt_lookup(&t->pgt, 0x5ff000, &level), 0ULL);
-	/* The whole 2 MiB: its table goes too */
+	/* The range of a whole table: the table is freed, too */
 	t->leaves = 0;
 	pgt_zap(&t->pgt, 0, 0x200000, count_leaf, t, &t->freed);
 	KUNIT_EXPECT_EQ(test, t->leaves, 6);
@@ -211,13 +211,13 @@ static void pgtable_dirty_and_young(struct kunit *test)
 					      fmt->leaf | 2 | fmt->dirty));
 	KUNIT_EXPECT_FALSE(test, pgt_pte_dirty(&t->pgt,
 					       fmt->leaf | fmt->dirty));
-	/* Without D bits a leaf that could be written counts as written */
+	/* Without D bits a writable leaf counts as written */
 	KUNIT_EXPECT_TRUE(test, pgt_pte_dirty(&plain, 0x37));
 	KUNIT_EXPECT_FALSE(test, pgt_pte_dirty(&plain, 0x35));
 
 	map(t, 0x3000, 0x3000, 1, true);
 	KUNIT_EXPECT_FALSE(test, pgt_age(&t->pgt, 0, 0x10000, true));
-	/* As the CPU would */
+	/* What the CPU does at an access */
 	for (i = fmt->levels; i > 1; i--)
 		table = pte_table(table[0]);
 	table[3] |= fmt->accessed;
@@ -226,7 +226,7 @@ static void pgtable_dirty_and_young(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pgt_age(&t->pgt, 0, 0x10000, true));
 }
 
-/* With D bits and without: each write is found once, and nothing else */
+/* Each write is found once, and nothing else; with D bits and without */
 static void pgtable_clean(struct kunit *test)
 {
 	struct pgt_test *t = test->priv;
@@ -241,7 +241,7 @@ static void pgtable_clean(struct kunit *test)
 	map(t, 0x40000000, 0x200000, 2, true);
 	KUNIT_EXPECT_EQ(test, 0UL, pgt_clean(&t->pgt, 0, 1ULL << 40,
 					     count_leaf, t));
-	/* As the CPU would */
+	/* What the CPU does at a write */
 	*pgt_find(&t->pgt, 0x4000, &level) |= fmt->dirty;
 	*pgt_find(&t->pgt, 0x40000000, &level) |= fmt->dirty;
 	KUNIT_EXPECT_EQ(test, 2, level);
@@ -256,7 +256,7 @@ static void pgtable_clean(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, *entry & fmt->write);
 	KUNIT_EXPECT_FALSE(test, *entry & fmt->dirty);
 
-	/* The right to write is what is taken back then */
+	/* Without D bits pgt_clean() makes the leaves read-only */
 	no_d.dirty = 0;
 	t->pgt.fmt = &no_d;
 	KUNIT_EXPECT_EQ(test, 3UL, pgt_clean(&t->pgt, 0, 1ULL << 40,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* CPUID and MSR policy, and the rules of the control registers. */
 
-/* A host with everything set: what comes out is what the policy lets pass */
+/* A host that has everything: the result is what the policy lets pass */
 static void generous(u32 leaf, u32 subleaf, u32 r[4])
 {
 	r[0] = r[1] = r[2] = r[3] = ~0u;
@@ -49,7 +49,10 @@ static void cpuid_filter(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r[0], 0x15U);
 	mvmm_cpuid_query(t, 1, 0, 0, 1, 5, r);
 	KUNIT_EXPECT_EQ(test, r[1] >> 24, 5U);
-	/* No MONITOR, VMX, x2APIC, TSC deadline; a hypervisor; AVX, XSAVE */
+	/*
+	 * No MONITOR, VMX, x2APIC, TSC deadline; but the hypervisor bit, AVX
+	 * and XSAVE
+	 */
 	KUNIT_EXPECT_EQ(test, r[2] & (BIT(3) | BIT(5) | BIT(21) | BIT(24)), 0UL);
 	KUNIT_EXPECT_EQ(test, r[2] & (BIT(31) | BIT(28) | BIT(26)),
 			BIT(31) | BIT(28) | BIT(26));
@@ -72,12 +75,12 @@ static void cpuid_filter(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, memcmp(&r[1], "MvmmMvmmMvmm", 12), 0);
 	mvmm_cpuid_query(t, 0x15, 0, 0, 1, 0, r);
 	KUNIT_EXPECT_EQ(test, (u64)r[2] * r[1] / r[0], 3500000000ULL);
-	/* Above the limits: zero */
+	/* A leaf above the limit is all zero */
 	mvmm_cpuid_query(t, 0x1f, 0, 0, 1, 0, r);
 	KUNIT_EXPECT_EQ(test, r[0] | r[1] | r[2] | r[3], 0U);
 }
 
-/* What a local APIC adds: itself, its timer's clock, KVM's signature */
+/* A VM with local APICs: APIC bits, the timer's clock, KVM's signature */
 static void cpuid_apic(struct kunit *test)
 {
 	struct mvmm_cpuid_host host;
@@ -106,13 +109,16 @@ static void cpuid_apic(struct kunit *test)
 	if (IS_ENABLED(CONFIG_MVMM_PV_EOI))
 		KUNIT_EXPECT_EQ(test, MVMM_PV_FEATURES, features);
 	KUNIT_EXPECT_EQ(test, r[1] | r[2] | r[3], 0U);
-	/* The TSC's rate is the same, and the crystal half of it */
+	/* The TSC's rate stays; the crystal clock is half of it */
 	mvmm_cpuid_query(t, 0x15, 0, 0, 1, 0, r);
 	KUNIT_EXPECT_EQ(test, (u64)r[2] * r[1] / r[0], 3500000000ULL);
 	KUNIT_EXPECT_EQ(test, r[2], 1750000000U);
 }
 
-/* ns = ((ticks << shift) * mul) >> 32: a second is one, to a millionth */
+/*
+ * ns = ((ticks << shift) * mul) >> 32: a second of ticks is a second, to a
+ * millionth
+ */
 static void pv_clock_rate(struct kunit *test)
 {
 	static const u32 rates[] = { 1, 1000, 100000, 999999, 1000000, 1000001,
@@ -130,7 +136,7 @@ static void pv_clock_rate(struct kunit *test)
 		ns = mul_u64_u32_shr(ticks, mul, 32);
 		KUNIT_EXPECT_GE_MSG(test, ns, 999999000ULL, "%u", rates[i]);
 		KUNIT_EXPECT_LE_MSG(test, ns, 1000001000ULL, "%u", rates[i]);
-		/* All 32 bits are used */
+		/* The factor has all 32 bits of precision */
 		KUNIT_EXPECT_GE(test, mul, 1U << 31);
 	}
 }
@@ -211,7 +217,7 @@ static void cpuid_to_caps(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, caps.efer, (u64)(EFER_SCE | EFER_LME | EFER_NX));
 	KUNIT_EXPECT_EQ(test, caps.xcr0, 7ULL);
 	KUNIT_EXPECT_EQ(test, caps.phys_bits, 48);
-	/* An empty table grants the least, and does not crash */
+	/* An empty table allows the least, and does not crash */
 	t->nr = 0;
 	mvmm_cpuid_caps(t, &caps);
 	KUNIT_EXPECT_EQ(test, caps.efer, 0ULL);
@@ -278,17 +284,17 @@ static void msr_access(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, value, 5ULL);
 	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_SYSENTER_CS, 8), 0);
 	KUNIT_EXPECT_EQ(test, stub_msr, 8ULL);
-	/* A constant takes writes and keeps its value */
+	/* A constant MSR can be written, and keeps its value */
 	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_UCODE_REV, 0), 0);
 	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, MSR_IA32_UCODE_REV, &value),
 			0);
 	KUNIT_EXPECT_EQ(test, value, 1ULL << 32);
-	/* TSC_AUX exists where CPUID says so */
+	/* TSC_AUX exists if CPUID says so */
 	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, MSR_TSC_AUX, &value),
 			-EINVAL);
 	vcpu->caps.tsc_aux = true;
 	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, MSR_TSC_AUX, &value), 0);
-	/* MISC_ENABLE: only some bits move */
+	/* MISC_ENABLE: only some bits can be changed */
 	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_MISC_ENABLE, 1), 0);
 	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_MISC_ENABLE, 1 << 16),
 			-EINVAL);
@@ -325,7 +331,7 @@ static void mode_switches(struct kunit *test)
 {
 	struct mvmm_vcpu *vcpu = make_vcpu(test);
 
-	/* Up to long mode, as an operating system does */
+	/* Enter long mode as an operating system does */
 	vcpu->cr0 = X86_CR0_PE | X86_CR0_ET;
 	KUNIT_EXPECT_EQ(test, mvmm_set_efer(vcpu, EFER_LME), 0);
 	/* Without PAE: refused */
@@ -335,7 +341,7 @@ static void mode_switches(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vcpu->efer & EFER_LMA);
 	KUNIT_EXPECT_EQ(test, mvmm_set_efer(vcpu, 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, mvmm_set_cr4(vcpu, 0), -EINVAL);
-	/* PCIDE only with CR3[11:0] clear, and then paging stays on */
+	/* PCIDE needs CR3[11:0] clear; while it is set paging stays on */
 	stub_sregs.cr3 = 0x1001;
 	KUNIT_EXPECT_EQ(test, mvmm_set_cr4(vcpu, X86_CR4_PAE | X86_CR4_PCIDE),
 			-EINVAL);
@@ -344,11 +350,11 @@ static void mode_switches(struct kunit *test)
 			0);
 	KUNIT_EXPECT_EQ(test, mvmm_set_cr0(vcpu, 0x11), -EINVAL);
 	KUNIT_EXPECT_EQ(test, mvmm_set_cr4(vcpu, X86_CR4_PAE), 0);
-	/* And down */
+	/* Leave long mode */
 	KUNIT_EXPECT_EQ(test, mvmm_set_cr0(vcpu, 0x11), 0);
 	KUNIT_EXPECT_FALSE(test, vcpu->efer & EFER_LMA);
 	KUNIT_EXPECT_EQ(test, mvmm_set_efer(vcpu, 0), 0);
-	/* PAE paging: the PDPTEs must be loaded */
+	/* In PAE paging 1 says that the PDPTEs must be loaded */
 	KUNIT_EXPECT_EQ(test, mvmm_set_cr0(vcpu, 0x80000011), 1);
 	KUNIT_EXPECT_EQ(test, mvmm_set_cr4(vcpu, X86_CR4_PAE | X86_CR4_PGE),
 			1);

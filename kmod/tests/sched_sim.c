@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A simulated machine for the scheduler's tests: it does what sched.h asks of
- * the caller, and checks after each event what always holds. A tick is a
+ * A simulated machine for the scheduler's tests. It does what sched.h wants its
+ * caller to do, and after each event checks the invariants. A tick is a
  * nanosecond.
  */
 
@@ -14,7 +14,7 @@
 struct sim_vcpu {
 	struct vsched_vcpu v;
 	unsigned long mask;
-	u64 burst;	/* about how long it is busy, 0: always */
+	u64 burst;	/* how long it is busy on average, 0: always */
 	u64 sleep;
 	u64 left;	/* until it blocks */
 	u64 wake_at;
@@ -35,7 +35,7 @@ static struct sim {
 	int nr_vms, nr_vcpus;
 	u64 now;
 	u64 late;	/* timers are late by up to this much */
-	u64 together, apart;	/* time when gangs were whole, and not */
+	u64 together, apart;	/* time of gangs that ran whole, or not */
 } sim;
 
 static const struct vsched_policy *const sched_policies[] = {
@@ -77,7 +77,7 @@ static struct vsched_vm *sim_vm(u32 weight)
 	return vm;
 }
 
-/* A busy vCPU that may run everywhere and begins at once */
+/* A vCPU that is always busy, may run on every CPU, and wakes at once */
 static struct sim_vcpu *sim_vcpu(struct vsched_vm *vm)
 {
 	struct sim_vcpu *c = &sim.vcpus[sim.nr_vcpus++];
@@ -120,7 +120,7 @@ static void sim_charge(struct sim_vcpu *c)
 	c->entered = sim.now;
 }
 
-/* The timer, or a kick */
+/* The vCPU leaves the guest, for its timer or a kick */
 static void sim_come_back(struct sim_vcpu *c)
 {
 	sim_charge(c);
@@ -157,7 +157,7 @@ static void sim_settle(void)
 	}
 }
 
-/* ---- what always holds -------------------------------------------------- */
+/* ---- invariants --------------------------------------------------------- */
 
 static void sim_check_vcpu(struct sim_vcpu *c)
 {
@@ -171,7 +171,7 @@ static void sim_check_vcpu(struct sim_vcpu *c)
 		KUNIT_EXPECT_PTR_EQ(sim.test, sim.slots[v->slot].holder, v);
 		KUNIT_EXPECT_TRUE(sim.test, c->mask & BIT(v->slot));
 	}
-	/* No slot is idle that somebody could use */
+	/* No slot is idle that this vCPU could use */
 	if (waits && !throttled)
 		KUNIT_EXPECT_EQ(sim.test, c->mask & *sim.s.idle, 0UL);
 	if (c->waiting)
@@ -207,7 +207,7 @@ static void sim_check(void)
 	KUNIT_EXPECT_EQ(sim.test, nr[VSCHED_WAITING], 0U);
 }
 
-/* Time in which a VM of several vCPUs had all that it can have, and not */
+/* Adds to the time in which all vCPUs of a VM that could run did, or did not */
 static void sim_count_gangs(u64 ticks)
 {
 	int i;
@@ -225,7 +225,7 @@ static void sim_count_gangs(u64 ticks)
 	}
 }
 
-/* To the next event, which is handled; false if it is after @end */
+/* Handles the next event, if there is one up to @end; returns if there was */
 static bool sim_step(u64 end)
 {
 	u64 at, next = vsched_next(&sim.s, sim.now);

@@ -17,7 +17,7 @@ static void sched_ranges(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vsched_set_weight(vm, 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vsched_set_weight(vm, 10001), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vm->weight, 10000U);
-	/* Many short runs are as good as a long one */
+	/* Many short runs cost as much as a long one */
 	c = sim_vcpu(vm);
 	for (i = 0; i < 20000; i++)
 		vsched_fair_charge(&sim.s, &c->v, 1);
@@ -28,7 +28,10 @@ static void sched_ranges(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vsched_set_cap(&sim.s, vm, 0, 1), 0);
 }
 
-/* Alone it has no slice, pays nothing, and is called back when one comes */
+/*
+ * A vCPU that is alone has no slice and pays nothing; it is kicked when another
+ * one wakes
+ */
 static void sched_alone(struct kunit *test)
 {
 	struct sim_vcpu *a, *b;
@@ -50,7 +53,7 @@ static void sched_alone(struct kunit *test)
 		vsched_charge(&sim.s, &a->v, 10 * SLICE, 1 + 10 * SLICE);
 		KUNIT_EXPECT_EQ(test, a->v.vm->vtime, 0ULL);
 		KUNIT_EXPECT_EQ(test, a->v.ran, 10 * SLICE);
-		/* It had its slice long ago */
+		/* Its slice ended long ago */
 		KUNIT_EXPECT_EQ(test, vsched_slice(&sim.s, &a->v,
 						   1 + 10 * SLICE), 0ULL);
 		vsched_block(&sim.s, &a->v, 1 + 10 * SLICE);
@@ -60,7 +63,7 @@ static void sched_alone(struct kunit *test)
 	}
 }
 
-/* Two VMs on a CPU, and one that slept wakes in the middle of a slice */
+/* On a CPU with two VMs a third one wakes in the middle of a slice */
 static void sched_wakeup(struct kunit *test)
 {
 	struct sim_vcpu *c[3];
@@ -76,7 +79,7 @@ static void sched_wakeup(struct kunit *test)
 		sim_run(1);
 		KUNIT_EXPECT_EQ(test, c[2]->v.state == VSCHED_RUNNING,
 				sched_policies[i] == &vsched_fair);
-		/* It banked no more than a slice */
+		/* Its sleep is worth a slice at most */
 		sim_run(30 * SLICE);
 		KUNIT_EXPECT_LE(test, c[2]->v.ran, 11 * SLICE + SLICE / 2);
 		KUNIT_EXPECT_GE(test, c[2]->v.ran, 9 * SLICE);
@@ -93,7 +96,7 @@ static void sched_affinity(struct kunit *test)
 	sim_run(1);
 	KUNIT_EXPECT_EQ(test, a->v.slot, 0);
 	KUNIT_EXPECT_EQ(test, b->v.slot, 1);
-	/* While it runs: it leaves the slot, and who is there makes room */
+	/* @b runs, and may use slot 0 only: it goes there, and @a to slot 1 */
 	b->mask = 1;
 	vsched_wake(&sim.s, &b->v, &b->mask, sim.now);
 	sim_settle();
@@ -101,7 +104,7 @@ static void sched_affinity(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->v.slot, 0);
 	KUNIT_EXPECT_EQ(test, a->v.slot, 1);
 	KUNIT_EXPECT_EQ(test, vsched_slice(&sim.s, &a->v, sim.now), U64_MAX);
-	/* It goes back to the slot that it had, if it can */
+	/* A vCPU that wakes gets the slot that it had before, if it is idle */
 	vsched_block(&sim.s, &a->v, sim.now);
 	vsched_block(&sim.s, &b->v, sim.now);
 	vsched_wake(&sim.s, &a->v, &a->mask, sim.now);
@@ -128,11 +131,11 @@ static void sched_pause_loop(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, a->v.state, VSCHED_WAITING);
 	sim_enter(a2);
 	sim_check();
-	/* Nobody of its own VM waits */
+	/* No vCPU of @b's VM waits */
 	sim_run(SLICE);
 	KUNIT_EXPECT_EQ(test, b->v.state, VSCHED_RUNNING);
 	KUNIT_EXPECT_NULL(test, vsched_pause(&sim.s, &b->v, sim.now));
-	/* For ever pausing, a VM gets its half */
+	/* A VM that pauses all the time still gets its half */
 	for (left = 0; left < 400; left++) {
 		sim_run(SLICE / 7);
 		to = sim.slots[0].holder;
@@ -178,7 +181,10 @@ static void sched_removal(struct kunit *test)
 	}
 }
 
-/* Who was chosen for its patience has its slice, whoever wakes then */
+/*
+ * A vCPU that was chosen because it had waited for so long keeps its slot for a
+ * slice, whoever wakes meanwhile
+ */
 static void sched_patience(struct kunit *test)
 {
 	struct sim_vcpu *a, *b;
@@ -200,9 +206,9 @@ static void sched_patience(struct kunit *test)
 #define CPU	((u64)1000000)	/* millionths of a CPU */
 
 /*
- * Water-filling, apart from the scheduler: CPUs are given out in proportion to
- * the weights; who would get more than it can use gets that, and the others
- * begin anew.
+ * Water-filling, computed without the scheduler: each VM gets CPUs in
+ * proportion to its weight. One that would get more than it can use gets what
+ * it can use, and the rest is divided again among the others.
  */
 static void reference(int nr, const u32 *weight, const u64 *limit, u64 cpus,
 		      u64 *share)
@@ -234,7 +240,10 @@ static void reference(int nr, const u32 *weight, const u64 *limit, u64 cpus,
 			share[i] = cpus * weight[i] / weights;
 }
 
-/* VMs [first, first + nr) on @cpus CPUs of their own; 2 % and some slices */
+/*
+ * Compares the VMs [first, first + nr), which have @cpus CPUs of their own,
+ * with the reference. Error: 2 % and two slices at most.
+ */
 static void expect_shares(int first, int nr, unsigned int cpus,
 			  const u64 *before, u64 ticks)
 {
@@ -284,23 +293,23 @@ static void sched_share_examples(struct kunit *test)
 		{ 25, 3 } };
 	int i, k;
 
-	/* 1:2:4 on two CPUs: a whole one, and the other 1:2 */
+	/* 1:2:4 on two CPUs: the third can use one CPU, the others share 1:2 */
 	sim_init(test, &vsched_fair, 2);
 	for (i = 1; i <= 4; i *= 2)
 		sim_vcpu(sim_vm(i));
 	run_and_expect(2, 300);
-	/* and then the third gets a second vCPU: no credit from its lag */
+	/* The third gets a second vCPU, but no credit for the time before */
 	sim_vcpu(&sim.vms[2]);
 	run_and_expect(2, 300);
 
-	/* Whole CPUs by right, beside many of little weight */
+	/* Heavy VMs have a right to whole CPUs, beside many light vCPUs */
 	sim_init(test, &vsched_fair, 5);
 	for (i = 0; i < ARRAY_SIZE(many); i++)
 		for (k = many[i][1], sim_vm(many[i][0]); k > 0; k--)
 			sim_vcpu(&sim.vms[i]);
 	run_and_expect(5, 600);
 
-	/* The VM counts, not its vCPUs */
+	/* The weight is the VM's, however many vCPUs it has */
 	sim_init(test, &vsched_fair, 1);
 	sim_vm(100);
 	for (i = 0; i < 4; i++)
@@ -308,14 +317,16 @@ static void sched_share_examples(struct kunit *test)
 	sim_vcpu(sim_vm(100));
 	run_and_expect(1, 300);
 
-	/* The farthest weights: 1 in 10001 is below one slice here */
+	/*
+	 * The weights that differ most: the light VM is due less than a slice
+	 */
 	sim_init(test, &vsched_fair, 1);
 	sim_vcpu(sim_vm(1));
 	sim_vcpu(sim_vm(10000));
 	run_and_expect(1, 300);
 	KUNIT_EXPECT_LE(test, sim_ran(&sim.vms[0]), 2 * SLICE);
 
-	/* Alone for a long time, and no debt */
+	/* A VM that was alone for a long time has no debt */
 	sim_init(test, &vsched_fair, 1);
 	sim_vcpu(sim_vm(1));
 	sim_run(10000 * SLICE);
@@ -343,7 +354,7 @@ static void sched_shares(struct kunit *test)
 	}
 }
 
-/* Two groups of CPUs and VMs whose virtual times grow apart */
+/* Two groups of VMs, on CPUs of their own: their virtual times differ */
 static void sched_shares_apart(struct kunit *test)
 {
 	u64 before[MAX_VMS];
@@ -358,7 +369,9 @@ static void sched_shares_apart(struct kunit *test)
 				sim_vcpu(&sim.vms[vm])->mask =
 					vm < 3 ? GENMASK(1, 0) : BIT(2);
 		}
-		/* One of each comes late and finds its group's level */
+		/*
+		 * One VM of each group wakes late: at its group's virtual time
+		 */
 		for (i = 0; i < sim.nr_vcpus; i++)
 			if (sim.vcpus[i].v.vm == &sim.vms[0] ||
 			    sim.vcpus[i].v.vm == &sim.vms[5])
@@ -385,8 +398,8 @@ static void sched_caps(struct kunit *test)
 		sim.late = SLICE / 2;
 		nr = 1 + sim_random(4);
 		/*
-		 * No cap near a whole CPU for each vCPU: what others use in
-		 * bursts it could not make up for.
+		 * No cap is near a whole CPU for each vCPU: such a VM could not
+		 * make up for the bursts of others.
 		 */
 		for (vm = 0; vm < nr; vm++) {
 			sim_vm(100);
@@ -396,7 +409,7 @@ static void sched_caps(struct kunit *test)
 			while (i--)
 				sim_vcpu(&sim.vms[vm]);
 		}
-		/* In fair shares, and below the cap in any case */
+		/* Under the fair policy the shares are right, too */
 		if (round % 3 == 0)
 			run_and_expect(slots, 150);
 		else
@@ -404,20 +417,20 @@ static void sched_caps(struct kunit *test)
 		for (vm = 0; vm < nr; vm++) {
 			most = sim.now * sim.vms[vm].cap / 100;
 			ran = sim_ran(&sim.vms[vm]);
-			/* What a bucket holds, and what the last slices owe */
+			/* A full bucket, and slices that it owes at the end */
 			KUNIT_EXPECT_LE(test, ran, most + 4 * SLICE +
 					2 * PERIOD * sim.vms[vm].cap / 100);
 		}
 	}
 }
 
-/* The bucket, on one CPU */
+/* A cap's bucket */
 static void sched_bucket(struct kunit *test)
 {
 	struct sim_vcpu *a, *a2, *b;
 	u64 ran;
 
-	/* A cap that comes while it runs alone; nobody saves up asleep */
+	/* A cap is set while the vCPU runs alone; sleep saves up no time */
 	sim_init(test, &vsched_fair, 1);
 	a = sim_vcpu(sim_vm(100));
 	sim_run(SLICE);
@@ -432,7 +445,7 @@ static void sched_bucket(struct kunit *test)
 	sim_run(101 * PERIOD);
 	KUNIT_EXPECT_LE(test, a->v.ran - ran, 3 * PERIOD / 10);
 
-	/* A holder to whom only a throttled VM waits is told of the refill */
+	/* Only a throttled VM waits: the holder is kicked at its refill */
 	sim_init(test, &vsched_rr, 1);
 	a = sim_vcpu(sim_vm(100));
 	a2 = sim_vcpu(a->v.vm);
@@ -448,7 +461,7 @@ static void sched_bucket(struct kunit *test)
 	sim_run(PERIOD);
 	KUNIT_EXPECT_GE(test, a2->v.ran, SLICE / 2);
 
-	/* Who blocks takes its own kick along, and no other */
+	/* A vCPU that blocks needs no kick any longer; the other one does */
 	sim_init(test, &vsched_fair, 2);
 	a = sim_vcpu(sim_vm(100));
 	b = sim_vcpu(sim_vm(100));
@@ -460,7 +473,7 @@ static void sched_bucket(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, vsched_kick(&sim.s, sim.now));
 }
 
-/* After another policy the shares are right at once, for newcomers too */
+/* After a time with another policy the shares are right, for new VMs, too */
 static void sched_switch(struct kunit *test)
 {
 	int i;
@@ -482,7 +495,7 @@ static void sched_switch(struct kunit *test)
 	}
 }
 
-/* Gangs of one size have the shares of their weights, and run together */
+/* Gangs of equal size get shares by weight, and always run together */
 static void sched_gangs(struct kunit *test)
 {
 	int round, vm, i, size;
@@ -501,7 +514,7 @@ static void sched_gangs(struct kunit *test)
 		run_and_expect(slots, 150);
 		KUNIT_EXPECT_EQ(test, sim.apart, 0ULL);
 	}
-	/* Two that are equal take turn about */
+	/* Two equal gangs take turns */
 	sim_init(test, &vsched_gang, 4);
 	for (vm = 0; vm < 2; vm++)
 		for (i = 0, sim_vm(100); i < 4; i++)
@@ -509,7 +522,7 @@ static void sched_gangs(struct kunit *test)
 	sim_run(100 * SLICE);
 	for (i = 0; i < sim.nr_vcpus; i++)
 		KUNIT_EXPECT_LE(test, sim.vcpus[i].longest, SLICE);
-	/* Weights tell although a VM of one vCPU leaves gaps */
+	/* Shares are right even if a VM of one vCPU leaves a slot idle */
 	sim_init(test, &vsched_gang, 2);
 	sim_vcpu(sim_vm(100));
 	for (i = 0, sim_vm(100); i < 2; i++)
@@ -524,7 +537,7 @@ static void sched_gangs(struct kunit *test)
 
 enum { BUSY, SLEEPY, WILD };
 
-/* The bounds that the policies state */
+/* The longest wait that each policy promises */
 static u64 bound(const struct vsched_policy *policy, int kind, u64 n)
 {
 	if (policy == &vsched_rr)
@@ -573,7 +586,7 @@ static void random_machine(const struct vsched_policy *policy, int kind)
 	}
 }
 
-/* What may happen at any time */
+/* One of the calls that may come at any time */
 static void random_event(void)
 {
 	struct vsched_vm *vm = &sim.vms[sim_random(sim.nr_vms)];
@@ -589,7 +602,7 @@ static void random_event(void)
 	case 1:
 		vsched_set_cap(&sim.s, vm, sim_random(150), sim.now);
 		break;
-	case 2:		/* removed, and a new one in its place */
+	case 2:		/* another vCPU in its place */
 		vsched_block(&sim.s, &c->v, sim.now);
 		memset(&c->v.node, 0xa5, sizeof(c->v.node));
 		c->v.vm->nr[VSCHED_BLOCKED]--;
@@ -627,7 +640,7 @@ static void random_machines(struct kunit *test,
 		sim_init(test, policy, 1 + sim_random(4));
 		sim.s.patience = 4 * SLICE;
 		random_machine(policy, round % 3);
-		/* The first third undisturbed, or nobody would keep bounds */
+		/* The bounds hold only as long as no such call comes */
 		for (i = 0; i < 24; i++)
 			sim_step(U64_MAX - 1);
 		expect_bounds(policy, round % 3);

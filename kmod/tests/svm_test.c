@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* SVM: negotiation on CPUID of CPU generations, decoders, ASIDs. */
+/* SVM: negotiation with CPU generations by their CPUID; decoders; ASIDs. */
 
-/* Leaf 0x8000000a as emulators give it for these models */
+/* Leaf 0x8000000a of the emulators' models */
 static const struct {
 	const char *name;
 	struct svm_cap_regs regs;
@@ -103,9 +103,9 @@ static void svm_decoders(struct kunit *test)
 }
 
 /*
- * Random vCPUs on random CPUs against a model of their TLBs, which keep all
- * that they are not told to drop: an entry must never find what another vCPU,
- * or an earlier state of its own, has left under its ASID.
+ * Random vCPUs on random CPUs, with a model of TLBs that keep everything until
+ * they are told to drop it. A vCPU must never enter with an ASID under which
+ * there are translations of another vCPU, or old ones of its own.
  */
 #define MODEL_CPUS	3
 #define MODEL_VCPUS	5
@@ -151,11 +151,11 @@ static void run_model(struct kunit *test, bool by_asid, u32 seed)
 		if (what < 20)
 			version[v]++;
 		if (what == 99) {
-			/* off and on again: what is cached stays */
+			/* CPU off and on: the TLB keeps all */
 			svm_forget_asids(&asids[cpu]);
 			continue;
 		}
-		/* Mostly it stays where it is */
+		/* It seldom goes to another CPU */
 		if (what < 90 && where[v] >= 0)
 			cpu = where[v];
 		control = svm_plan_flush(&asids[cpu], MODEL_ASIDS, by_asid,
@@ -180,7 +180,7 @@ static void run_model(struct kunit *test, bool by_asid, u32 seed)
 		tlb[cpu].entry[tag[v].asid].vcpu = v;
 		tlb[cpu].entry[tag[v].asid].version = version[v];
 	}
-	/* "Flush at each entry" would pass all of the above */
+	/* A flush at each entry would pass all of the above, too */
 	KUNIT_EXPECT_LT(test, flushes, 20000U / 2);
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * VMX capability MSRs of CPU generations, as the models of Bochs 2.7 report
- * them; the last two entries are variations made by hand.
+ * them. The last two entries are made up.
  */
 struct generation {
 	const char *name;
 	struct vmx_cap_msrs msrs;
-	const char *missing;	/* one thing that must be named; NULL: usable */
+	const char *missing;	/* must be named; NULL: CPU is usable */
 	bool ept_ad, vpid, pml, tpr_shadow, apicv, apic_access;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* VMX: negotiation on the capability MSRs of CPU generations, and decoders. */
+/* VMX: negotiation with CPU generations by their capability MSRs; decoders. */
 
 #include "vmx_caps_values.h"
 
@@ -54,12 +54,15 @@ static void vmx_generations(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, caps.apicv, g->apicv, "%s", g->name);
 		KUNIT_EXPECT_EQ_MSG(test, caps.apic_page, g->apic_access,
 				    "%s", g->name);
-		/* On only while somebody wants the log, or has the page */
+		/*
+		 * Set later: PML while there is a log, the others for vCPUs
+		 * that use them
+		 */
 		KUNIT_EXPECT_FALSE(test, caps.secondary &
 				   (SECONDARY_EXEC_ENABLE_PML | VMX_APICV |
 				    VMX_APIC_PAGE));
 		KUNIT_EXPECT_FALSE(test, caps.primary & CPU_BASED_TPR_SHADOW);
-		/* Whatever was chosen, the CPU must be able to take it */
+		/* The CPU must accept the controls that were chosen */
 		KUNIT_EXPECT_EQ(test, caps.pin & ~(g->msrs.pin >> 32), 0ULL);
 		KUNIT_EXPECT_EQ(test, (u32)g->msrs.pin & ~caps.pin, 0U);
 		KUNIT_EXPECT_EQ(test, caps.primary & ~(g->msrs.primary >> 32),
@@ -80,7 +83,7 @@ static void vmx_reconcile_word(struct kunit *test)
 		{ BIT(0), VMX_MUST, "must" }, { BIT(1), VMX_ABLE, "able" },
 		{ BIT(2) | BIT(3), VMX_OPTIONAL },
 		{ BIT(4), VMX_NEVER, "never" }, {} };
-	/* What may be set, what must be, and what comes of it */
+	/* Bits that may be set and that must be; the result; what is missing */
 	static const struct {
 		u32 may, ones, value;
 		const char *missing;
@@ -162,7 +165,7 @@ static void vmx_decoders(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmx_decode_ept(0x184), (u32)MVMM_ACCESS_EXEC);
 	KUNIT_EXPECT_EQ(test, vmx_decode_ept(0x81),
 			(u32)(MVMM_ACCESS_READ | MVMM_ACCESS_PAGE_WALK));
-	/* No linear address: the CPU's own load of PDPTEs */
+	/* Without a linear address it is the CPU that loads PDPTEs */
 	KUNIT_EXPECT_EQ(test, vmx_decode_ept(0x1),
 			(u32)(MVMM_ACCESS_READ | MVMM_ACCESS_PAGE_WALK));
 
@@ -186,7 +189,10 @@ static void vmx_segments(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmx_segment_attr(0x10093) & 0x80, 0);
 }
 
-/* Taken in part, then at the end, then begun at the top again */
+/*
+ * The log is taken after every second entry, until it is full; then the CPU
+ * begins at its top again
+ */
 static void vmx_pml(struct kunit *test)
 {
 	const int last = MVMM_PML_ENTRIES - 1;
@@ -200,7 +206,7 @@ static void vmx_pml(struct kunit *test)
 	memset(pml.log, 0xff, PAGE_SIZE);
 	for (round = 0; round < 2; round++) {
 		KUNIT_EXPECT_EQ(test, mvmm_pml_take(&pml), MVMM_PML_EMPTY);
-		/* The first is page 0 */
+		/* The CPU fills it from the end; its first entry is page 0 */
 		for (i = last; i >= 0; i--) {
 			pml.log[i] = (u64)(last - i) << PAGE_SHIFT;
 			if (i & 1)
