@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Launchers that are killed at random moments while CPUs of the host go and come;
-# the last guest may end by itself. Run as root where mvmm is loaded. TAP on stdout.
+# Kills launchers at random moments, while a CPU of the host goes offline and
+# comes back; then lets one guest run to its end. Run as root where mvmm is
+# loaded. TAP on stdout.
 #
 #   churn.sh MVMM-COMMAND KERNEL INITRD ROUNDS
 #
-# The initrd's command is to end with 7.
+# The initrd's command has to return 7.
 
 mvmm=$1 kernel=$2 initrd=$3 rounds=$4
 online=/sys/devices/system/cpu/cpu1/online
@@ -28,7 +29,7 @@ start() {
 	pid=$!
 }
 
-# plug COUNT: that often, or until the guest has ended
+# plug COUNT: CPU 1 goes and comes that often, or until the guest has ended
 plug() {
 	i=0
 	while [ $i -lt "$1" ] && kill -0 "$pid" 2>/dev/null; do
@@ -41,7 +42,7 @@ killed() {
 	r=0
 	while [ $r -lt "$rounds" ]; do
 		start
-		# Seeded: the same moments in each run
+		# By a seed: the moments are the same in each run
 		usleep "$(awk "BEGIN { srand($r); print int(rand() * 8000000) }")"
 		plug $((r % 3)) || return 1
 		kill -9 "$pid" 2>/dev/null || return 1
@@ -51,7 +52,7 @@ killed() {
 	done
 }
 
-# What killed processes leave goes a little later
+# The VM of a killed process ends a little later
 nothing_left() {
 	for i in $(seq 100); do
 		[ "$(wc -l </sys/kernel/debug/mvmm/sched)" = 2 ] && return

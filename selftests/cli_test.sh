@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the mvmm command says and returns on bad input, and on flat payloads.
+# What the mvmm command prints and returns for bad input, and for flat payloads.
 # Run as root where the module is not loaded. TAP on stdout.
 #
 #   cli_test.sh MODULE.ko MVMM-COMMAND
@@ -25,7 +25,8 @@ expect() {
 	fi
 }
 
-# wait_for PATTERN COMMAND...: until its output has such a line, or a minute
+# wait_for PATTERN COMMAND...: until its output has such a line; a minute at
+# most. If it does not come the next test fails.
 wait_for() {
 	pattern=$1
 	shift
@@ -38,7 +39,8 @@ wait_for() {
 cd /tmp || exit 1
 mkdir -p /etc
 echo 'nobody:x:65534:65534::/:/bin/sh' >/etc/passwd
-# hlt with interrupts off; a status of 42; a triple fault; "hi" on the port
+# HLT with interrupts off; a status of 42; a triple fault; "hi" on the serial
+# port
 printf '\xfa\xf4' >halt.img
 printf '\xb0\x2a\xe6\xf4\xfa\xf4' >exit42.img
 printf '\x0f\x01\x1e\x00\x05\xcc' >triple.img
@@ -106,7 +108,8 @@ expect 71 'mount -t tracefs' 'no tracefs' "$mvmm" sched --plot /tmp/x.svg
 mount -t tracefs tracefs /sys/kernel/tracing
 expect 65 'nothing to decide' 'nothing to draw' \
 	"$mvmm" sched --plot /tmp/x.svg --seconds 0.1
-# Three are more than the CPUs. With interrupts on: see errata.rst
+# Three vCPUs, more than there are CPUs. They spin with interrupts on:
+# errata.rst
 printf '\xfb\xeb\xfe' >spin.img
 for i in 1 2 3; do
 	"$mvmm" run --flat spin.img --weight ${i}00 </dev/null 2>>spin.err &
@@ -121,7 +124,8 @@ expect 0 '' 'the chart is drawn' "$mvmm" sched --plot x.svg --seconds 0.3
 expect 0 'fill="#0072b2"><title>CPU 0, ' 'of who ran where' cat x.svg
 expect 0 '^0$' 'nothing stays in tracefs' sh -c \
 	'ls /sys/kernel/tracing/instances | wc -l'
-# A power button, which they do not listen to; then at once
+# The first SIGTERM is a power button, which these guests ignore; the second
+# ends them
 # shellcheck disable=SC2046
 kill $(jobs -p)
 wait_for 'power button' cat spin.err
@@ -144,7 +148,7 @@ expect 0 '' 'halted for good' "$mvmm" run --flat halt.img
 expect 42 '' 'a status of 42' "$mvmm" run --flat exit42.img --at 0x1000
 expect 76 'triple fault' 'a triple fault' "$mvmm" run --flat triple.img
 expect 0 '^hi$' 'the serial port' "$mvmm" run --flat hi.img
-# HLT's code of the CPU
+# The CPU's exit reason for HLT: VMX, SVM
 hlt=12
 "$mvmm" info | grep -q SVM && hlt=120
 expect 0 "mvmm_exit: vcpu 0 hw_reason $hlt " 'tracepoints: HLT is seen' sh -c \

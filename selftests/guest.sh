@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the guests of scripts/test run, by busybox: TAP on the console, and 7 as
-# the status if all of it was run. What L1 runs is in l1.sh.
+# What the guests of scripts/test run, with busybox: TAP on the console; returns
+# 7 if it gets to the end. What L1 runs is in l1.sh.
 #
 #   guest.sh debian RELEASE BLOCKS [button]   Debian's kernel; blocks of 64 KiB
 #   guest.sh small VCPUS                      the small test kernel
@@ -56,7 +56,8 @@ presses() {
 	awk '{ print $1 }' /sys/firmware/acpi/interrupts/ff_pwr_btn
 }
 
-# Debian's kernel takes the press for input, which whoever shuts down reads
+# Debian's kernel reports the button as an input event. A program that shuts
+# down would read it; here it is dd.
 pressed() {
 	insmod /bin/button.ko && insmod /bin/evdev.ko || return 1
 	before=$(presses)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 #
-# What the jobs of scripts/test run in a host kernel of the lab (L1): read by the
-# line of shell that each job is, in /lab. What a guest runs is in guest.sh.
+# What the jobs of scripts/test run in a host kernel of the lab (L1). A job is a
+# line of shell in /lab that reads this file first. What a guest runs is in
+# guest.sh.
 #
-# Each program's output stands between marks, which scripts/testlib/results.py
-# knows: @@begin NAME, @@end NAME STATUS. Limits are seconds of L1's clock.
+# Each program's output stands between marks that scripts/testlib/results.py
+# looks for: @@begin NAME and @@end NAME STATUS. Limits are in seconds of L1's
+# clock.
 
 # program NAME LIMIT COMMAND...
 program() {
@@ -24,7 +26,7 @@ must() {
 	printf '@@begin %s\n1..1\nnot ok 1 %s\n@@end %s 1\n' "$1" "$*" "$1"
 }
 
-# kselftests LIMIT NAME...: with the module loaded
+# kselftests LIMIT NAME...: loads the module and runs them
 kselftests() {
 	local limit=$1 name
 
@@ -35,7 +37,8 @@ kselftests() {
 	done
 }
 
-# with_parameters LIMIT NAME PARAMETER...: one kselftest, and a module of its own
+# with_parameters LIMIT NAME PARAMETER...: one kselftest; the module is loaded
+# for it, with these parameters
 with_parameters() {
 	local limit=$1 name=$2
 
@@ -45,8 +48,8 @@ with_parameters() {
 	rmmod mvmm
 }
 
-# without OPTIONS LIMIT NAME...: a module built without them, which the programs
-# are told
+# without OPTIONS LIMIT NAME...: kselftests with a module built without the
+# options; MVMM_WITHOUT tells the programs which
 without() {
 	local module limit=$2 name
 
@@ -67,7 +70,8 @@ swap_on() {
 	must swapon /dev/zram0
 }
 
-# KUnit reports in the log, indented as a part of its own
+# KUnit prints its results to the kernel's log. Takes those of the cases, which
+# are indented, and not the suites'.
 kunit() {
 	insmod kunit.ko
 	echo '@@begin kunit'
@@ -79,7 +83,8 @@ kunit() {
 # Two scans, because what the first one finds may just have been freed. The
 # module is unloaded before, to find what it leaves behind; the functions of a
 # module that is gone have no names in a backtrace, only addresses. No other
-# module is unloaded: not mvmm_kunit, as KASAN complains of KUnit's own unloading.
+# module is unloaded: not mvmm_kunit, as KASAN complains of KUnit's own
+# unloading.
 kmemleak() {
 	local leaks=/sys/kernel/debug/kmemleak
 
@@ -96,7 +101,7 @@ kmemleak() {
 	echo '@@end kmemleak 0'
 }
 
-# refused WHAT: a CPU that lacks it
+# refused WHAT: on a CPU that lacks WHAT
 refused() {
 	echo '@@begin refusal'
 	echo 1..2
@@ -107,20 +112,20 @@ refused() {
 	echo '@@end refusal 0'
 }
 
-# boot OPTION...: the guest; APPEND is for its command line
+# boot OPTION...: runs the guest; APPEND is added to its command line
 boot() {
 	./mvmm run --kernel kernel --initrd guest-initrd "$@" \
 		--append "console=ttyS0 quiet loglevel=1 panic=-1 ${APPEND:-}" \
 		</dev/null
 }
 
-# in_background OPTION...: the same; its status to /tmp/status
+# in_background OPTION...: the same, and writes its status to /tmp/status
 in_background() {
 	boot "$@"
 	echo $? >/tmp/status
 }
 
-# ended STATUS: every guest here ends with 7 if its tests got to their end
+# ended STATUS: a guest returns 7 if its tests got to their end
 ended() {
 	[ "$1" = 7 ]
 	echo "@@end guest $?"
@@ -133,7 +138,7 @@ guest() {
 	ended $?
 }
 
-# The power button is pressed when the guest asks for it
+# Presses the power button when the guest asks for it
 guest_with_button() {
 	echo '@@begin guest'
 	in_background "$@" | tee /tmp/console &
@@ -145,8 +150,8 @@ guest_with_button() {
 	ended "$(cat /tmp/status)"
 }
 
-# From outside, all of the guest's memory goes to swap again and again. That it
-# did is one more test: the swapper's.
+# The swapper pushes all of the guest's memory to swap over and over, from
+# outside, and reports that as one more test.
 guest_swapped() {
 	echo '@@begin guest'
 	in_background "$@" &
@@ -159,12 +164,13 @@ guest_swapped() {
 	ended "$(cat /tmp/status)"
 }
 
-# The kernel's log and its own word on its state are a test, too; only from
-# log_begin on
+# The kernel's log from here to log_end is a test, too
 log_begin() {
 	dmesg -c >/dev/null
 }
 
+# Prints it, and the taint flags, which tell of warnings before log_begin as
+# well
 log_end() {
 	echo '@@log'
 	dmesg

@@ -1,10 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The module as a whole: loading and unloading, who owns VMX or SVM, CPU hotplug and
-# suspend with a VM. Run as root where the module is not loaded. TAP on stdout.
+# The module as a whole: loading and unloading, who owns VMX or SVM, CPU hotplug
+# and suspend with a VM. Run as root where the module is not loaded. TAP on
+# stdout.
 #
-#   module_test.sh MODULE.ko HOLD-PROGRAM [KVM's modules in order of loading]
+#   module_test.sh MODULE.ko HOLD-PROGRAM [KVM-MODULE.ko...]
+#
+# KVM's modules in the order in which they are loaded.
 
 module=$1 hold=$2
 shift 2
@@ -29,7 +32,7 @@ check() {
 
 # start DEVICE: a VM in the background; its process in $pid
 start() {
-	# Or what the one before said is read, if the new one is slow to begin
+	# A slow one would leave the output of the one before to be read
 	rm -f /tmp/hold.out
 	"$hold" "$1" >/tmp/hold.out 2>&1 &
 	pid=$!
@@ -78,7 +81,7 @@ fi
 if grep -q 'QEMU TCG' /proc/cpuinfo; then
 	ok 'suspend and resume while a VM is open # SKIP no serial port afterwards in QEMU'
 elif grep -q deep /sys/power/mem_sleep 2>/dev/null; then
-	# Everything of a suspend but the sleep
+	# pm_test "core": all steps of a suspend, without the sleep
 	suspend() {
 		echo core >/sys/power/pm_test && echo deep >/sys/power/mem_sleep &&
 			echo mem >/sys/power/state
@@ -105,7 +108,7 @@ if [ $# -gt 0 ]; then
 	wait "$kvm" 2>/dev/null
 	check 'and free again when its VM is gone' start /dev/mvmm
 	mvmm=$pid
-	# And the other way round: KVM finds it taken
+	# The other way round
 	other() {
 		! start /dev/kvm && grep -q 'busy' /tmp/hold.out
 	}

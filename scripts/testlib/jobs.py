@@ -119,7 +119,8 @@ def apic_help(results, name):
         "bochs")
 
 
-# What can be left out, one by one, where its vendor can show it; then all at once
+# What can be left out, one by one, where its vendor can show it; then all at
+# once
 WITHOUT = {"qemu": ("slots", "pv", "pv_eoi", "irqfd", "ioeventfd", "dirty",
                     "debug", "vmx",
                     "slots pv irqfd ioeventfd dirty debug vmx"),
