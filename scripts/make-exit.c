@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * $(exit N) for GNU make, which otherwise turns every failure into a status of
- * 2: "make run CMD=..." must end with the status of the command.
+ * A plugin for GNU make: $(exit N) ends it with status N. By itself make
+ * returns 2 for every failure, but "make run CMD=..." has to return the
+ * command's status.
  */
 #include <stdlib.h>
 #include <gnumake.h>

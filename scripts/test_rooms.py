@@ -141,7 +141,8 @@ class Circles(Rooms):
             calls = "".join(f"void {c}(void); void *to_{c} = {c};"
                             for c in map(self.function, callees))
             subprocess.run(
-                ["gcc", "-c", "-x", "c", "-", "-o", path], check=True, text=True,
+                ["gcc", "-c", "-x", "c", "-", "-o", path], check=True,
+                text=True,
                 input=f"{calls} void {self.function(path)}(void) {{}}")
 
     @staticmethod

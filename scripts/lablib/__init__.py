@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What scripts/lab is made of, by trade.
+"""The parts of scripts/lab.
 
 kernels  the host kernels (L1) and their modules
 image    the root file system that L1 boots into
 bochs    Bochs' disk and configuration
-qemu     QEMU's command line; what this machine's KVM offers
-console  the emulator while it runs: output, exit status, watchdog
+qemu     QEMU's command line; whether this machine's KVM nests
+console  a run: the command's output and exit status, the watchdog
 """

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Bochs: a GRUB disk with everything in its initrd, and a configuration."""
+"""Bochs: its configuration, and a disk with GRUB, a kernel and an initrd that
+holds everything else.
+"""
 import os
 import shutil
 import subprocess

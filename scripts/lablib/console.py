@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The emulator while it runs: output, exit status, and when it hangs."""
+"""A run of the emulator: the command's output and exit status, and the watchdog
+that notices when it hangs.
+"""
 import fcntl
 import os
 import pty
@@ -12,20 +14,20 @@ import termios
 import time
 import tty
 
-# Bochs draws its screen on a terminal that it makes itself
+# Bochs makes a terminal of its own and draws the VM's screen there
 OWN_SCREEN = re.compile(rb'connected to screen "(/dev/pts/\d+)"')
 EXIT_MARK = re.compile(rb"\r?\n?@@lab-exit (\d+)\r?\n")
 PANIC = b"Kernel panic - not syncing"
-# Why a run has no status
+# Why a run may have no status
 ENDED, PANICKED = "the emulator ended by itself", "the host kernel panicked"
 
-# Seconds. A run that uses less than IDLE_CPU in IDLE waits for nothing.
+# Seconds. A run hangs if it uses less CPU time than IDLE_CPU in IDLE.
 IDLE, IDLE_CPU = 600, 30
 LAST_BOUND = 2 * 3600
 
 
 def start(work, command):
-    """Returns the process, its screen and the command's terminal."""
+    """Returns the process, its screen, and the terminal of L1's command."""
     com, slave = pty.openpty()
     tty.setraw(slave)
     os.symlink(os.ttyname(slave), f"{work}/tty")
@@ -49,19 +51,18 @@ def tail(path, lines):
 
 
 def cpu_seconds(pid):
-    """The CPU time of a process that has not been waited for."""
+    """The CPU time of a process, until somebody has waited for its end."""
     with open(f"/proc/{pid}/stat") as stat:
         fields = stat.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Watchdog:
-    """Says that a run hangs.
+    """Notices that a run hangs.
 
-    Its clock is the CPU time that the emulator got, so that a busy machine,
-    which gives it less, ends nothing. The clock starts again with each output
-    of the command. The kernel's messages do not count: one that hangs complains
-    without end.
+    Its clock is the CPU time that the emulator used: on a busy machine it goes
+    slower. Each output of the command sets it back to 0. Messages of the kernel
+    do not, because a kernel that hangs may complain without end.
     """
 
     def __init__(self, limit, cpu, now):
@@ -74,7 +75,7 @@ class Watchdog:
         self.idle_since = now
 
     def verdict(self, cpu, now):
-        """Why the run is to end, or None."""
+        """Why the run must end, or None."""
         if cpu - self.heard_at > self.limit:
             return f"no output in {self.limit:.0f} s of CPU time"
         if cpu - self.idle_cpu > IDLE_CPU:
@@ -87,7 +88,7 @@ class Watchdog:
 
 
 def panicked(path):
-    """Does the console, which is short, tell of a panic?"""
+    """Is there a panic on the console?"""
     try:
         with open(path, "rb") as f:
             return PANIC in f.read()
@@ -96,8 +97,8 @@ def panicked(path):
 
 
 def converse(args, work, process, screen, com, log):
-    """Pass output on until the exit mark. Returns the status; or None, and why
-    there is none.
+    """Passes output on until the exit mark. Returns the command's status, or
+    None and the reason.
     """
     dog = Watchdog(args.timeout, cpu_seconds(process.pid), time.monotonic())
     looked = time.monotonic()
@@ -114,7 +115,7 @@ def converse(args, work, process, screen, com, log):
             except OSError:
                 return None, ENDED
             if own is None and (found := OWN_SCREEN.search(log)):
-                # Full, it would stop the emulator
+                # Read it: the emulator stops when it is full
                 own = os.open(found.group(1), os.O_RDWR | os.O_NOCTTY)
                 tty.setraw(own)
             del log[:-2000]
@@ -129,7 +130,7 @@ def converse(args, work, process, screen, com, log):
         if com in ready:
             pending += os.read(com, 65536)
             mark = EXIT_MARK.search(pending)
-            # Hold back what may be the beginning of a mark
+            # The end may be the beginning of a mark: hold it back
             keep = mark.start() if mark else max(
                 pending.rfind(b"\r"), pending.rfind(b"\n"), 0)
             if not mark and b"@" not in pending[keep:]:
@@ -145,7 +146,7 @@ def converse(args, work, process, screen, com, log):
         if time.monotonic() > looked + 1:
             looked = time.monotonic()
             if panicked(f"{work}/console"):
-                # What follows its first line
+                # Let the rest of its message come
                 time.sleep(2)
                 return None, PANICKED
             why = dog.verdict(cpu_seconds(process.pid), looked)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The root file system that L1 boots into, and the caller's files in /lab."""
+"""L1's root file system, and the caller's files in its /lab."""
 import os
 import re
 import shutil
@@ -27,7 +27,7 @@ def put_file(src, dst):
 
 
 def put_lab(root, kernel, args):
-    """The caller's files and their libraries, below @root."""
+    """Puts the caller's files and their libraries into @root's /lab."""
     files = [(src, dst or f"lab/{os.path.basename(src)}")
              for src, _, dst in (f.partition(":") for f in args.file)]
     for name in args.module + ([args.kvm] if args.kvm else []):
@@ -50,6 +50,7 @@ def put_lab(root, kernel, args):
 
 
 def make_root(root, kernel, args, share):
+    """Makes L1's root; @share: with the modules that 9P needs."""
     for name in ("bin", "dev", "proc", "sys", "tmp", "lab", "lib64",
                  "modules"):
         os.makedirs(f"{root}/{name}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The host kernels (L1): where scripts/setup keeps them, and their modules."""
+"""The host kernels (L1) of scripts/setup, and their modules."""
 import os
 import subprocess
 
@@ -12,7 +12,7 @@ class LabError(Exception):
 
 
 def setup(what):
-    """scripts/setup WHAT: the path that it prints."""
+    """Runs scripts/setup @what. Returns the path that it prints."""
     done = subprocess.run([f"{SCRIPTS}/setup", what], stdout=subprocess.PIPE)
     if done.returncode:
         raise LabError(f"scripts/setup {what} failed")
@@ -20,21 +20,20 @@ def setup(what):
 
 
 class Kernel:
-    """An L1 kernel: its image and where its modules are."""
+    """A host kernel: its image, and where its modules are."""
 
     def __init__(self, name):
+        root = setup(f"{name}-kernel")
         if name in ("debian", "backports"):
-            root = setup(f"{name}-kernel")
             release = os.path.basename(root)[len("linux-image-"):]
             self.image = f"{root}/boot/vmlinuz-{release}"
             self.modules = f"{root}/lib/modules/{release}/kernel"
             self.share_modules = ["virtio_pci", "9pnet_virtio", "9p"]
         else:
-            root = setup(f"{name}-kernel")
             self.image = f"{root}/arch/x86/boot/bzImage"
             self.modules = root
             self.share_modules = []
-        # UBSAN and KASAN obey it, too
+        # UBSAN and KASAN panic, too, with this
         self.append = "panic_on_warn=1 " if name == "debug" else ""
 
     def module(self, name):
@@ -48,7 +47,9 @@ class Kernel:
         return None
 
     def with_dependencies(self, names):
-        """Module files in the order of loading; what is built in is left."""
+        """The files of the modules and of those that they need, in the order of
+        loading. A name without a file is taken for built in.
+        """
         order = []
         for name in names:
             path = self.module(name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""QEMU: SVM by plain emulation, or the machine's own VMX or SVM by KVM."""
+"""QEMU: SVM by plain emulation, or this machine's own VMX or SVM by KVM."""
 import fcntl
 import os
 import struct
@@ -8,7 +8,7 @@ from .image import make_root, pack, put_lab
 
 
 def prepare(work, kernel, args):
-    """A small initrd that copies the rest; returns QEMU's command line."""
+    """Makes an initrd, which copies the files. Returns QEMU's command line."""
     make_root(f"{work}/root", kernel, args, share=True)
     pack(f"{work}/root", f"{work}/initrd")
     put_lab(f"{work}/files", kernel, args)
@@ -28,12 +28,12 @@ def prepare(work, kernel, args):
     if args.lab == "kvm":
         command += ["-accel", "kvm", "-cpu", args.cpu or "host"]
     else:
-        # One thread: several crash QEMU under nested SVM now and then
+        # One thread: with several, nested SVM sometimes crashes QEMU
         command += ["-accel", "tcg,thread=single", "-cpu",
                     f"{args.cpu or 'max'},-rdrand,-rdseed", "-rtc",
                     "base=2026-01-01T00:00:00,clock=vm"]
-        # One instruction, one tick of the TSC: two runs give the same. With
-        # more CPUs the turns that they take make a boot endless.
+        # One instruction is one tick of the TSC: two runs give the same
+        # figures. With more CPUs, which take turns, a boot would not end.
         if args.cpus == 1:
             command += ["-icount", "shift=0,sleep=off"]
     if args.share:
@@ -47,7 +47,7 @@ def prepare(work, kernel, args):
 
 
 def nested():
-    """Which extension this machine's KVM offers to VMs: vmx, svm or none."""
+    """What this machine's KVM offers to VMs: "vmx", "svm" or "none"."""
     get_supported_cpuid = 0xc008ae05
     try:
         with open("/dev/kvm", "rb", buffering=0) as kvm:

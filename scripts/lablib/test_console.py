@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""When does the watchdog end a run? Times: the emulator's CPU time, ours."""
+"""When does the watchdog end a run? Pairs of times: CPU time, real time."""
 import os
 import time
 import unittest
@@ -21,7 +21,7 @@ class Watchdog(unittest.TestCase):
         self.assertIsNotNone(self.dog.verdict(600, 600))
 
     def test_busy_machine(self):
-        """A tenth of a CPU: silent for longer, and no hang."""
+        """With a tenth of a CPU it may be silent for ten times as long."""
         for now in range(0, 2990, 10):
             self.assertIsNone(self.dog.verdict(now / 10, now))
 

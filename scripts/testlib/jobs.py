@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The jobs of scripts/test but the matrix's: what each runs, and the tables.
+"""The jobs of scripts/test, without the matrix's: what each runs; the tables.
 
-Bochs has VMX, QEMU SVM: both run the same programs. What runs in a host kernel
-there is in selftests/l1.sh, what in a guest in selftests/guest.sh.
+Bochs has VMX, QEMU has SVM: both run the same programs. The shell functions
+that jobs call in L1 are in selftests/l1.sh, those of guests in
+selftests/guest.sh.
 """
 import collections
 import os
@@ -13,18 +14,20 @@ import sys
 from . import labs
 from .labs import TOP, TWO_CPUS, lab, run
 
-# Calls function(results, name, *args) with modules for these kernels built
+# Calls function(results, name, *args), after the module was built for the
+# kernels
 Job = collections.namedtuple("Job", "name function args kernels")
 
 KSELFTESTS = ("abi", "apic", "dirty", "events", "exits", "huge", "ioeventfd",
               "lifetime", "memory", "modes", "state")
-# It goes by the TSC, and on models with fast ones would take an hour
+# It measures in TSC ticks: it would take an hour on models where these are
+# short
 WITH_SCHED = KSELFTESTS + ("sched",)
 # Seconds of L1's clock for a program: where L1 has two CPUs in QEMU these are
 # real ones, which a busy machine makes short
 LIMIT = 400
-# Two CPUs are one thread of QEMU, in real time: they take turns, and others may
-# have the thread's CPU
+# QEMU runs two CPUs by turns in one thread, in real time. When other programs
+# have that thread's CPU, the guest's clock goes on without the guest.
 UNSTEADY = {"bochs": "", "qemu": "export MVMM_TEST_UNSTEADY=1; "}
 
 
@@ -40,7 +43,7 @@ def unit(results, name):
 
 
 def scripts(results, name):
-    """The tests of these modules themselves."""
+    """The scripts' own tests."""
     done = run([sys.executable, "-m", "unittest", "discover", "-s", "scripts",
                 "-p", "test_*.py"], stderr=subprocess.STDOUT)
     good = not done.returncode and re.search(r"^Ran [1-9]", done.stdout, re.M)
@@ -64,7 +67,7 @@ def lint(results, name):
 
 
 def tested(kernel, names=KSELFTESTS):
-    """The module and kselftests, for --file."""
+    """The lab's options for the module and these kselftests."""
     return labs.files(labs.module(kernel), *labs.selftests(names))
 
 
@@ -86,7 +89,7 @@ def quick(results, name, emulator):
 
 
 def life(results, name, emulator):
-    """The module's own life, and the command's errors."""
+    """Loading, unloading and ownership of the CPU; the command's errors."""
     kvm = "kvm-intel" if emulator == "bochs" else "kvm-amd"
     lab(results, name,
         [*TWO_CPUS[emulator], "--kvm", kvm,
@@ -107,13 +110,13 @@ def smp(results, name, emulator):
         f"{UNSTEADY[emulator]} swap_on; {kselftests(WITH_SCHED)}", emulator)
 
 
-# What VMX does for a local APIC: all of it, and without each
+# Module parameters: VMX's help for local APICs, all of it or without some
 APIC_HELP = ("apicv=1", "apicv=1 apic_access=0", "apic_access=0",
              "tpr_shadow=0")
 
 
 def apic_help(results, name):
-    """The local APIC's tests with the module's parameters for it."""
+    """The local APIC's tests with each of these parameters."""
     lab(results, name, tested("test", ("apic",)),
         "; ".join(f"with_parameters {LIMIT} apic {p}" for p in APIC_HELP),
         "bochs")
@@ -129,7 +132,7 @@ WITHOUT = {"qemu": ("slots", "pv", "pv_eoi", "irqfd", "ioeventfd", "dirty",
 
 
 def without(results, name, emulator):
-    """Modules that lack options: they build, and the tests that remain pass."""
+    """Modules without options build, and pass the tests that remain."""
     tests = ("abi", "apic", "dirty", "events", "exits", "ioeventfd",
              "lifetime", "memory", "state")
     modules = []
@@ -147,7 +150,7 @@ def without(results, name, emulator):
 
 
 def long(results, name, emulator, cpus):
-    """The scheduler's shares, over 1 G ticks and more."""
+    """The scheduler's shares, measured over 1 G ticks or more."""
     two = cpus == 2
     lab(results, name,
         [*(TWO_CPUS[emulator] if two else []), "--timeout", "1500",
@@ -157,7 +160,7 @@ def long(results, name, emulator, cpus):
 
 
 def debug(results, name, emulator, names=WITH_SCHED + ("fuzz",)):
-    """KASAN, lockdep and their like; a fuzzer that any of them may catch."""
+    """KASAN, lockdep and the like, with KUnit, the kselftests and a fuzzer."""
     lab(results, name,
         ["--kernel", "debug", "--timeout", "1200", *kunit_files("debug"),
          *tested("debug", names)],
@@ -168,7 +171,7 @@ def debug_smp(results, name):
     """KASAN and lockdep with two CPUs: races, hotplug, launchers killed."""
     initrd = labs.guest_initrd(name, "stress 3 && exit 7",
                                "build/selftests/stress")
-    # ACPI's interpreter takes its slowness here for a hang: PCI without it
+    # ACPI's interpreter is so slow here that it takes itself for hung
     lab(results, name,
         ["--kernel", "debug", "--cpus", "2", "--append", "pci=noacpi",
          "--timeout", "1200",
@@ -189,7 +192,8 @@ def refused(results, name, emulator, model, missing, kernel="test"):
 
 
 def xsave(results, name):
-    # Its ticks are 35 times longer: without the tests that need many of them
+    """On a host that does not use XSAVE: this model's (errata.rst)."""
+    # On this model a tick takes 35 times as long: only tests that need few
     names = ("abi", "events", "modes", "state")
     lab(results, name, ["--cpu", "corei7_skylake_x", *tested("test", names)],
         kselftests(names), "bochs")
@@ -258,10 +262,10 @@ QUICK = [job("unit", unit, kernels=()),
          job("quick-bochs", quick, "bochs"),
          job("quick-qemu", quick, "qemu")]
 
-# The longest first: two run at a time
+# Two jobs run at a time: the longest ones come first
 ALL = [job("swapped-bochs", swapped, "bochs"),
        job("debug-qemu", debug, "qemu", kernels=("debug",)),
-       # Chosen for what is VMX's own: all of them take too long here
+       # All would take too long: these have most of what only VMX does
        job("debug-bochs", debug, "bochs",
            ("abi", "events", "exits", "memory"), kernels=("debug",)),
        job("debug-smp-qemu", debug_smp, kernels=("debug",)),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One run of the lab, and what is built for it."""
+"""A run of the lab, and what is built for it."""
 import os
 import re
 import subprocess
@@ -20,12 +20,12 @@ def run(command, **kwargs):
 
 
 def setup(what):
-    """scripts/setup WHAT: the path that it prints."""
+    """Runs scripts/setup @what. Returns the path that it prints."""
     return run(["scripts/setup", what], check=True).stdout.strip()
 
 
 def files(*paths):
-    """The lab's options for them."""
+    """The lab's options for these files."""
     return [o for path in paths for o in ("--file", path)]
 
 
@@ -38,19 +38,23 @@ def selftests(names):
 
 
 def guest_initrd(name, command, *programs):
-    """Made for a job; returns what --file takes."""
+    """Makes an initrd for a guest of the job @name. Returns it as an argument
+    for --file.
+    """
     path = f"{TOP}/build/guest-initrd-{name}"
     run(["scripts/guest-initrd", path, command, *programs], check=True)
     return f"{path}:lab/guest-initrd"
 
 
 def small_kernel():
-    """The small test kernel as a guest's; what --file takes."""
+    """The small test kernel for a guest, as an argument for --file."""
     return f"{setup('test-kernel')}/arch/x86/boot/bzImage:lab/kernel"
 
 
 def build(results, kernels):
-    """All that jobs take as built; False, and a failure, if that fails."""
+    """Builds what the jobs need. Returns False, and counts a failed test, if
+    something does not build.
+    """
     os.makedirs(f"{TOP}/build/selftests", exist_ok=True)
     for command in [["make", "-s", "userspace", "unit"],
                     ["make", "-s", "-C", "selftests",
@@ -64,8 +68,8 @@ def build(results, kernels):
 
 
 def known_crashes(errata):
-    """What QEMU says when it ends of what errata.rst tells: the lines of the
-    literal block behind the mark.
+    """What QEMU prints at known crashes. @errata: the text of errata.rst, which
+    lists them in the literal block after a mark.
     """
     _, _, rest = errata.partition("\n.. crashes of QEMU, for scripts/test\n")
     block = re.match(r"\n*::\n\n((?:   +\S.*\n)+)", rest)
@@ -73,7 +77,7 @@ def known_crashes(errata):
 
 
 class Crashes:
-    """QEMU's own, which errata.rst knows: once more, two in all runs."""
+    """QEMU's known crashes. A boot is repeated once after one."""
     count = 0
 
     @classmethod
@@ -84,7 +88,7 @@ class Crashes:
 
 
 def timed(command):
-    """Runs it. Returns its status, output, errors, and seconds of CPU time."""
+    """Runs @command. Returns its status, stdout, stderr and CPU time in s."""
     with tempfile.TemporaryFile("w+", errors="replace") as out, \
             tempfile.TemporaryFile("w+", errors="replace") as err:
         process = subprocess.Popen(command, cwd=TOP, stdout=out, stderr=err)
@@ -97,16 +101,16 @@ def timed(command):
 
 
 def lab(results, where, options, command, emulator):
-    """Runs a line of shell that may use what selftests/l1.sh has."""
+    """Runs @command, a line of shell that may use selftests/l1.sh, in L1."""
     started = time.monotonic()
     call = ["scripts/lab", "--lab", emulator, "--file", "selftests/l1.sh",
             *options, f". ./l1.sh; log_begin; {command}; log_end"]
     status, output, errors, cpu = timed(call)
     if emulator == "qemu" and Crashes.known(errors):
         Crashes.count += 1
-        results.say(f"{where}: QEMU crashed, once more:\n{errors}")
+        results.say(f"{where}: QEMU crashed, so this runs again:\n{errors}")
         status, output, errors, cpu = timed(call)
-    # Universal newlines: the terminal's own are \r\n
+    # timed() reads text, which turns the terminal's \r\n into \n
     results.parse(where, output.partition("@@log\n")[0])
     results.add(status == 0, f"{where}: lab", f"returned {status}\n{errors}")
     results.kernel_log(where, output)

@@ -1,28 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The jobs of CPU models and host kernels, and the page made of them."""
+"""The jobs for CPU models and host kernels, and matrix.rst."""
 from . import labs
 from .jobs import LIMIT, job, kselftests, refused, tested
 from .labs import TOP, lab
 
 PAGE = f"{TOP}/Documentation/matrix.rst"
 
-# For L1 and the guest: what Bochs' CPUID offers, and Linux dies of
+# For L1's and the guest's command line. Bochs' CPUID announces what it does not
+# emulate, and Linux crashes when it uses that.
 MODEL_APPEND = {
-    # executes no POPCNT
+    # POPCNT is an invalid opcode
     "phenom_8650_toliman": "clearcpuid=popcnt",
-    # MWAITX does not wake by its timer; XSAVEC puts AVX state over the header
+    # MWAITX's timer does not wake; XSAVEC overwrites the header with AVX state
     "ryzen": "clearcpuid=mwaitx,xsavec,xsaves",
-    # FSRM while MISC_ENABLE says that fast strings are off: memmove() overruns
+    # It has FSRM, but fast strings are off in MISC_ENABLE: memmove() overruns
     "corei7_icelake_u": "clearcpuid=fsrm",
     "tigerlake": "clearcpuid=fsrm",
 }
 
-# In Bochs without pause-loop exiting, a second vCPU that starts hangs the host
+# Bochs' models without pause-loop exiting: a second vCPU would hang the host
 NO_PAUSE_LOOPS = ("corei5_arrandale_m520", "corei7_sandy_bridge_2600k",
                   "corei7_ivy_bridge_3770k", "phenom_8650_toliman", "zambezi",
                   "trinity_apu", "ryzen")
 
-# Emulator, model, kernel, and what a CPU lacks that is refused
+# Emulator, CPU model, host kernel; for a CPU that is refused, what it lacks
 CELLS = [("bochs", "core2_penryn_t9600", "test", "EPT"),
          ("bochs", "corei5_lynnfield_750", "test", "unrestricted guest"),
          ("bochs", "corei5_arrandale_m520", "test"),
@@ -53,7 +54,7 @@ def cell(results, name, emulator, model, kernel):
     cpus = 1 if model in NO_PAUSE_LOOPS else 2
     initrd = labs.guest_initrd(name, f"guest.sh small {cpus}",
                                "selftests/guest.sh")
-    # On some models a tick is 35 times as long: what sleeps takes minutes
+    # On some models a tick takes 35 times as long, and each sleep minutes
     lab(results, name,
         ["--cpu", model, "--kernel", kernel, "--timeout", "900", "--append",
          append, *tested(kernel),
@@ -99,7 +100,7 @@ def row_of(c, text):
 
 
 def write_page(results):
-    """@results: by the name of the job. The lines of others stay."""
+    """@results: {job's name: Results}. Lines of other jobs are kept."""
     with open(PAGE) as page:
         old = {tuple(row.split()[:3]): row.rstrip() for row in page}
     lines = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Counts TAP, and reads what the kernel says about itself."""
+"""What passed, failed and was skipped, from TAP and from kernel logs."""
 import re
 
 RESULT = re.compile(r"^(\s*)(not )?ok \d+ ?-? ?(.*)$")
@@ -8,7 +8,7 @@ BEGIN = re.compile(r"^@@begin (\S+)")
 END = re.compile(r"^@@end (\S+) (\d+)")
 TAINTED = re.compile(r"^@@tainted (\d+)\s*$", re.M)
 
-# A complaint of the kernel about itself, as 6.1 and 6.12 word it
+# The kernel's complaints about itself, in the words of 6.1 and 6.12
 COMPLAINTS = (
     r"\bBUG\b", r"WARNING:", r"Oops", r"Kernel panic", r"Call Trace:",
     r"general protection", r"invalid opcode", r"bad frame",
@@ -25,7 +25,7 @@ OUT_OF_TREE, UNSIGNED, KUNIT = 1 << 12, 1 << 13, 1 << 18
 
 
 class Results:
-    """Counts, and what there is to say of them; printed by flush()."""
+    """The counts, and text about them, which flush() prints."""
 
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
@@ -46,7 +46,7 @@ class Results:
         other.flush()
 
     def add(self, ok, name, note=""):
-        """What failed has failed, though it says that it was skipped."""
+        """Counts one result. "not ok # SKIP" is a failure."""
         if not ok:
             self.failed += 1
             self.say(f"FAIL: {name} {note}".rstrip())
@@ -57,7 +57,7 @@ class Results:
             self.passed += 1
 
     def parse(self, where, output):
-        """Count the TAP between @@begin and @@end lines of each program."""
+        """Counts the TAP of each program, from @@begin to @@end."""
         program, planned, seen, skips = None, 0, 0, []
         text, failed_before = [], 0
         for line in output.splitlines():
@@ -82,7 +82,7 @@ class Results:
                 program = None
                 continue
             text.append(line)
-            # The kselftest harness gives a skip's reason on a line before
+            # The kselftest harness prints the reason on a line before
             if "SKIP " in line and not RESULT.match(line):
                 skips.append(line.split("SKIP ", 1)[1].strip())
             if plan := PLAN.match(line):
@@ -98,10 +98,10 @@ class Results:
             self.say("\n".join(text[-30:]))
 
     def kernel_log(self, where, output):
-        """The log that l1.sh's log_end() printed, and the taint flags."""
+        """Judges the log and the taint flags that log_end in l1.sh printed."""
         _, _, log = output.partition("@@log\n")
         splats = [line for line in log.splitlines() if SPLAT.search(line)]
-        # A log that never came is no silent one
+        # A log that did not come proves nothing
         self.add("@@log-end" in log and not splats, f"{where}: kernel log",
                  "\n".join(splats[:10]))
         if splats:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Is each kind of failure noticed? Logs as the kernel and the harness print."""
+"""Is each kind of failure noticed? By samples of what the kernel and the test
+harness print.
+"""
 import unittest
 
 from . import jobs, labs
@@ -120,7 +122,7 @@ class Kernel(unittest.TestCase):
 
     def test_taint(self):
         self.assertEqual(0, self.failed(log(tainted="4096")))
-        # A warning; a test module where no test was run; one where it was
+        # A warning; a test module though KUnit did not run; though it did
         self.assertEqual(1, self.failed(log(tainted=str(12288 | 1 << 9))))
         self.assertEqual(1, self.failed(log(tainted=str(12288 | 1 << 18))))
         self.assertEqual(0, self.failed(
@@ -142,7 +144,7 @@ class Crashes(unittest.TestCase):
     def test_unknown(self):
         self.assertFalse(labs.Crashes.known(self.ENDED))
         self.assertFalse(labs.Crashes.known(self.ENDED + "Segmentation fault"))
-        # Not at its end
+        # The emulator did not end
         self.assertFalse(labs.Crashes.known("qemu_mutex_iothread_locked()"))
 
 
