@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # mvmm: a minimal virtual machine monitor for Linux. "make help" lists targets.
 
-# The running kernel's headers, else the newest installed
+# The running kernel's headers, or else the newest that are installed
 KDIR ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) \
 	$(shell ls -d /lib/modules/*/build 2>/dev/null | sort -rV))
 PREFIX ?= /usr/local
 DESTDIR ?=
-# What "make run" and the tests use: test or debian (see scripts/lab)
+# For "make run". KERNEL: the host kernel in the lab, debian or test; CMD: a
+# command for the guest; CPUS: the guest's vCPUs
 KERNEL ?= debian
 CMD ?=
-# Of the guest
 CPUS ?= 1
 
 CC ?= gcc
@@ -39,7 +39,7 @@ help:
 	@echo 'modules_install  mvmm.ko, for KDIR'
 	@echo 'run              boot a Linux guest in the lab; CMD="..." runs one'
 	@echo '                 command in it and exits with its status;'
-	@echo '                 CPUS=N gives it so many vCPUs;'
+	@echo '                 CPUS=N sets how many vCPUs it has;'
 	@echo '                 KERNEL=debian|test picks the host kernel,'
 	@echo '                 LAB=bochs|qemu|host the place'
 	@echo 'test             all tests'
@@ -47,7 +47,7 @@ help:
 	@echo 'test-matrix      CPU models and host kernels, half an hour; one: MODEL=NAME'
 	@echo 'check            the tests that take under two minutes'
 	@echo 'bench            exits, faults and memory beside KVM (20 minutes)'
-	@echo 'lint             checkpatch, sparse, W=1, the rules of the house'
+	@echo 'lint             checkpatch, sparse, W=1, shellcheck, rules for rooms'
 	@echo 'lines            how large each room of the module is, and may be'
 	@echo 'clean            remove what was built'
 
@@ -67,7 +67,7 @@ $(O)/libmvmm.a: $(lib-obj)
 $(O)/mvmm: $(cmd-obj) $(dev-obj) $(O)/libmvmm.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lZydis -lZycore -lpthread
 
-# Once more with the sanitizers: hostile input is what they test
+# Unit tests feed hostile input: all objects are built once more with sanitizers
 unit-flags := -fsanitize=address,undefined -fno-sanitize-recover=all
 unit-src := $(lib-src) $(dev-src) $(filter-out %/main.c,$(cmd-src))
 unit-obj := $(unit-src:%.c=$(O)/unit/%.o)
@@ -110,7 +110,8 @@ install: userspace
 	install -m 644 Documentation/mvmm.1 \
 		$(DESTDIR)$(PREFIX)/share/man/man1/
 
-# make's own status is 2 for every failure; this one's is the guest's command's
+# By itself make returns 2 for every failure; "make run" returns the status of
+# CMD
 ifneq ($(filter run,$(MAKECMDGOALS)),)
 -load $(O)/make_exit.so
 endif
@@ -163,5 +164,5 @@ clean:
 
 -include $(shell find $(O)/userspace $(O)/unit -name '*.d' 2>/dev/null)
 
-.PHONY: run-guest all help module modules_install userspace unit install run test test-long test-matrix bench check \
-	lint lines clean
+.PHONY: all help module modules_install userspace unit install run-guest run \
+	test test-long test-matrix bench check lint lines clean
