@@ -6,6 +6,8 @@ import subprocess
 import tempfile
 import time
 
+from lablib.kernels import setup
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 ERRATA = f"{TOP}/Documentation/errata.rst"
@@ -17,11 +19,6 @@ TWO_CPUS = {"bochs": ["--cpus", "2", "--append", "idle=poll"],
 def run(command, **kwargs):
     return subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, text=True,
                           errors="replace", **kwargs)
-
-
-def setup(what):
-    """Runs scripts/setup @what. Returns the path that it prints."""
-    return run(["scripts/setup", what], check=True).stdout.strip()
 
 
 def files(*paths):
