@@ -122,8 +122,8 @@ def apic_help(results, name):
         "bochs")
 
 
-# What can be left out, one by one, where its vendor can show it; then all at
-# once
+# Options to leave out, one by one in the lab of a vendor that uses them; then
+# all at once
 WITHOUT = {"qemu": ("slots", "pv", "pv_eoi", "irqfd", "ioeventfd", "dirty",
                     "debug", "vmx",
                     "slots pv irqfd ioeventfd dirty debug vmx"),
