@@ -121,7 +121,7 @@ class Sizes(Rooms):
         self.write("kmod/pv/pv3.c", "/* b */\n")
         self.assert_says("pv: 451 lines, its budget is 450")
         _, table = self.call("lines")
-        self.assertIn("pv            451    450        1    450  over", table)
+        self.assertIn("pv            451    450        1    450  1 over", table)
 
     def test_budget_of_an_option(self):
         self.write("kmod/pv/eoi.c", "int a;\n" * 601)

@@ -9,8 +9,11 @@
 #include <linux/gfp.h>
 #include <linux/moduleparam.h>
 #include <asm/apicdef.h>
+#include "apicv.h"
 #include "cpu/cpu.h"
 #include "insn.h"
+#include "irq/apic.h"
+#include "mm/memory.h"
 #include "vendor.h"
 
 static bool tpr_shadow = true;
@@ -226,4 +229,31 @@ void vmx_sync_apic(struct vmx_vcpu *vmx)
 	sync_eoi_exits(vmx);
 	/* The CPU delivers them by itself */
 	vcpu->events.apic_vector = 0;
+}
+
+/* ---- exits ------------------------------------------------------------ */
+
+enum mvmm_step vmx_handle_eoi_induced(struct mvmm_vcpu *vcpu)
+{
+	mvmm_apic_eoi_induced(vcpu, vmreadn(EXIT_QUALIFICATION));
+	return MVMM_STEP_REENTER;
+}
+
+/* The write is done, and rip is behind it: only its effects are left */
+enum mvmm_step vmx_handle_apic_write(struct mvmm_vcpu *vcpu)
+{
+	mvmm_apic_write_trapped(vcpu, vmreadn(EXIT_QUALIFICATION) & 0xff0);
+	return MVMM_STEP_REENTER;
+}
+
+/* An access that the virtual-APIC page cannot answer: userspace does it */
+enum mvmm_step vmx_handle_apic_access(struct mvmm_vcpu *vcpu)
+{
+	u64 qualification = vmreadn(EXIT_QUALIFICATION);
+	struct mvmm_fault *fault = &vcpu->fault;
+
+	fault->gpa = LAPIC_BASE_ADDRESS | (qualification & APIC_ACCESS_OFFSET);
+	fault->gva = 0;
+	fault->access = vmx_decode_apic_access(qualification);
+	return mvmm_apic_exit(vcpu);
 }

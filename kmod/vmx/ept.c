@@ -3,6 +3,7 @@
 #include <linux/bits.h>
 #include "insn.h"
 #include "mm/memory.h"
+#include "pml.h"
 
 #define EPT_READ	BIT_ULL(0)
 #define EPT_WRITE	BIT_ULL(1)

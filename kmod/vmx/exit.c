@@ -11,14 +11,16 @@
 #include <asm/debugreg.h>
 #include <asm/trapnr.h>
 #include "guest/guest.h"
+#include "apicv.h"
 #include "insn.h"
 #include "irq/apic.h"
 #include "mm/memory.h"
+#include "pml.h"
 #include "run/run.h"
+#include "slice.h"
 #include "slots/slots.h"
 
 #define EXIT_REASON_MASK	0xffff
-#define NMI_UNBLOCKING		BIT(12)
 #define DR6_BD			BIT(13)
 #define DR7_GD			BIT(13)
 
@@ -89,19 +91,6 @@ static enum mvmm_step handle_interrupt(struct mvmm_vcpu *vcpu)
 
 	mvmm_host_interrupts();
 	vmx_mitigate(vmx);
-	return MVMM_STEP_REENTER;
-}
-
-static enum mvmm_step handle_eoi(struct mvmm_vcpu *vcpu)
-{
-	mvmm_apic_eoi_induced(vcpu, vmreadn(EXIT_QUALIFICATION));
-	return MVMM_STEP_REENTER;
-}
-
-/* The write is done, and rip is behind it: only its effects are left */
-static enum mvmm_step handle_apic_write(struct mvmm_vcpu *vcpu)
-{
-	mvmm_apic_write_trapped(vcpu, vmreadn(EXIT_QUALIFICATION) & 0xff0);
 	return MVMM_STEP_REENTER;
 }
 
@@ -286,14 +275,6 @@ static enum mvmm_step handle_pause(struct mvmm_vcpu *vcpu)
 	return mvmm_pause_loop(vcpu);
 }
 
-/* The slice has ended */
-static enum mvmm_step handle_preemption_timer(struct mvmm_vcpu *vcpu)
-{
-	handle_interrupt(vcpu);
-	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
-	return MVMM_STEP_OUTER;
-}
-
 static enum mvmm_step handle_entry_failure(struct mvmm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
@@ -308,51 +289,17 @@ static enum mvmm_step handle_entry_failure(struct mvmm_vcpu *vcpu)
 	return MVMM_STEP_USER;
 }
 
-/*
- * The exit hit an IRET that had already unblocked NMIs: it comes again (28.2.3)
- */
-static void block_nmis_again(struct vmx_vcpu *vmx, u64 qualification)
-{
-	if (qualification & NMI_UNBLOCKING && !vmx->vcpu.events.inflight.valid)
-		vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
-			  vmread32(GUEST_INTERRUPTIBILITY_INFO) |
-			  GUEST_INTR_STATE_NMI);
-}
-
 static enum mvmm_step handle_ept_violation(struct mvmm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	u64 qualification = vmreadn(EXIT_QUALIFICATION);
 	struct mvmm_fault *fault = &vcpu->fault;
 
-	block_nmis_again(vmx, qualification);
+	vmx_block_nmis_again(vmx, qualification);
 	fault->gpa = vmread64(GUEST_PHYSICAL_ADDRESS);
 	fault->gva = qualification & BIT(7) ? vmreadn(GUEST_LINEAR_ADDRESS) : 0;
 	fault->access = vmx_decode_ept(qualification);
 	return mvmm_fault_fast(vcpu);
-}
-
-/* An access that the virtual-APIC page cannot answer: userspace does it */
-static enum mvmm_step handle_apic_access(struct mvmm_vcpu *vcpu)
-{
-	u64 qualification = vmreadn(EXIT_QUALIFICATION);
-	struct mvmm_fault *fault = &vcpu->fault;
-
-	fault->gpa = LAPIC_BASE_ADDRESS | (qualification & APIC_ACCESS_OFFSET);
-	fault->gva = 0;
-	fault->access = vmx_decode_apic_access(qualification);
-	return mvmm_apic_exit(vcpu);
-}
-
-static enum mvmm_step handle_pml_full(struct mvmm_vcpu *vcpu)
-{
-	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	enum mvmm_step step = mvmm_pml_full(vcpu);
-
-	block_nmis_again(vmx, vmreadn(EXIT_QUALIFICATION));
-	if (step == MVMM_STEP_REENTER)
-		vmwrite16(GUEST_PML_INDEX, MVMM_PML_ENTRIES - 1);
-	return step;
 }
 
 static enum mvmm_step handle_ept_misconfig(struct mvmm_vcpu *vcpu)
@@ -372,9 +319,9 @@ static enum mvmm_step (*const handlers[])(struct mvmm_vcpu *vcpu) = {
 	/* The event that waited for these is delivered at the next entry */
 	[EXIT_REASON_NMI_WINDOW] = mvmm_exit_nothing,
 	[EXIT_REASON_TPR_BELOW_THRESHOLD] = mvmm_exit_nothing,
-	[EXIT_REASON_APIC_ACCESS] = handle_apic_access,
-	[EXIT_REASON_EOI_INDUCED] = handle_eoi,
-	[EXIT_REASON_APIC_WRITE] = handle_apic_write,
+	[EXIT_REASON_APIC_ACCESS] = vmx_handle_apic_access,
+	[EXIT_REASON_EOI_INDUCED] = vmx_handle_eoi_induced,
+	[EXIT_REASON_APIC_WRITE] = vmx_handle_apic_write,
 	[EXIT_REASON_TASK_SWITCH] = handle_task_switch,
 	/* All devices of the guest access memory through the caches */
 	[EXIT_REASON_INVD] = skip,
@@ -397,7 +344,7 @@ static enum mvmm_step (*const handlers[])(struct mvmm_vcpu *vcpu) = {
 	[EXIT_REASON_MWAIT_INSTRUCTION] = mvmm_exit_ud,
 	[EXIT_REASON_MONITOR_INSTRUCTION] = mvmm_exit_ud,
 	[EXIT_REASON_PAUSE_INSTRUCTION] = handle_pause,
-	[EXIT_REASON_PREEMPTION_TIMER] = handle_preemption_timer,
+	[EXIT_REASON_PREEMPTION_TIMER] = vmx_handle_slice_end,
 	[EXIT_REASON_CR_ACCESS] = handle_cr,
 	[EXIT_REASON_DR_ACCESS] = handle_dr,
 	[EXIT_REASON_MSR_READ] = handle_rdmsr,
@@ -406,7 +353,7 @@ static enum mvmm_step (*const handlers[])(struct mvmm_vcpu *vcpu) = {
 	[EXIT_REASON_MSR_LOAD_FAIL] = handle_entry_failure,
 	[EXIT_REASON_MCE_DURING_VMENTRY] = handle_entry_failure,
 	[EXIT_REASON_EPT_MISCONFIG] = handle_ept_misconfig,
-	[EXIT_REASON_PML_FULL] = handle_pml_full,
+	[EXIT_REASON_PML_FULL] = vmx_handle_pml_full,
 };
 
 /**

@@ -181,4 +181,17 @@ static inline void vmx_mitigate(struct vmx_vcpu *vmx)
 	mvmm_isolate_vm(&vmx->vcpu);
 }
 
+#define VMX_NMI_UNBLOCKING	BIT(12)
+
+/*
+ * The exit hit an IRET that had already unblocked NMIs: it comes again (28.2.3)
+ */
+static inline void vmx_block_nmis_again(struct vmx_vcpu *vmx, u64 qualification)
+{
+	if (qualification & VMX_NMI_UNBLOCKING && !vmx->vcpu.events.inflight.valid)
+		vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
+			  vmread32(GUEST_INTERRUPTIBILITY_INFO) |
+			  GUEST_INTR_STATE_NMI);
+}
+
 #endif

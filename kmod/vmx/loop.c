@@ -19,11 +19,14 @@
 #include <asm/segment.h>
 #include <asm/spec-ctrl.h>
 #include <asm/trapnr.h>
+#include "apicv.h"
 #include "cpu/cpu.h"
 #include "cpu/fpu.h"
 #include "insn.h"
 #include "mm/memory.h"
+#include "pml.h"
 #include "run/run.h"
+#include "slice.h"
 #include "slots/slots.h"
 #include "trace.h"
 #include "vendor.h"
@@ -278,23 +281,6 @@ static noinline void undo_entry(struct vmx_vcpu *vmx)
 	vmx_dump(vmx);
 }
 
-/* Used only while somebody waits for this slot: see slots/slots.c */
-static void use_preemption_timer(struct vmx_vcpu *vmx, bool use)
-{
-	vmx->has_timer = use;
-	vmwrite32(PIN_BASED_VM_EXEC_CONTROL,
-		  vmx_caps.pin | (use ? PIN_BASED_VMX_PREEMPTION_TIMER : 0));
-}
-
-static void set_preemption_timer(u64 end)
-{
-	u64 now = rdtsc();
-
-	vmwrite32(VMX_PREEMPTION_TIMER_VALUE,
-		  end > now ? min_t(u64, (end - now) >> vmx_caps.timer_shift,
-				    U32_MAX) : 0);
-}
-
 /**
  * vmx_flush() - before an entry: drop what may be stale in this CPU's TLB
  * @vmx: loaded, with in_guest set
@@ -327,7 +313,7 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 	if (unlikely(!events_idle(vmx)))
 		handle_events(vmx);
 	if (IS_ENABLED(CONFIG_MVMM_SLOTS) && unlikely(vmx->has_timer))
-		set_preemption_timer(vcpu->slice_end);
+		vmx_set_slice_timer(vcpu->slice_end);
 	sync_host_crs(vmx);
 	if (trace_mvmm_entry_enabled())
 		trace_mvmm_entry(vcpu->id, vmreadn(GUEST_RIP));
@@ -529,7 +515,7 @@ static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 	if (IS_ENABLED(CONFIG_MVMM_SLOTS) &&
 	    unlikely(!vcpu->slice_end == vmx->has_timer) &&
 	    vmx_caps.preemption_timer)
-		use_preemption_timer(vmx, vcpu->slice_end);
+		vmx_use_slice_timer(vmx, vcpu->slice_end);
 	local_irq_disable();
 	vmx_mitigate(vmx);
 	guest_timing_enter_irqoff();

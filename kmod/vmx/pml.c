@@ -7,6 +7,8 @@
 #include <linux/gfp.h>
 #include <linux/moduleparam.h>
 #include "insn.h"
+#include "mm/memory.h"
+#include "pml.h"
 
 static bool pml = true;
 module_param(pml, bool, 0444);
@@ -71,4 +73,16 @@ void vmx_sync_pml(struct vmx_vcpu *vmx)
 		return;
 	vmx->pml = use;
 	vmx_sync_secondary(vmx);
+}
+
+/** vmx_handle_pml_full() - exit: the log has no room; atomic */
+enum mvmm_step vmx_handle_pml_full(struct mvmm_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	enum mvmm_step step = mvmm_pml_full(vcpu);
+
+	vmx_block_nmis_again(vmx, vmreadn(EXIT_QUALIFICATION));
+	if (step == MVMM_STEP_REENTER)
+		vmwrite16(GUEST_PML_INDEX, MVMM_PML_ENTRIES - 1);
+	return step;
 }

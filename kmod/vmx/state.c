@@ -7,8 +7,10 @@
  */
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
+#include "apicv.h"
 #include "guest/guest.h"
 #include "insn.h"
+#include "pml.h"
 
 #define DR7_ENABLED	0xff
 #define RESET_PAT	0x0007040600070406ULL

@@ -224,7 +224,7 @@ static __always_inline void vmx_swap_msr(u32 index, u64 now, u64 then)
 		native_wrmsrl(index, then);
 }
 
-/* ---- controls (controls.c, apicv.c, pml.c) ---------------------------- */
+/* ---- controls (controls.c) -------------------------------------------- */
 
 /* The bit in the MSR bitmap where its half for writes begins */
 #define VMX_MSR_WRITES	(2048 * 8)
@@ -234,64 +234,6 @@ int vmx_controls_setup(void);
 void vmx_controls_teardown(void);
 void vmx_sync_secondary(struct vmx_vcpu *vmx);
 void vmx_init_controls(struct vmx_vcpu *vmx);
-
-#ifdef CONFIG_MVMM_APICV
-int vmx_apicv_setup(void);
-void vmx_apicv_teardown(void);
-u64 vmx_apic_page_pa(void);
-int vmx_apicv_alloc(struct vmx_vcpu *vmx);
-void vmx_apicv_free(struct vmx_vcpu *vmx);
-void vmx_apicv_init(struct vmx_vcpu *vmx);
-void vmx_sync_apic(struct vmx_vcpu *vmx);
-void vmx_set_tpr_threshold(struct vmx_vcpu *vmx, u32 class);
-#else
-static inline int vmx_apicv_setup(void)
-{
-	vmx_caps.tpr_shadow = false;
-	vmx_caps.apicv = false;
-	vmx_caps.apic_page = false;
-	return 0;
-}
-
-static inline void vmx_apicv_teardown(void) {}
-
-static inline u64 vmx_apic_page_pa(void)
-{
-	return 0;
-}
-
-static inline int vmx_apicv_alloc(struct vmx_vcpu *vmx)
-{
-	return 0;
-}
-
-static inline void vmx_apicv_free(struct vmx_vcpu *vmx) {}
-static inline void vmx_apicv_init(struct vmx_vcpu *vmx) {}
-static inline void vmx_sync_apic(struct vmx_vcpu *vmx) {}
-static inline void vmx_set_tpr_threshold(struct vmx_vcpu *vmx, u32 class) {}
-#endif
-
-#ifdef CONFIG_MVMM_PML
-void vmx_pml_setup(void);
-int vmx_pml_alloc(struct vmx_vcpu *vmx);
-void vmx_pml_free(struct vmx_vcpu *vmx);
-void vmx_pml_init(struct vmx_vcpu *vmx);
-void vmx_sync_pml(struct vmx_vcpu *vmx);
-#else
-static inline void vmx_pml_setup(void)
-{
-	vmx_caps.pml = false;
-}
-
-static inline int vmx_pml_alloc(struct vmx_vcpu *vmx)
-{
-	return 0;
-}
-
-static inline void vmx_pml_free(struct vmx_vcpu *vmx) {}
-static inline void vmx_pml_init(struct vmx_vcpu *vmx) {}
-static inline void vmx_sync_pml(struct vmx_vcpu *vmx) {}
-#endif
 
 /* ---- host state (host.c) ---------------------------------------------- */
 

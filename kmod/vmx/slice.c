@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The end of a slice, exact to the tick: the VMX preemption timer. It is on only
+ * while somebody waits for this CPU; who waits is slots/'s.
+ */
+#include "insn.h"
+#include "slice.h"
+
+/* Used only while somebody waits for this slot: see slots/slots.c */
+void vmx_use_slice_timer(struct vmx_vcpu *vmx, bool use)
+{
+	vmx->has_timer = use;
+	vmwrite32(PIN_BASED_VM_EXEC_CONTROL,
+		  vmx_caps.pin | (use ? PIN_BASED_VMX_PREEMPTION_TIMER : 0));
+}
+
+void vmx_set_slice_timer(u64 end)
+{
+	u64 now = rdtsc();
+
+	vmwrite32(VMX_PREEMPTION_TIMER_VALUE,
+		  end > now ? min_t(u64, (end - now) >> vmx_caps.timer_shift,
+				    U32_MAX) : 0);
+}
+
+/* The slice has ended */
+enum mvmm_step vmx_handle_slice_end(struct mvmm_vcpu *vcpu)
+{
+	mvmm_host_interrupts();
+	vmx_mitigate(to_vmx(vcpu));
+	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
+	return MVMM_STEP_OUTER;
+}

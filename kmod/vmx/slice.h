@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The end of a slice by the VMX preemption timer: see slice.c. */
+#ifndef MVMM_VMX_SLICE_H
+#define MVMM_VMX_SLICE_H
+
+#include "vmx.h"
+
+#ifdef CONFIG_MVMM_SLOTS
+void vmx_use_slice_timer(struct vmx_vcpu *vmx, bool use);
+void vmx_set_slice_timer(u64 end);
+enum mvmm_step vmx_handle_slice_end(struct mvmm_vcpu *vcpu);
+#else
+static inline void vmx_use_slice_timer(struct vmx_vcpu *vmx, bool use) {}
+static inline void vmx_set_slice_timer(u64 end) {}
+
+/* An exit that does not come: exit.c does not know it */
+#define vmx_handle_slice_end	NULL
+#endif
+
+#endif
