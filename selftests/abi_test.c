@@ -336,7 +336,7 @@ TEST_F(abi, dirty_log)
 	void *p = self->vm.mem;
 	int vm = self->vm.vm;
 
-	if (!module_has(MVMM_FEATURE_DIRTY_LOG)) {
+	if (built_without("dirty")) {
 		EXPECT_EQ(-EOPNOTSUPP, mvmm_add_region(vm, VOID, len, p,
 						       MVMM_REGION_LOG_DIRTY));
 		return;

@@ -72,10 +72,6 @@ FIXTURE(apic) {
 #define EXIT_RDMSR	31
 #define EXIT_WRMSR	32
 
-#define NEEDS_PV_EOI							\
-	if (built_without("pv_eoi") || built_without("pv"))		\
-		SKIP(return, "a module without PV EOI")
-
 FIXTURE_SETUP(apic)
 {
 	struct mvmm_info info;
@@ -253,7 +249,7 @@ TEST_F(apic, msi_wakes_from_halt)
 	/* While it is in RUN its state is busy; its times can be read */
 	EXPECT_EQ(-EBUSY, mvmm_get_apic(self->vm.vcpu, &apic));
 	t.size = sizeof(t);
-	if (module_has(MVMM_FEATURE_SCHED)) {
+	if (!built_without("slots")) {
 		EXPECT_EQ(0, call(self->vm.vcpu, MVMM_VCPU_GET_TIMES, &t));
 		EXPECT_LT(5000000, t.block);
 	}
@@ -295,7 +291,7 @@ TEST_F(apic, irqfd_wakes_from_halt)
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	uint64_t n, one = 1;
 
-	NEEDS(MVMM_FEATURE_IRQFD);
+	NEEDS("irqfd");
 	ASSERT_LE(0, fd);
 	LOAD(&self->vm, halt);
 	ASSERT_EQ(0, mvmm_irqfd(self->vm.vm, fd, 0, MSI, 0x72));
@@ -323,7 +319,7 @@ TEST_F(apic, irqfd_deassigned_is_silent)
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	uint64_t one = 1;
 
-	NEEDS(MVMM_FEATURE_IRQFD);
+	NEEDS("irqfd");
 	LOAD(&self->vm, self_ipi);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	ASSERT_EQ(0, mvmm_irqfd(self->vm.vm, fd, 0, MSI, 0x72));
@@ -337,7 +333,7 @@ TEST_F(apic, irqfd_errors)
 {
 	int vm = self->vm.vm, fds[65], i;
 
-	NEEDS(MVMM_FEATURE_IRQFD);
+	NEEDS("irqfd");
 	for (i = 0; i < 65; i++)
 		ASSERT_LE(0, fds[i] = eventfd(0, EFD_CLOEXEC));
 	for (i = 1; i < 32; i++)
@@ -1113,7 +1109,7 @@ TEST_F(apic, vm_without_apics)
 	ASSERT_EQ(0, vm_create(&vm));
 	fd = eventfd(0, EFD_CLOEXEC);
 	EXPECT_EQ(-EINVAL, mvmm_msi(vm.vm, MSI, 0x41));
-	if (module_has(MVMM_FEATURE_IRQFD)) {
+	if (!built_without("irqfd")) {
 		EXPECT_EQ(-EINVAL, mvmm_irqfd(vm.vm, fd, 0, MSI, 0x41));
 		EXPECT_EQ(-EINVAL, mvmm_irqfd(vm.vm, fd, MVMM_IRQFD_DEASSIGN,
 					      0, 0));
@@ -1337,7 +1333,7 @@ GUEST(pv, "mov $0x40000000, %eax\n cpuid\n mov %eax, %r8d\n mov %ebx, %r9d\n"
       WRMSR(0x4b564d01, 0x10000001) "nop\n hlt");
 TEST_F(apic, kvm_clock)
 {
-	NEEDS(MVMM_FEATURE_PV);
+	NEEDS("pv");
 	volatile struct pvclock *page =
 		(struct pvclock *)(self->vm.mem + DATA + 0x100);
 	uint32_t *wall = (uint32_t *)(self->vm.mem + DATA + 0x200);
@@ -1409,7 +1405,7 @@ TEST_F(apic, kick_before_the_halt)
 {
 	struct mvmm_regs *regs = &self->vm.run->regs;
 
-	NEEDS(MVMM_FEATURE_PV);
+	NEEDS("pv");
 	LOAD_CALLS(self, kick_self);
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	EXPECT_EQ(0, regs->r8);
@@ -1419,7 +1415,7 @@ TEST_F(apic, kick_before_the_halt)
 GUEST(kick_other, X2APIC_ON WAIT2 "mov $1, %ecx\n" KICK "mov %rax, %r8\n" DONE);
 TEST_F(apic, kick_ends_a_halt)
 {
-	NEEDS(MVMM_FEATURE_PV);
+	NEEDS("pv");
 	ASSERT_EQ(0, add_vcpu(self));
 	LOAD_CALLS(self, kick_other);
 	/* It halts with interrupts off */
@@ -1439,7 +1435,7 @@ TEST_F(apic, kick_is_state)
 	struct mvmm_apic apic;
 	int i;
 
-	NEEDS(MVMM_FEATURE_PV);
+	NEEDS("pv");
 	ASSERT_EQ(0, add_vcpu(self));
 	self->vm.mem[DATA + 1] = 1;
 	ASSERT_EQ(0, mvmm_get_apic(self->vcpu2, &apic));
@@ -1475,7 +1471,7 @@ TEST_F(apic, no_kick_from_user_mode)
 	struct mvmm_sregs s;
 	struct mvmm_apic apic;
 
-	NEEDS(MVMM_FEATURE_PV);
+	NEEDS("pv");
 	LOAD_CALLS(self, kick_cpl3);
 	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
 	s.cs.selector |= 3;
@@ -1542,7 +1538,9 @@ TEST_F(apic, pv_eoi)
 	/* A CPU that handles EOI by itself needs no flag */
 	bool offered = !vmx_uses("apicv");
 
-	NEEDS_PV_EOI;
+	NEEDS("pv");
+	NEEDS("pv_eoi");
+	NEEDS("dirty");
 	/* An exit before the EOI, as for the host's timer, clears the flag */
 	EXPECT_LE(offered ? 16 : 0, count_pv_eois(self, FLAG | 1, 32));
 	ASSERT_EQ(1, mvmm_get_msrs(self->vm.vcpu, &msr, 1));
@@ -1579,7 +1577,8 @@ TEST_F(apic, pv_eoi_is_not_offered)
 	struct mvmm_regs *regs = &self->vm.run->regs;
 	struct mvmm_apic apic;
 
-	NEEDS_PV_EOI;
+	NEEDS("pv");
+	NEEDS("pv_eoi");
 	LOAD(&self->vm, pv_eoi_waits);
 	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
 	EXPECT_EQ(0, regs->r8);
@@ -1603,7 +1602,8 @@ TEST_F(apic, pv_eoi_and_userspace)
 	struct mvmm_regs *regs = &self->vm.run->regs;
 	struct mvmm_apic apic;
 
-	NEEDS_PV_EOI;
+	NEEDS("pv");
+	NEEDS("pv_eoi");
 	LOAD(&self->vm, pv_eoi_leaves);
 	ASSERT_EQ(MVMM_EXIT_IO, run_to_done(self->vm.vcpu, self->vm.run));
 	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
@@ -1641,7 +1641,8 @@ TEST_F(apic, pv_eoi_among_invalidations)
 {
 	int i, n = 0, sum = 0;
 
-	NEEDS_PV_EOI;
+	NEEDS("pv");
+	NEEDS("pv_eoi");
 	stop = false;
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, take_pages, self));
 	for (i = 0; i < 20 && n >= 0; i++, sum += n)
@@ -1661,7 +1662,7 @@ TEST_F(apic, sched)
 	struct mvmm_vm_sched s = { .size = sizeof(s), .weight = 100 };
 	int vm = self->vm.vm;
 
-	NEEDS(MVMM_FEATURE_SCHED);
+	NEEDS("slots");
 	EXPECT_EQ(0, call(vm, MVMM_VM_SET_SCHED, &s));
 #define REFUSE(field, value) do {					\
 		s = (struct mvmm_vm_sched){ .size = sizeof(s),		\
@@ -1693,7 +1694,7 @@ TEST_F(apic, times)
 	struct mvmm_times before, t = { .size = sizeof(t), .reserved = 5 };
 	uint64_t start, passed, sum;
 
-	NEEDS(MVMM_FEATURE_SCHED);
+	NEEDS("slots");
 	start = __rdtsc();
 	ASSERT_EQ(0, call(self->vm.vcpu, MVMM_VCPU_GET_TIMES, &t));
 	EXPECT_EQ(0, t.reserved);

@@ -59,7 +59,6 @@ FIXTURE_SETUP(dirty)
 	int flags = MAP_ANONYMOUS | (variant->backing == SHARED ? MAP_SHARED :
 				     MAP_PRIVATE);
 
-	NEEDS(MVMM_FEATURE_DIRTY_LOG);
 	ASSERT_EQ(0, vm_create(&self->vm));
 	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
 	self->exact = module_has(MVMM_FEATURE_NESTED_AD);

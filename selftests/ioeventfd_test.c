@@ -16,7 +16,6 @@ FIXTURE(ioeventfd)
 
 FIXTURE_SETUP(ioeventfd)
 {
-	NEEDS(MVMM_FEATURE_IOEVENTFD);
 	ASSERT_EQ(0, vm_create(&self->vm));
 	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
 	self->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

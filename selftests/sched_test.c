@@ -331,7 +331,6 @@ FIXTURE_SETUP(sched)
 {
 	struct sigaction act = { .sa_handler = no_op };
 
-	NEEDS(MVMM_FEATURE_SCHED);
 	self->full = getenv("MVMM_TEST_LONG");
 	sigaction(SIGUSR1, &act, NULL);
 	ASSERT_TRUE(write_policy("fair"));

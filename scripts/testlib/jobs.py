@@ -145,7 +145,9 @@ def without(results, name, emulator):
         modules.append(f"build/module-{module}/mvmm.ko:lab/{module}.ko")
     lab(results, name,
         ["--timeout", "600", *labs.files(*modules, *labs.selftests(tests))],
-        "; ".join(f"without '{options}' {LIMIT} {' '.join(tests)}"
+        "; ".join(f"without '{options}' {LIMIT} " +
+                  # A program of an option's name is all about it
+                  " ".join(t for t in tests if t not in options.split())
                   for options in WITHOUT[emulator]), emulator)
 
 

@@ -88,10 +88,10 @@ bool module_has(uint64_t feature);
 bool built_without(const char *option);
 /* Does VMX do this for guests here, and do the module's parameters let it? */
 bool vmx_uses(const char *parameter);
-/* For a test or a fixture's setup: an option that the module may lack */
-#define NEEDS(feature)							\
-	if (!module_has(feature))					\
-		SKIP(return, "a module without " #feature)
+/* For a test, not for a fixture's setup: an option that the module may lack */
+#define NEEDS(option)							\
+	if (built_without(option))					\
+		SKIP(return, "a module without " option)
 /* RUN, again after -EINTR, so not for tests of kicks and signals */
 int vm_run(struct vm *vm);
 /* RUN until an exit that libmvmm does not complete; returns its reason */
