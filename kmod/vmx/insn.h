@@ -13,6 +13,7 @@
 #include <linux/build_bug.h>
 #include <linux/types.h>
 #include <asm/asm.h>
+#include <asm/debugreg.h>
 #include <asm/vmx.h>
 #include "cpu/host.h"
 #include "vmx.h"
