@@ -15,6 +15,7 @@
 #include <asm/fpu/xcr.h>
 #include <asm/msr.h>
 #include <asm/trapnr.h>
+#include "compat.h"
 #include "cpu/fpu.h"
 #include "mm/memory.h"
 #include "quirks.h"
