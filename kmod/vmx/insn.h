@@ -11,8 +11,10 @@
 #define MVMM_VMX_INSN_H
 
 #include <linux/build_bug.h>
+#include <linux/percpu.h>
 #include <linux/types.h>
 #include <asm/asm.h>
+#include <asm/processor.h>
 #include <asm/debugreg.h>
 #include <asm/vmx.h>
 #include "cpu/host.h"
