@@ -7,6 +7,7 @@
 #include <linux/hrtimer.h>
 #include <linux/math64.h>
 #include <linux/rcuwait.h>
+#include <linux/smp.h>
 #include <linux/types.h>
 #include <asm/tsc.h>
 #include "uapi/mvmm.h"
@@ -254,6 +255,43 @@ struct mvmm_vcpu {
 	u16 sipi;
 	u32 halt_poll_us;
 };
+
+/*
+ * Contexts as code: these check what "Context:" lines and comments promise.
+ * They are nothing without CONFIG_PROVE_LOCKING or CONFIG_DEBUG_ATOMIC_SLEEP,
+ * so that they may stand on the path of every exit.
+ */
+
+/* RUN, GET or SET is at work, for the caller */
+static inline void mvmm_assert_busy(const struct mvmm_vcpu *vcpu)
+{
+	if (IS_ENABLED(CONFIG_PROVE_LOCKING))
+		WARN_ON_ONCE(!test_bit(0, &vcpu->busy));
+}
+
+/* The guest's FPU and MSRs are in the CPU */
+static inline void mvmm_assert_section(const struct mvmm_vcpu *vcpu)
+{
+	if (IS_ENABLED(CONFIG_PROVE_LOCKING))
+		WARN_ON_ONCE(!vcpu->in_section);
+}
+
+/* mvmm_vcpu_load() was called, or vcpu_run() runs */
+static inline void mvmm_assert_loaded(const struct mvmm_vcpu *vcpu)
+{
+	if (IS_ENABLED(CONFIG_PROVE_LOCKING))
+		WARN_ON_ONCE(preemptible() ||
+			     vcpu->cpu != raw_smp_processor_id());
+}
+
+/*
+ * Not might_sleep(), which calls might_resched() on kernels with
+ * PREEMPT_DYNAMIC
+ */
+#define mvmm_assert_may_sleep() do {					\
+	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))			\
+		might_sleep();						\
+} while (0)
 
 /* The guest's TSC as it would read it now */
 static inline u64 mvmm_guest_tsc(const struct mvmm_vcpu *vcpu)

@@ -101,6 +101,7 @@ extern const struct mvmm_vendor_ops mvmm_svm_ops;
  */
 static inline void mvmm_vcpu_load(struct mvmm_vcpu *vcpu)
 {
+	lockdep_assert_irqs_enabled();
 	preempt_disable();
 	mvmm_ops->vcpu_load(vcpu);
 }

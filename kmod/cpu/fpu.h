@@ -55,6 +55,7 @@ refused:
  */
 static __always_inline void mvmm_fpu_load(struct mvmm_vcpu *vcpu)
 {
+	lockdep_assert_preemption_disabled();
 	kernel_fpu_begin_mask(0);
 	/* What userspace has set was checked: a fault here is our bug */
 	WARN_ON_ONCE(!mvmm_fpu_restore(vcpu->fpu));

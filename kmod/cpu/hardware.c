@@ -29,10 +29,11 @@ static DEFINE_PER_CPU(bool, hardware_on);
 static bool rebooting;
 static enum cpuhp_state hotplug_state;
 
-/* Interrupts off */
 static int cpu_on(void)
 {
 	int ret = 0;
+
+	lockdep_assert_irqs_disabled();
 
 	if (READ_ONCE(rebooting))
 		return -EIO;
@@ -47,6 +48,7 @@ static int cpu_on(void)
 
 static void cpu_off(void *unused)
 {
+	lockdep_assert_irqs_disabled();
 	if (__this_cpu_read(hardware_on)) {
 		mvmm_ops->cpu_disable();
 		__this_cpu_write(hardware_on, false);

@@ -22,6 +22,7 @@
  */
 void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu)
 {
+	lockdep_assert_irqs_disabled();
 	set_debugreg(0, 7);
 	set_debugreg(vcpu->dr[0], 0);
 	set_debugreg(vcpu->dr[1], 1);
@@ -39,6 +40,7 @@ DEFINE_PER_CPU(u64, mvmm_last_vm);
  */
 void mvmm_isolate_vm_now(u64 serial)
 {
+	lockdep_assert_irqs_disabled();
 	__this_cpu_write(mvmm_last_vm, serial);
 	if (boot_cpu_has(X86_FEATURE_IBPB))
 		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
@@ -56,6 +58,7 @@ void mvmm_isolate_vm_now(u64 serial)
  */
 void mvmm_host_interrupts(void)
 {
+	lockdep_assert_irqs_disabled();
 	local_irq_enable();
 	/* STI takes effect after the next instruction */
 	asm volatile("nop");
@@ -74,6 +77,8 @@ void mvmm_host_machine_check(void)
 #ifdef CONFIG_X86_MCE
 	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
 
+	lockdep_assert_irqs_disabled();
+
 	do_machine_check(&regs);
 #endif
 }
@@ -90,6 +95,7 @@ void mvmm_host_cpu_on(void)
 {
 	u64 value;
 
+	lockdep_assert_irqs_disabled();
 	if (boot_cpu_has(X86_FEATURE_RDTSCP)) {
 		rdmsrl(MSR_TSC_AUX, value);
 		__this_cpu_write(mvmm_host_tsc_aux, value);

@@ -401,6 +401,7 @@ static const struct mvmm_ioctl vcpu_ioctls[] = {
 long mvmm_vcpu_state_ioctl(struct mvmm_vcpu *vcpu, unsigned int cmd,
 			   unsigned long arg)
 {
+	mvmm_assert_busy(vcpu);
 	return mvmm_dispatch(vcpu_ioctls, ARRAY_SIZE(vcpu_ioctls), vcpu, cmd,
 			     arg);
 }

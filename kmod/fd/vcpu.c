@@ -107,9 +107,10 @@ static void vcpu_free(struct mvmm_vcpu *vcpu)
 	free_page((unsigned long)run);
 }
 
-/* Free a vCPU that was removed from vm->vcpus. Context: may sleep */
+/* Free a vCPU that was removed from vm->vcpus */
 static void destroy(struct mvmm_vcpu *vcpu)
 {
+	mvmm_assert_may_sleep();
 	/* Wait for senders that have found it in vm->vcpus under RCU */
 	if (vcpu->has_apic)
 		synchronize_rcu();
@@ -144,6 +145,8 @@ const struct file_operations mvmm_vcpu_fops = {
 static struct mvmm_vcpu *vcpu_alloc(struct mvmm_vm *vm, u32 id)
 {
 	struct mvmm_vcpu *vcpu = mvmm_ops->vcpu_alloc(vm);
+
+	lockdep_assert_held(&vm->lock);
 
 	if (IS_ERR(vcpu))
 		return vcpu;

@@ -33,6 +33,7 @@ static void vm_destroy(struct kref *kref)
  */
 void mvmm_vm_put(struct mvmm_vm *vm)
 {
+	mvmm_assert_may_sleep();
 	kref_put(&vm->kref, vm_destroy);
 }
 

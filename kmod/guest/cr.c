@@ -224,6 +224,7 @@ int mvmm_load_pdptes(struct mvmm_vcpu *vcpu)
 	struct mvmm_sregs sregs;
 	int ret;
 
+	mvmm_assert_may_sleep();
 	mvmm_vcpu_load(vcpu);
 	mvmm_ops->get_state(vcpu, &sregs);
 	mvmm_vcpu_put(vcpu);

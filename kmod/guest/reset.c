@@ -27,6 +27,8 @@ void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu)
 	};
 	static const struct mvmm_events none;
 
+	mvmm_assert_may_sleep();
+
 	if (vcpu->has_apic)
 		lapic_reset(&vcpu->apic, vcpu->id, true);
 	vcpu->events = (struct mvmm_events_state){};
@@ -65,6 +67,8 @@ void mvmm_vcpu_start(struct mvmm_vcpu *vcpu, u8 vector)
 {
 	struct mvmm_sregs s;
 
+	mvmm_assert_busy(vcpu);
+	mvmm_assert_may_sleep();
 	mvmm_vcpu_load(vcpu);
 	mvmm_ops->get_state(vcpu, &s);
 	s.cs.selector = vector << 8;

@@ -38,6 +38,8 @@ void mvmm_apic_pull_now(struct mvmm_vcpu *vcpu)
 {
 	u8 tpr = vcpu->vapic[LAPIC_TPR * 4];
 
+	mvmm_assert_busy(vcpu);
+
 	if (vcpu->vapic_regs) {
 		lapic_from_page(&vcpu->apic, vcpu->vapic);
 		mvmm_apic_refresh(vcpu);
@@ -207,6 +209,7 @@ static void update_timer(struct mvmm_vcpu *vcpu)
 	u64 now = mvmm_guest_tsc(vcpu), ticks;
 	u64 expiry = lapic_timer_expiry(&vcpu->apic);
 
+	mvmm_assert_busy(vcpu);
 	if (expiry && lapic_timer_expired(&vcpu->apic, now)) {
 		mvmm_apic_pull(vcpu);
 		lapic_timer_fire(&vcpu->apic, now);
@@ -232,6 +235,7 @@ static void update_timer(struct mvmm_vcpu *vcpu)
  */
 void mvmm_apic_moved(struct mvmm_vcpu *vcpu)
 {
+	lockdep_assert_preemption_disabled();
 	if (hrtimer_active(&vcpu->timer))
 		hrtimer_start_expires(&vcpu->timer,
 				      HRTIMER_MODE_ABS_PINNED_HARD);
@@ -277,6 +281,7 @@ void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
 {
 	unsigned long flags;
 
+	mvmm_assert_busy(vcpu);
 	mvmm_apic_pull(vcpu);
 	atomic_andnot(MVMM_REQ_EVENTS, &vcpu->requests);
 	smp_mb__after_atomic(); /* pairs with mvmm_request() */
@@ -307,6 +312,7 @@ void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
 /* Do what a write to the APIC asks for: LAPIC_DOES_* */
 static void apply(struct mvmm_vcpu *vcpu, int does)
 {
+	mvmm_assert_busy(vcpu);
 	if (does & LAPIC_DOES_IPI) {
 		struct lapic_msg msg = lapic_icr_msg(&vcpu->apic);
 
@@ -479,6 +485,7 @@ int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access)
  */
 void mvmm_apic_eoi_induced(struct mvmm_vcpu *vcpu, u8 vector)
 {
+	mvmm_assert_section(vcpu);
 	mvmm_apic_pull(vcpu);
 	vcpu->apic.eoi_vector = vector;
 	apply(vcpu, LAPIC_DOES_EOI);
@@ -495,6 +502,8 @@ void mvmm_apic_write_trapped(struct mvmm_vcpu *vcpu, u32 offset)
 {
 	u32 value = vcpu->vapic[offset / 4];
 	int does;
+
+	mvmm_assert_section(vcpu);
 
 	mvmm_apic_pull(vcpu);
 	if (lapic_is_x2(&vcpu->apic))
@@ -540,6 +549,7 @@ int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state)
 {
 	int ret;
 
+	mvmm_assert_busy(vcpu);
 	if (!vcpu->has_apic || state->mp_state > MVMM_MP_UNHALTED)
 		return -EINVAL;
 	ret = lapic_set(&vcpu->apic, state->regs, state->apic_base,

@@ -22,7 +22,7 @@ struct mvmm_irqfd_wire {
 	poll_table table;
 };
 
-/* Context: the signaller's; interrupts off, the eventfd's lock held */
+/* Called in the signaller's context, with the eventfd's lock held */
 static int irqfd_signalled(wait_queue_entry_t *wait, unsigned int mode, int sync,
 			   void *key)
 {
@@ -30,6 +30,7 @@ static int irqfd_signalled(wait_queue_entry_t *wait, unsigned int mode, int sync
 		container_of(wait, struct mvmm_irqfd_wire, wait);
 	u64 count;
 
+	lockdep_assert_irqs_disabled();
 	if (key_to_poll(key) & EPOLLIN) {
 		eventfd_ctx_do_read(wire->ctx, &count);
 		mvmm_send(wire->vm, NULL, &wire->msg);
@@ -64,6 +65,7 @@ static struct mvmm_irqfd_wire *irqfd_find(struct mvmm_vm *vm,
 {
 	struct mvmm_irqfd_wire *wire;
 
+	lockdep_assert_held(&vm->lock);
 	*nr = 0;
 	list_for_each_entry(wire, &vm->irqfds, link) {
 		if (wire->ctx == ctx)
@@ -79,6 +81,7 @@ static int irqfd_add(struct mvmm_vm *vm, struct file *file,
 {
 	struct mvmm_irqfd_wire *wire;
 
+	lockdep_assert_held(&vm->lock);
 	wire = kzalloc(sizeof(*wire), GFP_KERNEL_ACCOUNT);
 	if (!wire)
 		return -ENOMEM;

@@ -15,10 +15,11 @@ bool mvmm_may_have_apic_page(const struct mvmm_vm *vm, u64 gpa)
 	       mvmm_vendor.apic_page_pa && !READ_ONCE(vm->no_apic_page);
 }
 
-/* mmu_lock is held */
 static bool all_in_xapic_mode(struct mvmm_vm *vm)
 {
 	int i;
+
+	lockdep_assert_held(&vm->mmu_lock);
 
 	for (i = 0; i < MVMM_MAX_VCPUS; i++)
 		if (vm->vcpus[i] && !lapic_is_xapic(&vm->vcpus[i]->apic))
@@ -26,9 +27,9 @@ static bool all_in_xapic_mode(struct mvmm_vm *vm)
 	return true;
 }
 
-/* mmu_lock is held */
 static void drop_apic_page(struct mvmm_vm *vm)
 {
+	lockdep_assert_held(&vm->mmu_lock);
 	mvmm_zap(vm, LAPIC_BASE_ADDRESS, LAPIC_BASE_ADDRESS + PAGE_SIZE);
 	/*
 	 * pairs with apic_controls() in vmx/apicv.c: a vCPU that sees this may
@@ -54,6 +55,7 @@ bool mvmm_map_apic_page(struct mvmm_vcpu *vcpu)
 	bool found = false;
 	int level;
 
+	mvmm_assert_may_sleep();
 	if (pgt_cache_fill(&vcpu->pgt_cache, vm->pgt.fmt))
 		return false;
 	spin_lock(&vm->mmu_lock);
@@ -80,6 +82,7 @@ bool mvmm_map_apic_page(struct mvmm_vcpu *vcpu)
  */
 void mvmm_unmap_apic_page(struct mvmm_vm *vm)
 {
+	mvmm_assert_may_sleep();
 	spin_lock(&vm->mmu_lock);
 	drop_apic_page(vm);
 	spin_unlock(&vm->mmu_lock);

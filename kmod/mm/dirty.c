@@ -24,6 +24,8 @@ static unsigned long clean_region(struct mvmm_vm *vm,
 {
 	unsigned long from, to, cleaned = 0;
 
+	lockdep_assert_held(&vm->mmu_lock);
+
 	if (!mvmm_vendor.pml)
 		return pgt_clean(&vm->pgt, r->gpa, r->gpa + r->len,
 				 mvmm_note_dirty, vm);

@@ -69,6 +69,8 @@ static enum lookup walk_host(struct mm_struct *mm, unsigned long hva,
 	pud_t pud;
 	pmd_t pmd;
 
+	lockdep_assert_irqs_disabled();
+
 	if (!pgd_present(pgd))
 		return ABSENT;
 	p4d = READ_ONCE(*p4d_offset(&pgd, hva));
@@ -156,6 +158,7 @@ static void map_around(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 	pte_t *end = leaf->ptes + (above >> PAGE_SHIFT);
 	struct host_leaf one;
 
+	lockdep_assert_irqs_disabled();
 	entry -= below >> PAGE_SHIFT;
 	for (; pte < end; pte++, entry++)
 		if (!(*entry & fmt->present) &&
@@ -182,6 +185,7 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 	enum pgt_prot prot;
 	int level, at;
 
+	lockdep_assert_held(&vm->mmu_lock);
 	if (vm->inval_count)
 		return ABSENT;
 	found = host_lookup(vm->mm, hva, &leaf);
@@ -279,6 +283,8 @@ enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu)
 	const struct mvmm_mem_region *r;
 	enum lookup found = ABSENT;
 
+	lockdep_assert_irqs_disabled();
+	mvmm_assert_section(vcpu);
 	if (!spin_trylock(&vm->mmu_lock))
 		return MVMM_STEP_FAULT;
 	r = mvmm_find_region(vm, gpa);
@@ -324,6 +330,7 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, bool write,
 	unsigned long seq;
 	int ret;
 
+	mvmm_assert_may_sleep();
 	*hva = 0;
 	ret = pgt_cache_fill(cache, vm->pgt.fmt);
 	if (ret)
@@ -369,6 +376,7 @@ int mvmm_fault_slow(struct mvmm_vcpu *vcpu)
 	u64 hva;
 	int ret;
 
+	mvmm_assert_busy(vcpu);
 	if (unlikely(mvmm_may_have_apic_page(vcpu->vm, fault->gpa & PAGE_MASK)) &&
 	    mvmm_map_apic_page(vcpu))
 		return 0;

@@ -72,6 +72,7 @@ void mvmm_kick_guests(struct mvmm_vm *vm)
 	int i;
 
 	lockdep_assert_held(&vm->mmu_lock);
+	lockdep_assert_irqs_enabled();
 	smp_mb(); /* pairs with mvmm_enter_begin() */
 	for (i = 0; i < MVMM_MAX_VCPUS; i++) {
 		struct mvmm_vcpu *vcpu = vm->vcpus[i];
@@ -107,6 +108,7 @@ void mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end)
 {
 	LIST_HEAD(freed);
 
+	lockdep_assert_held(&vm->mmu_lock);
 	if (pgt_zap(&vm->pgt, start, end, zap_leaf, vm, &freed))
 		mvmm_flush_guests(vm);
 	pgt_free_tables(&freed);
@@ -119,6 +121,7 @@ static bool for_each_backed(struct mvmm_vm *vm, u64 start, u64 end,
 	bool ret = false;
 	int i;
 
+	lockdep_assert_held(&vm->mmu_lock);
 	for (i = 0; i < vm->nr_regions; i++) {
 		struct mvmm_mem_region *r = &vm->regions[i];
 		u64 from = max(start, r->hva), to = min(end, r->hva + r->len);

@@ -86,12 +86,14 @@ static int check_region(const struct mvmm_region *region)
 
 /*
  * Make room for one more region: the array starts small, since most VMs have
- * few. Context: vm->lock held.
+ * few
  */
 static int grow_regions(struct mvmm_vm *vm)
 {
 	struct mvmm_mem_region *old = vm->regions, *new;
 	int allocated = min(2 * vm->allocated, MVMM_MAX_REGIONS);
+
+	lockdep_assert_held(&vm->lock);
 
 	if (vm->nr_regions < vm->allocated)
 		return 0;

@@ -2,11 +2,12 @@
 /* Moves the CPU's own logs of written pages (PML) to the dirty bitmaps. */
 #include "memory.h"
 
-/* Context: mmu_lock held */
 static inline void drain_pml(struct mvmm_vcpu *vcpu)
 {
 	struct mvmm_mem_region *r;
 	u64 gpa;
+
+	lockdep_assert_held(&vcpu->vm->mmu_lock);
 
 	while ((gpa = mvmm_pml_take(&vcpu->pml)) != MVMM_PML_EMPTY) {
 		r = mvmm_find_region(vcpu->vm, gpa);
@@ -42,6 +43,8 @@ enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu)
 {
 	struct mvmm_vm *vm = vcpu->vm;
 
+	lockdep_assert_irqs_disabled();
+	mvmm_assert_section(vcpu);
 	if (!spin_trylock(&vm->mmu_lock))
 		return MVMM_STEP_OUTER;
 	drain_pml(vcpu);

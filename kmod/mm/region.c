@@ -69,6 +69,7 @@ struct mvmm_mem_region *mvmm_exact_region(struct mvmm_vm *vm, u64 gpa, u64 len)
 	int i = mvmm_region_index(vm, gpa);
 	struct mvmm_mem_region *r = &vm->regions[i];
 
+	lockdep_assert_held(&vm->lock);
 	return i < vm->nr_regions && r->gpa == gpa && r->len == len ? r : NULL;
 }
 
@@ -109,6 +110,8 @@ int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len)
 {
 	u64 hva = range_to_hva(vm, gpa, len, false, false);
 
+	mvmm_assert_may_sleep();
+
 	if (!hva || copy_from_user(buf, (void __user *)hva, len))
 		return -EFAULT;
 	return 0;
@@ -128,6 +131,7 @@ int mvmm_write_guest(struct mvmm_vm *vm, u64 gpa, const void *buf, size_t len)
 	u64 hva = range_to_hva(vm, gpa, len, true, false);
 	unsigned long left;
 
+	mvmm_assert_may_sleep();
 	if (!hva)
 		return -EFAULT;
 	left = copy_to_user((void __user *)hva, buf, len);

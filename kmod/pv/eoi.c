@@ -46,6 +46,8 @@ void mvmm_pv_eoi_offer(struct mvmm_vcpu *vcpu)
 {
 	struct mvmm_pv *pv = &vcpu->pv;
 
+	lockdep_assert_irqs_disabled();
+	mvmm_assert_section(vcpu);
 	if (lapic_eoi_is_silent(&vcpu->apic) &&
 	    write_flag(vcpu, pv->eoi & ~KVM_MSR_ENABLED, KVM_PV_EOI_ENABLED))
 		pv->eoi_offered = pv->eoi;
@@ -68,6 +70,8 @@ void mvmm_pv_eoi_look(struct mvmm_vcpu *vcpu)
 	u8 flag;
 	int ret;
 
+	lockdep_assert_irqs_disabled();
+	mvmm_assert_section(vcpu);
 	pagefault_disable();
 	ret = __get_user(flag, vcpu->pv.eoi_flag);
 	pagefault_enable();
@@ -91,6 +95,9 @@ void mvmm_pv_eoi_finish(struct mvmm_vcpu *vcpu)
 {
 	u64 gpa = vcpu->pv.eoi_offered & ~KVM_MSR_ENABLED;
 	u8 flag = 0, none = KVM_PV_EOI_DISABLED;
+
+	mvmm_assert_busy(vcpu);
+	mvmm_assert_may_sleep();
 
 	if (!vcpu->pv.eoi_offered)
 		return;

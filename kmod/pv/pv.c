@@ -99,6 +99,9 @@ void mvmm_pv_steal(struct mvmm_vcpu *vcpu)
 	u64 delay = delay_of(vcpu);
 	struct kvm_steal_time steal = {};
 
+	mvmm_assert_busy(vcpu);
+	mvmm_assert_may_sleep();
+
 	if (delay == pv->last_delay || !(pv->steal & KVM_MSR_ENABLED))
 		return;
 	/* Another thread may call RUN now, whose delay began at 0 */
@@ -124,6 +127,8 @@ void mvmm_pv_update(struct mvmm_vcpu *vcpu)
 {
 	u8 todo = vcpu->pv.todo;
 
+	mvmm_assert_busy(vcpu);
+	mvmm_assert_may_sleep();
 	vcpu->pv.todo = 0;
 	mvmm_pv_eoi_finish(vcpu);
 	if (todo & TODO_WALL_CLOCK)
@@ -220,6 +225,7 @@ void mvmm_do_hypercall(struct mvmm_vcpu *vcpu)
 					.dest = vcpu->regs.rcx };
 	struct mvmm_paging paging;
 
+	mvmm_assert_section(vcpu);
 	if (!vcpu->has_apic || vcpu->regs.rax != KVM_HC_KICK_CPU) {
 		vcpu->regs.rax = -KVM_ENOSYS;
 		return;

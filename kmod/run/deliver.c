@@ -16,6 +16,7 @@
  */
 void mvmm_raise_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event)
 {
+	mvmm_assert_busy(vcpu);
 	mvmm_event_requeue(&vcpu->events);
 	if (!mvmm_event_merge(&vcpu->events.inflight, event)) {
 		vcpu->events.inflight.valid = false;
@@ -107,6 +108,8 @@ void mvmm_take_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event,
 {
 	struct mvmm_events_state *ev = &vcpu->events;
 
+	lockdep_assert_irqs_disabled();
+	mvmm_assert_section(vcpu);
 	mvmm_event_taken(ev, event);
 	if (!event->from_apic)
 		return;

@@ -42,6 +42,7 @@ bool mvmm_ring_any(struct mvmm_vcpu *vcpu)
 	const struct mvmm_exit *exit = &vcpu->exit;
 	struct mvmm_doorbell *bell;
 
+	lockdep_assert_irqs_disabled();
 	if (exit->io.flags)
 		return false;
 	list_for_each_entry_rcu(bell, &vcpu->vm->doorbells, link,
@@ -68,10 +69,11 @@ static void free_doorbell(struct mvmm_doorbell *bell)
 	kfree(bell);
 }
 
-/* Context: vm->lock held, may sleep */
 static int deassign(struct mvmm_vm *vm, const struct mvmm_doorbell *which)
 {
 	struct mvmm_doorbell *bell;
+
+	lockdep_assert_held(&vm->lock);
 
 	list_for_each_entry(bell, &vm->doorbells, link) {
 		if (!doorbell_equal(bell, which) || bell->ctx != which->ctx)
@@ -84,11 +86,12 @@ static int deassign(struct mvmm_vm *vm, const struct mvmm_doorbell *which)
 	return -ENOENT;
 }
 
-/* Context: vm->lock held */
 static int assign(struct mvmm_vm *vm, struct mvmm_doorbell *new)
 {
 	struct mvmm_doorbell *bell;
 	int nr = 0;
+
+	lockdep_assert_held(&vm->lock);
 
 	list_for_each_entry(bell, &vm->doorbells, link) {
 		if (doorbell_equal(bell, new))

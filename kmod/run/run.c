@@ -187,6 +187,8 @@ static void retire(struct mvmm_vcpu *vcpu)
  */
 enum mvmm_step mvmm_come_back(struct mvmm_vcpu *vcpu)
 {
+	lockdep_assert_irqs_disabled();
+	mvmm_assert_section(vcpu);
 	if (atomic_read(&vcpu->requests) & MVMM_REQ_EVENTS)
 		mvmm_apic_collect(vcpu);
 	return mvmm_must_come_back(vcpu) ||
@@ -195,13 +197,15 @@ enum mvmm_step mvmm_come_back(struct mvmm_vcpu *vcpu)
 }
 
 /*
- * Do what mvmm_must_come_back() has found. Context: may sleep. Returns 0; 1
- * with vcpu->exit filled in; or -EINTR
+ * Do what mvmm_must_come_back() has found. Returns 0; 1 with vcpu->exit filled
+ * in; or -EINTR
  */
 static int do_work(struct mvmm_vcpu *vcpu)
 {
 	const int slot = MVMM_REQ_SLOT | MVMM_REQ_PAUSE;
 	int requests = atomic_read(&vcpu->requests), ret;
+
+	mvmm_assert_may_sleep();
 
 	if (requests & MVMM_REQ_EVENTS)
 		mvmm_apic_collect(vcpu);
@@ -283,7 +287,7 @@ static int finish_step(struct mvmm_vcpu *vcpu, enum mvmm_step step)
 	}
 }
 
-/* Context: may sleep. Returns 1 with vcpu->exit filled in, or -errno */
+/* Returns 1 with vcpu->exit filled in, or -errno */
 static int run_loop(struct mvmm_vcpu *vcpu)
 {
 	enum mvmm_step step;
@@ -323,6 +327,8 @@ long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
 	struct cr_done cr;
 	int ret;
 
+	mvmm_assert_busy(vcpu);
+	mvmm_assert_may_sleep();
 	if (READ_ONCE(vcpu->vm->dead))
 		return -EIO;
 	ret = read_run_page(vcpu, &cr);

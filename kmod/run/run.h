@@ -77,6 +77,8 @@ static inline bool mvmm_must_come_back(struct mvmm_vcpu *vcpu)
  */
 static inline bool mvmm_enter_begin(struct mvmm_vcpu *vcpu)
 {
+	lockdep_assert_irqs_disabled();
+	mvmm_assert_section(vcpu);
 	WRITE_ONCE(vcpu->in_guest, true);
 	/* pairs with mvmm_kick_guests(), mvmm_request() and recall_holder() */
 	smp_mb();
@@ -94,6 +96,7 @@ static inline bool mvmm_enter_begin(struct mvmm_vcpu *vcpu)
  */
 static inline void mvmm_enter_end(struct mvmm_vcpu *vcpu)
 {
+	lockdep_assert_irqs_disabled();
 	/* The host's breakpoints, if it has any in use */
 	if (unlikely(hw_breakpoint_active()))
 		hw_breakpoint_restore();
@@ -123,6 +126,7 @@ static __always_inline void mvmm_guest_state_enter(void)
  */
 static inline void mvmm_vcpu_moved(struct mvmm_vcpu *vcpu)
 {
+	lockdep_assert_preemption_disabled();
 	vcpu->stats.migrations++;
 	if (vcpu->has_apic)
 		mvmm_apic_moved(vcpu);

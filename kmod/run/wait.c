@@ -111,6 +111,8 @@ static int wait_for_request(struct mvmm_vcpu *vcpu)
  */
 void mvmm_reset_and_start(struct mvmm_vcpu *vcpu)
 {
+	mvmm_assert_busy(vcpu);
+	mvmm_assert_may_sleep();
 	if (vcpu->mp_state == MVMM_MP_RESET) {
 		mvmm_vcpu_reset(vcpu);
 		vcpu->mp_state = vcpu->apic.base & LAPIC_BASE_BSP ?

@@ -59,6 +59,8 @@ static void charge(struct mvmm_vcpu *vcpu, u64 now)
 {
 	u64 since = max(vcpu->charged, vcpu->se.since);
 
+	lockdep_assert_held(&lock);
+
 	vcpu->charged = now;
 	if (now > since)
 		vsched_charge(&sched, &vcpu->se, now - since, now);
@@ -68,6 +70,7 @@ static void block(struct mvmm_vcpu *vcpu, u64 now)
 {
 	enum vsched_state was = vcpu->se.state;
 
+	lockdep_assert_held(&lock);
 	if (was == VSCHED_RUNNING)
 		charge(vcpu, now);
 	vsched_block(&sched, &vcpu->se, now);
@@ -88,6 +91,7 @@ static void charge_absent_holder(struct mvmm_vcpu *vcpu, u64 now)
 {
 	u64 slice;
 
+	lockdep_assert_held(&lock);
 	if (vcpu->se.state != VSCHED_RUNNING)
 		return;
 	charge(vcpu, now);
@@ -101,6 +105,7 @@ static void charge_absent_holder(struct mvmm_vcpu *vcpu, u64 now)
 /* Make a holder look at its slice */
 static void recall_holder(struct mvmm_vcpu *vcpu, u64 now)
 {
+	lockdep_assert_held(&lock);
 	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
 	/*
 	 * pairs with mvmm_slot_leave(), and with mvmm_enter_begin() for what
@@ -119,6 +124,7 @@ static void settle(u64 now)
 	struct vsched_vcpu *se;
 	u64 next;
 
+	lockdep_assert_held(&lock);
 	for (;;) {
 		se = vsched_fill(&sched, now);
 		if (se) {
@@ -180,6 +186,7 @@ static void wake(struct mvmm_vcpu *vcpu, u64 now)
 	DECLARE_BITMAP(allowed, VSCHED_MAX_SLOTS);
 	enum vsched_state was = vcpu->se.state;
 
+	lockdep_assert_held(&lock);
 	bitmap_and(allowed, cpumask_bits(current->cpus_ptr),
 		   cpumask_bits(cpu_online_mask), nr_cpu_ids);
 	/* Its last CPU has just gone offline: any, as Linux will decide too */
@@ -201,6 +208,7 @@ static void arm(struct mvmm_vcpu *vcpu, u64 now)
 {
 	u64 slice = vsched_slice(&sched, &vcpu->se, now);
 
+	lockdep_assert_held(&lock);
 	vcpu->slice_end = slice == U64_MAX ? 0 : now + slice;
 	if (vcpu->slice_end)
 		arm_timer(vcpu, slice);
@@ -227,6 +235,8 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 	u64 now;
 	int ret;
 
+	mvmm_assert_busy(vcpu);
+	mvmm_assert_may_sleep();
 	raw_spin_lock_irq(&lock);
 	atomic_andnot(MVMM_REQ_SLOT, &vcpu->requests);
 	now = rdtsc();
@@ -305,6 +315,7 @@ void mvmm_slot_put(struct mvmm_vcpu *vcpu)
  */
 enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu)
 {
+	mvmm_assert_section(vcpu);
 	if (!vcpu->slice_end)
 		return MVMM_STEP_REENTER;
 	atomic_or(MVMM_REQ_PAUSE, &vcpu->requests);
@@ -350,6 +361,8 @@ static u64 time_in(const struct vsched_vcpu *se, enum vsched_state state,
 		   u64 now)
 {
 	u64 time = se->time[state];
+
+	lockdep_assert_held(&lock);
 
 	if (se->state == state && now > se->since)
 		time += now - se->since;
@@ -501,6 +514,7 @@ void mvmm_slots_add(struct mvmm_vcpu *vcpu)
  */
 void mvmm_slots_remove(struct mvmm_vcpu *vcpu)
 {
+	mvmm_assert_may_sleep();
 	mvmm_slot_put(vcpu);
 	hrtimer_cancel(&vcpu->slice_timer);
 	raw_spin_lock_irq(&lock);

@@ -377,6 +377,7 @@ void svm_collect_inflight(struct svm_vcpu *svm)
 	struct mvmm_event event;
 	bool soft;
 
+	lockdep_assert_irqs_disabled();
 	event = mvmm_event_decode(control->exit_int_info,
 				  control->exit_int_info_err, 0);
 	soft = event.type == MVMM_EVENT_SOFT_INT ||
@@ -411,6 +412,10 @@ enum mvmm_step svm_handle_exit(struct svm_vcpu *svm)
 	const struct vmcb_control_area *control = &svm->vmcb->control;
 	u32 code = control->exit_code;
 	unsigned int index = svm_stats_index(code);
+
+	lockdep_assert_irqs_disabled();
+	mvmm_assert_section(vcpu);
+	mvmm_assert_loaded(vcpu);
 
 	if (index < MVMM_STATS_HW_EXITS)
 		vcpu->stats.hw_exits[index]++;

@@ -76,6 +76,7 @@ static inline void svm_vmsave(u64 pa)
  */
 static inline void svm_mitigate(struct svm_vcpu *svm)
 {
+	lockdep_assert_irqs_disabled();
 	svm_vmsave(svm_host_area());
 	mvmm_isolate_vm(&svm->vcpu);
 }

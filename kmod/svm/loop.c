@@ -60,6 +60,7 @@ static __always_inline void svm_vcpu_load(struct mvmm_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	int cpu = smp_processor_id();
 
+	lockdep_assert_preemption_disabled();
 	if (vcpu->cpu == cpu)
 		return;
 	if (vcpu->cpu >= 0)
@@ -304,7 +305,7 @@ static inline void svm_flush(struct svm_vcpu *svm)
 		svm_flush_now(svm, gen);
 }
 
-/* One round of the inner loop. Context: interrupts off, in a section */
+/* One round of the inner loop */
 static enum mvmm_step run_once(struct svm_vcpu *svm)
 {
 	struct vmcb *vmcb = svm->vmcb;
@@ -314,6 +315,8 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 	u32 int_state, event_inj;
 	bool entered;
 	u64 rip;
+
+	lockdep_assert_irqs_disabled();
 
 	if (unlikely(!mvmm_enter_begin(vcpu)))
 		return MVMM_STEP_OUTER;
@@ -457,6 +460,7 @@ static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	enum mvmm_step step;
 
+	mvmm_assert_section(vcpu);
 	svm_vcpu_load(vcpu);
 	regs_to_vmcb(svm);
 	/* Only while somebody waits for this slot: see slots/slots.c */

@@ -89,6 +89,7 @@ void svm_forget_asids(struct svm_asids *asids)
 /** svm_asids_reset() - the same for this CPU. Context: interrupts off */
 void svm_asids_reset(void)
 {
+	lockdep_assert_irqs_disabled();
 	svm_forget_asids(this_cpu_ptr(&svm_cpu_asids));
 }
 
@@ -105,6 +106,8 @@ void svm_flush_now(struct svm_vcpu *svm, u64 gen)
 	struct vmcb_control_area *control = &svm->vmcb->control;
 	struct mvmm_vcpu *vcpu = &svm->vcpu;
 	bool memory = mvmm_tlb_needs_flush(gen, vcpu->tlb_gen_seen);
+
+	lockdep_assert_irqs_disabled();
 
 	control->tlb_ctl = svm_plan_flush(this_cpu_ptr(&svm_cpu_asids),
 					  svm_caps.max_asid,

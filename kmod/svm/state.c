@@ -41,6 +41,7 @@ void svm_sync_crs(struct mvmm_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct vmcb_save_area *save = &svm->vmcb->save;
 
+	mvmm_assert_loaded(vcpu);
 	save->cr0 = vcpu->cr0 & ~(X86_CR0_CD | X86_CR0_NW);
 	/* The host needs machine checks, whatever the guest's CR4.MCE is */
 	save->cr4 = vcpu->cr4 | (__read_cr4() & X86_CR4_MCE);
@@ -57,6 +58,7 @@ void svm_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	const struct vmcb_save_area *save = &svm->vmcb->save;
 
+	mvmm_assert_loaded(vcpu);
 	get_segment(&save->es, &sregs->es);
 	get_segment(&save->cs, &sregs->cs);
 	get_segment(&save->ss, &sregs->ss);
@@ -82,6 +84,7 @@ void svm_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct vmcb_save_area *save = &svm->vmcb->save;
 
+	mvmm_assert_loaded(vcpu);
 	put_segment(&save->es, &sregs->es);
 	put_segment(&save->cs, &sregs->cs);
 	put_segment(&save->ss, &sregs->ss);
@@ -105,6 +108,8 @@ void svm_get_paging(struct mvmm_vcpu *vcpu, struct mvmm_paging *paging)
 {
 	const struct vmcb_save_area *save = &to_svm(vcpu)->vmcb->save;
 
+	mvmm_assert_loaded(vcpu);
+
 	paging->cr3 = save->cr3;
 	paging->cs_attr = svm_segment_attr(save->cs.attrib);
 	paging->cpl = save->cpl;
@@ -117,6 +122,7 @@ void svm_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev)
 {
 	const struct svm_vcpu *svm = to_svm(vcpu);
 
+	mvmm_assert_loaded(vcpu);
 	ev->nmi_masked = svm->nmi_masked;
 	ev->pending_dbg = svm->pending_dbg;
 }
@@ -125,6 +131,7 @@ void svm_set_events(struct mvmm_vcpu *vcpu, const struct mvmm_events *ev)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
+	mvmm_assert_loaded(vcpu);
 	svm->vmcb->control.int_state =
 		ev->shadow ? SVM_INTERRUPT_SHADOW_MASK : 0;
 	svm->mov_ss = ev->shadow == MVMM_SHADOW_MOV_SS;
@@ -136,6 +143,7 @@ void svm_set_events(struct mvmm_vcpu *vcpu, const struct mvmm_events *ev)
 
 u64 svm_get_dr7(struct mvmm_vcpu *vcpu)
 {
+	mvmm_assert_loaded(vcpu);
 	return to_svm(vcpu)->vmcb->save.dr7;
 }
 
@@ -143,6 +151,7 @@ void svm_set_dr7(struct mvmm_vcpu *vcpu, u64 dr7)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
+	mvmm_assert_loaded(vcpu);
 	svm->vmcb->save.dr7 = dr7;
 	svm_dirty(svm, SVM_CLEAN_DR);
 }
@@ -183,6 +192,8 @@ u64 svm_get_msr(struct mvmm_vcpu *vcpu, u32 index)
 	struct vmcb *vmcb = to_svm(vcpu)->vmcb;
 	const u64 *place = find_msr(&vmcb->save, index);
 
+	mvmm_assert_loaded(vcpu);
+
 	return WARN_ON_ONCE(!place) ? 0 : *place;
 }
 
@@ -191,6 +202,7 @@ void svm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	u64 *place;
 
+	mvmm_assert_loaded(vcpu);
 	place = find_msr(&svm->vmcb->save, index);
 	if (WARN_ON_ONCE(!place))
 		return;
@@ -204,6 +216,7 @@ void svm_sync_tsc(struct mvmm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
+	mvmm_assert_loaded(vcpu);
 	svm->vmcb->control.tsc_offset = vcpu->tsc_offset;
 	svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
 }

@@ -59,6 +59,8 @@ int svm_cpu_enable(void)
 {
 	u64 efer;
 
+	lockdep_assert_irqs_disabled();
+
 	rdmsrl(MSR_EFER, efer);
 	if (efer & EFER_SVME)
 		return -EBUSY;
@@ -79,6 +81,8 @@ int svm_cpu_enable(void)
 void svm_cpu_disable(void)
 {
 	u64 efer;
+
+	lockdep_assert_irqs_disabled();
 
 	__this_cpu_write(svm_on, false);
 	wrmsrl(MSR_VM_HSAVE_PA, 0);

@@ -149,6 +149,7 @@ void vmx_apicv_init(struct vmx_vcpu *vmx)
  */
 void vmx_set_tpr_threshold(struct vmx_vcpu *vmx, u32 class)
 {
+	mvmm_assert_loaded(&vmx->vcpu);
 	if (class == vmx->tpr_threshold)
 		return;
 	vmwrite32(TPR_THRESHOLD, class);
@@ -213,6 +214,9 @@ void vmx_sync_apic(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 	u32 controls = apic_controls(vcpu);
+
+	lockdep_assert_irqs_disabled();
+	mvmm_assert_loaded(vcpu);
 
 	vcpu->apic_dirty = false;
 	if (controls != vmx->apic_controls)

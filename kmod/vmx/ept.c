@@ -55,6 +55,7 @@ void vmx_flush_now(struct vmx_vcpu *vmx, u64 gen)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 
+	lockdep_assert_irqs_disabled();
 	if (mvmm_tlb_needs_flush(gen, vcpu->tlb_gen_seen)) {
 		invept(VMX_EPT_EXTENT_CONTEXT, vmx->eptp);
 		vcpu->tlb_gen_seen = gen;

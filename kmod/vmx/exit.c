@@ -367,6 +367,7 @@ void vmx_collect_inflight(struct vmx_vcpu *vmx)
 	struct mvmm_event *inflight = &vmx->vcpu.events.inflight;
 	u32 info;
 
+	lockdep_assert_irqs_disabled();
 	info = vmread32(IDT_VECTORING_INFO_FIELD);
 	if (likely(!(info & VECTORING_INFO_VALID_MASK)))
 		return;
@@ -392,6 +393,10 @@ enum mvmm_step vmx_handle_exit(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 	u32 basic = vmx->reason & EXIT_REASON_MASK;
+
+	lockdep_assert_irqs_disabled();
+	mvmm_assert_section(vcpu);
+	mvmm_assert_loaded(vcpu);
 
 	if (basic < MVMM_STATS_HW_EXITS)
 		vcpu->stats.hw_exits[basic]++;

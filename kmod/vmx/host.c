@@ -86,6 +86,8 @@ void vmx_host_cpu_on(void)
 {
 	int i;
 
+	lockdep_assert_irqs_disabled();
+
 	for (i = 0; i < NR_FIXED; i++)
 		rdmsrl(msr_index[i], *this_cpu_ptr(&host_msrs[i]));
 }
@@ -112,6 +114,9 @@ void vmx_swap_syscall_msrs(struct vmx_vcpu *vmx, bool to_guest)
 {
 	const u64 *host = *this_cpu_ptr(&host_msrs);
 	int i;
+
+	mvmm_assert_section(&vmx->vcpu);
+	mvmm_assert_loaded(&vmx->vcpu);
 
 	for (i = 0; i < NR_FIXED; i++)
 		vmx_swap_msr(msr_index[i], to_guest ? host[i] : vmx->msr[i],

@@ -173,6 +173,7 @@ static inline void vmx_mitigate(struct vmx_vcpu *vmx)
 {
 	u16 ldt;
 
+	lockdep_assert_irqs_disabled();
 	asm volatile("sldt %0" : "=r" (ldt));
 	if (unlikely(ldt)) {
 		vmx->host_ldt = ldt;

@@ -296,13 +296,15 @@ static inline void vmx_flush(struct vmx_vcpu *vmx)
 		vmx_flush_now(vmx, gen);
 }
 
-/* One round of the inner loop. Context: interrupts off, in a section */
+/* One round of the inner loop */
 static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 	/* Without XSAVE there is no XCR0: nothing is to be swapped */
 	u64 host_xcr0 = mvmm_host_xcr0 ?: vcpu->xcr0;
 	bool entered;
+
+	lockdep_assert_irqs_disabled();
 
 	if (unlikely(!mvmm_enter_begin(vcpu)))
 		return mvmm_come_back(vcpu);
@@ -509,6 +511,7 @@ static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	enum mvmm_step step;
 
+	mvmm_assert_section(vcpu);
 	vmx_vcpu_load(vcpu);
 	regs_to_vmcs(vmx);
 	host_load(vmx);

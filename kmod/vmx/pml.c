@@ -69,6 +69,9 @@ void vmx_sync_pml(struct vmx_vcpu *vmx)
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 	bool use = vcpu->pml.log && READ_ONCE(vcpu->vm->nr_logged);
 
+	lockdep_assert_irqs_disabled();
+	mvmm_assert_loaded(vcpu);
+
 	if (use == vmx->pml)
 		return;
 	vmx->pml = use;

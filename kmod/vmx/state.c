@@ -2,8 +2,7 @@
 /*
  * The guest's state in the VMCS: what a new vCPU starts with, and the registers
  * that userspace gets and sets. What is moved at each RUN is in loop.c, the
- * host's state is in host.c. SDM vol. 3, 25.4. The functions need the VMCS to
- * be current.
+ * host's state is in host.c. SDM vol. 3, 25.4.
  */
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
@@ -120,6 +119,8 @@ void vmx_sync_crs(struct mvmm_vcpu *vcpu)
 		  (__read_cr4() & X86_CR4_MCE);
 	u32 entry = vmx->entry & ~VM_ENTRY_IA32E_MODE;
 
+	mvmm_assert_loaded(vcpu);
+
 	if (vcpu->efer & EFER_LMA)
 		entry |= VM_ENTRY_IA32E_MODE;
 	vmwriten(GUEST_CR0, cr0);
@@ -151,6 +152,8 @@ void vmx_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs)
 	struct mvmm_segment *seg = &sregs->es;
 	enum seg s;
 
+	mvmm_assert_loaded(vcpu);
+
 	for (s = ES; s < NR_SEGS; s++)
 		get_segment(s, &seg[s]);
 	sregs->gdt.base = vmreadn(GUEST_GDTR_BASE);
@@ -167,6 +170,8 @@ void vmx_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs)
 	const struct mvmm_segment *seg = &sregs->es;
 	enum seg s;
 	int i;
+
+	mvmm_assert_loaded(vcpu);
 
 	for (s = ES; s < NR_SEGS; s++)
 		put_segment(s, &seg[s]);
@@ -185,6 +190,7 @@ void vmx_get_paging(struct mvmm_vcpu *vcpu, struct mvmm_paging *paging)
 {
 	u32 ar = vmread32(GUEST_CS_AR_BYTES);
 
+	mvmm_assert_loaded(vcpu);
 	paging->cr3 = vmreadn(GUEST_CR3);
 	paging->cs_attr = vmx_segment_attr(ar);
 	/* The CPL is SS.DPL (SDM vol. 3, 25.4.1) */
@@ -198,12 +204,14 @@ void vmx_get_events(struct mvmm_vcpu *vcpu, struct mvmm_events *ev)
 {
 	u32 info = vmread32(GUEST_INTERRUPTIBILITY_INFO);
 
+	mvmm_assert_loaded(vcpu);
 	ev->nmi_masked = !!(info & GUEST_INTR_STATE_NMI);
 	ev->pending_dbg = vmreadn(GUEST_PENDING_DBG_EXCEPTIONS);
 }
 
 void vmx_set_events(struct mvmm_vcpu *vcpu, const struct mvmm_events *ev)
 {
+	mvmm_assert_loaded(vcpu);
 	vmwrite32(GUEST_INTERRUPTIBILITY_INFO,
 		  ev->shadow | (ev->nmi_masked ? GUEST_INTR_STATE_NMI : 0));
 	vmwriten(GUEST_PENDING_DBG_EXCEPTIONS, ev->pending_dbg);
@@ -211,11 +219,13 @@ void vmx_set_events(struct mvmm_vcpu *vcpu, const struct mvmm_events *ev)
 
 u64 vmx_get_dr7(struct mvmm_vcpu *vcpu)
 {
+	mvmm_assert_loaded(vcpu);
 	return vmreadn(GUEST_DR7);
 }
 
 void vmx_set_dr7(struct mvmm_vcpu *vcpu, u64 dr7)
 {
+	mvmm_assert_loaded(vcpu);
 	vmwriten(GUEST_DR7, dr7);
 	to_vmx(vcpu)->breakpoints = dr7 & DR7_ENABLED;
 }
@@ -223,6 +233,8 @@ void vmx_set_dr7(struct mvmm_vcpu *vcpu, u64 dr7)
 u64 vmx_get_msr(struct mvmm_vcpu *vcpu, u32 index)
 {
 	const u64 *slot;
+
+	mvmm_assert_loaded(vcpu);
 
 	switch (index) {
 	case MSR_FS_BASE:
@@ -247,6 +259,7 @@ void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 {
 	u64 *slot;
 
+	mvmm_assert_loaded(vcpu);
 	switch (index) {
 	case MSR_FS_BASE:
 		vmwriten(GUEST_FS_BASE, value);
@@ -279,5 +292,6 @@ void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 /** vmx_sync_tsc() - write tsc_offset to the VMCS */
 void vmx_sync_tsc(struct mvmm_vcpu *vcpu)
 {
+	mvmm_assert_loaded(vcpu);
 	vmwrite64(TSC_OFFSET, vcpu->tsc_offset);
 }

@@ -72,6 +72,7 @@ bool vmx_is_on(void)
  */
 int vmx_cpu_enable(void)
 {
+	lockdep_assert_irqs_disabled();
 	if (__read_cr4() & X86_CR4_VMXE)
 		return -EBUSY;
 	/* On some CPUs processor trace and VMX exclude each other */
@@ -90,9 +91,10 @@ int vmx_cpu_enable(void)
 	return 0;
 }
 
-/* Context: interrupts off, on the CPU that vmcs->cpu names */
+/* Called on the CPU that vmcs->cpu names */
 static void clear_here(struct vmx_vmcs *vmcs)
 {
+	lockdep_assert_irqs_disabled();
 	vmclear(__pa(vmcs->region));
 	if (__this_cpu_read(vmx_current) == vmcs)
 		__this_cpu_write(vmx_current, NULL);
@@ -115,6 +117,7 @@ void vmx_cpu_disable(void)
 {
 	struct vmx_vmcs *vmcs, *next;
 
+	lockdep_assert_irqs_disabled();
 	list_for_each_entry_safe(vmcs, next, this_cpu_ptr(&loaded_list), link)
 		clear_here(vmcs);
 	__this_cpu_write(vmx_on, false);
@@ -132,10 +135,12 @@ static void clear_ipi(void *arg)
 		clear_here(vmcs);
 }
 
-/* VMCLEAR on the CPU that may have it in its cache. Context: interrupts on */
+/* VMCLEAR on the CPU that may have it in its cache */
 static void clear_anywhere(struct vmx_vmcs *vmcs)
 {
 	int cpu = READ_ONCE(vmcs->cpu);
+
+	lockdep_assert_irqs_enabled();
 
 	/*
 	 * Fails only if that CPU is offline, and then vmx_cpu_disable() did it
@@ -182,6 +187,7 @@ void vmx_vmcs_load(struct vmx_vmcs *vmcs)
 	bool moved = vmcs->cpu != cpu;
 	unsigned long flags;
 
+	lockdep_assert_preemption_disabled();
 	if (moved)
 		clear_anywhere(vmcs);
 	local_irq_save(flags);
