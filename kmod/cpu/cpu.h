@@ -25,8 +25,8 @@ void mvmm_kick_cpu(struct mvmm_vcpu *vcpu);
 static inline void mvmm_request(struct mvmm_vcpu *vcpu, int request)
 {
 	/*
-	 * If it was set already, the one who set it kicks. The full barrier in
-	 * it pairs with mvmm_enter_begin() and mvmm_apic_collect()
+	 * A full barrier: pairs with mvmm_enter_begin() and mvmm_apic_collect().
+	 * If the bit was set already, the one who set it kicks.
 	 */
 	if (!(atomic_fetch_or(request, &vcpu->requests) & request))
 		mvmm_kick_cpu(vcpu);
