@@ -108,7 +108,7 @@ static void vcpu_free(struct mvmm_vcpu *vcpu)
 }
 
 /* Free a vCPU that was removed from vm->vcpus */
-static void destroy(struct mvmm_vcpu *vcpu)
+static void free_removed(struct mvmm_vcpu *vcpu)
 {
 	mvmm_assert_may_sleep();
 	/* Wait for senders that have found it in vm->vcpus under RCU */
@@ -128,7 +128,7 @@ static int vcpu_release(struct inode *inode, struct file *file)
 	WRITE_ONCE(vm->vcpus[vcpu->id], NULL);
 	spin_unlock(&vm->mmu_lock);
 	mutex_unlock(&vm->lock);
-	destroy(vcpu);
+	free_removed(vcpu);
 	mvmm_vm_put(vm);
 	return 0;
 }
@@ -211,7 +211,7 @@ int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id)
 		spin_lock(&vm->mmu_lock);
 		WRITE_ONCE(vm->vcpus[id], NULL);
 		spin_unlock(&vm->mmu_lock);
-		destroy(vcpu);
+		free_removed(vcpu);
 		/* Not the last reference: the caller has the VM's fd */
 		mvmm_vm_put(vm);
 	} else {

@@ -54,7 +54,7 @@ void mvmm_apic_pull_now(struct mvmm_vcpu *vcpu)
 /* ---- sending ---------------------------------------------------------- */
 
 /* Put a message into a vCPU's inbox. Returns 1 if it takes it, else 0 */
-static int post(struct mvmm_vcpu *vcpu, const struct lapic_msg *msg)
+static int leave_in_inbox(struct mvmm_vcpu *vcpu, const struct lapic_msg *msg)
 {
 	struct mvmm_inbox *in = &vcpu->inbox;
 
@@ -93,8 +93,9 @@ static int post(struct mvmm_vcpu *vcpu, const struct lapic_msg *msg)
 	return 1;
 }
 
-static bool is_for(const struct mvmm_vcpu *vcpu, const struct mvmm_vcpu *from,
-		   const struct lapic_msg *msg)
+static bool is_destination(const struct mvmm_vcpu *vcpu,
+			   const struct mvmm_vcpu *from,
+			   const struct lapic_msg *msg)
 {
 	switch (msg->shorthand) {
 	case LAPIC_TO_DEST:
@@ -110,7 +111,7 @@ static bool is_for(const struct mvmm_vcpu *vcpu, const struct mvmm_vcpu *from,
 
 /*
  * The class of the task priority, from any thread. It may be old while
- * apic_dirty changes, but then no more happens than that one lowest-priority
+ * apic_dirty changes, but the worst is that one lowest-priority
  * message goes to another vCPU.
  */
 static u32 priority_class(const struct mvmm_vcpu *vcpu)
@@ -121,7 +122,7 @@ static u32 priority_class(const struct mvmm_vcpu *vcpu)
 }
 
 /* Should @vcpu have a lowest-priority message, not @best? Equals take turns */
-static bool is_lower(struct mvmm_vcpu *vcpu, const struct mvmm_vcpu *best)
+static bool is_better(struct mvmm_vcpu *vcpu, const struct mvmm_vcpu *best)
 {
 	u32 last = READ_ONCE(vcpu->vm->last_lowest), mine, its;
 
@@ -153,16 +154,16 @@ int mvmm_send(struct mvmm_vm *vm, const struct mvmm_vcpu *from,
 	rcu_read_lock();
 	for (i = 0; i < nr; i++) {
 		vcpu = READ_ONCE(vm->vcpus[i]);
-		if (!vcpu || !is_for(vcpu, from, msg))
+		if (!vcpu || !is_destination(vcpu, from, msg))
 			continue;
 		if (msg->mode != LAPIC_LOWEST)
-			n += post(vcpu, msg);
-		else if (is_lower(vcpu, best))
+			n += leave_in_inbox(vcpu, msg);
+		else if (is_better(vcpu, best))
 			best = vcpu;
 	}
 	if (best) {
 		WRITE_ONCE(vm->last_lowest, best->id);
-		n = post(best, msg);
+		n = leave_in_inbox(best, msg);
 	}
 	rcu_read_unlock();
 	return n;
@@ -310,7 +311,7 @@ void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
 /* ---- the guest's accesses --------------------------------------------- */
 
 /* Do what a write to the APIC asks for: LAPIC_DOES_* */
-static void apply(struct mvmm_vcpu *vcpu, int does)
+static void do_effects(struct mvmm_vcpu *vcpu, int does)
 {
 	mvmm_assert_busy(vcpu);
 	if (does & LAPIC_DOES_IPI) {
@@ -398,7 +399,7 @@ int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	}
 	if (ret < 0)
 		return ret;
-	apply(vcpu, ret);
+	do_effects(vcpu, ret);
 	return 0;
 }
 
@@ -411,7 +412,7 @@ int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 void mvmm_apic_eoi(struct mvmm_vcpu *vcpu)
 {
 	mvmm_apic_pull(vcpu);
-	apply(vcpu, lapic_write(&vcpu->apic, LAPIC_EOI, 0, 0));
+	do_effects(vcpu, lapic_write(&vcpu->apic, LAPIC_EOI, 0, 0));
 }
 
 /**
@@ -425,7 +426,7 @@ void mvmm_apic_tsc_moved(struct mvmm_vcpu *vcpu, u64 by)
 {
 	mvmm_apic_pull(vcpu);
 	lapic_tsc_moved(&vcpu->apic, by);
-	apply(vcpu, LAPIC_DOES_TIMER);
+	do_effects(vcpu, LAPIC_DOES_TIMER);
 }
 
 /**
@@ -467,11 +468,11 @@ int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access)
 	if (access->write) {
 		does = lapic_mmio_write(&vcpu->apic, access->offset,
 					access->data, now);
-		apply(vcpu, does);
+		do_effects(vcpu, does);
 	} else {
 		access->data = lapic_mmio_read(&vcpu->apic, access->offset,
 					       now);
-		apply(vcpu, 0);
+		do_effects(vcpu, 0);
 	}
 	return 0;
 }
@@ -488,7 +489,7 @@ void mvmm_apic_eoi_induced(struct mvmm_vcpu *vcpu, u8 vector)
 	mvmm_assert_section(vcpu);
 	mvmm_apic_pull(vcpu);
 	vcpu->apic.eoi_vector = vector;
-	apply(vcpu, LAPIC_DOES_EOI);
+	do_effects(vcpu, LAPIC_DOES_EOI);
 }
 
 /**
@@ -512,7 +513,7 @@ void mvmm_apic_write_trapped(struct mvmm_vcpu *vcpu, u32 offset)
 	else
 		does = lapic_mmio_write(&vcpu->apic, offset, value,
 					mvmm_guest_tsc(vcpu));
-	apply(vcpu, max(does, 0));
+	do_effects(vcpu, max(does, 0));
 }
 
 /* ---- life and state --------------------------------------------------- */

@@ -36,7 +36,7 @@ enum lookup {
 };
 
 /* A clean page is not mapped writable: the host would not know of the write */
-static enum lookup take_pte(pte_t pte, struct host_leaf *leaf)
+static enum lookup leaf_from_pte(pte_t pte, struct host_leaf *leaf)
 {
 	if (!pte_access_permitted(pte, false))
 		return ABSENT;
@@ -47,8 +47,8 @@ static enum lookup take_pte(pte_t pte, struct host_leaf *leaf)
 	return FOUND;
 }
 
-static enum lookup take_large(unsigned long pfn, bool write, int level,
-			      struct host_leaf *leaf)
+static enum lookup leaf_from_large(unsigned long pfn, bool write, int level,
+				   struct host_leaf *leaf)
 {
 	if (!pfn_valid(pfn))
 		return SPECIAL;
@@ -81,20 +81,22 @@ static enum lookup walk_host(struct mm_struct *mm, unsigned long hva,
 		return ABSENT;
 	if (pud_leaf(pud))
 		return pud_access_permitted(pud, false) ?
-			take_large(pud_pfn(pud),
-				   pud_write(pud) && pud_dirty(pud), 3, leaf) :
+			leaf_from_large(pud_pfn(pud),
+					pud_write(pud) && pud_dirty(pud), 3,
+					leaf) :
 			ABSENT;
 	pmd = READ_ONCE(*pmd_offset(&pud, hva));
 	if (!pmd_present(pmd))
 		return ABSENT;
 	if (pmd_leaf(pmd))
 		return pmd_access_permitted(pmd, false) ?
-			take_large(pmd_pfn(pmd),
-				   pmd_write(pmd) && pmd_dirty(pmd), 2, leaf) :
+			leaf_from_large(pmd_pfn(pmd),
+					pmd_write(pmd) && pmd_dirty(pmd), 2,
+					leaf) :
 			ABSENT;
 	leaf->level = 1;
 	leaf->ptes = pte_offset_kernel(&pmd, hva);
-	return take_pte(READ_ONCE(*leaf->ptes), leaf);
+	return leaf_from_pte(READ_ONCE(*leaf->ptes), leaf);
 }
 
 /*
@@ -162,7 +164,7 @@ static void map_around(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 	entry -= below >> PAGE_SHIFT;
 	for (; pte < end; pte++, entry++)
 		if (!(*entry & fmt->present) &&
-		    take_pte(READ_ONCE(*pte), &one) == FOUND)
+		    leaf_from_pte(READ_ONCE(*pte), &one) == FOUND)
 			WRITE_ONCE(*entry, pgt_leaf(fmt, one.pa, 1,
 						    prot_of(r, one.write,
 							    false)));
@@ -224,7 +226,7 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 	return pgt_map(pgt, gpa, pa, level, prot, cache) ? ABSENT : FOUND;
 }
 
-static bool writable(const struct mvmm_mem_region *r)
+static bool region_writable(const struct mvmm_mem_region *r)
 {
 	return !(r->flags & MVMM_REGION_READONLY);
 }
@@ -288,7 +290,7 @@ enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu)
 	if (!spin_trylock(&vm->mmu_lock))
 		return MVMM_STEP_FAULT;
 	r = mvmm_find_region(vm, gpa);
-	if (!r || (write && !writable(r))) {
+	if (!r || (write && !region_writable(r))) {
 		spin_unlock(&vm->mmu_lock);
 		if (!r && mvmm_may_have_apic_page(vm, gpa))
 			return MVMM_STEP_FAULT;
@@ -337,7 +339,7 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, bool write,
 		return ret;
 	spin_lock(&vm->mmu_lock);
 	r = mvmm_find_region(vm, gpa);
-	if (r && (!write || writable(r)))
+	if (r && (!write || region_writable(r)))
 		*hva = r->hva + (gpa - r->gpa);
 	seq = vm->inval_seq;
 	spin_unlock(&vm->mmu_lock);

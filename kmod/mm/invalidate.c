@@ -52,7 +52,7 @@ static void zap_leaf(void *ctx, u64 gpa, u64 pte, int level)
 		mvmm_note_dirty(ctx, gpa, pte, level);
 }
 
-static void nothing(void *unused)
+static void empty_ipi(void *unused)
 {
 }
 
@@ -78,7 +78,7 @@ void mvmm_kick_guests(struct mvmm_vm *vm)
 		struct mvmm_vcpu *vcpu = vm->vcpus[i];
 
 		if (vcpu && READ_ONCE(vcpu->in_guest))
-			smp_call_function_single(READ_ONCE(vcpu->cpu), nothing,
+			smp_call_function_single(READ_ONCE(vcpu->cpu), empty_ipi,
 						 NULL, 1);
 	}
 }

@@ -69,7 +69,8 @@ static void free_doorbell(struct mvmm_doorbell *bell)
 	kfree(bell);
 }
 
-static int deassign(struct mvmm_vm *vm, const struct mvmm_doorbell *which)
+static int doorbell_deassign(struct mvmm_vm *vm,
+			     const struct mvmm_doorbell *which)
 {
 	struct mvmm_doorbell *bell;
 
@@ -86,7 +87,7 @@ static int deassign(struct mvmm_vm *vm, const struct mvmm_doorbell *which)
 	return -ENOENT;
 }
 
-static int assign(struct mvmm_vm *vm, struct mvmm_doorbell *new)
+static int doorbell_assign(struct mvmm_vm *vm, struct mvmm_doorbell *new)
 {
 	struct mvmm_doorbell *bell;
 	int nr = 0;
@@ -137,7 +138,7 @@ int mvmm_ioeventfd(struct mvmm_vm *vm, const struct mvmm_ioeventfd *e)
 	new->flags = e->flags & MVMM_IOEVENTFD_DATAMATCH;
 	new->datamatch = e->datamatch;
 	mutex_lock(&vm->lock);
-	ret = take ? deassign(vm, new) : assign(vm, new);
+	ret = take ? doorbell_deassign(vm, new) : doorbell_assign(vm, new);
 	mutex_unlock(&vm->lock);
 	if (ret || take)
 		free_doorbell(new);

@@ -46,7 +46,7 @@ static struct mvmm_vcpu *to_vcpu(struct vsched_vcpu *se)
 	return container_of(se, struct mvmm_vcpu, se);
 }
 
-static void trace(struct mvmm_vcpu *vcpu, enum vsched_state was)
+static void trace_change(struct mvmm_vcpu *vcpu, enum vsched_state was)
 {
 	trace_mvmm_sched(vcpu->vm->serial, vcpu->id, was, vcpu->se.state,
 			 vcpu->se.slot);
@@ -55,7 +55,7 @@ static void trace(struct mvmm_vcpu *vcpu, enum vsched_state was)
 /* ---- with the lock held ------------------------------------------------ */
 
 /* Charge a holder since the last charge, or since it got its slot */
-static void charge(struct mvmm_vcpu *vcpu, u64 now)
+static void charge_holder(struct mvmm_vcpu *vcpu, u64 now)
 {
 	u64 since = max(vcpu->charged, vcpu->se.since);
 
@@ -66,17 +66,17 @@ static void charge(struct mvmm_vcpu *vcpu, u64 now)
 		vsched_charge(&sched, &vcpu->se, now - since, now);
 }
 
-static void block(struct mvmm_vcpu *vcpu, u64 now)
+static void block_vcpu(struct mvmm_vcpu *vcpu, u64 now)
 {
 	enum vsched_state was = vcpu->se.state;
 
 	lockdep_assert_held(&lock);
 	if (was == VSCHED_RUNNING)
-		charge(vcpu, now);
+		charge_holder(vcpu, now);
 	vsched_block(&sched, &vcpu->se, now);
 	/* Its thread must call mvmm_slot_get() before it enters again */
 	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
-	trace(vcpu, was);
+	trace_change(vcpu, was);
 }
 
 static void arm_timer(struct mvmm_vcpu *vcpu, u64 slice)
@@ -94,10 +94,10 @@ static void charge_absent_holder(struct mvmm_vcpu *vcpu, u64 now)
 	lockdep_assert_held(&lock);
 	if (vcpu->se.state != VSCHED_RUNNING)
 		return;
-	charge(vcpu, now);
+	charge_holder(vcpu, now);
 	slice = vsched_slice(&sched, &vcpu->se, now);
 	if (!slice)
-		block(vcpu, now);
+		block_vcpu(vcpu, now);
 	else if (slice != U64_MAX)
 		arm_timer(vcpu, slice);
 }
@@ -128,7 +128,7 @@ static void settle(u64 now)
 	for (;;) {
 		se = vsched_fill(&sched, now);
 		if (se) {
-			trace(to_vcpu(se), VSCHED_WAITING);
+			trace_change(to_vcpu(se), VSCHED_WAITING);
 			rcuwait_wake_up(&to_vcpu(se)->wait);
 			continue;
 		}
@@ -181,7 +181,7 @@ static enum hrtimer_restart slice_ended(struct hrtimer *timer)
 /* ---- the vCPU's thread ------------------------------------------------ */
 
 /* The vCPU wants a slot, of the CPUs that its thread, the caller, may use */
-static void wake(struct mvmm_vcpu *vcpu, u64 now)
+static void want_slot(struct mvmm_vcpu *vcpu, u64 now)
 {
 	DECLARE_BITMAP(allowed, VSCHED_MAX_SLOTS);
 	enum vsched_state was = vcpu->se.state;
@@ -196,7 +196,7 @@ static void wake(struct mvmm_vcpu *vcpu, u64 now)
 		vcpu->se.last = raw_smp_processor_id();
 	vsched_wake(&sched, &vcpu->se, allowed, now);
 	if (was == VSCHED_BLOCKED)
-		trace(vcpu, was);
+		trace_change(vcpu, was);
 }
 
 /*
@@ -204,7 +204,7 @@ static void wake(struct mvmm_vcpu *vcpu, u64 now)
  * preemption timer ends the slice exactly, and this one is a second line of
  * defence.
  */
-static void arm(struct mvmm_vcpu *vcpu, u64 now)
+static void start_slice(struct mvmm_vcpu *vcpu, u64 now)
 {
 	u64 slice = vsched_slice(&sched, &vcpu->se, now);
 
@@ -241,21 +241,21 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 	atomic_andnot(MVMM_REQ_SLOT, &vcpu->requests);
 	now = rdtsc();
 	if (se->state == VSCHED_RUNNING)
-		charge(vcpu, now);
+		charge_holder(vcpu, now);
 	/* The thread's affinity may have changed since the last look */
-	wake(vcpu, now);
+	want_slot(vcpu, now);
 	if (se->state == VSCHED_RUNNING) {
 		if (pause) {
 			struct vsched_vcpu *to = vsched_pause(&sched, se, now);
 
 			if (to) {
-				trace(vcpu, VSCHED_RUNNING);
-				trace(to_vcpu(to), VSCHED_WAITING);
+				trace_change(vcpu, VSCHED_RUNNING);
+				trace_change(to_vcpu(to), VSCHED_WAITING);
 				rcuwait_wake_up(&to_vcpu(to)->wait);
 			}
 		} else if (!vsched_slice(&sched, se, now)) {
 			vsched_yield(&sched, se, now);
-			trace(vcpu, VSCHED_RUNNING);
+			trace_change(vcpu, VSCHED_RUNNING);
 		}
 	}
 	settle(now);
@@ -269,7 +269,7 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 		if (ret || atomic_read(&vcpu->requests) & MVMM_REQ_KICK) {
 			/* One -EINTR for one kick */
 			atomic_andnot(MVMM_REQ_KICK, &vcpu->requests);
-			block(vcpu, now);
+			block_vcpu(vcpu, now);
 			settle(now);
 			raw_spin_unlock_irq(&lock);
 			return -EINTR;
@@ -278,7 +278,7 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 	/* Its affinity has changed meanwhile: look again before the entry */
 	if (!cpumask_test_cpu(se->slot, current->cpus_ptr))
 		atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
-	arm(vcpu, now);
+	start_slice(vcpu, now);
 	raw_spin_unlock_irq(&lock);
 	return 0;
 }
@@ -297,7 +297,7 @@ void mvmm_slot_put(struct mvmm_vcpu *vcpu)
 	raw_spin_lock_irqsave(&lock, flags);
 	now = rdtsc();
 	if (vcpu->se.state != VSCHED_BLOCKED)
-		block(vcpu, now);
+		block_vcpu(vcpu, now);
 	settle(now);
 	raw_spin_unlock_irqrestore(&lock, flags);
 	vcpu->slice_end = 0;
@@ -347,7 +347,7 @@ int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s)
 	for (i = 0; i < sched.nr_slots; i++) {
 		holder = slots[i].holder;
 		if (holder && holder->vm == &vm->se)
-			charge(to_vcpu(holder), now);
+			charge_holder(to_vcpu(holder), now);
 	}
 	if (!vsched_set_weight(&vm->se, s->weight))
 		ret = vsched_set_cap(&sched, &vm->se, s->cap, now);

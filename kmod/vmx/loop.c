@@ -245,7 +245,7 @@ static noinstr bool enter_guest(struct vmx_vcpu *vmx)
 	return entered;
 }
 
-static enum mvmm_step refused(struct vmx_vcpu *vmx)
+static enum mvmm_step exit_for_refusal(struct vmx_vcpu *vmx)
 {
 	struct mvmm_exit *exit = &vmx->vcpu.exit;
 
@@ -340,7 +340,7 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 	if (unlikely(!entered || vmx->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
 		undo_entry(vmx);
 		if (!entered)
-			return refused(vmx);
+			return exit_for_refusal(vmx);
 	}
 	if (trace_mvmm_exit_enabled())
 		trace_mvmm_exit(vcpu->id, vmx->reason,
