@@ -7,7 +7,7 @@
  *
  *   vcpu     run_loop() and the vendor's run_once(): mvmm_enter_begin() to
  *            mvmm_enter_end(), mvmm_apic_collect(), wait_for_request()
- *   sender   post(), mvmm_request(), mvmm_kick_cpu()
+ *   sender   leave_in_inbox(), mvmm_request(), mvmm_kick_cpu()
  *   zapper   mvmm_zap(), mvmm_flush_guests(), mvmm_kick_guests()
  *
  * Proved, for every order of their steps:
@@ -23,7 +23,7 @@
  * NO_BARRIER_SLEEP: without the barrier of rcuwait_wait_event()
  * NO_BARRIER_REQUEST: when mvmm_request() may look before it asks
  * NO_BARRIER_COLLECT: when mvmm_apic_collect() may look before it clears
- * NO_ORDER_POST: when post() may ask before it has posted
+ * NO_ORDER_POST: when leave_in_inbox() may ask before it has posted
  * NO_WAIT: when mvmm_kick_guests() does not wait for the vCPU to leave
  * NO_MOVED: when vcpu_load() forgets MVMM_TLB_MOVED
  * FLUSH_FIRST: when the generation is looked at before in_guest is set

@@ -59,13 +59,14 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (unlikely(cmd == MVMM_VCPU_GET_TIMES))
 		return mvmm_dispatch(beside_run, ARRAY_SIZE(beside_run), vcpu,
 				     cmd, arg);
+	/* pairs with vcpu_ioctl(): its end, in another thread */
 	if (test_and_set_bit_lock(0, &vcpu->busy))
 		return -EBUSY;
 	if (likely(cmd == MVMM_VCPU_RUN))
 		ret = arg ? -EINVAL : mvmm_vcpu_run(vcpu);
 	else
 		ret = mvmm_vcpu_state_ioctl(vcpu, cmd, arg);
-	clear_bit_unlock(0, &vcpu->busy);
+	clear_bit_unlock(0, &vcpu->busy); /* pairs with vcpu_ioctl() */
 	return ret;
 }
 
@@ -113,7 +114,7 @@ static void free_removed(struct mvmm_vcpu *vcpu)
 	mvmm_assert_may_sleep();
 	/* Wait for senders that have found it in vm->vcpus under RCU */
 	if (vcpu->has_apic)
-		synchronize_rcu();
+		synchronize_rcu(); /* pairs with mvmm_send() */
 	vcpu_free(vcpu);
 }
 
@@ -202,7 +203,7 @@ int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id)
 		goto unlock;
 	}
 	spin_lock(&vm->mmu_lock);
-	WRITE_ONCE(vm->vcpus[id], vcpu);
+	smp_store_release(&vm->vcpus[id], vcpu); /* pairs with mvmm_send() */
 	spin_unlock(&vm->mmu_lock);
 	kref_get(&vm->kref);
 	ret = anon_inode_getfd("mvmm-vcpu", &mvmm_vcpu_fops, vcpu,

@@ -67,6 +67,7 @@ static int leave_in_inbox(struct mvmm_vcpu *vcpu, const struct lapic_msg *msg)
 			set_bit(msg->vector, in->level);
 		else if (test_bit(msg->vector, in->level))
 			clear_bit(msg->vector, in->level);
+		smp_mb__before_atomic(); /* pairs with mvmm_apic_collect() */
 		set_bit(msg->vector, in->irr);
 		break;
 	case LAPIC_NMI:
@@ -84,6 +85,7 @@ static int leave_in_inbox(struct mvmm_vcpu *vcpu, const struct lapic_msg *msg)
 		if (test_bit(INBOX_SIPI, &in->flags))
 			return 1;
 		WRITE_ONCE(in->sipi_vector, msg->vector);
+		smp_mb__before_atomic(); /* pairs with mvmm_apic_collect() */
 		set_bit(INBOX_SIPI, &in->flags);
 		break;
 	default:	/* SMI: no SMM here. ExtINT: by MVMM_VCPU_INJECT */
@@ -285,7 +287,7 @@ void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
 	mvmm_assert_busy(vcpu);
 	mvmm_apic_pull(vcpu);
 	atomic_andnot(MVMM_REQ_EVENTS, &vcpu->requests);
-	smp_mb__after_atomic(); /* pairs with mvmm_request() */
+	smp_mb__after_atomic(); /* pairs with leave_in_inbox() */
 	collect_irr(vcpu);
 	flags = READ_ONCE(vcpu->inbox.flags);
 	if (flags)

@@ -77,7 +77,8 @@ void mvmm_kick_guests(struct mvmm_vm *vm)
 	for (i = 0; i < MVMM_MAX_VCPUS; i++) {
 		struct mvmm_vcpu *vcpu = vm->vcpus[i];
 
-		if (vcpu && READ_ONCE(vcpu->in_guest))
+		/* pairs with mvmm_enter_end() */
+		if (vcpu && smp_load_acquire(&vcpu->in_guest))
 			smp_call_function_single(READ_ONCE(vcpu->cpu), empty_ipi,
 						 NULL, 1);
 	}
@@ -92,7 +93,8 @@ void mvmm_kick_guests(struct mvmm_vm *vm)
  */
 void mvmm_flush_guests(struct mvmm_vm *vm)
 {
-	WRITE_ONCE(vm->tlb_gen, vm->tlb_gen + 1);
+	/* pairs with vmx_flush() and svm_flush() */
+	smp_store_release(&vm->tlb_gen, vm->tlb_gen + 1);
 	mvmm_kick_guests(vm);
 }
 

@@ -34,10 +34,10 @@ static int write_versioned(struct mvmm_vm *vm, u64 gpa, u32 *version,
 	int ret;
 
 	ret = mvmm_write_guest(vm, gpa + version_at, &odd, sizeof(odd));
-	smp_wmb(); /* pairs with pvclock_read_retry() in the guest */
+	smp_wmb(); /* pairs with the guest's pvclock_read_begin() */
 	*version = odd;
 	ret = ret ?: mvmm_write_guest(vm, gpa, data, len);
-	smp_wmb(); /* pairs with pvclock_read_begin() in the guest */
+	smp_wmb(); /* pairs with the guest's pvclock_read_begin() */
 	*version = even;
 	return ret ?: mvmm_write_guest(vm, gpa + version_at, &even,
 				       sizeof(even));

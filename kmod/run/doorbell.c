@@ -80,7 +80,7 @@ static int doorbell_deassign(struct mvmm_vm *vm,
 		if (!doorbell_equal(bell, which) || bell->ctx != which->ctx)
 			continue;
 		list_del_rcu(&bell->link);
-		synchronize_rcu();
+		synchronize_rcu(); /* pairs with mvmm_ring_any() */
 		free_doorbell(bell);
 		return 0;
 	}

@@ -102,7 +102,8 @@ static inline void mvmm_enter_end(struct mvmm_vcpu *vcpu)
 		hw_breakpoint_restore();
 	if (mvmm_pv_eoi_offered(vcpu))
 		mvmm_pv_eoi_look(vcpu);
-	WRITE_ONCE(vcpu->in_guest, false);
+	/* What the guest did is done; pairs with mvmm_kick_guests() */
+	smp_store_release(&vcpu->in_guest, false);
 	vcpu->stats.entries++;
 }
 

@@ -107,10 +107,7 @@ static void recall_holder(struct mvmm_vcpu *vcpu, u64 now)
 {
 	lockdep_assert_held(&lock);
 	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
-	/*
-	 * pairs with mvmm_slot_leave(), and with mvmm_enter_begin() for what
-	 * mvmm_slot_enter() writes
-	 */
+	/* pairs with mvmm_slot_leave() and mvmm_enter_begin() */
 	smp_mb__after_atomic();
 	if (READ_ONCE(vcpu->in_run))
 		mvmm_kick_cpu(vcpu);

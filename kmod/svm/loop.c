@@ -294,7 +294,8 @@ static noinline void undo_entry(struct svm_vcpu *svm)
  */
 static inline void svm_flush(struct svm_vcpu *svm)
 {
-	u64 gen = READ_ONCE(svm->vcpu.vm->tlb_gen);
+	/* pairs with mvmm_flush_guests() */
+	u64 gen = smp_load_acquire(&svm->vcpu.vm->tlb_gen);
 
 	if (likely(!mvmm_tlb_needs_flush(gen, svm->vcpu.tlb_gen_seen) &&
 		   !svm->flush_vcpu &&

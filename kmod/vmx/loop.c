@@ -289,7 +289,8 @@ static noinline void undo_entry(struct vmx_vcpu *vmx)
  */
 static inline void vmx_flush(struct vmx_vcpu *vmx)
 {
-	u64 gen = READ_ONCE(vmx->vcpu.vm->tlb_gen);
+	/* pairs with mvmm_flush_guests() */
+	u64 gen = smp_load_acquire(&vmx->vcpu.vm->tlb_gen);
 
 	if (unlikely(mvmm_tlb_needs_flush(gen, vmx->vcpu.tlb_gen_seen) ||
 		     vmx->flush_vcpu))

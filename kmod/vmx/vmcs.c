@@ -101,11 +101,10 @@ static void clear_here(struct vmx_vmcs *vmcs)
 	list_del(&vmcs->link);
 	vmcs->launched = false;
 	/*
-	 * pairs with clear_anywhere(): a CPU that sees -1 may load the VMCS, so
-	 * VMCLEAR and launched come first
+	 * VMCLEAR and launched come first: a CPU that sees -1 may load the VMCS.
+	 * Pairs with clear_anywhere().
 	 */
-	smp_wmb();
-	WRITE_ONCE(vmcs->cpu, -1);
+	smp_store_release(&vmcs->cpu, -1);
 }
 
 /**
@@ -138,7 +137,7 @@ static void clear_ipi(void *arg)
 /* VMCLEAR on the CPU that may have it in its cache */
 static void clear_anywhere(struct vmx_vmcs *vmcs)
 {
-	int cpu = READ_ONCE(vmcs->cpu);
+	int cpu = smp_load_acquire(&vmcs->cpu); /* pairs with clear_here() */
 
 	lockdep_assert_irqs_enabled();
 
