@@ -10,7 +10,7 @@ from unittest import mock
 
 from testlib.script import load
 
-KBUILD = ("options := slots pv pv_eoi irqfd ioeventfd dirty pml apicv debug "
+KBUILD = ("options := slots policies pv pv_eoi irqfd ioeventfd dirty pml apicv debug "
           "vmx svm\n")
 # One that is in order
 TREE = {"Kbuild": KBUILD,

@@ -14,6 +14,8 @@ static const struct mvmm_ioctl *find(const struct mvmm_ioctl *table, int nr,
 	return NULL;
 }
 
+/* tour 5: every ioctl but RUN comes through here */
+
 /**
  * mvmm_dispatch() - find an ioctl in a table, and execute it
  * @table: the ioctls

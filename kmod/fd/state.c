@@ -354,6 +354,8 @@ static long get_apic(void *obj, void *arg)
 	return 0;
 }
 
+/* tour 8: all that a vCPU is */
+
 static const struct mvmm_ioctl vcpu_ioctls[] = {
 	MVMM_IOCTL(MVMM_VCPU_INJECT, struct mvmm_inject, payload, false,
 		   inject),

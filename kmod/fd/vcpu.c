@@ -47,6 +47,8 @@ static long kick(struct mvmm_vcpu *vcpu)
 	return 0;
 }
 
+/* tour 7: RUN goes to run/run.c */
+
 static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct mvmm_vcpu *vcpu = file->private_data;
@@ -134,7 +136,7 @@ static int vcpu_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-const struct file_operations mvmm_vcpu_fops = {
+static const struct file_operations vcpu_fops = {
 	.owner = THIS_MODULE,
 	.unlocked_ioctl = vcpu_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
@@ -206,7 +208,7 @@ int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id)
 	smp_store_release(&vm->vcpus[id], vcpu); /* pairs with mvmm_send() */
 	spin_unlock(&vm->mmu_lock);
 	kref_get(&vm->kref);
-	ret = anon_inode_getfd("mvmm-vcpu", &mvmm_vcpu_fops, vcpu,
+	ret = anon_inode_getfd("mvmm-vcpu", &vcpu_fops, vcpu,
 			       O_RDWR | O_CLOEXEC);
 	if (ret < 0) {
 		spin_lock(&vm->mmu_lock);

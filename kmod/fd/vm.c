@@ -114,6 +114,8 @@ static const struct file_operations vm_fops = {
 	.llseek = noop_llseek,
 };
 
+/* tour 6: a VM is made; its ioctls are above */
+
 /**
  * mvmm_vm_create() - MVMM_CREATE_VM
  * @flags: MVMM_VM_*, known ones

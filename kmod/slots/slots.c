@@ -38,7 +38,11 @@ static struct hrtimer refill_timer;
 static struct dentry *debugfs_dir;
 
 static const struct vsched_policy *const policies[] = {
-	&vsched_fair, &vsched_rr, &vsched_gang };
+	&vsched_fair,
+#ifdef CONFIG_MVMM_POLICIES
+	&vsched_rr, &vsched_gang,
+#endif
+};
 static const struct vsched_policy *policy = &vsched_fair;
 
 static struct mvmm_vcpu *to_vcpu(struct vsched_vcpu *se)
@@ -218,6 +222,8 @@ static int wait_for_slot(struct mvmm_vcpu *vcpu)
 		atomic_read(&vcpu->requests) & MVMM_REQ_KICK,
 		TASK_INTERRUPTIBLE);
 }
+
+/* tour 13: wait for the right to enter the guest */
 
 /**
  * mvmm_slot_get() - wait until the vCPU has a slot, and start its slice

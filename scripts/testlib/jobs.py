@@ -124,8 +124,8 @@ def apic_help(results, name):
 
 # Options to leave out, one by one in the lab of a vendor that uses them; then
 # all at once
-WITHOUT = {"qemu": ("slots", "pv", "pv_eoi", "irqfd", "ioeventfd", "dirty",
-                    "debug", "vmx",
+WITHOUT = {"qemu": ("slots", "policies", "pv", "pv_eoi", "irqfd", "ioeventfd",
+                    "dirty", "debug", "vmx",
                     "slots pv irqfd ioeventfd dirty debug vmx"),
            "bochs": ("pml", "apicv", "svm",
                      "slots pv irqfd ioeventfd dirty apicv debug svm")}
