@@ -112,6 +112,8 @@ static const struct mvmm_vendor_ops *find_vendor(void)
 	return NULL;
 }
 
+/* tour 1: load: the vendor is chosen, /dev/mvmm appears */
+
 static int __init mvmm_module_init(void)
 {
 	int ret;

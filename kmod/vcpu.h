@@ -136,6 +136,8 @@ struct mvmm_exit {
 	};
 };
 
+/* tour 3: a virtual CPU */
+
 /**
  * struct mvmm_vcpu - a virtual CPU; the vendor's struct is around it
  * @vm: its VM, of which it holds a reference			[C]

@@ -8,6 +8,8 @@
 
 #include "vcpu.h"
 
+/* tour 4: what VMX and SVM must offer */
+
 /**
  * struct mvmm_vendor_ops - VMX or SVM
  * @name: "vmx" or "svm"

@@ -25,6 +25,8 @@ struct mvmm_mem_region;
  *   [C] set at creation  [A] none: atomic access
  */
 
+/* tour 2: a virtual machine */
+
 /**
  * struct mvmm_vm - a virtual machine
  * @kref: the VM fd and each vCPU hold a reference

@@ -13,6 +13,8 @@ bool mvmm_on_bochs(void);
 
 void mvmm_kick_cpu(struct mvmm_vcpu *vcpu);
 
+/* tour 27: make another thread look */
+
 /**
  * mvmm_request() - make a vCPU's thread look at something
  * @vcpu: any vCPU

@@ -63,6 +63,8 @@ static void cpu_on_ipi(void *error)
 		atomic_cmpxchg((atomic_t *)error, 0, ret);
 }
 
+/* tour 26: VMX or SVM on, on every CPU */
+
 /**
  * mvmm_hardware_get() - a VM is made: turn the extension on, on every CPU
  *

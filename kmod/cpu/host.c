@@ -46,6 +46,8 @@ void mvmm_isolate_vm_now(u64 serial)
 		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 }
 
+/* tour 28: the host's interrupts, after an exit */
+
 /**
  * mvmm_host_interrupts() - let the host handle the interrupts that are pending
  *

@@ -64,6 +64,8 @@ long mvmm_copy_cpuid(const struct mvmm_cpuid_table *table,
 	return 0;
 }
 
+/* tour 24: CPUID is executed */
+
 /**
  * mvmm_do_cpuid() - execute CPUID on vcpu->regs
  * @vcpu: the vCPU

@@ -82,6 +82,8 @@ bool mvmm_uses_pae(u64 cr0, u64 cr4, u64 efer)
 	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
 }
 
+/* tour 23: control registers: what may be written */
+
 /**
  * mvmm_set_cr0() - the guest writes CR0
  * @vcpu: loaded

@@ -111,6 +111,8 @@ static bool exists(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
 	return p && (p->index != MSR_TSC_AUX || vcpu->caps.tsc_aux);
 }
 
+/* tour 22: one table for every MSR */
+
 /**
  * mvmm_get_msr() - read a guest's MSR
  * @vcpu: loaded on this CPU

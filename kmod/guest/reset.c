@@ -4,6 +4,8 @@
 #include "irq/apic.h"
 #include "vendor.h"
 
+/* tour 25: INIT, and the end of making a vCPU */
+
 /**
  * mvmm_vcpu_reset() - the state after INIT (SDM vol. 3, table 10-1)
  * @vcpu: busy for the caller, or new

@@ -139,6 +139,8 @@ static bool is_better(struct mvmm_vcpu *vcpu, const struct mvmm_vcpu *best)
 	return best->id <= last && vcpu->id > last;
 }
 
+/* tour 18: an interrupt message is delivered */
+
 /**
  * mvmm_send() - deliver an interrupt message
  * @vm: a VM with local APICs

@@ -22,6 +22,8 @@ struct mvmm_irqfd_wire {
 	poll_table table;
 };
 
+/* tour 19: an eventfd becomes an interrupt */
+
 /* Called in the signaller's context, with the eventfd's lock held */
 static int irqfd_signalled(wait_queue_entry_t *wait, unsigned int mode, int sync,
 			   void *key)

@@ -205,6 +205,8 @@ static void add_extended(const struct mvmm_cpuid_host *host,
 	}
 }
 
+/* tour 33: what a guest's CPU has by default */
+
 /**
  * mvmm_cpuid_default() - make the table that a new vCPU gets
  * @host: reads the host's CPUID, and says what the module can offer

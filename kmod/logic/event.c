@@ -29,6 +29,8 @@ bool mvmm_exception_has_error(u8 vector)
 	return vector < 32 && (WITH_ERROR_CODE & BIT(vector));
 }
 
+/* tour 30: which event is next */
+
 /**
  * mvmm_plan_event() - what to do about events at the next entry
  * @ev: what is pending

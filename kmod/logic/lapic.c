@@ -605,6 +605,8 @@ static u32 writable(u32 reg)
 	}
 }
 
+/* tour 32: the guest writes to its local APIC */
+
 /**
  * lapic_write() - write a register
  * @a: the APIC

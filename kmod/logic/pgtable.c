@@ -186,6 +186,8 @@ u64 pgt_leaf(const struct pgt_format *fmt, u64 pa, int level,
 	       (level > 1 ? fmt->large : 0);
 }
 
+/* tour 29: nested page tables, both formats */
+
 /**
  * pgt_map() - map one leaf
  * @pgt: the table

@@ -434,6 +434,8 @@ u64 vsched_slice(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 	return left;
 }
 
+/* tour 31: a slot is given to one that waits */
+
 /**
  * vsched_fill() - give one idle slot to one vCPU that waits
  * @s: the scheduler

@@ -39,6 +39,8 @@ static unsigned long clean_region(struct mvmm_vm *vm,
 	return cleaned;
 }
 
+/* tour 17: which pages were written to */
+
 /**
  * mvmm_get_dirty_log() - MVMM_VM_GET_DIRTY_LOG
  * @vm: the VM

@@ -268,6 +268,8 @@ enum mvmm_step mvmm_apic_exit(struct mvmm_vcpu *vcpu)
 	return MVMM_STEP_USER;
 }
 
+/* tour 15: a nested page fault, in the inner loop */
+
 /**
  * mvmm_fault_fast() - handle a nested page fault in the inner loop
  * @vcpu: its fault describes the access

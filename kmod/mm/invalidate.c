@@ -98,6 +98,8 @@ void mvmm_flush_guests(struct mvmm_vm *vm)
 	mvmm_kick_guests(vm);
 }
 
+/* tour 16: and taking it away again */
+
 /**
  * mvmm_zap() - remove what is mapped in a range, and flush
  * @vm: the VM

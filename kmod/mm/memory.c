@@ -111,6 +111,8 @@ static int grow_regions(struct mvmm_vm *vm)
 	return 0;
 }
 
+/* tour 14: guest memory is the owner's mapping */
+
 /**
  * mvmm_add_region() - MVMM_VM_ADD_REGION
  * @vm: the VM

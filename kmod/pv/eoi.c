@@ -36,6 +36,8 @@ static bool write_flag(struct mvmm_vcpu *vcpu, u64 gpa, u8 value)
 	return done;
 }
 
+/* tour 21: an end of interrupt without an exit */
+
 /**
  * mvmm_pv_eoi_offer() - the entry delivers an APIC's interrupt: set the flag
  * @vcpu: a vCPU for which mvmm_pv_eoi_usable() is true

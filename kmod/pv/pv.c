@@ -170,6 +170,8 @@ int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 	}
 }
 
+/* tour 20: KVM's paravirtual interface */
+
 /**
  * mvmm_pv_set_msr() - WRMSR to one of KVM's MSRs
  * @vcpu: of a VM with local APICs

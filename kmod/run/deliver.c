@@ -90,6 +90,8 @@ enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu)
 	return MVMM_STEP_USER;
 }
 
+/* tour 11: an event leaves for the guest */
+
 /**
  * mvmm_take_event() - the next entry delivers an event: it is no longer pending
  * @vcpu: the vCPU

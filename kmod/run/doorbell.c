@@ -31,6 +31,8 @@ static bool doorbell_matches(const struct mvmm_doorbell *bell, u16 port, u8 len,
 	return bell->datamatch == (value & (~0U >> (32 - 8 * len)));
 }
 
+/* tour 12: an OUT that needs no userspace */
+
 /**
  * mvmm_ring_any() - mvmm_ring() for a VM that has doorbells
  * @vcpu: the vCPU

@@ -287,6 +287,8 @@ static int finish_step(struct mvmm_vcpu *vcpu, enum mvmm_step step)
 	}
 }
 
+/* tour 9: the outer loop */
+
 /* Returns 1 with vcpu->exit filled in, or -errno */
 static int run_loop(struct mvmm_vcpu *vcpu)
 {

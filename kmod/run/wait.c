@@ -125,6 +125,8 @@ void mvmm_reset_and_start(struct mvmm_vcpu *vcpu)
 	}
 }
 
+/* tour 10: HLT, INIT and SIPI */
+
 /**
  * mvmm_wait() - the vCPU must not enter the guest now: wait, or reset it
  * @vcpu: busy for the caller; its mp_state is not MVMM_MP_RUNNABLE

@@ -306,6 +306,8 @@ static inline void svm_flush(struct svm_vcpu *svm)
 		svm_flush_now(svm, gen);
 }
 
+/* tour 34: SVM's inner loop; its twin is vmx/loop.c */
+
 /* One round of the inner loop */
 static enum mvmm_step run_once(struct svm_vcpu *svm)
 {

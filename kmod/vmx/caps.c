@@ -120,6 +120,8 @@ static int need(bool have, const char *name, vmx_missing_fn missing, void *ctx)
 	return have ? 0 : -EOPNOTSUPP;
 }
 
+/* tour 35: what this CPU's VMX must have */
+
 /**
  * vmx_negotiate() - find controls and features from the capability MSRs
  * @msrs: the MSRs; 0 for those that the CPU lacks

@@ -15,6 +15,8 @@
 
 	.section .noinstr.text, "ax"
 
+/* tour 41: into the guest */
+
 /*
  * bool vmx_enter(struct mvmm_regs *regs, bool launched,
  *		  unsigned long *host_rsp)

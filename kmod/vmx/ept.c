@@ -41,6 +41,8 @@ u64 vmx_eptp(const struct vmx_caps *caps, u64 root_pa)
 	return root_pa | EPTP_WB | EPTP_4_LEVELS | (caps->ept_ad ? EPTP_AD : 0);
 }
 
+/* tour 38: stale translations go */
+
 /**
  * vmx_flush_now() - drop what may be stale in this CPU's TLB
  * @vmx: a vCPU for which vmx_flush() has found something

@@ -383,6 +383,8 @@ void vmx_collect_inflight(struct vmx_vcpu *vmx)
 			  ~GUEST_INTR_STATE_NMI);
 }
 
+/* tour 39: an exit is dispatched */
+
 /**
  * vmx_handle_exit() - handle the last exit, of reason vmx->reason
  * @vmx: loaded

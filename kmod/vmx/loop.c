@@ -297,6 +297,8 @@ static inline void vmx_flush(struct vmx_vcpu *vmx)
 		vmx_flush_now(vmx, gen);
 }
 
+/* tour 40: the inner loop */
+
 /* One round of the inner loop */
 static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 {

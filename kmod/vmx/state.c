@@ -165,6 +165,8 @@ void vmx_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs)
 	get_pdptes(vcpu, sregs->pdpte);
 }
 
+/* tour 37: the guest's registers in the VMCS */
+
 void vmx_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs)
 {
 	const struct mvmm_segment *seg = &sregs->es;

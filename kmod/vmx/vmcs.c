@@ -175,6 +175,8 @@ void vmx_vmcs_free(struct vmx_vmcs *vmcs)
 	free_page((unsigned long)vmcs->region);
 }
 
+/* tour 36: a VMCS changes CPUs */
+
 /**
  * vmx_vmcs_load() - make a VMCS current on this CPU
  * @vmcs: not in use elsewhere

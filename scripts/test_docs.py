@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Is it noticed when the pages and the source part ways? Small made-up trees."""
+import contextlib
+import io
+import os
+import subprocess
+import tempfile
+import unittest
+from unittest import mock
+
+from testlib.script import load
+
+# One that is in order
+TREE = {"kmod/main.c": "/* tour 1: load */\nint load_module(void);\n",
+        "kmod/fd/vm.c": "/* tour 2: a VM */\n",
+        "kmod/run/run.c": "/* tour 3: the loop */\n",
+        "Documentation/tour.rst": "1. ``kmod/main.c``: ``load_module()``\n"
+                                  "2. ``kmod/fd/vm.c``: here\n"
+                                  "3. ``kmod/run/run.c``: there\n"}
+
+
+class Docs(unittest.TestCase):
+    def setUp(self):
+        self.docs = load("docs")
+        top = tempfile.TemporaryDirectory(prefix="mvmm-docs.")
+        self.addCleanup(top.cleanup)
+        self.docs.TOP = self.top = top.name
+        subprocess.run(["git", "init", "-q", self.top], check=True)
+        for path, text in TREE.items():
+            self.write(path, text)
+
+    def write(self, path, text):
+        os.makedirs(os.path.dirname(f"{self.top}/{path}"), exist_ok=True)
+        with open(f"{self.top}/{path}", "w") as out:
+            out.write(text)
+
+    def says(self):
+        """What it prints; its status has to agree."""
+        subprocess.run(["git", "-C", self.top, "add", "."], check=True)
+        out = io.StringIO()
+        with mock.patch.object(self.docs.sys, "argv", ["docs", "check"]), \
+                contextlib.redirect_stdout(out):
+            status = self.docs.main()
+        self.assertEqual(bool(out.getvalue()), bool(status))
+        return out.getvalue()
+
+    def test_order(self):
+        self.assertEqual("", self.says())
+
+    def test_mark_missing(self):
+        self.write("kmod/fd/vm.c", "")
+        self.assertIn('has no "tour 2:"', self.says())
+
+    def test_mark_too_many(self):
+        self.write("kmod/fd/vcpu.c", "/* tour 4: more */\n")
+        self.assertIn('kmod/fd/vcpu.c has "tour 4:"', self.says())
+
+    def test_room_twice(self):
+        self.write("kmod/fd/vcpu.c", "/* tour 4: again */\n")
+        self.write("Documentation/tour.rst", TREE["Documentation/tour.rst"] +
+                   "4. ``kmod/fd/vcpu.c``: again\n")
+        self.assertIn("visits fd more than once", self.says())
+
+    def test_room_never(self):
+        self.write("kmod/mm/fault.c", "")
+        self.assertIn("never visits mm", self.says())
+
+    def test_numbers(self):
+        self.write("Documentation/tour.rst",
+                   TREE["Documentation/tour.rst"].replace("3. ", "4. "))
+        self.assertIn("not numbered", self.says())
+
+    def test_name(self):
+        self.write("Documentation/a.rst", "``no_such_name()``\n")
+        self.assertIn("there is no ``no_such_name()``".replace("``", ""),
+                      self.says())
+
+    def test_file(self):
+        self.write("Documentation/a.rst", "``mm/nothing.c``\n")
+        self.assertIn("no file mm/nothing.c", self.says())
+
+
+if __name__ == "__main__":
+    unittest.main()
