@@ -35,7 +35,6 @@ struct mvmm_mem_region;
  * @lock: serializes changes of regions and of vCPUs; may be held across sleeps
  * @mmu_lock: guards the nested table; with interrupts off only tried for
  * @pgt: the nested page table					[M]
- * @pgt_cache: tables for the next fault			[M]
  * @regions: sorted by gpa					[L to write, M]
  * @nr_regions: entries of @regions in use			[L to write, M]
  * @allocated: length of @regions				[L]

@@ -440,10 +440,7 @@ static __always_inline void regs_from_vmcb(struct svm_vcpu *svm)
 	vcpu->cr2 = save->cr2;
 	vcpu->dr6 = save->dr6;
 	svm_tpr_from_vmcb(svm);
-	/*
-	 * One bit stands for both shadows; after a guest ran it is STI's,
-	 * likely
-	 */
+	/* One bit stands for both shadows: after a guest ran, take STI's */
 	vcpu->shadow = !(svm->vmcb->control.int_state &
 			 SVM_INTERRUPT_SHADOW_MASK) ? 0 :
 		       svm->mov_ss ? MVMM_SHADOW_MOV_SS : MVMM_SHADOW_STI;

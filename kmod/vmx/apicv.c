@@ -142,7 +142,6 @@ void vmx_apicv_init(struct vmx_vcpu *vmx)
 
 /**
  * vmx_set_tpr_threshold() - exit when the guest's task priority falls below
- * this
  * @vmx: a vCPU whose VMCS is current
  * @class: not above the task priority's class now (SDM vol. 3, 27.2.1.1); 0:
  *	never

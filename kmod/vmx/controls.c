@@ -13,8 +13,8 @@ unsigned long *vmx_msr_bitmap;
 
 /*
  * The MSR bitmap has four parts of 1 KiB (SDM vol. 3, 25.6.9): reads of low
- * MSRs, of high MSRs (from 0xc0000000 on), writes of low MSRs, of high MSRs. In
- * bits:
+ * MSRs, reads of high MSRs (from 0xc0000000 on), and the same for writes. Where
+ * the second part begins, in bits:
  */
 #define HIGH_MSRS	(1024 * 8)
 

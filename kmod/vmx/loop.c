@@ -161,7 +161,9 @@ static void inject(struct vmx_vcpu *vmx)
 		mvmm_take_event(vcpu, &plan.inject, &vmx->undo.events);
 	if (vcpu->vapic_regs && vcpu->apic_dirty)
 		vmx_sync_apic(vmx);
-	/* The page has had the task priority since mvmm_apic_pull() */
+	/*
+	 * Without vapic_regs the page needs the task priority only: it has it
+	 */
 	vcpu->apic_dirty = false;
 	if (vcpu->vapic)
 		vmx_set_tpr_threshold(vmx,

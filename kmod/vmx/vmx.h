@@ -163,8 +163,8 @@ struct vmx_undo {
  * @has_timer: the preemption timer is on
  * @reason: exit reason of the last exit
  * @intr_info: of the last exit, if it was by an exception or NMI
- * @msr: the guest's MSRs that are swapped by hand; in a section they are in the
- *	CPU
+ * @msr: the guest's MSRs that are swapped by hand; in a section they may be in
+ *	the CPU
  * @host_gs_base: the host's KERNEL_GS_BASE, in a section
  * @host_rsp: as in the VMCS
  * @host_cr3: as in the VMCS
