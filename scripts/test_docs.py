@@ -1,14 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Is it noticed when the pages and the source part ways? Small made-up trees."""
-import contextlib
-import io
-import os
-import subprocess
-import tempfile
 import unittest
-from unittest import mock
 
-from testlib.script import load
+from testlib.script import MadeUpTree
 
 # One that is in order
 TREE = {"kmod/main.c": "/* tour 1: load */\nint load_module(void);\n",
@@ -19,30 +13,14 @@ TREE = {"kmod/main.c": "/* tour 1: load */\nint load_module(void);\n",
                                   "3. ``kmod/run/run.c``: there\n"}
 
 
-class Docs(unittest.TestCase):
-    def setUp(self):
-        self.docs = load("docs")
-        top = tempfile.TemporaryDirectory(prefix="mvmm-docs.")
-        self.addCleanup(top.cleanup)
-        self.docs.TOP = self.top = top.name
-        subprocess.run(["git", "init", "-q", self.top], check=True)
-        for path, text in TREE.items():
-            self.write(path, text)
-
-    def write(self, path, text):
-        os.makedirs(os.path.dirname(f"{self.top}/{path}"), exist_ok=True)
-        with open(f"{self.top}/{path}", "w") as out:
-            out.write(text)
+class Docs(MadeUpTree):
+    script, files = "docs", TREE
 
     def says(self):
         """What it prints; its status has to agree."""
-        subprocess.run(["git", "-C", self.top, "add", "."], check=True)
-        out = io.StringIO()
-        with mock.patch.object(self.docs.sys, "argv", ["docs", "check"]), \
-                contextlib.redirect_stdout(out):
-            status = self.docs.main()
-        self.assertEqual(bool(out.getvalue()), bool(status))
-        return out.getvalue()
+        status, lines = self.call("check")
+        self.assertEqual(bool(lines), bool(status))
+        return "\n".join(lines)
 
     def test_order(self):
         self.assertEqual("", self.says())

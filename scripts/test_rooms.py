@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Is each kind of disorder noticed? Small made-up trees, and their objects."""
-import contextlib
-import io
 import os
 import subprocess
-import tempfile
 import unittest
-from unittest import mock
 
-from testlib.script import load
+from testlib.script import MadeUpTree
 
 KBUILD = ("options := slots policies pv pv_eoi irqfd ioeventfd dirty pml apicv debug "
           "vmx svm\n")
@@ -29,30 +25,12 @@ TREE = {"Kbuild": KBUILD,
         "kmod/logic/pgtable.c": "#include <linux/gfp.h>\n"}
 
 
-class Rooms(unittest.TestCase):
+class Rooms(MadeUpTree):
+    script, files = "rooms", TREE
+
     def setUp(self):
-        self.rooms = load("rooms")
-        self.rooms.LONG = {}
-        top = tempfile.TemporaryDirectory(prefix="mvmm-rooms.")
-        self.addCleanup(top.cleanup)
-        self.rooms.TOP = self.top = top.name
-        subprocess.run(["git", "init", "-q", self.top], check=True)
-        for path, text in TREE.items():
-            self.write(path, text)
-
-    def write(self, path, text):
-        os.makedirs(os.path.dirname(f"{self.top}/{path}"), exist_ok=True)
-        with open(f"{self.top}/{path}", "w") as out:
-            out.write(text)
-
-    def call(self, *words):
-        """Runs it. Returns its status, and the lines that it prints."""
-        subprocess.run(["git", "-C", self.top, "add", "."], check=True)
-        out = io.StringIO()
-        with mock.patch.object(self.rooms.sys, "argv", ["rooms", *words]), \
-                contextlib.redirect_stdout(out):
-            status = self.rooms.main()
-        return status, out.getvalue().splitlines()
+        super().setUp()
+        self.module.LONG = {}
 
     def assert_says(self, pattern, *words):
         """One complaint, and it is this."""
@@ -107,11 +85,11 @@ class Sizes(Rooms):
         self.assertEqual((0, []), self.call("check"))
         self.write("bench/bench.c", "\n" * 701)
         self.assert_says("bench/bench.c has 701 lines")
-        self.rooms.LONG = {"bench/bench.c": "a reason"}
+        self.module.LONG = {"bench/bench.c": "a reason"}
         self.assertEqual((0, []), self.call("check"))
 
     def test_reason_without_a_long_file(self):
-        self.rooms.LONG = {"bench/gone.c": "a reason"}
+        self.module.LONG = {"bench/gone.c": "a reason"}
         self.assert_says("bench/gone.c is not long")
 
     def test_budget(self):
