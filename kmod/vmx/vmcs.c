@@ -146,7 +146,6 @@ static void clear_anywhere(struct vmx_vmcs *vmcs)
 	 */
 	if (cpu >= 0)
 		smp_call_function_single(cpu, clear_ipi, vmcs, 1);
-	smp_rmb(); /* pairs with clear_here() */
 }
 
 /**
