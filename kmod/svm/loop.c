@@ -6,8 +6,6 @@
  * enter, do what the host needs at once, handle the exit. Sections without a
  * volume are the APM's vol. 2.
  */
-#define pr_fmt(fmt) "mvmm: " fmt
-
 #include <linux/kvm_host.h>
 #include <linux/slab.h>
 #include <asm/cpufeature.h>
@@ -19,7 +17,6 @@
 #include "cpu/fpu.h"
 #include "mm/memory.h"
 #include "quirks.h"
-#include "slots/slots.h"
 #include "trace.h"
 #include "vendor.h"
 
@@ -306,6 +303,17 @@ static inline void svm_flush(struct svm_vcpu *svm)
 		svm_flush_now(svm, gen);
 }
 
+/* An interrupt that has come in is taken in without leaving the section */
+static enum mvmm_step come_back(struct svm_vcpu *svm)
+{
+	enum mvmm_step step;
+
+	svm_tpr_from_vmcb(svm);
+	step = mvmm_come_back(&svm->vcpu);
+	svm_tpr_to_vmcb(svm);
+	return step;
+}
+
 /* tour 34: SVM's inner loop; its twin is vmx/loop.c */
 
 /* One round of the inner loop */
@@ -322,7 +330,7 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 	lockdep_assert_irqs_disabled();
 
 	if (unlikely(!mvmm_enter_begin(vcpu)))
-		return MVMM_STEP_OUTER;
+		return come_back(svm);
 	svm_flush(svm);
 	svm->undo.valid = false;
 	if (unlikely(!events_idle(svm)))
@@ -463,7 +471,7 @@ static enum mvmm_step svm_vcpu_run(struct mvmm_vcpu *vcpu)
 	mvmm_assert_section(vcpu);
 	svm_vcpu_load(vcpu);
 	regs_to_vmcb(svm);
-	/* Only while somebody waits for this slot: see slots/slots.c */
+	/* Only while the slice has an end: see slots/slots.c */
 	if (IS_ENABLED(CONFIG_MVMM_SLOTS) &&
 	    unlikely(!vcpu->slice_end == svm->pause_exits)) {
 		svm->pause_exits = vcpu->slice_end;
