@@ -7,7 +7,6 @@
 
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/uaccess.h>
 #include <asm/processor.h>
 #include <asm/tsc.h>
 #include "cpu/cpu.h"
@@ -92,7 +91,8 @@ static struct miscdevice device = {
 
 #define VENDORS								\
 	(IS_ENABLED(CONFIG_MVMM_VMX) && IS_ENABLED(CONFIG_MVMM_SVM) ?	\
-	 "VMX or SVM" : IS_ENABLED(CONFIG_MVMM_VMX) ? "VMX" : "SVM")
+	 "VMX or SVM" : IS_ENABLED(CONFIG_MVMM_VMX) ?			\
+	 "VMX, and this module no SVM" : "SVM, and this module no VMX")
 
 static const struct mvmm_vendor_ops *find_vendor(void)
 {

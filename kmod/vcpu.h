@@ -36,7 +36,7 @@ enum mvmm_step {
 #define MVMM_REQ_KICK	(1 << 0)	/* MVMM_VCPU_KICK: leave RUN */
 #define MVMM_REQ_EVENTS	(1 << 1)	/* something is in the inbox */
 #define MVMM_REQ_EOI	(1 << 2)	/* return MVMM_EXIT_EOI */
-#define MVMM_REQ_PV	(1 << 3)	/* write the guest's clock: pv/pv.c */
+#define MVMM_REQ_PV	(1 << 3)	/* pv/ has work that may sleep */
 #define MVMM_REQ_SLOT	(1 << 4)	/* it has no slot, or others want it */
 #define MVMM_REQ_PAUSE	(1 << 5)	/* it spins: let a sibling run */
 #define MVMM_REQ_APIC	(1 << 6)	/* unmap the APIC-access page */
@@ -184,10 +184,10 @@ struct mvmm_exit {
  * @exit: for MVMM_STEP_USER					[R]
  * @stats: counters						[R]
  * @wait: where the thread waits in HLT, or for a slot
- * @se: for the scheduler					[slots.c]
- * @charged: host's TSC of the last charge to @se		[slots.c]
- * @slice_end: host's TSC; 0: nobody competes			[R]
- * @slice_timer: fires at @slice_end				[slots.c]
+ * @se: for the scheduler					[S]
+ * @charged: host's TSC of the last charge to @se		[S]
+ * @slice_end: host's TSC; 0: the slice has no end		[R]
+ * @slice_timer: fires when the slice, or what is left of it, ends [S]
  *
  * Of VMs with local APICs only:
  * @apic: the local APIC			[R, see struct lapic]

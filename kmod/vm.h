@@ -23,6 +23,7 @@ struct mvmm_mem_region;
  * locks is in Documentation/locking.rst.
  *   [L] vm->lock         [M] vm->mmu_lock    [R] vcpu->busy
  *   [C] set at creation  [A] none: atomic access
+ *   [S] the lock in slots/slots.c
  */
 
 /* tour 2: a virtual machine */
@@ -53,8 +54,8 @@ struct mvmm_mem_region;
  * @last_lowest: vCPU that took the last lowest-priority interrupt [A]
  * @apic_page: the CPU's APIC-access page may be mapped		[M to write, A]
  * @no_apic_page: it must not be mapped, now and later		[M to write, A]
- * @se: for the scheduler					[slots.c]
- * @pid: the owner's, for people				[slots.c]
+ * @se: for the scheduler					[S]
+ * @pid: the owner's, for people				[S]
  * @dead: an internal error has stopped the VM			[A]
  */
 struct mvmm_vm {

@@ -15,7 +15,8 @@
  *   EINVAL      a value is out of range, misaligned or contradictory
  *   E2BIG       the struct is longer than known and its tail is not zero
  *   EOPNOTSUPP  this kernel does not know a flag bit
- *   ENOTTY      this object does not have an ioctl of that number
+ *   ENOTTY      this object does not have an ioctl of that number, or the
+ *               module was built without it: see MVMM_FEATURE_*
  *   EPERM       the VM belongs to another process (see MVMM_CREATE_VM)
  *   EBUSY       another thread uses the vCPU: in RUN, GET or SET
  *   ENOMEM      out of memory
@@ -47,7 +48,8 @@
 #define MVMM_FEATURE_FAULT_GVA	(1ULL << 4)	/* @mmio.gva is filled in */
 #define MVMM_FEATURE_APIC	(1ULL << 5)	/* MVMM_VM_APIC is known */
 /* The module can be built without these: see Documentation/options.rst */
-#define MVMM_FEATURE_SCHED	(1ULL << 6)	/* SET_SCHED, GET_TIMES */
+/* MVMM_VM_SET_SCHED, MVMM_VCPU_GET_TIMES */
+#define MVMM_FEATURE_SCHED	(1ULL << 6)
 #define MVMM_FEATURE_PV		(1ULL << 7)	/* KVM's CPUID leaves and MSRs */
 #define MVMM_FEATURE_IOEVENTFD	(1ULL << 8)	/* MVMM_VM_IOEVENTFD */
 #define MVMM_FEATURE_IRQFD	(1ULL << 9)	/* MVMM_VM_IRQFD */
@@ -325,7 +327,7 @@ struct mvmm_create_vcpu {
 /*
  * MVMM_VM_GET_DIRTY_LOG: fills @bitmap and clears the log. Returns 0; -ENOENT:
  * no region has exactly this @gpa and @len, or it has no log; -EFAULT: @bitmap
- * cannot be written; the log loses nothing.
+ * cannot be written; the log loses nothing. Needs MVMM_FEATURE_DIRTY_LOG.
  */
 #define MVMM_VM_GET_DIRTY_LOG	_IO(MVMM_IOC, 0x23)
 /*
@@ -337,9 +339,10 @@ struct mvmm_create_vcpu {
  */
 #define MVMM_VM_PREFAULT	_IO(MVMM_IOC, 0x24)
 /*
- * MVMM_VM_IOEVENTFD: returns 0; -EBADF, -EINVAL: @fd is no eventfd; -EEXIST:
+ * MVMM_VM_IOEVENTFD: returns 0; -EBADF, -EINVAL: @fd is not an eventfd; -EEXIST:
  * there is one for this port, length and value; -ENOENT: there is none to
- * remove; -ENOSPC: the VM has 64 already. OUTS always exits.
+ * remove; -ENOSPC: the VM has 64 already. OUTS always exits. Needs
+ * MVMM_FEATURE_IOEVENTFD.
  */
 #define MVMM_VM_IOEVENTFD	_IO(MVMM_IOC, 0x25)
 /*
@@ -349,12 +352,15 @@ struct mvmm_create_vcpu {
 #define MVMM_VM_MSI		_IO(MVMM_IOC, 0x26)
 /*
  * MVMM_VM_IRQFD: each signal of @fd sends the message. Returns 0; -EBADF,
- * -EINVAL: @fd is no eventfd; -EEXIST: @fd has a message already; -ENOENT:
+ * -EINVAL: @fd is not an eventfd; -EEXIST: @fd has a message already; -ENOENT:
  * there is none to remove; -ENOSPC: the VM has 64 already; -EINVAL also: as
- * for MVMM_VM_MSI.
+ * for MVMM_VM_MSI. Needs MVMM_FEATURE_IRQFD.
  */
 #define MVMM_VM_IRQFD		_IO(MVMM_IOC, 0x27)
-/* MVMM_VM_SET_SCHED: may be called at any time. Returns 0. */
+/*
+ * MVMM_VM_SET_SCHED: may be called at any time. Returns 0. Needs
+ * MVMM_FEATURE_SCHED.
+ */
 #define MVMM_VM_SET_SCHED	_IO(MVMM_IOC, 0x28)
 
 /* ---- vCPU fd ---------------------------------------------------------- */
@@ -901,7 +907,7 @@ struct mvmm_stats {
 /* -EINVAL also: the VM has no local APICs */
 #define MVMM_VCPU_GET_APIC	_IO(MVMM_IOC, 0x5d)
 #define MVMM_VCPU_SET_APIC	_IO(MVMM_IOC, 0x5e)
-/* Works while the vCPU is in RUN: never -EBUSY */
+/* Works while the vCPU is in RUN: never -EBUSY. Needs MVMM_FEATURE_SCHED */
 #define MVMM_VCPU_GET_TIMES	_IO(MVMM_IOC, 0x5f)
 
 #endif /* _UAPI_MVMM_H */

@@ -7,9 +7,7 @@
 #include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 #include <asm/fpu/types.h>
-#include "compat.h"
 #include "cpu/cpu.h"
 #include "cpu/fpu.h"
 #include "fd.h"

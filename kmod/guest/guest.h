@@ -7,7 +7,6 @@
 
 /* Where an MSR's value is */
 enum mvmm_msr_kind {
-	MVMM_MSR_NONE,		/* #GP */
 	MVMM_MSR_CONST,		/* reads as a constant, writes are dropped */
 	MVMM_MSR_KEPT,		/* mvmm_vcpu.msr */
 	MVMM_MSR_VENDOR,	/* mvmm_ops->get_msr() and set_msr() know */

@@ -8,7 +8,6 @@
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include "apic.h"
-#include "compat.h"
 
 #define MVMM_MAX_IRQFDS		64
 

@@ -79,7 +79,7 @@ struct vsched_vm {
  * @woke: it waits because it woke up, not because its slice ended
  * @competes: it waits, and the holders' slices have been limited for it
  * @uncontended: it got its slot when nobody else wanted it: its time is free
- * @overdue: it was chosen because it waited longer than @patience: not
+ * @overdue: it was chosen because it waited longer than vsched.patience: not
  *	preempted by @preempts
  * @filler: see sched_gang.c
  * @since: when @state began

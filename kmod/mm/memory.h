@@ -95,11 +95,6 @@ void mvmm_drain_pml(struct mvmm_vm *vm);
 enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu);
 #else
 static inline void mvmm_drain_pml(struct mvmm_vm *vm) {}
-
-static inline enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu)
-{
-	return MVMM_STEP_REENTER;
-}
 #endif
 
 #ifdef CONFIG_MVMM_APICV

@@ -8,8 +8,6 @@
  * across exits to userspace, and when another wants the slot, it sets
  * MVMM_REQ_SLOT, which an entry checks anyway.
  */
-#define pr_fmt(fmt) "mvmm: " fmt
-
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
 #include <linux/moduleparam.h>
@@ -314,7 +312,7 @@ void mvmm_slot_put(struct mvmm_vcpu *vcpu)
  * It may wait for a sibling that has no slot now.
  *
  * Context: atomic, in a section. Return: MVMM_STEP_OUTER, to let a sibling run;
- * MVMM_STEP_REENTER if nobody competes for the slot.
+ * MVMM_STEP_REENTER if the slice has no end.
  */
 enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu)
 {
@@ -477,7 +475,11 @@ static int policy_get(char *buffer, const struct kernel_param *kp)
 static const struct kernel_param_ops policy_ops = {
 	.set = policy_set, .get = policy_get };
 module_param_cb(sched, &policy_ops, NULL, 0644);
+#ifdef CONFIG_MVMM_POLICIES
 MODULE_PARM_DESC(sched, "who runs when vCPUs compete: fair, rr or gang");
+#else
+MODULE_PARM_DESC(sched, "who runs when vCPUs compete: fair");
+#endif
 
 /* ---- life ------------------------------------------------------------- */
 

@@ -8,8 +8,6 @@
  * lengths given here are used, which are right for instructions without
  * prefixes: see Documentation/errata.rst.
  */
-#define pr_fmt(fmt) "mvmm: " fmt
-
 #include <linux/bits.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>

@@ -6,7 +6,6 @@
  */
 #include <asm/msr.h>
 #include <asm/special_insns.h>
-#include "guest/guest.h"
 #include "insn.h"
 
 #define RESET_PAT	0x0007040600070406ULL

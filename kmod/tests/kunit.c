@@ -11,7 +11,6 @@
 #include "../logic/lapic.c"
 #include "../guest/msr.c"
 #include "../guest/cr.c"
-#undef B
 #include "../logic/cpuid.c"
 #include "../logic/sched.c"
 #include "../logic/sched_fair.c"

@@ -4,8 +4,6 @@
  * virtualization and virtual-interrupt delivery (x2APIC without exits), and the
  * APIC-access page (xAPIC without exits). SDM vol. 3, chapter 30.
  */
-#define pr_fmt(fmt) "mvmm: " fmt
-
 #include <linux/gfp.h>
 #include <linux/moduleparam.h>
 #include <asm/apicdef.h>

@@ -21,7 +21,7 @@ enum mvmm_step vmx_handle_apic_access(struct mvmm_vcpu *vcpu);
 
 #else
 
-/* Exits that do not come: exit.c does not know them */
+/* Without the option these exits cannot happen: no handlers */
 #define vmx_handle_eoi_induced	NULL
 #define vmx_handle_apic_write	NULL
 #define vmx_handle_apic_access	NULL

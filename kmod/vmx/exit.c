@@ -4,8 +4,6 @@
  * and then calls the generic code or passes the exit on. All of them run with
  * interrupts off, in a section. Sections without a volume are the SDM's vol. 3.
  */
-#define pr_fmt(fmt) "mvmm: " fmt
-
 #include <linux/bits.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
@@ -13,7 +11,6 @@
 #include "guest/guest.h"
 #include "apicv.h"
 #include "insn.h"
-#include "irq/apic.h"
 #include "mm/memory.h"
 #include "pml.h"
 #include "run/run.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What happens when a VMX instruction of insn.h fails. */
+/* What happens when VMWRITE fails. */
 #define pr_fmt(fmt) "mvmm: " fmt
 
 #include "insn.h"

@@ -5,8 +5,6 @@
  * round of the loop always has the same order: check for pending work, flush,
  * prepare events, enter, do what the host needs at once, handle the exit.
  */
-#define pr_fmt(fmt) "mvmm: " fmt
-
 #include <linux/idr.h>
 #include <linux/kvm_host.h>
 #include <linux/slab.h>
@@ -20,14 +18,12 @@
 #include <asm/spec-ctrl.h>
 #include <asm/trapnr.h>
 #include "apicv.h"
-#include "cpu/cpu.h"
 #include "cpu/fpu.h"
 #include "insn.h"
 #include "mm/memory.h"
 #include "pml.h"
 #include "run/run.h"
 #include "slice.h"
-#include "slots/slots.h"
 #include "trace.h"
 #include "vendor.h"
 
@@ -54,6 +50,7 @@ static struct mvmm_vcpu *vmx_vcpu_alloc(struct mvmm_vm *vm)
 	if (ret)
 		goto free_apicv;
 	vmx->vcpu.vm = vm;
+	/* So the first load writes this CPU's host state, as after a move */
 	vmx->vcpu.cpu = -1;
 	if (vmx_caps.vpid) {
 		/* Without a VPID if none is left: slower, but right */
@@ -64,8 +61,6 @@ static struct mvmm_vcpu *vmx_vcpu_alloc(struct mvmm_vm *vm)
 	preempt_disable();
 	vmx_vmcs_load(&vmx->vmcs);
 	vmx_init_state(vmx);
-	/* So the first load writes this CPU's host state, as after a move */
-	vmx->vcpu.cpu = -1;
 	preempt_enable();
 	return &vmx->vcpu;
 
@@ -95,6 +90,7 @@ static __always_inline void vmx_vcpu_load(struct mvmm_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	int cpu = smp_processor_id();
 
+	lockdep_assert_preemption_disabled();
 	/* CPU hotplug and reboot clear the VMCS, and then vmx_current too */
 	if (unlikely(__this_cpu_read(vmx_current) != &vmx->vmcs))
 		vmx_vmcs_load(&vmx->vmcs);
@@ -161,9 +157,7 @@ static void inject(struct vmx_vcpu *vmx)
 		mvmm_take_event(vcpu, &plan.inject, &vmx->undo.events);
 	if (vcpu->vapic_regs && vcpu->apic_dirty)
 		vmx_sync_apic(vmx);
-	/*
-	 * Without vapic_regs the page needs the task priority only: it has it
-	 */
+	/* Without vapic_regs only the task priority is there: the guest's own */
 	vcpu->apic_dirty = false;
 	if (vcpu->vapic)
 		vmx_set_tpr_threshold(vmx,

@@ -12,7 +12,7 @@
 
 static bool pml = true;
 module_param(pml, bool, 0444);
-MODULE_PARM_DESC(pml, "let the CPU log what guests write to, where it can");
+MODULE_PARM_DESC(pml, "let VMX log what guests write to, where it can");
 
 /** vmx_pml_setup() - apply the parameter; at load, after vmx_probe() */
 void vmx_pml_setup(void)

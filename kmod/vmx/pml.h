@@ -16,7 +16,7 @@ enum mvmm_step vmx_handle_pml_full(struct mvmm_vcpu *vcpu);
 
 #else
 
-/* An exit that does not come: exit.c does not know it */
+/* Without the option this exit cannot happen: no handler */
 #define vmx_handle_pml_full	NULL
 
 static inline void vmx_pml_setup(void)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The end of a slice, exact to the tick: the VMX preemption timer. It is on only
- * while somebody waits for this CPU; who waits is slots/'s.
+ * while the slice has an end, which slots/ decides.
  */
 #include "insn.h"
 #include "slice.h"
 
-/* Used only while somebody waits for this slot: see slots/slots.c */
+/** vmx_use_slice_timer() - turn it on or off; the VMCS is current */
 void vmx_use_slice_timer(struct vmx_vcpu *vmx, bool use)
 {
 	vmx->has_timer = use;
@@ -14,6 +14,7 @@ void vmx_use_slice_timer(struct vmx_vcpu *vmx, bool use)
 		  vmx_caps.pin | (use ? PIN_BASED_VMX_PREEMPTION_TIMER : 0));
 }
 
+/** vmx_set_slice_timer() - exit at this time of the host's TSC; before an entry */
 void vmx_set_slice_timer(u64 end)
 {
 	u64 now = rdtsc();
@@ -23,7 +24,7 @@ void vmx_set_slice_timer(u64 end)
 				    U32_MAX) : 0);
 }
 
-/* The slice has ended */
+/** vmx_handle_slice_end() - exit: let slots/ decide; atomic */
 enum mvmm_step vmx_handle_slice_end(struct mvmm_vcpu *vcpu)
 {
 	mvmm_host_interrupts();

@@ -13,7 +13,7 @@ enum mvmm_step vmx_handle_slice_end(struct mvmm_vcpu *vcpu);
 static inline void vmx_use_slice_timer(struct vmx_vcpu *vmx, bool use) {}
 static inline void vmx_set_slice_timer(u64 end) {}
 
-/* An exit that does not come: exit.c does not know it */
+/* Without the option this exit cannot happen: no handler */
 #define vmx_handle_slice_end	NULL
 #endif
 

@@ -4,8 +4,6 @@
  * its cache, and VMCLEAR on that CPU before another one loads it (SDM vol. 3,
  * 25.11).
  */
-#define pr_fmt(fmt) "mvmm: " fmt
-
 #include <linux/perf_event.h>
 #include <linux/percpu.h>
 #include <linux/smp.h>
@@ -130,7 +128,7 @@ static void clear_ipi(void *arg)
 	struct vmx_vmcs *vmcs = arg;
 
 	/* vmx_cpu_disable() may have cleared it meanwhile */
-	if (vmcs->cpu == smp_processor_id())
+	if (READ_ONCE(vmcs->cpu) == smp_processor_id())
 		clear_here(vmcs);
 }
 
@@ -185,7 +183,7 @@ void vmx_vmcs_free(struct vmx_vmcs *vmcs)
 void vmx_vmcs_load(struct vmx_vmcs *vmcs)
 {
 	int cpu = smp_processor_id();
-	bool moved = vmcs->cpu != cpu;
+	bool moved = READ_ONCE(vmcs->cpu) != cpu;
 	unsigned long flags;
 
 	lockdep_assert_preemption_disabled();

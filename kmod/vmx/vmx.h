@@ -72,7 +72,7 @@ struct vmx_caps {
 enum vmx_need {
 	VMX_MUST = 1,	/* always set */
 	VMX_ABLE,	/* must be settable; set when needed */
-	VMX_OPTIONAL,	/* set where the CPU can; needs no name */
+	VMX_OPTIONAL,	/* used where the CPU can: see vmx_negotiate() */
 	VMX_NEVER,	/* must be clearable */
 };
 
