@@ -82,10 +82,11 @@ $(O)/unit/%.o: %.c
 .SECONDARY: $(unit-obj) $(unit-tests:%.c=$(O)/unit/%.o)
 
 bench-src := $(addprefix bench/, bench.c interrupts.c kvm.c mvmm.c scale.c)
-$(O)/bench/bench: $(bench-src) $(O)/libmvmm.a
+$(O)/bench/bench: $(bench-src) $(wildcard bench/*.h) $(O)/libmvmm.a
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -D_GNU_SOURCE \
-		-Wno-missing-field-initializers -no-pie -o $@ $^ \
+		-Wno-missing-field-initializers -no-pie -o $@ \
+		$(filter %.c %.a,$^) \
 		-lZydis -lZycore -lpthread
 
 $(O)/%.o: %.c

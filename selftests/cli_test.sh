@@ -128,7 +128,8 @@ expect 0 '^0$' 'nothing stays in tracefs' sh -c \
 # ends them
 # shellcheck disable=SC2046
 kill $(jobs -p)
-wait_for 'power button' cat spin.err
+# Each of the three has to have taken the first before the second comes
+wait_for '^3$' grep -c 'power button' spin.err
 expect 0 'does not listen to its power button' 'nobody hears SIGTERM' \
 	cat spin.err
 expect 0 ' 300 ' 'nobody dies of it' "$mvmm" sched
@@ -137,7 +138,7 @@ kill $(jobs -p)
 wait
 expect 65 'shorter than a bzImage' 'an empty kernel' \
 	"$mvmm" run --kernel empty
-expect 65 'neither a bzImage' 'a kernel that is none' \
+expect 65 'neither a bzImage' 'a file that is not a kernel' \
 	"$mvmm" run --kernel zeros
 expect 65 'flat image is empty' 'an empty image' "$mvmm" run --flat empty
 expect 64 'not a multiple of 16' 'no segment there' \

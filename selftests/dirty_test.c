@@ -403,7 +403,7 @@ TEST_F(dirty, vcpu_goes)
 	EXPECT_EQ(0, set(log));
 }
 
-/* A prefault is no write */
+/* A prefault is not a write */
 TEST_F(dirty, populated)
 {
 	uint64_t log[WORDS];

@@ -118,7 +118,7 @@ TEST_F(ioeventfd, errors)
 	EXPECT_EQ(-EINVAL, mvmm_ioeventfd(vm, PORT, 0, fd,
 					  MVMM_IOEVENTFD_DATAMATCH, 1));
 	EXPECT_EQ(-EBADF, mvmm_ioeventfd(vm, PORT, 1, -1, 0, 0));
-	/* An fd that is no eventfd */
+	/* An fd that is not an eventfd */
 	EXPECT_EQ(-EINVAL, mvmm_ioeventfd(vm, PORT, 1, vm, 0, 0));
 	EXPECT_EQ(-ENOENT, mvmm_ioeventfd(vm, PORT, 1, fd,
 					  MVMM_IOEVENTFD_DEASSIGN, 0));

@@ -45,7 +45,7 @@ with_parameters() {
 	shift 2
 	must insmod mvmm.ko "$@"
 	program "${name}_test,$(echo "$*" | tr ' ' ,)" "$limit" "./${name}_test"
-	rmmod mvmm
+	must rmmod mvmm
 }
 
 # without OPTIONS LIMIT NAME...: kselftests with a module built without the
@@ -60,8 +60,34 @@ without() {
 	for name; do
 		program "${name}_test,$module" "$limit" "./${name}_test"
 	done
-	rmmod mvmm
+	[ ! -x mvmm ] || built_with "$module"
+	must rmmod mvmm
 	unset MVMM_WITHOUT
+}
+
+# The command with a module that lacks options: it says so, and runs a guest
+built_with() {
+	echo "@@begin mvmm,$1"
+	echo 1..3
+	./mvmm info >/tmp/info
+	case " $MVMM_WITHOUT " in
+	*" slots "*) ! grep -q '^built with:.*scheduler' /tmp/info ;;
+	*) grep -q '^built with:.*scheduler' /tmp/info ;;
+	esac || printf 'not '
+	echo 'ok 1 mvmm info shows what it was built with'
+	# Writes 42 to the debug-exit port
+	printf '\260\052\346\364' >/tmp/flat
+	./mvmm run --flat /tmp/flat </dev/null
+	[ $? = 42 ] || printf 'not '
+	echo 'ok 2 mvmm run ends with its guest'"'"'s status'
+	./mvmm run --weight 200 --flat /tmp/flat </dev/null 2>/tmp/err
+	case $?,$(cat /tmp/err) in
+	42,) case " $MVMM_WITHOUT " in *" slots "*) printf 'not ' ;; esac ;;
+	*"without its scheduler"*) ;;
+	*) printf 'not ' ;;
+	esac
+	echo 'ok 3 mvmm run --weight works, or says what is missing'
+	echo "@@end mvmm,$1 0"
 }
 
 swap_on() {

@@ -516,6 +516,7 @@ SCHED_TEST(policies_switch)
 	struct load *l = self->load;
 	int i, j;
 
+	NEEDS("policies");
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, load_create(&l[i], i + 1, 0));
 		ASSERT_TRUE(load_start(&l[i]));
@@ -540,6 +541,7 @@ SCHED_TEST(round_robin)
 	struct shares s;
 	int i;
 
+	NEEDS("policies");
 	/* It does not make up for a slice that the machine held up */
 	NEEDS_STEADY_CLOCK("round_robin");
 	ASSERT_TRUE(write_policy("rr"));
@@ -811,6 +813,7 @@ SCHED_TEST(gang_against_fair)
 		SKIP(return, "gang_against_fair: needs 2 CPUs");
 	/* If the CPUs take turns, the two always wait for each other */
 	NEEDS_STEADY_CLOCK("gang_against_fair");
+	NEEDS("policies");
 	for (i = 0; i < 2; i++) {
 		fair[i] = turns(self->load, "fair", i, self->full);
 		gang[i] = turns(self->load, "gang", i, self->full);

@@ -142,6 +142,15 @@ def converse(args, work, process, screen, com, log):
             pending = pending[keep:]
             dog.heard(cpu_seconds(process.pid), time.monotonic())
         if process.poll() is not None:
+            # Its last words may have come after select()
+            while select.select([screen], [], [], 0)[0]:
+                try:
+                    log += os.read(screen, 65536)
+                except OSError:
+                    break
+            del log[:-2000]
+            out.write(pending)
+            out.flush()
             return None, ENDED
         if time.monotonic() > looked + 1:
             looked = time.monotonic()

@@ -33,8 +33,8 @@ class Kernel:
             self.image = f"{root}/arch/x86/boot/bzImage"
             self.modules = root
             self.share_modules = []
-        # UBSAN and KASAN panic, too, with this
-        self.append = "panic_on_warn=1 " if name == "debug" else ""
+        # See lab-init
+        self.append = "lab_panic_on_warn " if name == "debug" else ""
 
     def module(self, name):
         plain = name.replace("-", "_")

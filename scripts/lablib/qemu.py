@@ -32,8 +32,8 @@ def prepare(work, kernel, args):
         command += ["-accel", "tcg,thread=single", "-cpu",
                     f"{args.cpu or 'max'},-rdrand,-rdseed", "-rtc",
                     "base=2026-01-01T00:00:00,clock=vm"]
-        # One instruction is one tick of the TSC: two runs give the same
-        # figures. With more CPUs, which take turns, a boot would not end.
+        # One instruction is one tick of the TSC: a busy machine changes no
+        # figure. With more CPUs, which take turns, a boot would not end.
         if args.cpus == 1:
             command += ["-icount", "shift=0,sleep=off"]
     if args.share:

@@ -68,7 +68,7 @@ static int place_kernel(const struct ram *ram, const struct blob *image,
 				      need > ram->size - *at)) {
 		if (!align || align & (align - 1) || align > RAM_MAX)
 			return fail(error, STATUS_DATA,
-				    "the kernel wants an alignment of 0x%llx, which is no power of 2 that fits",
+				    "the kernel wants an alignment of 0x%llx, which is not a power of 2 that fits",
 				    (unsigned long long)align);
 		*at = (HIGH + align - 1) & ~(align - 1);
 	}

@@ -181,6 +181,10 @@ static int explain_trace(const char *path, int err, struct error *error)
 		return fail(error, STATUS_OS,
 			    "tracefs is not there: mount -t tracefs tracefs %s; if it is mounted, this kernel traces nothing (CONFIG_FTRACE)",
 			    TRACEFS);
+	if (err == ENOENT)
+		return fail(error, STATUS_OS,
+			    "%s is not there: load mvmm.ko; if it is loaded, it was built without tracepoints (WITHOUT=debug)",
+			    path);
 	return fail(error, STATUS_OS, "cannot use %s: %s", path, strerror(err));
 }
 
