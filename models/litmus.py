@@ -13,7 +13,7 @@ store is one that waits in a store buffer.
 
   litmus.py FILE...   prints for each file what both models say. Of the kernel's
                       tools/memory-model/litmus-tests, those without locks and
-                      branches, "weak" says what they say, but for one
+                      branches, "weak" says what they say, except one
                       (Z6.0+pooncerelease+poacquirerelease+fencembonceonce)
 """
 import re
