@@ -53,6 +53,12 @@ class Docs(MadeUpTree):
         self.assertIn("there is no ``no_such_name()``".replace("``", ""),
                       self.says())
 
+    def test_included_file(self):
+        self.write("Documentation/a.rst", ".. include:: b.rst\n")
+        self.assertIn("no file b.rst to include", self.says())
+        self.write("Documentation/b.rst", "b\n")
+        self.assertEqual("", self.says())
+
     def test_file(self):
         self.write("Documentation/a.rst", "``mm/nothing.c``\n")
         self.assertIn("no file mm/nothing.c", self.says())
