@@ -681,6 +681,7 @@ SCHED_TEST(steal_time)
 	struct mvmm_times t;
 	int i, j;
 
+	NEEDS("pv");
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, load_create(&l[i], 2, 0));
 		for (j = 0; j < 2; j++) {
