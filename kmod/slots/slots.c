@@ -41,6 +41,7 @@ static const struct vsched_policy *const policies[] = {
 	&vsched_rr, &vsched_gang,
 #endif
 };
+
 static const struct vsched_policy *policy = &vsched_fair;
 
 static struct mvmm_vcpu *to_vcpu(struct vsched_vcpu *se)
