@@ -19,20 +19,6 @@ enum { INBOX_TIMER, INBOX_NMI, INBOX_INIT, INBOX_SIPI, INBOX_UNHALT };
 /* A timer that expires later than this is armed in parts */
 #define MAX_TIMER_TICKS (1ull << 40)
 
-/**
- * mvmm_apic_refresh() - the APIC has changed: what may be delivered next?
- * @vcpu: the calling thread's, or not in use yet
- */
-void mvmm_apic_refresh(struct mvmm_vcpu *vcpu)
-{
-	const struct lapic *a = &vcpu->apic;
-
-	vcpu->events.apic_vector = lapic_pending(a);
-	vcpu->events.apic_ppr = lapic_ppr(a);
-	vcpu->cr8 = a->tpr >> 4;
-	vcpu->apic_dirty = vcpu->vapic;
-}
-
 /** mvmm_apic_pull_now() - mvmm_apic_pull() when vcpu->vapic is newer */
 void mvmm_apic_pull_now(struct mvmm_vcpu *vcpu)
 {

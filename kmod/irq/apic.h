@@ -13,8 +13,21 @@ int mvmm_msi(struct mvmm_vm *vm, const struct mvmm_msi *msi);
 void mvmm_apic_init(struct mvmm_vcpu *vcpu);
 void mvmm_apic_destroy(struct mvmm_vcpu *vcpu);
 void mvmm_apic_moved(struct mvmm_vcpu *vcpu);
-void mvmm_apic_refresh(struct mvmm_vcpu *vcpu);
 void mvmm_apic_pull_now(struct mvmm_vcpu *vcpu);
+
+/**
+ * mvmm_apic_refresh() - the APIC has changed: what may be delivered next?
+ * @vcpu: the calling thread's, or not in use yet
+ */
+static inline void mvmm_apic_refresh(struct mvmm_vcpu *vcpu)
+{
+	const struct lapic *a = &vcpu->apic;
+
+	vcpu->events.apic_vector = lapic_pending(a);
+	vcpu->events.apic_ppr = lapic_ppr(a);
+	vcpu->cr8 = a->tpr >> 4;
+	vcpu->apic_dirty = vcpu->vapic;
+}
 
 /**
  * mvmm_apic_pull() - fetch what the guest did to its APIC without an exit
