@@ -88,6 +88,8 @@ static bool is_destination(const struct mvmm_vcpu *vcpu,
 	switch (msg->shorthand) {
 	case LAPIC_TO_DEST:
 		return lapic_matches(&vcpu->apic, msg);
+	case LAPIC_TO_SELF:
+		return vcpu == from;
 	case LAPIC_TO_ALL:
 		return true;
 	default:
@@ -133,15 +135,12 @@ static bool is_better(struct mvmm_vcpu *vcpu, const struct mvmm_vcpu *best)
  *
  * Context: any, interrupts may be off. Return: how many vCPUs took it.
  */
-int mvmm_send(struct mvmm_vm *vm, struct mvmm_vcpu *from,
+int mvmm_send(struct mvmm_vm *vm, const struct mvmm_vcpu *from,
 	      const struct lapic_msg *msg)
 {
 	struct mvmm_vcpu *vcpu, *best = NULL;
 	int i, n = 0, nr = READ_ONCE(vm->nr_vcpus);
 
-	/* The others need not be asked; a device never sends so */
-	if (msg->shorthand == LAPIC_TO_SELF)
-		return leave_in_inbox(from, msg);
 	rcu_read_lock();
 	for (i = 0; i < nr; i++) {
 		vcpu = READ_ONCE(vm->vcpus[i]);

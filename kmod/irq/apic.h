@@ -7,7 +7,7 @@
 #include <asm/msr-index.h>
 #include "vcpu.h"
 
-int mvmm_send(struct mvmm_vm *vm, struct mvmm_vcpu *from,
+int mvmm_send(struct mvmm_vm *vm, const struct mvmm_vcpu *from,
 	      const struct lapic_msg *msg);
 int mvmm_msi(struct mvmm_vm *vm, const struct mvmm_msi *msi);
 void mvmm_apic_init(struct mvmm_vcpu *vcpu);
