@@ -178,7 +178,7 @@ def debug(results, name, emulator, names=WITH_SCHED + ("fuzz",)):
 
 def debug_smp(results, name):
     """KASAN and lockdep with two CPUs: races, hotplug, launchers killed."""
-    initrd = labs.guest_initrd(name, "stress 3 && exit 7",
+    initrd = labs.guest_initrd(name, "stress $rounds && exit 7",
                                "build/selftests/stress")
     # ACPI's interpreter is so slow here that it takes itself for hung
     lab(results, name,
