@@ -25,11 +25,12 @@ OUT_OF_TREE, UNSIGNED, KUNIT = 1 << 12, 1 << 13, 1 << 18
 
 
 class Results:
-    """The counts, and text about them, which flush() prints."""
+    """The counts, the failures, and text about them, which flush() prints."""
 
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
         self.text = []
+        self.failures = []
 
     def say(self, text):
         self.text.append(text)
@@ -43,13 +44,15 @@ class Results:
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.failures += other.failures
         other.flush()
 
     def add(self, ok, name, note=""):
         """Counts one result. "not ok # SKIP" is a failure."""
         if not ok:
             self.failed += 1
-            self.say(f"FAIL: {name} {note}".rstrip())
+            self.failures.append(f"FAIL: {name} {note}".rstrip())
+            self.say(self.failures[-1])
         elif "# SKIP" in name:
             self.skipped += 1
             self.say(f"skip: {name}")
