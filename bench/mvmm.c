@@ -98,7 +98,7 @@ static int start(struct machine *m, const struct start *start)
 	return mvmm_set_sregs(m->vcpu, &s);
 }
 
-static void *memory(void *ctx, uint64_t gpa, uint64_t len)
+static void *memory(void *ctx, uint64_t gpa, uint64_t len, uint32_t access)
 {
 	struct machine *m = ctx;
 

@@ -20,7 +20,7 @@
 #define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)
 
-static void *memory(void *ctx, uint64_t gpa, uint64_t len)
+static void *memory(void *ctx, uint64_t gpa, uint64_t len, uint32_t access)
 {
 	struct vm *vm = ctx;
 

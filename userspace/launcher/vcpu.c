@@ -12,7 +12,8 @@
 
 #define RFLAGS_IF (1u << 9)
 
-static void *guest_memory(void *ctx, uint64_t gpa, uint64_t len)
+static void *guest_memory(void *ctx, uint64_t gpa, uint64_t len,
+			  uint32_t access)
 {
 	struct vcpu *v = ctx;
 

@@ -10,26 +10,45 @@
 #define LMSW_BITS	0xeu
 #define CR0_PE		0x1u
 
+/* The operand of MOV, LMSW and SMSW; the last two have it in memory, too */
+static int find_operand(struct insn *in, int n, bool write)
+{
+	int shift;
+
+	if (in->op[n].type == ZYDIS_OPERAND_TYPE_MEMORY)
+		return mvmm_insn_find_operand(in, n, 0, write ?
+					      MVMM_ACCESS_WRITE :
+					      MVMM_ACCESS_READ);
+	return in->op[n].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	       mvmm_insn_reg(in, in->op[n].reg.value, &shift) ? 0 : -ENOTSUP;
+}
+
 static int read_cr(struct insn *in, uint64_t value)
 {
-	/* MOV from a control register, or SMSW */
-	return mvmm_insn_store(in, &in->op[0], value);
+	int ret = find_operand(in, 0, true);
+
+	if (!ret)
+		mvmm_insn_store(in, 0, value);
+	return ret;
 }
 
 static int write_cr(struct insn *in, uint64_t old, uint64_t *value)
 {
 	bool lmsw = in->i->mnemonic == ZYDIS_MNEMONIC_LMSW;
-	int ret;
+	int n = lmsw ? 0 : 1, ret;
 
 	if (in->i->mnemonic == ZYDIS_MNEMONIC_CLTS) {
 		*value = old & ~8ull;
 		return 0;
 	}
-	ret = mvmm_insn_load(in, &in->op[lmsw ? 0 : 1], value);
-	if (!ret && lmsw)
+	ret = find_operand(in, n, false);
+	if (ret)
+		return ret;
+	*value = mvmm_insn_load(in, n);
+	if (lmsw)
 		*value = (old & ~(uint64_t)LMSW_BITS) |
 			 (*value & (LMSW_BITS | CR0_PE));
-	return ret;
+	return 0;
 }
 
 int mvmm_complete_cr(struct mvmm_guest *guest)
@@ -44,7 +63,7 @@ int mvmm_complete_cr(struct mvmm_guest *guest)
 		return -EINVAL;
 	ret = mvmm_insn_decode(&in, guest);
 	if (ret)
-		return mvmm_deliver_page_fault(guest, ret, &in.fault);
+		return mvmm_deliver(guest, ret, &in.exception);
 	in.regs = run->regs;
 	switch (in.i->mnemonic) {
 	case ZYDIS_MNEMONIC_MOV:
@@ -57,7 +76,7 @@ int mvmm_complete_cr(struct mvmm_guest *guest)
 	}
 	ret = write ? write_cr(&in, old, &value) : read_cr(&in, old);
 	if (ret)
-		return mvmm_deliver_page_fault(guest, ret, &in.fault);
+		return mvmm_deliver(guest, ret, &in.exception);
 	run->regs = in.regs;
 	run->retire = in.i->length;
 	if (write) {

@@ -5,24 +5,34 @@
  * cr.c, io.c and mmio.c.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "insn.h"
 
+#define CR0_PE		(1u << 0)
 #define EFER_LMA	(1u << 10)
+#define RFLAGS_VM	(1u << 17)
 #define ATTR_L		(1u << 13)
 #define ATTR_DB		(1u << 14)
 
-int mvmm_deliver_page_fault(struct mvmm_guest *guest, int error,
-			    const struct mvmm_page_fault *fault)
+/* In the segment's attributes, see SDM vol. 3, 3.4.5 */
+#define ATTR_WRITABLE	(1u << 1)	/* of data; readable, of code */
+#define ATTR_DOWN	(1u << 2)	/* data that expands down */
+#define ATTR_CODE	(1u << 3)
+#define ATTR_P		(1u << 7)
+
+int mvmm_deliver(struct mvmm_guest *guest, int error,
+		 const struct mvmm_exception *exception)
 {
 	if (error != -EFAULT)
 		return error;
-	return mvmm_inject_exception(guest->vcpu, 14, true, fault->error_code,
-				     fault->gva);
+	return mvmm_inject_exception(guest->vcpu, exception->vector,
+				     exception->has_error,
+				     exception->error_code, exception->address);
 }
 
-static bool long_code(const struct insn *in)
+bool mvmm_insn_is_long(const struct insn *in)
 {
 	return in->paging->efer & EFER_LMA && in->paging->cs_attr & ATTR_L;
 }
@@ -31,7 +41,8 @@ static uint64_t code_gva(const struct insn *in)
 {
 	uint64_t rip = in->guest->run->regs.rip;
 
-	return long_code(in) ? rip : (uint32_t)(rip + in->paging->cs_base);
+	return mvmm_insn_is_long(in) ? rip :
+				       (uint32_t)(rip + in->paging->cs_base);
 }
 
 /* 16 bytes at rip; NULL: they cross a page, or are not mapped, or not RAM */
@@ -41,9 +52,9 @@ static const uint8_t *find_code(struct insn *in)
 
 	if ((gva & 4095) > 4096 - 16 ||
 	    mvmm_translate(in->guest, in->paging, gva, MVMM_ACCESS_EXEC, &gpa,
-			   &in->fault))
+			   &in->exception))
 		return NULL;
-	return mvmm_ram(in->guest, gpa, 16);
+	return mvmm_ram(in->guest, gpa, 16, MVMM_ACCESS_READ);
 }
 
 /*
@@ -58,9 +69,9 @@ static int fetch_part(struct insn *in, uint64_t gva, uint8_t *bytes, int len)
 
 	len = len < in_page ? len : in_page;
 	if (mvmm_translate(in->guest, in->paging, gva, MVMM_ACCESS_EXEC, &gpa,
-			   &in->fault))
+			   &in->exception))
 		return -EFAULT;
-	ram = mvmm_ram(in->guest, gpa, len);
+	ram = mvmm_ram(in->guest, gpa, len, MVMM_ACCESS_READ);
 	/* Code outside RAM: there is nothing to decode, and it is no page fault */
 	if (!ram)
 		return -ENOTSUP;
@@ -68,21 +79,28 @@ static int fetch_part(struct insn *in, uint64_t gva, uint8_t *bytes, int len)
 	return len;
 }
 
-static int fetch(struct insn *in, uint8_t *bytes)
+/*
+ * @missing: -EFAULT or -ENOTSUP for bytes on the next page. The instruction may
+ * end before them: then this is not its fault.
+ */
+static int fetch(struct insn *in, uint8_t *bytes, int *missing)
 {
 	uint64_t gva = code_gva(in);
 	int got = fetch_part(in, gva, bytes, MVMM_INSN_BYTES), more;
 
+	*missing = 0;
 	if (got < 0 || got == MVMM_INSN_BYTES)
 		return got;
-	/* The instruction may end with its page: a fault there is not its own */
 	more = fetch_part(in, gva + got, bytes + got, MVMM_INSN_BYTES - got);
-	return more > 0 ? got + more : got;
+	if (more > 0)
+		return got + more;
+	*missing = more;
+	return got;
 }
 
 static uint8_t machine_mode(const struct insn *in)
 {
-	if (long_code(in))
+	if (mvmm_insn_is_long(in))
 		return ZYDIS_MACHINE_MODE_LONG_64 + 1;
 	return in->paging->cs_attr & ATTR_DB ? ZYDIS_MACHINE_MODE_LEGACY_32 + 1 :
 					       ZYDIS_MACHINE_MODE_LEGACY_16 + 1;
@@ -159,12 +177,8 @@ void mvmm_decode_cache_free(struct mvmm_decode_cache *cache)
 	free(cache);
 }
 
-/*
- * Where the run page keeps a general register, and the shift of the part in it;
- * NULL: not a general register. Zydis and the run page both have the registers
- * in the order of their encoding.
- */
-static __u64 *find_reg(struct insn *in, ZydisRegister reg, int *shift)
+/* Zydis and the run page both have the registers in the order of their encoding */
+__u64 *mvmm_insn_reg(struct insn *in, ZydisRegister reg, int *shift)
 {
 	__u64 *regs = &in->regs.rax;
 
@@ -186,26 +200,97 @@ _Static_assert(ZYDIS_REGISTER_RAX - ZYDIS_REGISTER_EAX == 16 &&
 	       ZYDIS_REGISTER_SPL - ZYDIS_REGISTER_AL == 8,
 	       "registers in the order of their encoding");
 
-static int segment_base(struct insn *in, ZydisRegister segment, uint64_t *base)
+int mvmm_insn_raise(struct insn *in, uint8_t vector, uint32_t error_code)
 {
-	bool fs_or_gs = segment == ZYDIS_REGISTER_FS ||
-			segment == ZYDIS_REGISTER_GS;
-	struct mvmm_sregs s;
+	/* #DF, #TS, #NP, #SS, #GP, #PF, #AC */
+	bool has_error = 0x27d00 >> vector & 1 && in->paging->cr0 & CR0_PE;
+
+	in->exception = (struct mvmm_exception){
+		.vector = vector, .has_error = has_error,
+		.error_code = has_error ? error_code : 0 };
+	return -EFAULT;
+}
+
+const struct mvmm_sregs *mvmm_insn_sregs(struct insn *in)
+{
+	if (!in->has_sregs &&
+	    mvmm_get_sregs(in->guest->vcpu, &in->sregs))
+		return NULL;
+	in->has_sregs = true;
+	return &in->sregs;
+}
+
+static const struct mvmm_segment *find_segment(const struct mvmm_sregs *s,
+					       ZydisRegister segment)
+{
+	switch (segment) {
+	case ZYDIS_REGISTER_ES:
+		return &s->es;
+	case ZYDIS_REGISTER_CS:
+		return &s->cs;
+	case ZYDIS_REGISTER_SS:
+		return &s->ss;
+	case ZYDIS_REGISTER_FS:
+		return &s->fs;
+	case ZYDIS_REGISTER_GS:
+		return &s->gs;
+	default:
+		return &s->ds;
+	}
+}
+
+/* Type and limit, as in SDM vol. 3, 5.3 to 5.5. Real mode and V86 have no types */
+static bool in_segment(const struct mvmm_segment *s, bool has_type,
+		       uint32_t offset, unsigned int size, uint32_t access)
+{
+	bool write = access & MVMM_ACCESS_WRITE, code = s->attr & ATTR_CODE;
+	uint32_t last = offset + size - 1;
+
+	if (last < offset)
+		return false;
+	if (!has_type)
+		return last <= s->limit;
+	/* The same bit makes data writable and code readable */
+	if (!(s->attr & ATTR_P) || (write && code) ||
+	    ((write || code) && !(s->attr & ATTR_WRITABLE)))
+		return false;
+	if (!code && s->attr & ATTR_DOWN)
+		return offset > s->limit &&
+		       (s->attr & ATTR_DB || last <= 0xffff);
+	return last <= s->limit;
+}
+
+int mvmm_insn_find(struct insn *in, int n, ZydisRegister segment,
+		   uint64_t offset, unsigned int size, uint32_t access)
+{
+	uint8_t vector = segment == ZYDIS_REGISTER_SS ? 12 : 13;
+	bool has_type = in->paging->cr0 & CR0_PE &&
+			!(in->guest->run->regs.rflags & RFLAGS_VM);
+	const struct mvmm_segment *s;
+	const struct mvmm_sregs *all;
+	uint64_t gva = offset;
 	int ret;
 
-	*base = 0;
-	/* In 64-bit code all other bases are 0: no need to ask the kernel */
-	if (long_code(in) && !fs_or_gs)
-		return 0;
-	ret = mvmm_get_sregs(in->guest->vcpu, &s);
-	if (ret)
-		return ret;
-	*base = segment == ZYDIS_REGISTER_FS ? s.fs.base :
-		segment == ZYDIS_REGISTER_GS ? s.gs.base :
-		segment == ZYDIS_REGISTER_ES ? s.es.base :
-		segment == ZYDIS_REGISTER_CS ? s.cs.base :
-		segment == ZYDIS_REGISTER_SS ? s.ss.base : s.ds.base;
-	return 0;
+	/* In 64-bit code the other bases are 0: no need to ask the kernel */
+	if (!mvmm_insn_is_long(in) || segment == ZYDIS_REGISTER_FS ||
+	    segment == ZYDIS_REGISTER_GS) {
+		all = mvmm_insn_sregs(in);
+		if (!all)
+			return -EIO;
+		s = find_segment(all, segment);
+		gva += s->base;
+		if (!mvmm_insn_is_long(in)) {
+			gva = (uint32_t)gva;
+			if (!in_segment(s, has_type, offset, size, access))
+				return mvmm_insn_raise(in, vector, 0);
+		}
+	}
+	ret = mvmm_find_span(in->guest, in->paging, gva, size, access,
+			     &in->span[n], &in->exception);
+	/* An address of the stack that is not canonical */
+	if (ret == -EFAULT && in->exception.vector == 13)
+		in->exception.vector = vector;
+	return ret;
 }
 
 static uint64_t reg_value(struct insn *in, ZydisRegister reg)
@@ -217,80 +302,65 @@ static uint64_t reg_value(struct insn *in, ZydisRegister reg)
 		return 0;
 	if (reg == ZYDIS_REGISTER_RIP || reg == ZYDIS_REGISTER_EIP)
 		return in->regs.rip + in->i->length;
-	place = find_reg(in, reg, &shift);
+	place = mvmm_insn_reg(in, reg, &shift);
 	return place ? *place >> shift : 0;
 }
 
-static int operand_gva(struct insn *in, const ZydisDecodedOperand *op,
-		       uint64_t *gva)
+uint64_t mvmm_insn_offset(struct insn *in, int n)
 {
-	int ret = segment_base(in, op->mem.segment, gva);
+	const ZydisDecodedOperand *op = &in->op[n];
+
+	return (reg_value(in, op->mem.base) +
+		reg_value(in, op->mem.index) * op->mem.scale +
+		(op->mem.disp.has_displacement ? op->mem.disp.value : 0)) &
+	       mvmm_size_mask(in->i->address_width / 8);
+}
+
+int mvmm_insn_find_operand(struct insn *in, int n, int64_t more,
+			   uint32_t access)
+{
 	uint64_t mask = mvmm_size_mask(in->i->address_width / 8);
-	uint64_t offset = reg_value(in, op->mem.base) +
-			  reg_value(in, op->mem.index) * op->mem.scale +
-			  (op->mem.disp.has_displacement ?
-			   op->mem.disp.value : 0);
 
-	*gva += offset & mask;
-	return ret;
+	return mvmm_insn_find(in, n, in->op[n].mem.segment,
+			      (mvmm_insn_offset(in, n) + more) & mask,
+			      in->op[n].size / 8, access);
 }
 
-int mvmm_insn_load(struct insn *in, const ZydisDecodedOperand *op,
-		   uint64_t *value)
+uint64_t mvmm_insn_load(struct insn *in, int n)
 {
-	uint64_t gva;
+	const ZydisDecodedOperand *op = &in->op[n];
+	uint64_t value = 0;
 	__u64 *place;
-	int shift, ret;
+	int shift;
 
-	*value = 0;
 	switch (op->type) {
 	case ZYDIS_OPERAND_TYPE_REGISTER:
-		place = find_reg(in, op->reg.value, &shift);
-		if (!place)
-			return -ENOTSUP;
-		*value = (*place >> shift) & mvmm_size_mask(op->size / 8);
-		return 0;
+		place = mvmm_insn_reg(in, op->reg.value, &shift);
+		return place ? (*place >> shift) & mvmm_size_mask(op->size / 8) :
+			       0;
 	case ZYDIS_OPERAND_TYPE_IMMEDIATE:
-		*value = op->imm.value.u;
-		return 0;
-	case ZYDIS_OPERAND_TYPE_MEMORY:
-		if (op->size > 64)
-			return -ENOTSUP;
-		ret = operand_gva(in, op, &gva);
-		return ret ? ret : mvmm_access(in->guest, in->paging, gva, value,
-					       op->size / 8, false, &in->fault);
+		return op->imm.value.u;
 	default:
-		return -ENOTSUP;
+		mvmm_access_span(in->guest, &in->span[n], &value, false);
+		return value;
 	}
 }
 
-int mvmm_insn_store(struct insn *in, const ZydisDecodedOperand *op,
-		    uint64_t value)
+void mvmm_insn_store(struct insn *in, int n, uint64_t value)
 {
-	uint64_t gva;
+	const ZydisDecodedOperand *op = &in->op[n];
 	__u64 *place;
-	int shift, ret;
+	int shift;
 
-	switch (op->type) {
-	case ZYDIS_OPERAND_TYPE_REGISTER:
-		place = find_reg(in, op->reg.value, &shift);
-		if (!place)
-			return -ENOTSUP;
-		if (shift)
-			*place = (*place & ~0xff00ull) | (value & 0xff) << 8;
-		else
-			mvmm_put_sized(place, value, op->size / 8);
-		return 0;
-	case ZYDIS_OPERAND_TYPE_MEMORY:
-		if (op->size > 64)
-			return -ENOTSUP;
-		ret = operand_gva(in, op, &gva);
-		return ret ? ret : mvmm_access(in->guest, in->paging, gva,
-					       &value, op->size / 8, true,
-					       &in->fault);
-	default:
-		return -ENOTSUP;
+	if (op->type == ZYDIS_OPERAND_TYPE_MEMORY) {
+		mvmm_access_span(in->guest, &in->span[n], &value, true);
+		return;
 	}
+	place = mvmm_insn_reg(in, op->reg.value, &shift);
+	if (place && shift)
+		*place = (*place & ~0xff00ull) | (value & 0xff) << 8;
+	else if (place)
+		mvmm_put_sized(place, value, op->size / 8);
 }
 
 /* memcmp() of up to 16 bytes by two words; both arrays have 16 bytes */
@@ -313,15 +383,17 @@ int mvmm_insn_decode(struct insn *in, struct mvmm_guest *guest)
 	uint64_t rip = guest->run->regs.rip;
 	uint8_t copy[16], mode;
 	const uint8_t *code;
-	int len;
+	int len, missing, ret;
 
 	in->guest = guest;
 	in->paging = &guest->run->paging;
+	in->has_sregs = false;
 	mode = machine_mode(in);
 	d->mode = 0;
 	if (cache)
 		d = &cache->entry[rip % (sizeof(cache->entry) /
 						  sizeof(cache->entry[0]))];
+	in->decoded = d;
 	in->i = &d->i;
 	in->op = d->op;
 	in->mov = &d->mov;
@@ -329,23 +401,33 @@ int mvmm_insn_decode(struct insn *in, struct mvmm_guest *guest)
 	code = find_code(in);
 	if (code && d->mode == mode && same_bytes(d->bytes, code, d->i.length))
 		return 0;
-	len = fetch(in, copy);
+	len = fetch(in, copy, &missing);
 	if (len < 0)
 		return len;
 	/* find_code() refuses an instruction near the end of its page */
 	if (d->mode == mode && d->i.length <= len &&
 	    same_bytes(d->bytes, copy, d->i.length))
 		return 0;
-	return decode(d, mode, copy, len);
+	ret = decode(d, mode, copy, len);
+	return ret && missing ? missing : ret;
 }
 
-int mvmm_insn_segment_base(struct insn *in, uint64_t *base)
+void mvmm_describe_insn(struct mvmm_guest *guest, char *text, size_t size)
 {
-	ZydisRegister segment = ZYDIS_REGISTER_DS;
+	ZydisFormatter formatter;
+	struct insn in;
+	size_t n = 0;
 	int i;
 
-	for (i = 0; i < in->i->operand_count; i++)
-		if (in->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY)
-			segment = in->op[i].mem.segment;
-	return segment_base(in, segment, base);
+	snprintf(text, size, "code that cannot be read");
+	if (mvmm_insn_decode(&in, guest))
+		return;
+	for (i = 0; i < in.i->length && n < size; i++)
+		n += snprintf(text + n, size - n, "%02x ",
+			      in.decoded->bytes[i]);
+	if (n < size && ZYAN_SUCCESS(ZydisFormatterInit(
+				&formatter, ZYDIS_FORMATTER_STYLE_ATT)))
+		ZydisFormatterFormatInstruction(
+			&formatter, in.i, in.op, in.i->operand_count_visible,
+			text + n, size - n, guest->run->regs.rip, NULL);
 }

@@ -39,27 +39,51 @@ struct mvmm_decode_cache {
 	struct decoded entry[32];
 };
 
-/* mvmm_insn_decode() fills in all members but @regs */
+/* mvmm_insn_decode() fills in all members but @regs, @span and @sregs */
 struct insn {
 	struct mvmm_guest *guest;
 	const struct mvmm_paging *paging;
 	/* A copy that the caller makes, and puts back when it succeeds */
 	struct mvmm_regs regs;
-	struct mvmm_page_fault fault;
+	struct mvmm_exception exception;
+	const struct decoded *decoded;	/* of which these are parts: */
 	const ZydisDecodedInstruction *i;
 	const ZydisDecodedOperand *op;
 	const struct plain_mov *mov;
+	/* Of memory operands, by their index: mvmm_insn_find() */
+	struct mvmm_span span[ZYDIS_MAX_OPERAND_COUNT];
+	bool has_sregs;
+	struct mvmm_sregs sregs;
 	struct decoded own;		/* used if there is no cache */
 };
 
-/* 0; -ENOTSUP: no valid instruction; -EFAULT: the guest is to get @in->fault */
+/* Functions that return -EFAULT have set @in->exception for the guest */
+
+/* 0; -EFAULT; -ENOTSUP: no valid instruction */
 int mvmm_insn_decode(struct insn *in, struct mvmm_guest *guest);
-/* Operands may be general registers, immediates, memory of up to 8 bytes */
-int mvmm_insn_load(struct insn *in, const ZydisDecodedOperand *op,
-		   uint64_t *value);
-int mvmm_insn_store(struct insn *in, const ZydisDecodedOperand *op,
-		    uint64_t value);
-/* The base of the memory operand's segment; without one, of DS */
-int mvmm_insn_segment_base(struct insn *in, uint64_t *base);
+/* -EFAULT with #GP, #UD and the like; without an error code in real mode */
+int mvmm_insn_raise(struct insn *in, uint8_t vector, uint32_t error_code);
+/*
+ * Finds @size bytes at @offset of a segment: @in->span[@n]. -EFAULT: outside the
+ * segment, or #PF. @access: MVMM_ACCESS_*, WRITE if both read and written.
+ */
+int mvmm_insn_find(struct insn *in, int n, ZydisRegister segment,
+		   uint64_t offset, unsigned int size, uint32_t access);
+/* The same for operand @n, whose address is @more bytes further */
+int mvmm_insn_find_operand(struct insn *in, int n, int64_t more,
+			   uint32_t access);
+/* The address of operand @n within its segment */
+uint64_t mvmm_insn_offset(struct insn *in, int n);
+/* Segments and control registers, read once. Returns NULL on failure */
+const struct mvmm_sregs *mvmm_insn_sregs(struct insn *in);
+/* Where @in->regs has a general register; NULL: it is none. @shift: 8 for AH */
+__u64 *mvmm_insn_reg(struct insn *in, ZydisRegister reg, int *shift);
+/*
+ * Operand @n: a general register, an immediate, or memory of up to 8 bytes that
+ * was found. They cannot fail.
+ */
+uint64_t mvmm_insn_load(struct insn *in, int n);
+void mvmm_insn_store(struct insn *in, int n, uint64_t value);
+bool mvmm_insn_is_long(const struct insn *in);
 
 #endif

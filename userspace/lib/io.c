@@ -24,73 +24,55 @@ static int register_io(struct mvmm_guest *guest, unsigned int size,
 	return 0;
 }
 
+/*
+ * INS and OUTS. The instruction is decoded for its segment, whose limits the CPU
+ * may not have checked before it exited. Each datum's memory is found first: a
+ * read of a port cannot be undone.
+ */
 static int string_io(struct mvmm_guest *guest, unsigned int size, uint16_t port,
-		     uint8_t flags, unsigned int addr_size, uint64_t gva)
+		     uint8_t flags)
 {
-	bool in = flags & MVMM_IO_IN, rep = flags & MVMM_IO_REP;
+	bool input = flags & MVMM_IO_IN, rep = flags & MVMM_IO_REP;
 	struct mvmm_regs *regs = &guest->run->regs;
-	__u64 *index = in ? &regs->rdi : &regs->rsi;
-	uint64_t mask = mvmm_size_mask(addr_size);
-	int64_t step = regs->rflags & RFLAGS_DF ? -(int64_t)size : size;
-	uint64_t count = rep ? regs->rcx & mask : 1;
-	/* The segment's base is the address minus the index register */
-	uint64_t base = gva - (*index & mask);
-	const struct mvmm_paging *paging = &guest->run->paging;
-	struct mvmm_page_fault fault;
-	int left = MAX_REPEAT, ret;
+	__u64 *index = input ? &regs->rdi : &regs->rsi;
+	int n = input ? 0 : 1, left = MAX_REPEAT, ret;
+	unsigned int width;
+	uint64_t count;
+	int64_t step;
+	struct insn in;
 
-	if (addr_size != 2 && addr_size != 4 && addr_size != 8)
-		return -EINVAL;
-	if (flags & MVMM_IO_DECODE) {
-		struct insn insn;
-
-		ret = mvmm_insn_decode(&insn, guest);
-		if (ret)
-			return mvmm_deliver_page_fault(guest, ret, &insn.fault);
-		ret = mvmm_insn_segment_base(&insn, &base);
-		if (ret)
-			return ret;
-		addr_size = insn.i->address_width / 8;
-		mask = mvmm_size_mask(addr_size);
-		count = rep ? regs->rcx & mask : 1;
-	}
+	ret = mvmm_insn_decode(&in, guest);
+	if (ret)
+		return mvmm_deliver(guest, ret, &in.exception);
+	/* The run page is the guest's memory, too, if it has changed since */
+	if (in.op[n].type != ZYDIS_OPERAND_TYPE_MEMORY ||
+	    in.op[n].size != 8 * size ||
+	    in.i->meta.category != ZYDIS_CATEGORY_IOSTRINGOP)
+		return -ENOTSUP;
+	width = in.i->address_width / 8;
+	count = rep ? regs->rcx & mvmm_size_mask(width) : 1;
 	while (count && left-- > 0) {
-		uint64_t at = base + (*index & mask);
 		uint32_t value = 0;
 
-		/* Check the memory first: a read of a port cannot be undone */
-		if (in) {
-			uint64_t gpa;
-
-			ret = mvmm_translate(guest, paging, at,
-					     MVMM_ACCESS_WRITE, &gpa, &fault);
-			if (!ret)
-				ret = mvmm_translate(guest, paging,
-						     at + size - 1,
-						     MVMM_ACCESS_WRITE, &gpa,
-						     &fault);
-			if (!ret) {
-				guest->port(guest->ctx, port, &value, size,
-					    false);
-				ret = mvmm_access(guest, paging, at, &value,
-						  size, true, &fault);
-			}
-		} else {
-			ret = mvmm_access(guest, paging, at, &value, size,
-					  false, &fault);
-			if (!ret)
-				guest->port(guest->ctx, port, &value, size,
-					    true);
-		}
+		in.regs = *regs;
+		ret = mvmm_insn_find_operand(&in, n, 0, input ?
+					     MVMM_ACCESS_WRITE :
+					     MVMM_ACCESS_READ);
 		if (ret)
-			return mvmm_deliver_page_fault(guest, ret, &fault);
-		mvmm_put_sized(index, *index + step, addr_size);
+			return mvmm_deliver(guest, ret, &in.exception);
+		if (!input)
+			value = mvmm_insn_load(&in, n);
+		guest->port(guest->ctx, port, &value, size, !input);
+		if (input)
+			mvmm_insn_store(&in, n, value);
+		step = regs->rflags & RFLAGS_DF ? -(int64_t)size : size;
+		mvmm_put_sized(index, *index + step, width);
 		count--;
 		if (rep)
-			mvmm_put_sized(&regs->rcx, count, addr_size);
+			mvmm_put_sized(&regs->rcx, count, width);
 	}
 	if (!count)
-		guest->run->retire = guest->run->insn_len;
+		guest->run->retire = in.i->length;
 	return 0;
 }
 
@@ -103,7 +85,7 @@ int mvmm_complete_io(struct mvmm_guest *guest)
 		return -EINVAL;
 	if (run->io.flags & MVMM_IO_STRING)
 		return string_io(guest, run->io.size, run->io.port,
-				 run->io.flags, run->io.addr_size, run->io.gva);
+				 run->io.flags);
 	run->retire = run->insn_len;
 	return register_io(guest, run->io.size, run->io.port,
 			   run->io.flags & MVMM_IO_IN);

@@ -77,13 +77,14 @@ int mvmm_set_apic(int vcpu, struct mvmm_apic *apic);
  * struct mvmm_guest - one vCPU and the way to its memory and devices
  * @vcpu: vCPU fd
  * @run: the run page of @vcpu
- * @memory: returns the address of [gpa, gpa + len) if all of it is RAM, else
- *	NULL
+ * @memory: returns the address of [gpa, gpa + len) if all of it is memory in
+ *	which @access (MVMM_ACCESS_READ or _WRITE) is allowed, else NULL: then
+ *	@mmio does the access. What the guest may only read is ROM.
  * @port: does an access to an I/O port; @data has @size bytes
  * @mmio: does an access to a guest-physical address that is not RAM
  * @ctx: first argument of @memory, @port and @mmio
- * @ram: address of a part of RAM without holes, or NULL; saves most calls of
- *	@memory
+ * @ram: address of a part of RAM without holes or ROM, or NULL; saves most
+ *	calls of @memory
  * @ram_gpa: guest-physical address of @ram
  * @ram_size: bytes at @ram
  * @cache: decoded instructions of this vCPU, or NULL; not shared with others
@@ -91,7 +92,7 @@ int mvmm_set_apic(int vcpu, struct mvmm_apic *apic);
 struct mvmm_guest {
 	int vcpu;
 	struct mvmm_run *run;
-	void *(*memory)(void *ctx, uint64_t gpa, uint64_t len);
+	void *(*memory)(void *ctx, uint64_t gpa, uint64_t len, uint32_t access);
 	void (*port)(void *ctx, uint16_t port, void *data, unsigned int size,
 		     bool write);
 	void (*mmio)(void *ctx, uint64_t gpa, void *data, unsigned int size,
@@ -114,29 +115,35 @@ void mvmm_decode_cache_free(struct mvmm_decode_cache *cache);
 /* ---- translation (walk.c) --------------------------------------------- */
 
 /**
- * struct mvmm_page_fault - the page fault that the guest gets
- * @gva: the address for CR2
- * @error_code: the error code of #PF
+ * struct mvmm_exception - the exception that the guest gets
+ * @vector: 14 (#PF), and what else the instruction can raise
+ * @has_error: there is an error code; in real mode there is none
+ * @error_code: the error code
+ * @address: for CR2
  */
-struct mvmm_page_fault {
-	uint64_t gva;
+struct mvmm_exception {
+	uint8_t vector;
+	bool has_error;
 	uint32_t error_code;
+	uint64_t address;
 };
 
 /*
  * Translates a linear address in the guest's paging mode, and sets accessed and
- * dirty bits as the CPU would. -EFAULT: the guest is to get @fault.
+ * dirty bits as the CPU would: atomically, since other vCPUs change them, too.
+ * -EFAULT: the guest is to get @exception.
  */
 int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_paging *paging,
 		   uint64_t gva, uint32_t access, uint64_t *gpa,
-		   struct mvmm_page_fault *fault);
+		   struct mvmm_exception *exception);
 /*
- * Reads or writes at a linear address; accesses outside RAM go to guest->mmio,
- * in two parts if they cross into another page. -EFAULT: as above.
+ * Reads or writes at a linear address; accesses outside memory go to
+ * guest->mmio, in two parts if they cross into another page, each part by at
+ * most 8 bytes at a time. -EFAULT: as above, and nothing was accessed.
  */
 int mvmm_access(struct mvmm_guest *guest, const struct mvmm_paging *paging,
 		uint64_t gva, void *data, unsigned int size, bool write,
-		struct mvmm_page_fault *fault);
+		struct mvmm_exception *exception);
 
 /* ---- completion (io.c, mmio.c, cr.c) ---------------------------------- */
 
@@ -147,8 +154,9 @@ int mvmm_access(struct mvmm_guest *guest, const struct mvmm_paging *paging,
 int mvmm_complete_io(struct mvmm_guest *guest);
 /*
  * Completes the MVMM_EXIT_MMIO in the run page: decodes the instruction at rip
- * and executes it. -ENOTSUP: the decoder does not know the instruction, or the
- * access belongs to the delivery of an event; guest->run->regs are unchanged.
+ * and executes it. -ENOTSUP: the table does not have the instruction, or the
+ * access belongs to the delivery of an event; guest->run->regs are unchanged,
+ * and no device was accessed.
  */
 int mvmm_complete_mmio(struct mvmm_guest *guest);
 /* Completes the MVMM_EXIT_CR in the run page. -ENOTSUP: as above. */
@@ -159,5 +167,7 @@ int mvmm_complete(struct mvmm_guest *guest);
 /* ---- names (names.c) -------------------------------------------------- */
 
 const char *mvmm_exit_name(uint32_t reason);
+/* The instruction at rip, for messages: its bytes and its text (insn.c) */
+void mvmm_describe_insn(struct mvmm_guest *guest, char *text, size_t size);
 
 #endif

@@ -32,20 +32,6 @@
 #define PF_USER		(1u << 2)
 #define PF_FETCH	(1u << 4)
 
-struct mode {
-	int levels;		/* of tables */
-	int index_bits;
-	int entry_size;
-	bool pae;		/* the level above is the four PDPTEs */
-};
-
-static struct mode paging_mode(const struct mvmm_paging *s)
-{
-	if (s->cr4 & CR4_PAE)
-		return (struct mode){ 2, 9, 8, true };
-	return (struct mode){ 2, 10, 4, false };
-}
-
 static bool is_user(const struct mvmm_paging *s)
 {
 	return s->cpl == 3;
@@ -77,12 +63,14 @@ static bool allowed(const struct mvmm_guest *guest, const struct mvmm_paging *s,
 }
 
 static int page_fault(const struct mvmm_paging *s, uint64_t gva, uint32_t access,
-		      bool present, struct mvmm_page_fault *fault)
+		      bool present, struct mvmm_exception *exception)
 {
 	bool nx_on = s->efer & EFER_NX && (s->cr4 & CR4_PAE);
 
-	fault->gva = gva;
-	fault->error_code = (present ? PF_PRESENT : 0) |
+	exception->vector = 14;
+	exception->has_error = true;
+	exception->address = gva;
+	exception->error_code = (present ? PF_PRESENT : 0) |
 		(access & MVMM_ACCESS_WRITE ? PF_WRITE : 0) |
 		(is_user(s) ? PF_USER : 0) |
 		(access & MVMM_ACCESS_EXEC && (nx_on || s->cr4 & CR4_SMEP) ?
@@ -90,105 +78,160 @@ static int page_fault(const struct mvmm_paging *s, uint64_t gva, uint32_t access
 	return -EFAULT;
 }
 
-/* 64-bit paging, as guests use it when speed matters */
+/*
+ * Sets accessed and dirty bits in the entry at @gpa, which was @old. Other vCPUs
+ * may change it at the same time, and their change must not be undone: false if
+ * it is not @old any more. An entry in read-only memory stays as it is.
+ */
+static bool set_bits64(struct mvmm_guest *guest, uint64_t gpa, uint64_t old,
+		       uint64_t bits)
+{
+	uint64_t *entry;
+
+	if ((old & bits) == bits)
+		return true;
+	entry = mvmm_ram(guest, gpa, 8, MVMM_ACCESS_WRITE);
+	return !entry || __atomic_compare_exchange_n(entry, &old, old | bits,
+						     false, __ATOMIC_SEQ_CST,
+						     __ATOMIC_SEQ_CST);
+}
+
+static bool set_bits32(struct mvmm_guest *guest, uint64_t gpa, uint32_t old,
+		       uint32_t bits)
+{
+	uint32_t *entry;
+
+	if ((old & bits) == bits)
+		return true;
+	entry = mvmm_ram(guest, gpa, 4, MVMM_ACCESS_WRITE);
+	return !entry || __atomic_compare_exchange_n(entry, &old, old | bits,
+						     false, __ATOMIC_SEQ_CST,
+						     __ATOMIC_SEQ_CST);
+}
+
+static bool is_canonical(uint64_t gva)
+{
+	return (uint64_t)((int64_t)(gva << 16) >> 16) == gva;
+}
+
+/*
+ * 64-bit paging, as guests use it when speed matters. Like the other walk,
+ * returns -EAGAIN if another vCPU has changed an entry meanwhile: walk again.
+ */
 static int translate64(struct mvmm_guest *guest, const struct mvmm_paging *s,
 		       uint64_t gva, uint32_t access, uint64_t *gpa,
-		       struct mvmm_page_fault *fault)
+		       struct mvmm_exception *exception)
 {
 	uint64_t table = s->cr3 & PTE_ADDR, rights = PTE_W | PTE_U, nx = 0;
-	uint64_t pte, set = PTE_A, mask;
-	uint64_t *entry;
+	uint64_t pte, at, mask;
+	const uint64_t *entry;
 	int shift;
 
+	if (!is_canonical(gva)) {
+		*exception = (struct mvmm_exception){
+			.vector = 13, .has_error = true };
+		return -EFAULT;
+	}
 	for (shift = 39; ; shift -= 9) {
-		entry = mvmm_ram(guest, table + (gva >> shift & 511) * 8, 8);
-		if (!entry || !((pte = *entry) & PTE_P))
-			return page_fault(s, gva, access, false, fault);
+		at = table + (gva >> shift & 511) * 8;
+		entry = mvmm_ram(guest, at, 8, MVMM_ACCESS_READ);
+		/* A table outside memory: treat its entry as not present */
+		pte = entry ? __atomic_load_n(entry, __ATOMIC_RELAXED) : 0;
+		if (!(pte & PTE_P))
+			return page_fault(s, gva, access, false, exception);
 		rights &= pte;
 		nx |= pte;
 		if (shift == 12 || (pte & PTE_PS && shift < 39))
 			break;
-		if (!(pte & PTE_A))
-			*entry = pte | PTE_A;
+		if (!set_bits64(guest, at, pte, PTE_A))
+			return -EAGAIN;
 		table = pte & PTE_ADDR;
 	}
 	if (!allowed(guest, s, rights, s->efer & EFER_NX ? nx & PTE_NX : 0,
 		     access))
-		return page_fault(s, gva, access, true, fault);
-	if (access & MVMM_ACCESS_WRITE)
-		set |= PTE_D;
-	if ((pte & set) != set)
-		*entry = pte | set;
+		return page_fault(s, gva, access, true, exception);
+	if (!set_bits64(guest, at, pte,
+			access & MVMM_ACCESS_WRITE ? PTE_A | PTE_D : PTE_A))
+		return -EAGAIN;
 	mask = (1ull << shift) - 1;
 	*gpa = (pte & PTE_ADDR & ~mask) | (gva & mask);
 	return 0;
 }
 
+/* The entry of the level above the tables of PAE paging */
+static uint64_t find_pdpte(struct mvmm_guest *guest,
+			   const struct mvmm_paging *s, uint64_t gva)
+{
+	unsigned int i = gva >> 30 & 3;
+	const void *entry;
+	uint64_t pdpte;
+
+	if (s->pdpte[0] | s->pdpte[1] | s->pdpte[2] | s->pdpte[3])
+		return s->pdpte[i];
+	/* SVM keeps no PDPTEs: the CPU has read this one from memory */
+	entry = mvmm_ram(guest, (s->cr3 & 0xffffffe0) + i * 8, 8,
+			 MVMM_ACCESS_READ);
+	if (!entry)
+		return 0;
+	memcpy(&pdpte, entry, 8);
+	return pdpte;
+}
+
 /* Not inlined: the registers that it saves would slow down 64-bit paging */
 static __attribute__((noinline)) int
 translate32(struct mvmm_guest *guest, const struct mvmm_paging *s, uint64_t gva,
-	    uint32_t access, uint64_t *gpa, struct mvmm_page_fault *fault)
+	    uint32_t access, uint64_t *gpa, struct mvmm_exception *exception)
 {
-	struct mode mode = paging_mode(s);
-	uint64_t table, rights = PTE_W | PTE_U, nx = 0;
-	int level;
+	bool pae = s->cr4 & CR4_PAE;
+	int index_bits = pae ? 9 : 10, entry_size = pae ? 8 : 4;
+	uint64_t table = s->cr3 & 0xfffff000, rights = PTE_W | PTE_U, nx = 0;
+	int shift;
 
+	gva = (uint32_t)gva;
 	if (!(s->cr0 & CR0_PG)) {
-		*gpa = (uint32_t)gva;
+		*gpa = gva;
 		return 0;
 	}
-	if (mode.pae) {
-		uint64_t pdpte = s->pdpte[(gva >> 30) & 3];
+	if (pae) {
+		uint64_t pdpte = find_pdpte(guest, s, gva);
 
-		/* SVM keeps no PDPTEs: the CPU has read this one from memory */
-		if (!(s->pdpte[0] | s->pdpte[1] | s->pdpte[2] | s->pdpte[3])) {
-			void *entry = mvmm_ram(guest,
-				(s->cr3 & 0xffffffe0) + (gva >> 30 & 3) * 8, 8);
-
-			if (entry)
-				memcpy(&pdpte, entry, 8);
-		}
 		if (!(pdpte & PTE_P))
-			return page_fault(s, gva, access, false, fault);
+			return page_fault(s, gva, access, false, exception);
 		table = pdpte & PTE_ADDR;
-	} else {
-		table = s->cr3 & 0xfffff000;
 	}
-	for (level = mode.levels; level > 0; level--) {
-		int shift = 12 + mode.index_bits * (level - 1);
-		uint64_t mask = (1ull << shift) - 1, pte = 0, old;
-		uint64_t index = (gva >> shift) & ((1u << mode.index_bits) - 1);
+	for (shift = 12 + index_bits; ; shift = 12) {
+		uint64_t mask = (1ull << shift) - 1, pte = 0, bits = PTE_A;
+		uint64_t index = (gva >> shift) & ((1u << index_bits) - 1);
+		uint64_t at = table + index * entry_size;
+		const void *entry = mvmm_ram(guest, at, entry_size,
+					     MVMM_ACCESS_READ);
 		bool leaf;
-		void *entry = mvmm_ram(guest,
-					    table + index * mode.entry_size,
-					    mode.entry_size);
 
-		/* A table outside RAM: treat its entry as not present */
-		if (!entry)
-			return page_fault(s, gva, access, false, fault);
-		pte = mode.entry_size == 8 ? *(uint64_t *)entry :
-					     *(uint32_t *)entry;
+		if (entry && pae)
+			pte = __atomic_load_n((uint64_t *)entry,
+					      __ATOMIC_RELAXED);
+		else if (entry)
+			pte = __atomic_load_n((uint32_t *)entry,
+					      __ATOMIC_RELAXED);
 		if (!(pte & PTE_P))
-			return page_fault(s, gva, access, false, fault);
+			return page_fault(s, gva, access, false, exception);
 		rights &= pte;
-		if (s->efer & EFER_NX && mode.entry_size == 8)
+		if (s->efer & EFER_NX && pae)
 			nx |= pte & PTE_NX;
-		leaf = level == 1 || (pte & PTE_PS &&
-				      (mode.entry_size == 8 ||
-				       s->cr4 & CR4_PSE));
+		leaf = shift == 12 ||
+		       (pte & PTE_PS && (pae || s->cr4 & CR4_PSE));
 		if (leaf && !allowed(guest, s, rights, nx, access))
-			return page_fault(s, gva, access, true, fault);
-		old = pte;
-		pte |= PTE_A;
+			return page_fault(s, gva, access, true, exception);
 		if (leaf && access & MVMM_ACCESS_WRITE)
-			pte |= PTE_D;
-		if (pte != old)
-			memcpy(entry, &pte, mode.entry_size);
+			bits |= PTE_D;
+		if (!(pae ? set_bits64(guest, at, pte, bits) :
+			    set_bits32(guest, at, pte, bits)))
+			return -EAGAIN;
 		if (leaf) {
 			uint64_t base = pte & PTE_ADDR & ~mask;
 
 			/* PSE-36: bits 39:32 are in 20:13 (table 4-4) */
-			if (mode.entry_size == 4 && level == 2)
+			if (!pae && shift > 12)
 				base = (pte & 0xffc00000) |
 				       ((pte >> 13) & 0xff) << 32;
 			*gpa = base | (gva & mask);
@@ -196,54 +239,76 @@ translate32(struct mvmm_guest *guest, const struct mvmm_paging *s, uint64_t gva,
 		}
 		table = pte & PTE_ADDR;
 	}
-	return -EPROTO;
 }
 
 int mvmm_translate(struct mvmm_guest *guest, const struct mvmm_paging *s,
 		   uint64_t gva, uint32_t access, uint64_t *gpa,
-		   struct mvmm_page_fault *fault)
+		   struct mvmm_exception *exception)
 {
-	if (s->efer & EFER_LMA)
-		return translate64(guest, s, gva, access, gpa, fault);
-	return translate32(guest, s, gva, access, gpa, fault);
+	int ret;
+
+	do {
+		ret = s->efer & EFER_LMA ?
+			translate64(guest, s, gva, access, gpa, exception) :
+			translate32(guest, s, gva, access, gpa, exception);
+	} while (ret == -EAGAIN);
+	return ret;
 }
 
-static void access_part(struct mvmm_guest *guest, uint64_t gpa, void *data,
+int mvmm_find_span(struct mvmm_guest *guest, const struct mvmm_paging *s,
+		   uint64_t gva, unsigned int size, uint32_t access,
+		   struct mvmm_span *span, struct mvmm_exception *exception)
+{
+	unsigned int first = 4096 - (gva & 4095);
+	int ret = mvmm_translate(guest, s, gva, access, &span->gpa[0],
+				 exception);
+
+	span->size[0] = size;
+	span->size[1] = 0;
+	if (ret || size <= first)
+		return ret;
+	span->size[0] = first;
+	span->size[1] = size - first;
+	return mvmm_translate(guest, s, gva + first, access, &span->gpa[1],
+			      exception);
+}
+
+static void access_part(struct mvmm_guest *guest, uint64_t gpa, uint8_t *data,
 			unsigned int len, bool write)
 {
-	void *ram = mvmm_ram(guest, gpa, len);
+	void *ram = mvmm_ram(guest, gpa, len,
+			     write ? MVMM_ACCESS_WRITE : MVMM_ACCESS_READ);
+	unsigned int n;
 
-	if (!ram)
-		guest->mmio(guest->ctx, gpa, data, len, write);
-	else if (write)
+	if (ram && write)
 		memcpy(ram, data, len);
-	else
+	else if (ram)
 		memcpy(data, ram, len);
+	for (; !ram && len; len -= n, data += n, gpa += n) {
+		n = len < 8 ? len : 8;
+		guest->mmio(guest->ctx, gpa, data, n, write);
+	}
+}
+
+void mvmm_access_span(struct mvmm_guest *guest, const struct mvmm_span *span,
+		      void *data, bool write)
+{
+	access_part(guest, span->gpa[0], data, span->size[0], write);
+	if (span->size[1])
+		access_part(guest, span->gpa[1], (uint8_t *)data + span->size[0],
+			    span->size[1], write);
 }
 
 int mvmm_access(struct mvmm_guest *guest, const struct mvmm_paging *s,
 		uint64_t gva, void *data, unsigned int size, bool write,
-		struct mvmm_page_fault *fault)
+		struct mvmm_exception *exception)
 {
 	uint32_t access = write ? MVMM_ACCESS_WRITE : MVMM_ACCESS_READ;
-	unsigned int first = 4096 - (gva & 4095);
-	uint64_t gpa, gpa2;
-	int ret;
+	struct mvmm_span span;
+	/* Both pages are translated before any part is read or written */
+	int ret = mvmm_find_span(guest, s, gva, size, access, &span, exception);
 
-	if (!(s->efer & EFER_LMA))
-		gva = (uint32_t)gva;
-	ret = mvmm_translate(guest, s, gva, access, &gpa, fault);
-	if (ret)
-		return ret;
-	if (size <= first) {
-		access_part(guest, gpa, data, size, write);
-		return 0;
-	}
-	/* Translate both pages before any part is read or written */
-	ret = mvmm_translate(guest, s, gva + first, access, &gpa2, fault);
-	if (ret)
-		return ret;
-	access_part(guest, gpa, data, first, write);
-	access_part(guest, gpa2, (char *)data + first, size - first, write);
-	return 0;
+	if (!ret)
+		mvmm_access_span(guest, &span, data, write);
+	return ret;
 }

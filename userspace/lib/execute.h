@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Execution of the instructions of MMIO exits (execute.c). */
+#ifndef MVMM_EXECUTE_H
+#define MVMM_EXECUTE_H
+
+#include "insn.h"
+
+/*
+ * Executes @in on @in->regs. 0: done; -EAGAIN: a part of a REP form is done, and
+ * rip stays; -EFAULT: nothing is done, and the guest gets @in->exception;
+ * -ENOTSUP: nothing is done, since the table does not have it.
+ */
+int mvmm_execute(struct insn *in);
+
+/* Moves of vector and MMX registers (vector.c). As mvmm_execute() */
+int mvmm_move_vector(struct insn *in);
+
+#endif
