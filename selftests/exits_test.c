@@ -214,6 +214,62 @@ TEST_F(exits, mmio_across_the_end_of_memory)
 	EXPECT_EQ(2, self->vm.io_count);
 }
 
+/* Others on the device, then on memory: test_execute.c has them all */
+#define MORE_MMIO							\
+	"mov $3, %ecx\n mov %rbx, %rdi\n mov $0x11223344, %eax\n"	\
+	".byte 0xf2\n stosl\n mov %rdi, %r8\n sub %rbx, %r8\n"		\
+	"mov $3, %ecx\n lock xadd %rcx, (%rbx)\n"			\
+	"mov $-1, %rdx\n lock cmpxchg %rdx, (%rbx)\n mov %rax, %r9\n"	\
+	"shll $5, 4(%rbx)\n negw (%rbx)\n pushfq\n pop %r10\n"	\
+	"push (%rbx)\n pop 8(%rbx)\n"					\
+	"movups (%rbx), %xmm3\n movups %xmm3, 16(%rbx)\n"		\
+	"mov 16(%rbx), %r11\n mov 24(%rbx), %r12\n"
+GUEST(more_mmio,
+      "mov %cr4, %rax\n or $0x200, %rax\n mov %rax, %cr4\n"
+      "mov $0x10000000, %rbx\n" MORE_MMIO "out %al, $0x80\n"
+      "mov $0x100000, %rbx\n" MORE_MMIO "out %al, $0x80\n hlt");
+static uint8_t words[32];
+
+static void words_mmio(void *ctx, uint64_t gpa, void *data, unsigned int size,
+		       bool write)
+{
+	uint64_t at = gpa - VOID;
+
+	if (at >= sizeof(words) || size > sizeof(words) - at)
+		return;
+	if (write)
+		memcpy(words + at, data, size);
+	else
+		memcpy(data, words + at, size);
+}
+
+TEST_F(exits, mmio_as_memory)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs, device;
+
+	LOAD(&self->vm, more_mmio);
+	self->vm.guest.mmio = words_mmio;
+	ASSERT_EQ(0, vm_run(&self->vm));
+	while (self->vm.run->exit_reason == MVMM_EXIT_MMIO) {
+		ASSERT_EQ(0, mvmm_complete_mmio(&self->vm.guest));
+		ASSERT_EQ(0, vm_run(&self->vm));
+	}
+	ASSERT_EQ(MVMM_EXIT_IO, self->vm.run->exit_reason);
+	device = *regs;
+	ASSERT_EQ(0, mvmm_complete(&self->vm.guest));
+	ASSERT_EQ(0, vm_run(&self->vm));
+	ASSERT_EQ(MVMM_EXIT_IO, self->vm.run->exit_reason);
+	EXPECT_EQ(0, memcmp(words, self->vm.mem + DATA, sizeof(words)));
+	EXPECT_EQ(regs->rax, device.rax);
+	EXPECT_EQ(12, device.r8);
+	EXPECT_EQ(regs->rcx, device.rcx);
+	EXPECT_EQ(regs->r9, device.r9);
+	EXPECT_EQ(regs->r10 & 0x8d5, device.r10 & 0x8d5);
+	EXPECT_EQ(regs->r11, device.r11);
+	EXPECT_EQ(regs->r12, device.r12);
+	EXPECT_NE(0, device.r12);
+}
+
 GUEST(odd_mmio, "mov $0x10000000, %rbx\n fldl (%rbx)\n hlt");
 TEST_F(exits, mmio_by_an_unknown_instruction)
 {
