@@ -166,6 +166,33 @@ static void describe_fault(struct vcpu *v)
 		    strerror(run->fault.error));
 }
 
+/*
+ * A device was touched by something that libmvmm cannot complete. A program in
+ * the guest that does so gets #UD, and cannot end the VM; its kernel can.
+ */
+static int refuse_mmio(struct vcpu *v)
+{
+	const struct mvmm_run *run = v->run;
+	struct machine *m = v->machine;
+	char text[128];
+
+	if (run->exit_flags & MVMM_EXIT_FLAG_IN_DELIVERY) {
+		machine_end(m, STATUS_VM,
+			    "an exception or interrupt of the guest touched the device address 0x%llx: its descriptor tables or its stack are not in memory; rip 0x%llx",
+			    (unsigned long long)run->mmio.gpa,
+			    (unsigned long long)run->regs.rip);
+		return 0;
+	}
+	if (run->paging.cpl == 3)
+		return mvmm_inject_exception(v->fd, 6, false, 0, 0);
+	mvmm_describe_insn(&v->guest, text, sizeof(text));
+	machine_end(m, STATUS_VM,
+		    "the guest touched the device address 0x%llx with an instruction that mvmm does not know, at rip 0x%llx: %s",
+		    (unsigned long long)run->mmio.gpa,
+		    (unsigned long long)run->regs.rip, text);
+	return 0;
+}
+
 static void complete(struct vcpu *v)
 {
 	const struct mvmm_run *run = v->run;
@@ -173,11 +200,8 @@ static void complete(struct vcpu *v)
 	int ret = mvmm_complete(&v->guest);
 
 	if (ret == -ENOTSUP && run->exit_reason == MVMM_EXIT_MMIO)
-		machine_end(m, STATUS_VM,
-			    "the guest touched the device address 0x%llx with an instruction that mvmm does not know, at rip 0x%llx",
-			    (unsigned long long)run->mmio.gpa,
-			    (unsigned long long)run->regs.rip);
-	else if (ret)
+		ret = refuse_mmio(v);
+	if (ret)
 		machine_end(m, STATUS_VM, "%s could not be completed: %s",
 			    mvmm_exit_name(run->exit_reason), strerror(-ret));
 }
