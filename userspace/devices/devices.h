@@ -95,6 +95,8 @@ void i82093aa_access(void *chip, uint64_t offset, void *data,
 /* ---- i8254: the timer (i8254.c) --------------------------------------- */
 
 #define I8254_HZ 1193182
+/* The shortest period that a guest gets: each needs the host's CPU */
+#define I8254_MIN_NS 200000
 
 struct i8254_channel {
 	uint8_t mode, access;
@@ -102,6 +104,7 @@ struct i8254_channel {
 	uint16_t reload;	/* 0 stands for 65536 */
 	bool loaded;
 	uint64_t start;		/* when counting began, ns */
+	uint64_t stop;		/* when the gate went low, ns */
 	uint8_t write_low;
 	bool write_high_next, read_high_next;
 	uint16_t latch;
@@ -122,7 +125,7 @@ struct i8254 {
 void i8254_init(struct i8254 *pit, struct irq_line irq);
 void i8254_access(void *pit, uint64_t offset, void *data, unsigned int size,
 		  bool write);
-/* Port 0x61: gate of channel 2, speaker, OUT of channel 2 */
+/* Port 0x61: gate of channel 2, speaker, refresh, OUT of channel 2 */
 void i8254_port61(void *pit, uint64_t offset, void *data, unsigned int size,
 		  bool write);
 /* Raises due interrupts. Returns when to call again, in ns, or 0: not at all */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include "devices.h"
 
+/* Bit 4 of port 0x61 changes when a row of DRAM is refreshed */
+#define REFRESH_NS	15085
 #define NS 1000000000ull
 #define ACCESS_LOW	1
 #define ACCESS_HIGH	2
@@ -28,10 +30,16 @@ static uint64_t period(const struct i8254_channel *c)
 	return c->reload ? c->reload : 65536;
 }
 
+/* A low gate stops the counter in all modes but 1 and 5, which it triggers */
+static bool stopped(const struct i8254_channel *c)
+{
+	return !c->gate && c->mode != 1 && c->mode != 5;
+}
+
 /* Ticks since the counter was loaded. Whole seconds apart, against overflow */
 static uint64_t ticks(const struct i8254 *pit, const struct i8254_channel *c)
 {
-	uint64_t ns = pit->now - c->start;
+	uint64_t ns = (stopped(c) ? c->stop : pit->now) - c->start;
 
 	return ns / NS * I8254_HZ + ns % NS * I8254_HZ / NS;
 }
@@ -53,8 +61,6 @@ static uint16_t count(const struct i8254 *pit, const struct i8254_channel *c)
 
 	if (!c->loaded)
 		return 0;
-	if (!c->gate)
-		return c->reload;
 	n = ticks(pit, c);
 	switch (c->mode) {
 	case 2:
@@ -76,11 +82,11 @@ static bool out(const struct i8254 *pit, const struct i8254_channel *c)
 	switch (c->mode) {
 	case 0:
 	case 1:
-		return c->gate && n >= period(c);
+		return n >= period(c);
 	case 2:
-		return n % period(c) != period(c) - 1;
+		return stopped(c) || n % period(c) != period(c) - 1;
 	case 3:
-		return n % period(c) < (period(c) + 1) / 2;
+		return stopped(c) || n % period(c) < (period(c) + 1) / 2;
 	default:
 		return n != period(c);
 	}
@@ -90,7 +96,7 @@ static void start(struct i8254 *pit, int n)
 {
 	struct i8254_channel *c = &pit->channel[n];
 
-	c->start = pit->now;
+	c->start = c->stop = pit->now;
 	c->loaded = true;
 	if (!n) {
 		pit->fired = false;
@@ -172,6 +178,9 @@ static void write_count(struct i8254 *pit, int n, uint8_t value)
 			load(pit, n, value << 8 | c->write_low);
 		else
 			c->write_low = value;
+		/* The first byte stops mode 0 */
+		if (!c->write_high_next && !c->mode)
+			c->loaded = false;
 		c->write_high_next = !c->write_high_next;
 		break;
 	}
@@ -217,6 +226,17 @@ void i8254_access(void *opaque, uint64_t offset, void *data, unsigned int size,
 	}
 }
 
+/* A rising gate lets modes 0 and 4 go on, and starts all others anew */
+static void set_gate(struct i8254 *pit, struct i8254_channel *c, bool gate)
+{
+	if (c->gate && !gate)
+		c->stop = pit->now;
+	else if (!c->gate && gate && c->loaded)
+		c->start = c->mode == 0 || c->mode == 4 ?
+			   c->start + pit->now - c->stop : pit->now;
+	c->gate = gate;
+}
+
 void i8254_port61(void *opaque, uint64_t offset, void *data, unsigned int size,
 		  bool write)
 {
@@ -225,16 +245,11 @@ void i8254_port61(void *opaque, uint64_t offset, void *data, unsigned int size,
 	uint8_t *value = data;
 
 	if (write) {
-		/*
-		 * A rising gate restarts the counter; unlike on the chip, also
-		 * in modes 0 and 4
-		 */
-		if (*value & 1 && !c->gate && c->loaded)
-			c->start = pit->now;
-		c->gate = *value & 1;
+		set_gate(pit, c, *value & 1);
 		pit->speaker = *value & 2;
 	} else {
-		*value = c->gate | pit->speaker << 1 | out(pit, c) << 5;
+		*value = c->gate | pit->speaker << 1 |
+			 (pit->now / REFRESH_NS & 1) << 4 | out(pit, c) << 5;
 	}
 }
 
@@ -256,16 +271,17 @@ uint64_t i8254_update(struct i8254 *pit)
 			irq_set(&pit->irq, false);
 			irq_set(&pit->irq, true);
 		}
-		next = (pit->edges + 1) * period(c);
-	} else {
-		if (pit->fired)
-			return 0;
-		if (n >= period(c)) {
-			pit->fired = true;
-			irq_set(&pit->irq, true);
-			return 0;
-		}
-		next = period(c);
+		next = c->start + ticks_to_ns((pit->edges + 1) * period(c));
+		/* The guest is not to choose how busy the caller is */
+		return next > pit->now + I8254_MIN_NS ? next :
+		       pit->now + I8254_MIN_NS;
 	}
-	return c->start + ticks_to_ns(next);
+	if (pit->fired)
+		return 0;
+	if (n >= period(c)) {
+		pit->fired = true;
+		irq_set(&pit->irq, true);
+		return 0;
+	}
+	return c->start + ticks_to_ns(period(c));
 }

@@ -67,8 +67,13 @@ static void refresh(struct mc146818 *rtc)
 {
 	time_t now = rtc->clock() + rtc->offset;
 	struct tm tm;
+	int year;
 
 	if (rtc->ram[REG_B] & B_SET || !gmtime_r(&now, &tm))
+		return;
+	year = tm.tm_year + 1900;
+	/* The guest can set dates that the registers cannot show */
+	if (year < 0 || year > 9999)
 		return;
 	rtc->ram[SECONDS] = encode(rtc, tm.tm_sec);
 	rtc->ram[MINUTES] = encode(rtc, tm.tm_min);
@@ -76,8 +81,8 @@ static void refresh(struct mc146818 *rtc)
 	rtc->ram[WEEKDAY] = encode(rtc, tm.tm_wday + 1);
 	rtc->ram[DAY] = encode(rtc, tm.tm_mday);
 	rtc->ram[MONTH] = encode(rtc, tm.tm_mon + 1);
-	rtc->ram[YEAR] = encode(rtc, tm.tm_year % 100);
-	rtc->ram[CENTURY] = encode(rtc, 19 + tm.tm_year / 100);
+	rtc->ram[YEAR] = encode(rtc, year % 100);
+	rtc->ram[CENTURY] = encode(rtc, year / 100);
 }
 
 /* The clock goes on from the time that the guest has set */

@@ -231,6 +231,96 @@ static void pit_channel2(void **state)
 	assert_int_equal(get(i8254_port61, &pit, 0) & 0x20, 0x20);
 }
 
+/* A guest that asks for an interrupt each 838 ns does not get them */
+static void pit_shortest_period(void **state)
+{
+	struct i8254 pit;
+	uint64_t next;
+
+	pit_start(&pit, 0x34, 1);
+	next = i8254_update(&pit);
+	assert_int_equal(pit.now + I8254_MIN_NS, next);
+	pit.now = next;
+	assert_int_equal(next + I8254_MIN_NS, i8254_update(&pit));
+	assert_int_equal(1, raised);
+}
+
+/* Modes 6 and 7 are 2 and 3 */
+static void pit_mode_7(void **state)
+{
+	struct i8254 pit;
+
+	pit_start(&pit, 0x3e, 0x5cec);
+	pit.now = i8254_update(&pit);
+	i8254_update(&pit);
+	assert_int_equal(1, raised);
+	pit.now = i8254_update(&pit);
+	i8254_update(&pit);
+	assert_int_equal(2, raised);
+}
+
+/* The first byte of a count stops mode 0, the second starts it */
+static void pit_half_a_count(void **state)
+{
+	struct i8254 pit;
+
+	pit_start(&pit, 0x30, 1193);
+	put(i8254_access, &pit, 0, 0xff);
+	pit.now += 10000000;
+	assert_int_equal(0, i8254_update(&pit));
+	assert_int_equal(0, raised);
+	put(i8254_access, &pit, 0, 1);
+	assert_true(i8254_update(&pit) > pit.now);
+}
+
+static void pit_gate(void **state)
+{
+	struct i8254 pit;
+	uint16_t value;
+
+	/* Mode 0: the gate stops the counter, which then goes on */
+	pit_start(&pit, 0xb0, 11932);
+	put(i8254_port61, &pit, 0, 1);
+	assert_in_range(pit_read(&pit, 2), 11930, 11932);
+	pit.now += 4000000;
+	put(i8254_port61, &pit, 0, 0);
+	value = pit_read(&pit, 2);
+	assert_in_range(value, 7150, 7170);
+	pit.now += 50000000;
+	assert_int_equal(value, pit_read(&pit, 2));
+	assert_int_equal(0, get(i8254_port61, &pit, 0) & 0x20);
+	put(i8254_port61, &pit, 0, 1);
+	pit.now += 5900000;
+	assert_int_equal(0, get(i8254_port61, &pit, 0) & 0x20);
+	pit.now += 200000;
+	assert_int_equal(0x20, get(i8254_port61, &pit, 0) & 0x20);
+	/* Mode 3: it starts anew, and OUT is high meanwhile */
+	pit_start(&pit, 0xb6, 11932);
+	put(i8254_port61, &pit, 0, 1);
+	pit.now += 7000000;
+	assert_int_equal(0, get(i8254_port61, &pit, 0) & 0x20);
+	put(i8254_port61, &pit, 0, 0);
+	assert_int_equal(0x20, get(i8254_port61, &pit, 0) & 0x20);
+	put(i8254_port61, &pit, 0, 1);
+	assert_in_range(pit_read(&pit, 2), 11930, 11932);
+}
+
+/* Some programs wait for changes of the refresh bit to measure time */
+static void port61_refresh(void **state)
+{
+	struct i8254 pit;
+	unsigned int i, changes = 0;
+	uint8_t last = 0, now;
+
+	i8254_init(&pit, (struct irq_line){ 0 });
+	for (i = 0; i < 15100; i++, last = now) {
+		pit.now += 100;
+		now = get(i8254_port61, &pit, 0) & 0x10;
+		changes += now != last;
+	}
+	assert_in_range(changes, 99, 101);
+}
+
 static void pit_read_back(void **state)
 {
 	struct i8254 pit;
@@ -291,6 +381,7 @@ static void rtc_time(void **state)
 static void rtc_set(void **state)
 {
 	struct mc146818 rtc;
+	uint8_t i;
 
 	mc146818_init(&rtc, fixed_clock);
 	rtc_put(&rtc, 11, 0x82);
@@ -304,6 +395,15 @@ static void rtc_set(void **state)
 	assert_int_equal(rtc_get(&rtc, 9), 0x30);
 	assert_int_equal(rtc_get(&rtc, 4), 0x03);
 	assert_int_equal(rtc_get(&rtc, 0), 0x05);
+	/* Before 1900, and a time that is none */
+	rtc_put(&rtc, 0x32, 0);
+	rtc_put(&rtc, 9, 0x50);
+	assert_int_equal(rtc_get(&rtc, 9), 0x50);
+	assert_int_equal(rtc_get(&rtc, 0x32), 0);
+	for (i = 0; i < 10; i++)
+		rtc_put(&rtc, i, 0xff);
+	rtc_put(&rtc, 0x32, 0xff);
+	rtc_get(&rtc, 9);
 	/* RAM */
 	rtc_put(&rtc, 0x40, 0xa5);
 	assert_int_equal(rtc_get(&rtc, 0x40), 0xa5);
@@ -559,6 +659,11 @@ int main(void)
 		cmocka_unit_test(pit_periodic),
 		cmocka_unit_test(pit_one_shot),
 		cmocka_unit_test(pit_channel2),
+		cmocka_unit_test(pit_shortest_period),
+		cmocka_unit_test(pit_mode_7),
+		cmocka_unit_test(pit_half_a_count),
+		cmocka_unit_test(pit_gate),
+		cmocka_unit_test(port61_refresh),
 		cmocka_unit_test(pit_read_back),
 		cmocka_unit_test(rtc_time),
 		cmocka_unit_test(rtc_set),
