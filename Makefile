@@ -46,6 +46,7 @@ help:
 	@echo 'test-long        shares of CPU time and busy guests, for longer (an hour or two)'
 	@echo 'test-matrix      CPU models and host kernels, half an hour; one: MODEL=NAME'
 	@echo 'check            the tests that take under two minutes'
+	@echo 'fuzz             hostile input, FUZZ_SECONDS=60 for each target'
 	@echo 'bench            exits, faults and memory beside KVM (20 minutes)'
 	@echo 'lint             checkpatch, sparse, W=1, shellcheck, rules for rooms'
 	@echo 'lines            how large each room of the module is, and may be'
@@ -78,6 +79,17 @@ $(O)/userspace/tests/test_%: $(O)/unit/userspace/tests/test_%.o $(unit-obj)
 $(O)/unit/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(unit-flags) -c -o $@ $<
+
+# Parsers of what a guest or a file says, by libFuzzer. FUZZ_SECONDS: for each
+FUZZ_SECONDS ?= 60
+fuzz-flags := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+fuzz-bin := $(patsubst userspace/fuzz/%.c,$(O)/fuzz/%, \
+	$(wildcard userspace/fuzz/fuzz_*.c))
+$(O)/fuzz/%: userspace/fuzz/%.c $(lib-src) $(wildcard userspace/lib/*.h) \
+		userspace/tests/fake_guest.h
+	@mkdir -p $(@D)
+	clang $(filter-out -MMD -MP,$(CFLAGS)) $(fuzz-flags) -o $@ \
+		$(filter %.c,$^) -lZydis -lZycore
 
 .SECONDARY: $(unit-obj) $(unit-tests:%.c=$(O)/unit/%.o)
 
@@ -152,6 +164,17 @@ check:
 	@scripts/setup packages
 	@scripts/test quick
 
+fuzz: $(fuzz-bin)
+	@for target in $(^F); do \
+		corpus=$(O)/fuzz/corpus/$${target#fuzz_}; \
+		mkdir -p $$corpus; \
+		tar -xJf userspace/fuzz/seeds/$${target#fuzz_}.tar.xz \
+			-C $$corpus; \
+		$(O)/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) \
+			-artifact_prefix=$(O)/fuzz/$$target- -verbosity=0 \
+			-print_final_stats=1 $$corpus || exit; \
+	done
+
 lint:
 	@scripts/setup packages
 	@scripts/lint
@@ -166,4 +189,4 @@ clean:
 -include $(shell find $(O)/userspace $(O)/unit -name '*.d' 2>/dev/null)
 
 .PHONY: all help module modules_install userspace unit install run-guest run \
-	test test-long test-matrix bench check lint lines clean
+	test test-long test-matrix bench fuzz check lint lines clean

@@ -6,6 +6,7 @@ that jobs call in L1 are in selftests/l1.sh, those of guests in
 selftests/guest.sh.
 """
 import collections
+import glob
 import os
 import re
 import subprocess
@@ -20,6 +21,8 @@ Job = collections.namedtuple("Job", "name function args kernels")
 
 KSELFTESTS = ("abi", "apic", "dirty", "events", "exits", "huge", "ioeventfd",
               "lifetime", "memory", "modes", "state")
+# For each fuzz target
+FUZZ_SECONDS = 20
 # It measures in TSC ticks: it would take an hour on models where these are
 # short
 WITH_SCHED = KSELFTESTS + ("sched",)
@@ -57,6 +60,22 @@ def models(results, name):
     done = run(["scripts/models"], stderr=subprocess.STDOUT)
     results.parse(name, f"@@begin models\n{done.stdout}\n"
                         f"@@end models {done.returncode}")
+
+
+def fuzz(results, name):
+    """A short round of all fuzz targets, from the seeds that are kept."""
+    done = run(["make", "-s", "fuzz", f"FUZZ_SECONDS={FUZZ_SECONDS}"],
+               stderr=subprocess.STDOUT)
+    targets = len(glob.glob(f"{TOP}/userspace/fuzz/fuzz_*.c"))
+    rounds = [int(n) for n in re.findall(r"number_of_executed_units: (\d+)",
+                                         done.stdout)]
+    # A target that does next to nothing in its time proves nothing
+    good = not done.returncode and len(rounds) == targets and \
+        min(rounds) > 1000
+    if not good:
+        results.say(done.stdout[-4000:])
+    results.add(good, name)
+    results.say(f"{name}: {sum(rounds)} inputs")
 
 
 def lint(results, name):
@@ -289,6 +308,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("life-bochs", life, "bochs"),
        job("lint", lint, kernels=()),
        job("models", models, kernels=()),
+       job("fuzz", fuzz, kernels=()),
        job("debian-qemu", debian, "qemu", kernels=("debian",)),
        job("life-qemu", life, "qemu"),
        job("smp-qemu", smp, "qemu"),
