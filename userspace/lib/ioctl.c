@@ -23,11 +23,17 @@ int mvmm_open(const char *device)
 	return fd < 0 ? -errno : fd;
 }
 
+/*
+ * A struct that the module fills in. It is zero before, because a module that
+ * is older than this library demands that of the part that it does not know.
+ */
+#define GET(fd, cmd, out)						\
+	(memset(out, 0, sizeof(*(out))), (out)->size = sizeof(*(out)),	\
+	 call(fd, cmd, out))
+
 int mvmm_get_info(int system, struct mvmm_info *info)
 {
-	memset(info, 0, sizeof(*info));
-	info->size = sizeof(*info);
-	return call(system, MVMM_GET_INFO, info);
+	return GET(system, MVMM_GET_INFO, info);
 }
 
 int mvmm_get_cpuid(int system, struct mvmm_cpuid_entry **entries)
@@ -165,8 +171,7 @@ int mvmm_kick(int vcpu)
 
 int mvmm_get_sregs(int vcpu, struct mvmm_sregs *sregs)
 {
-	sregs->size = sizeof(*sregs);
-	return call(vcpu, MVMM_VCPU_GET_SREGS, sregs);
+	return GET(vcpu, MVMM_VCPU_GET_SREGS, sregs);
 }
 
 int mvmm_set_sregs(int vcpu, struct mvmm_sregs *sregs)
@@ -177,8 +182,7 @@ int mvmm_set_sregs(int vcpu, struct mvmm_sregs *sregs)
 
 int mvmm_get_dregs(int vcpu, struct mvmm_dregs *dregs)
 {
-	dregs->size = sizeof(*dregs);
-	return call(vcpu, MVMM_VCPU_GET_DREGS, dregs);
+	return GET(vcpu, MVMM_VCPU_GET_DREGS, dregs);
 }
 
 int mvmm_set_dregs(int vcpu, struct mvmm_dregs *dregs)
@@ -189,8 +193,7 @@ int mvmm_set_dregs(int vcpu, struct mvmm_dregs *dregs)
 
 int mvmm_get_events(int vcpu, struct mvmm_events *events)
 {
-	events->size = sizeof(*events);
-	return call(vcpu, MVMM_VCPU_GET_EVENTS, events);
+	return GET(vcpu, MVMM_VCPU_GET_EVENTS, events);
 }
 
 int mvmm_set_events(int vcpu, struct mvmm_events *events)
@@ -243,16 +246,12 @@ int mvmm_set_cpuid(int vcpu, const struct mvmm_cpuid_entry *entries,
 
 int mvmm_get_stats(int vcpu, struct mvmm_stats *stats)
 {
-	memset(stats, 0, sizeof(*stats));
-	stats->size = sizeof(*stats);
-	return call(vcpu, MVMM_VCPU_GET_STATS, stats);
+	return GET(vcpu, MVMM_VCPU_GET_STATS, stats);
 }
 
 int mvmm_get_times(int vcpu, struct mvmm_times *times)
 {
-	memset(times, 0, sizeof(*times));
-	times->size = sizeof(*times);
-	return call(vcpu, MVMM_VCPU_GET_TIMES, times);
+	return GET(vcpu, MVMM_VCPU_GET_TIMES, times);
 }
 
 int mvmm_inject_irq(int vcpu, uint8_t vector)
@@ -297,8 +296,7 @@ int mvmm_apic_access(int vcpu, uint16_t offset, uint32_t *data, bool write)
 
 int mvmm_get_apic(int vcpu, struct mvmm_apic *apic)
 {
-	apic->size = sizeof(*apic);
-	return call(vcpu, MVMM_VCPU_GET_APIC, apic);
+	return GET(vcpu, MVMM_VCPU_GET_APIC, apic);
 }
 
 int mvmm_set_apic(int vcpu, struct mvmm_apic *apic)
