@@ -61,22 +61,17 @@ static int place_kernel(const struct ram *ram, const struct blob *image,
 	uint64_t size = image->size - code;
 	/* The memory, from its start, that the kernel needs to unpack itself */
 	uint64_t need = h->init_size > size ? h->init_size : size;
-	uint64_t align = h->kernel_alignment;
 
+	/*
+	 * Also one that can be relocated moves itself up to this address, so
+	 * lower ones save no memory.
+	 */
 	*at = h->pref_address;
-	if (h->relocatable_kernel && (*at < HIGH || *at > ram->size ||
-				      need > ram->size - *at)) {
-		if (!align || align & (align - 1) || align > RAM_MAX)
-			return fail(error, STATUS_DATA,
-				    "the kernel wants an alignment of 0x%llx, which is not a power of 2 that fits",
-				    (unsigned long long)align);
-		*at = (HIGH + align - 1) & ~(align - 1);
-	}
 	if (*at < HIGH || *at > ram->size || need > ram->size - *at)
 		return fail(error, STATUS_OS,
-			    "the kernel needs memory up to 0x%llx, the guest has 0x%llx: give it more with --mem",
-			    (unsigned long long)(*at + need),
-			    (unsigned long long)ram->size);
+			    "the kernel needs %lluM of memory, the guest has %lluM: give it more with --mem",
+			    (unsigned long long)(*at + need + (1 << 20) - 1) >>
+			    20, (unsigned long long)ram->size >> 20);
 	memcpy(ram->base + *at, image->data + code, size);
 	*end = *at + need;
 	return 0;
