@@ -149,22 +149,32 @@ void mc146818_access(void *rtc, uint64_t offset, void *data, unsigned int size,
 #define NS16550_FIFO 16
 
 struct ns16550 {
-	uint8_t ier, iir, fcr, lcr, mcr, lsr, scr, dll, dlm;
+	uint8_t ier, fcr, lcr, mcr, lsr, scr, dll, dlm;
 	uint8_t rx[NS16550_FIFO];
 	unsigned int rx_head, rx_len;
+	uint8_t thr;
+	bool thr_full;		/* @thr waits until @send takes it */
 	bool thr_interrupt;
 	struct irq_line irq;
-	void (*send)(void *ctx, uint8_t byte);
-	void *send_ctx;
+	bool (*send)(void *ctx, uint8_t byte);
+	void (*has_room)(void *ctx);
+	void *ctx;
 };
 
+/*
+ * @send: returns false if there is no room: then the transmitter stays full
+ * until ns16550_sent(). @has_room: the guest has emptied the receiver
+ */
 void ns16550_init(struct ns16550 *uart, struct irq_line irq,
-		  void (*send)(void *ctx, uint8_t byte), void *send_ctx);
+		  bool (*send)(void *ctx, uint8_t byte),
+		  void (*has_room)(void *ctx), void *ctx);
 void ns16550_access(void *uart, uint64_t offset, void *data, unsigned int size,
 		    bool write);
 /* Returns false when the FIFO is full: offer the byte again later */
 bool ns16550_receive(struct ns16550 *uart, uint8_t byte);
 unsigned int ns16550_room(const struct ns16550 *uart);
+/* @send has room again */
+void ns16550_sent(struct ns16550 *uart);
 
 /* ---- i8042, power, debug exit: ways to end (power.c, i8042.c) --------- */
 

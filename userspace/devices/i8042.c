@@ -10,8 +10,7 @@ void i8042_command(void *opaque, uint64_t offset, void *data,
 	struct power *power = opaque;
 	uint8_t *value = data;
 
-	if (!write)
-		*value = 0;	/* both buffers are empty */
-	else if (*value == PULSE_RESET)
+	/* Reads give ones: there is no controller, and FADT says so */
+	if (write && *value == PULSE_RESET)
 		power->reset(power->ctx);
 }

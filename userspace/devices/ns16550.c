@@ -22,12 +22,14 @@
 #define MSR_CTS_DSR_DCD 0xb0
 
 void ns16550_init(struct ns16550 *uart, struct irq_line irq,
-		  void (*send)(void *ctx, uint8_t byte), void *send_ctx)
+		  bool (*send)(void *ctx, uint8_t byte),
+		  void (*has_room)(void *ctx), void *ctx)
 {
 	memset(uart, 0, sizeof(*uart));
 	uart->irq = irq;
 	uart->send = send;
-	uart->send_ctx = send_ctx;
+	uart->has_room = has_room;
+	uart->ctx = ctx;
 	uart->dll = 12;		/* 9600 baud */
 }
 
@@ -96,14 +98,26 @@ static uint8_t pop(struct ns16550 *uart)
 
 static void transmit(struct ns16550 *uart, uint8_t byte)
 {
-	if (uart->mcr & MCR_LOOP)
-		push(uart, byte);
-	else
-		uart->send(uart->send_ctx, byte);
 	/* Lower the line, so that it rises again by an edge */
 	uart->thr_interrupt = false;
 	update(uart);
+	if (uart->mcr & MCR_LOOP) {
+		push(uart, byte);
+	} else if (!uart->thr_full && !uart->send(uart->ctx, byte)) {
+		uart->thr = byte;
+		uart->thr_full = true;
+	}
+	/* A byte that was written although the transmitter is full is lost */
+	uart->thr_interrupt = !uart->thr_full;
+}
+
+void ns16550_sent(struct ns16550 *uart)
+{
+	if (!uart->thr_full || !uart->send(uart->ctx, uart->thr))
+		return;
+	uart->thr_full = false;
 	uart->thr_interrupt = true;
+	update(uart);
 }
 
 static void write_register(struct ns16550 *uart, uint64_t reg, uint8_t value)
@@ -121,7 +135,7 @@ static void write_register(struct ns16550 *uart, uint64_t reg, uint8_t value)
 			break;
 		}
 		if (value & IER_THR && !(uart->ier & IER_THR))
-			uart->thr_interrupt = true;
+			uart->thr_interrupt = !uart->thr_full;
 		uart->ier = value & 0xf;
 		break;
 	case 2:
@@ -170,8 +184,8 @@ static uint8_t read_register(struct ns16550 *uart, uint64_t reg)
 	case 4:
 		return uart->mcr;
 	case 5:
-		value = uart->lsr | LSR_THRE | LSR_TEMT |
-			(uart->rx_len ? LSR_DR : 0);
+		value = uart->lsr | (uart->rx_len ? LSR_DR : 0) |
+			(uart->thr_full ? 0 : LSR_THRE | LSR_TEMT);
 		uart->lsr &= ~LSR_OE;
 		return value;
 	case 6:
@@ -185,6 +199,7 @@ void ns16550_access(void *opaque, uint64_t offset, void *data,
 		    unsigned int size, bool write)
 {
 	struct ns16550 *uart = opaque;
+	unsigned int waiting = uart->rx_len;
 	uint8_t *value = data;
 
 	if (write)
@@ -192,4 +207,7 @@ void ns16550_access(void *opaque, uint64_t offset, void *data,
 	else
 		*value = read_register(uart, offset);
 	update(uart);
+	/* The line has fallen: what comes now is an edge */
+	if (waiting && !uart->rx_len)
+		uart->has_room(uart->ctx);
 }

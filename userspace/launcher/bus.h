@@ -9,6 +9,7 @@
 
 struct bus_range {
 	uint64_t base, len;
+	unsigned int max;	/* bytes that the device takes at a time */
 	device_access access;
 	void *device;
 };
@@ -22,11 +23,11 @@ struct bus {
  * 0; -EINVAL: the range is empty or wraps; -EEXIST: it overlaps another;
  * -ENOSPC: the bus is full
  */
-int bus_add(struct bus *bus, uint64_t base, uint64_t len, device_access access,
-	    void *device);
+int bus_add(struct bus *bus, uint64_t base, uint64_t len, unsigned int max,
+	    device_access access, void *device);
 /*
- * The device at @address does the whole access. If there is none, reads give
- * ones and writes are lost, as on a PC.
+ * An access that is wider than the device, or reaches beyond it, is split. Where
+ * there is no device, reads give ones and writes are lost, as on a PC.
  */
 void bus_access(const struct bus *bus, uint64_t address, void *data,
 		unsigned int size, bool write);

@@ -27,6 +27,7 @@ enum {
 	STATUS_BUSY = 75,	/* another VMM owns the CPU's extension */
 	STATUS_TRIPLE_FAULT = 76,
 	STATUS_PERMISSION = 77,
+	STATUS_RESET = 78,	/* the guest reset itself, after a panic say */
 };
 
 #define VCPUS_MAX	16
@@ -63,6 +64,9 @@ struct ram {
 
 /* The address of [gpa, gpa + len), or NULL if not all of it is RAM */
 void *ram_at(const struct ram *ram, uint64_t gpa, uint64_t len);
+
+/* Ends mvmm with a message if memory of the guest is not there (guard.c) */
+void guard_memory(const void *base, uint64_t size);
 
 /* A file in memory */
 struct blob {
@@ -117,28 +121,43 @@ uint64_t make_acpi(const struct ram *ram, unsigned int apics);
 
 /* ---- terminal (terminal.c) -------------------------------------------- */
 
+struct ring {
+	uint8_t bytes[65536];
+	unsigned int head, len;
+};
+
 struct terminal {
-	bool raw;
+	bool tty;		/* stdin is a terminal: there are escapes */
 	bool escaped;		/* the last byte was Ctrl-A */
 	bool closed;		/* the input has ended */
-	uint8_t queue[256];	/* typed bytes that the guest has not read yet */
-	unsigned int queued;
+	struct ring in;		/* typed bytes that the guest has not read yet */
+	int out_fd;		/* stdout, or the same without blocking */
+	struct ring out;	/* what the guest sent and nobody has read yet */
+	bool in_line;		/* the guest's last line has not ended */
 };
 
 enum terminal_event { TERMINAL_NONE, TERMINAL_QUIT, TERMINAL_HELP,
-		      TERMINAL_POWERDOWN };
+		      TERMINAL_POWERDOWN, TERMINAL_FULL };
 
 /*
- * Raw mode if stdin is a terminal. atexit() and the signals that
- * terminal_open() lists undo it; other fatal signals leave it raw. The first
- * SIGTERM signals the eventfd @powerdown, the second is fatal.
+ * Raw mode if stdin is a terminal and mvmm in its foreground. atexit() and all
+ * fatal signals undo it. The first SIGTERM signals the eventfd @powerdown, the
+ * second is fatal.
  */
 void terminal_open(struct terminal *t, int powerdown);
 void terminal_close(void);
+/* Is there a reason to read now? A terminal only in the foreground */
+bool terminal_readable(struct terminal *t);
+/* The next typed byte for the guest; false: there is none */
+bool terminal_take(struct terminal *t, uint8_t *byte);
 /* Queues typed bytes, without the escapes. Returns what the escapes ask for */
 enum terminal_event terminal_filter(struct terminal *t, const uint8_t *typed,
 				    size_t len);
 enum terminal_event terminal_read(struct terminal *t);
+/* Queues a byte of the guest; false: no room */
+bool terminal_put(struct terminal *t, uint8_t byte);
+/* Writes what can be written without waiting. 0, or a negative errno */
+int terminal_flush(struct terminal *t);
 
 /* ---- the machine (machine.c, vcpu.c) ---------------------------------- */
 
@@ -194,6 +213,7 @@ struct vcpu {
  * @power: ways to end
  * @terminal: stdin
  * @unheard: the button was pressed, and the guest had not enabled it
+ * @dropped: the user was told that typed bytes get lost
  * @ended: the threads shall return
  * @end: why it ended, and the exit status
  */
@@ -214,7 +234,7 @@ struct machine {
 	struct ns16550 uart;
 	struct power power;
 	struct terminal terminal;
-	bool unheard;
+	bool unheard, dropped;
 	bool ended;
 	struct error end;
 };

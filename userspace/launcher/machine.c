@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -42,7 +43,8 @@ static void power_off(void *ctx, int status)
 static void power_reset(void *ctx)
 {
 	/* A reboot ends mvmm: what was booted is in the command's arguments */
-	machine_end(ctx, 0, "%s", "");
+	machine_end(ctx, STATUS_RESET,
+		    "the guest reset itself: a reboot, or a panic with panic=-1");
 }
 
 static int64_t wall_clock(void)
@@ -81,6 +83,9 @@ static void set_irq(void *ctx, unsigned int irq, bool level)
 
 	if (m->apic)
 		i82093aa_set(&m->ioapic, irq ? irq : TIMER_PIN, level);
+	/* The pins from 16 on are the I/O APIC's only */
+	if (irq >= 16)
+		return;
 	i8259_set(&m->pic, irq, level);
 	/*
 	 * vCPU 0 needs to be told only once, since it then waits until it can
@@ -92,17 +97,29 @@ static void set_irq(void *ctx, unsigned int irq, bool level)
 		machine_tell_pic(m);
 }
 
-static void uart_send(void *ctx, uint8_t byte)
+static bool uart_send(void *ctx, uint8_t byte)
 {
 	struct machine *m = ctx;
-	ssize_t n;
 
-	do {
-		n = write(STDOUT_FILENO, &byte, 1);
-	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
-	if (n < 0)
-		machine_end(m, STATUS_OS, "cannot write the console: %s",
-			    strerror(errno));
+	/* The I/O thread waits until stdout takes more, and for the first byte */
+	if (!m->terminal.out.len)
+		eventfd_write(m->io_event, 1);
+	return terminal_put(&m->terminal, byte);
+}
+
+/* Passes typed bytes on while the UART takes them. m->lock is held */
+static void feed_uart(void *ctx)
+{
+	struct machine *m = ctx;
+	struct terminal *t = &m->terminal;
+	bool full = t->in.len == sizeof(t->in.bytes);
+	uint8_t byte;
+
+	while (ns16550_room(&m->uart) && terminal_take(t, &byte))
+		ns16550_receive(&m->uart, byte);
+	/* The I/O thread had stopped reading */
+	if (full && t->in.len < sizeof(t->in.bytes))
+		eventfd_write(m->io_event, 1);
 }
 
 /* The chip computes everything from the time, so set the time first */
@@ -127,33 +144,46 @@ static void port61_access(void *ctx, uint64_t offset, void *data,
 	i8254_port61(&m->pit, offset, data, size, write);
 }
 
-static int add_devices(struct machine *m)
+static int add_devices(struct machine *m, struct error *error)
 {
 	struct irq_line irq0 = { set_irq, m, 0 }, irq4 = { set_irq, m, 4 },
 			sci = { set_irq, m, SCI_IRQ };
-	struct bus *io = &m->ports;
+	const struct {
+		uint64_t base, len;
+		unsigned int max;
+		device_access access;
+		void *device;
+	} ports[] = {
+		{ 0x20, 2, 1, i8259_master, &m->pic },
+		{ 0x40, 4, 1, pit_access, m },
+		{ 0x61, 1, 1, port61_access, m },
+		{ 0x64, 1, 1, i8042_command, &m->power },
+		{ 0x70, 2, 1, mc146818_access, &m->rtc },
+		{ 0xa0, 2, 1, i8259_slave, &m->pic },
+		{ 0xf4, 1, 1, debug_exit_access, &m->power },
+		{ 0x3f8, 8, 1, ns16550_access, &m->uart },
+		{ 0x4d0, 2, 1, i8259_elcr, &m->pic },
+		{ 0x600, 12, 4, acpi_pm_access, &m->power },
+	};
+	unsigned int i;
 	int ret = 0;
 
 	i8259_init(&m->pic);
 	i82093aa_init(&m->ioapic, send_message, m);
 	i8254_init(&m->pit, irq0);
 	mc146818_init(&m->rtc, wall_clock);
-	ns16550_init(&m->uart, irq4, uart_send, m);
+	ns16550_init(&m->uart, irq4, uart_send, feed_uart, m);
 	m->power = (struct power){ .off = power_off, .reset = power_reset,
 				   .ctx = m, .sci = sci, .clock = now_ns };
-	ret |= bus_add(io, 0x20, 2, i8259_master, &m->pic);
-	ret |= bus_add(io, 0x40, 4, pit_access, m);
-	ret |= bus_add(io, 0x61, 1, port61_access, m);
-	ret |= bus_add(io, 0x64, 1, i8042_command, &m->power);
-	ret |= bus_add(io, 0x70, 2, mc146818_access, &m->rtc);
-	ret |= bus_add(io, 0xa0, 2, i8259_slave, &m->pic);
-	ret |= bus_add(io, 0xf4, 1, debug_exit_access, &m->power);
-	ret |= bus_add(io, 0x3f8, 8, ns16550_access, &m->uart);
-	ret |= bus_add(io, 0x4d0, 2, i8259_elcr, &m->pic);
-	ret |= bus_add(io, 0x600, 12, acpi_pm_access, &m->power);
-	if (m->apic)
-		ret |= bus_add(&m->mmio, IOAPIC_BASE, 4096, i82093aa_access,
-			       &m->ioapic);
+	for (i = 0; i < sizeof(ports) / sizeof(ports[0]) && !ret; i++)
+		ret = bus_add(&m->ports, ports[i].base, ports[i].len,
+			      ports[i].max, ports[i].access, ports[i].device);
+	if (m->apic && !ret)
+		ret = bus_add(&m->mmio, IOAPIC_BASE, 4096, 4, i82093aa_access,
+			      &m->ioapic);
+	if (ret)
+		fail(error, STATUS_OS, "cannot make the devices: %s",
+		     strerror(-ret));
 	return ret;
 }
 
@@ -304,13 +334,13 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	m->io_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	m->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	m->powerdown = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (m->io_event < 0 || m->timer < 0 || m->powerdown < 0 ||
-	    add_devices(m)) {
-		fail(error, STATUS_OS, "cannot make the devices: %s",
+	if (m->io_event < 0 || m->timer < 0 || m->powerdown < 0) {
+		fail(error, STATUS_OS, "no eventfd or timerfd: %s",
 		     strerror(errno));
 		goto out;
 	}
-	return 0;
+	if (!add_devices(m, error))
+		return 0;
 out:
 	machine_destroy(m);
 	return -1;
@@ -339,18 +369,6 @@ void machine_destroy(struct machine *m)
 	m->ram.base = NULL;
 }
 
-/* Pass typed bytes on while the UART takes them. m->lock is held */
-static void feed_uart(struct machine *m)
-{
-	struct terminal *t = &m->terminal;
-	unsigned int n = 0;
-
-	while (n < t->queued && ns16550_receive(&m->uart, t->queue[n]))
-		n++;
-	t->queued -= n;
-	memmove(t->queue, t->queue + n, t->queued);
-}
-
 static void help(void)
 {
 	static const char text[] =
@@ -363,13 +381,20 @@ static void help(void)
 }
 
 /*
- * If the guest has not enabled the button, the next press ends it. m->lock is
- * held
+ * Presses the power button. If the guest has not enabled it, SIGTERM ends the
+ * guest at once, and Ctrl-A p when it comes again. m->lock is held
  */
-static void powerdown(struct machine *m)
+static void powerdown(struct machine *m, bool sigterm)
 {
-	if (acpi_power_button(&m->power)) {
+	if (!m->ended && acpi_power_button(&m->power)) {
 		m->unheard = false;
+		return;
+	}
+	if (sigterm) {
+		/* Nor is the console's reader waited for */
+		m->terminal.out.len = 0;
+		machine_end(m, 128 + SIGTERM,
+			    "ended by SIGTERM: the guest does not listen to its power button");
 		return;
 	}
 	if (m->unheard) {
@@ -394,62 +419,86 @@ static void update_timer(struct machine *m)
 	timerfd_settime(m->timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
+/* m->lock is held */
+static void handle_input(struct machine *m)
+{
+	switch (terminal_read(&m->terminal)) {
+	case TERMINAL_QUIT:
+		/* Not even what it has written yet */
+		m->terminal.out.len = 0;
+		machine_end(m, 0, "%s", "");
+		break;
+	case TERMINAL_HELP:
+		help();
+		break;
+	case TERMINAL_POWERDOWN:
+		powerdown(m, false);
+		break;
+	case TERMINAL_FULL:
+		if (!m->dropped)
+			dprintf(STDERR_FILENO,
+				"\r\nmvmm run: the guest does not read what is typed: it is dropped\r\n");
+		m->dropped = true;
+		break;
+	default:
+		break;
+	}
+}
+
+/* m->lock is held */
+static void flush_output(struct machine *m)
+{
+	int ret = terminal_flush(&m->terminal);
+
+	if (ret) {
+		m->terminal.out.len = 0;
+		machine_end(m, STATUS_OS, "cannot write the console: %s",
+			    strerror(-ret));
+	}
+	ns16550_sent(&m->uart);
+}
+
+#define FOREGROUND_MS	500	/* how often to look for it */
+
+/* Until the guest has ended, and what it has written has been read */
 static void io_loop(struct machine *m)
 {
-	enum { EVENT, TIMER, POWERDOWN, INPUT };
+	enum { EVENT, TIMER, POWERDOWN, INPUT, OUTPUT };
 	struct pollfd fds[] = {
 		[EVENT] = { .fd = m->io_event, .events = POLLIN },
 		[TIMER] = { .fd = m->timer, .events = POLLIN },
 		[POWERDOWN] = { .fd = m->powerdown, .events = POLLIN },
-		[INPUT] = { .fd = STDIN_FILENO, .events = POLLIN },
+		[INPUT] = { .events = POLLIN },
+		[OUTPUT] = { .events = POLLOUT },
 	};
+	struct terminal *t = &m->terminal;
 	uint64_t count;
-	int n;
+	int timeout;
 
 	pthread_mutex_lock(&m->lock);
-	while (!m->ended) {
-		struct terminal *t = &m->terminal;
-
+	while (!m->ended || t->out.len) {
 		feed_uart(m);
 		update_timer(m);
-		/*
-		 * A terminal is read even when the queue is full, for Ctrl-A x;
-		 * a pipe is not, so that none of its bytes are lost.
-		 */
-		fds[INPUT].fd = t->closed ||
-			(!t->raw && t->queued == sizeof(t->queue)) ?
-			-1 : STDIN_FILENO;
-		/*
-		 * The UART does not report when the guest has read a byte, so
-		 * try again soon while typed bytes wait.
-		 */
+		fds[INPUT].fd = terminal_readable(t) ? STDIN_FILENO : -1;
+		fds[OUTPUT].fd = t->out.len ? t->out_fd : -1;
+		timeout = t->tty && !t->closed && fds[INPUT].fd < 0 ?
+			  FOREGROUND_MS : -1;
 		pthread_mutex_unlock(&m->lock);
-		n = poll(fds, 4, t->queued ? 10 : -1);
+		if (poll(fds, 5, timeout) < 0)
+			fds[POWERDOWN].revents = fds[EVENT].revents =
+				fds[TIMER].revents = fds[INPUT].revents =
+				fds[OUTPUT].revents = 0;
 		pthread_mutex_lock(&m->lock);
-		if (n < 0)
-			continue;
-		if (fds[POWERDOWN].revents &&
-		    read(m->powerdown, &count, 8) == 8)
-			powerdown(m);
+		if (fds[POWERDOWN].revents && read(m->powerdown, &count, 8) > 0)
+			powerdown(m, true);
 		if (fds[EVENT].revents && read(m->io_event, &count, 8) < 0)
 			continue;
 		if (fds[TIMER].revents && read(m->timer, &count, 8) < 0)
 			continue;
-		if (!fds[INPUT].revents)
-			continue;
-		switch (terminal_read(t)) {
-		case TERMINAL_QUIT:
-			machine_end(m, 0, "%s", "");
-			break;
-		case TERMINAL_HELP:
-			help();
-			break;
-		case TERMINAL_POWERDOWN:
-			powerdown(m);
-			break;
-		default:
-			break;
-		}
+		if (fds[INPUT].revents)
+			handle_input(m);
+		if (fds[OUTPUT].revents)
+			flush_output(m);
 	}
 	pthread_mutex_unlock(&m->lock);
 }
@@ -461,6 +510,8 @@ static unsigned int start_vcpus(struct machine *m)
 	int ret;
 
 	for (i = 0; i < m->nr_vcpus; i++) {
+		char name[16];
+
 		ret = pthread_create(&m->vcpu[i].thread, NULL, vcpu_main,
 				     &m->vcpu[i]);
 		if (ret) {
@@ -468,6 +519,9 @@ static unsigned int start_vcpus(struct machine *m)
 				    i, strerror(ret));
 			break;
 		}
+		/* For top and ps */
+		snprintf(name, sizeof(name), "vcpu %u", i);
+		pthread_setname_np(m->vcpu[i].thread, name);
 	}
 	return i;
 }
@@ -484,6 +538,7 @@ int machine_run(struct machine *m, struct entry *entry, struct error *error)
 			    "the module refused the start state: %s",
 			    strerror(-ret));
 	boot->run->regs = entry->regs;
+	guard_memory(m->ram.base, m->ram.size);
 	terminal_open(&m->terminal, m->powerdown);
 	/*
 	 * vCPU 0's @thread must be valid before machine_tell_pic() reads it, so

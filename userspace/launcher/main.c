@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The mvmm command: the list of its subcommands, which have a file each. */
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 #include "launcher.h"
 
 static const struct {
@@ -24,21 +26,44 @@ static void usage(FILE *out)
 	fprintf(out, "\nmvmm COMMAND --help tells more.\n");
 }
 
+static bool is_one_of(const char *text, const char *const *list)
+{
+	for (; *list; list++)
+		if (!strcmp(text, *list))
+			return true;
+	return false;
+}
+
 int main(int argc, char **argv)
 {
+	static char name[32];
 	unsigned int i;
 
+	/* Else an open() would take these numbers, and guest bytes go there */
+	while ((i = open("/dev/null", O_RDWR)) <= STDERR_FILENO)
+		;
+	close(i);
 	if (argc < 2) {
 		usage(stderr);
 		return STATUS_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?")) {
+	if (is_one_of(argv[1], (const char *[]){ "--help", "-h", "-?", "help",
+						 NULL })) {
 		usage(stdout);
 		return 0;
 	}
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].main(argc - 1, argv + 1);
+	if (is_one_of(argv[1], (const char *[]){ "--version", "-V", NULL })) {
+		printf("mvmm %s\n", MVMM_VERSION);
+		return 0;
+	}
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[1], commands[i].name))
+			continue;
+		/* How argp calls the program in its messages */
+		snprintf(name, sizeof(name), "mvmm %s", argv[1]);
+		argv[1] = name;
+		return commands[i].main(argc - 1, argv + 1);
+	}
 	fprintf(stderr, "mvmm: no such command: %s\n\n", argv[1]);
 	usage(stderr);
 	return STATUS_USAGE;

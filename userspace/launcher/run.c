@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* mvmm run: boot a guest on this terminal. */
+#define _GNU_SOURCE
 #include <argp.h>
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "launcher.h"
 
 struct options {
@@ -27,7 +30,7 @@ static const struct argp_option option_list[] = {
 	  "Linux bzImage, or an ELF kernel with a PVH entry", 0 },
 	{ "initrd", OPT_INITRD, "FILE", 0, "initial RAM disk", 0 },
 	{ "append", OPT_APPEND, "STRING", 0,
-	  "kernel command line (default: console=ttyS0)", 0 },
+	  "kernel command line; console=ttyS0 is added if it names no console", 0 },
 	{ "mem", OPT_MEM, "SIZE", 0,
 	  "memory of the guest, with a suffix K, M or G (default: 256M)", 0 },
 	{ "cpus", OPT_CPUS, "NUMBER", 0,
@@ -50,14 +53,18 @@ static const struct argp_option option_list[] = {
 	{ 0 }
 };
 
+/* Decimal, or hexadecimal with 0x; 010 is ten */
 static bool parse_number(const char *text, uint64_t *value, bool suffix)
 {
+	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
 	unsigned int shift = 0;
 	char *end;
 
+	if (!isdigit((unsigned char)*text))
+		return false;
 	errno = 0;
-	*value = strtoull(text, &end, 0);
-	if (errno || end == text || *text == '-')
+	*value = strtoull(text, &end, hex ? 16 : 10);
+	if (errno)
 		return false;
 	if (suffix && *end) {
 		switch (*end++) {
@@ -86,6 +93,11 @@ static void parse_mem(struct argp_state *state, struct options *o,
 	if (!parse_number(arg, &o->machine.ram_size, true))
 		argp_error(state, "--mem %s is not a size: write 256M, say",
 			   arg);
+	else if (o->machine.ram_size < RAM_MIN &&
+		 isdigit((unsigned char)arg[strlen(arg) - 1]))
+		argp_error(state,
+			   "--mem %s is out of range: did you mean %sM?", arg,
+			   arg);
 	else if (o->machine.ram_size < RAM_MIN ||
 		 o->machine.ram_size > RAM_MAX)
 		argp_error(state, "--mem %s is out of range: from 1M to 3G",
@@ -103,7 +115,8 @@ static void parse_cpus(struct argp_state *state, struct options *o,
 	if (!parse_number(arg, &value, false))
 		argp_error(state, "--cpus %s is not a number", arg);
 	else if (value < 1 || value > VCPUS_MAX)
-		argp_error(state, "--cpus %s is out of range: from 1 to %u",
+		argp_error(state,
+			   "--cpus %s is out of range: mvmm run makes from 1 to %u; the module may have more",
 			   arg, VCPUS_MAX);
 	else
 		o->machine.vcpus = value;
@@ -232,13 +245,13 @@ static void print_stats(const struct vcpu *v)
 		return;
 	fprintf(stderr,
 		"vCPU %u: entries %llu, exits to user %llu, faults %llu (retries %llu), injections %llu\n"
-		"flushes: memory %llu, vCPU %llu; migrations %llu\n",
+		"vCPU %u: flushes of memory %llu, of the vCPU %llu; migrations %llu\n",
 		v->id, s.entries, s.exits_to_user, s.faults, s.fault_retries,
-		s.injections, s.flush_memory, s.flush_vcpu, s.migrations);
+		s.injections, v->id, s.flush_memory, s.flush_vcpu, s.migrations);
 	for (i = 0; i < s.nr_hw_exits && i < MVMM_STATS_HW_EXITS; i++)
 		if (s.hw_exits[i])
-			fprintf(stderr, "exit reason %u: %llu\n", i,
-				s.hw_exits[i]);
+			fprintf(stderr, "vCPU %u: exit reason %u: %llu\n",
+				v->id, i, s.hw_exits[i]);
 }
 
 static int run(const struct options *o, struct error *error)
@@ -264,6 +277,8 @@ static int run(const struct options *o, struct error *error)
 			ret = machine_run(&machine, &entry, error);
 		if (!ret)
 			*error = machine.end;
+		if (error->text[0] && machine.terminal.in_line)
+			fputc('\n', stderr);
 		for (i = 0; o->stats && i < machine.nr_vcpus; i++)
 			print_stats(&machine.vcpu[i]);
 		machine_destroy(&machine);
@@ -271,6 +286,19 @@ static int run(const struct options *o, struct error *error)
 	blob_free(&image);
 	blob_free(&boot.initrd);
 	return ret;
+}
+
+/* Without a console the guest would run in silence. NULL: no memory */
+static char *add_console(const char *append)
+{
+	static const char console[] = "console=ttyS0";
+	char *line;
+
+	if (!append)
+		return strdup(console);
+	if (strstr(append, "console="))
+		return strdup(append);
+	return asprintf(&line, "%s %s", append, console) < 0 ? NULL : line;
 }
 
 int cmd_run(int argc, char **argv)
@@ -284,15 +312,21 @@ int cmd_run(int argc, char **argv)
 		.machine = { .device = MVMM_DEVICE, .ram_size = 256 << 20,
 			     .vcpus = 1, .weight = WEIGHT_DEFAULT } };
 	struct error error = { 0 };
+	char *append;
 
 	argp_err_exit_status = STATUS_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &o))
 		return STATUS_USAGE;
 	/* If the reader of the console goes, write() fails, and mvmm says so */
 	signal(SIGPIPE, SIG_IGN);
-	if (!o.append)
-		o.append = "console=ttyS0";
+	o.append = append = add_console(o.append);
+	if (!append)
+		return STATUS_OS;
+	if (isatty(STDIN_FILENO))
+		fprintf(stderr,
+			"mvmm run: Ctrl-A x ends the guest, Ctrl-A h helps\n");
 	run(&o, &error);
+	free(append);
 	if (error.text[0])
 		fprintf(stderr, "mvmm run: %s\n", error.text);
 	return error.status;

@@ -148,7 +148,7 @@ static void halt(struct vcpu *v)
 	struct machine *m = v->machine;
 
 	if (!(v->run->regs.rflags & RFLAGS_IF)) {
-		machine_end(m, 0, "%s", "");
+		machine_end(m, 0, "the guest halted for good");
 		return;
 	}
 	while (!m->ended && !offer_interrupt(v))

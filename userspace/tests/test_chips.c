@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The chips, compared with their data sheets; and the terminal's escapes. */
+/* The chips, compared with their data sheets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -417,13 +417,25 @@ struct output {
 	unsigned int len;
 	bool level;
 	unsigned int edges;
+	bool closed;		/* nothing can be sent */
+	unsigned int rooms;
 };
 
-static void note_byte(void *ctx, uint8_t byte)
+static bool note_byte(void *ctx, uint8_t byte)
 {
 	struct output *w = ctx;
 
+	if (w->closed)
+		return false;
 	w->sent[w->len++ % sizeof(w->sent)] = byte;
+	return true;
+}
+
+static void note_room(void *ctx)
+{
+	struct output *w = ctx;
+
+	w->rooms++;
 }
 
 static void note_line(void *ctx, unsigned int irq, bool level)
@@ -437,7 +449,8 @@ static void note_line(void *ctx, unsigned int irq, bool level)
 static void uart_start(struct ns16550 *uart, struct output *w)
 {
 	memset(w, 0, sizeof(*w));
-	ns16550_init(uart, (struct irq_line){ note_line, w, 4 }, note_byte, w);
+	ns16550_init(uart, (struct irq_line){ note_line, w, 4 }, note_byte,
+		     note_room, w);
 }
 
 static void uart_transmit(void **state)
@@ -473,6 +486,72 @@ static void uart_transmit(void **state)
 	assert_int_equal(w.len, 3);
 }
 
+/* What is behind the port takes no byte: the guest sees a busy transmitter */
+static void uart_transmit_full(void **state)
+{
+	struct ns16550 uart;
+	struct output w;
+
+	uart_start(&uart, &w);
+	put(ns16550_access, &uart, 4, 8);
+	put(ns16550_access, &uart, 1, 2);
+	w.closed = true;
+	put(ns16550_access, &uart, 0, 'a');
+	assert_int_equal(get(ns16550_access, &uart, 5), 0);
+	assert_int_equal(get(ns16550_access, &uart, 2) & 0xf, 1);
+	assert_false(w.level);
+	/* Enabling the interrupt again does not make one; a byte more is lost */
+	put(ns16550_access, &uart, 1, 0);
+	put(ns16550_access, &uart, 1, 2);
+	put(ns16550_access, &uart, 0, 'b');
+	assert_false(w.level);
+	ns16550_sent(&uart);
+	assert_false(w.level);
+	w.closed = false;
+	ns16550_sent(&uart);
+	assert_true(w.level);
+	assert_int_equal(get(ns16550_access, &uart, 5), 0x60);
+	put(ns16550_access, &uart, 0, 'c');
+	assert_int_equal(w.len, 2);
+	assert_memory_equal(w.sent, "ac", 2);
+	ns16550_sent(&uart);
+	assert_int_equal(w.len, 2);
+}
+
+/* Interrupts are levels: of what is pending and enabled */
+static void uart_interrupts(void **state)
+{
+	struct ns16550 uart;
+	struct output w;
+	int i;
+
+	uart_start(&uart, &w);
+	put(ns16550_access, &uart, 4, 8);
+	put(ns16550_access, &uart, 2, 1);
+	put(ns16550_access, &uart, 1, 2);
+	assert_true(w.level);
+	assert_int_equal(get(ns16550_access, &uart, 2), 0xc2);
+	assert_false(w.level);
+	for (i = 0; i < 16; i++)
+		put(ns16550_access, &uart, 0, i);
+	assert_true(w.level);
+	/* Input while the guest has masked it, as Linux's console does */
+	put(ns16550_access, &uart, 1, 0);
+	assert_false(w.level);
+	assert_true(ns16550_receive(&uart, 'x'));
+	assert_false(w.level);
+	put(ns16550_access, &uart, 1, 3);
+	assert_true(w.level);
+	/* Received data come before an empty transmitter */
+	assert_int_equal(get(ns16550_access, &uart, 2) & 0xf, 4);
+	put(ns16550_access, &uart, 1, 0);
+	put(ns16550_access, &uart, 1, 3);
+	assert_true(w.level);
+	assert_int_equal(get(ns16550_access, &uart, 0), 'x');
+	assert_int_equal(get(ns16550_access, &uart, 2) & 0xf, 2);
+	assert_false(w.level);
+}
+
 static void uart_receive(void **state)
 {
 	struct ns16550 uart;
@@ -499,8 +578,13 @@ static void uart_receive(void **state)
 				 i < 13 ? 0xcc : 0xc4);
 	}
 	assert_false(ns16550_receive(&uart, 16));
-	for (i = 0; i < 16; i++)
+	/* Whoever feeds it is told when it is empty */
+	w.rooms = 0;
+	for (i = 0; i < 16; i++) {
+		assert_int_equal(w.rooms, 0);
 		assert_int_equal(get(ns16550_access, &uart, 0), i);
+	}
+	assert_int_equal(w.rooms, 1);
 	assert_int_equal(ns16550_room(&uart), 16);
 }
 
@@ -546,7 +630,7 @@ static void ways_to_end(void **state)
 	assert_int_equal(resets, 0);
 	put(i8042_command, &power, 0, 0xfe);
 	assert_int_equal(resets, 1);
-	assert_int_equal(get(i8042_command, &power, 0), 0);
+	assert_int_equal(get(i8042_command, &power, 0), 0xff);
 	put(debug_exit_access, &power, 0, 42);
 	assert_int_equal(off_status, 42);
 	acpi_pm_access(&power, 4, &value, 2, false);
@@ -623,32 +707,6 @@ static void power_button(void **state)
 	assert_false(sci);
 }
 
-/* ---- the terminal's escape -------------------------------------------- */
-
-static void escape(void **state)
-{
-	struct terminal t = { .raw = true };
-
-	assert_int_equal(terminal_filter(&t, (uint8_t *)"ab\1\1c", 5),
-			 TERMINAL_NONE);
-	assert_int_equal(t.queued, 4);
-	assert_memory_equal(t.queue, "ab\1c", 4);
-	/* The escape comes in two reads */
-	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1", 1),
-			 TERMINAL_NONE);
-	assert_int_equal(terminal_filter(&t, (uint8_t *)"x", 1),
-			 TERMINAL_QUIT);
-	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1h", 2),
-			 TERMINAL_HELP);
-	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1p\1h", 4),
-			 TERMINAL_POWERDOWN);
-	/* A pipe has no escape */
-	t = (struct terminal){ 0 };
-	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1x", 2),
-			 TERMINAL_NONE);
-	assert_int_equal(t.queued, 2);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -668,11 +726,12 @@ int main(void)
 		cmocka_unit_test(rtc_time),
 		cmocka_unit_test(rtc_set),
 		cmocka_unit_test(uart_transmit),
+		cmocka_unit_test(uart_transmit_full),
+		cmocka_unit_test(uart_interrupts),
 		cmocka_unit_test(uart_receive),
 		cmocka_unit_test(uart_loopback),
 		cmocka_unit_test(ways_to_end),
 		cmocka_unit_test(power_button),
-		cmocka_unit_test(escape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
@@ -485,7 +486,23 @@ static void halt_without_apic(void **state)
 	assert_int_equal(create(1), 0);
 	assert_int_equal(run(halts), 0);
 	assert_int_equal(machine.end.status, 0);
-	assert_string_equal(machine.end.text, "");
+	assert_string_equal(machine.end.text, "the guest halted for good");
+	machine_destroy(&machine);
+}
+
+static int resets(unsigned int id, unsigned int step, struct mvmm_run *run)
+{
+	out(run, 0x64, 0xfe);
+	return 0;
+}
+
+/* As after a panic: not a success */
+static void reset(void **state)
+{
+	assert_int_equal(create(1), 0);
+	assert_int_equal(run(resets), 0);
+	assert_int_equal(machine.end.status, STATUS_RESET);
+	assert_non_null(strstr(machine.end.text, "reset itself"));
 	machine_destroy(&machine);
 }
 
@@ -519,11 +536,8 @@ static void power_button(void **state)
 static int hears_nothing(unsigned int id, unsigned int step,
 			 struct mvmm_run *run)
 {
-	eventfd_write(machine.powerdown, 1);
-	while (!*(volatile bool *)&machine.unheard)
-		usleep(1000);
-	assert_false(machine.ended);
-	eventfd_write(machine.powerdown, 1);
+	if (!step)
+		kill(getpid(), SIGTERM);
 	return WAIT;
 }
 
@@ -531,9 +545,144 @@ static void unheard_button(void **state)
 {
 	assert_int_equal(create(1), 0);
 	assert_int_equal(run(hears_nothing), 0);
-	assert_int_equal(machine.end.status, 0);
+	assert_int_equal(machine.end.status, 128 + SIGTERM);
 	assert_int_equal(fake.msis, 0);
 	machine_destroy(&machine);
+}
+
+/* ---- the console ------------------------------------------------------ */
+
+/* Makes @fd an end of a new pipe, and returns the other end */
+static int pipe_to(int fd, int *saved)
+{
+	int ends[2], here = fd == STDIN_FILENO ? 0 : 1;
+
+	*saved = dup(fd);
+	assert_int_equal(0, pipe(ends));
+	dup2(ends[here], fd);
+	close(ends[here]);
+	return ends[!here];
+}
+
+static void put_back(int fd, int saved)
+{
+	dup2(saved, fd);
+	close(saved);
+}
+
+#define TYPED	100000
+
+static unsigned int received;
+static bool in_order;
+
+/* The guest reads the port as fast as it can */
+static int reads_serial(unsigned int id, unsigned int step,
+			struct mvmm_run *run)
+{
+	if (step && run->io.port == 0x3fd && run->regs.rax & 1) {
+		out(run, 0x3f8, 0);
+		run->io.flags = MVMM_IO_IN;
+		return 0;
+	}
+	if (step && run->io.port == 0x3f8) {
+		in_order &= (uint8_t)run->regs.rax == (uint8_t)received;
+		received++;
+	}
+	if (received == TYPED) {
+		out(run, 0xf4, 0);
+		return 0;
+	}
+	out(run, 0x3fd, 0);
+	run->io.flags = MVMM_IO_IN;
+	return 0;
+}
+
+static void *types(void *fd)
+{
+	unsigned int i;
+	uint8_t byte;
+
+	for (i = 0; i < TYPED; i++) {
+		byte = i;
+		if (write(*(int *)fd, &byte, 1) != 1)
+			break;
+	}
+	return NULL;
+}
+
+/* It took 64 s by polling; a test has 20 */
+static void serial_input(void **state)
+{
+	pthread_t thread;
+	int saved, fd = pipe_to(STDIN_FILENO, &saved);
+
+	received = 0;
+	in_order = true;
+	assert_int_equal(create(1), 0);
+	port(0, 0x3fa, 1);
+	pthread_create(&thread, NULL, types, &fd);
+	assert_int_equal(run(reads_serial), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(received, TYPED);
+	assert_true(in_order);
+	machine_destroy(&machine);
+	close(fd);
+	put_back(STDIN_FILENO, saved);
+}
+
+static int writes_much(unsigned int id, unsigned int step, struct mvmm_run *run)
+{
+	if (step == 300000)
+		kill(getpid(), SIGTERM);
+	if (step > 300000)
+		return WAIT;
+	out(run, 0x3f8, 'x');
+	return 0;
+}
+
+/* SIGTERM ends a guest whose console nobody reads; a second one is not needed */
+static void a_reader_that_does_not_read(void **state)
+{
+	int saved, fd = pipe_to(STDOUT_FILENO, &saved);
+	char byte;
+
+	assert_int_equal(create(1), 0);
+	assert_int_equal(run(writes_much), 0);
+	/* The pipe has what it could take */
+	assert_int_equal(read(fd, &byte, 1), 1);
+	put_back(STDOUT_FILENO, saved);
+	assert_int_equal(machine.end.status, 128 + SIGTERM);
+	close(fd);
+	machine_destroy(&machine);
+}
+
+/* Memory that was cut off: a message and a status, not a signal */
+static void memory_that_goes_away(void **state)
+{
+	int status, fd, saved, err = pipe_to(STDERR_FILENO, &saved);
+	char text[256] = "";
+	uint8_t *memory;
+	pid_t pid;
+
+	fd = memfd_create("ram", MFD_CLOEXEC);
+	assert_int_equal(0, ftruncate(fd, 8192));
+	memory = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_int_equal(0, ftruncate(fd, 4096));
+	pid = fork();
+	if (!pid) {
+		guard_memory(memory, 8192);
+		memory[4096] = 1;
+		_exit(0);
+	}
+	put_back(STDERR_FILENO, saved);
+	assert_int_equal(pid, waitpid(pid, &status, 0));
+	assert_true(WIFEXITED(status));
+	assert_int_equal(STATUS_VM, WEXITSTATUS(status));
+	assert_true(read(err, text, sizeof(text) - 1) > 0);
+	assert_non_null(strstr(text, "the guest's memory cannot be had"));
+	close(err);
+	close(fd);
+	munmap(memory, 8192);
 }
 
 static int setup(void **state)
@@ -581,6 +730,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(power_button, setup, teardown),
 		cmocka_unit_test_setup_teardown(unheard_button, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(reset, setup, teardown),
+		cmocka_unit_test_setup_teardown(serial_input, setup, teardown),
+		cmocka_unit_test_setup_teardown(memory_that_goes_away, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_reader_that_does_not_read,
+						setup, teardown),
 	};
 	int null = open("/dev/null", O_RDONLY);
 

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The user's terminal: the escape, pastes, and that it is as before after every
+ * way out. Each case is a child on a pseudo terminal of its own.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+#undef fail	/* cmocka's; the launcher has a function of that name */
+#include "launcher/launcher.h"
+
+static struct terminal t;
+
+static void escape(void **state)
+{
+	uint8_t byte;
+	int i;
+
+	t = (struct terminal){ .tty = true };
+	assert_int_equal(terminal_filter(&t, (uint8_t *)"ab\1\1c", 5),
+			 TERMINAL_NONE);
+	for (i = 0; i < 4; i++) {
+		assert_true(terminal_take(&t, &byte));
+		assert_int_equal("ab\1c"[i], byte);
+	}
+	assert_false(terminal_take(&t, &byte));
+	/* The escape comes in two reads */
+	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1", 1),
+			 TERMINAL_NONE);
+	assert_int_equal(terminal_filter(&t, (uint8_t *)"x", 1),
+			 TERMINAL_QUIT);
+	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1h", 2),
+			 TERMINAL_HELP);
+	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1p\1h", 4),
+			 TERMINAL_POWERDOWN);
+	/* A pipe has no escape */
+	t = (struct terminal){ 0 };
+	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1x", 2),
+			 TERMINAL_NONE);
+	assert_int_equal(t.in.len, 2);
+}
+
+static void pastes(void **state)
+{
+	static uint8_t text[65537];
+	unsigned int i;
+	uint8_t byte;
+
+	t = (struct terminal){ .tty = true };
+	for (i = 0; i < sizeof(text); i++)
+		text[i] = 'a' + i % 26;
+	assert_int_equal(terminal_filter(&t, text, 65536), TERMINAL_NONE);
+	/* More is dropped, and that is said; the escape is heard */
+	assert_int_equal(terminal_filter(&t, text, 1), TERMINAL_FULL);
+	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1x", 2),
+			 TERMINAL_QUIT);
+	for (i = 0; i < 65536; i++) {
+		assert_true(terminal_take(&t, &byte));
+		assert_int_equal(text[i], byte);
+	}
+	assert_false(terminal_take(&t, &byte));
+}
+
+static bool is_cooked(int fd)
+{
+	struct termios now;
+
+	return !tcgetattr(fd, &now) && now.c_lflag & ICANON &&
+	       now.c_lflag & ECHO;
+}
+
+/* Until it is so, ten seconds at most */
+static bool becomes(int fd, bool cooked)
+{
+	int i;
+
+	for (i = 0; i < 1000 && is_cooked(fd) != cooked; i++)
+		usleep(10000);
+	return is_cooked(fd) == cooked;
+}
+
+/* A child with a terminal, which is raw when this returns. *@terminal is ours */
+static pid_t start(int *terminal, int *slave)
+{
+	char name[64];
+	pid_t pid = forkpty(terminal, name, NULL, NULL);
+	int sig;
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		/* cmocka and the sanitizers have handlers of their own */
+		for (sig = 1; sig <= SIGRTMAX; sig++)
+			signal(sig, SIG_DFL);
+		terminal_open(&t, eventfd(0, 0));
+		while (true)
+			pause();
+	}
+	/* Else it is gone with the child */
+	*slave = open(name, O_RDWR | O_NOCTTY);
+	assert_true(*slave >= 0);
+	assert_true(becomes(*slave, false));
+	return pid;
+}
+
+static void end(pid_t pid, int terminal, int slave)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(terminal);
+	close(slave);
+}
+
+static void each_signal(void **state)
+{
+	static const int harmless[] = { SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN,
+					SIGTTOU, SIGCONT, SIGCHLD, SIGURG,
+					SIGWINCH, SIGTERM, 32, 33 };
+	int sig, terminal, slave, status, n = 0;
+	unsigned int i;
+	pid_t pid;
+
+	for (sig = 1; sig <= SIGRTMAX; sig++) {
+		for (i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++)
+			if (harmless[i] == sig)
+				break;
+		/* cmd_run() ignores SIGPIPE */
+		if (i < sizeof(harmless) / sizeof(harmless[0]) ||
+		    sig == SIGPIPE)
+			continue;
+		pid = start(&terminal, &slave);
+		kill(pid, sig);
+		assert_int_equal(pid, waitpid(pid, &status, 0));
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(sig, WTERMSIG(status));
+		assert_true(is_cooked(slave));
+		close(terminal);
+		close(slave);
+		n++;
+	}
+	assert_true(n > 45);
+}
+
+static void second_sigterm(void **state)
+{
+	int terminal, slave, status;
+	pid_t pid = start(&terminal, &slave);
+
+	kill(pid, SIGTERM);
+	usleep(100000);
+	assert_int_equal(0, waitpid(pid, &status, WNOHANG));
+	kill(pid, SIGTERM);
+	assert_int_equal(pid, waitpid(pid, &status, 0));
+	assert_int_equal(SIGTERM, WTERMSIG(status));
+	assert_true(is_cooked(slave));
+	close(terminal);
+	close(slave);
+}
+
+static void stopped_and_continued(void **state)
+{
+	int terminal, slave, status;
+	pid_t pid = start(&terminal, &slave);
+	struct termios cooked;
+
+	/* SIGTSTP cleans up; after SIGSTOP the shell does */
+	kill(pid, SIGTSTP);
+	assert_int_equal(pid, waitpid(pid, &status, WUNTRACED));
+	assert_true(WIFSTOPPED(status));
+	assert_true(is_cooked(slave));
+	kill(pid, SIGCONT);
+	assert_true(becomes(slave, false));
+	tcgetattr(slave, &cooked);
+	cooked.c_lflag |= ICANON | ECHO;
+	kill(pid, SIGSTOP);
+	assert_int_equal(pid, waitpid(pid, &status, WUNTRACED));
+	tcsetattr(slave, TCSANOW, &cooked);
+	kill(pid, SIGCONT);
+	assert_true(becomes(slave, false));
+	end(pid, terminal, slave);
+}
+
+/* As "mvmm run ... &" of a shell with job control: it is not stopped */
+static void background(void **state)
+{
+	int terminal, slave, status, ready[2];
+	char name[64], byte;
+	pid_t pid;
+
+	assert_int_equal(0, pipe(ready));
+	pid = forkpty(&terminal, name, NULL, NULL);
+	if (!pid) {
+		/* A shell, which has the foreground; and its job */
+		pid_t job = fork();
+
+		if (!job) {
+			setpgid(0, 0);
+			terminal_open(&t, eventfd(0, 0));
+			byte = '0' + terminal_readable(&t);
+			if (write(ready[1], &byte, 1) != 1)
+				_exit(1);
+			/* As the I/O thread does it */
+			while (!terminal_readable(&t))
+				usleep(10000);
+			byte = 'r';
+			if (write(ready[1], &byte, 1) != 1)
+				_exit(1);
+			pause();
+		}
+		/* "fg" when the terminal says so */
+		if (read(STDIN_FILENO, &byte, 1) != 1)
+			_exit(1);
+		signal(SIGTTOU, SIG_IGN);
+		tcsetpgrp(STDIN_FILENO, job);
+		waitpid(job, &status, WUNTRACED);
+		_exit(WIFSTOPPED(status) ? 1 : 0);
+	}
+	close(ready[1]);
+	assert_int_equal(1, read(ready[0], &byte, 1));
+	assert_int_equal('0', byte);
+	slave = open(name, O_RDWR | O_NOCTTY);
+	assert_true(is_cooked(slave));
+	assert_int_equal(1, write(terminal, "\n", 1));
+	assert_int_equal(1, read(ready[0], &byte, 1));
+	assert_int_equal('r', byte);
+	assert_false(is_cooked(slave));
+	end(pid, terminal, slave);
+	close(ready[0]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(escape),
+		cmocka_unit_test(pastes),
+		cmocka_unit_test(each_signal),
+		cmocka_unit_test(second_sigterm),
+		cmocka_unit_test(stopped_and_continued),
+		cmocka_unit_test(background),
+	};
+
+	alarm(60);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
