@@ -19,8 +19,9 @@ override CFLAGS += -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror \
 O := build
 
 lib-src := $(wildcard userspace/lib/*.c)
-dev-src := $(wildcard userspace/devices/*.c)
-cmd-src := $(wildcard userspace/launcher/*.c)
+dev-src := $(wildcard userspace/core/*.c userspace/boot/*.c \
+	userspace/char/*.c userspace/devices/*/*.c)
+cmd-src := $(wildcard userspace/cmd/*.c)
 lib-obj := $(lib-src:%.c=$(O)/%.o)
 dev-obj := $(dev-src:%.c=$(O)/%.o)
 cmd-obj := $(cmd-src:%.c=$(O)/%.o)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
-#include "launcher/launcher.h"
+#include "core/launcher.h"
 
 #define RAM (1u << 20)
 

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
-#include "launcher/bus.h"
+#include "core/bus.h"
 
 struct probe {
 	uint64_t offset;

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
-#include "devices/devices.h"
-#include "launcher/launcher.h"
+#include "devices/isa/devices.h"
+#include "core/launcher.h"
 
 typedef void (*chip)(void *device, uint64_t offset, void *data,
 		     unsigned int size, bool write);

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
-#include "devices/devices.h"
+#include "devices/isa/devices.h"
 
 #define MASKED	(1u << 16)
 #define LEVEL	(1u << 15)

@@ -8,7 +8,7 @@
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include <asm/bootparam.h>
 #include <elf.h>
-#include "launcher/launcher.h"
+#include "core/launcher.h"
 
 #define MB (1ull << 20)
 #define RAM (32 * MB)

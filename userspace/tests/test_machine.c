@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
-#include "launcher/launcher.h"
+#include "core/launcher.h"
 
 #define WAIT 1	/* RUN waits until the script has an exit, or for a kick */
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
-#include "launcher/launcher.h"
+#include "core/launcher.h"
 
 static struct terminal t;
 

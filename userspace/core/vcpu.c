@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "launcher.h"
+#include "core/launcher.h"
 
 #define RFLAGS_IF (1u << 9)
 

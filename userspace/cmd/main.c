@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-#include "launcher.h"
+#include "core/launcher.h"
 
 static const struct {
 	const char *name;

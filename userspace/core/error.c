@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include "launcher.h"
+#include "core/launcher.h"
 
 int fail(struct error *error, int status, const char *format, ...)
 {

@@ -6,7 +6,7 @@
  */
 #include <stddef.h>
 #include <string.h>
-#include "launcher.h"
+#include "core/launcher.h"
 
 #define RSDP		0xe0000
 #define XSDT		0xe0100

@@ -3,7 +3,7 @@
 #ifndef MVMM_BUS_H
 #define MVMM_BUS_H
 
-#include "devices/devices.h"
+#include "devices/isa/devices.h"
 
 #define BUS_RANGES 32
 

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include "launcher.h"
+#include "core/launcher.h"
 
 #define MODULE		"/sys/module/mvmm"
 #define DEBUGFS		"/sys/kernel/debug"

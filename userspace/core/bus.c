@@ -2,7 +2,7 @@
 /* See bus.h. */
 #include <errno.h>
 #include <string.h>
-#include "bus.h"
+#include "core/bus.h"
 
 int bus_add(struct bus *bus, uint64_t base, uint64_t len, unsigned int max,
 	    device_access access, void *device)

@@ -6,7 +6,7 @@
  */
 #include <asm/bootparam.h>
 #include <string.h>
-#include "launcher.h"
+#include "core/launcher.h"
 
 #define ZERO_PAGE	0x7000
 #define GDT		0x8000

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
-#include "launcher.h"
+#include "core/launcher.h"
 
 #define CTRL_A 1
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "launcher.h"
+#include "core/launcher.h"
 
 struct options {
 	const char *kernel, *initrd, *append, *flat;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the loaders share, and the loader of flat images. */
 #include <string.h>
-#include "launcher.h"
+#include "core/launcher.h"
 
 #define PAGE 4096ull
 

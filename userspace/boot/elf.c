@@ -8,7 +8,7 @@
 #include <elf.h>
 #include <stddef.h>
 #include <string.h>
-#include "launcher.h"
+#include "core/launcher.h"
 
 #define START_INFO	0x7000
 #define MODULE_LIST	0x7100

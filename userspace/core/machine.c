@@ -15,7 +15,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
-#include "launcher.h"
+#include "core/launcher.h"
 
 void machine_end(struct machine *m, int status, const char *format, ...)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "launcher.h"
+#include "core/launcher.h"
 
 static const struct argp_option option_list[] = {
 	{ "device", 'd', "FILE", 0, "instead of " MVMM_DEVICE, 0 },

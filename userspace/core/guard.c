@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-#include "launcher.h"
+#include "core/launcher.h"
 
 /* Static because a handler takes no argument */
 static const uint8_t *guarded;

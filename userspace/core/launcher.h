@@ -9,8 +9,8 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include "bus.h"
-#include "devices/devices.h"
+#include "core/bus.h"
+#include "devices/isa/devices.h"
 #include "libmvmm.h"
 
 /*
