@@ -20,7 +20,7 @@ from .labs import TOP, TWO_CPUS, lab, run
 Job = collections.namedtuple("Job", "name function args kernels")
 
 KSELFTESTS = ("abi", "apic", "dirty", "events", "exits", "huge", "ioeventfd",
-              "lifetime", "memory", "modes", "state")
+              "lifetime", "memory", "mmio", "modes", "state")
 # For each fuzz target
 FUZZ_SECONDS = 20
 # It measures in TSC ticks: it would take an hour on models where these are
@@ -153,7 +153,7 @@ WITHOUT = {"qemu": ("slots", "policies", "pv", "pv_eoi", "irqfd", "ioeventfd",
 def without(results, name, emulator):
     """Modules without options build, and pass the tests that remain."""
     tests = ("abi", "apic", "dirty", "events", "exits", "ioeventfd",
-             "lifetime", "memory", "modes", "state")
+             "lifetime", "memory", "mmio", "modes", "state")
     modules = []
     for options in WITHOUT[emulator]:
         module = f"without-{options.replace(' ', '-')}"
@@ -295,7 +295,8 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("debug-qemu", debug, "qemu", kernels=("debug",)),
        # All would take too long: these have most of what only VMX does
        job("debug-bochs", debug, "bochs",
-           ("abi", "events", "exits", "memory"), kernels=("debug",)),
+           ("abi", "events", "exits", "memory", "mmio"),
+           kernels=("debug",)),
        job("debug-smp-qemu", debug_smp, kernels=("debug",)),
        job("debian-bochs", debian, "bochs", kernels=("debian",)),
        stress_job("bochs", 2, 8, 5), stress_job("bochs", 1, 2, 10),
