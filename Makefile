@@ -26,7 +26,8 @@ lib-obj := $(lib-src:%.c=$(O)/%.o)
 dev-obj := $(dev-src:%.c=$(O)/%.o)
 cmd-obj := $(cmd-src:%.c=$(O)/%.o)
 unit-tests := $(wildcard userspace/tests/test_*.c)
-unit-bin := $(unit-tests:%.c=$(O)/%)
+unit-bin := $(unit-tests:%.c=$(O)/%) \
+	$(addprefix $(O)/userspace/tests/test_tsan_, bus core machine)
 
 all: module userspace
 
@@ -67,7 +68,7 @@ $(O)/libmvmm.a: $(lib-obj)
 	$(AR) rcs $@ $^
 
 $(O)/mvmm: $(cmd-obj) $(dev-obj) $(O)/libmvmm.a
-	$(CC) $(LDFLAGS) -o $@ $^ -lZydis -lZycore -lpthread
+	$(CC) $(LDFLAGS) -o $@ $^ -lZydis -lZycore -ljansson -lpthread
 
 # Unit tests feed hostile input: all objects are built once more with sanitizers
 unit-flags := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -75,11 +76,23 @@ unit-src := $(lib-src) $(dev-src) $(filter-out %/main.c,$(cmd-src))
 unit-obj := $(unit-src:%.c=$(O)/unit/%.o)
 $(O)/userspace/tests/test_%: $(O)/unit/userspace/tests/test_%.o $(unit-obj)
 	@mkdir -p $(@D)
-	$(CC) $(unit-flags) -o $@ $^ -lcmocka -lZydis -lZycore -lpthread
+	$(CC) $(unit-flags) -o $@ $^ -lcmocka -lZydis -lZycore -ljansson \
+		-lpthread
 
 $(O)/unit/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(unit-flags) -c -o $@ $<
+
+# Those with several threads once more, for data races
+tsan-obj := $(unit-src:%.c=$(O)/tsan/%.o)
+$(O)/userspace/tests/test_tsan_%: $(O)/tsan/userspace/tests/test_%.o $(tsan-obj)
+	@mkdir -p $(@D)
+	$(CC) -fsanitize=thread -o $@ $^ -lcmocka -lZydis -lZycore -ljansson \
+		-lpthread
+
+$(O)/tsan/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fsanitize=thread -c -o $@ $<
 
 # Parsers of what a guest or a file says, by libFuzzer. FUZZ_SECONDS: for each
 FUZZ_SECONDS ?= 60
@@ -92,7 +105,8 @@ $(O)/fuzz/%: userspace/fuzz/%.c $(lib-src) $(wildcard userspace/lib/*.h) \
 	clang $(filter-out -MMD -MP,$(CFLAGS)) $(fuzz-flags) -o $@ \
 		$(filter %.c,$^) -lZydis -lZycore
 
-.SECONDARY: $(unit-obj) $(unit-tests:%.c=$(O)/unit/%.o)
+.SECONDARY: $(unit-obj) $(unit-tests:%.c=$(O)/unit/%.o) $(tsan-obj) \
+	$(unit-tests:%.c=$(O)/tsan/%.o)
 
 bench-src := $(addprefix bench/, bench.c interrupts.c kvm.c mvmm.c scale.c)
 $(O)/bench/bench: $(bench-src) $(wildcard bench/*.h) $(O)/libmvmm.a
@@ -187,7 +201,7 @@ clean:
 	$(if $(KDIR),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
 	rm -rf $(O)
 
--include $(shell find $(O)/userspace $(O)/unit -name '*.d' 2>/dev/null)
+-include $(shell find $(O)/userspace $(O)/unit $(O)/tsan -name '*.d' 2>/dev/null)
 
 .PHONY: all help module modules_install userspace unit install run-guest run \
 	test test-long test-matrix bench fuzz check lint lines clean

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Is it noticed when the pages and the source part ways? Small made-up trees."""
+import re
+import subprocess
+import textwrap
 import unittest
 
+from testlib.labs import TOP
 from testlib.script import MadeUpTree
 
 # One that is in order
@@ -62,6 +66,22 @@ class Docs(MadeUpTree):
     def test_file(self):
         self.write("Documentation/a.rst", "``mm/nothing.c``\n")
         self.assertIn("no file mm/nothing.c", self.says())
+
+
+class DeviceInAPage(unittest.TestCase):
+    def test_compiles(self):
+        """The device in devices.rst, as it stands there."""
+        with open(f"{TOP}/Documentation/devices.rst") as page:
+            block = page.read().partition("goes up. ::\n")[2]
+        block = re.match(r"\n*((?:    .*\n|\n)+)", block).group(1)
+        code = textwrap.dedent(block)
+        self.assertLess(code.count("\n"), 75)
+        done = subprocess.run(
+            ["gcc", "-fsyntax-only", "-std=gnu11", "-Wall", "-Wextra",
+             "-Wno-unused-parameter", "-Werror", "-Iuapi", "-Iuserspace/lib",
+             "-Iuserspace", "-xc", "-"], input=code, cwd=TOP, text=True,
+            stderr=subprocess.PIPE)
+        self.assertEqual("", done.stderr)
 
 
 if __name__ == "__main__":

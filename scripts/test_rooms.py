@@ -25,6 +25,14 @@ TREE = {"Kbuild": KBUILD,
         "kmod/logic/pgtable.c": "#include <linux/gfp.h>\n"}
 
 
+TREE |= {"userspace/core/machine.h": '#include "char/chardev.h"\n',
+         "userspace/char/chardev.h": "",
+         "userspace/char/stdio.c": '#include "core/machine.h"\n',
+         "userspace/lib/libmvmm.h": '#include "mvmm.h"\n',
+         "userspace/devices/isa/i8254.c": '#include "core/machine.h"\n'
+                                          '#include "libmvmm.h"\n'}
+
+
 class Rooms(MadeUpTree):
     script, files = "rooms", TREE
 
@@ -66,6 +74,28 @@ class Includes(Rooms):
             "kmod/new/new.h is on no floor (scripts/rooms)",
             "no room: new/new.h: 1 lines, its budget is 0"]),
             self.call("check"))
+
+    def test_userspace(self):
+        for path, name in (("core/vcpu.c", "devices/isa/i8259.h"),
+                           ("core/guard.c", "char/stdio.h"),
+                           ("devices/isa/power.c", "cmd/cmd.h"),
+                           ("lib/walk.c", "core/machine.h")):
+            with self.subTest(path):
+                self.write(f"userspace/{name}", "")
+                self.write(f"userspace/{path}", f'#include "{name}"\n')
+                self.assert_says(f'{path} includes "{name}".* lower floor')
+                self.write(f"userspace/{path}", "")
+
+    def test_userspace_on_no_floor(self):
+        self.write("userspace/new/new.c", "int a;\n")
+        self.assertEqual((1, [
+            "userspace/new/new.c is on no floor (scripts/rooms)",
+            "no room: new/new.c: 1 lines, its budget is 0"]),
+            self.call("check"))
+
+    def test_userspace_missing(self):
+        self.write("userspace/core/vcpu.c", '#include "core/gone.h"\n')
+        self.assert_says('core/vcpu.c includes "core/gone.h", which does not')
 
     def test_missing(self):
         self.write("kmod/fd/vcpu.c", '#include "gone.h"\n')

@@ -69,13 +69,13 @@ expect 64 'either --kernel or --flat' 'two things to run' \
 	"$mvmm" run --kernel a --flat b
 expect 64 'is not a size' 'no size' "$mvmm" run --flat hi.img --mem lots
 expect 64 'out of range' 'too little memory' "$mvmm" run --flat hi.img --mem 4K
-expect 64 'out of range' 'too much memory' "$mvmm" run --flat hi.img --mem 1000G
+expect 64 'out of range' 'too much memory' "$mvmm" run --flat hi.img --mem 2000G
 expect 64 'not a multiple of 4096' 'an odd size' \
 	"$mvmm" run --flat hi.img --mem 2000001
 expect 64 'is not a number' 'no number of CPUs' \
 	"$mvmm" run --flat hi.img --cpus many
-expect 64 '--cpus 17 is out of range: .* from 1 to 16;' 'too many CPUs' \
-	"$mvmm" run --flat hi.img --cpus 17
+expect 64 '--cpus 65 is out of range: .* from 1 to 64;' 'too many CPUs' \
+	"$mvmm" run --flat hi.img --cpus 65
 expect 64 '--weight heavy is not a number' 'no weight' \
 	"$mvmm" run --flat hi.img --weight heavy
 expect 64 '--weight 0 is out of range: from 1 to 10000' 'no weight at all' \

@@ -6,14 +6,14 @@
  */
 #include <stddef.h>
 #include <string.h>
-#include "core/launcher.h"
+#include "boot/boot.h"
 
 #define RSDP		0xe0000
 #define XSDT		0xe0100
 #define FADT		0xe0200
 #define FACS		0xe0400
 #define MADT		0xe0500
-#define DSDT		0xe0600
+#define DSDT		0xe0900
 
 #define PM1A_EVENT	0x600
 #define PM1A_CONTROL	0x604
@@ -165,15 +165,15 @@ static struct address io(uint16_t port, uint8_t bits)
 				 .address = port };
 }
 
-static void put(const struct ram *ram, uint64_t gpa, void *table, size_t len)
+static void put(const struct memory *memory, uint64_t gpa, void *table, size_t len)
 {
 	struct header *h = table;
 
 	h->checksum = checksum(table, len);
-	memcpy(ram->base + gpa, table, len);
+	memcpy(memory->base + gpa, table, len);
 }
 
-static void make_madt(const struct ram *ram, unsigned int cpus)
+static void make_madt(const struct memory *memory, unsigned int cpus)
 {
 	struct madt madt = {
 		.lapic_address = LAPIC_BASE, .flags = MADT_PCAT_COMPAT,
@@ -190,10 +190,10 @@ static void make_madt(const struct ram *ram, unsigned int cpus)
 		madt.lapic[i] = (struct madt_lapic){
 			0, sizeof(madt.lapic[i]), i, i, MADT_ENABLED };
 	madt.header = make_header("APIC", length, 5);
-	put(ram, MADT, &madt, length);
+	put(memory, MADT, &madt, length);
 }
 
-uint64_t make_acpi(const struct ram *ram, unsigned int apics)
+uint64_t make_acpi(const struct memory *memory, unsigned int apics)
 {
 	struct fadt fadt = {
 		.header = make_header("FACP", sizeof(fadt), 6),
@@ -228,18 +228,18 @@ uint64_t make_acpi(const struct ram *ram, unsigned int apics)
 
 	facs[4] = sizeof(facs);
 	facs[32] = 2;
-	memcpy(ram->base + FACS, facs, sizeof(facs));
+	memcpy(memory->base + FACS, facs, sizeof(facs));
 	memcpy(dsdt.code, aml, sizeof(aml));
-	put(ram, DSDT, &dsdt, sizeof(dsdt));
-	put(ram, FADT, &fadt, sizeof(fadt));
+	put(memory, DSDT, &dsdt, sizeof(dsdt));
+	put(memory, FADT, &fadt, sizeof(fadt));
 	if (apics)
-		make_madt(ram, apics);
+		make_madt(memory, apics);
 	xsdt.header = make_header("XSDT", length, 1);
-	put(ram, XSDT, &xsdt, length);
+	put(memory, XSDT, &xsdt, length);
 	memcpy(rsdp.signature, "RSD PTR ", 8);
 	memcpy(rsdp.oem_id, "MVMM  ", 6);
 	rsdp.checksum = checksum(&rsdp, 20);
 	rsdp.checksum2 = checksum(&rsdp, sizeof(rsdp));
-	memcpy(ram->base + RSDP, &rsdp, sizeof(rsdp));
+	memcpy(memory->base + RSDP, &rsdp, sizeof(rsdp));
 	return RSDP;
 }

@@ -6,7 +6,7 @@
  */
 #include <asm/bootparam.h>
 #include <string.h>
-#include "core/launcher.h"
+#include "boot/boot.h"
 
 #define ZERO_PAGE	0x7000
 #define GDT		0x8000
@@ -54,7 +54,7 @@ static int check_header(const struct blob *image, struct setup_header *h,
 	return 0;
 }
 
-static int place_kernel(const struct ram *ram, const struct blob *image,
+static int place_kernel(const struct memory *memory, const struct blob *image,
 			const struct setup_header *h, size_t code,
 			uint64_t *at, uint64_t *end, struct error *error)
 {
@@ -67,12 +67,12 @@ static int place_kernel(const struct ram *ram, const struct blob *image,
 	 * lower ones save no memory.
 	 */
 	*at = h->pref_address;
-	if (*at < HIGH || *at > ram->size || need > ram->size - *at)
+	if (*at < HIGH || *at > memory->low || need > memory->low - *at)
 		return fail(error, STATUS_OS,
 			    "the kernel needs %lluM of memory, the guest has %lluM: give it more with --mem",
 			    (unsigned long long)(*at + need + (1 << 20) - 1) >>
-			    20, (unsigned long long)ram->size >> 20);
-	memcpy(ram->base + *at, image->data + code, size);
+			    20, (unsigned long long)memory->low >> 20);
+	memcpy(memory->base + *at, image->data + code, size);
 	*end = *at + need;
 	return 0;
 }
@@ -84,9 +84,9 @@ static void add_e820(struct boot_params *zero, uint64_t from, uint64_t to,
 		.addr = from, .size = to - from, .type = type };
 }
 
-static void make_page_tables(const struct ram *ram)
+static void make_page_tables(const struct memory *memory)
 {
-	uint64_t *tables = (uint64_t *)(ram->base + PAGE_TABLES);
+	uint64_t *tables = (uint64_t *)(memory->base + PAGE_TABLES);
 	int i;
 
 	memset(tables, 0, 6 * 4096);
@@ -97,32 +97,32 @@ static void make_page_tables(const struct ram *ram)
 		tables[1024 + i] = (uint64_t)i << 21 | 0x83;
 }
 
-static void make_gdt(const struct ram *ram)
+static void make_gdt(const struct memory *memory)
 {
-	uint64_t *gdt = (uint64_t *)(ram->base + GDT);
+	uint64_t *gdt = (uint64_t *)(memory->base + GDT);
 
 	memset(gdt, 0, 4096);
 	gdt[BOOT_CS / 8] = 0x00af9b000000ffffull;
 	gdt[BOOT_DS / 8] = 0x00cf93000000ffffull;
 }
 
-int load_bzimage(const struct ram *ram, const struct blob *image,
+int load_bzimage(const struct memory *memory, const struct blob *image,
 		 const struct boot *boot, struct entry *entry,
 		 struct error *error)
 {
-	struct boot_params *zero = (void *)(ram->base + ZERO_PAGE);
+	struct boot_params *zero = (void *)(memory->base + ZERO_PAGE);
 	size_t code = 0, append = strlen(boot->append);
 	uint64_t at = 0, end = 0, initrd = 0;
 	struct setup_header h;
 	uint32_t max_append;
 
-	if (ram->size < 2 * HIGH)
+	if (memory->low < 2 * HIGH)
 		return fail(error, STATUS_OS,
 			    "0x%llx bytes of memory are too few for Linux: give more with --mem",
-			    (unsigned long long)ram->size);
+			    (unsigned long long)memory->low);
 	if (check_header(image, &h, &code, error) ||
-	    place_kernel(ram, image, &h, code, &at, &end, error) ||
-	    place_initrd(ram, &boot->initrd, end, h.initrd_addr_max, &initrd,
+	    place_kernel(memory, image, &h, code, &at, &end, error) ||
+	    place_initrd(memory, &boot->initrd, end, h.initrd_addr_max, &initrd,
 			 error))
 		return -1;
 	max_append = h.cmdline_size < COMMAND_LINE_MAX - 1 ?
@@ -131,7 +131,7 @@ int load_bzimage(const struct ram *ram, const struct blob *image,
 		return fail(error, STATUS_USAGE,
 			    "the command line has %zu bytes, this kernel takes %u: shorten --append",
 			    append, max_append);
-	memcpy(ram->base + COMMAND_LINE, boot->append, append + 1);
+	memcpy(memory->base + COMMAND_LINE, boot->append, append + 1);
 
 	memset(zero, 0, sizeof(*zero));
 	zero->hdr = h;
@@ -142,10 +142,12 @@ int load_bzimage(const struct ram *ram, const struct blob *image,
 	zero->acpi_rsdp_addr = boot->rsdp;
 	add_e820(zero, 0, 0x9fc00, E820_RAM);
 	add_e820(zero, 0xe0000, HIGH, E820_RESERVED);
-	add_e820(zero, HIGH, ram->size, E820_RAM);
+	add_e820(zero, HIGH, memory->low, E820_RAM);
+	if (memory->high)
+		add_e820(zero, HIGH_RAM, HIGH_RAM + memory->high, E820_RAM);
 
-	make_page_tables(ram);
-	make_gdt(ram);
+	make_page_tables(memory);
+	make_gdt(memory);
 	flat_segments(&entry->sregs, BOOT_CS, BOOT_DS, true);
 	entry->sregs.gdt = (struct mvmm_table){ .base = GDT, .limit = 0x1f };
 	entry->sregs.cr0 = 0x80000031;	/* PG NE ET PE */

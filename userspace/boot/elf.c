@@ -8,7 +8,7 @@
 #include <elf.h>
 #include <stddef.h>
 #include <string.h>
-#include "core/launcher.h"
+#include "boot/boot.h"
 
 #define START_INFO	0x7000
 #define MODULE_LIST	0x7100
@@ -75,12 +75,13 @@ static bool find_entry(const uint8_t *notes, uint64_t size, uint32_t *entry)
 	return false;
 }
 
-static int load_segment(const struct ram *ram, const struct blob *image,
+static int load_segment(const struct memory *memory, const struct blob *image,
 			const Elf64_Phdr *ph, uint64_t *end,
 			struct error *error)
 {
 	const void *from = part(image, ph->p_offset, ph->p_filesz);
-	uint8_t *to = ram_at(ram, ph->p_paddr, ph->p_memsz);
+	uint8_t *to = memory_at(memory, ph->p_paddr, ph->p_memsz,
+				MVMM_ACCESS_WRITE);
 
 	if (!from || ph->p_filesz > ph->p_memsz)
 		return fail(error, STATUS_DATA,
@@ -88,12 +89,12 @@ static int load_segment(const struct ram *ram, const struct blob *image,
 			    (unsigned long long)ph->p_offset,
 			    (unsigned long long)ph->p_filesz, image->size);
 	/* Below HIGH are the tables that this file makes */
-	if (!to || ph->p_paddr < HIGH)
+	if (!to || ph->p_paddr < HIGH || ph->p_paddr >= HIGH_RAM)
 		return fail(error, STATUS_OS,
 			    "the ELF segment for 0x%llx, 0x%llx bytes, is not in the guest's memory from 0x%llx to 0x%llx: give it more with --mem",
 			    (unsigned long long)ph->p_paddr,
 			    (unsigned long long)ph->p_memsz, HIGH,
-			    (unsigned long long)ram->size);
+			    (unsigned long long)memory->low);
 	memcpy(to, from, ph->p_filesz);
 	memset(to + ph->p_filesz, 0, ph->p_memsz - ph->p_filesz);
 	if (ph->p_paddr + ph->p_memsz > *end)
@@ -101,7 +102,7 @@ static int load_segment(const struct ram *ram, const struct blob *image,
 	return 0;
 }
 
-static int load_segments(const struct ram *ram, const struct blob *image,
+static int load_segments(const struct memory *memory, const struct blob *image,
 			 uint32_t *entry, uint64_t *end, struct error *error)
 {
 	bool found = false;
@@ -135,7 +136,7 @@ static int load_segments(const struct ram *ram, const struct blob *image,
 			found |= notes &&
 				 find_entry(notes, ph.p_filesz, entry);
 		} else if (ph.p_type == PT_LOAD && ph.p_memsz &&
-			   load_segment(ram, image, &ph, end, error)) {
+			   load_segment(memory, image, &ph, end, error)) {
 			return -1;
 		}
 	}
@@ -146,42 +147,43 @@ static int load_segments(const struct ram *ram, const struct blob *image,
 	return 0;
 }
 
-int load_elf(const struct ram *ram, const struct blob *image,
+int load_elf(const struct memory *memory, const struct blob *image,
 	     const struct boot *boot, struct entry *entry,
 	     struct error *error)
 {
-	struct start_info *info = (void *)(ram->base + START_INFO);
-	struct start_module *module = (void *)(ram->base + MODULE_LIST);
-	struct start_memory *map = (void *)(ram->base + MEMORY_MAP);
-	uint64_t *gdt = (void *)(ram->base + GDT);
+	struct start_info *info = (void *)(memory->base + START_INFO);
+	struct start_module *module = (void *)(memory->base + MODULE_LIST);
+	struct start_memory *map = (void *)(memory->base + MEMORY_MAP);
+	uint64_t *gdt = (void *)(memory->base + GDT);
 	uint64_t end = HIGH, initrd;
 	size_t append = strlen(boot->append);
 	uint32_t start = 0;
 
-	if (ram->size < 2 * HIGH)
+	if (memory->low < 2 * HIGH)
 		return fail(error, STATUS_OS,
 			    "0x%llx bytes of memory are too few for a kernel: give more with --mem",
-			    (unsigned long long)ram->size);
+			    (unsigned long long)memory->low);
 	if (append >= COMMAND_LINE_MAX)
 		return fail(error, STATUS_USAGE,
 			    "the command line has %zu bytes, the most is %u",
 			    append, COMMAND_LINE_MAX - 1);
-	if (load_segments(ram, image, &start, &end, error) ||
-	    place_initrd(ram, &boot->initrd, end, 0, &initrd, error))
+	if (load_segments(memory, image, &start, &end, error) ||
+	    place_initrd(memory, &boot->initrd, end, 0, &initrd, error))
 		return -1;
-	memcpy(ram->base + COMMAND_LINE, boot->append, append + 1);
+	memcpy(memory->base + COMMAND_LINE, boot->append, append + 1);
 	*info = (struct start_info){
 		.magic = START_MAGIC, .version = 1,
 		.nr_modules = boot->initrd.size ? 1 : 0,
 		.modules = MODULE_LIST, .command_line = COMMAND_LINE,
 		.rsdp = boot->rsdp, .memory_map = MEMORY_MAP,
-		.memory_map_entries = 3 };
+		.memory_map_entries = memory->high ? 4 : 3 };
 	*module = (struct start_module){
 		.address = initrd, .size = boot->initrd.size };
 	map[0] = (struct start_memory){ 0, 0x9fc00, MAP_RAM, 0 };
 	map[1] = (struct start_memory){ 0xe0000, HIGH - 0xe0000, MAP_RESERVED,
 					0 };
-	map[2] = (struct start_memory){ HIGH, ram->size - HIGH, MAP_RAM, 0 };
+	map[2] = (struct start_memory){ HIGH, memory->low - HIGH, MAP_RAM, 0 };
+	map[3] = (struct start_memory){ HIGH_RAM, memory->high, MAP_RAM, 0 };
 
 	memset(gdt, 0, 4096);
 	gdt[2] = 0x00cf9b000000ffffull;

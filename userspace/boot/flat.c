@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the loaders share, and the loader of flat images. */
 #include <string.h>
-#include "core/launcher.h"
+#include "boot/boot.h"
 
 #define PAGE 4096ull
 
-int place_initrd(const struct ram *ram, const struct blob *initrd,
+int place_initrd(const struct memory *memory, const struct blob *initrd,
 		 uint64_t above, uint64_t max, uint64_t *gpa,
 		 struct error *error)
 {
-	uint64_t top = ram->size;
+	uint64_t top = memory->low;
 
 	*gpa = 0;
 	if (!initrd->size)
@@ -22,7 +22,7 @@ int place_initrd(const struct ram *ram, const struct blob *initrd,
 			    initrd->size, (unsigned long long)above,
 			    (unsigned long long)top);
 	*gpa = (top - initrd->size) & ~(PAGE - 1);
-	memcpy(ram->base + *gpa, initrd->data, initrd->size);
+	memcpy(memory->base + *gpa, initrd->data, initrd->size);
 	return 0;
 }
 
@@ -39,10 +39,10 @@ void flat_segments(struct mvmm_sregs *s, uint16_t code, uint16_t data,
 	s->idt = s->gdt = (struct mvmm_table){ 0 };
 }
 
-int load_flat(const struct ram *ram, const struct blob *image, uint64_t at,
+int load_flat(const struct memory *memory, const struct blob *image, uint64_t at,
 	      struct entry *entry, struct error *error)
 {
-	void *to = ram_at(ram, at, image->size);
+	void *to = memory_at(memory, at, image->size, MVMM_ACCESS_WRITE);
 
 	if (!image->size)
 		return fail(error, STATUS_DATA, "the flat image is empty");
@@ -58,7 +58,7 @@ int load_flat(const struct ram *ram, const struct blob *image, uint64_t at,
 		return fail(error, STATUS_OS,
 			    "the image of %zu bytes at 0x%llx is not all in RAM of 0x%llx bytes (0x%x to 0x%x is a hole): move it with --at, or give more --mem",
 			    image->size, (unsigned long long)at,
-			    (unsigned long long)ram->size, HOLE_START,
+			    (unsigned long long)memory->low, HOLE_START,
 			    HOLE_END);
 	memcpy(to, image->data, image->size);
 	/* Real mode: the state of RESET, except where execution begins */

@@ -8,15 +8,15 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
-#include "core/launcher.h"
+#include "char/stdio.h"
 
 #define CTRL_A 1
 
@@ -25,7 +25,7 @@
  * of the launcher is.
  */
 static struct termios saved, raw;
-static volatile sig_atomic_t has_terminal, is_raw, powerdown_fd;
+static volatile sig_atomic_t has_terminal, is_raw, sigterm_fd;
 
 /* Only async-signal-safe calls: a handler calls it */
 static bool in_foreground(void)
@@ -41,26 +41,17 @@ static void make_raw(void)
 		is_raw = 1;
 }
 
-static void restore(void)
+void stdio_restore(void)
 {
 	if (is_raw && in_foreground())
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
 	is_raw = 0;
 }
 
-void terminal_close(void)
-{
-	restore();
-	has_terminal = 0;
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGCONT, SIG_DFL);
-	signal(SIGTSTP, SIG_DFL);
-}
-
 /* Restores the terminal, then dies of the same signal */
 static void on_signal(int sig)
 {
-	restore();
+	stdio_restore();
 	signal(sig, SIG_DFL);
 	raise(sig);
 }
@@ -71,7 +62,7 @@ static void on_sigterm(int sig)
 	int error = errno;
 
 	signal(sig, on_signal);
-	eventfd_write(powerdown_fd, 1);
+	eventfd_write(sigterm_fd, 1);
 	errno = error;
 }
 
@@ -79,7 +70,7 @@ static void on_stop(int sig)
 {
 	int error = errno;
 
-	restore();
+	stdio_restore();
 	raise(SIGSTOP);
 	errno = error;
 }
@@ -136,36 +127,6 @@ static int open_output(void)
 	return fd < 0 ? STDOUT_FILENO : fd;
 }
 
-void terminal_open(struct terminal *t, int powerdown)
-{
-	t->out_fd = open_output();
-	powerdown_fd = powerdown;
-	signal(SIGTERM, on_sigterm);
-	if (tcgetattr(STDIN_FILENO, &saved))
-		return;
-	catch_fatal();
-	atexit(terminal_close);
-	raw = saved;
-	cfmakeraw(&raw);
-	t->tty = true;
-	has_terminal = 1;
-	signal(SIGTSTP, on_stop);
-	signal(SIGCONT, on_continue);
-	make_raw();
-}
-
-bool terminal_readable(struct terminal *t)
-{
-	if (t->closed)
-		return false;
-	if (!t->tty)
-		return t->in.len < sizeof(t->in.bytes);
-	/* A shell may have brought it to the foreground without a signal */
-	if (!is_raw)
-		make_raw();
-	return is_raw;
-}
-
 static bool push(struct ring *ring, uint8_t byte)
 {
 	if (ring->len == sizeof(ring->bytes))
@@ -174,98 +135,281 @@ static bool push(struct ring *ring, uint8_t byte)
 	return true;
 }
 
-bool terminal_take(struct terminal *t, uint8_t *byte)
-{
-	struct ring *ring = &t->in;
+/* ---- input -------------------------------------------------------------- */
 
-	if (!ring->len)
+#define FOREGROUND_NS	500000000ull	/* how often to look for it */
+
+/* A terminal is read in the foreground only; others while there is room */
+static bool wants_input(struct stdio *s)
+{
+	if (s->closed || !s->loop)
 		return false;
-	*byte = ring->bytes[ring->head];
-	ring->head = (ring->head + 1) % sizeof(ring->bytes);
-	ring->len--;
-	return true;
+	if (!s->tty)
+		return s->in.len < sizeof(s->in.bytes);
+	/* A shell may have brought it to the foreground without a signal */
+	if (!is_raw)
+		make_raw();
+	if (!is_raw)
+		loop_set_timer(s->loop, &s->look,
+			       vm_clock_now(s->loop->clock) + FOREGROUND_NS);
+	return is_raw;
 }
 
-enum terminal_event terminal_filter(struct terminal *t, const uint8_t *typed,
-				    size_t len)
+static void read_input(struct stdio *s);
+
+static void update_input(struct stdio *s)
 {
-	enum terminal_event event = TERMINAL_NONE;
+	bool wanted = wants_input(s);
+
+	/* A file is always ready: what it has is read at once */
+	if (s->loop && loop_watch(s->loop, &s->input, wanted ? EPOLLIN : 0) &&
+	    wanted)
+		while (wants_input(s))
+			read_input(s);
+}
+
+static void on_look(void *ctx)
+{
+	update_input(ctx);
+}
+
+static void help(void)
+{
+	static const char text[] =
+		"\r\nCtrl-A p  press the power button\r\n"
+		"Ctrl-A x  end the guest\r\nCtrl-A h  this help\r\n"
+		"Ctrl-A Ctrl-A  send Ctrl-A\r\n";
+
+	dprintf(STDERR_FILENO, "%s", text);
+}
+
+static void after_escape(struct stdio *s, uint8_t key)
+{
+	switch (key) {
+	case 'x':
+		stdio_discard(s);
+		s->event(s->ctx, STDIO_QUIT, 0);
+		break;
+	case 'h':
+		help();
+		break;
+	case 'p':
+		s->event(s->ctx, STDIO_POWERDOWN, 0);
+		break;
+	case CTRL_A:
+	case 'a':
+		push(&s->in, CTRL_A);
+		break;
+	}
+}
+
+void stdio_type(struct stdio *s, const uint8_t *typed, size_t len)
+{
 	size_t i;
 
 	for (i = 0; i < len; i++) {
-		if (!t->escaped) {
+		if (s->escaped) {
+			s->escaped = false;
+			after_escape(s, typed[i]);
+		} else if (typed[i] == CTRL_A && s->tty) {
 			/* The bytes of a pipe or file are passed on unchanged */
-			if (typed[i] == CTRL_A && t->tty)
-				t->escaped = true;
-			else if (!push(&t->in, typed[i]))
-				event = event ? event : TERMINAL_FULL;
-			continue;
-		}
-		t->escaped = false;
-		switch (typed[i]) {
-		case 'x':
-			return TERMINAL_QUIT;
-		case 'h':
-			event = event ? event : TERMINAL_HELP;
-			break;
-		case 'p':
-			event = TERMINAL_POWERDOWN;
-			break;
-		case CTRL_A:
-		case 'a':
-			push(&t->in, CTRL_A);
-			break;
+			s->escaped = true;
+		} else if (!push(&s->in, typed[i]) && !s->dropped) {
+			s->dropped = true;
+			dprintf(STDERR_FILENO,
+				"\r\nmvmm run: the guest does not read what is typed: it is dropped\r\n");
 		}
 	}
-	return event;
+	if (s->in.len && s->chardev.ctx)
+		s->chardev.readable(s->chardev.ctx);
 }
 
-enum terminal_event terminal_read(struct terminal *t)
+static void read_input(struct stdio *s)
 {
+	size_t len = sizeof(s->in.bytes) - s->in.len;
 	uint8_t typed[4096];
-	size_t len = sizeof(t->in.bytes) - t->in.len;
 	ssize_t n;
 
 	/*
 	 * A terminal is read although the queue may be full, for the escapes;
 	 * then bytes are dropped. A pipe is read only as far as they fit.
 	 */
-	if (t->tty || len > sizeof(typed))
+	if (s->tty || len > sizeof(typed))
 		len = sizeof(typed);
 	n = read(STDIN_FILENO, typed, len);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return TERMINAL_NONE;
-	if (n <= 0) {
-		t->closed = true;
-		return TERMINAL_NONE;
-	}
-	return terminal_filter(t, typed, n);
+		return;
+	if (n <= 0)
+		s->closed = true;
+	else
+		stdio_type(s, typed, n);
 }
 
-bool terminal_put(struct terminal *t, uint8_t byte)
+static void on_input(void *ctx, uint32_t events)
 {
-	if (!push(&t->out, byte))
+	read_input(ctx);
+	update_input(ctx);
+}
+
+static bool stdio_take(struct chardev *chardev, uint8_t *byte)
+{
+	struct stdio *s = (struct stdio *)chardev;
+	struct ring *ring = &s->in;
+
+	if (!ring->len)
 		return false;
-	t->in_line = byte != '\n';
+	*byte = ring->bytes[ring->head];
+	ring->head = (ring->head + 1) % sizeof(ring->bytes);
+	/* It was full, or it is empty: there may be more to read */
+	if (ring->len-- == sizeof(ring->bytes) || !ring->len)
+		update_input(s);
 	return true;
 }
 
-int terminal_flush(struct terminal *t)
+/* ---- output ------------------------------------------------------------- */
+
+/* Writes what can be written without waiting, then waits for the rest */
+static void flush(struct stdio *s)
 {
-	struct ring *ring = &t->out;
+	struct ring *ring = &s->out;
 
 	while (ring->len) {
 		size_t n = sizeof(ring->bytes) - ring->head;
 		ssize_t done;
 
 		n = n < ring->len ? n : ring->len;
-		done = write(t->out_fd, ring->bytes + ring->head, n);
+		done = write(s->output.fd, ring->bytes + ring->head, n);
 		if (done < 0 && errno == EINTR)
 			continue;
-		if (done < 0)
-			return errno == EAGAIN ? 0 : -errno;
+		if (done < 0 && errno == EAGAIN)
+			break;
+		if (done < 0) {
+			int error = errno;
+
+			stdio_discard(s);
+			s->event(s->ctx, STDIO_FAILED, error);
+			break;
+		}
 		ring->head = (ring->head + done) % sizeof(ring->bytes);
 		ring->len -= done;
 	}
+	loop_watch(s->loop, &s->output, ring->len ? EPOLLOUT : 0);
+}
+
+static void on_output(void *ctx, uint32_t events)
+{
+	struct stdio *s = ctx;
+
+	flush(s);
+	if (s->chardev.ctx)
+		s->chardev.writable(s->chardev.ctx);
+}
+
+static bool stdio_put(struct chardev *chardev, uint8_t byte)
+{
+	struct stdio *s = (struct stdio *)chardev;
+
+	if (!push(&s->out, byte))
+		return false;
+	s->in_line = byte != '\n';
+	/* The loop writes, so that the guest need not wait; files never block */
+	if (s->loop && loop_watch(s->loop, &s->output, EPOLLOUT))
+		flush(s);
+	return true;
+}
+
+static bool stdio_is_flushed(struct chardev *chardev)
+{
+	return !((struct stdio *)chardev)->out.len;
+}
+
+void stdio_discard(struct stdio *s)
+{
+	s->out.len = 0;
+	if (s->loop)
+		loop_watch(s->loop, &s->output, 0);
+}
+
+/* ---- both --------------------------------------------------------------- */
+
+static void on_sigterm_event(void *ctx, uint32_t events)
+{
+	struct stdio *s = ctx;
+	uint64_t count;
+
+	if (read(s->signal.fd, &count, sizeof(count)) > 0)
+		s->event(s->ctx, STDIO_SIGTERM, 0);
+}
+
+void stdio_init(struct stdio *s,
+		void (*event)(void *ctx, enum stdio_event event, int error),
+		void *ctx)
+{
+	static const struct chardev_ops ops = {
+		.put = stdio_put, .take = stdio_take,
+		.is_flushed = stdio_is_flushed };
+
+	memset(s, 0, sizeof(*s));
+	s->chardev.ops = &ops;
+	s->event = event;
+	s->ctx = ctx;
+	s->input = (struct watch){ on_input, s, STDIN_FILENO, 0 };
+	s->output = (struct watch){ on_output, s, -1, 0 };
+	s->signal = (struct watch){ on_sigterm_event, s, -1, 0 };
+	s->look = (struct timer){ on_look, s, 0, NULL };
+}
+
+static void open_terminal(struct stdio *s)
+{
+	if (tcgetattr(STDIN_FILENO, &saved))
+		return;
+	catch_fatal();
+	atexit(stdio_restore);
+	raw = saved;
+	cfmakeraw(&raw);
+	s->tty = true;
+	has_terminal = 1;
+	signal(SIGTSTP, on_stop);
+	signal(SIGCONT, on_continue);
+	make_raw();
+}
+
+int stdio_start(struct stdio *s, struct loop *loop)
+{
+	s->signal.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->signal.fd < 0)
+		return -errno;
+	s->output.fd = open_output();
+	sigterm_fd = s->signal.fd;
+	signal(SIGTERM, on_sigterm);
+	open_terminal(s);
+	pthread_mutex_lock(&loop->lock);
+	s->loop = loop;
+	loop_watch(loop, &s->signal, EPOLLIN);
+	update_input(s);
+	pthread_mutex_unlock(&loop->lock);
 	return 0;
+}
+
+void stdio_stop(struct stdio *s)
+{
+	struct loop *loop = s->loop;
+
+	stdio_restore();
+	has_terminal = 0;
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGCONT, SIG_DFL);
+	signal(SIGTSTP, SIG_DFL);
+	if (!loop)
+		return;
+	pthread_mutex_lock(&loop->lock);
+	loop_watch(loop, &s->signal, 0);
+	loop_watch(loop, &s->input, 0);
+	loop_watch(loop, &s->output, 0);
+	loop_set_timer(loop, &s->look, 0);
+	s->loop = NULL;
+	pthread_mutex_unlock(&loop->lock);
+	close(s->signal.fd);
+	if (s->output.fd != STDOUT_FILENO)
+		close(s->output.fd);
 }

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "core/launcher.h"
+#include "cmd/cmd.h"
+#include "libmvmm.h"
 
 static const struct argp_option option_list[] = {
 	{ "device", 'd', "FILE", 0, "instead of " MVMM_DEVICE, 0 },

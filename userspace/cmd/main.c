@@ -3,7 +3,8 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-#include "core/launcher.h"
+#include "cmd/cmd.h"
+#include "libmvmm.h"
 
 static const struct {
 	const char *name;

@@ -8,7 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "core/launcher.h"
+#include "boot/boot.h"
+#include "char/stdio.h"
+#include "cmd/cmd.h"
+#include "core/guard.h"
+#include "core/machine.h"
+#include "devices/isa/power.h"
 
 struct options {
 	const char *kernel, *initrd, *append, *flat;
@@ -100,7 +105,7 @@ static void parse_mem(struct argp_state *state, struct options *o,
 			   arg);
 	else if (o->machine.ram_size < RAM_MIN ||
 		 o->machine.ram_size > RAM_MAX)
-		argp_error(state, "--mem %s is out of range: from 1M to 3G",
+		argp_error(state, "--mem %s is out of range: from 1M to 1024G",
 			   arg);
 	else if (o->machine.ram_size & 4095)
 		argp_error(state, "--mem %s is not a multiple of 4096 bytes",
@@ -228,12 +233,12 @@ static int load(struct machine *m, const struct options *o,
 	if (ret)
 		return fail(error, STATUS_VM, "cannot read the vCPU: %s",
 			    strerror(-ret));
-	boot->rsdp = make_acpi(&m->ram, m->apic ? m->nr_vcpus : 0);
+	boot->rsdp = make_acpi(&m->memory, m->apic ? m->nr_vcpus : 0);
 	if (o->flat)
-		return load_flat(&m->ram, image, o->at, entry, error);
+		return load_flat(&m->memory, image, o->at, entry, error);
 	if (is_elf(image))
-		return load_elf(&m->ram, image, boot, entry, error);
-	return load_bzimage(&m->ram, image, boot, entry, error);
+		return load_elf(&m->memory, image, boot, entry, error);
+	return load_bzimage(&m->memory, image, boot, entry, error);
 }
 
 static void print_stats(const struct vcpu *v)
@@ -254,37 +259,113 @@ static void print_stats(const struct vcpu *v)
 				v->id, i, s.hw_exits[i]);
 }
 
+/**
+ * struct session - a run of a machine on this terminal
+ * @machine: the machine
+ * @console: its serial port's other end
+ * @unheard: the button was pressed, and the guest had not enabled it
+ */
+struct session {
+	struct machine machine;
+	struct stdio console;
+	bool unheard;
+};
+
+/*
+ * If the guest has not enabled the button, SIGTERM ends the guest at once, and
+ * Ctrl-A p when it comes again
+ */
+static void press_button(struct session *s, bool sigterm)
+{
+	struct machine *m = &s->machine;
+
+	if (!machine_ended(m) && power_button(m->power)) {
+		s->unheard = false;
+	} else if (sigterm) {
+		/* Nor is the console's reader waited for */
+		stdio_discard(&s->console);
+		machine_end(m, 128 + SIGTERM,
+			    "ended by SIGTERM: the guest does not listen to its power button");
+	} else if (s->unheard) {
+		machine_end(m, 0, "%s", "");
+	} else {
+		s->unheard = true;
+		fprintf(stderr,
+			"\r\nmvmm run: the guest does not listen to its power button: once more ends it\r\n");
+	}
+}
+
+static void on_event(void *ctx, enum stdio_event event, int error)
+{
+	struct session *s = ctx;
+
+	switch (event) {
+	case STDIO_QUIT:
+		machine_end(&s->machine, 0, "%s", "");
+		break;
+	case STDIO_POWERDOWN:
+		press_button(s, false);
+		break;
+	case STDIO_SIGTERM:
+		press_button(s, true);
+		break;
+	case STDIO_FAILED:
+		machine_end(&s->machine, STATUS_OS,
+			    "cannot write the console: %s", strerror(error));
+		break;
+	}
+}
+
+static int run_machine(struct session *s, struct entry *entry,
+		       struct error *error)
+{
+	struct machine *m = &s->machine;
+	int ret = stdio_start(&s->console, &m->loop);
+
+	if (ret)
+		return fail(error, STATUS_OS, "no eventfd: %s", strerror(-ret));
+	guard_memory(m->memory.base, m->memory.size, stdio_restore);
+	ret = machine_run(m, entry, error);
+	stdio_stop(&s->console);
+	if (!ret)
+		*error = m->end;
+	if (error->text[0] && s->console.in_line)
+		fputc('\n', stderr);
+	return ret;
+}
+
 static int run(const struct options *o, struct error *error)
 {
 	struct boot boot = { .append = o->append };
-	struct machine machine;
+	struct session *s = calloc(1, sizeof(*s));
 	struct entry entry = { 0 };
-	struct blob image;
+	struct blob image = { 0 };
 	unsigned int i;
 	int ret;
 
-	if (blob_read(&image, o->kernel ? o->kernel : o->flat, error))
-		return -1;
-	ret = o->initrd ? blob_read(&boot.initrd, o->initrd, error) : 0;
+	if (!s)
+		return fail(error, STATUS_OS, "no memory");
+	ret = blob_read(&image, o->kernel ? o->kernel : o->flat, error);
+	if (!ret && o->initrd)
+		ret = blob_read(&boot.initrd, o->initrd, error);
+	stdio_init(&s->console, on_event, s);
 	if (!ret)
-		ret = machine_create(&machine, &o->machine, error);
+		ret = machine_create(&s->machine, &o->machine,
+				     &s->console.chardev, error);
 	if (!ret) {
-		ret = load(&machine, o, &image, &boot, &entry, error);
+		ret = load(&s->machine, o, &image, &boot, &entry, error);
 		/* The guest's memory has a copy now: free these */
 		blob_free(&image);
 		blob_free(&boot.initrd);
 		if (!ret)
-			ret = machine_run(&machine, &entry, error);
-		if (!ret)
-			*error = machine.end;
-		if (error->text[0] && machine.terminal.in_line)
-			fputc('\n', stderr);
-		for (i = 0; o->stats && i < machine.nr_vcpus; i++)
-			print_stats(&machine.vcpu[i]);
-		machine_destroy(&machine);
+			ret = run_machine(s, &entry, error);
+		for (i = 0; o->stats && i < s->machine.nr_vcpus; i++)
+			print_stats(&s->machine.vcpu[i]);
+		machine_destroy(&s->machine);
 	}
 	blob_free(&image);
 	blob_free(&boot.initrd);
+	free(s);
 	return ret;
 }
 

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include "core/launcher.h"
+#include "cmd/cmd.h"
 
 #define MODULE		"/sys/module/mvmm"
 #define DEBUGFS		"/sys/kernel/debug"

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include "core/launcher.h"
+#include "cmd/cmd.h"
 
 #define LEFT	110	/* names */
 #define WIDTH	1000	/* time */

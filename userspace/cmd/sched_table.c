@@ -2,7 +2,7 @@
 /* Parses the scheduler's table in debugfs, and prints it for people. */
 #include <inttypes.h>
 #include <string.h>
-#include "core/launcher.h"
+#include "cmd/cmd.h"
 
 static const char *const states[] = { "block", "wait", "run" };
 

@@ -1,57 +1,231 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See bus.h. */
-#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "core/bus.h"
+#include "core/device.h"
 
-int bus_add(struct bus *bus, uint64_t base, uint64_t len, unsigned int max,
-	    device_access access, void *device)
+void bus_init(struct bus *bus, const char *name, uint64_t last)
 {
-	int i;
+	*bus = (struct bus){ .name = name, .last = last };
+	pthread_rwlock_init(&bus->lock, NULL);
+}
 
-	if (!len || base + len - 1 < base)
-		return -EINVAL;
-	if (bus->nr == BUS_RANGES)
-		return -ENOSPC;
+void bus_destroy(struct bus *bus)
+{
+	free(bus->map);
+	bus->map = NULL;
+	pthread_rwlock_destroy(&bus->lock);
+}
+
+static uint64_t last_of(const struct region *r)
+{
+	return r->base + r->len - 1;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Who answers at @address? */
+static struct region *winner(const struct bus *bus, uint64_t address)
+{
+	struct region *best = NULL;
+	unsigned int i;
+
 	for (i = 0; i < bus->nr; i++) {
-		const struct bus_range *r = &bus->range[i];
+		struct region *r = bus->region[i];
 
-		if (base <= r->base + r->len - 1 && r->base <= base + len - 1)
-			return -EEXIST;
+		if (address - r->base < r->len &&
+		    (!best || r->priority > best->priority))
+			best = r;
 	}
-	bus->range[bus->nr++] = (struct bus_range){ base, len, max,
-						    access, device };
+	return best;
+}
+
+/* The map changes only where a region begins or has ended */
+static struct bus_map *make_map(const struct bus *bus)
+{
+	uint64_t edge[2 * BUS_REGIONS];
+	struct bus_map *map;
+	unsigned int i, n = 0;
+
+	map = malloc(sizeof(*map) + 2 * bus->nr * sizeof(map->part[0]));
+	if (!map)
+		return NULL;
+	map->nr = 0;
+	for (i = 0; i < bus->nr; i++) {
+		edge[n++] = bus->region[i]->base;
+		if (last_of(bus->region[i]) < bus->last)
+			edge[n++] = last_of(bus->region[i]) + 1;
+	}
+	qsort(edge, n, sizeof(edge[0]), by_address);
+	for (i = 0; i < n; i++) {
+		uint64_t last = i + 1 < n ? edge[i + 1] - 1 : bus->last;
+		struct region *region = winner(bus, edge[i]);
+
+		if (region && (i + 1 == n || edge[i + 1] != edge[i]))
+			map->part[map->nr++] = (struct bus_part){
+				edge[i], last, region->base, region };
+	}
+	return map;
+}
+
+/* Makes the map anew; on failure it stays as it is */
+static int remap(struct bus *bus)
+{
+	struct bus_map *map = make_map(bus), *old = bus->map;
+
+	if (!map)
+		return -1;
+	bus->map = map;
+	free(old);
 	return 0;
 }
 
-static const struct bus_range *find(const struct bus *bus, uint64_t address)
+static int check(const struct bus *bus, const struct region *region,
+		 struct error *error)
 {
-	int i;
+	uint64_t last = last_of(region);
+	unsigned int i;
 
-	for (i = 0; i < bus->nr; i++)
-		if (address - bus->range[i].base < bus->range[i].len)
-			return &bus->range[i];
-	return NULL;
+	if (!region->len || last < region->base || last > bus->last)
+		return fail(error, STATUS_OS,
+			    "%s 0x%llx to 0x%llx cannot be mapped: the last is 0x%llx",
+			    bus->name, (unsigned long long)region->base,
+			    (unsigned long long)last,
+			    (unsigned long long)bus->last);
+	if (bus->nr == BUS_REGIONS)
+		return fail(error, STATUS_OS, "%s: more than %u regions",
+			    bus->name, BUS_REGIONS);
+	for (i = 0; i < bus->nr; i++) {
+		const struct region *r = bus->region[i];
+
+		if (r->priority == region->priority && r->base <= last &&
+		    region->base <= last_of(r))
+			return fail(error, STATUS_OS,
+				    "%s 0x%llx to 0x%llx overlaps another region of the same priority, from 0x%llx",
+				    bus->name,
+				    (unsigned long long)region->base,
+				    (unsigned long long)last,
+				    (unsigned long long)r->base);
+	}
+	return 0;
 }
 
-void bus_access(const struct bus *bus, uint64_t address, void *data,
+int region_map(struct bus *bus, struct region *region, uint64_t base,
+	       struct error *error)
+{
+	int ret;
+
+	pthread_rwlock_wrlock(&bus->lock);
+	region->base = base;
+	ret = check(bus, region, error);
+	if (!ret) {
+		bus->region[bus->nr++] = region;
+		region->bus = bus;
+		if (remap(bus)) {
+			bus->nr--;
+			region->bus = NULL;
+			ret = fail(error, STATUS_OS, "%s: no memory",
+				   bus->name);
+		}
+	}
+	pthread_rwlock_unlock(&bus->lock);
+	return ret;
+}
+
+void region_unmap(struct region *region)
+{
+	struct bus *bus = region->bus;
+	unsigned int i;
+
+	if (!bus)
+		return;
+	pthread_rwlock_wrlock(&bus->lock);
+	for (i = 0; bus->region[i] != region; i++)
+		;
+	bus->region[i] = bus->region[--bus->nr];
+	region->bus = NULL;
+	/* Without memory for a new map: take it out of this one */
+	if (remap(bus))
+		for (i = 0; i < bus->map->nr; i++)
+			if (bus->map->part[i].region == region)
+				bus->map->part[i].region = NULL;
+	pthread_rwlock_unlock(&bus->lock);
+}
+
+/* A copy of the part with @address, or of the gap: then its region is NULL */
+static struct bus_part find(struct bus *bus, uint64_t address)
+{
+	struct bus_part found = { address, address, address, NULL };
+	unsigned int low = 0, high, i;
+
+	pthread_rwlock_rdlock(&bus->lock);
+	high = bus->map ? bus->map->nr : 0;
+	while (low < high) {
+		const struct bus_part *part;
+
+		i = (low + high) / 2;
+		part = &bus->map->part[i];
+		if (address > part->last) {
+			low = i + 1;
+		} else if (address < part->first) {
+			high = i;
+		} else {
+			found = *part;
+			break;
+		}
+	}
+	pthread_rwlock_unlock(&bus->lock);
+	return found;
+}
+
+
+/* One access of a device, @size bytes, not wider than it takes */
+static void access_region(const struct region *r, uint64_t at, void *data,
+			  unsigned int size, bool write)
+{
+	unsigned int min = r->ops->min, part = 0;
+	uint64_t value = 0;
+
+	if (size < min) {
+		part = at & (min - 1);
+		at -= part;
+	}
+	pthread_mutex_lock(r->device->lock);
+	if (write) {
+		memcpy((uint8_t *)&value + part, data, size);
+		r->ops->write(r->device, at, value, size < min ? min : size);
+	} else {
+		value = r->ops->read(r->device, at, size < min ? min : size);
+		memcpy(data, (uint8_t *)&value + part, size);
+	}
+	pthread_mutex_unlock(r->device->lock);
+}
+
+void bus_access(struct bus *bus, uint64_t address, void *data,
 		unsigned int size, bool write)
 {
-	unsigned int n;
+	unsigned int n, max;
 
-	if (!write)
-		memset(data, 0xff, size);
 	for (; size; size -= n, address += n, data = (uint8_t *)data + n) {
-		const struct bus_range *r = find(bus, address);
-		uint64_t end;
+		struct bus_part part = find(bus, address);
+		uint64_t left = part.last - address;
 
 		n = 1;
-		if (!r)
+		if (!part.region) {
+			if (!write)
+				memset(data, 0xff, n);
 			continue;
-		/* As much as is left, the device takes, and the range has */
-		end = r->len - (address - r->base);
-		while (2 * n <= size && 2 * n <= r->max && 2 * n <= end)
+		}
+		/* As much as is left, the device takes, and the part has */
+		max = part.region->ops->max;
+		while (2 * n <= size && 2 * n <= max && 2 * n - 1 <= left)
 			n *= 2;
-		r->access(r->device, address - r->base, data, n, write);
+		access_region(part.region, address - part.base, data, n, write);
 	}
 }

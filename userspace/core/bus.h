@@ -1,35 +1,98 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Which device answers at which address. One type, for ports and for MMIO. */
+/*
+ * Which device answers at which address. One type, for ports and for memory.
+ * The map may change while vCPUs use it.
+ */
 #ifndef MVMM_BUS_H
 #define MVMM_BUS_H
 
-#include "devices/isa/devices.h"
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/error.h"
 
-#define BUS_RANGES 32
+struct device;
+struct bus;
 
-struct bus_range {
+/**
+ * struct region_ops - what a region does
+ * @min: bytes, 0: 1. A narrower read is a part of one that is so wide; of a
+ *	narrower write the rest is zero
+ * @max: bytes, 0: 1. A wider access is split
+ * @read: returns the value at this offset of the region
+ * @write: takes it
+ */
+struct region_ops {
+	uint8_t min, max;
+	uint64_t (*read)(struct device *device, uint64_t at, unsigned int size);
+	void (*write)(struct device *device, uint64_t at, uint64_t value,
+		      unsigned int size);
+};
+
+/**
+ * struct region - addresses of a device
+ * @ops: what they do
+ * @device: whose they are. Its lock is held during an access
+ * @base: the first address, while it is mapped
+ * @len: how many
+ * @priority: where regions overlap the highest counts
+ * @bus: where it is mapped, or NULL
+ */
+struct region {
+	const struct region_ops *ops;
+	struct device *device;
 	uint64_t base, len;
-	unsigned int max;	/* bytes that the device takes at a time */
-	device_access access;
-	void *device;
+	int priority;
+	struct bus *bus;
 };
 
+#define BUS_REGIONS 512
+
+/* A part of the map without overlaps, sorted by address */
+struct bus_part {
+	uint64_t first, last;
+	uint64_t base;		/* of @region, which may move meanwhile */
+	struct region *region;
+};
+
+struct bus_map {
+	unsigned int nr;
+	struct bus_part part[];
+};
+
+/**
+ * struct bus - see above
+ * @name: for messages
+ * @last: the highest address
+ * @lock: guards what follows, against accesses
+ * @region: what is mapped
+ * @nr: how many
+ * @map: made of them; NULL: nothing is mapped
+ */
 struct bus {
-	struct bus_range range[BUS_RANGES];
-	int nr;
+	const char *name;
+	uint64_t last;
+	pthread_rwlock_t lock;
+	struct region *region[BUS_REGIONS];
+	unsigned int nr;
+	struct bus_map *map;
 };
 
+void bus_init(struct bus *bus, const char *name, uint64_t last);
+void bus_destroy(struct bus *bus);
 /*
- * 0; -EINVAL: the range is empty or wraps; -EEXIST: it overlaps another;
- * -ENOSPC: the bus is full
+ * Maps @region->len addresses from @base on. -1 with @error: none of them, or
+ * beyond the bus; two regions of one priority overlap; no memory.
  */
-int bus_add(struct bus *bus, uint64_t base, uint64_t len, unsigned int max,
-	    device_access access, void *device);
+int region_map(struct bus *bus, struct region *region, uint64_t base,
+	       struct error *error);
+/* An access that has begun may still come */
+void region_unmap(struct region *region);
 /*
- * An access that is wider than the device, or reaches beyond it, is split. Where
- * there is no device, reads give ones and writes are lost, as on a PC.
+ * Where there is no device, reads give ones and writes are lost, as on a PC. The
+ * caller holds no device's lock. @data: @size bytes.
  */
-void bus_access(const struct bus *bus, uint64_t address, void *data,
+void bus_access(struct bus *bus, uint64_t address, void *data,
 		unsigned int size, bool write);
 
 #endif

@@ -7,11 +7,13 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-#include "core/launcher.h"
+#include "core/error.h"
+#include "core/guard.h"
 
 /* Static because a handler takes no argument */
 static const uint8_t *guarded;
 static uint64_t guarded_size;
+static void (*restore_terminal)(void);
 
 static void on_sigbus(int sig, siginfo_t *info, void *context)
 {
@@ -19,21 +21,22 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 		"mvmm run: the guest's memory cannot be had: its file was cut short, or the host has no huge pages left\n";
 
 	if ((uint64_t)((uint8_t *)info->si_addr - guarded) < guarded_size) {
-		terminal_close();
+		restore_terminal();
 		if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
 			_exit(STATUS_OS);
 		_exit(STATUS_VM);
 	}
-	terminal_close();
+	restore_terminal();
 	signal(sig, SIG_DFL);
 	raise(sig);
 }
 
-void guard_memory(const void *base, uint64_t size)
+void guard_memory(const void *base, uint64_t size, void (*restore)(void))
 {
 	struct sigaction action = { .sa_sigaction = on_sigbus,
 				    .sa_flags = SA_SIGINFO };
 
+	restore_terminal = restore;
 	guarded = base;
 	guarded_size = size;
 	sigaction(SIGBUS, &action, NULL);

@@ -2,13 +2,14 @@
 /*
  * A vCPU and its thread, which repeats: RUN; complete the exit; on vCPU 0,
  * offer the PIC's next interrupt. A halted vCPU needs no CPU: with local APICs
- * it waits inside RUN, without them on m->wake.
+ * it waits inside RUN, without them on m->wake. Exits of different vCPUs are
+ * completed at the same time; a device that they meet at has a lock.
  */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "core/launcher.h"
+#include "core/machine.h"
 
 #define RFLAGS_IF (1u << 9)
 
@@ -17,7 +18,7 @@ static void *guest_memory(void *ctx, uint64_t gpa, uint64_t len,
 {
 	struct vcpu *v = ctx;
 
-	return ram_at(&v->machine->ram, gpa, len);
+	return memory_at(&v->machine->memory, gpa, len, access);
 }
 
 static void guest_port(void *ctx, uint16_t port, void *data, unsigned int size,
@@ -83,9 +84,9 @@ int vcpu_create(struct machine *m, unsigned int id, struct error *error)
 		.vcpu = v->fd, .run = v->run, .memory = guest_memory,
 		.port = guest_port, .mmio = guest_mmio, .ctx = v,
 		.cache = mvmm_decode_cache_new(),
-		.ram = m->ram.base + HOLE_END, .ram_gpa = HOLE_END,
-		.ram_size = m->ram.size > HOLE_END ?
-			    m->ram.size - HOLE_END : 0 };
+		.ram = m->memory.block[0].host,
+		.ram_gpa = m->memory.block[0].gpa,
+		.ram_size = m->memory.block[0].size };
 	return 0;
 }
 
@@ -102,21 +103,21 @@ void vcpu_destroy(struct vcpu *v)
 }
 
 /*
- * Only vCPU 0 is connected to the PIC; m->lock is held. Returns whether RUN has
+ * Only vCPU 0 is connected to the PIC; irqs.lock is held. Returns whether RUN has
  * an interrupt to deliver.
  */
 static bool offer_interrupt(struct vcpu *v)
 {
 	struct mvmm_run *run = v->run;
 	struct machine *m = v->machine;
-	struct i8259 before;
+	struct pic *pic = &m->irqs.pic;
 	bool open = run->can_inject ||
 		    (run->exit_reason == MVMM_EXIT_HLT &&
 		     run->regs.rflags & RFLAGS_IF && !run->irq_pending);
 	int ret;
 
 	run->irq_window = 0;
-	if (!i8259_pending(&m->pic))
+	if (!pic_pending(&m->irqs))
 		return run->irq_pending;
 	/* Acknowledge only when the guest can take it: priorities may change */
 	if (!open) {
@@ -128,21 +129,20 @@ static bool offer_interrupt(struct vcpu *v)
 	 * exit, which may be the guest's write to LINT0. And do not ask for a
 	 * window while LINT0 is closed: each RUN would return at once.
 	 */
-	before = m->pic;
-	ret = mvmm_inject_irq(v->fd, i8259_ack(&m->pic));
+	ret = mvmm_inject_irq(v->fd, pic->ack(pic->device));
 	if (ret == -EAGAIN) {
-		m->pic = before;
+		pic->put_back(pic->device);
 		return run->irq_pending;
 	}
 	if (ret)
 		machine_end(m, STATUS_VM, "an interrupt was refused: %s",
 			    strerror(-ret));
 	/* Only after the acknowledge does the chip show whether more wait */
-	run->irq_window = i8259_pending(&m->pic);
+	run->irq_window = pic_pending(&m->irqs);
 	return true;
 }
 
-/* m->lock is held. Retires the HLT when there is an interrupt to wake up for */
+/* Retires the HLT when there is an interrupt to wake up for */
 static void halt(struct vcpu *v)
 {
 	struct machine *m = v->machine;
@@ -151,8 +151,10 @@ static void halt(struct vcpu *v)
 		machine_end(m, 0, "the guest halted for good");
 		return;
 	}
-	while (!m->ended && !offer_interrupt(v))
-		pthread_cond_wait(&m->wake, &m->lock);
+	pthread_mutex_lock(&m->irqs.lock);
+	while (!machine_ended(m) && !offer_interrupt(v))
+		pthread_cond_wait(&m->wake, &m->irqs.lock);
+	pthread_mutex_unlock(&m->irqs.lock);
 	v->run->retire = v->run->insn_len;
 }
 
@@ -206,12 +208,10 @@ static void complete(struct vcpu *v)
 			    mvmm_exit_name(run->exit_reason), strerror(-ret));
 }
 
-/* m->lock is held */
 static void handle_exit(struct vcpu *v)
 {
 	const struct mvmm_run *run = v->run;
 	struct machine *m = v->machine;
-	bool before = i8259_pending(&m->pic);
 
 	switch (run->exit_reason) {
 	case MVMM_EXIT_IO:
@@ -223,7 +223,9 @@ static void handle_exit(struct vcpu *v)
 		halt(v);
 		return;
 	case MVMM_EXIT_EOI:
-		i82093aa_eoi(&m->ioapic, run->eoi.vector);
+		pthread_mutex_lock(&m->irqs.lock);
+		m->irqs.ioapic.eoi(m->irqs.ioapic.device, run->eoi.vector);
+		pthread_mutex_unlock(&m->irqs.lock);
 		break;
 	case MVMM_EXIT_INTR:
 	case MVMM_EXIT_IRQ_WINDOW:
@@ -247,10 +249,11 @@ static void handle_exit(struct vcpu *v)
 			    mvmm_exit_name(run->exit_reason), run->error.text);
 		break;
 	}
-	if (!v->id)
-		offer_interrupt(v);
-	else if (!before && i8259_pending(&m->pic))
-		machine_tell_pic(m);
+	if (v->id)
+		return;
+	pthread_mutex_lock(&m->irqs.lock);
+	offer_interrupt(v);
+	pthread_mutex_unlock(&m->irqs.lock);
 }
 
 void *vcpu_main(void *ctx)
@@ -259,17 +262,16 @@ void *vcpu_main(void *ctx)
 	struct machine *m = v->machine;
 	int ret;
 
-	pthread_mutex_lock(&m->lock);
-	while (!m->ended) {
-		pthread_mutex_unlock(&m->lock);
+	/* Not before all threads are started: see machine_run() */
+	pthread_mutex_lock(&m->irqs.lock);
+	pthread_mutex_unlock(&m->irqs.lock);
+	while (!machine_ended(m)) {
 		ret = mvmm_run(v->fd);
-		pthread_mutex_lock(&m->lock);
 		if (ret && ret != -EINTR)
 			machine_end(m, STATUS_VM, "RUN of vCPU %u failed: %s",
 				    v->id, strerror(-ret));
-		else if (!m->ended)
+		else if (!machine_ended(m))
 			handle_exit(v);
 	}
-	pthread_mutex_unlock(&m->lock);
 	return NULL;
 }

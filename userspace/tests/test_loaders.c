@@ -8,21 +8,26 @@
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include <asm/bootparam.h>
 #include <elf.h>
-#include "core/launcher.h"
+#include "boot/boot.h"
 
 #define MB (1ull << 20)
 #define RAM (32 * MB)
 #define HEADER 0x1f1
 
-static struct ram ram;
+static struct memory ram;
 static struct entry entry;
 static struct error error;
 
 static int setup(void **state)
 {
-	ram.size = RAM;
-	ram.base = calloc(1, RAM);
-	return ram.base ? 0 : -1;
+	uint8_t *base = calloc(1, RAM);
+
+	/* From calloc(), so that the sanitizer sees what goes beyond its end */
+	ram = (struct memory){
+		.base = base, .size = RAM, .low = RAM, .nr = 2,
+		.block = { { HOLE_END, RAM - HOLE_END, base + HOLE_END, false },
+			   { 0, HOLE_START, base, false } } };
+	return base ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -76,6 +81,21 @@ static void bzimage_good(void **state)
 	assert_string_equal((char *)ram.base + zero->hdr.cmd_line_ptr,
 			    "hello");
 	assert_int_equal(zero->e820_entries, 3);
+	free(image.data);
+}
+
+/* What is above 4 GiB is in the memory map, and nothing is loaded there */
+static void bzimage_high_memory(void **state)
+{
+	struct boot_params *zero = (void *)(ram.base + 0x7000);
+	struct blob image = make_bzimage();
+
+	ram.high = 5ull << 30;
+	assert_int_equal(bzimage(&image, "hello", 5000), 0);
+	assert_int_equal(zero->e820_entries, 4);
+	assert_int_equal(zero->e820_table[3].addr, 1ull << 32);
+	assert_int_equal(zero->e820_table[3].size, 5ull << 30);
+	assert_true(zero->hdr.ramdisk_image + 5000 <= RAM);
 	free(image.data);
 }
 
@@ -270,22 +290,23 @@ static void flat(void **state)
 
 static void ram_ranges(void **state)
 {
-	assert_non_null(ram_at(&ram, 0, 1));
-	assert_non_null(ram_at(&ram, RAM - 1, 1));
-	assert_null(ram_at(&ram, RAM, 1));
-	assert_null(ram_at(&ram, RAM - 1, 2));
-	assert_null(ram_at(&ram, -1ull, 2));
-	assert_null(ram_at(&ram, 1, -1ull));
-	assert_null(ram_at(&ram, 0xa0000, 1));
-	assert_null(ram_at(&ram, 0x9ffff, 2));
-	assert_null(ram_at(&ram, 0xbffff, 2));
-	assert_non_null(ram_at(&ram, 0xc0000, 1));
+	assert_non_null(memory_at(&ram, 0, 1, MVMM_ACCESS_WRITE));
+	assert_non_null(memory_at(&ram, RAM - 1, 1, MVMM_ACCESS_WRITE));
+	assert_null(memory_at(&ram, RAM, 1, MVMM_ACCESS_WRITE));
+	assert_null(memory_at(&ram, RAM - 1, 2, MVMM_ACCESS_WRITE));
+	assert_null(memory_at(&ram, -1ull, 2, MVMM_ACCESS_WRITE));
+	assert_null(memory_at(&ram, 1, -1ull, MVMM_ACCESS_WRITE));
+	assert_null(memory_at(&ram, 0xa0000, 1, MVMM_ACCESS_WRITE));
+	assert_null(memory_at(&ram, 0x9ffff, 2, MVMM_ACCESS_WRITE));
+	assert_null(memory_at(&ram, 0xbffff, 2, MVMM_ACCESS_WRITE));
+	assert_non_null(memory_at(&ram, 0xc0000, 1, MVMM_ACCESS_WRITE));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bzimage_good),
+		cmocka_unit_test(bzimage_high_memory),
 		cmocka_unit_test(bzimage_truncated),
 		cmocka_unit_test(bzimage_hostile),
 		cmocka_unit_test(elf_good),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The machine without a module: ioctl() below plays the module, and each test
- * has a script that says what RUN returns.
+ * The machine without a module (fake_module.h): its vCPUs, controllers, ends and
+ * its console.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -17,147 +17,23 @@
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
-#include "core/launcher.h"
-
-#define WAIT 1	/* RUN waits until the script has an exit, or for a kick */
-
-struct fake_vcpu {
-	int fd;
-	struct mvmm_run *run;
-	bool kicked;
-	unsigned int kicks, accesses;
-	unsigned int step;	/* how many RUNs have begun */
-};
-
-static struct fake {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	uint64_t features;
-	uint32_t max_vcpus, vm_flags;
-	unsigned int fail_at;		/* id of a vCPU that cannot be made */
-	struct fake_vcpu vcpu[VCPUS_MAX];
-	unsigned int nr;
-	struct mvmm_msi msi;
-	unsigned int msis;
-	struct mvmm_apic_access access;
-	bool lint0_closed;
-	unsigned int injections, refusals;
-	uint8_t vector;
-	/* Fills in the exit of a vCPU and returns 0; or returns WAIT */
-	int (*script)(unsigned int id, unsigned int step, struct mvmm_run *run);
-} fake;
+#include "char/stdio.h"
+#include "core/guard.h"
+#include "core/machine.h"
+#include "devices/isa/power.h"
+#include "tests/fake_module.h"
 
 static struct machine machine;
+static struct stdio console;
 static struct error error;
 
-static int fake_create_vcpu(const struct mvmm_create_vcpu *create)
+/* As in cmd/run.c, in short */
+static void on_event(void *ctx, enum stdio_event event, int error)
 {
-	struct fake_vcpu *v = &fake.vcpu[create->id];
-
-	if (create->id == fake.fail_at) {
-		errno = ENOMEM;
-		return -1;
-	}
-	v->fd = memfd_create("vcpu", MFD_CLOEXEC);
-	if (v->fd < 0 || ftruncate(v->fd, 4096))
-		return -1;
-	v->run = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
-	fake.nr++;
-	return v->fd;
-}
-
-static int fake_run(struct fake_vcpu *v)
-{
-	unsigned int step = v->step++;
-
-	v->run->retire = 0;
-	while (!v->kicked) {
-		if (!fake.script(v - fake.vcpu, step, v->run))
-			return 0;
-		pthread_cond_wait(&fake.changed, &fake.lock);
-	}
-	v->kicked = false;
-	v->run->exit_reason = MVMM_EXIT_INTR;
-	v->run->can_inject = 1;
-	errno = EINTR;
-	return -1;
-}
-
-static int fake_inject(const struct mvmm_inject *inject)
-{
-	if (fake.lint0_closed) {
-		fake.refusals++;
-		errno = EAGAIN;
-		return -1;
-	}
-	fake.injections++;
-	fake.vector = inject->vector;
-	pthread_cond_broadcast(&fake.changed);
-	return 0;
-}
-
-static int fake_vcpu_call(struct fake_vcpu *v, unsigned long cmd, void *arg)
-{
-	switch (cmd) {
-	case MVMM_VCPU_RUN:
-		return fake_run(v);
-	case MVMM_VCPU_KICK:
-		v->kicked = true;
-		v->kicks++;
-		pthread_cond_broadcast(&fake.changed);
-		return 0;
-	case MVMM_VCPU_INJECT:
-		return fake_inject(arg);
-	case MVMM_VCPU_APIC_ACCESS:
-		v->accesses++;
-		fake.access = *(struct mvmm_apic_access *)arg;
-		((struct mvmm_apic_access *)arg)->data = 0x44332211;
-		return 0;
-	default:
-		return 0;
-	}
-}
-
-static int fake_call(int fd, unsigned long cmd, void *arg)
-{
-	unsigned int i;
-
-	for (i = 0; i < VCPUS_MAX; i++)
-		if (fake.vcpu[i].fd == fd)
-			return fake_vcpu_call(&fake.vcpu[i], cmd, arg);
-	switch (cmd) {
-	case MVMM_GET_INFO:
-		((struct mvmm_info *)arg)->features = fake.features;
-		((struct mvmm_info *)arg)->max_vcpus = fake.max_vcpus;
-		return 0;
-	case MVMM_CREATE_VM:
-		fake.vm_flags = ((struct mvmm_create_vm *)arg)->flags;
-		return memfd_create("vm", MFD_CLOEXEC);
-	case MVMM_VM_CREATE_VCPU:
-		return fake_create_vcpu(arg);
-	case MVMM_VM_MSI:
-		fake.msi = *(struct mvmm_msi *)arg;
-		fake.msis++;
-		pthread_cond_broadcast(&fake.changed);
-		return 1;
-	default:
-		return 0;
-	}
-}
-
-int ioctl(int fd, unsigned long cmd, ...)
-{
-	va_list args;
-	void *arg;
-	int ret;
-
-	va_start(args, cmd);
-	arg = va_arg(args, void *);
-	va_end(args);
-	pthread_mutex_lock(&fake.lock);
-	ret = fake_call(fd, cmd, arg);
-	pthread_mutex_unlock(&fake.lock);
-	return ret;
+	if (event == STDIO_SIGTERM && power_button(machine.power))
+		return;
+	stdio_discard(&console);
+	machine_end(&machine, 128 + SIGTERM, "%s", "");
 }
 
 static int open_fds(void)
@@ -176,15 +52,20 @@ static int create(unsigned int vcpus)
 	const struct machine_config config = {
 		.device = "/dev/null", .vcpus = vcpus, .ram_size = 1 << 20 };
 
-	return machine_create(&machine, &config, &error);
+	stdio_init(&console, on_event, NULL);
+	return machine_create(&machine, &config, &console.chardev, &error);
 }
 
 static int run(int (*script)(unsigned int, unsigned int, struct mvmm_run *))
 {
 	struct entry entry = { 0 };
+	int ret;
 
 	fake.script = script;
-	return machine_run(&machine, &entry, &error);
+	assert_int_equal(stdio_start(&console, &machine.loop), 0);
+	ret = machine_run(&machine, &entry, &error);
+	stdio_stop(&console);
+	return ret;
 }
 
 static void out(struct mvmm_run *run, uint16_t port, uint8_t value)
@@ -339,6 +220,16 @@ static void local_apics(void **state)
 	machine_destroy(&machine);
 }
 
+static struct irq sources[IRQ_LINES];
+
+/* As a device does it */
+static void line(unsigned int number, bool up)
+{
+	sources[number].irqs = &machine.irqs;
+	sources[number].line = number;
+	irq_set(&sources[number], up);
+}
+
 static int ends_interrupt(unsigned int id, unsigned int step,
 			  struct mvmm_run *run)
 {
@@ -356,13 +247,13 @@ static void io_apic(void **state)
 	assert_int_equal(create(2), 0);
 	/* IRQ 0 is pin 2; the others are pins of the same number */
 	ioapic(0x10 + 2 * 2, 0x30);
-	machine.pit.irq.set(machine.pit.irq.ctx, 0, true);
+	line(0, true);
 	assert_int_equal(fake.msis, 1);
 	assert_int_equal(fake.msi.address, 0xfee00000);
 	assert_int_equal(fake.msi.data, 0x4030);
 	ioapic(0x11 + 2 * 4, 1 << 24);
 	ioapic(0x10 + 2 * 4, 0x8060);
-	machine.uart.irq.set(machine.uart.irq.ctx, 4, true);
+	line(4, true);
 	assert_int_equal(fake.msis, 2);
 	assert_int_equal(fake.msi.address, 0xfee01000);
 	assert_int_equal(fake.msi.data, 0xc060);
@@ -461,12 +352,12 @@ static void kicks(void **state)
 	start_pic(0xe7);
 	assert_int_equal(fake.vcpu[0].kicks, 1);
 	/* It knows already that an interrupt waits: no second kick */
-	machine.uart.irq.set(machine.uart.irq.ctx, 3, true);
+	line(3, true);
 	assert_int_equal(fake.vcpu[0].kicks, 1);
 	/* It found LINT0 closed: each edge makes it look again */
 	machine.vcpu[0].run->extint = 0;
-	machine.uart.irq.set(machine.uart.irq.ctx, 3, false);
-	machine.uart.irq.set(machine.uart.irq.ctx, 3, true);
+	line(3, false);
+	line(3, true);
 	assert_true(fake.vcpu[0].kicks > 1);
 	machine_destroy(&machine);
 }
@@ -517,7 +408,7 @@ static int ends_at_sci(unsigned int id, unsigned int step, struct mvmm_run *run)
 	return 0;
 }
 
-static void power_button(void **state)
+static void button(void **state)
 {
 	assert_int_equal(create(1), 0);
 	ioapic(0x10 + 2 * 9, 0x8039);
@@ -527,9 +418,9 @@ static void power_button(void **state)
 	assert_int_equal(fake.msi.data, 0xc039);
 	assert_int_equal(machine.end.status, 7);
 	/* The line falls when the guest clears the status */
-	assert_true(machine.ioapic.lines & 1 << 9);
+	assert_int_equal(machine.irqs.sources[9], 1);
 	port(0, 0x601, 1);
-	assert_false(machine.ioapic.lines & 1 << 9);
+	assert_int_equal(machine.irqs.sources[9], 0);
 	machine_destroy(&machine);
 }
 
@@ -670,7 +561,7 @@ static void memory_that_goes_away(void **state)
 	assert_int_equal(0, ftruncate(fd, 4096));
 	pid = fork();
 	if (!pid) {
-		guard_memory(memory, 8192);
+		guard_memory(memory, 8192, stdio_restore);
 		memory[4096] = 1;
 		_exit(0);
 	}
@@ -690,6 +581,7 @@ static int setup(void **state)
 	unsigned int i;
 
 	memset(&fake, 0, sizeof(fake));
+	memset(sources, 0, sizeof(sources));
 	pthread_mutex_init(&fake.lock, NULL);
 	pthread_cond_init(&fake.changed, NULL);
 	fake.features = MVMM_FEATURE_APIC;
@@ -727,7 +619,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(kicks, setup, teardown),
 		cmocka_unit_test_setup_teardown(halt_without_apic, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(power_button, setup, teardown),
+		cmocka_unit_test_setup_teardown(button, setup, teardown),
 		cmocka_unit_test_setup_teardown(unheard_button, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(reset, setup, teardown),

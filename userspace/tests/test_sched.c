@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
-#include "core/launcher.h"
+#include "cmd/cmd.h"
 
 static const char table[] =
 	"policy fair\n"

@@ -11,63 +11,103 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
-#include "core/launcher.h"
+#include "char/stdio.h"
 
-static struct terminal t;
+static struct stdio s;
+static struct vm_clock fake_clock;
+static struct loop loop;
+static enum stdio_event last;
+static unsigned int events;
+
+static void note(void *ctx, enum stdio_event event, int error)
+{
+	last = event;
+	events++;
+}
+
+static bool never(void *ctx)
+{
+	return false;
+}
+
+/* As cmd_run(): a console, and a loop that serves it */
+static void start_console(void)
+{
+	vm_clock_init(&fake_clock, 1);
+	vm_clock_start(&fake_clock);
+	stdio_init(&s, note, NULL);
+	if (loop_init(&loop, &fake_clock) || stdio_start(&s, &loop))
+		_exit(1);
+}
+
+static void type(const char *text, size_t len)
+{
+	stdio_type(&s, (const uint8_t *)text, len);
+}
+
+static bool take(uint8_t *byte)
+{
+	return s.chardev.ops->take(&s.chardev, byte);
+}
 
 static void escape(void **state)
 {
 	uint8_t byte;
 	int i;
 
-	t = (struct terminal){ .tty = true };
-	assert_int_equal(terminal_filter(&t, (uint8_t *)"ab\1\1c", 5),
-			 TERMINAL_NONE);
+	stdio_init(&s, note, NULL);
+	s.tty = true;
+	events = 0;
+	type("ab\1\1c", 5);
 	for (i = 0; i < 4; i++) {
-		assert_true(terminal_take(&t, &byte));
+		assert_true(take(&byte));
 		assert_int_equal("ab\1c"[i], byte);
 	}
-	assert_false(terminal_take(&t, &byte));
+	assert_false(take(&byte));
+	assert_int_equal(events, 0);
 	/* The escape comes in two reads */
-	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1", 1),
-			 TERMINAL_NONE);
-	assert_int_equal(terminal_filter(&t, (uint8_t *)"x", 1),
-			 TERMINAL_QUIT);
-	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1h", 2),
-			 TERMINAL_HELP);
-	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1p\1h", 4),
-			 TERMINAL_POWERDOWN);
+	type("\1", 1);
+	assert_int_equal(events, 0);
+	type("x", 1);
+	assert_int_equal(events, 1);
+	assert_int_equal(last, STDIO_QUIT);
+	type("\1p\1q", 4);
+	assert_int_equal(events, 2);
+	assert_int_equal(last, STDIO_POWERDOWN);
 	/* A pipe has no escape */
-	t = (struct terminal){ 0 };
-	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1x", 2),
-			 TERMINAL_NONE);
-	assert_int_equal(t.in.len, 2);
+	stdio_init(&s, note, NULL);
+	type("\1x", 2);
+	assert_int_equal(events, 2);
+	assert_int_equal(s.in.len, 2);
 }
 
 static void pastes(void **state)
 {
-	static uint8_t text[65537];
+	static char text[STDIO_RING + 1];
 	unsigned int i;
 	uint8_t byte;
 
-	t = (struct terminal){ .tty = true };
+	stdio_init(&s, note, NULL);
+	s.tty = true;
+	events = 0;
 	for (i = 0; i < sizeof(text); i++)
 		text[i] = 'a' + i % 26;
-	assert_int_equal(terminal_filter(&t, text, 65536), TERMINAL_NONE);
+	type(text, STDIO_RING);
+	assert_false(s.dropped);
 	/* More is dropped, and that is said; the escape is heard */
-	assert_int_equal(terminal_filter(&t, text, 1), TERMINAL_FULL);
-	assert_int_equal(terminal_filter(&t, (uint8_t *)"\1x", 2),
-			 TERMINAL_QUIT);
-	for (i = 0; i < 65536; i++) {
-		assert_true(terminal_take(&t, &byte));
+	type(text, 1);
+	assert_true(s.dropped);
+	type("\1x", 2);
+	assert_int_equal(events, 1);
+	for (i = 0; i < STDIO_RING; i++) {
+		assert_true(take(&byte));
 		assert_int_equal(text[i], byte);
 	}
-	assert_false(terminal_take(&t, &byte));
+	assert_false(take(&byte));
 }
 
 static bool is_cooked(int fd)
@@ -100,9 +140,8 @@ static pid_t start(int *terminal, int *slave)
 		/* cmocka and the sanitizers have handlers of their own */
 		for (sig = 1; sig <= SIGRTMAX; sig++)
 			signal(sig, SIG_DFL);
-		terminal_open(&t, eventfd(0, 0));
-		while (true)
-			pause();
+		start_console();
+		loop_run(&loop, never, NULL);
 	}
 	/* Else it is gone with the child */
 	*slave = open(name, O_RDWR | O_NOCTTY);
@@ -188,6 +227,11 @@ static void stopped_and_continued(void **state)
 	end(pid, terminal, slave);
 }
 
+static bool is_read(void *ctx)
+{
+	return s.input.events;
+}
+
 /* As "mvmm run ... &" of a shell with job control: it is not stopped */
 static void background(void **state)
 {
@@ -203,13 +247,11 @@ static void background(void **state)
 
 		if (!job) {
 			setpgid(0, 0);
-			terminal_open(&t, eventfd(0, 0));
-			byte = '0' + terminal_readable(&t);
+			start_console();
+			byte = '0' + (s.input.events != 0);
 			if (write(ready[1], &byte, 1) != 1)
 				_exit(1);
-			/* As the I/O thread does it */
-			while (!terminal_readable(&t))
-				usleep(10000);
+			loop_run(&loop, is_read, NULL);
 			byte = 'r';
 			if (write(ready[1], &byte, 1) != 1)
 				_exit(1);

@@ -4,7 +4,7 @@
  * makes inputs level-triggered.
  */
 #include <string.h>
-#include "devices.h"
+#include "core/machine.h"
 
 #define CASCADE 2
 #define ICW1_INIT (1u << 4)
@@ -12,7 +12,30 @@
 #define ICW4_AEOI (1u << 1)
 #define ICW4_SFNM (1u << 4)
 
-static void reset(struct i8259_chip *c)
+struct i8259_chip {
+	uint8_t irr, isr, imr, lines, elcr;
+	uint8_t base;		/* vector of its first input */
+	uint8_t init_step;	/* next ICW expected, 0: none */
+	bool needs_icw4;
+	bool auto_eoi, rotate_auto, special_mask, special_nested;
+	bool read_isr, poll;
+	uint8_t lowest;		/* input of lowest priority */
+};
+
+/**
+ * struct i8259 - see above; machine->irqs.lock guards it
+ * @chip: master at 0x20, slave at 0xa0
+ * @before: what they were before the last acknowledge
+ * @master: and so on: their ports
+ */
+struct i8259 {
+	struct device device;
+	struct i8259_chip chip[2];
+	struct i8259_chip before[2];
+	struct region master, slave, elcr;
+};
+
+static void init(struct i8259_chip *c)
 {
 	uint8_t lines = c->lines, elcr = c->elcr;
 
@@ -22,13 +45,6 @@ static void reset(struct i8259_chip *c)
 	/* Level inputs that are up stay requested; earlier edges are lost */
 	c->irr = lines & elcr;
 	c->lowest = 7;
-}
-
-void i8259_init(struct i8259 *pic)
-{
-	memset(pic, 0, sizeof(*pic));
-	reset(&pic->chip[0]);
-	reset(&pic->chip[1]);
 }
 
 /* The requested input of highest priority that may interrupt, or -1 */
@@ -81,17 +97,17 @@ static void update_cascade(struct i8259 *pic)
 		pic->chip[0].irr |= 1u << CASCADE;
 }
 
-void i8259_set(void *opaque, unsigned int irq, bool level)
+static void set(struct device *device, unsigned int irq, bool level)
 {
-	struct i8259 *pic = opaque;
+	struct i8259 *pic = (struct i8259 *)device;
 
 	set_input(&pic->chip[irq >> 3 & 1], irq & 7, level);
 	update_cascade(pic);
 }
 
-bool i8259_pending(const struct i8259 *pic)
+static bool requests(const struct device *device)
 {
-	return pending(&pic->chip[0]) >= 0;
+	return pending(&((const struct i8259 *)device)->chip[0]) >= 0;
 }
 
 static void acknowledge(struct i8259_chip *c, int input)
@@ -108,12 +124,14 @@ static void acknowledge(struct i8259_chip *c, int input)
 		c->irr &= ~bit;
 }
 
-uint8_t i8259_ack(struct i8259 *pic)
+static uint8_t ack(struct device *device)
 {
+	struct i8259 *pic = (struct i8259 *)device;
 	struct i8259_chip *master = &pic->chip[0], *slave = &pic->chip[1];
 	int input = pending(master);
 	uint8_t vector;
 
+	memcpy(pic->before, pic->chip, sizeof(pic->before));
 	if (input < 0)
 		return master->base + 7;	/* spurious */
 	acknowledge(master, input);
@@ -127,6 +145,13 @@ uint8_t i8259_ack(struct i8259 *pic)
 	}
 	update_cascade(pic);
 	return vector;
+}
+
+static void put_back(struct device *device)
+{
+	struct i8259 *pic = (struct i8259 *)device;
+
+	memcpy(pic->chip, pic->before, sizeof(pic->chip));
 }
 
 static int highest_in_service(const struct i8259_chip *c)
@@ -175,7 +200,7 @@ static void write_ocw2(struct i8259_chip *c, uint8_t value)
 static void write_command(struct i8259_chip *c, uint8_t value)
 {
 	if (value & ICW1_INIT) {
-		reset(c);
+		init(c);
 		c->init_step = 2;
 		c->needs_icw4 = value & ICW1_IC4;
 	} else if (value & 1u << 3) {
@@ -212,7 +237,7 @@ static void write_data(struct i8259_chip *c, uint8_t value)
 	}
 }
 
-static uint8_t i8259_read(struct i8259_chip *c, uint64_t offset)
+static uint8_t read_chip(struct i8259_chip *c, uint64_t offset)
 {
 	int input;
 
@@ -229,42 +254,142 @@ static uint8_t i8259_read(struct i8259_chip *c, uint64_t offset)
 	return c->read_isr ? c->isr : c->irr;
 }
 
-static void i8259_access(struct i8259 *pic, int n, uint64_t offset,
-			 uint8_t *data, bool write)
+/* What is masked now, or not any more: vCPU 0 may have to look */
+static void changed(struct i8259 *pic, bool before)
 {
-	struct i8259_chip *c = &pic->chip[n];
+	update_cascade(pic);
+	if (!before && requests(&pic->device))
+		machine_tell_pic(pic->device.machine);
+}
 
-	if (!write)
-		*data = i8259_read(c, offset);
-	else if (offset)
-		write_data(c, *data);
+static uint64_t i8259_read(struct i8259 *pic, int n, uint64_t at)
+{
+	bool before = requests(&pic->device);
+	uint8_t value = read_chip(&pic->chip[n], at);
+
+	changed(pic, before);
+	return value;
+}
+
+static void i8259_write(struct i8259 *pic, int n, uint64_t at, uint8_t value)
+{
+	bool before = requests(&pic->device);
+
+	if (at)
+		write_data(&pic->chip[n], value);
 	else
-		write_command(c, *data);
+		write_command(&pic->chip[n], value);
+	changed(pic, before);
+}
+
+static uint64_t master_read(struct device *device, uint64_t at,
+			    unsigned int size)
+{
+	return i8259_read((struct i8259 *)device, 0, at);
+}
+
+static void master_write(struct device *device, uint64_t at, uint64_t value,
+			 unsigned int size)
+{
+	i8259_write((struct i8259 *)device, 0, at, value);
+}
+
+static uint64_t slave_read(struct device *device, uint64_t at,
+			   unsigned int size)
+{
+	return i8259_read((struct i8259 *)device, 1, at);
+}
+
+static void slave_write(struct device *device, uint64_t at, uint64_t value,
+			unsigned int size)
+{
+	i8259_write((struct i8259 *)device, 1, at, value);
+}
+
+static uint64_t elcr_read(struct device *device, uint64_t at, unsigned int size)
+{
+	return ((struct i8259 *)device)->chip[at].elcr;
+}
+
+static void elcr_write(struct device *device, uint64_t at, uint64_t value,
+		       unsigned int size)
+{
+	/* The timer, keyboard, cascade, RTC and FPU inputs are always edge */
+	static const uint8_t settable[] = { 0xf8, 0xde };
+
+	((struct i8259 *)device)->chip[at].elcr = value & settable[at];
+}
+
+static int create(struct device *device, struct error *error)
+{
+	static const struct region_ops master = { .read = master_read,
+						  .write = master_write };
+	static const struct region_ops slave = { .read = slave_read,
+						 .write = slave_write };
+	static const struct region_ops elcr = { .read = elcr_read,
+						.write = elcr_write };
+	struct i8259 *pic = (struct i8259 *)device;
+	struct machine *m = device->machine;
+
+	device->lock = &m->irqs.lock;
+	pic->master = (struct region){ &master, device, .len = 2 };
+	pic->slave = (struct region){ &slave, device, .len = 2 };
+	pic->elcr = (struct region){ &elcr, device, .len = 2 };
+	m->irqs.pic = (struct pic){ .device = device, .set = set,
+				    .pending = requests, .ack = ack,
+				    .put_back = put_back };
+	return region_map(&m->ports, &pic->master, 0x20, error) ||
+	       region_map(&m->ports, &pic->slave, 0xa0, error) ||
+	       region_map(&m->ports, &pic->elcr, 0x4d0, error) ? -1 : 0;
+}
+
+static void reset(struct device *device)
+{
+	struct i8259 *pic = (struct i8259 *)device;
+	unsigned int i;
+
+	for (i = 0; i < 16; i++)
+		if (device->machine->irqs.sources[i])
+			pic->chip[i >> 3].lines |= 1u << (i & 7);
+	init(&pic->chip[0]);
+	init(&pic->chip[1]);
 	update_cascade(pic);
 }
 
-void i8259_master(void *pic, uint64_t offset, void *data, unsigned int size,
-		  bool write)
+static int loaded(struct device *device, struct error *error)
 {
-	i8259_access(pic, 0, offset, data, write);
+	struct i8259 *pic = (struct i8259 *)device;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		if (pic->chip[i].lowest > 7 || pic->chip[i].init_step > 4)
+			return fail(error, STATUS_DATA,
+				    "lowest is %u, at most 7; init_step is %u, at most 4",
+				    pic->chip[i].lowest,
+				    pic->chip[i].init_step);
+	return 0;
 }
 
-void i8259_slave(void *pic, uint64_t offset, void *data, unsigned int size,
-		 bool write)
-{
-	i8259_access(pic, 1, offset, data, write);
-}
+static const struct field chip_fields[] = {
+	FIELD(struct i8259_chip, irr), FIELD(struct i8259_chip, isr),
+	FIELD(struct i8259_chip, imr), FIELD(struct i8259_chip, lines),
+	FIELD(struct i8259_chip, elcr), FIELD(struct i8259_chip, base),
+	FIELD(struct i8259_chip, init_step),
+	FIELD(struct i8259_chip, needs_icw4),
+	FIELD(struct i8259_chip, auto_eoi),
+	FIELD(struct i8259_chip, rotate_auto),
+	FIELD(struct i8259_chip, special_mask),
+	FIELD(struct i8259_chip, special_nested),
+	FIELD(struct i8259_chip, read_isr), FIELD(struct i8259_chip, poll),
+	FIELD(struct i8259_chip, lowest), FIELDS_END
+};
 
-void i8259_elcr(void *opaque, uint64_t offset, void *data, unsigned int size,
-		bool write)
-{
-	struct i8259 *pic = opaque;
-	/* The timer, keyboard, cascade, RTC and FPU inputs are always edge */
-	static const uint8_t settable[] = { 0xf8, 0xde };
-	uint8_t *value = data;
+static const struct field fields[] = {
+	FIELD_STRUCTS(struct i8259, chip, chip_fields), FIELDS_END
+};
 
-	if (write)
-		pic->chip[offset].elcr = *value & settable[offset];
-	else
-		*value = pic->chip[offset].elcr;
-}
+static const struct device_class i8259 = {
+	.name = "i8259", .size = sizeof(struct i8259), .fields = fields,
+	.create = create, .reset = reset, .loaded = loaded,
+};
+DEVICE_CLASS(i8259);

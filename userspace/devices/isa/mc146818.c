@@ -5,7 +5,7 @@
  */
 #include <string.h>
 #include <time.h>
-#include "devices.h"
+#include "core/machine.h"
 
 #define SECONDS	0
 #define MINUTES	2
@@ -24,14 +24,20 @@
 #define B_BINARY (1u << 2)
 #define B_SET	(1u << 7)
 
-void mc146818_init(struct mc146818 *rtc, int64_t (*clock)(void))
-{
-	memset(rtc, 0, sizeof(*rtc));
-	rtc->clock = clock;
-	rtc->ram[REG_A] = 0x26;
-	rtc->ram[REG_B] = B_24H;
-	rtc->ram[REG_D] = 0x80;	/* the battery is fine */
-}
+/**
+ * struct mc146818 - the clock
+ * @index: the register that the second port accesses
+ * @ram: registers and RAM
+ * @offset: guest time minus host time, s
+ * @region: ports 0x70 and 0x71
+ */
+struct mc146818 {
+	struct device device;
+	uint8_t index;
+	uint8_t ram[128];
+	int64_t offset;
+	struct region region;
+};
 
 static uint8_t encode(const struct mc146818 *rtc, int value)
 {
@@ -65,7 +71,7 @@ static int decode_hour(const struct mc146818 *rtc, uint8_t value)
 /* Copy the time into the registers, unless the guest is setting them */
 static void refresh(struct mc146818 *rtc)
 {
-	time_t now = rtc->clock() + rtc->offset;
+	time_t now = time(NULL) + rtc->offset;
 	struct tm tm;
 	int year;
 
@@ -98,7 +104,7 @@ static void commit(struct mc146818 *rtc)
 			   decode(rtc, rtc->ram[YEAR]) - 1900,
 	};
 
-	rtc->offset = timegm(&tm) - rtc->clock();
+	rtc->offset = timegm(&tm) - time(NULL);
 }
 
 static void write_register(struct mc146818 *rtc, uint8_t value)
@@ -131,19 +137,68 @@ static void write_register(struct mc146818 *rtc, uint8_t value)
 	}
 }
 
-void mc146818_access(void *opaque, uint64_t offset, void *data,
-		     unsigned int size, bool write)
+static uint64_t mc146818_read(struct device *device, uint64_t at,
+			      unsigned int size)
 {
-	struct mc146818 *rtc = opaque;
-	uint8_t *value = data;
+	struct mc146818 *rtc = (struct mc146818 *)device;
 
-	if (!offset) {
-		if (write)
-			rtc->index = *value & 0x7f;
-	} else if (write) {
-		write_register(rtc, *value);
-	} else {
-		refresh(rtc);
-		*value = rtc->ram[rtc->index];
-	}
+	if (!at)
+		return 0xff;
+	refresh(rtc);
+	return rtc->ram[rtc->index];
 }
+
+static void mc146818_write(struct device *device, uint64_t at, uint64_t value,
+			   unsigned int size)
+{
+	struct mc146818 *rtc = (struct mc146818 *)device;
+
+	if (at)
+		write_register(rtc, value);
+	else
+		rtc->index = value & 0x7f;
+}
+
+static int create(struct device *device, struct error *error)
+{
+	static const struct region_ops ops = { .read = mc146818_read,
+					       .write = mc146818_write };
+	struct mc146818 *rtc = (struct mc146818 *)device;
+
+	rtc->region = (struct region){ &ops, device, .len = 2 };
+	return region_map(&device->machine->ports, &rtc->region, 0x70, error);
+}
+
+/* A battery keeps the time and the RAM of a real one: here each VM is new */
+static void reset(struct device *device)
+{
+	struct mc146818 *rtc = (struct mc146818 *)device;
+
+	rtc->ram[REG_A] = 0x26;
+	rtc->ram[REG_B] = B_24H;
+	rtc->ram[REG_D] = 0x80;	/* the battery is fine */
+}
+
+static int loaded(struct device *device, struct error *error)
+{
+	struct mc146818 *rtc = (struct mc146818 *)device;
+
+	/* Sums of times must not overflow */
+	if (rtc->index > 0x7f || rtc->offset > 1ll << 40 ||
+	    rtc->offset < -(1ll << 40))
+		return fail(error, STATUS_DATA,
+			    "index 0x%x, at most 0x7f; or offset %lld, which is no time",
+			    rtc->index, (long long)rtc->offset);
+	return 0;
+}
+
+static const struct field fields[] = {
+	FIELD(struct mc146818, index), FIELD_ARRAY(struct mc146818, ram),
+	FIELD(struct mc146818, offset), FIELDS_END
+};
+
+static const struct device_class mc146818 = {
+	.name = "mc146818", .size = sizeof(struct mc146818), .fields = fields,
+	.create = create, .reset = reset, .loaded = loaded,
+};
+DEVICE_CLASS(mc146818);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* National PC16550D: the serial port. Bytes leave at once, at any baud rate. */
 #include <string.h>
-#include "devices.h"
+#include "core/machine.h"
 
 #define IER_RX	(1u << 0)
 #define IER_THR	(1u << 1)
@@ -21,21 +21,36 @@
 #define LSR_TEMT (1u << 6)
 #define MSR_CTS_DSR_DCD 0xb0
 
-void ns16550_init(struct ns16550 *uart, struct irq_line irq,
-		  bool (*send)(void *ctx, uint8_t byte),
-		  void (*has_room)(void *ctx), void *ctx)
-{
-	memset(uart, 0, sizeof(*uart));
-	uart->irq = irq;
-	uart->send = send;
-	uart->has_room = has_room;
-	uart->ctx = ctx;
-	uart->dll = 12;		/* 9600 baud */
-}
+#define FIFO	16
+
+/**
+ * struct ns16550 - the serial port
+ * @ier: and so on: registers
+ * @rx: received bytes that the guest has not read
+ * @rx_head: the first of them
+ * @rx_len: how many
+ * @thr: a byte that waits until @chardev takes it
+ * @thr_full: there is one
+ * @thr_interrupt: the transmitter is empty, and the guest does not know yet
+ * @irq: its line
+ * @chardev: the other end
+ * @region: its ports
+ */
+struct ns16550 {
+	struct device device;
+	uint8_t ier, fcr, lcr, mcr, lsr, scr, dll, dlm;
+	uint8_t rx[FIFO];
+	uint32_t rx_head, rx_len;
+	uint8_t thr;
+	bool thr_full, thr_interrupt;
+	struct irq irq;
+	struct chardev *chardev;
+	struct region region;
+};
 
 static unsigned int fifo_size(const struct ns16550 *uart)
 {
-	return uart->fcr & FCR_ENABLE ? NS16550_FIFO : 1;
+	return uart->fcr & FCR_ENABLE ? FIFO : 1;
 }
 
 static uint8_t interrupt_id(const struct ns16550 *uart)
@@ -67,21 +82,19 @@ static void push(struct ns16550 *uart, uint8_t byte)
 		uart->lsr |= LSR_OE;
 		return;
 	}
-	uart->rx[(uart->rx_head + uart->rx_len++) % NS16550_FIFO] = byte;
+	uart->rx[(uart->rx_head + uart->rx_len++) % FIFO] = byte;
 }
 
-unsigned int ns16550_room(const struct ns16550 *uart)
+/* Takes what there is room for */
+static void receive(void *ctx)
 {
-	return fifo_size(uart) - uart->rx_len;
-}
+	struct ns16550 *uart = ctx;
+	uint8_t byte;
 
-bool ns16550_receive(struct ns16550 *uart, uint8_t byte)
-{
-	if (!ns16550_room(uart))
-		return false;
-	push(uart, byte);
+	while (uart->rx_len < fifo_size(uart) &&
+	       uart->chardev->ops->take(uart->chardev, &byte))
+		push(uart, byte);
 	update(uart);
-	return true;
 }
 
 static uint8_t pop(struct ns16550 *uart)
@@ -91,7 +104,7 @@ static uint8_t pop(struct ns16550 *uart)
 	if (!uart->rx_len)
 		return 0;
 	byte = uart->rx[uart->rx_head];
-	uart->rx_head = (uart->rx_head + 1) % NS16550_FIFO;
+	uart->rx_head = (uart->rx_head + 1) % FIFO;
 	uart->rx_len--;
 	return byte;
 }
@@ -103,7 +116,8 @@ static void transmit(struct ns16550 *uart, uint8_t byte)
 	update(uart);
 	if (uart->mcr & MCR_LOOP) {
 		push(uart, byte);
-	} else if (!uart->thr_full && !uart->send(uart->ctx, byte)) {
+	} else if (!uart->thr_full &&
+		   !uart->chardev->ops->put(uart->chardev, byte)) {
 		uart->thr = byte;
 		uart->thr_full = true;
 	}
@@ -111,9 +125,12 @@ static void transmit(struct ns16550 *uart, uint8_t byte)
 	uart->thr_interrupt = !uart->thr_full;
 }
 
-void ns16550_sent(struct ns16550 *uart)
+static void sent(void *ctx)
 {
-	if (!uart->thr_full || !uart->send(uart->ctx, uart->thr))
+	struct ns16550 *uart = ctx;
+
+	if (!uart->thr_full ||
+	    !uart->chardev->ops->put(uart->chardev, uart->thr))
 		return;
 	uart->thr_full = false;
 	uart->thr_interrupt = true;
@@ -195,19 +212,93 @@ static uint8_t read_register(struct ns16550 *uart, uint64_t reg)
 	}
 }
 
-void ns16550_access(void *opaque, uint64_t offset, void *data,
-		    unsigned int size, bool write)
+/* The guest has read the last byte. The line has fallen: what comes is an edge */
+static void take_more(struct ns16550 *uart, unsigned int before)
 {
-	struct ns16550 *uart = opaque;
-	unsigned int waiting = uart->rx_len;
-	uint8_t *value = data;
-
-	if (write)
-		write_register(uart, offset, *value);
-	else
-		*value = read_register(uart, offset);
 	update(uart);
-	/* The line has fallen: what comes now is an edge */
-	if (waiting && !uart->rx_len)
-		uart->has_room(uart->ctx);
+	if (before && !uart->rx_len)
+		receive(uart);
 }
+
+static uint64_t ns16550_read(struct device *device, uint64_t at,
+			     unsigned int size)
+{
+	struct ns16550 *uart = (struct ns16550 *)device;
+	unsigned int before = uart->rx_len;
+	uint8_t value = read_register(uart, at);
+
+	take_more(uart, before);
+	return value;
+}
+
+static void ns16550_write(struct device *device, uint64_t at, uint64_t value,
+			  unsigned int size)
+{
+	struct ns16550 *uart = (struct ns16550 *)device;
+	unsigned int before = uart->rx_len;
+
+	write_register(uart, at, value);
+	take_more(uart, before);
+}
+
+static int create(struct device *device, struct error *error)
+{
+	static const struct region_ops ops = { .read = ns16550_read,
+					       .write = ns16550_write };
+	struct ns16550 *uart = (struct ns16550 *)device;
+	struct machine *m = device->machine;
+
+	uart->irq = (struct irq){ .irqs = &m->irqs, .line = 4 };
+	uart->chardev = m->console;
+	uart->chardev->readable = receive;
+	uart->chardev->writable = sent;
+	uart->chardev->ctx = uart;
+	uart->region = (struct region){ &ops, device, .len = 8 };
+	return region_map(&m->ports, &uart->region, 0x3f8, error);
+}
+
+static void reset(struct device *device)
+{
+	struct ns16550 *uart = (struct ns16550 *)device;
+
+	uart->dll = 12;		/* 9600 baud */
+	update(uart);
+}
+
+static int loaded(struct device *device, struct error *error)
+{
+	struct ns16550 *uart = (struct ns16550 *)device;
+
+	if (uart->rx_head >= FIFO || uart->rx_len > fifo_size(uart))
+		return fail(error, STATUS_DATA,
+			    "rx_head is %u, less than %u; rx_len is %u, at most %u",
+			    uart->rx_head, FIFO, uart->rx_len,
+			    fifo_size(uart));
+	update(uart);
+	/* A byte that waited may find room here */
+	sent(uart);
+	return 0;
+}
+
+static void destroy(struct device *device)
+{
+	((struct ns16550 *)device)->chardev->ctx = NULL;
+}
+
+static const struct field fields[] = {
+	FIELD(struct ns16550, ier), FIELD(struct ns16550, fcr),
+	FIELD(struct ns16550, lcr), FIELD(struct ns16550, mcr),
+	FIELD(struct ns16550, lsr), FIELD(struct ns16550, scr),
+	FIELD(struct ns16550, dll), FIELD(struct ns16550, dlm),
+	FIELD_ARRAY(struct ns16550, rx), FIELD(struct ns16550, rx_head),
+	FIELD(struct ns16550, rx_len), FIELD(struct ns16550, thr),
+	FIELD(struct ns16550, thr_full), FIELD(struct ns16550, thr_interrupt),
+	FIELDS_END
+};
+
+static const struct device_class ns16550 = {
+	.name = "ns16550", .size = sizeof(struct ns16550), .fields = fields,
+	.create = create, .reset = reset, .loaded = loaded,
+	.destroy = destroy,
+};
+DEVICE_CLASS(ns16550);

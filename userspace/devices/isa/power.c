@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ways to end: ACPI's fixed hardware (ACPI 6.4, 4.8), but only soft-off, the
- * power button and the PM timer; and a test device that ends the VM with an
- * exit status.
+ * ACPI's fixed hardware (ACPI 6.4, 4.8), but only soft-off, the power button and
+ * the PM timer.
  */
 #include <string.h>
-#include "devices.h"
+#include "core/machine.h"
+#include "devices/isa/power.h"
 
 #define PM1_EVENT	0	/* status, and enable after it */
 #define PM1_CONTROL	4
@@ -20,7 +20,7 @@
 
 static uint32_t pm_timer(const struct power *power)
 {
-	uint64_t ns = power->clock();
+	uint64_t ns = vm_clock_now(&power->device.machine->clock);
 
 	return (ns / NS * PM_TIMER_HZ + ns % NS * PM_TIMER_HZ / NS) & 0xffffff;
 }
@@ -31,7 +31,7 @@ static void update_sci(struct power *power)
 	irq_set(&power->sci, power->pm1_status & power->pm1_enable);
 }
 
-bool acpi_power_button(struct power *power)
+bool power_button(struct power *power)
 {
 	power->pm1_status |= PWRBTN;
 	update_sci(power);
@@ -66,35 +66,60 @@ static uint32_t acpi_pm_read(const struct power *power, uint64_t offset)
 	}
 }
 
-void acpi_pm_access(void *opaque, uint64_t offset, void *data,
-		    unsigned int size, bool write)
+static uint64_t power_read(struct device *device, uint64_t at,
+			   unsigned int size)
 {
-	struct power *power = opaque;
-	uint32_t value = 0;
+	return acpi_pm_read((struct power *)device, at);
+}
 
-	if (!write) {
-		value = acpi_pm_read(power, offset);
-		memcpy(data, &value, size);
-		return;
-	}
-	memcpy(&value, data, size);
-	switch (offset) {
+static void power_write(struct device *device, uint64_t at, uint64_t value,
+			unsigned int size)
+{
+	struct power *power = (struct power *)device;
+
+	switch (at) {
 	case PM1_EVENT ... PM1_CONTROL - 1:
-		write_event(power, 8 * offset, value, size);
+		write_event(power, 8 * at, value, size);
 		break;
 	case PM1_CONTROL:
 		power->pm1_control = value & ~SLP_EN;
 		if (value & SLP_EN && (value >> 10 & 7) == SLP_TYP_S5)
-			power->off(power->ctx, 0);
+			machine_end(device->machine, 0, "%s", "");
 		break;
 	}
 }
 
-void debug_exit_access(void *opaque, uint64_t offset, void *data,
-		       unsigned int size, bool write)
+static int create(struct device *device, struct error *error)
 {
-	struct power *power = opaque;
+	static const struct region_ops ops = { .max = 4, .read = power_read,
+					       .write = power_write };
+	struct power *power = (struct power *)device;
+	struct machine *m = device->machine;
 
-	if (write)
-		power->off(power->ctx, *(uint8_t *)data);
+	power->sci = (struct irq){ .irqs = &m->irqs, .line = SCI_IRQ };
+	power->region = (struct region){ &ops, device, .len = 12 };
+	m->power = power;
+	return region_map(&m->ports, &power->region, 0x600, error);
 }
+
+static void reset(struct device *device)
+{
+	update_sci((struct power *)device);
+}
+
+static int loaded(struct device *device, struct error *error)
+{
+	update_sci((struct power *)device);
+	return 0;
+}
+
+static const struct field fields[] = {
+	FIELD(struct power, pm1_status), FIELD(struct power, pm1_enable),
+	FIELD(struct power, pm1_control), FIELDS_END
+};
+
+static const struct device_class acpi_pm = {
+	.name = "acpi-pm", .size = sizeof(struct power), .fields = fields,
+	.create = create, .reset = reset, .loaded = loaded,
+};
+DEVICE_CLASS(acpi_pm);

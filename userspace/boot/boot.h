@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What fills the guest's memory before it starts. */
+#ifndef MVMM_BOOT_H
+#define MVMM_BOOT_H
+
+#include <stddef.h>
+#include "core/error.h"
+#include "core/machine.h"
+#include "core/memory.h"
+
+/* A file in memory */
+struct blob {
+	uint8_t *data;
+	size_t size;
+};
+
+int blob_read(struct blob *blob, const char *path, struct error *error);
+void blob_free(struct blob *blob);
+
+/* What the guest gets besides the kernel */
+struct boot {
+	struct blob initrd;		/* empty: none */
+	const char *append;		/* the command line */
+	uint64_t rsdp;			/* ACPI's root, 0: none */
+};
+
+/*
+ * Each loader puts an image into RAM and fills in @entry. Returns 0, or -1 with
+ * @error. The image is hostile: every offset in it is checked.
+ */
+int load_bzimage(const struct memory *memory, const struct blob *image,
+		 const struct boot *boot, struct entry *entry,
+		 struct error *error);
+int load_elf(const struct memory *memory, const struct blob *image,
+	     const struct boot *boot, struct entry *entry,
+	     struct error *error);
+int load_flat(const struct memory *memory, const struct blob *image,
+	      uint64_t at, struct entry *entry, struct error *error);
+bool is_elf(const struct blob *image);
+/*
+ * For the loaders: put the initrd between @above and @max (0: no limit); make
+ * the segments that the boot protocols want
+ */
+int place_initrd(const struct memory *memory, const struct blob *initrd,
+		 uint64_t above, uint64_t max, uint64_t *gpa,
+		 struct error *error);
+void flat_segments(struct mvmm_sregs *sregs, uint16_t code, uint16_t data,
+		   bool long_mode);
+
+/*
+ * Writes the ACPI tables for @apics local APICs (0: a PC without them). Returns
+ * the RSDP's address.
+ */
+uint64_t make_acpi(const struct memory *memory, unsigned int apics);
+
+#endif

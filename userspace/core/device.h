@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Devices: each kind is a struct device_class in its own file, and there is no
+ * list of them. Documentation/devices.rst has one in 60 lines.
+ */
+#ifndef MVMM_DEVICE_H
+#define MVMM_DEVICE_H
+
+#include "core/bus.h"
+#include "core/irq.h"
+#include "core/loop.h"
+#include "core/state.h"
+
+struct machine;
+
+/**
+ * struct device - begins each device's struct
+ * @class: its kind
+ * @machine: whose it is
+ * @loop: which thread serves it besides the vCPUs'
+ * @lock: guards it: the loop's, or that of the interrupt lines
+ * @next: in the machine's list
+ */
+struct device {
+	const struct device_class *class;
+	struct machine *machine;
+	struct loop *loop;
+	pthread_mutex_t *lock;
+	struct device *next;
+};
+
+/**
+ * struct device_class - a kind of device
+ * @name: as the field calls the chip
+ * @size: of the struct that begins with a struct device
+ * @fields: the state that the guest can see. Everything else is made by @create
+ * @create: wires it up. -1 with @error: @destroy is not called
+ * @reset: after all fields were cleared: power-on values that are not zero
+ * @loaded: the fields were loaded; checks them, which are hostile, and derives
+ *	the rest. -1 with @error
+ * @saving: brings fields up to date that follow from the time
+ * @destroy: frees what @create made; regions are unmapped already
+ *
+ * All but the first four may be NULL. The lock is held but in @create and
+ * @destroy.
+ */
+struct device_class {
+	const char *name;
+	size_t size;
+	const struct field *fields;
+	int (*create)(struct device *device, struct error *error);
+	void (*reset)(struct device *device);
+	int (*loaded)(struct device *device, struct error *error);
+	void (*saving)(struct device *device);
+	void (*destroy)(struct device *device);
+};
+
+/* A pointer to @variable, in a section that has all of them */
+#define DEVICE_CLASS(variable)						\
+	static const struct device_class *const variable##_pointer	\
+	__attribute__((used, section("device_classes"))) = &(variable)
+
+/* NULL with @error: no such class, or it failed. It has been reset */
+struct device *device_create(struct machine *machine, const char *name,
+			     struct error *error);
+/* All devices, the last one first */
+void devices_destroy(struct machine *machine);
+void devices_reset(struct machine *machine);
+/* A JSON object with a member for each device; NULL: no memory */
+json_t *devices_save(struct machine *machine);
+/* -1 with @error: the machine cannot be used any more */
+int devices_load(struct machine *machine, const json_t *saved,
+		 struct error *error);
+
+#endif

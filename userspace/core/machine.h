@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A machine: a VM with its memory, vCPUs and devices. Threads, locks and who may
+ * call what: Documentation/launcher.rst.
+ */
+#ifndef MVMM_MACHINE_H
+#define MVMM_MACHINE_H
+
+#include "char/chardev.h"
+#include "core/bus.h"
+#include "core/clock.h"
+#include "core/device.h"
+#include "core/irq.h"
+#include "core/loop.h"
+#include "core/memory.h"
+#include "core/vcpu.h"
+
+#define WEIGHT_MIN	1	/* see struct mvmm_vm_sched */
+#define WEIGHT_DEFAULT	100
+#define WEIGHT_MAX	10000
+#define CAP_MAX		6400
+#define SCI_IRQ		9	/* ACPI's interrupt: see the MADT */
+#define TIMER_PIN	2	/* of the I/O APIC, where a PC has IRQ 0 */
+#define IOAPIC_BASE	0xfec00000
+#define LAPIC_BASE	0xfee00000
+
+/**
+ * struct machine_config - what is to be made
+ * @device: /dev/mvmm
+ * @vcpus: 1 to VCPUS_MAX
+ * @weight: WEIGHT_*, or 0: the default
+ * @cap: per cent of one CPU, 0: no limit
+ * @ram_size: bytes
+ * @memfd: RAM is a memfd, not private memory
+ */
+struct machine_config {
+	const char *device;
+	unsigned int vcpus;
+	uint32_t weight, cap;
+	uint64_t ram_size;
+	bool memfd;
+};
+
+struct power;
+
+/**
+ * struct machine - see above
+ * @system: system fd
+ * @vm: VM fd
+ * @apic: the vCPUs have local APICs, and there is an I/O APIC
+ * @nr_vcpus: entries of @vcpu in use
+ * @vcpu: by id
+ * @memory: the guest's
+ * @ports: who answers at which I/O port
+ * @mmio: who answers at which address outside memory
+ * @irqs: interrupt lines
+ * @clock: VM time
+ * @loop: the main loop, which is the main thread's
+ * @console: what the serial port is connected to; the caller sets it
+ * @devices: all of them
+ * @power: one of them
+ * @end_lock: guards @ended and @end
+ * @wake: signalled when an interrupt for vCPU 0 may have come: without local
+ *	APICs it waits here while the guest is halted; with @irqs.lock
+ * @ended: the threads are to return
+ * @end: why it ended, and the exit status
+ */
+struct machine {
+	int system, vm;
+	bool apic;
+	unsigned int nr_vcpus;
+	struct vcpu vcpu[VCPUS_MAX];
+	struct memory memory;
+	struct bus ports, mmio;
+	struct irqs irqs;
+	struct vm_clock clock;
+	struct loop loop;
+	struct chardev *console;
+	struct device *devices;
+	struct power *power;
+	pthread_mutex_t end_lock;
+	pthread_cond_t wake;
+	bool ended;
+	struct error end;
+};
+
+/* How the first vCPU starts */
+struct entry {
+	struct mvmm_sregs sregs;	/* segments and control registers */
+	struct mvmm_regs regs;
+};
+
+/* -1 with @error, and nothing to destroy. @console: for the serial port */
+int machine_create(struct machine *m, const struct machine_config *config,
+		   struct chardev *console, struct error *error);
+void machine_destroy(struct machine *m);
+/* Runs until the guest ends; the exit status and the reason are in m->end */
+int machine_run(struct machine *m, struct entry *entry, struct error *error);
+/* Stops all threads. The first call counts. Any thread, any lock but end_lock */
+void machine_end(struct machine *m, int status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+bool machine_ended(struct machine *m);
+/* Makes vCPU 0 look at the PIC. @irqs.lock is held */
+void machine_tell_pic(struct machine *m);
+
+#endif

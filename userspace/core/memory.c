@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See memory.h. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "core/memory.h"
+#include "libmvmm.h"
+
+#define HUGE_PAGE	(2ul << 20)
+
+/*
+ * Guest and host addresses are equal modulo a huge page, so that the nested
+ * table can map the host's huge pages as such. NULL: see errno.
+ */
+static void *map_aligned(size_t size, int flags, int fd)
+{
+	size_t reserved = size + HUGE_PAGE, before;
+	char *base = mmap(NULL, reserved, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (base == MAP_FAILED)
+		return NULL;
+	before = -(uintptr_t)base % HUGE_PAGE;
+	if (mmap(base + before, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED,
+		 fd, 0) == MAP_FAILED) {
+		int error = errno;
+
+		munmap(base, reserved);
+		errno = error;
+		return NULL;
+	}
+	if (before)
+		munmap(base, before);
+	munmap(base + before + size, HUGE_PAGE - before);
+	return base + before;
+}
+
+static void add_block(struct memory *memory, uint64_t gpa, uint64_t size,
+		      uint8_t *host)
+{
+	if (size)
+		memory->block[memory->nr++] = (struct memory_block){
+			.gpa = gpa, .size = size, .host = host };
+}
+
+int memory_create(struct memory *memory, uint64_t size, bool memfd,
+		  struct error *error)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, fd = -1;
+
+	memset(memory, 0, sizeof(*memory));
+	if (memfd) {
+		flags = MAP_SHARED | MAP_NORESERVE;
+		fd = memfd_create("mvmm-ram", MFD_CLOEXEC);
+		if (fd < 0 || ftruncate(fd, size)) {
+			fail(error, STATUS_OS, "no memfd of %llu bytes: %s",
+			     (unsigned long long)size, strerror(errno));
+			if (fd >= 0)
+				close(fd);
+			return -1;
+		}
+	}
+	memory->base = map_aligned(size, flags, fd);
+	if (fd >= 0)
+		close(fd);
+	if (!memory->base)
+		return fail(error, STATUS_OS,
+			    "no %llu bytes for the guest's memory: %s; give it less with --mem",
+			    (unsigned long long)size, strerror(errno));
+	/* Fails on a host without huge pages, which does no harm */
+	madvise(memory->base, size, MADV_HUGEPAGE);
+	memory->size = size;
+	memory->low = size < LOW_RAM_MAX ? size : LOW_RAM_MAX;
+	memory->high = size - memory->low;
+	/* The largest first: most accesses are there */
+	if (memory->low > HOLE_END)
+		add_block(memory, HOLE_END, memory->low - HOLE_END,
+			  memory->base + HOLE_END);
+	add_block(memory, HIGH_RAM, memory->high, memory->base + memory->low);
+	add_block(memory, 0, HOLE_START, memory->base);
+	return 0;
+}
+
+void memory_destroy(struct memory *memory)
+{
+	if (memory->base)
+		munmap(memory->base, memory->size);
+	*memory = (struct memory){ 0 };
+}
+
+int memory_map(const struct memory *memory, int vm, struct error *error)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < memory->nr; i++) {
+		const struct memory_block *b = &memory->block[i];
+
+		ret = mvmm_add_region(vm, b->gpa, b->size, b->host,
+				      b->read_only ? MVMM_REGION_READONLY : 0);
+		if (ret)
+			return fail(error, STATUS_OS,
+				    "the module refused %llu bytes of guest memory at 0x%llx: %s",
+				    (unsigned long long)b->size,
+				    (unsigned long long)b->gpa,
+				    strerror(-ret));
+	}
+	return 0;
+}
+
+void *memory_at(const struct memory *memory, uint64_t gpa, uint64_t len,
+		uint32_t access)
+{
+	unsigned int i;
+
+	for (i = 0; i < memory->nr; i++) {
+		const struct memory_block *b = &memory->block[i];
+
+		if (gpa - b->gpa >= b->size)
+			continue;
+		if (len > b->size - (gpa - b->gpa) ||
+		    (b->read_only && access & MVMM_ACCESS_WRITE))
+			return NULL;
+		return b->host + (gpa - b->gpa);
+	}
+	return NULL;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The guest's memory: RAM below the devices and above 4 GiB, and ROM. It is put
+ * together before the guest starts, and does not change any more.
+ */
+#ifndef MVMM_MEMORY_H
+#define MVMM_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/error.h"
+
+#define RAM_MIN		(1ull << 20)
+#define RAM_MAX		(1ull << 40)
+#define LOW_RAM_MAX	(3ull << 30)	/* from there to 4 GiB are devices */
+#define HIGH_RAM	(4ull << 30)
+#define HOLE_START	0xa0000		/* VGA and option ROMs: no RAM */
+#define HOLE_END	0xc0000
+#define MEMORY_BLOCKS	16
+
+struct memory_block {
+	uint64_t gpa, size;
+	uint8_t *host;
+	bool read_only;
+};
+
+/**
+ * struct memory - see above
+ * @base: the RAM on the host; below LOW_RAM_MAX at the guest's address
+ * @size: bytes of RAM
+ * @low: bytes of it below LOW_RAM_MAX, with the hole
+ * @high: bytes of it from HIGH_RAM on
+ * @block: what is mapped where
+ * @nr: how many blocks
+ */
+struct memory {
+	uint8_t *base;
+	uint64_t size, low, high;
+	struct memory_block block[MEMORY_BLOCKS];
+	unsigned int nr;
+};
+
+/* @memfd: RAM that other processes can map. 0, or -1 with @error */
+int memory_create(struct memory *memory, uint64_t size, bool memfd,
+		  struct error *error);
+void memory_destroy(struct memory *memory);
+/* The blocks of a VM. 0, or -1 with @error */
+int memory_map(const struct memory *memory, int vm, struct error *error);
+/*
+ * The address of [gpa, gpa + len), or NULL if not all of it is memory in which
+ * @access (MVMM_ACCESS_READ or _WRITE) is allowed
+ */
+void *memory_at(const struct memory *memory, uint64_t gpa, uint64_t len,
+		uint32_t access);
+
+#endif

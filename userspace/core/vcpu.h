@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A vCPU and its thread. */
+#ifndef MVMM_VCPU_H
+#define MVMM_VCPU_H
+
+#include <pthread.h>
+#include "core/error.h"
+#include "libmvmm.h"
+
+#define VCPUS_MAX	64
+
+struct machine;
+
+/**
+ * struct vcpu - a vCPU and its thread
+ * @machine: the machine it belongs to
+ * @id: vCPU id and APIC id; 0 boots
+ * @fd: vCPU fd
+ * @run: the run page
+ * @guest: for libmvmm, which completes the exits
+ * @thread: runs vcpu_main()
+ */
+struct vcpu {
+	struct machine *machine;
+	unsigned int id;
+	int fd;
+	struct mvmm_run *run;
+	struct mvmm_guest guest;
+	pthread_t thread;
+};
+
+int vcpu_create(struct machine *m, unsigned int id, struct error *error);
+void vcpu_destroy(struct vcpu *v);
+void *vcpu_main(void *vcpu);
+
+#endif

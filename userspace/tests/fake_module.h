@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The module for tests of the machine: ioctl() plays it, and each test has a
+ * script that says what RUN returns.
+ */
+#ifndef MVMM_FAKE_MODULE_H
+#define MVMM_FAKE_MODULE_H
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "core/vcpu.h"
+
+#define WAIT 1	/* RUN waits until the script has an exit, or for a kick */
+
+struct fake_vcpu {
+	int fd;
+	struct mvmm_run *run;
+	bool kicked;
+	unsigned int kicks, accesses;
+	unsigned int step;	/* how many RUNs have begun */
+};
+
+static struct fake {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	uint64_t features;
+	uint32_t max_vcpus, vm_flags;
+	unsigned int fail_at;		/* id of a vCPU that cannot be made */
+	struct fake_vcpu vcpu[VCPUS_MAX];
+	unsigned int nr;
+	struct mvmm_msi msi;
+	unsigned int msis;
+	struct mvmm_apic_access access;
+	bool lint0_closed;
+	unsigned int injections, refusals;
+	uint8_t vector;
+	/* Fills in the exit of a vCPU and returns 0; or returns WAIT */
+	int (*script)(unsigned int id, unsigned int step, struct mvmm_run *run);
+} fake;
+
+static int fake_create_vcpu(const struct mvmm_create_vcpu *create)
+{
+	struct fake_vcpu *v = &fake.vcpu[create->id];
+
+	if (create->id == fake.fail_at) {
+		errno = ENOMEM;
+		return -1;
+	}
+	v->fd = memfd_create("vcpu", MFD_CLOEXEC);
+	if (v->fd < 0 || ftruncate(v->fd, 4096))
+		return -1;
+	v->run = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	fake.nr++;
+	return v->fd;
+}
+
+static int fake_run(struct fake_vcpu *v)
+{
+	unsigned int step = v->step++;
+
+	v->run->retire = 0;
+	while (!v->kicked) {
+		if (!fake.script(v - fake.vcpu, step, v->run))
+			return 0;
+		pthread_cond_wait(&fake.changed, &fake.lock);
+	}
+	v->kicked = false;
+	v->run->exit_reason = MVMM_EXIT_INTR;
+	v->run->can_inject = 1;
+	errno = EINTR;
+	return -1;
+}
+
+static int fake_inject(const struct mvmm_inject *inject)
+{
+	if (fake.lint0_closed) {
+		fake.refusals++;
+		errno = EAGAIN;
+		return -1;
+	}
+	fake.injections++;
+	fake.vector = inject->vector;
+	pthread_cond_broadcast(&fake.changed);
+	return 0;
+}
+
+static int fake_vcpu_call(struct fake_vcpu *v, unsigned long cmd, void *arg)
+{
+	switch (cmd) {
+	case MVMM_VCPU_RUN:
+		return fake_run(v);
+	case MVMM_VCPU_KICK:
+		v->kicked = true;
+		v->kicks++;
+		pthread_cond_broadcast(&fake.changed);
+		return 0;
+	case MVMM_VCPU_INJECT:
+		return fake_inject(arg);
+	case MVMM_VCPU_APIC_ACCESS:
+		v->accesses++;
+		fake.access = *(struct mvmm_apic_access *)arg;
+		((struct mvmm_apic_access *)arg)->data = 0x44332211;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int fake_call(int fd, unsigned long cmd, void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < VCPUS_MAX; i++)
+		if (fake.vcpu[i].fd == fd)
+			return fake_vcpu_call(&fake.vcpu[i], cmd, arg);
+	switch (cmd) {
+	case MVMM_GET_INFO:
+		((struct mvmm_info *)arg)->features = fake.features;
+		((struct mvmm_info *)arg)->max_vcpus = fake.max_vcpus;
+		return 0;
+	case MVMM_CREATE_VM:
+		fake.vm_flags = ((struct mvmm_create_vm *)arg)->flags;
+		return memfd_create("vm", MFD_CLOEXEC);
+	case MVMM_VM_CREATE_VCPU:
+		return fake_create_vcpu(arg);
+	case MVMM_VM_MSI:
+		fake.msi = *(struct mvmm_msi *)arg;
+		fake.msis++;
+		pthread_cond_broadcast(&fake.changed);
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+int ioctl(int fd, unsigned long cmd, ...)
+{
+	va_list args;
+	void *arg;
+	int ret;
+
+	va_start(args, cmd);
+	arg = va_arg(args, void *);
+	va_end(args);
+	pthread_mutex_lock(&fake.lock);
+	ret = fake_call(fd, cmd, arg);
+	pthread_mutex_unlock(&fake.lock);
+	return ret;
+}
+
+#endif
