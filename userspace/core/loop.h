@@ -41,6 +41,12 @@ struct timer {
 	struct timer *next;
 };
 
+/*
+ * The shortest period that a guest gets of a timer that goes on by itself: each
+ * needs the host's CPU, and --cap does not count it
+ */
+#define TIMER_FLOOR_NS 200000
+
 #define LOOP_BATCH 16
 
 /**

@@ -314,10 +314,12 @@ static void pit_read_back(void **state)
 
 /* ---- mc146818 --------------------------------------------------------- */
 
+static int64_t passed;	/* s */
+
 /* libc's, for the chip */
 time_t time(time_t *now)
 {
-	return 1767225599;	/* 2025-12-31 23:59:59 UTC, a Wednesday */
+	return passed + 1767225599;	/* 2025-12-31 23:59:59 UTC, a Wednesday */
 }
 
 static uint8_t rtc_get(uint8_t index)
@@ -382,6 +384,60 @@ static void rtc_set(void **state)
 	/* RAM */
 	rtc_put(0x40, 0xa5);
 	assert_int_equal(rtc_get(0x40), 0xa5);
+}
+
+static void rtc_interrupts(void **state)
+{
+	uint64_t next;
+
+	bare_start();
+	bare_device("mc146818");
+	passed = 0;
+	/* Not midnight, which would be an alarm, too */
+	rtc_put(1, 0x99);
+	/* Without an interrupt: told in register C, once */
+	assert_int_equal(rtc_get(12), 0);
+	passed++;
+	assert_int_equal(rtc_get(12), 0x10);
+	assert_int_equal(rtc_get(12), 0);
+	assert_false(noted.up[8]);
+	assert_int_equal(run_timers(), 0);
+	/* Each second, at its beginning */
+	rtc_put(11, 0x12);
+	next = run_timers();
+	assert_in_range(next - m.clock.stopped_at, 0, 1000000000);
+	passed++;
+	m.clock.stopped_at = next;
+	run_timers();
+	assert_true(noted.up[8]);
+	assert_int_equal(rtc_get(12), 0x90);
+	assert_false(noted.up[8]);
+	/* An alarm in three seconds: at 00:00:04 */
+	rtc_put(11, 0x22);
+	rtc_put(1, 0x04);
+	rtc_put(3, 0x00);
+	rtc_put(5, 0xff);
+	rtc_get(12);
+	while (!noted.up[8] && passed < 10) {
+		passed++;
+		m.clock.stopped_at = run_timers();
+		run_timers();
+	}
+	assert_int_equal(rtc_get(0), 0x04);
+	assert_int_equal(rtc_get(12), 0xb0);
+	/* 64 Hz; and the highest rate has the floor of all timers */
+	rtc_put(10, 0x2a);
+	rtc_put(11, 0x42);
+	next = run_timers();
+	assert_int_equal(next - m.clock.stopped_at, 15625000);
+	m.clock.stopped_at = next;
+	assert_int_equal(run_timers(), next + 15625000);
+	assert_int_equal(rtc_get(12) & 0xc0, 0xc0);
+	rtc_put(10, 0x23);
+	assert_int_equal(run_timers(), m.clock.stopped_at + 200000);
+	rtc_put(10, 0x20);
+	assert_int_equal(run_timers(), 0);
+	passed = 0;
 }
 
 /* ---- ns16550 ---------------------------------------------------------- */
@@ -633,6 +689,7 @@ int main(void)
 		cmocka_unit_test(pit_read_back),
 		cmocka_unit_test(rtc_time),
 		cmocka_unit_test(rtc_set),
+		cmocka_unit_test(rtc_interrupts),
 		cmocka_unit_test(uart_transmit),
 		cmocka_unit_test(uart_transmit_full),
 		cmocka_unit_test(uart_interrupts),

@@ -14,8 +14,6 @@
 #define ACCESS_BOTH	3
 
 #define HZ		1193182
-/* The shortest period that a guest gets: each needs the host's CPU */
-#define SHORTEST_NS	200000
 
 struct i8254_channel {
 	uint8_t mode, access;
@@ -279,8 +277,8 @@ static uint64_t raise_due(struct i8254 *pit)
 		}
 		next = c->start + ticks_to_ns((pit->edges + 1) * period(c));
 		/* The guest is not to choose how busy the caller is */
-		return next > pit->now + SHORTEST_NS ? next :
-		       pit->now + SHORTEST_NS;
+		return next > pit->now + TIMER_FLOOR_NS ? next :
+		       pit->now + TIMER_FLOOR_NS;
 	}
 	if (pit->fired)
 		return 0;

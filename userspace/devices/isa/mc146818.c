@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Motorola MC146818: the time of day and 114 bytes of RAM. Its interrupts
- * (alarm, periodic, update) are not connected.
+ * Motorola MC146818: the time of day, 114 bytes of RAM, and three interrupts:
+ * each second, at an alarm, and by a rate.
  */
 #include <string.h>
 #include <time.h>
@@ -20,22 +20,43 @@
 #define REG_D	13
 #define CENTURY	0x32
 
+#define NS	1000000000ull
+#define A_UIP	(1u << 7)	/* an update is near */
+#define A_RATE	0xfu
+#define UIP_NS	244000
 #define B_24H	(1u << 1)
 #define B_BINARY (1u << 2)
 #define B_SET	(1u << 7)
+/* In B they enable, in C they tell */
+#define UPDATE	(1u << 4)
+#define ALARM	(1u << 5)
+#define PERIODIC (1u << 6)
+#define C_IRQ	(1u << 7)
+#define ALARM_SECONDS	1
+#define ALARM_MINUTES	3
+#define ALARM_HOURS	5
+#define ANY	0xc0u		/* an alarm's value that always matches */
 
 /**
  * struct mc146818 - the clock
  * @index: the register that the second port accesses
  * @ram: registers and RAM
  * @offset: guest time minus host time, s
+ * @second: the last one for which register C was updated, guest time
+ * @next: of the periodic interrupt, VM time; 0: none
+ * @irq: its line
+ * @update: the next second, while an interrupt waits for it
+ * @periodic: the timer of @next
  * @region: ports 0x70 and 0x71
  */
 struct mc146818 {
 	struct device device;
 	uint8_t index;
 	uint8_t ram[128];
-	int64_t offset;
+	int64_t offset, second;
+	uint64_t next;
+	struct irq irq;
+	struct timer update, periodic;
 	struct region region;
 };
 
@@ -107,6 +128,96 @@ static void commit(struct mc146818 *rtc)
 	rtc->offset = timegm(&tm) - time(NULL);
 }
 
+static void update_irq(struct mc146818 *rtc)
+{
+	uint8_t *c = &rtc->ram[REG_C];
+
+	*c &= ~C_IRQ;
+	if (*c & rtc->ram[REG_B] & (UPDATE | ALARM | PERIODIC))
+		*c |= C_IRQ;
+	irq_set(&rtc->irq, *c & C_IRQ);
+}
+
+static bool matches(const struct mc146818 *rtc, unsigned int alarm,
+		    unsigned int now)
+{
+	return (rtc->ram[alarm] & ANY) == ANY || rtc->ram[alarm] == rtc->ram[now];
+}
+
+/* What the seconds since the last call did to register C */
+static void pass_seconds(struct mc146818 *rtc)
+{
+	int64_t now = time(NULL) + rtc->offset;
+
+	if (rtc->ram[REG_B] & B_SET || now == rtc->second)
+		return;
+	rtc->second = now;
+	refresh(rtc);
+	rtc->ram[REG_C] |= UPDATE;
+	if (matches(rtc, ALARM_SECONDS, SECONDS) &&
+	    matches(rtc, ALARM_MINUTES, MINUTES) &&
+	    matches(rtc, ALARM_HOURS, HOURS))
+		rtc->ram[REG_C] |= ALARM;
+	update_irq(rtc);
+}
+
+static uint64_t ns_of_second(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_nsec;
+}
+
+/* ns between periodic interrupts; 0: none */
+static uint64_t period(const struct mc146818 *rtc)
+{
+	unsigned int rate = rtc->ram[REG_A] & A_RATE;
+	uint64_t ns;
+
+	if (!rate || !(rtc->ram[REG_B] & PERIODIC))
+		return 0;
+	/* The first two are those of 8 and 9 */
+	ns = (1ull << ((rate < 3 ? rate + 7 : rate) - 1)) * NS / 32768;
+	return ns < TIMER_FLOOR_NS ? TIMER_FLOOR_NS : ns;
+}
+
+static void set_timers(struct mc146818 *rtc)
+{
+	uint64_t now = vm_clock_now(&rtc->device.machine->clock);
+	struct loop *loop = rtc->device.loop;
+
+	loop_set_timer(loop, &rtc->update,
+		       rtc->ram[REG_B] & (UPDATE | ALARM) &&
+		       !(rtc->ram[REG_B] & B_SET) ?
+		       now + NS - ns_of_second() : 0);
+	if (!period(rtc))
+		rtc->next = 0;
+	else if (!rtc->next)
+		rtc->next = now + period(rtc);
+	loop_set_timer(loop, &rtc->periodic, rtc->next);
+}
+
+static void on_update(void *ctx)
+{
+	pass_seconds(ctx);
+	set_timers(ctx);
+}
+
+static void on_periodic(void *ctx)
+{
+	struct mc146818 *rtc = ctx;
+	uint64_t now = vm_clock_now(&rtc->device.machine->clock);
+
+	rtc->ram[REG_C] |= PERIODIC;
+	update_irq(rtc);
+	/* What was missed is lost */
+	rtc->next += period(rtc);
+	if (rtc->next < now)
+		rtc->next = now + period(rtc);
+	set_timers(rtc);
+}
+
 static void write_register(struct mc146818 *rtc, uint8_t value)
 {
 	uint8_t old = rtc->ram[REG_B];
@@ -115,6 +226,8 @@ static void write_register(struct mc146818 *rtc, uint8_t value)
 	switch (rtc->index) {
 	case REG_A:
 		rtc->ram[REG_A] = value & 0x7f;
+		rtc->next = 0;
+		set_timers(rtc);
 		break;
 	case REG_B:
 		if (value & B_SET && !(old & B_SET))
@@ -122,6 +235,8 @@ static void write_register(struct mc146818 *rtc, uint8_t value)
 		rtc->ram[REG_B] = value;
 		if (old & B_SET && !(value & B_SET))
 			commit(rtc);
+		update_irq(rtc);
+		set_timers(rtc);
 		break;
 	case REG_C:
 	case REG_D:
@@ -142,10 +257,23 @@ static uint64_t mc146818_read(struct device *device, uint64_t at,
 {
 	struct mc146818 *rtc = (struct mc146818 *)device;
 
+	uint8_t value;
+
 	if (!at)
 		return 0xff;
 	refresh(rtc);
-	return rtc->ram[rtc->index];
+	if (rtc->index == REG_A)
+		return rtc->ram[REG_A] |
+		       (ns_of_second() >= NS - UIP_NS &&
+			!(rtc->ram[REG_B] & B_SET) ? A_UIP : 0);
+	if (rtc->index != REG_C)
+		return rtc->ram[rtc->index];
+	/* What it tells is over when it has been read */
+	pass_seconds(rtc);
+	value = rtc->ram[REG_C];
+	rtc->ram[REG_C] = 0;
+	update_irq(rtc);
+	return value;
 }
 
 static void mc146818_write(struct device *device, uint64_t at, uint64_t value,
@@ -165,6 +293,9 @@ static int create(struct device *device, struct error *error)
 					       .write = mc146818_write };
 	struct mc146818 *rtc = (struct mc146818 *)device;
 
+	rtc->irq = (struct irq){ .irqs = &device->machine->irqs, .line = 8 };
+	rtc->update = (struct timer){ .fn = on_update, .ctx = rtc };
+	rtc->periodic = (struct timer){ .fn = on_periodic, .ctx = rtc };
 	rtc->region = (struct region){ &ops, device, .len = 2 };
 	return region_map(&device->machine->ports, &rtc->region, 0x70, error);
 }
@@ -177,6 +308,9 @@ static void reset(struct device *device)
 	rtc->ram[REG_A] = 0x26;
 	rtc->ram[REG_B] = B_24H;
 	rtc->ram[REG_D] = 0x80;	/* the battery is fine */
+	rtc->second = time(NULL);
+	update_irq(rtc);
+	set_timers(rtc);
 }
 
 static int loaded(struct device *device, struct error *error)
@@ -189,16 +323,28 @@ static int loaded(struct device *device, struct error *error)
 		return fail(error, STATUS_DATA,
 			    "index 0x%x, at most 0x7f; or offset %lld, which is no time",
 			    rtc->index, (long long)rtc->offset);
+	update_irq(rtc);
+	set_timers(rtc);
 	return 0;
+}
+
+static void destroy(struct device *device)
+{
+	struct mc146818 *rtc = (struct mc146818 *)device;
+
+	loop_set_timer(device->loop, &rtc->update, 0);
+	loop_set_timer(device->loop, &rtc->periodic, 0);
 }
 
 static const struct field fields[] = {
 	FIELD(struct mc146818, index), FIELD_ARRAY(struct mc146818, ram),
-	FIELD(struct mc146818, offset), FIELDS_END
+	FIELD(struct mc146818, offset), FIELD(struct mc146818, second),
+	FIELD(struct mc146818, next), FIELDS_END
 };
 
 static const struct device_class mc146818 = {
 	.name = "mc146818", .size = sizeof(struct mc146818), .fields = fields,
 	.create = create, .reset = reset, .loaded = loaded,
+	.destroy = destroy,
 };
 DEVICE_CLASS(mc146818);
