@@ -15,19 +15,19 @@ CPUS ?= 1
 CC ?= gcc
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror \
-	-Iuapi -Iuserspace/lib -Iuserspace -MMD -MP
+	-Iuapi -Iuserspace/lib -Iuserspace -I$(O) -MMD -MP
 O := build
 
 lib-src := $(wildcard userspace/lib/*.c)
 dev-src := $(wildcard userspace/core/*.c userspace/boot/*.c \
-	userspace/char/*.c userspace/devices/*/*.c)
+	userspace/char/*.c userspace/block/*.c userspace/devices/*/*.c)
 cmd-src := $(wildcard userspace/cmd/*.c)
 lib-obj := $(lib-src:%.c=$(O)/%.o)
 dev-obj := $(dev-src:%.c=$(O)/%.o)
 cmd-obj := $(cmd-src:%.c=$(O)/%.o)
 unit-tests := $(wildcard userspace/tests/test_*.c)
 unit-bin := $(unit-tests:%.c=$(O)/%) \
-	$(addprefix $(O)/userspace/tests/test_tsan_, bus core machine)
+	$(addprefix $(O)/userspace/tests/test_tsan_, bus core machine virtio)
 
 all: module userspace
 
@@ -62,6 +62,14 @@ modules_install:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
 
 userspace: $(O)/mvmm $(O)/libmvmm.a
+
+$(O)/dsdt.hex: userspace/boot/dsdt.asl
+	@mkdir -p $(@D)
+	iasl -ve -vs -p $(O)/dsdt -tc $< >$(O)/dsdt.log 2>&1 || \
+		{ cat $(O)/dsdt.log >&2; exit 1; }
+
+$(O)/userspace/boot/acpi.o $(O)/unit/userspace/boot/acpi.o \
+	$(O)/tsan/userspace/boot/acpi.o: $(O)/dsdt.hex
 
 $(O)/libmvmm.a: $(lib-obj)
 	rm -f $@

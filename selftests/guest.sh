@@ -7,6 +7,7 @@
 #   guest.sh debian RELEASE BLOCKS [button]   Debian's kernel; blocks of 64 KiB
 #   guest.sh small VCPUS                      the small test kernel
 #   guest.sh stress VCPUS ROUNDS              what stress.c does
+#   guest.sh disks                            virtio-blk: /dev/vda, /dev/vdb
 #
 # shellcheck disable=SC2317 # functions that check() calls
 
@@ -67,7 +68,58 @@ pressed() {
 	[ "$(presses)" = $((before + 1)) ]
 }
 
+drivers() {
+	for i in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev \
+		virtio_pci virtio_blk; do
+		insmod "/bin/$i.ko" || return 1
+	done
+}
+
+# Of both: sectors, and the serial number
+found() {
+	[ "$(cat /sys/block/vda/size) $(cat /sys/block/vda/serial)" = \
+		'32768 mvmm-disk-0' ] &&
+		[ "$(cat /sys/block/vdb/size) $(cat /sys/block/vdb/ro)" = \
+			'2048 1' ]
+}
+
+# 4 MiB, past the guest's cache; L1 looks if they are in the file
+written() {
+	dd if=/dev/urandom of=/tmp/data bs=64k count=64 2>/dev/null
+	dd if=/tmp/data of=/dev/vda bs=64k conv=fsync 2>/dev/null || return 1
+	echo 3 >/proc/sys/vm/drop_caches
+	sum=$(sha256sum </tmp/data)
+	echo "wrote $sum"
+	[ "$(dd if=/dev/vda bs=64k count=64 2>/dev/null | sha256sum)" = "$sum" ]
+}
+
+# Readers of all parts at once, while another writes to the rest
+busy() {
+	dd if=/dev/zero of=/dev/vda bs=64k seek=64 count=64 conv=fsync \
+		2>/dev/null &
+	for i in 0 16 32 48; do
+		dd if=/dev/vda bs=64k skip="$i" count=16 2>/dev/null >"/tmp/part$i" &
+	done
+	wait
+	cat /tmp/part0 /tmp/part16 /tmp/part32 /tmp/part48 | cmp - /tmp/data
+}
+
+messages() {
+	grep -q 'PCI-MSI.*virtio0-req' /proc/interrupts
+}
+
 case $1 in
+disks)
+	echo 1..7
+	check 'the drivers find the PCI bus' drivers
+	check 'two disks, one of them read-only' found
+	check 'what is written is read again' written
+	check 'several at once' busy
+	check 'interrupts are messages' messages
+	check 'the other cannot be written' sh -c '! dd if=/tmp/data of=/dev/vdb bs=512 count=1 2>/dev/null'
+	check 'a read beyond the end fails' sh -c '! dd if=/dev/vda bs=512 skip=32768 count=1 2>/dev/null | grep -q .'
+	exit 7
+	;;
 debian)
 	echo "1..$((6 + ($# > 3)))"
 	check 'the guest runs its own kernel' [ "$(uname -r)" = "$2" ]

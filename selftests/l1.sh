@@ -190,6 +190,27 @@ guest_swapped() {
 	ended "$(cat /tmp/status)"
 }
 
+# guest_with_disks OPTION...: one to write to, and one to read; what the guest
+# says that it wrote has to be in the file
+guest_with_disks() {
+	local sum
+
+	dd if=/dev/urandom of=/tmp/a.img bs=64k count=256 2>/dev/null
+	dd if=/dev/urandom of=/tmp/b.img bs=64k count=16 2>/dev/null
+	echo '@@begin guest'
+	boot "$@" --disk /tmp/a.img --disk /tmp/b.img,ro >/tmp/console
+	status=$?
+	cat /tmp/console
+	sum=$(sed -n 's/^wrote \([0-9a-f]*\).*/\1/p' /tmp/console)
+	echo 1..2
+	[ -n "$sum" ] && dd if=/tmp/a.img bs=64k count=64 2>/dev/null |
+		sha256sum | grep -q "^$sum" || printf 'not '
+	echo 'ok 1 what the guest wrote is in the file'
+	[ "$(wc -c </tmp/b.img)" = 1048576 ] || printf 'not '
+	echo 'ok 2 the other file is as it was'
+	ended "$status"
+}
+
 # The kernel's log from here to log_end is a test, too
 log_begin() {
 	tainted=$(cat /proc/sys/kernel/tainted)

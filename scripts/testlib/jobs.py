@@ -255,6 +255,24 @@ def guest(results, name, emulator, how, image, options):
         f"insmod mvmm.ko; swap_on; {how} --mem 192M {options}", emulator)
 
 
+def disks(results, name, emulator):
+    """Debian's kernel with virtio-blk, on the small kernel."""
+    root = labs.setup("debian-kernel")
+    release = os.path.basename(root)[len("linux-image-"):]
+    drivers = f"{root}/lib/modules/{release}/kernel/drivers"
+    initrd = labs.guest_initrd(
+        name, "guest.sh disks", "selftests/guest.sh",
+        *[f"{drivers}/virtio/{m}.ko" for m in
+          ("virtio", "virtio_ring", "virtio_pci_modern_dev",
+           "virtio_pci_legacy_dev", "virtio_pci")],
+        f"{drivers}/block/virtio_blk.ko")
+    lab(results, name,
+        ["--timeout", "1500",
+         *labs.files(labs.module("test"), "build/mvmm",
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+        "insmod mvmm.ko; guest_with_disks --cpus 2 --mem 192M", emulator)
+
+
 def bzimage(results, name, emulator):
     guest(results, name, emulator, "guest_with_button", "bzImage", "")
 
@@ -301,6 +319,8 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("debian-bochs", debian, "bochs", kernels=("debian",)),
        stress_job("bochs", 2, 8, 5), stress_job("bochs", 1, 2, 10),
        job("bzimage-qemu", bzimage, "qemu"),
+       job("disks-qemu", disks, "qemu"),
+       job("disks-bochs", disks, "bochs"),
        job("swapped-qemu", swapped, "qemu"),
        stress_job("qemu", 1, 4, 10), stress_job("qemu", 2, 8, 10),
        job("without-qemu", without, "qemu"),

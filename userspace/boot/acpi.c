@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 #include "boot/boot.h"
+/* The DSDT, which iasl makes of dsdt.asl */
+#include "dsdt.hex"
 
 #define RSDP		0xe0000
 #define XSDT		0xe0100
@@ -14,6 +16,8 @@
 #define FACS		0xe0400
 #define MADT		0xe0500
 #define DSDT		0xe0900
+#define MCFG		0xe0f00
+#define ECAM		0xe0000000ull	/* see dsdt.asl */
 
 #define PM1A_EVENT	0x600
 #define PM1A_CONTROL	0x604
@@ -120,21 +124,15 @@ struct madt {
 #define MADT_ALL_CPUS		0xff
 
 _Static_assert(MADT + sizeof(struct madt) <= DSDT, "the MADT fits");
+_Static_assert(DSDT + sizeof(dsdt_aml_code) <= MCFG, "the DSDT fits");
 
-/* The DSDT in AML; the comments are the same in ASL */
-static const uint8_t aml[] = {
-	/* Name (\_S5, Package () { 5, 5, 0, 0 }) */
-	0x08, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0a, 5, 0x0a, 5, 0, 0,
-	/* Scope (\_SB) { Device (COM1) { */
-	0x10, 0x2c, '_', 'S', 'B', '_', 0x5b, 0x82, 0x25, 'C', 'O', 'M', '1',
-	/* Name (_HID, EisaId ("PNP0501")) */
-	0x08, '_', 'H', 'I', 'D', 0x0c, 0x41, 0xd0, 0x05, 0x01,
-	/* Name (_CRS, ResourceTemplate () { */
-	0x08, '_', 'C', 'R', 'S', 0x11, 0x10, 0x0a, 0x0d,
-	/* IO (Decode16, 0x3f8, 0x3f8, 1, 8) */
-	0x47, 0x01, 0xf8, 0x03, 0xf8, 0x03, 1, 8,
-	/* IRQNoFlags () { 4 } }) } } */
-	0x22, 0x10, 0x00, 0x79, 0x00 };
+struct mcfg {
+	struct header header;
+	uint64_t reserved, base;
+	uint16_t segment;
+	uint8_t first_bus, last_bus;
+	uint32_t reserved2;
+} __attribute__((packed));
 
 static uint8_t checksum(const void *data, size_t len)
 {
@@ -210,18 +208,15 @@ uint64_t make_acpi(const struct memory *memory, unsigned int apics)
 		.x_pm1a_cnt = io(PM1A_CONTROL, 16),
 		.x_pm_tmr = io(PM_TIMER, 32),
 	};
+	struct mcfg mcfg = {
+		.header = make_header("MCFG", sizeof(mcfg), 1), .base = ECAM };
 	struct {
 		struct header header;
-		uint8_t code[sizeof(aml)];
-	} __attribute__((packed)) dsdt = {
-		.header = make_header("DSDT", sizeof(dsdt), 2) };
-	struct {
-		struct header header;
-		uint64_t entry[2];
-	} __attribute__((packed)) xsdt = { .entry = { FADT, MADT } };
+		uint64_t entry[3];
+	} __attribute__((packed)) xsdt = { .entry = { FADT, MCFG, MADT } };
 	/* Without local APICs there is no MADT */
 	uint32_t length = apics ? sizeof(xsdt) :
-				  offsetof(typeof(xsdt), entry[1]);
+				  offsetof(typeof(xsdt), entry[2]);
 	struct rsdp rsdp = { .revision = 2, .length = sizeof(rsdp),
 			     .xsdt = XSDT };
 	uint8_t facs[64] = "FACS";
@@ -229,8 +224,8 @@ uint64_t make_acpi(const struct memory *memory, unsigned int apics)
 	facs[4] = sizeof(facs);
 	facs[32] = 2;
 	memcpy(memory->base + FACS, facs, sizeof(facs));
-	memcpy(dsdt.code, aml, sizeof(aml));
-	put(memory, DSDT, &dsdt, sizeof(dsdt));
+	memcpy(memory->base + DSDT, dsdt_aml_code, sizeof(dsdt_aml_code));
+	put(memory, MCFG, &mcfg, sizeof(mcfg));
 	put(memory, FADT, &fadt, sizeof(fadt));
 	if (apics)
 		make_madt(memory, apics);

@@ -8,24 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "block/block.h"
 #include "boot/boot.h"
 #include "char/stdio.h"
 #include "cmd/cmd.h"
 #include "core/guard.h"
 #include "core/machine.h"
 #include "devices/isa/power.h"
+#include "devices/pci/pci.h"
 
 struct options {
 	const char *kernel, *initrd, *append, *flat;
 	uint64_t at;
 	bool has_at;
 	bool stats;
+	struct block_config disk[MACHINE_DISKS];
 	struct machine_config machine;
 };
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_FLAT, OPT_AT,
-       OPT_BACKEND, OPT_DEVICE, OPT_STATS, OPT_CPUS, OPT_WEIGHT,
-       OPT_CAP };
+       OPT_BACKEND, OPT_DEVICE, OPT_STATS, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
+       OPT_DISK };
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -48,6 +51,8 @@ static const struct argp_option option_list[] = {
 	  " (default: no limit)", 0 },
 	{ "mem-backend", OPT_BACKEND, "anon|memfd", 0,
 	  "what the memory is on the host (default: anon)", 0 },
+	{ "disk", OPT_DISK, "FILE[,ro][,cache=none]", 0,
+	  "a raw image as the next disk: /dev/vda, /dev/vdb ...", 0 },
 	{ "flat", OPT_FLAT, "FILE", 0,
 	  "a bare image, started in real mode at its first byte", 1 },
 	{ "at", OPT_AT, "ADDRESS", 0,
@@ -159,6 +164,32 @@ static void parse_cap(struct argp_state *state, struct options *o,
 		o->machine.cap = value;
 }
 
+/* FILE[,ro][,cache=none|writeback]; @arg is cut into pieces */
+static void parse_disk(struct argp_state *state, struct options *o, char *arg)
+{
+	struct block_config *disk = &o->disk[o->machine.disks];
+	char *word;
+
+	if (o->machine.disks == MACHINE_DISKS) {
+		argp_error(state, "--disk: at most %u", MACHINE_DISKS);
+		return;
+	}
+	*disk = (struct block_config){ .path = strsep(&arg, ",") };
+	while ((word = strsep(&arg, ","))) {
+		if (!strcmp(word, "ro"))
+			disk->read_only = true;
+		else if (!strcmp(word, "cache=none"))
+			disk->direct = true;
+		else if (strcmp(word, "cache=writeback"))
+			argp_error(state,
+				   "--disk %s: %s is neither ro nor cache=none nor cache=writeback",
+				   disk->path, word);
+	}
+	if (!*disk->path)
+		argp_error(state, "--disk: a file's name is missing");
+	o->machine.disks++;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -184,6 +215,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_CAP:
 		parse_cap(state, o, arg);
+		break;
+	case OPT_DISK:
+		parse_disk(state, o, arg);
 		break;
 	case OPT_FLAT:
 		o->flat = arg;
@@ -233,6 +267,8 @@ static int load(struct machine *m, const struct options *o,
 	if (ret)
 		return fail(error, STATUS_VM, "cannot read the vCPU: %s",
 			    strerror(-ret));
+	if (pci_assign(m, error))
+		return -1;
 	boot->rsdp = make_acpi(&m->memory, m->apic ? m->nr_vcpus : 0);
 	if (o->flat)
 		return load_flat(&m->memory, image, o->at, entry, error);
@@ -316,6 +352,37 @@ static void on_event(void *ctx, enum stdio_event event, int error)
 	}
 }
 
+static int open_disks(struct options *o, struct error *error)
+{
+	unsigned int i;
+
+	for (i = 0; i < o->machine.disks; i++) {
+		o->machine.disk[i] = file_open(&o->disk[i], error);
+		if (!o->machine.disk[i])
+			return -1;
+	}
+	return 0;
+}
+
+static void close_disks(const struct options *o)
+{
+	unsigned int i;
+
+	for (i = 0; i < o->machine.disks && o->machine.disk[i]; i++)
+		block_close(o->machine.disk[i]);
+}
+
+static int start_disks(struct machine *m, const struct options *o,
+		       struct error *error)
+{
+	unsigned int i;
+
+	for (i = 0; i < o->machine.disks; i++)
+		if (block_start(o->machine.disk[i], &m->loop, error))
+			return -1;
+	return 0;
+}
+
 static int run_machine(struct session *s, struct entry *entry,
 		       struct error *error)
 {
@@ -334,7 +401,7 @@ static int run_machine(struct session *s, struct entry *entry,
 	return ret;
 }
 
-static int run(const struct options *o, struct error *error)
+static int run(struct options *o, struct error *error)
 {
 	struct boot boot = { .append = o->append };
 	struct session *s = calloc(1, sizeof(*s));
@@ -348,6 +415,8 @@ static int run(const struct options *o, struct error *error)
 	ret = blob_read(&image, o->kernel ? o->kernel : o->flat, error);
 	if (!ret && o->initrd)
 		ret = blob_read(&boot.initrd, o->initrd, error);
+	if (!ret)
+		ret = open_disks(o, error);
 	stdio_init(&s->console, on_event, s);
 	if (!ret)
 		ret = machine_create(&s->machine, &o->machine,
@@ -358,10 +427,16 @@ static int run(const struct options *o, struct error *error)
 		blob_free(&image);
 		blob_free(&boot.initrd);
 		if (!ret)
+			ret = start_disks(&s->machine, o, error);
+		if (!ret)
 			ret = run_machine(s, &entry, error);
 		for (i = 0; o->stats && i < s->machine.nr_vcpus; i++)
 			print_stats(&s->machine.vcpu[i]);
+		devices_destroy(&s->machine);
+		close_disks(o);
 		machine_destroy(&s->machine);
+	} else {
+		close_disks(o);
 	}
 	blob_free(&image);
 	blob_free(&boot.initrd);

@@ -13,7 +13,7 @@
 /* A PC. The interrupt controllers come first: others have lines to them */
 static const char *const board[] = {
 	"i8259", "i8254", "mc146818", "ns16550", "i8042", "acpi-pm",
-	"debug-exit",
+	"debug-exit", "pci-host",
 };
 
 void machine_end(struct machine *m, int status, const char *format, ...)
@@ -76,7 +76,8 @@ static void line_changed(void *ctx, unsigned int line, bool up)
 		machine_tell_pic(m);
 }
 
-static int add_devices(struct machine *m, struct error *error)
+static int add_devices(struct machine *m, const struct machine_config *config,
+		       struct error *error)
 {
 	unsigned int i;
 
@@ -85,6 +86,11 @@ static int add_devices(struct machine *m, struct error *error)
 	for (i = 0; i < sizeof(board) / sizeof(board[0]); i++)
 		if (!device_create(m, board[i], error))
 			return -1;
+	for (i = 0; i < config->disks; i++) {
+		m->disk[i] = config->disk[i];
+		if (!device_create(m, "virtio-blk", error))
+			return -1;
+	}
 	return 0;
 }
 
@@ -174,7 +180,7 @@ int machine_create(struct machine *m, const struct machine_config *config,
 		     strerror(-ret));
 	else if (memory_create(&m->memory, config->ram_size, config->memfd,
 			       error) ||
-		 make_vm(m, config, error) || add_devices(m, error))
+		 make_vm(m, config, error) || add_devices(m, config, error))
 		machine_destroy(m);
 	else
 		return 0;

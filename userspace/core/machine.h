@@ -23,6 +23,11 @@
 #define TIMER_PIN	2	/* of the I/O APIC, where a PC has IRQ 0 */
 #define IOAPIC_BASE	0xfec00000
 #define LAPIC_BASE	0xfee00000
+#define MACHINE_DISKS	16
+
+struct block;
+struct pci_function;
+struct power;
 
 /**
  * struct machine_config - what is to be made
@@ -32,6 +37,8 @@
  * @cap: per cent of one CPU, 0: no limit
  * @ram_size: bytes
  * @memfd: RAM is a memfd, not private memory
+ * @disk: what its disks are; the caller closes them after machine_destroy()
+ * @disks: how many
  */
 struct machine_config {
 	const char *device;
@@ -39,9 +46,10 @@ struct machine_config {
 	uint32_t weight, cap;
 	uint64_t ram_size;
 	bool memfd;
+	struct block *disk[MACHINE_DISKS];
+	unsigned int disks;
 };
 
-struct power;
 
 /**
  * struct machine - see above
@@ -59,6 +67,9 @@ struct power;
  * @console: what the serial port is connected to; the caller sets it
  * @devices: all of them
  * @power: one of them
+ * @pci: those on the PCI bus, by slot
+ * @disk: what its disks are
+ * @disks_made: how many have a device
  * @end_lock: guards @ended and @end
  * @wake: signalled when an interrupt for vCPU 0 may have come: without local
  *	APICs it waits here while the guest is halted; with @irqs.lock
@@ -78,6 +89,9 @@ struct machine {
 	struct chardev *console;
 	struct device *devices;
 	struct power *power;
+	struct pci_function *pci[32];
+	struct block *disk[MACHINE_DISKS];
+	unsigned int disks_made;
 	pthread_mutex_t end_lock;
 	pthread_cond_t wake;
 	bool ended;

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What is behind a virtual disk. */
+#ifndef MVMM_BLOCK_H
+#define MVMM_BLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+#include "core/error.h"
+#include "core/loop.h"
+
+#define BLOCK_SECTOR	512
+
+enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD,
+		BLOCK_ZERO };
+
+/**
+ * struct block_request - from submission to @done it is the back end's
+ * @op: what to do
+ * @at: where, in bytes
+ * @len: how many bytes; of FLUSH 0
+ * @iov: the memory of READ and WRITE; together @len bytes. It may be changed
+ * @niov: how many
+ * @result: 0, or a negative errno
+ * @done: called from the loop, with its lock held
+ * @ctx: the submitter's
+ * @next: the back end's
+ */
+struct block_request {
+	enum block_op op;
+	uint64_t at, len;
+	struct iovec *iov;
+	unsigned int niov;
+	int result;
+	void (*done)(struct block_request *request);
+	void *ctx;
+	struct block_request *next;
+};
+
+struct block;
+
+/**
+ * struct block_ops - of a back end
+ * @submit: begins a request, which is within the disk; does not wait. The loop's
+ *	lock is held. What @done reports as written is where FLUSH finds it; what
+ *	it reports as flushed survives a power cut
+ * @drain: waits until nothing is in flight, and has called @done of all
+ * @close: nothing is in flight
+ */
+struct block_ops {
+	void (*submit)(struct block *block, struct block_request *request);
+	void (*drain)(struct block *block);
+	void (*close)(struct block *block);
+};
+
+/**
+ * struct block - a disk
+ * @ops: of the back end
+ * @loop: calls @done
+ * @size: bytes, a multiple of BLOCK_SECTOR
+ * @read_only: writes are refused by the submitter
+ */
+struct block {
+	const struct block_ops *ops;
+	struct loop *loop;
+	uint64_t size;
+	bool read_only;
+};
+
+/* How a disk is opened: see mvmm.1, --disk */
+struct block_config {
+	const char *path;
+	bool read_only;
+	bool direct;		/* past the host's page cache */
+};
+
+/* NULL with @error. Its thread does not run before block_start() */
+struct block *file_open(const struct block_config *config, struct error *error);
+/* From here on @loop serves it. 0, or -1 with @error */
+int block_start(struct block *block, struct loop *loop, struct error *error);
+void block_close(struct block *block);
+
+#endif

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A raw disk in a file or on a block device, by a thread that reads, writes and
+ * flushes in the order of submission.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "block/block.h"
+
+/**
+ * struct file - see above
+ * @fd: the file
+ * @is_device: a block device
+ * @thread: does the requests
+ * @started: it runs
+ * @lock: guards the lists and @stop
+ * @wake: signalled when one is added, or @stop is set
+ * @todo: submitted, the oldest first
+ * @todo_end: where the next one goes
+ * @finished: done, to be reported
+ * @busy: it does one now
+ * @idle: signalled when it has done all
+ * @stop: the thread is to return
+ * @event: eventfd: there are some
+ * @watch: of @event
+ */
+struct file {
+	struct block block;
+	int fd;
+	bool is_device;
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct block_request *todo, **todo_end, *finished;
+	pthread_cond_t idle;
+	bool busy, stop;
+	int event;
+	struct watch watch;
+};
+
+/* All of it, in parts if need be */
+static int transfer(int fd, struct block_request *r)
+{
+	struct iovec *iov = r->iov;
+	unsigned int niov = r->niov;
+	uint64_t at = r->at;
+	ssize_t n;
+
+	while (niov) {
+		int count = niov < IOV_MAX ? niov : IOV_MAX;
+
+		n = r->op == BLOCK_READ ? preadv(fd, iov, count, at) :
+					  pwritev(fd, iov, count, at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		/* The file was cut short, or the host's disk is full */
+		if (!n)
+			return r->op == BLOCK_READ ? -EIO : -ENOSPC;
+		for (at += n; niov && (size_t)n >= iov->iov_len; niov--, iov++)
+			n -= iov->iov_len;
+		if (niov) {
+			iov->iov_base = (char *)iov->iov_base + n;
+			iov->iov_len -= n;
+		}
+	}
+	return 0;
+}
+
+static int write_zeroes(int fd, uint64_t at, uint64_t len)
+{
+	static const uint8_t zeroes[65536];
+
+	while (len) {
+		size_t part = len < sizeof(zeroes) ? len : sizeof(zeroes);
+		ssize_t n = pwrite(fd, zeroes, part, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -ENOSPC;
+		at += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* A discarded part reads as zeroes, or as before where the host cannot */
+static int make_hole(const struct file *f, uint64_t at, uint64_t len, bool zero)
+{
+	uint64_t range[2] = { at, len };
+	int ret;
+
+	if (f->is_device)
+		ret = ioctl(f->fd, zero ? BLKZEROOUT : BLKDISCARD, range);
+	else
+		ret = fallocate(f->fd, FALLOC_FL_PUNCH_HOLE |
+				FALLOC_FL_KEEP_SIZE, at, len);
+	if (!ret)
+		return 0;
+	if (errno != EOPNOTSUPP && errno != ENOTTY)
+		return -errno;
+	return zero ? write_zeroes(f->fd, at, len) : 0;
+}
+
+static int do_request(const struct file *f, struct block_request *r)
+{
+	switch (r->op) {
+	case BLOCK_READ:
+	case BLOCK_WRITE:
+		return transfer(f->fd, r);
+	case BLOCK_FLUSH:
+		return fdatasync(f->fd) ? -errno : 0;
+	default:
+		return make_hole(f, r->at, r->len, r->op == BLOCK_ZERO);
+	}
+}
+
+static void *file_main(void *ctx)
+{
+	struct file *f = ctx;
+	struct block_request *r;
+
+	pthread_mutex_lock(&f->lock);
+	while (true) {
+		while (!f->todo && !f->stop)
+			pthread_cond_wait(&f->wake, &f->lock);
+		r = f->todo;
+		if (!r)
+			break;
+		f->todo = r->next;
+		if (!f->todo)
+			f->todo_end = &f->todo;
+		f->busy = true;
+		pthread_mutex_unlock(&f->lock);
+		r->result = do_request(f, r);
+		pthread_mutex_lock(&f->lock);
+		r->next = f->finished;
+		f->finished = r;
+		f->busy = false;
+		if (!f->todo)
+			pthread_cond_signal(&f->idle);
+		eventfd_write(f->event, 1);
+	}
+	pthread_mutex_unlock(&f->lock);
+	return NULL;
+}
+
+static void report(struct file *f)
+{
+	struct block_request *r, *next;
+
+	pthread_mutex_lock(&f->lock);
+	r = f->finished;
+	f->finished = NULL;
+	pthread_mutex_unlock(&f->lock);
+	for (; r; r = next) {
+		next = r->next;
+		r->done(r);
+	}
+}
+
+static void on_finished(void *ctx, uint32_t events)
+{
+	struct file *f = ctx;
+	uint64_t count;
+
+	if (read(f->event, &count, sizeof(count)) > 0)
+		report(f);
+}
+
+static void file_drain(struct block *block)
+{
+	struct file *f = (struct file *)block;
+
+	pthread_mutex_lock(&f->lock);
+	while (f->todo || f->busy)
+		pthread_cond_wait(&f->idle, &f->lock);
+	pthread_mutex_unlock(&f->lock);
+	report(f);
+}
+
+static void file_submit(struct block *block, struct block_request *r)
+{
+	struct file *f = (struct file *)block;
+
+	r->next = NULL;
+	pthread_mutex_lock(&f->lock);
+	*f->todo_end = r;
+	f->todo_end = &r->next;
+	pthread_cond_signal(&f->wake);
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void file_close(struct block *block)
+{
+	struct file *f = (struct file *)block;
+
+	if (f->started) {
+		pthread_mutex_lock(&f->lock);
+		f->stop = true;
+		pthread_cond_signal(&f->wake);
+		pthread_mutex_unlock(&f->lock);
+		pthread_join(f->thread, NULL);
+		pthread_mutex_lock(&block->loop->lock);
+		loop_watch(block->loop, &f->watch, 0);
+		pthread_mutex_unlock(&block->loop->lock);
+	}
+	if (f->event >= 0)
+		close(f->event);
+	if (f->fd >= 0)
+		close(f->fd);
+	free(f);
+}
+
+static int check(struct file *f, const struct block_config *config,
+		 struct error *error)
+{
+	const char *path = config->path;
+	uint64_t size = 0;
+	struct stat st;
+
+	if (fstat(f->fd, &st))
+		return fail(error, STATUS_NO_INPUT, "--disk %s: %s", path,
+			    strerror(errno));
+	f->is_device = S_ISBLK(st.st_mode);
+	if (f->is_device ? ioctl(f->fd, BLKGETSIZE64, &size) :
+			   !S_ISREG(st.st_mode))
+		return fail(error, STATUS_NO_INPUT,
+			    "--disk %s is neither a file nor a block device",
+			    path);
+	if (!f->is_device)
+		size = st.st_size;
+	if (!size || size % BLOCK_SECTOR)
+		return fail(error, STATUS_DATA,
+			    "--disk %s has %llu bytes, which is no multiple of %u: is it a raw image?",
+			    path, (unsigned long long)size, BLOCK_SECTOR);
+	f->block.size = size;
+	/* Two guests that write to one disk destroy it. Others may only read */
+	if (flock(f->fd, (config->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
+		return fail(error, STATUS_BUSY,
+			    "--disk %s is in use by another mvmm: give each guest its own, or all of them ro",
+			    path);
+	return 0;
+}
+
+struct block *file_open(const struct block_config *config, struct error *error)
+{
+	static const struct block_ops ops = { .submit = file_submit,
+					      .drain = file_drain,
+					      .close = file_close };
+	struct file *f = calloc(1, sizeof(*f));
+
+	if (!f) {
+		fail(error, STATUS_OS, "--disk: no memory");
+		return NULL;
+	}
+	f->block.ops = &ops;
+	f->block.read_only = config->read_only;
+	f->todo_end = &f->todo;
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->wake, NULL);
+	pthread_cond_init(&f->idle, NULL);
+	f->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	f->watch = (struct watch){ on_finished, f, f->event, 0 };
+	f->fd = open(config->path, (config->read_only ? O_RDONLY : O_RDWR) |
+		     (config->direct ? O_DIRECT : 0) | O_CLOEXEC);
+	if (f->fd < 0)
+		fail(error, STATUS_NO_INPUT, "--disk %s: %s", config->path,
+		     strerror(errno));
+	else if (f->event < 0)
+		fail(error, STATUS_OS, "--disk: no eventfd: %s",
+		     strerror(errno));
+	else if (!check(f, config, error))
+		return &f->block;
+	file_close(&f->block);
+	return NULL;
+}
+
+int block_start(struct block *block, struct loop *loop, struct error *error)
+{
+	struct file *f = (struct file *)block;
+	int ret;
+
+	block->loop = loop;
+	pthread_mutex_lock(&loop->lock);
+	ret = loop_watch(loop, &f->watch, EPOLLIN);
+	pthread_mutex_unlock(&loop->lock);
+	if (!ret)
+		ret = -pthread_create(&f->thread, NULL, file_main, f);
+	if (ret)
+		return fail(error, STATUS_OS, "cannot serve the disk: %s",
+			    strerror(-ret));
+	f->started = true;
+	return 0;
+}
+
+void block_close(struct block *block)
+{
+	block->ops->close(block);
+}

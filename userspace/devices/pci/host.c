@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The host bridge, as of a q35 board (82G33 MCH): the ways to configuration
+ * space, by ports 0xcf8 and 0xcfc (PCI Local Bus 3.0, 3.2.2.3.2) and by memory
+ * (ECAM, PCI Express 3.0, 7.2.2).
+ */
+#include "core/machine.h"
+#include "devices/pci/pci.h"
+
+#define ADDRESS_ENABLE	(1u << 31)
+#define ECAM_LEN	(1u << 20)	/* bus 0 */
+
+/**
+ * struct pci_host - see above
+ * @address: what was written to port 0xcf8
+ * @address_port: ports 0xcf8 to 0xcfb
+ * @data_port: ports 0xcfc to 0xcff
+ * @ecam: a page for each function of bus 0
+ */
+struct pci_host {
+	struct pci_function pci;
+	uint32_t address;
+	struct region address_port, data_port, ecam;
+};
+
+/* Function 0 of a slot of bus 0. @at: bus, device, function, register */
+static struct pci_function *find(struct device *device, uint32_t bdf)
+{
+	if (bdf >> 8 || bdf & 7)
+		return NULL;
+	return device->machine->pci[bdf >> 3];
+}
+
+static uint64_t config_read(struct device *device, uint32_t bdf,
+			    unsigned int at, unsigned int size)
+{
+	struct pci_function *f = find(device, bdf);
+
+	if (!f)
+		return ~0ull;
+	return at + size <= PCI_CONFIG ? pci_config_read(f, at, size) : 0;
+}
+
+static void config_write(struct device *device, uint32_t bdf, unsigned int at,
+			 uint64_t value, unsigned int size)
+{
+	struct pci_function *f = find(device, bdf);
+
+	if (f && at + size <= PCI_CONFIG)
+		pci_config_write(f, at, value, size);
+}
+
+static uint64_t address_read(struct device *device, uint64_t at,
+			     unsigned int size)
+{
+	return size == 4 ? ((struct pci_host *)device)->address : ~0ull;
+}
+
+static void address_write(struct device *device, uint64_t at, uint64_t value,
+			  unsigned int size)
+{
+	/* Narrower accesses are for other chips */
+	if (size == 4)
+		((struct pci_host *)device)->address = value;
+}
+
+static uint64_t data_read(struct device *device, uint64_t at, unsigned int size)
+{
+	uint32_t address = ((struct pci_host *)device)->address;
+
+	if (!(address & ADDRESS_ENABLE))
+		return ~0ull;
+	return config_read(device, address >> 8 & 0xffff,
+			   (address & 0xfc) + at, size);
+}
+
+static void data_write(struct device *device, uint64_t at, uint64_t value,
+		       unsigned int size)
+{
+	uint32_t address = ((struct pci_host *)device)->address;
+
+	if (address & ADDRESS_ENABLE)
+		config_write(device, address >> 8 & 0xffff,
+			     (address & 0xfc) + at, value, size);
+}
+
+static uint64_t ecam_read(struct device *device, uint64_t at, unsigned int size)
+{
+	return config_read(device, at >> 12, at & 0xfff, size);
+}
+
+static void ecam_write(struct device *device, uint64_t at, uint64_t value,
+		       unsigned int size)
+{
+	config_write(device, at >> 12, at & 0xfff, value, size);
+}
+
+static int create(struct device *device, struct error *error)
+{
+	static const struct pci_id id = { 0x8086, 0x29c0, 0, 0, 0x060000, 2 };
+	static const struct region_ops address = { .max = 4,
+		.read = address_read, .write = address_write };
+	static const struct region_ops data = { .max = 4, .read = data_read,
+						.write = data_write };
+	static const struct region_ops ecam = { .max = 4, .read = ecam_read,
+						.write = ecam_write };
+	struct pci_host *host = (struct pci_host *)device;
+	struct machine *m = device->machine;
+
+	host->address_port = (struct region){ &address, device, .len = 4 };
+	host->data_port = (struct region){ &data, device, .len = 4 };
+	host->ecam = (struct region){ &ecam, device, .len = ECAM_LEN };
+	return pci_create(&host->pci, &id, error) ||
+	       region_map(&m->ports, &host->address_port, 0xcf8, error) ||
+	       region_map(&m->ports, &host->data_port, 0xcfc, error) ||
+	       region_map(&m->mmio, &host->ecam, PCI_ECAM, error) ? -1 : 0;
+}
+
+static void reset(struct device *device)
+{
+	pci_reset(&((struct pci_host *)device)->pci);
+}
+
+static int loaded(struct device *device, struct error *error)
+{
+	return pci_loaded(&((struct pci_host *)device)->pci, error);
+}
+
+static const struct field fields[] = {
+	PCI_FIELDS(struct pci_host), FIELD(struct pci_host, address), FIELDS_END
+};
+
+static const struct device_class pci_host = {
+	.name = "pci-host", .size = sizeof(struct pci_host), .fields = fields,
+	.create = create, .reset = reset, .loaded = loaded,
+};
+DEVICE_CLASS(pci_host);

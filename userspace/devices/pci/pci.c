@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A PCI function: configuration space, BARs, INTx. MSI-X is in msix.c. */
+#include <string.h>
+#include "core/machine.h"
+#include "devices/pci/pci.h"
+
+#define HEADER_END	0x40
+
+int pci_create(struct pci_function *f, const struct pci_id *id,
+	       struct error *error)
+{
+	struct machine *m = f->device.machine;
+	unsigned int slot;
+
+	for (slot = 0; slot < PCI_SLOTS && m->pci[slot]; slot++)
+		;
+	if (slot == PCI_SLOTS)
+		return fail(error, STATUS_USAGE,
+			    "the PCI bus has no free slot for %s: at most %u devices",
+			    f->device.class->name, PCI_SLOTS);
+	m->pci[slot] = f;
+	f->slot = slot;
+	f->top = HEADER_END;
+	f->intx = (struct irq){ .irqs = &m->irqs, .line = PCI_LINE(slot) };
+	pci_put16(f->fixed, PCI_VENDOR_ID, id->vendor);
+	pci_put16(f->fixed, PCI_DEVICE_ID, id->device);
+	pci_put32(f->fixed, PCI_CLASS_REVISION, id->class << 8 | id->revision);
+	pci_put16(f->fixed, PCI_SUBSYSTEM_VENDOR_ID, id->subsystem_vendor);
+	pci_put16(f->fixed, PCI_SUBSYSTEM_ID, id->subsystem);
+	pci_put16(f->writable, PCI_COMMAND, PCI_COMMAND_IO |
+		  PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER |
+		  PCI_COMMAND_PARITY | PCI_COMMAND_SERR |
+		  PCI_COMMAND_INTX_DISABLE);
+	f->writable[PCI_CACHE_LINE_SIZE] = 0xff;
+	f->writable[PCI_INTERRUPT_LINE] = 0xff;
+	return 0;
+}
+
+void pci_add_bar(struct pci_function *f, unsigned int n, bool io, bool wide)
+{
+	unsigned int at = PCI_BASE_ADDRESS_0 + 4 * n;
+	uint64_t mask = -f->bar[n].len;
+
+	f->fixed[at] = io ? PCI_BASE_ADDRESS_SPACE_IO :
+		       wide ? PCI_BASE_ADDRESS_MEM_TYPE_64 : 0;
+	pci_put32(f->writable, at, mask);
+	if (wide)
+		pci_put32(f->writable, at + 4, mask >> 32);
+	f->io |= io << n;
+	f->wide |= wide << n;
+	/* The chips of the board win where a guest puts a BAR over them */
+	f->bar[n].priority = -1;
+}
+
+uint8_t pci_add_capability(struct pci_function *f, uint8_t id, uint8_t len)
+{
+	uint8_t at = f->top;
+
+	pci_put16(f->fixed, PCI_STATUS, PCI_STATUS_CAP_LIST);
+	f->fixed[at] = id;
+	f->fixed[at + 1] = f->fixed[PCI_CAPABILITY_LIST];
+	f->fixed[PCI_CAPABILITY_LIST] = at;
+	f->top += (len + 3) & ~3;
+	return at;
+}
+
+bool pci_is_master(const struct pci_function *f)
+{
+	return pci_get16(f->config, PCI_COMMAND) & PCI_COMMAND_MASTER;
+}
+
+static uint64_t bar_address(const struct pci_function *f, unsigned int n)
+{
+	unsigned int at = PCI_BASE_ADDRESS_0 + 4 * n;
+	uint64_t address = pci_get32(f->config, at);
+
+	if (f->wide & 1u << n)
+		address |= (uint64_t)pci_get32(f->config, at + 4) << 32;
+	return address & -f->bar[n].len;
+}
+
+/* Maps each BAR where the guest wants it, or not at all */
+static void map_bars(struct pci_function *f)
+{
+	uint16_t command = pci_get16(f->config, PCI_COMMAND);
+	struct machine *m = f->device.machine;
+	struct error error;
+	unsigned int n;
+
+	for (n = 0; n < PCI_BARS; n++) {
+		struct region *bar = &f->bar[n];
+		bool io = f->io & 1u << n, on;
+		uint64_t address;
+
+		if (!bar->len)
+			continue;
+		address = bar_address(f, n);
+		/* At 0 it is not placed yet */
+		on = address && command & (io ? PCI_COMMAND_IO :
+						PCI_COMMAND_MEMORY);
+		if (bar->bus && on && bar->base == address)
+			continue;
+		region_unmap(bar);
+		/* Over another BAR, or beyond the bus: it answers nowhere */
+		if (on)
+			region_map(io ? &m->ports : &m->mmio, bar, address,
+				   &error);
+	}
+}
+
+static void update_intx(struct pci_function *f)
+{
+	uint16_t command = pci_get16(f->config, PCI_COMMAND);
+
+	if (f->intx_up)
+		f->config[PCI_STATUS] |= PCI_STATUS_INTERRUPT;
+	else
+		f->config[PCI_STATUS] &= ~PCI_STATUS_INTERRUPT;
+	irq_set(&f->intx, f->intx_up && !msix_enabled(f) &&
+		!(command & PCI_COMMAND_INTX_DISABLE));
+}
+
+void pci_set_intx(struct pci_function *f, bool up)
+{
+	if (f->intx_up == up)
+		return;
+	f->intx_up = up;
+	update_intx(f);
+}
+
+uint32_t pci_config_read(const struct pci_function *f, unsigned int at,
+			 unsigned int size)
+{
+	uint32_t value = 0;
+
+	memcpy(&value, f->config + at, size);
+	return value;
+}
+
+void pci_config_write(struct pci_function *f, unsigned int at, uint32_t value,
+		      unsigned int size)
+{
+	unsigned int i;
+
+	for (i = at; i < at + size; i++, value >>= 8)
+		f->config[i] = (f->config[i] & ~f->writable[i]) |
+			       (value & f->writable[i]);
+	map_bars(f);
+	update_intx(f);
+	msix_send_pending(f);
+	if (f->changed)
+		f->changed(f);
+}
+
+void pci_reset(struct pci_function *f)
+{
+	unsigned int i;
+
+	memcpy(f->config, f->fixed, PCI_CONFIG);
+	for (i = 0; i < f->vectors; i++)
+		f->entry[i].control = PCI_MSIX_ENTRY_CTRL_MASKBIT;
+	map_bars(f);
+	update_intx(f);
+}
+
+int pci_loaded(struct pci_function *f, struct error *error)
+{
+	unsigned int i;
+
+	for (i = 0; i < PCI_CONFIG; i++) {
+		uint8_t own = i == PCI_STATUS ? PCI_STATUS_INTERRUPT : 0;
+
+		if ((f->config[i] ^ f->fixed[i]) & ~(f->writable[i] | own))
+			return fail(error, STATUS_DATA,
+				    "config byte 0x%x is 0x%x: it is of another device",
+				    i, f->config[i]);
+	}
+	map_bars(f);
+	update_intx(f);
+	return 0;
+}
+
+static int assign_bar(struct pci_function *f, unsigned int n, uint64_t *next,
+		      uint64_t end, struct error *error)
+{
+	uint64_t len = f->bar[n].len, at = (*next + len - 1) & -len;
+
+	if (at + len > end)
+		return fail(error, STATUS_USAGE,
+			    "no room on the PCI bus for %llu bytes of %s",
+			    (unsigned long long)len, f->device.class->name);
+	pci_put32(f->config, PCI_BASE_ADDRESS_0 + 4 * n,
+		  at | f->fixed[PCI_BASE_ADDRESS_0 + 4 * n]);
+	*next = at + len;
+	return 0;
+}
+
+int pci_assign(struct machine *m, struct error *error)
+{
+	uint64_t io = PCI_PORTS_FIRST, memory = PCI_WINDOW_FIRST;
+	unsigned int slot, n;
+
+	for (slot = 0; slot < PCI_SLOTS; slot++) {
+		struct pci_function *f = m->pci[slot];
+
+		for (n = 0; f && n < PCI_BARS; n++) {
+			bool is_io = f->io & 1u << n;
+
+			if (f->bar[n].len &&
+			    assign_bar(f, n, is_io ? &io : &memory,
+				       is_io ? PCI_PORTS_END : PCI_WINDOW_END, error))
+				return -1;
+		}
+		if (f && f->config[PCI_INTERRUPT_PIN])
+			f->config[PCI_INTERRUPT_LINE] = PCI_LINE(slot);
+	}
+	return 0;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * PCI: one bus with functions 0 of its slots. Configuration space, base address
+ * registers, INTx and MSI-X (PCI Local Bus 3.0). The host bridge is host.c.
+ */
+#ifndef MVMM_PCI_H
+#define MVMM_PCI_H
+
+#include <linux/pci_regs.h>
+#include "core/device.h"
+
+#define PCI_SLOTS	32
+#define PCI_BARS	6
+#define PCI_CONFIG	256
+/* Where BARs are placed before the guest starts; boot/dsdt.asl has the same */
+#define PCI_PORTS_FIRST	0x1000
+#define PCI_PORTS_END	0x10000
+#define PCI_WINDOW_FIRST	0xc0000000ull
+#define PCI_WINDOW_END	0xe0000000ull
+#define PCI_ECAM	0xe0000000ull
+/* Interrupt lines of INTA, by slot */
+#define PCI_LINE(slot)	(10 + (slot) % 2)
+
+#define MSIX_VECTORS	32
+
+struct msix_entry {
+	uint32_t address, address_high, data, control;
+};
+
+/**
+ * struct pci_function - begins each PCI device's struct
+ * @device: begins this one
+ * @slot: on the bus
+ * @config: configuration space
+ * @writable: bits of it that the guest can change
+ * @fixed: @config as it was made: what the guest cannot change stays so
+ * @bar: what BARs decode; those without a length are not there
+ * @io: a bit for each BAR of ports
+ * @wide: a bit for each BAR of 64 bits, which has the next one, too
+ * @intx: its interrupt line
+ * @intx_up: it asks for that line
+ * @msix: offset of the capability, 0: none
+ * @vectors: how many MSI-X has
+ * @entry: of the MSI-X table
+ * @pending: a bit for each vector that was masked when it was due
+ * @top: where the next capability goes
+ * @changed: the guest has written to configuration space; may be NULL
+ */
+struct pci_function {
+	struct device device;
+	uint8_t slot;
+	uint8_t config[PCI_CONFIG], writable[PCI_CONFIG], fixed[PCI_CONFIG];
+	struct region bar[PCI_BARS];
+	uint8_t io, wide;
+	struct irq intx;
+	bool intx_up;
+	uint8_t msix, vectors, top;
+	struct msix_entry entry[MSIX_VECTORS];
+	uint32_t pending;
+	void (*changed)(struct pci_function *f);
+};
+
+/* In the table of fields of a PCI device, whose function is called @pci */
+extern const struct field msix_fields[];
+#define PCI_FIELDS(type)						\
+	FIELD_ARRAY(type, pci.config), FIELD(type, pci.intx_up),	\
+	FIELD(type, pci.pending),					\
+	FIELD_STRUCTS(type, pci.entry, msix_fields)
+
+/**
+ * struct pci_id - what a function says it is
+ */
+struct pci_id {
+	uint16_t vendor, device, subsystem_vendor, subsystem;
+	uint32_t class;		/* 24 bits */
+	uint8_t revision;
+};
+
+/* For a device's create: puts it into the next free slot. -1 with @error */
+int pci_create(struct pci_function *f, const struct pci_id *id,
+	       struct error *error);
+/* @region: its ops, device and len, a power of two, are set */
+void pci_add_bar(struct pci_function *f, unsigned int n, bool io, bool wide);
+/* Returns its offset; its bytes after the first two are the caller's */
+uint8_t pci_add_capability(struct pci_function *f, uint8_t id, uint8_t len);
+/*
+ * MSI-X with its table and pending bits in memory BAR @bar, at @table and
+ * @pending; the accesses there are passed on to msix_read() and msix_write()
+ */
+void pci_add_msix(struct pci_function *f, unsigned int vectors,
+		  unsigned int bar, uint32_t table, uint32_t pending);
+uint64_t msix_read(const struct pci_function *f, uint64_t at,
+		   unsigned int size);
+void msix_write(struct pci_function *f, uint64_t at, uint64_t value,
+		unsigned int size);
+#define MSIX_PENDING_AT 0x800	/* from the table, in msix_read() */
+
+/* The rest: the device's lock is held */
+void pci_reset(struct pci_function *f);
+int pci_loaded(struct pci_function *f, struct error *error);
+/* Level-triggered, while MSI-X is off */
+void pci_set_intx(struct pci_function *f, bool up);
+bool msix_enabled(const struct pci_function *f);
+/* Sends the vector, or remembers it while it is masked */
+void msix_notify(struct pci_function *f, unsigned int vector);
+/* After anything that may have opened a mask */
+void msix_send_pending(struct pci_function *f);
+/* May it access memory? */
+bool pci_is_master(const struct pci_function *f);
+
+uint32_t pci_config_read(const struct pci_function *f, unsigned int at,
+			 unsigned int size);
+void pci_config_write(struct pci_function *f, unsigned int at, uint32_t value,
+		      unsigned int size);
+/* As a firmware: addresses for all BARs of the machine. -1 with @error */
+int pci_assign(struct machine *m, struct error *error);
+
+static inline uint16_t pci_get16(const uint8_t *config, unsigned int at)
+{
+	return config[at] | config[at + 1] << 8;
+}
+
+static inline void pci_put16(uint8_t *config, unsigned int at, uint16_t value)
+{
+	config[at] = value;
+	config[at + 1] = value >> 8;
+}
+
+static inline uint32_t pci_get32(const uint8_t *config, unsigned int at)
+{
+	return pci_get16(config, at) |
+	       (uint32_t)pci_get16(config, at + 2) << 16;
+}
+
+static inline void pci_put32(uint8_t *config, unsigned int at, uint32_t value)
+{
+	pci_put16(config, at, value);
+	pci_put16(config, at + 2, value >> 16);
+}
+
+#endif

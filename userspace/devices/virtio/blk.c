@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0
+/* virtio-blk (virtio 1.2, 5.2): a disk. */
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ids.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "block/block.h"
+#include "core/machine.h"
+#include "devices/virtio/virtio.h"
+
+#define QUEUES		1
+#define SEG_MAX		(VIRTIO_CHAIN_MAX - 2)	/* but header and status */
+#define DISCARD_MAX	(1u << 22)		/* sectors of a segment */
+#define DISCARD_SEGS	1
+
+/**
+ * struct blk_request - a chain on its way through the block layer
+ * @block: what the back end sees
+ * @blk: whose it is
+ * @queue: where it goes back to
+ * @chain: the guest's buffers
+ * @status: the guest's last byte
+ * @written: bytes that the device wrote, but for the status
+ * @next: in the list of free ones
+ */
+struct blk_request {
+	struct block_request block;
+	struct blk *blk;
+	struct virtqueue *queue;
+	struct chain chain;
+	uint8_t *status;
+	uint32_t written;
+	struct blk_request *next;
+};
+
+/**
+ * struct blk - the device
+ * @block: the disk
+ * @serial: what the guest reads as its serial number
+ * @request: as many as a ring has entries, so that none is ever missing
+ * @free: those that are not in flight
+ * @resetting: what ends now does not go back to a queue
+ */
+struct blk {
+	struct virtio virtio;
+	struct block *block;
+	char serial[VIRTIO_BLK_ID_BYTES];
+	struct blk_request *request, *free;
+	bool resetting;
+};
+
+static void finish(struct blk_request *r, uint8_t status)
+{
+	struct blk *blk = r->blk;
+
+	if (!blk->resetting) {
+		*r->status = status;
+		queue_push(r->queue, r->chain.head, r->written + 1);
+	}
+	r->next = blk->free;
+	blk->free = r;
+}
+
+static void done(struct block_request *request)
+{
+	struct blk_request *r = request->ctx;
+	struct virtqueue *queue = r->queue;
+	bool resetting = r->blk->resetting;
+
+	if (request->result)
+		r->written = 0;
+	finish(r, request->result ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
+	if (!resetting)
+		queue_signal(queue);
+}
+
+/*
+ * Copies @len bytes off the front of the chain's first buffers, and takes them
+ * away. False: there are not so many.
+ */
+static bool take(struct chain *c, void *to, size_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->out && len; i++) {
+		size_t n = c->iov[i].iov_len < len ? c->iov[i].iov_len : len;
+
+		memcpy(to, c->iov[i].iov_base, n);
+		to = (char *)to + n;
+		len -= n;
+		c->iov[i].iov_base = (char *)c->iov[i].iov_base + n;
+		c->iov[i].iov_len -= n;
+	}
+	return !len;
+}
+
+/* The last byte that the device writes, taken away. NULL: there is none */
+static uint8_t *take_status(struct chain *c)
+{
+	struct iovec *last = &c->iov[c->out + c->in - 1];
+
+	if (!c->in)
+		return NULL;
+	last->iov_len--;
+	return (uint8_t *)last->iov_base + last->iov_len;
+}
+
+static uint64_t length(const struct iovec *iov, unsigned int n)
+{
+	uint64_t sum = 0;
+
+	while (n--)
+		sum += iov++->iov_len;
+	return sum;
+}
+
+static bool in_disk(const struct blk *blk, uint64_t sector, uint64_t len)
+{
+	return sector <= blk->block->size / BLOCK_SECTOR &&
+	       len <= blk->block->size - sector * BLOCK_SECTOR;
+}
+
+/* Returns false, and *@status, if there is nothing to submit */
+static bool make_transfer(struct blk_request *r, uint64_t sector, bool write,
+			  uint8_t *status)
+{
+	struct block_request *b = &r->block;
+	struct chain *c = &r->chain;
+
+	b->iov = write ? c->iov : c->iov + c->out;
+	b->niov = write ? c->out : c->in;
+	/* What the header and the status left empty */
+	while (b->niov && !b->iov->iov_len) {
+		b->iov++;
+		b->niov--;
+	}
+	while (b->niov && !b->iov[b->niov - 1].iov_len)
+		b->niov--;
+	b->len = length(b->iov, b->niov);
+	*status = VIRTIO_BLK_S_IOERR;
+	if (b->len % BLOCK_SECTOR || !in_disk(r->blk, sector, b->len) ||
+	    (write && r->blk->block->read_only))
+		return false;
+	*status = VIRTIO_BLK_S_OK;
+	b->op = write ? BLOCK_WRITE : BLOCK_READ;
+	b->at = sector * BLOCK_SECTOR;
+	r->written = write ? 0 : b->len;
+	return b->len;
+}
+
+static bool make_discard(struct blk_request *r, bool zero, uint8_t *status)
+{
+	struct virtio_blk_discard_write_zeroes range;
+
+	*status = VIRTIO_BLK_S_UNSUPP;
+	if (!take(&r->chain, &range, sizeof(range)) ||
+	    length(r->chain.iov, r->chain.out) ||
+	    range.flags & ~(zero ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0u))
+		return false;
+	*status = VIRTIO_BLK_S_IOERR;
+	if (range.num_sectors > DISCARD_MAX || r->blk->block->read_only ||
+	    !in_disk(r->blk, range.sector,
+		     (uint64_t)range.num_sectors * BLOCK_SECTOR))
+		return false;
+	*status = VIRTIO_BLK_S_OK;
+	r->block.op = zero ? BLOCK_ZERO : BLOCK_DISCARD;
+	r->block.at = range.sector * BLOCK_SECTOR;
+	r->block.len = (uint64_t)range.num_sectors * BLOCK_SECTOR;
+	return r->block.len;
+}
+
+static void get_id(struct blk_request *r)
+{
+	const struct iovec *iov = &r->chain.iov[r->chain.out];
+	size_t n = iov->iov_len < sizeof(r->blk->serial) ?
+		   iov->iov_len : sizeof(r->blk->serial);
+
+	memcpy(iov->iov_base, r->blk->serial, n);
+	r->written = n;
+}
+
+/* The same for each request */
+static bool make_request(struct blk_request *r, uint8_t *status)
+{
+	struct virtio_blk_outhdr header;
+
+	r->written = 0;
+	*status = VIRTIO_BLK_S_IOERR;
+	if (!take(&r->chain, &header, sizeof(header)))
+		return false;
+	switch (header.type) {
+	case VIRTIO_BLK_T_IN:
+		return make_transfer(r, header.sector, false, status);
+	case VIRTIO_BLK_T_OUT:
+		return make_transfer(r, header.sector, true, status);
+	case VIRTIO_BLK_T_FLUSH:
+		r->block.op = BLOCK_FLUSH;
+		r->block.len = 0;
+		*status = VIRTIO_BLK_S_OK;
+		return true;
+	case VIRTIO_BLK_T_DISCARD:
+		return make_discard(r, false, status);
+	case VIRTIO_BLK_T_WRITE_ZEROES:
+		return make_discard(r, true, status);
+	case VIRTIO_BLK_T_GET_ID:
+		get_id(r);
+		*status = VIRTIO_BLK_S_OK;
+		return false;
+	default:
+		*status = VIRTIO_BLK_S_UNSUPP;
+		return false;
+	}
+}
+
+static void notified(struct virtio *virtio, struct virtqueue *queue)
+{
+	struct blk *blk = (struct blk *)virtio;
+	struct blk_request *r;
+	uint8_t status;
+
+	while ((r = blk->free) && queue_pop(queue, &r->chain)) {
+		r->status = take_status(&r->chain);
+		if (!r->status) {
+			virtio_break(virtio, "a request without a status");
+			break;
+		}
+		blk->free = r->next;
+		r->queue = queue;
+		if (make_request(r, &status))
+			blk->block->ops->submit(blk->block, &r->block);
+		else
+			finish(r, status);
+	}
+	queue_signal(queue);
+}
+
+static uint64_t features(struct virtio *virtio)
+{
+	struct blk *blk = (struct blk *)virtio;
+	uint64_t f = 1ull << VIRTIO_BLK_F_SEG_MAX |
+		     1ull << VIRTIO_BLK_F_BLK_SIZE |
+		     1ull << VIRTIO_BLK_F_FLUSH;
+
+	if (blk->block->read_only)
+		return f | 1ull << VIRTIO_BLK_F_RO;
+	return f | 1ull << VIRTIO_BLK_F_DISCARD |
+	       1ull << VIRTIO_BLK_F_WRITE_ZEROES;
+}
+
+static void config(struct virtio *virtio, uint8_t *bytes)
+{
+	struct blk *blk = (struct blk *)virtio;
+	struct virtio_blk_config c = {
+		.capacity = blk->block->size / BLOCK_SECTOR,
+		.seg_max = SEG_MAX, .blk_size = BLOCK_SECTOR,
+		.max_discard_sectors = DISCARD_MAX,
+		.max_discard_seg = DISCARD_SEGS, .discard_sector_alignment = 1,
+		.max_write_zeroes_sectors = DISCARD_MAX,
+		.max_write_zeroes_seg = DISCARD_SEGS,
+		.write_zeroes_may_unmap = 1 };
+
+	memcpy(bytes, &c, sizeof(c));
+}
+
+static void forget(struct virtio *virtio)
+{
+	struct blk *blk = (struct blk *)virtio;
+
+	blk->resetting = true;
+	blk->block->ops->drain(blk->block);
+	blk->resetting = false;
+}
+
+static int create(struct device *device, struct error *error)
+{
+	static const struct virtio_ops ops = {
+		.type = VIRTIO_ID_BLOCK, .class = 0x010000,
+		.features = features, .queues = QUEUES,
+		.config_len = sizeof(struct virtio_blk_config),
+		.config = config, .notified = notified, .reset = forget };
+	struct machine *m = device->machine;
+	struct blk *blk = (struct blk *)device;
+	unsigned int i;
+
+	/* The next disk that has no device yet */
+	blk->block = m->disk[m->disks_made];
+	snprintf(blk->serial, sizeof(blk->serial), "mvmm-disk-%u",
+		 m->disks_made);
+	m->disks_made++;
+	blk->request = calloc(VIRTIO_RING_MAX, sizeof(*blk->request));
+	if (!blk->request)
+		return fail(error, STATUS_OS, "--disk: no memory");
+	for (i = 0; i < VIRTIO_RING_MAX; i++) {
+		struct blk_request *r = &blk->request[i];
+
+		r->blk = blk;
+		r->block.done = done;
+		r->block.ctx = r;
+		r->next = blk->free;
+		blk->free = r;
+	}
+	if (!virtio_create(&blk->virtio, &ops, error))
+		return 0;
+	free(blk->request);
+	return -1;
+}
+
+static void reset(struct device *device)
+{
+	virtio_reset((struct virtio *)device);
+}
+
+static int loaded(struct device *device, struct error *error)
+{
+	return virtio_loaded((struct virtio *)device, error);
+}
+
+/* Afterwards nothing is in flight, and all that was is in the ring */
+static void saving(struct device *device)
+{
+	struct blk *blk = (struct blk *)device;
+
+	blk->block->ops->drain(blk->block);
+}
+
+static void destroy(struct device *device)
+{
+	struct blk *blk = (struct blk *)device;
+
+	forget(&blk->virtio);
+	free(blk->request);
+}
+
+static const struct field fields[] = {
+	VIRTIO_FIELDS(struct blk), FIELDS_END
+};
+
+static const struct device_class virtio_blk = {
+	.name = "virtio-blk", .size = sizeof(struct blk), .fields = fields,
+	.create = create, .reset = reset, .loaded = loaded, .saving = saving,
+	.destroy = destroy,
+};
+DEVICE_CLASS(virtio_blk);

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * virtio over PCI (virtio 1.2, 4.1), modern only. The registers are in BAR 0;
+ * notifications are in BAR 2, which has ports: an exit there costs a third of
+ * one in memory.
+ */
+#include <linux/virtio_pci.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/machine.h"
+#include "devices/virtio/virtio.h"
+
+#define VENDOR		0x1af4
+#define FIRST_DEVICE	0x1040
+#define NO_VECTOR	VIRTIO_MSI_NO_VECTOR
+
+/* BAR 0 */
+#define COMMON		0x0000
+#define ISR		0x1000
+#define CONFIG		0x2000
+#define MSIX		0x3000
+#define BAR0_LEN	0x4000
+/* BAR 2 */
+#define NOTIFY_STEP	4
+
+const struct field virtqueue_fields[] = {
+	FIELD(struct virtqueue, size), FIELD(struct virtqueue, vector),
+	FIELD(struct virtqueue, enabled), FIELD(struct virtqueue, desc),
+	FIELD(struct virtqueue, avail), FIELD(struct virtqueue, used),
+	FIELD(struct virtqueue, next_avail),
+	FIELD(struct virtqueue, next_used),
+	FIELD(struct virtqueue, signalled), FIELDS_END
+};
+
+static uint64_t offered(struct virtio *v)
+{
+	return v->ops->features(v) | 1ull << VIRTIO_F_VERSION_1 |
+	       1ull << VIRTIO_RING_F_INDIRECT_DESC |
+	       1ull << VIRTIO_RING_F_EVENT_IDX;
+}
+
+bool virtio_has(const struct virtio *v, unsigned int feature)
+{
+	return v->driver_features >> feature & 1;
+}
+
+static bool is_running(const struct virtio *v)
+{
+	return v->status & VIRTIO_CONFIG_S_DRIVER_OK &&
+	       !(v->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+void virtio_break(struct virtio *v, const char *why)
+{
+	if (v->status & VIRTIO_CONFIG_S_NEEDS_RESET)
+		return;
+	fprintf(stderr,
+		"\r\nmvmm run: the guest's driver of %s (slot %u) made %s: the device has stopped, until the driver resets it\r\n",
+		v->pci.device.class->name, v->pci.slot, why);
+	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	if (msix_enabled(&v->pci)) {
+		msix_notify(&v->pci, v->config_vector);
+	} else {
+		v->isr |= VIRTIO_PCI_ISR_CONFIG;
+		pci_set_intx(&v->pci, true);
+	}
+}
+
+/* What the driver's reset resets: not the function's configuration space */
+static void soft_reset(struct virtio *v)
+{
+	unsigned int i;
+
+	/* Waits for what is in flight: it must not touch the guest any more */
+	v->ops->reset(v);
+	v->status = v->isr = 0;
+	v->driver_features = 0;
+	v->feature_select = v->driver_select = v->queue_select = 0;
+	v->config_vector = NO_VECTOR;
+	for (i = 0; i < v->ops->queues; i++)
+		v->queue[i] = (struct virtqueue){
+			.size = VIRTIO_RING_MAX, .vector = NO_VECTOR,
+			.number = i, .virtio = v };
+	pci_set_intx(&v->pci, false);
+}
+
+static void write_status(struct virtio *v, uint8_t value)
+{
+	uint8_t fresh = value & ~v->status;
+
+	if (!value) {
+		soft_reset(v);
+		return;
+	}
+	/* Without what it cannot do without, the driver sees its bit clear */
+	if (fresh & VIRTIO_CONFIG_S_FEATURES_OK &&
+	    (v->driver_features & ~offered(v) ||
+	     !virtio_has(v, VIRTIO_F_VERSION_1)))
+		value &= ~VIRTIO_CONFIG_S_FEATURES_OK;
+	v->status |= value & ~VIRTIO_CONFIG_S_NEEDS_RESET;
+}
+
+static void write_vector(const struct virtio *v, uint16_t *vector,
+			 uint16_t value)
+{
+	*vector = value < v->pci.vectors ? value : NO_VECTOR;
+}
+
+static void write_half(uint64_t *value, bool high, uint32_t half)
+{
+	*value = high ? (uint64_t)half << 32 | (uint32_t)*value :
+			(*value >> 32 << 32) | half;
+}
+
+/* Of the queue that is selected. An enabled one does not change any more */
+static void write_queue(struct virtio *v, uint64_t at, uint32_t value)
+{
+	struct virtqueue *q = &v->queue[v->queue_select];
+
+	if (v->queue_select >= v->ops->queues || q->enabled)
+		return;
+	switch (at) {
+	case VIRTIO_PCI_COMMON_Q_SIZE:
+		q->size = value;
+		break;
+	case VIRTIO_PCI_COMMON_Q_MSIX:
+		write_vector(v, &q->vector, value);
+		break;
+	case VIRTIO_PCI_COMMON_Q_ENABLE:
+		if (value == 1 && v->status & VIRTIO_CONFIG_S_FEATURES_OK &&
+		    queue_enable(q))
+			virtio_break(v, "a queue that is not in memory");
+		break;
+	case VIRTIO_PCI_COMMON_Q_DESCLO:
+	case VIRTIO_PCI_COMMON_Q_DESCHI:
+		write_half(&q->desc, at & 4, value);
+		break;
+	case VIRTIO_PCI_COMMON_Q_AVAILLO:
+	case VIRTIO_PCI_COMMON_Q_AVAILHI:
+		write_half(&q->avail, at & 4, value);
+		break;
+	case VIRTIO_PCI_COMMON_Q_USEDLO:
+	case VIRTIO_PCI_COMMON_Q_USEDHI:
+		write_half(&q->used, at & 4, value);
+		break;
+	}
+}
+
+static void write_common(struct virtio *v, uint64_t at, uint32_t value)
+{
+	switch (at) {
+	case VIRTIO_PCI_COMMON_DFSELECT:
+		v->feature_select = value;
+		break;
+	case VIRTIO_PCI_COMMON_GFSELECT:
+		v->driver_select = value;
+		break;
+	case VIRTIO_PCI_COMMON_GF:
+		/* Negotiation is over then */
+		if (v->driver_select < 2 &&
+		    !(v->status & VIRTIO_CONFIG_S_FEATURES_OK))
+			write_half(&v->driver_features, v->driver_select,
+				   value);
+		break;
+	case VIRTIO_PCI_COMMON_MSIX:
+		write_vector(v, &v->config_vector, value);
+		break;
+	case VIRTIO_PCI_COMMON_STATUS:
+		write_status(v, value);
+		break;
+	case VIRTIO_PCI_COMMON_Q_SELECT:
+		v->queue_select = value;
+		break;
+	default:
+		write_queue(v, at, value);
+		break;
+	}
+}
+
+static uint64_t read_common(struct virtio *v, uint64_t at, unsigned int size)
+{
+	static const struct virtqueue none;
+	const struct virtqueue *q = v->queue_select < v->ops->queues ?
+				    &v->queue[v->queue_select] : &none;
+	struct virtio_pci_common_cfg c = {
+		.device_feature_select = v->feature_select,
+		.device_feature = v->feature_select < 2 ?
+			offered(v) >> 32 * v->feature_select : 0,
+		.guest_feature_select = v->driver_select,
+		.guest_feature = v->driver_select < 2 ?
+			v->driver_features >> 32 * v->driver_select : 0,
+		.msix_config = v->config_vector,
+		.num_queues = v->ops->queues, .device_status = v->status,
+		.queue_select = v->queue_select, .queue_size = q->size,
+		.queue_msix_vector = q->vector, .queue_enable = q->enabled,
+		.queue_notify_off = q->number,
+		.queue_desc_lo = q->desc, .queue_desc_hi = q->desc >> 32,
+		.queue_avail_lo = q->avail, .queue_avail_hi = q->avail >> 32,
+		.queue_used_lo = q->used, .queue_used_hi = q->used >> 32 };
+	uint64_t value = 0;
+
+	if (at + size <= sizeof(c))
+		memcpy(&value, (uint8_t *)&c + at, size);
+	return value;
+}
+
+static uint64_t bar0_read(struct device *device, uint64_t at, unsigned int size)
+{
+	struct virtio *v = (struct virtio *)device;
+	uint8_t config[256] = { 0 }, isr;
+	uint64_t value = 0;
+
+	if (at >= MSIX)
+		return msix_read(&v->pci, at - MSIX, size);
+	if (at >= CONFIG) {
+		at -= CONFIG;
+		v->ops->config(v, config);
+		if (at + size <= v->ops->config_len)
+			memcpy(&value, config + at, size);
+		return value;
+	}
+	if (at >= ISR) {
+		isr = v->isr;
+		v->isr = 0;
+		pci_set_intx(&v->pci, false);
+		return isr;
+	}
+	return read_common(v, at, size);
+}
+
+static void bar0_write(struct device *device, uint64_t at, uint64_t value,
+		       unsigned int size)
+{
+	struct virtio *v = (struct virtio *)device;
+
+	if (at >= MSIX)
+		msix_write(&v->pci, at - MSIX, value, size);
+	else if (at < ISR)
+		write_common(v, at, value);
+}
+
+static void notify(struct virtio *v, unsigned int n)
+{
+	if (n < v->ops->queues && v->queue[n].enabled && is_running(v))
+		v->ops->notified(v, &v->queue[n]);
+}
+
+static uint64_t notify_read(struct device *device, uint64_t at,
+			    unsigned int size)
+{
+	return ~0ull;
+}
+
+static void notify_write(struct device *device, uint64_t at, uint64_t value,
+			 unsigned int size)
+{
+	notify((struct virtio *)device, at / NOTIFY_STEP);
+}
+
+/* It may be allowed to access memory now, and not have been before */
+static void config_changed(struct pci_function *f)
+{
+	struct virtio *v = (struct virtio *)f;
+	unsigned int i;
+
+	for (i = 0; pci_is_master(f) && i < v->ops->queues; i++)
+		notify(v, i);
+}
+
+static void add_capability(struct virtio *v, uint8_t type, uint8_t bar,
+			   uint32_t offset, uint32_t len, uint32_t step)
+{
+	struct virtio_pci_notify_cap cap = {
+		.cap = { .cfg_type = type, .bar = bar, .offset = offset,
+			 .length = len },
+		.notify_off_multiplier = step };
+	uint8_t cap_len = step ? sizeof(cap) : sizeof(cap.cap), at;
+
+	cap.cap.cap_len = cap_len;
+	at = pci_add_capability(&v->pci, PCI_CAP_ID_VNDR, cap_len);
+	memcpy(v->pci.fixed + at + 2, (uint8_t *)&cap + 2, cap_len - 2);
+}
+
+int virtio_create(struct virtio *v, const struct virtio_ops *ops,
+		  struct error *error)
+{
+	static const struct region_ops registers = { .max = 4,
+		.read = bar0_read, .write = bar0_write };
+	static const struct region_ops doorbells = { .max = 4,
+		.read = notify_read, .write = notify_write };
+	struct pci_function *f = &v->pci;
+	const struct pci_id id = { VENDOR, FIRST_DEVICE + ops->type, VENDOR,
+				   0x1100, ops->class, 1 };
+
+	v->ops = ops;
+	if (pci_create(f, &id, error))
+		return -1;
+	f->changed = config_changed;
+	f->fixed[PCI_INTERRUPT_PIN] = 1;
+	f->bar[0] = (struct region){ &registers, &f->device, .len = BAR0_LEN };
+	pci_add_bar(f, 0, false, false);
+	f->bar[2] = (struct region){ &doorbells, &f->device,
+				     .len = NOTIFY_STEP * VIRTIO_QUEUES };
+	pci_add_bar(f, 2, true, false);
+	add_capability(v, VIRTIO_PCI_CAP_COMMON_CFG, 0, COMMON,
+		       sizeof(struct virtio_pci_common_cfg), 0);
+	add_capability(v, VIRTIO_PCI_CAP_ISR_CFG, 0, ISR, 1, 0);
+	add_capability(v, VIRTIO_PCI_CAP_DEVICE_CFG, 0, CONFIG,
+		       ops->config_len, 0);
+	add_capability(v, VIRTIO_PCI_CAP_NOTIFY_CFG, 2, 0, f->bar[2].len,
+		       NOTIFY_STEP);
+	pci_add_msix(f, ops->queues + 1, 0, MSIX, MSIX + MSIX_PENDING_AT);
+	return 0;
+}
+
+void virtio_reset(struct virtio *v)
+{
+	soft_reset(v);
+	pci_reset(&v->pci);
+}
+
+int virtio_loaded(struct virtio *v, struct error *error)
+{
+	unsigned int i;
+
+	if (v->driver_features & ~offered(v))
+		return fail(error, STATUS_DATA,
+			    "features 0x%llx are not all offered here",
+			    (unsigned long long)v->driver_features);
+	for (i = 0; i < VIRTIO_QUEUES; i++) {
+		struct virtqueue *q = &v->queue[i];
+
+		q->number = i;
+		q->virtio = v;
+		if (q->enabled && (i >= v->ops->queues || queue_enable(q)))
+			return fail(error, STATUS_DATA,
+				    "queue %u is not in memory", i);
+	}
+	if (pci_loaded(&v->pci, error))
+		return -1;
+	/* What the driver made available while it was saved */
+	config_changed(&v->pci);
+	return 0;
+}

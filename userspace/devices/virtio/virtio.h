@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * virtio 1.2 over PCI: the transport (pci.c) and its queues (queue.c). Split
+ * rings, indirect descriptors, event index. What a driver writes is hostile.
+ */
+#ifndef MVMM_VIRTIO_H
+#define MVMM_VIRTIO_H
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+#include <sys/uio.h>
+#include "devices/pci/pci.h"
+
+#define VIRTIO_QUEUES	8
+#define VIRTIO_RING_MAX	256
+/* Buffers of a chain, and what a device has room for */
+#define VIRTIO_CHAIN_MAX 130
+
+struct virtio;
+
+/**
+ * struct virtqueue - a ring
+ * @size: descriptors, as the driver wants it; a power of two
+ * @vector: of MSI-X, 0xffff: none
+ * @enabled: from here on size and addresses are fixed
+ * @desc: guest-physical addresses of the three parts
+ * @avail: the same
+ * @used: the same
+ * @next_avail: the next entry to take
+ * @next_used: the next entry to fill
+ * @signalled: of next_used, when the driver was told last
+ * @number: of this queue
+ * @virtio: whose it is
+ * @desc_at: the parts on the host; NULL: not enabled
+ * @avail_at: the same
+ * @used_at: the same
+ */
+struct virtqueue {
+	uint16_t size, vector;
+	bool enabled;
+	uint64_t desc, avail, used;
+	uint16_t next_avail, next_used, signalled;
+	unsigned int number;
+	struct virtio *virtio;
+	struct vring_desc *desc_at;
+	struct vring_avail *avail_at;
+	struct vring_used *used_at;
+};
+
+/**
+ * struct chain - buffers of one request, checked
+ * @head: names it
+ * @iov: first those that the device reads, then those that it writes
+ * @out: how many it reads
+ * @in: how many it writes
+ */
+struct chain {
+	uint16_t head;
+	unsigned int out, in;
+	struct iovec iov[VIRTIO_CHAIN_MAX];
+};
+
+/**
+ * struct virtio_ops - of a kind of device
+ * @type: VIRTIO_ID_*
+ * @class: PCI class
+ * @features: what it offers besides those of the transport
+ * @queues: how many it has
+ * @config_len: bytes of its configuration
+ * @config: writes them to @config
+ * @notified: the driver has put something into a queue, which is enabled
+ * @reset: forget what is in flight: when it ends it must not touch the queues
+ */
+struct virtio_ops {
+	uint16_t type;
+	uint32_t class;
+	uint64_t (*features)(struct virtio *virtio);
+	unsigned int queues, config_len;
+	void (*config)(struct virtio *virtio, uint8_t *config);
+	void (*notified)(struct virtio *virtio, struct virtqueue *queue);
+	void (*reset)(struct virtio *virtio);
+};
+
+/**
+ * struct virtio - begins each virtio device's struct
+ * @pci: begins this one
+ * @ops: the device's
+ * @status: of the device
+ * @isr: for INTx
+ * @driver_features: accepted
+ * @feature_select: which half of the offered ones is read
+ * @driver_select: which half of the accepted ones is written
+ * @queue_select: which queue the registers are of
+ * @config_vector: of MSI-X, for changes of the configuration
+ * @queue: the queues
+ */
+struct virtio {
+	struct pci_function pci;
+	const struct virtio_ops *ops;
+	uint8_t status, isr;
+	uint64_t driver_features;
+	uint32_t feature_select, driver_select;
+	uint16_t queue_select, config_vector;
+	struct virtqueue queue[VIRTIO_QUEUES];
+};
+
+extern const struct field virtqueue_fields[];
+#define VIRTIO_FIELDS(type)						\
+	FIELD_ARRAY(type, virtio.pci.config),				\
+	FIELD(type, virtio.pci.intx_up), FIELD(type, virtio.pci.pending), \
+	FIELD_STRUCTS(type, virtio.pci.entry, msix_fields),		\
+	FIELD(type, virtio.status), FIELD(type, virtio.isr),		\
+	FIELD(type, virtio.driver_features),				\
+	FIELD(type, virtio.feature_select),				\
+	FIELD(type, virtio.driver_select),				\
+	FIELD(type, virtio.queue_select),				\
+	FIELD(type, virtio.config_vector),				\
+	FIELD_STRUCTS(type, virtio.queue, virtqueue_fields)
+
+int virtio_create(struct virtio *virtio, const struct virtio_ops *ops,
+		  struct error *error);
+/* For the device's reset and loaded */
+void virtio_reset(struct virtio *virtio);
+int virtio_loaded(struct virtio *virtio, struct error *error);
+bool virtio_has(const struct virtio *virtio, unsigned int feature);
+/* The driver has broken a rule: it has to reset the device */
+void virtio_break(struct virtio *virtio, const char *why);
+
+/* ---- queues (queue.c) --------------------------------------------------- */
+
+/* 0, or -1: its parts are not in memory, or its size is none */
+int queue_enable(struct virtqueue *queue);
+/*
+ * Takes the next chain. False: there is none, or the device was broken. The
+ * driver is asked to notify only when the queue is empty.
+ */
+bool queue_pop(struct virtqueue *queue, struct chain *chain);
+/* Gives it back: the device wrote @written bytes */
+void queue_push(struct virtqueue *queue, uint16_t head, uint32_t written);
+/* After one or more pushes: tells the driver, if it wants to know */
+void queue_signal(struct virtqueue *queue);
+
+#endif
