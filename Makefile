@@ -69,7 +69,8 @@ $(O)/dsdt.hex: userspace/boot/dsdt.asl
 		{ cat $(O)/dsdt.log >&2; exit 1; }
 
 $(O)/userspace/boot/acpi.o $(O)/unit/userspace/boot/acpi.o \
-	$(O)/tsan/userspace/boot/acpi.o: $(O)/dsdt.hex
+	$(O)/tsan/userspace/boot/acpi.o \
+	$(O)/fuzz/obj/userspace/boot/acpi.o: $(O)/dsdt.hex
 
 $(O)/libmvmm.a: $(lib-obj)
 	rm -f $@
@@ -104,16 +105,20 @@ $(O)/tsan/%.o: %.c
 
 # Parsers of what a guest or a file says, by libFuzzer. FUZZ_SECONDS: for each
 FUZZ_SECONDS ?= 60
-fuzz-flags := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-fuzz-bin := $(patsubst userspace/fuzz/%.c,$(O)/fuzz/%, \
-	$(wildcard userspace/fuzz/fuzz_*.c))
-$(O)/fuzz/%: userspace/fuzz/%.c $(lib-src) $(wildcard userspace/lib/*.h) \
-		userspace/tests/fake_guest.h
-	@mkdir -p $(@D)
-	clang $(filter-out -MMD -MP,$(CFLAGS)) $(fuzz-flags) -o $@ \
-		$(filter %.c,$^) -lZydis -lZycore
+fuzz-flags := -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all
+fuzz-src := $(wildcard userspace/fuzz/fuzz_*.c)
+fuzz-bin := $(fuzz-src:userspace/fuzz/%.c=$(O)/fuzz/%)
+fuzz-obj := $(patsubst %.c,$(O)/fuzz/obj/%.o,$(lib-src) $(dev-src))
+$(O)/fuzz/fuzz_%: $(O)/fuzz/obj/userspace/fuzz/fuzz_%.o $(fuzz-obj)
+	clang -fsanitize=fuzzer $(fuzz-flags) -o $@ $^ -lZydis -lZycore \
+		-ljansson -lpthread
 
-.SECONDARY: $(unit-obj) $(unit-tests:%.c=$(O)/unit/%.o) $(tsan-obj) \
+$(O)/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	clang $(CFLAGS) -Wno-unused-function $(fuzz-flags) -c -o $@ $<
+
+.SECONDARY: $(unit-obj) $(fuzz-obj) $(fuzz-src:%.c=$(O)/fuzz/obj/%.o) $(unit-tests:%.c=$(O)/unit/%.o) $(tsan-obj) \
 	$(unit-tests:%.c=$(O)/tsan/%.o)
 
 bench-src := $(addprefix bench/, bench.c interrupts.c kvm.c mvmm.c scale.c)
@@ -209,7 +214,7 @@ clean:
 	$(if $(KDIR),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
 	rm -rf $(O)
 
--include $(shell find $(O)/userspace $(O)/unit $(O)/tsan -name '*.d' 2>/dev/null)
+-include $(shell find $(O)/userspace $(O)/unit $(O)/tsan $(O)/fuzz -name '*.d' 2>/dev/null)
 
 .PHONY: all help module modules_install userspace unit install run-guest run \
 	test test-long test-matrix bench fuzz check lint lines clean

@@ -37,6 +37,25 @@ void machine_end(struct machine *m, int status, const char *format, ...)
 	loop_wake(&m->loop);
 }
 
+/* A guest that repeats it is not to fill the user's disk */
+void machine_warn(struct machine *m, const char *format, ...)
+{
+	unsigned int nr;
+	va_list args;
+
+	pthread_mutex_lock(&m->end_lock);
+	nr = m->warnings < MACHINE_WARNINGS ? ++m->warnings : 0;
+	pthread_mutex_unlock(&m->end_lock);
+	if (!nr)
+		return;
+	va_start(args, format);
+	fprintf(stderr, "\r\nmvmm run: ");
+	vfprintf(stderr, format, args);
+	fprintf(stderr, "%s\r\n", nr == MACHINE_WARNINGS ?
+		"; no more of these are shown" : "");
+	va_end(args);
+}
+
 bool machine_ended(struct machine *m)
 {
 	return __atomic_load_n(&m->ended, __ATOMIC_ACQUIRE);

@@ -70,7 +70,8 @@ struct machine_config {
  * @pci: those on the PCI bus, by slot
  * @disk: what its disks are
  * @disks_made: how many have a device
- * @end_lock: guards @ended and @end
+ * @end_lock: guards what follows
+ * @warnings: how many were printed
  * @wake: signalled when an interrupt for vCPU 0 may have come: without local
  *	APICs it waits here while the guest is halted; with @irqs.lock
  * @ended: the threads are to return
@@ -93,6 +94,7 @@ struct machine {
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks_made;
 	pthread_mutex_t end_lock;
+	unsigned int warnings;
 	pthread_cond_t wake;
 	bool ended;
 	struct error end;
@@ -114,6 +116,10 @@ int machine_run(struct machine *m, struct entry *entry, struct error *error);
 void machine_end(struct machine *m, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 bool machine_ended(struct machine *m);
+/* A line for the user: what the guest did wrong. Only the first few are shown */
+void machine_warn(struct machine *m, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+#define MACHINE_WARNINGS 16
 /* Makes vCPU 0 look at the PIC. @irqs.lock is held */
 void machine_tell_pic(struct machine *m);
 

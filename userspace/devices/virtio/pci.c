@@ -5,7 +5,6 @@
  * one in memory.
  */
 #include <linux/virtio_pci.h>
-#include <stdio.h>
 #include <string.h>
 #include "core/machine.h"
 #include "devices/virtio/virtio.h"
@@ -54,9 +53,9 @@ void virtio_break(struct virtio *v, const char *why)
 {
 	if (v->status & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
-	fprintf(stderr,
-		"\r\nmvmm run: the guest's driver of %s (slot %u) made %s: the device has stopped, until the driver resets it\r\n",
-		v->pci.device.class->name, v->pci.slot, why);
+	machine_warn(v->pci.device.machine,
+		     "the guest's driver of %s (slot %u) made %s: the device has stopped, until the driver resets it",
+		     v->pci.device.class->name, v->pci.slot, why);
 	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	if (msix_enabled(&v->pci)) {
 		msix_notify(&v->pci, v->config_vector);

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Kernels and flat images that somebody has made: they are refused, or they are
+ * in memory. A libFuzzer target: "make fuzz".
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "boot/boot.h"
+
+#define RAM (4u << 20)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* From malloc(), so that the sanitizer sees what goes beyond its end */
+	static uint8_t *base;
+	struct memory memory = { .size = RAM, .low = RAM, .nr = 2 };
+	uint8_t *copy = malloc(size ? size : 1);
+	struct blob image = { copy, size };
+	struct boot boot = { .append = "console=ttyS0" };
+	struct entry entry = { 0 };
+	struct error error = { 0 };
+	int ret;
+
+	if (!base)
+		base = malloc(RAM);
+	memory.base = base;
+	memory.block[0] = (struct memory_block){ HOLE_END, RAM - HOLE_END,
+						 base + HOLE_END, false };
+	memory.block[1] = (struct memory_block){ 0, HOLE_START, base, false };
+	if (size)
+		memcpy(copy, data, size);
+	if (is_elf(&image))
+		ret = load_elf(&memory, &image, &boot, &entry, &error);
+	else
+		ret = load_bzimage(&memory, &image, &boot, &entry, &error);
+	if (ret && !error.text[0])
+		abort();
+	load_flat(&memory, &image, size * 16, &entry, &error);
+	free(copy);
+	return 0;
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A saved machine that somebody has changed: it is refused, or a guest goes on
+ * with it. A libFuzzer target: "make fuzz".
+ */
+#include <stdlib.h>
+#include "tests/bare.h"
+
+static const char *const all[] = { "i82093aa", "i8259", "i8254", "mc146818",
+				   "ns16550", "i8042", "acpi-pm",
+				   "debug-exit", "pci-host" };
+
+/* What a guest does next */
+static void go_on(void)
+{
+	unsigned int i;
+	uint32_t value;
+
+	for (i = 0; i < 0x1000; i++) {
+		inb(i);
+		outb(i, i);
+	}
+	for (i = 0; i < 64; i++) {
+		bus_access(&m.mmio, IOAPIC_BASE, &i, 4, true);
+		bus_access(&m.mmio, IOAPIC_BASE + 0x10, &value, 4, false);
+	}
+	for (i = 0; i < 4; i++) {
+		m.clock.stopped_at += 1000000;
+		run_timers();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	json_t *saved = json_loadb((const char *)data, size, 0, NULL);
+	unsigned int i;
+
+	if (!saved)
+		return 0;
+	bare_start();
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		bare_device(all[i]);
+	if (!devices_load(&m, saved, &error))
+		go_on();
+	else if (!error.text[0])
+		abort();
+	json_decref(saved);
+	bare_stop();
+	return 0;
+}
