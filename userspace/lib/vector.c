@@ -26,12 +26,25 @@ struct area {
 	uint8_t bytes[AREA_SIZE] __attribute__((aligned(64)));
 };
 
+/*
+ * Does the host use XSAVE? Else the area is FXSAVE's: it has no header, and all
+ * of it is always present
+ */
+static bool has_header(void)
+{
+	unsigned int a, b, c = 0, d;
+
+	return __get_cpuid(1, &a, &b, &c, &d) && c & bit_OSXSAVE;
+}
+
 /* Makes a component present: all zeros, if it was in its initial state */
 static void need(struct area *a, uint64_t component, unsigned int at,
 		 unsigned int size)
 {
 	uint64_t present;
 
+	if (!has_header())
+		return;
 	memcpy(&present, a->bytes + HEADER_AT, 8);
 	if (!(present & component))
 		memset(a->bytes + at, 0, size);
