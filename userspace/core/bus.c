@@ -4,10 +4,11 @@
 #include <string.h>
 #include "core/bus.h"
 #include "core/device.h"
+#include "libmvmm.h"
 
 void bus_init(struct bus *bus, const char *name, uint64_t last)
 {
-	*bus = (struct bus){ .name = name, .last = last };
+	*bus = (struct bus){ .name = name, .last = last, .vm = -1 };
 	pthread_rwlock_init(&bus->lock, NULL);
 }
 
@@ -116,6 +117,37 @@ static int check(const struct bus *bus, const struct region *region,
 	return 0;
 }
 
+/* Where a region of higher priority hides one, the module must not know it */
+static void set_doorbells(struct region *region, bool on)
+{
+	struct bus *bus = region->bus;
+	unsigned int i;
+
+	for (i = 0; i < region->doorbells; i++) {
+		struct doorbell *d = &region->doorbell[i];
+		uint64_t port = region->base + d->at;
+		bool wanted = on && bus->vm >= 0 &&
+			      winner(bus, port) == region;
+
+		if (d->is_on == wanted)
+			continue;
+		/* -ENOSPC and the like: then it is an exit */
+		d->is_on = !mvmm_ioeventfd(bus->vm, port, d->size, d->eventfd,
+					   wanted ? 0 :
+					   MVMM_IOEVENTFD_DEASSIGN, 0) &&
+			   wanted;
+	}
+}
+
+/* After any change: one may be hidden now, another not any more */
+static void set_all_doorbells(struct bus *bus)
+{
+	unsigned int i;
+
+	for (i = 0; i < bus->nr; i++)
+		set_doorbells(bus->region[i], true);
+}
+
 int region_map(struct bus *bus, struct region *region, uint64_t base,
 	       struct error *error)
 {
@@ -132,6 +164,8 @@ int region_map(struct bus *bus, struct region *region, uint64_t base,
 			region->bus = NULL;
 			ret = fail(error, STATUS_OS, "%s: no memory",
 				   bus->name);
+		} else {
+			set_all_doorbells(bus);
 		}
 	}
 	pthread_rwlock_unlock(&bus->lock);
@@ -146,6 +180,7 @@ void region_unmap(struct region *region)
 	if (!bus)
 		return;
 	pthread_rwlock_wrlock(&bus->lock);
+	set_doorbells(region, false);
 	for (i = 0; bus->region[i] != region; i++)
 		;
 	bus->region[i] = bus->region[--bus->nr];
@@ -155,6 +190,7 @@ void region_unmap(struct region *region)
 		for (i = 0; i < bus->map->nr; i++)
 			if (bus->map->part[i].region == region)
 				bus->map->part[i].region = NULL;
+	set_all_doorbells(bus);
 	pthread_rwlock_unlock(&bus->lock);
 }
 

@@ -30,6 +30,21 @@ struct region_ops {
 };
 
 /**
+ * struct doorbell - a write of @size bytes that the module turns into an eventfd,
+ *	without an exit to this process; ports only
+ * @at: offset in the region
+ * @size: 1, 2 or 4
+ * @eventfd: signalled by it
+ * @is_on: the module does so now. If it cannot, there is an exit, as before
+ */
+struct doorbell {
+	uint64_t at;
+	unsigned int size;
+	int eventfd;
+	bool is_on;
+};
+
+/**
  * struct region - addresses of a device
  * @ops: what they do
  * @device: whose they are. Its lock is held during an access
@@ -37,6 +52,8 @@ struct region_ops {
  * @len: how many
  * @priority: where regions overlap the highest counts
  * @bus: where it is mapped, or NULL
+ * @doorbell: they move with it
+ * @doorbells: how many
  */
 struct region {
 	const struct region_ops *ops;
@@ -44,6 +61,8 @@ struct region {
 	uint64_t base, len;
 	int priority;
 	struct bus *bus;
+	struct doorbell *doorbell;
+	unsigned int doorbells;
 };
 
 #define BUS_REGIONS 512
@@ -64,6 +83,7 @@ struct bus_map {
  * struct bus - see above
  * @name: for messages
  * @last: the highest address
+ * @vm: the VM whose ports these are, for doorbells; -1: no such
  * @lock: guards what follows, against accesses
  * @region: what is mapped
  * @nr: how many
@@ -72,6 +92,7 @@ struct bus_map {
 struct bus {
 	const char *name;
 	uint64_t last;
+	int vm;
 	pthread_rwlock_t lock;
 	struct region *region[BUS_REGIONS];
 	unsigned int nr;

@@ -165,6 +165,8 @@ static int make_vm(struct machine *m, const struct machine_config *config,
 	m->vm = mvmm_create_vm_flags(m->system, m->apic ? MVMM_VM_APIC : 0);
 	if (m->vm < 0)
 		return explain_open(-m->vm, device, error);
+	if (info.features & MVMM_FEATURE_IOEVENTFD)
+		m->ports.vm = m->vm;
 	if (set_sched(m, config, error) || memory_map(&m->memory, m->vm, error))
 		return -1;
 	for (i = 0; i < m->nr_vcpus; i++)

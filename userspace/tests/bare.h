@@ -20,6 +20,8 @@ static struct {
 	struct mvmm_msi msi;
 	unsigned int msis;
 	bool msi_refused;
+	struct mvmm_ioeventfd doorbell;	/* the last one */
+	unsigned int doorbells;		/* that are assigned */
 } noted;
 
 /* The other end of the serial port */
@@ -40,6 +42,13 @@ int ioctl(int fd, unsigned long cmd, ...)
 	va_start(args, cmd);
 	arg = va_arg(args, void *);
 	va_end(args);
+	if (cmd == MVMM_VM_IOEVENTFD) {
+		noted.doorbell = *(struct mvmm_ioeventfd *)arg;
+		if (noted.doorbell.flags & MVMM_IOEVENTFD_DEASSIGN)
+			noted.doorbells--;
+		else
+			noted.doorbells++;
+	}
 	if (cmd != MVMM_VM_MSI)
 		return 0;
 	noted.msi = *(struct mvmm_msi *)arg;

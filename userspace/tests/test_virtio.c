@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -387,6 +388,41 @@ static void event_index(void **state)
 	assert_false(noted.up[11]);
 }
 
+/* A notification that the module turns into an eventfd, wherever the BAR is */
+static void doorbells(void **state)
+{
+	static const struct region_ops none;
+	struct region over = { .ops = &none, .len = 4 };
+	uint32_t bar;
+
+	m.ports.vm = 5;
+	driver_start(0);
+	assert_int_equal(noted.doorbells, 1);
+	assert_int_equal(noted.doorbell.port, driver.bar2);
+	assert_int_equal(noted.doorbell.len, 2);
+	make_request(0, VIRTIO_BLK_T_IN, 0, BUFFERS, 512);
+	offer(0);
+	eventfd_write(noted.doorbell.fd, 1);
+	wait_for_all();
+	assert_int_equal(*status_of(0), 0);
+	/* It moves with its BAR, and goes while something is over it */
+	bar = driver.bar2 + 0x100;
+	cfg_write(PCI_BASE_ADDRESS_2, bar, 4);
+	assert_int_equal(noted.doorbells, 1);
+	assert_int_equal(noted.doorbell.port, bar);
+	assert_int_equal(region_map(&m.ports, &over, bar, &error), 0);
+	assert_int_equal(noted.doorbells, 0);
+	region_unmap(&over);
+	assert_int_equal(noted.doorbells, 1);
+	cfg_write(PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+	assert_int_equal(noted.doorbells, 0);
+	driver_start(0);
+	assert_int_equal(noted.doorbells, 1);
+	stop();
+	assert_int_equal(noted.doorbells, 0);
+	start(false);
+}
+
 /* ---- a driver that breaks the rules -------------------------------------- */
 
 static void expect_broken(void)
@@ -565,7 +601,7 @@ int main(void)
 		TEST(configuration_space), TEST(bars), TEST(line_interrupt),
 		TEST(messages), TEST(negotiation), TEST(reads_and_writes),
 		TEST(discards), TEST(read_only), TEST(scattered),
-		TEST(event_index), TEST(broken_rings), TEST(not_a_master),
+		TEST(event_index), TEST(doorbells), TEST(broken_rings), TEST(not_a_master),
 		TEST(reset_in_flight), TEST(a_move), TEST(refused_files),
 		TEST(cut_short),
 	};

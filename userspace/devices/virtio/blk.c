@@ -329,6 +329,7 @@ static void destroy(struct device *device)
 	struct blk *blk = (struct blk *)device;
 
 	forget(&blk->virtio);
+	virtio_destroy(&blk->virtio);
 	free(blk->request);
 }
 

@@ -4,8 +4,11 @@
  * notifications are in BAR 2, which has ports: an exit there costs a third of
  * one in memory.
  */
+#include <errno.h>
 #include <linux/virtio_pci.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include "core/machine.h"
 #include "devices/virtio/virtio.h"
 
@@ -244,6 +247,54 @@ static void notify(struct virtio *v, unsigned int n)
 		v->ops->notified(v, &v->queue[n]);
 }
 
+/* The module saw the notification: no exit was needed */
+static void on_rung(void *ctx, uint32_t events)
+{
+	struct virtqueue *q = ctx;
+	struct virtio *v = q->virtio;
+	uint64_t count;
+
+	if (read(v->rung[q->number].fd, &count, sizeof(count)) > 0)
+		notify(v, q->number);
+}
+
+static int add_doorbells(struct virtio *v, struct error *error)
+{
+	struct loop *loop = v->pci.device.loop;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < v->ops->queues && !ret; i++) {
+		int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+		v->doorbell[i] = (struct doorbell){
+			.at = i * NOTIFY_STEP, .size = 2, .eventfd = fd };
+		v->rung[i] = (struct watch){ on_rung, &v->queue[i], fd, 0 };
+		ret = fd < 0 ? -errno : loop_watch(loop, &v->rung[i], EPOLLIN);
+	}
+	v->pci.bar[2].doorbell = v->doorbell;
+	v->pci.bar[2].doorbells = v->ops->queues;
+	if (!ret)
+		return 0;
+	virtio_destroy(v);
+	return fail(error, STATUS_OS, "no eventfds for %s: %s",
+		    v->pci.device.class->name, strerror(-ret));
+}
+
+void virtio_destroy(struct virtio *v)
+{
+	unsigned int i;
+
+	for (i = 0; i < PCI_BARS; i++)
+		region_unmap(&v->pci.bar[i]);
+	for (i = 0; i < v->ops->queues; i++) {
+		if (v->rung[i].fd < 0)
+			continue;
+		loop_watch(v->pci.device.loop, &v->rung[i], 0);
+		close(v->rung[i].fd);
+	}
+}
+
 static uint64_t notify_read(struct device *device, uint64_t at,
 			    unsigned int size)
 {
@@ -309,7 +360,7 @@ int virtio_create(struct virtio *v, const struct virtio_ops *ops,
 	add_capability(v, VIRTIO_PCI_CAP_NOTIFY_CFG, 2, 0, f->bar[2].len,
 		       NOTIFY_STEP);
 	pci_add_msix(f, ops->queues + 1, 0, MSIX, MSIX + MSIX_PENDING_AT);
-	return 0;
+	return add_doorbells(v, error);
 }
 
 void virtio_reset(struct virtio *v)

@@ -93,6 +93,8 @@ struct virtio_ops {
  * @queue_select: which queue the registers are of
  * @config_vector: of MSI-X, for changes of the configuration
  * @queue: the queues
+ * @doorbell: of each queue
+ * @rung: watches of their eventfds
  */
 struct virtio {
 	struct pci_function pci;
@@ -102,6 +104,8 @@ struct virtio {
 	uint32_t feature_select, driver_select;
 	uint16_t queue_select, config_vector;
 	struct virtqueue queue[VIRTIO_QUEUES];
+	struct doorbell doorbell[VIRTIO_QUEUES];
+	struct watch rung[VIRTIO_QUEUES];
 };
 
 extern const struct field virtqueue_fields[];
@@ -119,6 +123,8 @@ extern const struct field virtqueue_fields[];
 
 int virtio_create(struct virtio *virtio, const struct virtio_ops *ops,
 		  struct error *error);
+/* For the device's destroy, and if its create fails after virtio_create() */
+void virtio_destroy(struct virtio *virtio);
 /* For the device's reset and loaded */
 void virtio_reset(struct virtio *virtio);
 int virtio_loaded(struct virtio *virtio, struct error *error);
