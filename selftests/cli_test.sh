@@ -51,7 +51,7 @@ dd if=/dev/zero of=zeros bs=1024 count=64 2>/dev/null
 : >empty
 
 echo 'TAP version 13'
-echo '1..61'
+echo '1..67'
 expect 64 'Usage: mvmm COMMAND' 'no command' "$mvmm"
 expect 0 'Usage: mvmm COMMAND' '--help' "$mvmm" --help
 expect 0 'Usage: mvmm COMMAND' 'help' "$mvmm" help
@@ -156,6 +156,25 @@ expect 78 'reset itself' 'a reset' "$mvmm" run --flat reset.img
 expect 42 '' 'a status of 42' "$mvmm" run --flat exit42.img --at 0x1000
 expect 76 'triple fault' 'a triple fault' "$mvmm" run --flat triple.img
 expect 0 '^hi$' 'the serial port' "$mvmm" run --flat hi.img
+cat >good.conf <<'CONF'
+# A guest
+  flat	exit42.img
+
+at 0x1000
+CONF
+expect 42 '' 'options from a file' "$mvmm" run --config good.conf
+printf 'mem lots\n' >bad.conf
+expect 64 '^bad.conf:1: --mem lots is not a size' 'a bad line in it' \
+	"$mvmm" run --flat hi.img --config bad.conf
+printf '\nwings\n' >bad.conf
+expect 64 '^bad.conf:2: unrecognized option' 'an unknown line' \
+	"$mvmm" run --flat hi.img --config bad.conf
+expect 64 'nowhere.conf: No such file' 'no such file of options' \
+	"$mvmm" run --flat hi.img --config nowhere.conf
+expect 66 'cannot open nowhere.img\|nowhere.img: No such file' 'no such disk' \
+	"$mvmm" run --flat hi.img --disk nowhere.img
+expect 64 'neither ro nor cache' 'an unknown word of a disk' \
+	"$mvmm" run --flat hi.img --disk zeros,fast
 # The CPU's exit reason for HLT: VMX, SVM
 hlt=12
 "$mvmm" info | grep -q SVM && hlt=120

@@ -12,6 +12,7 @@
 #include "boot/boot.h"
 #include "char/stdio.h"
 #include "cmd/cmd.h"
+#include "cmd/config.h"
 #include "core/guard.h"
 #include "core/machine.h"
 #include "devices/isa/power.h"
@@ -22,13 +23,15 @@ struct options {
 	uint64_t at;
 	bool has_at;
 	bool stats;
+	bool in_config;		/* options come from a file */
+	struct config config;
 	struct block_config disk[MACHINE_DISKS];
 	struct machine_config machine;
 };
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_FLAT, OPT_AT,
        OPT_BACKEND, OPT_DEVICE, OPT_STATS, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
-       OPT_DISK };
+       OPT_DISK, OPT_CONFIG };
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -53,6 +56,8 @@ static const struct argp_option option_list[] = {
 	  "what the memory is on the host (default: anon)", 0 },
 	{ "disk", OPT_DISK, "FILE[,ro][,cache=none]", 0,
 	  "a raw image as the next disk: /dev/vda, /dev/vdb ...", 0 },
+	{ "config", OPT_CONFIG, "FILE", 0,
+	  "read options from a file, one in a line, without the dashes", 0 },
 	{ "flat", OPT_FLAT, "FILE", 0,
 	  "a bare image, started in real mode at its first byte", 1 },
 	{ "at", OPT_AT, "ADDRESS", 0,
@@ -190,6 +195,22 @@ static void parse_disk(struct argp_state *state, struct options *o, char *arg)
 	o->machine.disks++;
 }
 
+static const struct argp argp;
+
+static void parse_config(struct argp_state *state, struct options *o,
+			 const char *path)
+{
+	if (o->in_config) {
+		argp_error(state, "--config in a file of options");
+		return;
+	}
+	o->in_config = true;
+	errno = 0;
+	if (config_parse(&o->config, &argp, path, o))
+		argp_error(state, "--config %s: %s", path, strerror(errno));
+	o->in_config = false;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -219,6 +240,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_DISK:
 		parse_disk(state, o, arg);
 		break;
+	case OPT_CONFIG:
+		parse_config(state, o, arg);
+		break;
 	case OPT_FLAT:
 		o->flat = arg;
 		break;
@@ -244,6 +268,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "unexpected argument: %s", arg);
 		break;
 	case ARGP_KEY_END:
+		/* Only all together they have to make sense */
+		if (o->in_config)
+			break;
 		if (!o->kernel == !o->flat)
 			argp_error(state, "give either --kernel or --flat");
 		if (o->flat && (o->initrd || o->append))
@@ -457,12 +484,14 @@ static char *add_console(const char *append)
 	return asprintf(&line, "%s %s", append, console) < 0 ? NULL : line;
 }
 
+static const struct argp argp = {
+	.options = option_list, .parser = parse,
+	.doc = "Boot a guest with this terminal as its serial port.\v"
+	       "Ctrl-A p or SIGTERM presses its power button, Ctrl-A x ends the guest, Ctrl-A h shows the keys. A byte written to port 0xf4 is the exit status."
+};
+
 int cmd_run(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = option_list, .parser = parse,
-		.doc = "Boot a guest with this terminal as its serial port.\v"
-		       "Ctrl-A p or SIGTERM presses its power button, Ctrl-A x ends the guest, Ctrl-A h shows the keys. A byte written to port 0xf4 is the exit status." };
 	struct options o = {
 		.append = NULL, .at = 0x7c00,
 		.machine = { .device = MVMM_DEVICE, .ram_size = 256 << 20,
@@ -483,6 +512,7 @@ int cmd_run(int argc, char **argv)
 			"mvmm run: Ctrl-A x ends the guest, Ctrl-A h helps\n");
 	run(&o, &error);
 	free(append);
+	config_free(&o.config);
 	if (error.text[0])
 		fprintf(stderr, "mvmm run: %s\n", error.text);
 	return error.status;
