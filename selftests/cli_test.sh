@@ -173,7 +173,7 @@ expect 64 'nowhere.conf: No such file' 'no such file of options' \
 	"$mvmm" run --flat hi.img --config nowhere.conf
 expect 66 'cannot open nowhere.img\|nowhere.img: No such file' 'no such disk' \
 	"$mvmm" run --flat hi.img --disk nowhere.img
-expect 64 'neither ro nor cache' 'an unknown word of a disk' \
+expect 64 'fast is not known: ro is' 'an unknown word of a disk' \
 	"$mvmm" run --flat hi.img --disk zeros,fast
 # The CPU's exit reason for HLT: VMX, SVM
 hlt=12

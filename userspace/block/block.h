@@ -11,8 +11,9 @@
 
 #define BLOCK_SECTOR	512
 
+/* ZERO keeps the host's space, UNMAP and DISCARD may give it back */
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD,
-		BLOCK_ZERO };
+		BLOCK_ZERO, BLOCK_UNMAP };
 
 /**
  * struct block_request - from submission to @done it is the back end's
@@ -21,8 +22,10 @@ enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD,
  * @len: how many bytes; of FLUSH 0
  * @iov: the memory of READ and WRITE; together @len bytes. It may be changed
  * @niov: how many
+ * @stable: what it changes survives a power cut when it is done
  * @result: 0, or a negative errno
- * @done: called from the loop, with its lock held
+ * @done: called with the loop's lock held, from the loop or from @cancel or
+ *	@drain
  * @ctx: the submitter's
  * @next: the back end's
  */
@@ -31,6 +34,7 @@ struct block_request {
 	uint64_t at, len;
 	struct iovec *iov;
 	unsigned int niov;
+	bool stable;
 	int result;
 	void (*done)(struct block_request *request);
 	void *ctx;
@@ -44,12 +48,15 @@ struct block;
  * @submit: begins a request, which is within the disk; does not wait. The loop's
  *	lock is held. What @done reports as written is where FLUSH finds it; what
  *	it reports as flushed survives a power cut
- * @drain: waits until nothing is in flight, and has called @done of all
+ * @drain: waits until all is done, and has called @done of all
+ * @cancel: the same, but what has not begun is not done (-ECANCELED), and what
+ *	has begun ends soon
  * @close: nothing is in flight
  */
 struct block_ops {
 	void (*submit)(struct block *block, struct block_request *request);
 	void (*drain)(struct block *block);
+	void (*cancel)(struct block *block);
 	void (*close)(struct block *block);
 };
 
@@ -71,7 +78,6 @@ struct block {
 struct block_config {
 	const char *path;
 	bool read_only;
-	bool direct;		/* past the host's page cache */
 };
 
 /* NULL with @error. Its thread does not run before block_start() */

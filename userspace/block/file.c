@@ -31,6 +31,8 @@
  * @todo_end: where the next one goes
  * @finished: done, to be reported
  * @busy: it does one now
+ * @cancelled: it is to end soon
+ * @flush_error: a write is lost. The host tells only once, so it is kept
  * @idle: signalled when it has done all
  * @stop: the thread is to return
  * @event: eventfd: there are some
@@ -46,24 +48,41 @@ struct file {
 	pthread_cond_t wake;
 	struct block_request *todo, **todo_end, *finished;
 	pthread_cond_t idle;
-	bool busy, stop;
+	bool busy, cancelled, stop;
+	int flush_error;
 	int event;
 	struct watch watch;
 };
 
-/* All of it, in parts if need be */
-static int transfer(int fd, struct block_request *r)
+/* So much at a time that a request that is cancelled ends soon */
+#define PART	(16u << 20)
+
+static bool is_cancelled(const struct file *f)
 {
-	struct iovec *iov = r->iov;
+	return __atomic_load_n(&f->cancelled, __ATOMIC_RELAXED);
+}
+
+/* All of it, in parts if need be */
+static int transfer(const struct file *f, struct block_request *r)
+{
+	struct iovec *iov = r->iov, part;
 	unsigned int niov = r->niov;
 	uint64_t at = r->at;
 	ssize_t n;
 
 	while (niov) {
+		const struct iovec *now = iov;
 		int count = niov < IOV_MAX ? niov : IOV_MAX;
 
-		n = r->op == BLOCK_READ ? preadv(fd, iov, count, at) :
-					  pwritev(fd, iov, count, at);
+		if (is_cancelled(f))
+			return -ECANCELED;
+		if (iov->iov_len > PART) {
+			part = (struct iovec){ iov->iov_base, PART };
+			now = &part;
+			count = 1;
+		}
+		n = r->op == BLOCK_READ ? preadv(f->fd, now, count, at) :
+					  pwritev(f->fd, now, count, at);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -81,13 +100,13 @@ static int transfer(int fd, struct block_request *r)
 	return 0;
 }
 
-static int write_zeroes(int fd, uint64_t at, uint64_t len)
+static int write_zeroes(const struct file *f, uint64_t at, uint64_t len)
 {
 	static const uint8_t zeroes[65536];
 
-	while (len) {
+	while (len && !is_cancelled(f)) {
 		size_t part = len < sizeof(zeroes) ? len : sizeof(zeroes);
-		ssize_t n = pwrite(fd, zeroes, part, at);
+		ssize_t n = pwrite(f->fd, zeroes, part, at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -100,34 +119,46 @@ static int write_zeroes(int fd, uint64_t at, uint64_t len)
 }
 
 /* A discarded part reads as zeroes, or as before where the host cannot */
-static int make_hole(const struct file *f, uint64_t at, uint64_t len, bool zero)
+static int make_hole(const struct file *f, const struct block_request *r)
 {
-	uint64_t range[2] = { at, len };
-	int ret;
+	uint64_t range[2] = { r->at, r->len };
+	int mode = r->op == BLOCK_ZERO ? FALLOC_FL_ZERO_RANGE :
+					 FALLOC_FL_PUNCH_HOLE, ret;
 
 	if (f->is_device)
-		ret = ioctl(f->fd, zero ? BLKZEROOUT : BLKDISCARD, range);
+		ret = ioctl(f->fd, r->op == BLOCK_DISCARD ? BLKDISCARD :
+						     BLKZEROOUT, range);
 	else
-		ret = fallocate(f->fd, FALLOC_FL_PUNCH_HOLE |
-				FALLOC_FL_KEEP_SIZE, at, len);
-	if (!ret)
-		return 0;
-	if (errno != EOPNOTSUPP && errno != ENOTTY)
-		return -errno;
-	return zero ? write_zeroes(f->fd, at, len) : 0;
+		ret = fallocate(f->fd, mode | FALLOC_FL_KEEP_SIZE, r->at,
+				r->len);
+	/* EINVAL: not aligned to the device's sectors */
+	if (!ret || (errno != EOPNOTSUPP && errno != ENOTTY && errno != EINVAL))
+		return ret ? -errno : 0;
+	return r->op == BLOCK_DISCARD ? 0 : write_zeroes(f, r->at, r->len);
 }
 
-static int do_request(const struct file *f, struct block_request *r)
+/*
+ * A write that fails behind the host's cache is reported by one fdatasync, and
+ * by no other: from then on nothing is known to be on the disk.
+ */
+static int flush(struct file *f)
 {
-	switch (r->op) {
-	case BLOCK_READ:
-	case BLOCK_WRITE:
-		return transfer(f->fd, r);
-	case BLOCK_FLUSH:
-		return fdatasync(f->fd) ? -errno : 0;
-	default:
-		return make_hole(f, r->at, r->len, r->op == BLOCK_ZERO);
-	}
+	if (!f->flush_error && fdatasync(f->fd))
+		f->flush_error = -errno;
+	return f->flush_error;
+}
+
+static int do_request(struct file *f, struct block_request *r)
+{
+	int ret;
+
+	if (is_cancelled(f))
+		return -ECANCELED;
+	if (r->op == BLOCK_FLUSH)
+		return flush(f);
+	ret = r->op == BLOCK_READ || r->op == BLOCK_WRITE ?
+	      transfer(f, r) : make_hole(f, r);
+	return !ret && r->stable && r->op != BLOCK_READ ? flush(f) : ret;
 }
 
 static void *file_main(void *ctx)
@@ -188,10 +219,20 @@ static void file_drain(struct block *block)
 	struct file *f = (struct file *)block;
 
 	pthread_mutex_lock(&f->lock);
-	while (f->todo || f->busy)
+	while (f->started && (f->todo || f->busy))
 		pthread_cond_wait(&f->idle, &f->lock);
 	pthread_mutex_unlock(&f->lock);
 	report(f);
+}
+
+static void file_cancel(struct block *block)
+{
+	struct file *f = (struct file *)block;
+
+	/* The thread goes through them, and does none */
+	__atomic_store_n(&f->cancelled, true, __ATOMIC_RELAXED);
+	file_drain(block);
+	__atomic_store_n(&f->cancelled, false, __ATOMIC_RELAXED);
 }
 
 static void file_submit(struct block *block, struct block_request *r)
@@ -227,6 +268,27 @@ static void file_close(struct block *block)
 	free(f);
 }
 
+/* Two guests that write to one disk destroy it. Several may read */
+static int lock_file(struct file *f, const struct block_config *config,
+		     struct error *error)
+{
+	int how = (config->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB, tries;
+
+	/* udev looks at a block device when its last writer has closed it */
+	for (tries = 0; flock(f->fd, how); tries++) {
+		if (errno != EWOULDBLOCK)
+			return fail(error, STATUS_OS,
+				    "--disk %s cannot be locked: %s",
+				    config->path, strerror(errno));
+		if (!f->is_device || tries == 10)
+			return fail(error, STATUS_BUSY,
+				    "--disk %s is in use by another mvmm, or twice by this one: give each guest its own, or all of them ro",
+				    config->path);
+		usleep(100000);
+	}
+	return 0;
+}
+
 static int check(struct file *f, const struct block_config *config,
 		 struct error *error)
 {
@@ -250,18 +312,14 @@ static int check(struct file *f, const struct block_config *config,
 			    "--disk %s has %llu bytes, which is no multiple of %u: is it a raw image?",
 			    path, (unsigned long long)size, BLOCK_SECTOR);
 	f->block.size = size;
-	/* Two guests that write to one disk destroy it. Others may only read */
-	if (flock(f->fd, (config->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
-		return fail(error, STATUS_BUSY,
-			    "--disk %s is in use by another mvmm: give each guest its own, or all of them ro",
-			    path);
-	return 0;
+	return lock_file(f, config, error);
 }
 
 struct block *file_open(const struct block_config *config, struct error *error)
 {
 	static const struct block_ops ops = { .submit = file_submit,
 					      .drain = file_drain,
+					      .cancel = file_cancel,
 					      .close = file_close };
 	struct file *f = calloc(1, sizeof(*f));
 
@@ -277,8 +335,8 @@ struct block *file_open(const struct block_config *config, struct error *error)
 	pthread_cond_init(&f->idle, NULL);
 	f->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	f->watch = (struct watch){ on_finished, f, f->event, 0 };
-	f->fd = open(config->path, (config->read_only ? O_RDONLY : O_RDWR) |
-		     (config->direct ? O_DIRECT : 0) | O_CLOEXEC);
+	f->fd = open(config->path,
+		     (config->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	if (f->fd < 0)
 		fail(error, STATUS_NO_INPUT, "--disk %s: %s", config->path,
 		     strerror(errno));

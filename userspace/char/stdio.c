@@ -8,11 +8,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -20,10 +22,7 @@
 
 #define CTRL_A 1
 
-/*
- * Static because signal handlers and atexit() take no argument; no other state
- * of the launcher is.
- */
+/* Static because signal handlers and atexit() take no argument */
 static struct termios saved, raw;
 static volatile sig_atomic_t has_terminal, is_raw, sigterm_fd;
 
@@ -33,12 +32,17 @@ static bool in_foreground(void)
 	return tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
-/* In the background tcsetattr() would stop the process */
+/*
+ * In the background tcsetattr() would stop the process. The mark comes first, so
+ * that a fatal signal in between restores the terminal.
+ */
 static void make_raw(void)
 {
-	if (has_terminal && in_foreground() &&
-	    !tcsetattr(STDIN_FILENO, TCSANOW, &raw))
-		is_raw = 1;
+	if (!has_terminal || !in_foreground())
+		return;
+	is_raw = 1;
+	if (tcsetattr(STDIN_FILENO, TCSANOW, &raw))
+		is_raw = 0;
 }
 
 void stdio_restore(void)
@@ -51,6 +55,8 @@ void stdio_restore(void)
 /* Restores the terminal, then dies of the same signal */
 static void on_signal(int sig)
 {
+	/* No other thread makes it raw again */
+	has_terminal = 0;
 	stdio_restore();
 	signal(sig, SIG_DFL);
 	raise(sig);
@@ -80,6 +86,7 @@ static void on_continue(int sig)
 {
 	int error = errno;
 
+	is_raw = 0;
 	make_raw();
 	errno = error;
 }
@@ -111,16 +118,19 @@ static void catch_fatal(void)
 /*
  * A write to stdout must not block: the I/O thread serves the timer, too. A
  * descriptor of its own, so that those who share stdout do not see O_NONBLOCK.
- * Files never block for long. A pipe or terminal that cannot be opened again
- * stays as it is.
+ * Files never block for long, sockets have a flag. A pipe or terminal that
+ * cannot be opened again stays as it is: then little is written at a time.
  */
-static int open_output(void)
+static int open_output(struct stdio *s)
 {
 	struct stat st;
 	int fd;
 
-	if (fstat(STDOUT_FILENO, &st) ||
-	    !(S_ISFIFO(st.st_mode) || isatty(STDOUT_FILENO)))
+	if (fstat(STDOUT_FILENO, &st))
+		return STDOUT_FILENO;
+	s->is_socket = S_ISSOCK(st.st_mode);
+	s->is_file = S_ISREG(st.st_mode);
+	if (!(S_ISFIFO(st.st_mode) || isatty(STDOUT_FILENO)))
 		return STDOUT_FILENO;
 	fd = open("/proc/self/fd/1",
 		  O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -220,7 +230,8 @@ void stdio_type(struct stdio *s, const uint8_t *typed, size_t len)
 				"\r\nmvmm run: the guest does not read what is typed: it is dropped\r\n");
 		}
 	}
-	if (s->in.len && s->chardev.ctx)
+	/* Not from within stdio_take(), whose caller goes on by itself */
+	if (s->in.len && s->chardev.ctx && !s->taking)
 		s->chardev.readable(s->chardev.ctx);
 }
 
@@ -247,7 +258,9 @@ static void read_input(struct stdio *s)
 
 static void on_input(void *ctx, uint32_t events)
 {
-	read_input(ctx);
+	/* In the background a read would stop the process */
+	if (wants_input(ctx))
+		read_input(ctx);
 	update_input(ctx);
 }
 
@@ -261,8 +274,11 @@ static bool stdio_take(struct chardev *chardev, uint8_t *byte)
 	*byte = ring->bytes[ring->head];
 	ring->head = (ring->head + 1) % sizeof(ring->bytes);
 	/* It was full, or it is empty: there may be more to read */
-	if (ring->len-- == sizeof(ring->bytes) || !ring->len)
+	if (ring->len-- == sizeof(ring->bytes) || !ring->len) {
+		s->taking = true;
 		update_input(s);
+		s->taking = false;
+	}
 	return true;
 }
 
@@ -271,6 +287,7 @@ static bool stdio_take(struct chardev *chardev, uint8_t *byte)
 /* Writes what can be written without waiting, then waits for the rest */
 static void flush(struct stdio *s)
 {
+	bool blocks = s->output.fd == STDOUT_FILENO && !s->is_file;
 	struct ring *ring = &s->out;
 
 	while (ring->len) {
@@ -278,7 +295,12 @@ static void flush(struct stdio *s)
 		ssize_t done;
 
 		n = n < ring->len ? n : ring->len;
-		done = write(s->output.fd, ring->bytes + ring->head, n);
+		if (s->is_socket)
+			done = send(s->output.fd, ring->bytes + ring->head, n,
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
+		else
+			done = write(s->output.fd, ring->bytes + ring->head,
+				     blocks && n > PIPE_BUF ? PIPE_BUF : n);
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0 && errno == EAGAIN)
@@ -292,6 +314,9 @@ static void flush(struct stdio *s)
 		}
 		ring->head = (ring->head + done) % sizeof(ring->bytes);
 		ring->len -= done;
+		/* Only the first was promised not to wait */
+		if (blocks && !s->is_socket)
+			break;
 	}
 	loop_watch(s->loop, &s->output, ring->len ? EPOLLOUT : 0);
 }
@@ -379,7 +404,7 @@ int stdio_start(struct stdio *s, struct loop *loop)
 	s->signal.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->signal.fd < 0)
 		return -errno;
-	s->output.fd = open_output();
+	s->output.fd = open_output(s);
 	sigterm_fd = s->signal.fd;
 	signal(SIGTERM, on_sigterm);
 	open_terminal(s);

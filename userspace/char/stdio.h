@@ -28,6 +28,9 @@ enum stdio_event { STDIO_QUIT, STDIO_POWERDOWN, STDIO_SIGTERM, STDIO_FAILED };
  * @closed: the input has ended
  * @dropped: the user was told that typed bytes get lost
  * @in_line: the guest's last line has not ended
+ * @taking: the serial port takes bytes now
+ * @is_socket: stdout is one
+ * @is_file: stdout is one
  * @in: typed bytes that the guest has not read yet
  * @out: what the guest sent and nobody has read yet
  * @input: the watch of stdin
@@ -41,6 +44,7 @@ struct stdio {
 	void (*event)(void *ctx, enum stdio_event event, int error);
 	void *ctx;
 	bool tty, escaped, closed, dropped, in_line;
+	bool taking, is_socket, is_file;
 	struct ring in, out;
 	struct watch input, output, signal;
 	struct timer look;

@@ -54,7 +54,7 @@ static const struct argp_option option_list[] = {
 	  " (default: no limit)", 0 },
 	{ "mem-backend", OPT_BACKEND, "anon|memfd", 0,
 	  "what the memory is on the host (default: anon)", 0 },
-	{ "disk", OPT_DISK, "FILE[,ro][,cache=none]", 0,
+	{ "disk", OPT_DISK, "FILE[,ro]", 0,
 	  "a raw image as the next disk: /dev/vda, /dev/vdb ...", 0 },
 	{ "config", OPT_CONFIG, "FILE", 0,
 	  "read options from a file, one in a line, without the dashes", 0 },
@@ -169,7 +169,7 @@ static void parse_cap(struct argp_state *state, struct options *o,
 		o->machine.cap = value;
 }
 
-/* FILE[,ro][,cache=none|writeback]; @arg is cut into pieces */
+/* FILE[,ro]; @arg is cut into pieces */
 static void parse_disk(struct argp_state *state, struct options *o, char *arg)
 {
 	struct block_config *disk = &o->disk[o->machine.disks];
@@ -183,11 +183,8 @@ static void parse_disk(struct argp_state *state, struct options *o, char *arg)
 	while ((word = strsep(&arg, ","))) {
 		if (!strcmp(word, "ro"))
 			disk->read_only = true;
-		else if (!strcmp(word, "cache=none"))
-			disk->direct = true;
-		else if (strcmp(word, "cache=writeback"))
-			argp_error(state,
-				   "--disk %s: %s is neither ro nor cache=none nor cache=writeback",
+		else
+			argp_error(state, "--disk %s: %s is not known: ro is",
 				   disk->path, word);
 	}
 	if (!*disk->path)

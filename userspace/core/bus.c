@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See bus.h. */
+#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 #include "core/bus.h"
@@ -8,8 +9,15 @@
 
 void bus_init(struct bus *bus, const char *name, uint64_t last)
 {
+	pthread_rwlockattr_t attr;
+
 	*bus = (struct bus){ .name = name, .last = last, .vm = -1 };
-	pthread_rwlock_init(&bus->lock, NULL);
+	/* vCPUs that access all the time must not keep a change out */
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(
+		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&bus->lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
 }
 
 void bus_destroy(struct bus *bus)
@@ -93,7 +101,9 @@ static int check(const struct bus *bus, const struct region *region,
 	uint64_t last = last_of(region);
 	unsigned int i;
 
-	if (!region->len || last < region->base || last > bus->last)
+	/* A narrow access within a wider minimum has to fit into 8 bytes */
+	if (!region->len || last < region->base || last > bus->last ||
+	    region->ops->min > 4)
 		return fail(error, STATUS_OS,
 			    "%s 0x%llx to 0x%llx cannot be mapped: the last is 0x%llx",
 			    bus->name, (unsigned long long)region->base,

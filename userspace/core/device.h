@@ -16,6 +16,7 @@ struct machine;
 /**
  * struct device - begins each device's struct
  * @class: its kind
+ * @number: how many of its kind were made before
  * @machine: whose it is
  * @loop: which thread serves it besides the vCPUs'
  * @lock: guards it: the loop's, or that of the interrupt lines
@@ -23,6 +24,7 @@ struct machine;
  */
 struct device {
 	const struct device_class *class;
+	unsigned int number;
 	struct machine *machine;
 	struct loop *loop;
 	pthread_mutex_t *lock;
@@ -39,7 +41,7 @@ struct device {
  * @loaded: the fields were loaded; checks them, which are hostile, and derives
  *	the rest. -1 with @error
  * @saving: brings fields up to date that follow from the time
- * @destroy: frees what @create made; regions are unmapped already
+ * @destroy: frees what @create made
  *
  * All but the first four may be NULL. The lock is held but in @create and
  * @destroy.
@@ -66,7 +68,7 @@ struct device *device_create(struct machine *machine, const char *name,
 /* All devices, the last one first */
 void devices_destroy(struct machine *machine);
 void devices_reset(struct machine *machine);
-/* A JSON object with a member for each device; NULL: no memory */
+/* A JSON object with a member for each device, "ns16550.0"; NULL: no memory */
 json_t *devices_save(struct machine *machine);
 /* -1 with @error: the machine cannot be used any more */
 int devices_load(struct machine *machine, const json_t *saved,

@@ -74,7 +74,7 @@ int memory_create(struct memory *memory, uint64_t size, bool memfd,
 	memory->size = size;
 	memory->low = size < LOW_RAM_MAX ? size : LOW_RAM_MAX;
 	memory->high = size - memory->low;
-	/* The largest first: most accesses are there */
+	/* The first has a short way in libmvmm: what small guests have */
 	if (memory->low > HOLE_END)
 		add_block(memory, HOLE_END, memory->low - HOLE_END,
 			  memory->base + HOLE_END);

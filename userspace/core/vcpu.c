@@ -203,6 +203,9 @@ static void complete(struct vcpu *v)
 
 	if (ret == -ENOTSUP && run->exit_reason == MVMM_EXIT_MMIO)
 		ret = refuse_mmio(v);
+	else if (ret == -ENOTSUP && run->paging.cpl == 3)
+		/* A program has changed the instruction since the exit */
+		ret = mvmm_inject_exception(v->fd, 6, false, 0, 0);
 	if (ret)
 		machine_end(m, STATUS_VM, "%s could not be completed: %s",
 			    mvmm_exit_name(run->exit_reason), strerror(-ret));

@@ -353,13 +353,18 @@ static int call(struct insn *in)
 {
 	int stack = stack_operand(in), ret;
 	__u64 rsp;
-	uint64_t next = in->regs.rip + in->i->length;
+	uint64_t next = in->regs.rip + in->i->length, target;
 
 	if (in->i->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
 		return -ENOTSUP;
-	ret = find_push(in, in->op[0].size / 8, &rsp);
-	if (!ret)
-		ret = jump_to(in, mvmm_insn_load(in, 0));
+	ret = find_push(in, in->op[stack].size / 8, &rsp);
+	if (!ret) {
+		target = mvmm_insn_load(in, 0);
+		if (in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
+			target = (next + target) &
+				 mvmm_size_mask(in->op[stack].size / 8);
+		ret = jump_to(in, target);
+	}
 	if (ret)
 		return ret;
 	mvmm_access_span(in->guest, &in->span[stack], &next, true);
@@ -494,7 +499,7 @@ static int string(struct insn *in)
 		return mvmm_move_vector(in);
 	if (!rep)
 		return string_element(in, compare);
-	/* A debugger in the guest sees each element */
+	/* With TF one at a time; but the trap comes after the last: errata.rst */
 	left = in->regs.rflags & RFLAGS_TF ? 1 : MAX_REPEAT;
 	for (; in->regs.rcx & mask; left--) {
 		if (!left)

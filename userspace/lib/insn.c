@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The instruction at rip: fetch it through the guest's page tables, decode it
- * with Zydis, read and write its operands. What the instruction does is in
- * cr.c, io.c and mmio.c.
+ * with Zydis, find, read and write its operands. What the instruction does is in
+ * execute.c, vector.c, cr.c and io.c.
  */
 #include <errno.h>
 #include <stdio.h>

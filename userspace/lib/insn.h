@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Decoding of the instruction at rip, for the files of this library: insn.c
- * decodes and accesses operands; cr.c, io.c and mmio.c execute.
+ * decodes and accesses operands; execute.c, vector.c, cr.c and io.c execute.
  */
 #ifndef MVMM_INSN_H
 #define MVMM_INSN_H

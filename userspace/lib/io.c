@@ -44,7 +44,7 @@ static int string_io(struct mvmm_guest *guest, unsigned int size, uint16_t port,
 	ret = mvmm_insn_decode(&in, guest);
 	if (ret)
 		return mvmm_deliver(guest, ret, &in.exception);
-	/* The run page is the guest's memory, too, if it has changed since */
+	/* The guest may have changed its code since the exit */
 	if (in.op[n].type != ZYDIS_OPERAND_TYPE_MEMORY ||
 	    in.op[n].size != 8 * size ||
 	    in.i->meta.category != ZYDIS_CATEGORY_IOSTRINGOP)

@@ -20,6 +20,7 @@
 #define HAS_X87		(1u << 0)
 #define HAS_SSE		(1u << 1)
 #define HAS_AVX		(1u << 2)
+#define HAS_ZMM_HIGH	(1u << 6)
 #define FSW_TOP		(7u << 11)
 
 struct area {
@@ -52,15 +53,26 @@ static void need(struct area *a, uint64_t component, unsigned int at,
 	memcpy(a->bytes + HEADER_AT, &present, 8);
 }
 
-/* Where the upper halves of the YMM registers are */
-static unsigned int ymm_at(void)
+/* Where a component is that is not in the legacy part; 0: there is none */
+static unsigned int component_at(unsigned int number)
 {
 	unsigned int size, at, c, d;
 
-	if (!__get_cpuid_count(0xd, 2, &size, &at, &c, &d) ||
-	    at > AREA_SIZE - 256)
+	if (!__get_cpuid_count(0xd, number, &size, &at, &c, &d) ||
+	    at > AREA_SIZE - 512)
 		return 0;
 	return at;
+}
+
+/* What VEX loads make zero: bits 256 to 511 of the register */
+static void clear_zmm(struct area *a, unsigned int number)
+{
+	unsigned int at = component_at(6);
+	uint64_t present;
+
+	memcpy(&present, a->bytes + HEADER_AT, 8);
+	if (at && present & HAS_ZMM_HIGH)
+		memset(a->bytes + at + 32 * number, 0, 32);
 }
 
 static int move_mmx(struct insn *in, struct area *a, int mem, int reg)
@@ -117,7 +129,7 @@ static int number_of(const ZydisDecodedOperand *op)
 static int move_xmm(struct insn *in, struct area *a, int mem, int reg)
 {
 	bool vex = in->i->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX;
-	unsigned int size = in->op[mem].size / 8, high = vex ? ymm_at() : 0;
+	unsigned int size = in->op[mem].size / 8, high = vex ? component_at(2) : 0;
 	uint8_t *xmm = a->bytes + XMM_AT + number_of(&in->op[reg]) * 16, *ymm;
 	int half = half_of(in->i->mnemonic);
 	uint8_t value[32] = { 0 };
@@ -142,8 +154,10 @@ static int move_xmm(struct insn *in, struct area *a, int mem, int reg)
 		memcpy(value + (8 - half), a->bytes + XMM_AT + 8 - half +
 		       number_of(&in->op[vex ? 1 : 0]) * 16, 8);
 	memcpy(xmm, value, 16);
-	if (vex)
+	if (vex) {
 		memcpy(ymm, value + 16, 16);
+		clear_zmm(a, number_of(&in->op[reg]));
+	}
 	return 0;
 }
 

@@ -359,6 +359,31 @@ static void address_of_16_bits(void **state)
 	assert_int_equal(0xcd, fake.device[0x30]);
 }
 
+/* CALL with a stack that is a device: the target is relative */
+static void call_onto_a_device(void **state)
+{
+	uint64_t next;
+
+	long_mode();
+	fake.run.regs.rsp = DEVICE + 0x100;
+	CODE(0x100, "\xe8\x20\0\0\0");
+	assert_int_equal(0, mvmm_complete_mmio(&fake.guest));
+	assert_int_equal(5, fake.run.retire);
+	assert_int_equal(0x125, fake.run.regs.rip + fake.run.retire);
+	assert_int_equal(DEVICE + 0xf8, fake.run.regs.rsp);
+	memcpy(&next, fake.device + 0xf8, 8);
+	assert_int_equal(0x105, next);
+	/* Backwards, and 16-bit code, where the offset wraps */
+	real_mode();
+	fake.sregs.ss.base = FAKE_DEVICE;
+	fake.run.regs.rsp = 0x100;
+	CODE(0x100, "\xe8\xf0\xfe");
+	assert_int_equal(0, mvmm_complete_mmio(&fake.guest));
+	assert_int_equal(0xfff3, (uint32_t)fake.run.regs.rip + fake.run.retire);
+	assert_int_equal(0xfe, fake.run.regs.rsp);
+	assert_int_equal(0x03, fake.device[0xfe]);
+}
+
 static void segment_register(void **state)
 {
 	real_mode();
@@ -429,6 +454,7 @@ int main(void)
 		cmocka_unit_test(long_repeat),
 		cmocka_unit_test(segments),
 		cmocka_unit_test(address_of_16_bits),
+		cmocka_unit_test(call_onto_a_device),
 		cmocka_unit_test(segment_register),
 		cmocka_unit_test(unknown_instructions),
 	};

@@ -521,6 +521,31 @@ static void serial_input(void **state)
 	put_back(STDIN_FILENO, saved);
 }
 
+/* A file is always ready: it is read as far as the guest takes it */
+static void serial_input_from_a_file(void **state)
+{
+	int saved = dup(STDIN_FILENO), fd = memfd_create("typed", 0);
+	unsigned int i;
+	uint8_t byte;
+
+	for (i = 0; i < TYPED; i++) {
+		byte = i;
+		assert_int_equal(write(fd, &byte, 1), 1);
+	}
+	lseek(fd, 0, SEEK_SET);
+	dup2(fd, STDIN_FILENO);
+	close(fd);
+	received = 0;
+	in_order = true;
+	assert_int_equal(create(1), 0);
+	port(0, 0x3fa, 1);
+	assert_int_equal(run(reads_serial), 0);
+	assert_int_equal(received, TYPED);
+	assert_true(in_order);
+	machine_destroy(&machine);
+	put_back(STDIN_FILENO, saved);
+}
+
 static int writes_much(unsigned int id, unsigned int step, struct mvmm_run *run)
 {
 	if (step == 300000)
@@ -624,6 +649,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(reset, setup, teardown),
 		cmocka_unit_test_setup_teardown(serial_input, setup, teardown),
+		cmocka_unit_test_setup_teardown(serial_input_from_a_file, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(memory_that_goes_away, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_reader_that_does_not_read,

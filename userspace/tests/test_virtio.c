@@ -4,6 +4,7 @@
  * by one that does not.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,17 @@
 #include "tests/virtio_driver.h"
 
 #define DISK	(1u << 20)
+
+static unsigned int syncs;
+static int sync_error;
+
+/* libc's, for the disk */
+int fdatasync(int fd)
+{
+	syncs++;
+	errno = sync_error;
+	return sync_error ? -1 : 0;
+}
 
 static int file = -1;
 static char path[64];
@@ -283,6 +295,79 @@ static void reads_and_writes(void **state)
 	wait_for_all();
 	assert_int_equal(pread(file, bytes, 5 * 512, 0), 5 * 512);
 	assert_memory_equal(data, bytes, 5 * 512);
+}
+
+/* Who cannot flush must find on the disk what is done; an error stays */
+static void flushes(void **state)
+{
+	driver_start(1ull << VIRTIO_BLK_F_FLUSH);
+	syncs = sync_error = 0;
+	assert_int_equal(do_request(VIRTIO_BLK_T_OUT, 0, BUFFERS, 512), 0);
+	assert_int_equal(syncs, 0);
+	assert_int_equal(do_request(VIRTIO_BLK_T_FLUSH, 0, 0, 0), 0);
+	assert_int_equal(syncs, 1);
+	driver_start(0);
+	assert_int_equal(do_request(VIRTIO_BLK_T_OUT, 0, BUFFERS, 512), 0);
+	assert_int_equal(syncs, 2);
+	assert_int_equal(do_request(VIRTIO_BLK_T_IN, 0, BUFFERS, 512), 0);
+	assert_int_equal(syncs, 2);
+	/* The host tells once that it has lost something, the disk always */
+	driver_start(1ull << VIRTIO_BLK_F_FLUSH);
+	sync_error = EIO;
+	assert_int_equal(do_request(VIRTIO_BLK_T_FLUSH, 0, 0, 0), 1);
+	sync_error = 0;
+	assert_int_equal(do_request(VIRTIO_BLK_T_FLUSH, 0, 0, 0), 1);
+}
+
+/* A driver that adds as fast as the device takes: others are served, too */
+static void endless_requests(void **state)
+{
+	unsigned int i;
+
+	driver_start(0);
+	make_request(0, 99, 0, BUFFERS, 512);
+	for (i = 0; i < RING; i++)
+		avail()->ring[i] = 0;
+	driver.avail = RING;
+	avail()->idx = RING;
+	kick();
+	/* All that there were, and no more in one go */
+	assert_int_equal(used()->idx, RING);
+	avail()->idx = driver.avail = 2 * RING;
+	kick();
+	assert_int_equal(used()->idx, 2 * RING);
+}
+
+/* A vector that is chosen when the queue is enabled already: NetBSD */
+static void late_vector(void **state)
+{
+	driver_start(0);
+	reg_write(COMMON(queue_msix_vector), 0, 2);
+	assert_int_equal(reg_read(COMMON(queue_msix_vector), 2), 0);
+}
+
+/* Each has its own state */
+static void two_disks(void **state)
+{
+	struct block_config config = { .path = path, .read_only = true };
+	json_t *saved;
+
+	stop();
+	start(true);
+	m.disk[1] = file_open(&config, &error);
+	assert_non_null(m.disk[1]);
+	bare_device("virtio-blk");
+	saved = devices_save(&m);
+	assert_int_equal(json_object_size(saved), 3);
+	assert_non_null(json_object_get(saved, "virtio-blk.1"));
+	assert_int_equal(devices_load(&m, saved, &error), 0);
+	/* One that the machine does not have */
+	json_object_set_new(saved, "virtio-blk.2", json_object());
+	assert_int_equal(devices_load(&m, saved, &error), -1);
+	assert_non_null(strstr(error.text, "a state of 4 devices"));
+	json_decref(saved);
+	devices_destroy(&m);
+	block_close(m.disk[1]);
 }
 
 static void discards(void **state)
@@ -599,7 +684,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(configuration_space), TEST(bars), TEST(line_interrupt),
-		TEST(messages), TEST(negotiation), TEST(reads_and_writes),
+		TEST(messages), TEST(negotiation), TEST(reads_and_writes), TEST(flushes),
+		TEST(endless_requests), TEST(late_vector), TEST(two_disks),
 		TEST(discards), TEST(read_only), TEST(scattered),
 		TEST(event_index), TEST(doorbells), TEST(broken_rings), TEST(not_a_master),
 		TEST(reset_in_flight), TEST(a_move), TEST(refused_files),

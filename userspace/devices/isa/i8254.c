@@ -386,7 +386,8 @@ static int loaded(struct device *device, struct error *error)
 	for (c = pit->channel; c < pit->channel + 3; c++)
 		if (c->mode > 5 || c->access < ACCESS_LOW ||
 		    c->access > ACCESS_BOTH || c->latched > 2 ||
-		    c->start > pit->now || c->stop > pit->now)
+		    c->start > pit->now || c->stop > pit->now ||
+		    pit->next > pit->now + NS)
 			return fail(error, STATUS_DATA,
 				    "channel %d: a mode (%u), access (%u), latch (%u) or time that is none",
 				    (int)(c - pit->channel), c->mode,

@@ -317,7 +317,15 @@ static void elcr_write(struct device *device, uint64_t at, uint64_t value,
 	/* The timer, keyboard, cascade, RTC and FPU inputs are always edge */
 	static const uint8_t settable[] = { 0xf8, 0xde };
 
-	((struct i8259 *)device)->chip[at].elcr = value & settable[at];
+	struct i8259 *pic = (struct i8259 *)device;
+	struct i8259_chip *c = &pic->chip[at];
+	bool before = requests(device);
+	uint8_t fresh = (value & settable[at]) ^ c->elcr;
+
+	/* An input that becomes a level requests while its line is up */
+	c->elcr ^= fresh;
+	c->irr = (c->irr & ~fresh) | (c->lines & c->elcr & fresh);
+	changed(pic, before);
 }
 
 static int create(struct device *device, struct error *error)

@@ -89,10 +89,21 @@ static int decode_hour(const struct mc146818 *rtc, uint8_t value)
 	return decode(rtc, value & 0x7f) % 12 + (value & 0x80 ? 12 : 0);
 }
 
+/* Seconds of the host's time; and ns since they began, in @ns */
+static int64_t host_seconds(uint64_t *ns)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (ns)
+		*ns = now.tv_nsec;
+	return now.tv_sec;
+}
+
 /* Copy the time into the registers, unless the guest is setting them */
 static void refresh(struct mc146818 *rtc)
 {
-	time_t now = time(NULL) + rtc->offset;
+	time_t now = host_seconds(NULL) + rtc->offset;
 	struct tm tm;
 	int year;
 
@@ -125,7 +136,7 @@ static void commit(struct mc146818 *rtc)
 			   decode(rtc, rtc->ram[YEAR]) - 1900,
 	};
 
-	rtc->offset = timegm(&tm) - time(NULL);
+	rtc->offset = timegm(&tm) - host_seconds(NULL);
 }
 
 static void update_irq(struct mc146818 *rtc)
@@ -147,7 +158,7 @@ static bool matches(const struct mc146818 *rtc, unsigned int alarm,
 /* What the seconds since the last call did to register C */
 static void pass_seconds(struct mc146818 *rtc)
 {
-	int64_t now = time(NULL) + rtc->offset;
+	int64_t now = host_seconds(NULL) + rtc->offset;
 
 	if (rtc->ram[REG_B] & B_SET || now == rtc->second)
 		return;
@@ -163,10 +174,10 @@ static void pass_seconds(struct mc146818 *rtc)
 
 static uint64_t ns_of_second(void)
 {
-	struct timespec now;
+	uint64_t ns;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_nsec;
+	host_seconds(&ns);
+	return ns;
 }
 
 /* ns between periodic interrupts; 0: none */
@@ -308,7 +319,7 @@ static void reset(struct device *device)
 	rtc->ram[REG_A] = 0x26;
 	rtc->ram[REG_B] = B_24H;
 	rtc->ram[REG_D] = 0x80;	/* the battery is fine */
-	rtc->second = time(NULL);
+	rtc->second = host_seconds(NULL);
 	update_irq(rtc);
 	set_timers(rtc);
 }
@@ -319,9 +330,10 @@ static int loaded(struct device *device, struct error *error)
 
 	/* Sums of times must not overflow */
 	if (rtc->index > 0x7f || rtc->offset > 1ll << 40 ||
-	    rtc->offset < -(1ll << 40))
+	    rtc->offset < -(1ll << 40) ||
+	    rtc->next > vm_clock_now(&device->machine->clock) + NS)
 		return fail(error, STATUS_DATA,
-			    "index 0x%x, at most 0x7f; or offset %lld, which is no time",
+			    "index 0x%x, at most 0x7f; or offset %lld or next, which is no time",
 			    rtc->index, (long long)rtc->offset);
 	update_irq(rtc);
 	set_timers(rtc);

@@ -29,8 +29,8 @@
  * @rx: received bytes that the guest has not read
  * @rx_head: the first of them
  * @rx_len: how many
- * @thr: a byte that waits until @chardev takes it
- * @thr_full: there is one
+ * @tx: bytes that wait until @chardev takes them
+ * @tx_len: how many
  * @thr_interrupt: the transmitter is empty, and the guest does not know yet
  * @irq: its line
  * @chardev: the other end
@@ -41,8 +41,9 @@ struct ns16550 {
 	uint8_t ier, fcr, lcr, mcr, lsr, scr, dll, dlm;
 	uint8_t rx[FIFO];
 	uint32_t rx_head, rx_len;
-	uint8_t thr;
-	bool thr_full, thr_interrupt;
+	uint8_t tx[FIFO];
+	uint32_t tx_len;
+	bool thr_interrupt;
 	struct irq irq;
 	struct chardev *chardev;
 	struct region region;
@@ -91,7 +92,8 @@ static void receive(void *ctx)
 	struct ns16550 *uart = ctx;
 	uint8_t byte;
 
-	while (uart->rx_len < fifo_size(uart) &&
+	/* In loopback the line outside is not connected */
+	while (uart->rx_len < fifo_size(uart) && !(uart->mcr & MCR_LOOP) &&
 	       uart->chardev->ops->take(uart->chardev, &byte))
 		push(uart, byte);
 	update(uart);
@@ -116,24 +118,31 @@ static void transmit(struct ns16550 *uart, uint8_t byte)
 	update(uart);
 	if (uart->mcr & MCR_LOOP) {
 		push(uart, byte);
-	} else if (!uart->thr_full &&
+	} else if (uart->tx_len ||
 		   !uart->chardev->ops->put(uart->chardev, byte)) {
-		uart->thr = byte;
-		uart->thr_full = true;
+		/* A byte that is written although the FIFO is full is lost */
+		if (uart->tx_len < fifo_size(uart))
+			uart->tx[uart->tx_len++] = byte;
 	}
-	/* A byte that was written although the transmitter is full is lost */
-	uart->thr_interrupt = !uart->thr_full;
+	uart->thr_interrupt = !uart->tx_len;
 }
 
 static void sent(void *ctx)
 {
 	struct ns16550 *uart = ctx;
 
-	if (!uart->thr_full ||
-	    !uart->chardev->ops->put(uart->chardev, uart->thr))
+	unsigned int n = 0;
+
+	while (n < uart->tx_len &&
+	       uart->chardev->ops->put(uart->chardev, uart->tx[n]))
+		n++;
+	if (!n)
 		return;
-	uart->thr_full = false;
-	uart->thr_interrupt = true;
+	uart->tx_len -= n;
+	memmove(uart->tx, uart->tx + n, uart->tx_len);
+	/* The driver writes the next 16 bytes when all are gone */
+	if (!uart->tx_len)
+		uart->thr_interrupt = true;
 	update(uart);
 }
 
@@ -152,7 +161,7 @@ static void write_register(struct ns16550 *uart, uint64_t reg, uint8_t value)
 			break;
 		}
 		if (value & IER_THR && !(uart->ier & IER_THR))
-			uart->thr_interrupt = !uart->thr_full;
+			uart->thr_interrupt = !uart->tx_len;
 		uart->ier = value & 0xf;
 		break;
 	case 2:
@@ -165,6 +174,7 @@ static void write_register(struct ns16550 *uart, uint64_t reg, uint8_t value)
 		break;
 	case 4:
 		uart->mcr = value & 0x1f;
+		receive(uart);
 		break;
 	case 7:
 		uart->scr = value;
@@ -202,7 +212,7 @@ static uint8_t read_register(struct ns16550 *uart, uint64_t reg)
 		return uart->mcr;
 	case 5:
 		value = uart->lsr | (uart->rx_len ? LSR_DR : 0) |
-			(uart->thr_full ? 0 : LSR_THRE | LSR_TEMT);
+			(uart->tx_len ? 0 : LSR_THRE | LSR_TEMT);
 		uart->lsr &= ~LSR_OE;
 		return value;
 	case 6:
@@ -269,13 +279,13 @@ static int loaded(struct device *device, struct error *error)
 {
 	struct ns16550 *uart = (struct ns16550 *)device;
 
-	if (uart->rx_head >= FIFO || uart->rx_len > fifo_size(uart))
+	if (uart->rx_head >= FIFO || uart->rx_len > FIFO ||
+	    uart->tx_len > FIFO)
 		return fail(error, STATUS_DATA,
-			    "rx_head is %u, less than %u; rx_len is %u, at most %u",
-			    uart->rx_head, FIFO, uart->rx_len,
-			    fifo_size(uart));
+			    "rx_head is %u, rx_len %u, tx_len %u: the FIFOs have %u bytes",
+			    uart->rx_head, uart->rx_len, uart->tx_len, FIFO);
 	update(uart);
-	/* A byte that waited may find room here */
+	/* What waited may find room here */
 	sent(uart);
 	return 0;
 }
@@ -291,8 +301,8 @@ static const struct field fields[] = {
 	FIELD(struct ns16550, lsr), FIELD(struct ns16550, scr),
 	FIELD(struct ns16550, dll), FIELD(struct ns16550, dlm),
 	FIELD_ARRAY(struct ns16550, rx), FIELD(struct ns16550, rx_head),
-	FIELD(struct ns16550, rx_len), FIELD(struct ns16550, thr),
-	FIELD(struct ns16550, thr_full), FIELD(struct ns16550, thr_interrupt),
+	FIELD(struct ns16550, rx_len), FIELD_ARRAY(struct ns16550, tx),
+	FIELD(struct ns16550, tx_len), FIELD(struct ns16550, thr_interrupt),
 	FIELDS_END
 };
 

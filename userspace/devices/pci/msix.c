@@ -38,9 +38,10 @@ bool msix_enabled(const struct pci_function *f)
 	return flags(f) & PCI_MSIX_FLAGS_ENABLE;
 }
 
+/* A message is a write to memory, which it may not do without being master */
 static bool is_masked(const struct pci_function *f, unsigned int vector)
 {
-	return flags(f) & PCI_MSIX_FLAGS_MASKALL ||
+	return !pci_is_master(f) || flags(f) & PCI_MSIX_FLAGS_MASKALL ||
 	       f->entry[vector].control & PCI_MSIX_ENTRY_CTRL_MASKBIT;
 }
 
@@ -50,7 +51,7 @@ static void send(struct pci_function *f, unsigned int vector)
 	struct machine *m = f->device.machine;
 	uint64_t address = (uint64_t)e->address_high << 32 | e->address;
 	/* What the guest has written may be no message: then nobody takes it */
-	int ret = pci_is_master(f) ? mvmm_msi(m->vm, address, e->data) : 0;
+	int ret = mvmm_msi(m->vm, address, e->data);
 
 	if (ret < 0 && ret != -EINVAL)
 		machine_end(m, STATUS_VM, "an interrupt message was refused: %s",

@@ -79,32 +79,41 @@ static uint64_t bar_address(const struct pci_function *f, unsigned int n)
 	return address & -f->bar[n].len;
 }
 
-/* Maps each BAR where the guest wants it, or not at all */
-static void map_bars(struct pci_function *f)
+/* Where the guest wants this BAR; 0: nowhere */
+static uint64_t wanted_at(const struct pci_function *f, unsigned int n)
 {
 	uint16_t command = pci_get16(f->config, PCI_COMMAND);
-	struct machine *m = f->device.machine;
+	bool on = command & (f->io & 1u << n ? PCI_COMMAND_IO :
+					       PCI_COMMAND_MEMORY);
+
+	return on && f->bar[n].len ? bar_address(f, n) : 0;
+}
+
+/*
+ * Maps all BARs where the guest wants them: also those of other functions, for
+ * which there may be room now. Over another BAR, or beyond the bus, one answers
+ * nowhere.
+ */
+static void map_bars(struct pci_function *changed)
+{
+	struct machine *m = changed->device.machine;
+	unsigned int slot, n;
 	struct error error;
-	unsigned int n;
 
-	for (n = 0; n < PCI_BARS; n++) {
-		struct region *bar = &f->bar[n];
-		bool io = f->io & 1u << n, on;
-		uint64_t address;
+	for (n = 0; n < PCI_BARS; n++)
+		if (changed->bar[n].base != wanted_at(changed, n))
+			region_unmap(&changed->bar[n]);
+	for (slot = 0; slot < PCI_SLOTS; slot++) {
+		struct pci_function *f = m->pci[slot];
 
-		if (!bar->len)
-			continue;
-		address = bar_address(f, n);
-		/* At 0 it is not placed yet */
-		on = address && command & (io ? PCI_COMMAND_IO :
-						PCI_COMMAND_MEMORY);
-		if (bar->bus && on && bar->base == address)
-			continue;
-		region_unmap(bar);
-		/* Over another BAR, or beyond the bus: it answers nowhere */
-		if (on)
-			region_map(io ? &m->ports : &m->mmio, bar, address,
-				   &error);
+		for (n = 0; f && n < PCI_BARS; n++) {
+			uint64_t at = wanted_at(f, n);
+
+			if (at && !f->bar[n].bus)
+				region_map(f->io & 1u << n ? &m->ports :
+							     &m->mmio,
+					   &f->bar[n], at, &error);
+		}
 	}
 }
 
@@ -142,6 +151,11 @@ void pci_config_write(struct pci_function *f, unsigned int at, uint32_t value,
 {
 	unsigned int i;
 
+	/* A function whose mastership ends has nothing in flight then */
+	if (f->stop_dma && pci_is_master(f) && at <= PCI_COMMAND &&
+	    at + size > PCI_COMMAND &&
+	    !(value >> 8 * (PCI_COMMAND - at) & PCI_COMMAND_MASTER))
+		f->stop_dma(f);
 	for (i = at; i < at + size; i++, value >>= 8)
 		f->config[i] = (f->config[i] & ~f->writable[i]) |
 			       (value & f->writable[i]);

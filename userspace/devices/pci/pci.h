@@ -45,6 +45,7 @@ struct msix_entry {
  * @pending: a bit for each vector that was masked when it was due
  * @top: where the next capability goes
  * @changed: the guest has written to configuration space; may be NULL
+ * @stop_dma: it is about to take bus mastering away; may be NULL
  */
 struct pci_function {
 	struct device device;
@@ -58,6 +59,7 @@ struct pci_function {
 	struct msix_entry entry[MSIX_VECTORS];
 	uint32_t pending;
 	void (*changed)(struct pci_function *f);
+	void (*stop_dma)(struct pci_function *f);
 };
 
 /* In the table of fields of a PCI device, whose function is called @pci */

@@ -164,7 +164,9 @@ static bool make_discard(struct blk_request *r, bool zero, uint8_t *status)
 		     (uint64_t)range.num_sectors * BLOCK_SECTOR))
 		return false;
 	*status = VIRTIO_BLK_S_OK;
-	r->block.op = zero ? BLOCK_ZERO : BLOCK_DISCARD;
+	r->block.op = !zero ? BLOCK_DISCARD :
+		      range.flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP ?
+		      BLOCK_UNMAP : BLOCK_ZERO;
 	r->block.at = range.sector * BLOCK_SECTOR;
 	r->block.len = (uint64_t)range.num_sectors * BLOCK_SECTOR;
 	return r->block.len;
@@ -186,6 +188,8 @@ static bool make_request(struct blk_request *r, uint8_t *status)
 	struct virtio_blk_outhdr header;
 
 	r->written = 0;
+	/* 5.2.6.2: who cannot flush must not lose what is done */
+	r->block.stable = !virtio_has(&r->blk->virtio, VIRTIO_BLK_F_FLUSH);
 	*status = VIRTIO_BLK_S_IOERR;
 	if (!take(&r->chain, &header, sizeof(header)))
 		return false;
@@ -216,10 +220,17 @@ static bool make_request(struct blk_request *r, uint8_t *status)
 static void notified(struct virtio *virtio, struct virtqueue *queue)
 {
 	struct blk *blk = (struct blk *)virtio;
+	unsigned int left = queue->size;
 	struct blk_request *r;
 	uint8_t status;
 
 	while ((r = blk->free) && queue_pop(queue, &r->chain)) {
+		/* A driver that adds more all the time: others are served, too */
+		if (!left--) {
+			virtio_again(virtio, queue);
+			queue->next_avail--;
+			break;
+		}
 		r->status = take_status(&r->chain);
 		if (!r->status) {
 			virtio_break(virtio, "a request without a status");
@@ -268,8 +279,15 @@ static void forget(struct virtio *virtio)
 	struct blk *blk = (struct blk *)virtio;
 
 	blk->resetting = true;
-	blk->block->ops->drain(blk->block);
+	blk->block->ops->cancel(blk->block);
 	blk->resetting = false;
+}
+
+static void drain(struct virtio *virtio)
+{
+	struct blk *blk = (struct blk *)virtio;
+
+	blk->block->ops->drain(blk->block);
 }
 
 static int create(struct device *device, struct error *error)
@@ -278,7 +296,8 @@ static int create(struct device *device, struct error *error)
 		.type = VIRTIO_ID_BLOCK, .class = 0x010000,
 		.features = features, .queues = QUEUES,
 		.config_len = sizeof(struct virtio_blk_config),
-		.config = config, .notified = notified, .reset = forget };
+		.config = config, .notified = notified, .drain = drain,
+		.reset = forget };
 	struct machine *m = device->machine;
 	struct blk *blk = (struct blk *)device;
 	unsigned int i;
@@ -319,9 +338,7 @@ static int loaded(struct device *device, struct error *error)
 /* Afterwards nothing is in flight, and all that was is in the ring */
 static void saving(struct device *device)
 {
-	struct blk *blk = (struct blk *)device;
-
-	blk->block->ops->drain(blk->block);
+	drain((struct virtio *)device);
 }
 
 static void destroy(struct device *device)

@@ -60,12 +60,16 @@ void virtio_break(struct virtio *v, const char *why)
 		     "the guest's driver of %s (slot %u) made %s: the device has stopped, until the driver resets it",
 		     v->pci.device.class->name, v->pci.slot, why);
 	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-	if (msix_enabled(&v->pci)) {
+	v->isr |= VIRTIO_PCI_ISR_CONFIG;
+	if (msix_enabled(&v->pci))
 		msix_notify(&v->pci, v->config_vector);
-	} else {
-		v->isr |= VIRTIO_PCI_ISR_CONFIG;
+	else
 		pci_set_intx(&v->pci, true);
-	}
+}
+
+void virtio_again(struct virtio *v, struct virtqueue *q)
+{
+	eventfd_write(v->doorbell[q->number].eventfd, 1);
 }
 
 /* What the driver's reset resets: not the function's configuration space */
@@ -114,12 +118,16 @@ static void write_half(uint64_t *value, bool high, uint32_t half)
 			(*value >> 32 << 32) | half;
 }
 
-/* Of the queue that is selected. An enabled one does not change any more */
+/*
+ * Of the queue that is selected. Size and addresses of an enabled one do not
+ * change any more; some systems choose its vector afterwards.
+ */
 static void write_queue(struct virtio *v, uint64_t at, uint32_t value)
 {
 	struct virtqueue *q = &v->queue[v->queue_select];
 
-	if (v->queue_select >= v->ops->queues || q->enabled)
+	if (v->queue_select >= v->ops->queues ||
+	    (q->enabled && at != VIRTIO_PCI_COMMON_Q_MSIX))
 		return;
 	switch (at) {
 	case VIRTIO_PCI_COMMON_Q_SIZE:
@@ -317,6 +325,14 @@ static void config_changed(struct pci_function *f)
 		notify(v, i);
 }
 
+/* It is not allowed to any more: nothing comes after this */
+static void stop_dma(struct pci_function *f)
+{
+	struct virtio *v = (struct virtio *)f;
+
+	v->ops->drain(v);
+}
+
 static void add_capability(struct virtio *v, uint8_t type, uint8_t bar,
 			   uint32_t offset, uint32_t len, uint32_t step)
 {
@@ -346,6 +362,7 @@ int virtio_create(struct virtio *v, const struct virtio_ops *ops,
 	if (pci_create(f, &id, error))
 		return -1;
 	f->changed = config_changed;
+	f->stop_dma = stop_dma;
 	f->fixed[PCI_INTERRUPT_PIN] = 1;
 	f->bar[0] = (struct region){ &registers, &f->device, .len = BAR0_LEN };
 	pci_add_bar(f, 0, false, false);

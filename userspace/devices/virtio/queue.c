@@ -80,7 +80,8 @@ static const char *add(struct virtqueue *q, struct chain *c,
 /* NULL, or what is wrong */
 static const char *walk(struct virtqueue *q, struct chain *c)
 {
-	const struct vring_desc *table = q->desc_at;
+	/* An indirect table may be anywhere, not aligned */
+	const uint8_t *table = (const uint8_t *)q->desc_at;
 	unsigned int n = q->size, i = c->head, steps;
 	const char *wrong;
 	struct vring_desc d;
@@ -90,7 +91,7 @@ static const char *walk(struct virtqueue *q, struct chain *c)
 	for (steps = 0; steps <= VIRTIO_CHAIN_MAX; steps++) {
 		if (i >= n)
 			return "a descriptor outside its table";
-		memcpy(&d, &table[i], sizeof(d));
+		memcpy(&d, table + i * sizeof(d), sizeof(d));
 		/* The compiler must not read it again */
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 		if (d.flags & VRING_DESC_F_INDIRECT) {
@@ -98,7 +99,7 @@ static const char *walk(struct virtqueue *q, struct chain *c)
 			    d.len % sizeof(d))
 				return "an indirect table that is none";
 			table = at(q, d.addr, d.len, READ);
-			if (!table || d.addr % VRING_DESC_ALIGN_SIZE)
+			if (!table)
 				return "an indirect table that is not in memory";
 			nested = true;
 			n = d.len / sizeof(d);

@@ -69,6 +69,7 @@ struct chain {
  * @config_len: bytes of its configuration
  * @config: writes them to @config
  * @notified: the driver has put something into a queue, which is enabled
+ * @drain: wait for what is in flight
  * @reset: forget what is in flight: when it ends it must not touch the queues
  */
 struct virtio_ops {
@@ -78,6 +79,7 @@ struct virtio_ops {
 	unsigned int queues, config_len;
 	void (*config)(struct virtio *virtio, uint8_t *config);
 	void (*notified)(struct virtio *virtio, struct virtqueue *queue);
+	void (*drain)(struct virtio *virtio);
 	void (*reset)(struct virtio *virtio);
 };
 
@@ -129,6 +131,8 @@ void virtio_destroy(struct virtio *virtio);
 void virtio_reset(struct virtio *virtio);
 int virtio_loaded(struct virtio *virtio, struct error *error);
 bool virtio_has(const struct virtio *virtio, unsigned int feature);
+/* Calls @notified once more, from the loop, after what else waits there */
+void virtio_again(struct virtio *virtio, struct virtqueue *queue);
 /* The driver has broken a rule: it has to reset the device */
 void virtio_break(struct virtio *virtio, const char *why);
 
