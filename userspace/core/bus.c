@@ -207,7 +207,7 @@ void region_unmap(struct region *region)
 /* A copy of the part with @address, or of the gap: then its region is NULL */
 static struct bus_part find(struct bus *bus, uint64_t address)
 {
-	struct bus_part found = { address, address, address, NULL };
+	struct bus_part found = { address, ~0ull, address, NULL };
 	unsigned int low = 0, high, i;
 
 	pthread_rwlock_rdlock(&bus->lock);
@@ -221,6 +221,7 @@ static struct bus_part find(struct bus *bus, uint64_t address)
 			low = i + 1;
 		} else if (address < part->first) {
 			high = i;
+			found.last = part->first - 1;
 		} else {
 			found = *part;
 			break;
@@ -262,12 +263,14 @@ void bus_access(struct bus *bus, uint64_t address, void *data,
 		struct bus_part part = find(bus, address);
 		uint64_t left = part.last - address;
 
-		n = 1;
+		/* In one go: a region may come here meanwhile */
 		if (!part.region) {
+			n = left < size - 1 ? left + 1 : size;
 			if (!write)
 				memset(data, 0xff, n);
 			continue;
 		}
+		n = 1;
 		/* As much as is left, the device takes, and the part has */
 		max = part.region->ops->max;
 		while (2 * n <= size && 2 * n <= max && 2 * n - 1 <= left)
