@@ -41,7 +41,7 @@ int loop_init(struct loop *loop, struct vm_clock *clock)
 	return ret;
 }
 
-static void close_fd(int *fd)
+void close_fd(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);

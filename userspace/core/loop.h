@@ -75,6 +75,8 @@ struct loop {
 /* 0, or a negative errno; then there is nothing to destroy */
 int loop_init(struct loop *loop, struct vm_clock *clock);
 void loop_destroy(struct loop *loop);
+/* Sets it to -1, which is none */
+void close_fd(int *fd);
 /*
  * Until @done(@ctx), which is asked with the lock held before each wait. The
  * caller's thread is the loop's

@@ -208,13 +208,6 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	return -1;
 }
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 void machine_destroy(struct machine *m)
 {
 	unsigned int i;

@@ -324,7 +324,7 @@ static int jump_to(struct insn *in, uint64_t target)
 	const struct mvmm_sregs *s;
 
 	if (mvmm_insn_is_long(in)) {
-		if ((uint64_t)((int64_t)(target << 16) >> 16) != target)
+		if (!mvmm_is_canonical(target))
 			return mvmm_insn_raise(in, 13, 0);
 	} else {
 		s = mvmm_insn_sregs(in);

@@ -22,6 +22,12 @@ static inline void mvmm_put_sized(__u64 *reg, uint64_t value,
 		*reg = (*reg & ~mask) | (value & mask);
 }
 
+/* With 4-level paging */
+static inline bool mvmm_is_canonical(uint64_t gva)
+{
+	return (uint64_t)((int64_t)(gva << 16) >> 16) == gva;
+}
+
 /* @access: MVMM_ACCESS_READ or _WRITE */
 static inline void *mvmm_ram(const struct mvmm_guest *guest, uint64_t gpa,
 			     uint64_t len, uint32_t access)

@@ -109,11 +109,6 @@ static bool set_bits32(struct mvmm_guest *guest, uint64_t gpa, uint32_t old,
 						     __ATOMIC_SEQ_CST);
 }
 
-static bool is_canonical(uint64_t gva)
-{
-	return (uint64_t)((int64_t)(gva << 16) >> 16) == gva;
-}
-
 /*
  * 64-bit paging, as guests use it when speed matters. Like the other walk,
  * returns -EAGAIN if another vCPU has changed an entry meanwhile: walk again.
@@ -127,7 +122,7 @@ static int translate64(struct mvmm_guest *guest, const struct mvmm_paging *s,
 	const uint64_t *entry;
 	int shift;
 
-	if (!is_canonical(gva)) {
+	if (!mvmm_is_canonical(gva)) {
 		*exception = (struct mvmm_exception){
 			.vector = 13, .has_error = true };
 		return -EFAULT;

@@ -127,7 +127,8 @@ static int loaded(struct device *device, struct error *error)
 }
 
 static const struct field fields[] = {
-	PCI_FIELDS(struct pci_host), FIELD(struct pci_host, address), FIELDS_END
+	PCI_FIELDS(struct pci_host, pci), FIELD(struct pci_host, address),
+	FIELDS_END
 };
 
 static const struct device_class pci_host = {

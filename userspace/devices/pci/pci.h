@@ -62,12 +62,11 @@ struct pci_function {
 	void (*stop_dma)(struct pci_function *f);
 };
 
-/* In the table of fields of a PCI device, whose function is called @pci */
+/* In the table of fields of a PCI device, whose function is its member @f */
 extern const struct field msix_fields[];
-#define PCI_FIELDS(type)						\
-	FIELD_ARRAY(type, pci.config), FIELD(type, pci.intx_up),	\
-	FIELD(type, pci.pending),					\
-	FIELD_STRUCTS(type, pci.entry, msix_fields)
+#define PCI_FIELDS(type, f)						\
+	FIELD_ARRAY(type, f.config), FIELD(type, f.intx_up),		\
+	FIELD(type, f.pending), FIELD_STRUCTS(type, f.entry, msix_fields)
 
 /**
  * struct pci_id - what a function says it is

@@ -112,9 +112,7 @@ struct virtio {
 
 extern const struct field virtqueue_fields[];
 #define VIRTIO_FIELDS(type)						\
-	FIELD_ARRAY(type, virtio.pci.config),				\
-	FIELD(type, virtio.pci.intx_up), FIELD(type, virtio.pci.pending), \
-	FIELD_STRUCTS(type, virtio.pci.entry, msix_fields),		\
+	PCI_FIELDS(type, virtio.pci),					\
 	FIELD(type, virtio.status), FIELD(type, virtio.isr),		\
 	FIELD(type, virtio.driver_features),				\
 	FIELD(type, virtio.feature_select),				\
