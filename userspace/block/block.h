@@ -10,6 +10,7 @@
 #include "core/loop.h"
 
 #define BLOCK_SECTOR	512
+#define BLOCK_SERIAL	20	/* bytes of a serial number (virtio 1.2, 5.2.6) */
 
 /* ZERO keeps the host's space, UNMAP and DISCARD may give it back */
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD,
@@ -45,6 +46,7 @@ struct block;
 
 /**
  * struct block_ops - of a back end
+ * @start: from here on @loop serves it. 0, or -1 with @error
  * @submit: begins a request, which is within the disk; does not wait. The loop's
  *	lock is held. What @done reports as written is where FLUSH finds it; what
  *	it reports as flushed survives a power cut
@@ -54,6 +56,8 @@ struct block;
  * @close: nothing is in flight
  */
 struct block_ops {
+	int (*start)(struct block *block, struct loop *loop,
+		     struct error *error);
 	void (*submit)(struct block *block, struct block_request *request);
 	void (*drain)(struct block *block);
 	void (*cancel)(struct block *block);
@@ -63,27 +67,40 @@ struct block_ops {
 /**
  * struct block - a disk
  * @ops: of the back end
- * @loop: calls @done
+ * @loop: calls @done; from @start on
  * @size: bytes, a multiple of BLOCK_SECTOR
  * @read_only: writes are refused by the submitter
+ * @serial: what the guest reads as its serial number; empty: the device's choice
  */
 struct block {
 	const struct block_ops *ops;
 	struct loop *loop;
 	uint64_t size;
 	bool read_only;
+	char serial[BLOCK_SERIAL + 1];
 };
 
-/* How a disk is opened: see mvmm.1, --disk */
+/**
+ * struct block_config - how a disk is opened: see mvmm.1, --disk
+ * @path: a file, or what another back end makes of it
+ * @read_only: not written to
+ * @serial: NULL: none was given
+ */
 struct block_config {
 	const char *path;
 	bool read_only;
+	const char *serial;
 };
 
-/* NULL with @error. Its thread does not run before block_start() */
+/* Cuts @text, "PATH[,OPTION]...", into pieces. 0, or -1 with @error */
+int block_parse(struct block_config *config, char *text, struct error *error);
+/* By the back end that @config asks for. NULL with @error */
+struct block *block_open(const struct block_config *config,
+			 struct error *error);
+
+/* ---- back ends: what block_open() chooses from -------------------------- */
+
+/* A raw image, or a block device */
 struct block *file_open(const struct block_config *config, struct error *error);
-/* From here on @loop serves it. 0, or -1 with @error */
-int block_start(struct block *block, struct loop *loop, struct error *error);
-void block_close(struct block *block);
 
 #endif

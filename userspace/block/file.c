@@ -104,10 +104,13 @@ static int write_zeroes(const struct file *f, uint64_t at, uint64_t len)
 {
 	static const uint8_t zeroes[65536];
 
-	while (len && !is_cancelled(f)) {
+	while (len) {
 		size_t part = len < sizeof(zeroes) ? len : sizeof(zeroes);
-		ssize_t n = pwrite(f->fd, zeroes, part, at);
+		ssize_t n;
 
+		if (is_cancelled(f))
+			return -ECANCELED;
+		n = pwrite(f->fd, zeroes, part, at);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -247,6 +250,25 @@ static void file_submit(struct block *block, struct block_request *r)
 	pthread_mutex_unlock(&f->lock);
 }
 
+static int file_start(struct block *block, struct loop *loop,
+		      struct error *error)
+{
+	struct file *f = (struct file *)block;
+	int ret;
+
+	block->loop = loop;
+	pthread_mutex_lock(&loop->lock);
+	ret = loop_watch(loop, &f->watch, EPOLLIN);
+	pthread_mutex_unlock(&loop->lock);
+	if (!ret)
+		ret = -pthread_create(&f->thread, NULL, file_main, f);
+	if (ret)
+		return fail(error, STATUS_OS, "cannot serve the disk: %s",
+			    strerror(-ret));
+	f->started = true;
+	return 0;
+}
+
 static void file_close(struct block *block)
 {
 	struct file *f = (struct file *)block;
@@ -317,7 +339,8 @@ static int check(struct file *f, const struct block_config *config,
 
 struct block *file_open(const struct block_config *config, struct error *error)
 {
-	static const struct block_ops ops = { .submit = file_submit,
+	static const struct block_ops ops = { .start = file_start,
+					      .submit = file_submit,
 					      .drain = file_drain,
 					      .cancel = file_cancel,
 					      .close = file_close };
@@ -347,27 +370,4 @@ struct block *file_open(const struct block_config *config, struct error *error)
 		return &f->block;
 	file_close(&f->block);
 	return NULL;
-}
-
-int block_start(struct block *block, struct loop *loop, struct error *error)
-{
-	struct file *f = (struct file *)block;
-	int ret;
-
-	block->loop = loop;
-	pthread_mutex_lock(&loop->lock);
-	ret = loop_watch(loop, &f->watch, EPOLLIN);
-	pthread_mutex_unlock(&loop->lock);
-	if (!ret)
-		ret = -pthread_create(&f->thread, NULL, file_main, f);
-	if (ret)
-		return fail(error, STATUS_OS, "cannot serve the disk: %s",
-			    strerror(-ret));
-	f->started = true;
-	return 0;
-}
-
-void block_close(struct block *block)
-{
-	block->ops->close(block);
 }

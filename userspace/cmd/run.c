@@ -54,7 +54,7 @@ static const struct argp_option option_list[] = {
 	  " (default: no limit)", 0 },
 	{ "mem-backend", OPT_BACKEND, "anon|memfd", 0,
 	  "what the memory is on the host (default: anon)", 0 },
-	{ "disk", OPT_DISK, "FILE[,ro]", 0,
+	{ "disk", OPT_DISK, "FILE[,ro][,serial=TEXT]", 0,
 	  "a raw image as the next disk: /dev/vda, /dev/vdb ...", 0 },
 	{ "config", OPT_CONFIG, "FILE", 0,
 	  "read options from a file, one in a line, without the dashes", 0 },
@@ -169,27 +169,15 @@ static void parse_cap(struct argp_state *state, struct options *o,
 		o->machine.cap = value;
 }
 
-/* FILE[,ro]; @arg is cut into pieces */
+/* @arg is cut into pieces */
 static void parse_disk(struct argp_state *state, struct options *o, char *arg)
 {
-	struct block_config *disk = &o->disk[o->machine.disks];
-	char *word;
+	struct error error = { 0 };
 
-	if (o->machine.disks == MACHINE_DISKS) {
+	if (o->machine.disks == MACHINE_DISKS)
 		argp_error(state, "--disk: at most %u", MACHINE_DISKS);
-		return;
-	}
-	*disk = (struct block_config){ .path = strsep(&arg, ",") };
-	while ((word = strsep(&arg, ","))) {
-		if (!strcmp(word, "ro"))
-			disk->read_only = true;
-		else
-			argp_error(state, "--disk %s: %s is not known: ro is",
-				   disk->path, word);
-	}
-	if (!*disk->path)
-		argp_error(state, "--disk: a file's name is missing");
-	o->machine.disks++;
+	else if (block_parse(&o->disk[o->machine.disks++], arg, &error))
+		argp_error(state, "%s", error.text);
 }
 
 static const struct argp argp;
@@ -381,7 +369,7 @@ static int open_disks(struct options *o, struct error *error)
 	unsigned int i;
 
 	for (i = 0; i < o->machine.disks; i++) {
-		o->machine.disk[i] = file_open(&o->disk[i], error);
+		o->machine.disk[i] = block_open(&o->disk[i], error);
 		if (!o->machine.disk[i])
 			return -1;
 	}
@@ -390,19 +378,21 @@ static int open_disks(struct options *o, struct error *error)
 
 static void close_disks(const struct options *o)
 {
+	struct block *const *disk = o->machine.disk;
 	unsigned int i;
 
-	for (i = 0; i < o->machine.disks && o->machine.disk[i]; i++)
-		block_close(o->machine.disk[i]);
+	for (i = 0; i < o->machine.disks && disk[i]; i++)
+		disk[i]->ops->close(disk[i]);
 }
 
 static int start_disks(struct machine *m, const struct options *o,
 		       struct error *error)
 {
+	struct block *const *disk = o->machine.disk;
 	unsigned int i;
 
 	for (i = 0; i < o->machine.disks; i++)
-		if (block_start(o->machine.disk[i], &m->loop, error))
+		if (disk[i]->ops->start(disk[i], &m->loop, error))
 			return -1;
 	return 0;
 }

@@ -52,14 +52,14 @@ static void start(void)
 	m.disk[0] = disk;
 	bare_device("pci-host");
 	bare_device("virtio-blk");
-	if (block_start(disk, &m.loop, &error))
+	if (disk->ops->start(disk, &m.loop, &error))
 		abort();
 }
 
 static void stop(void)
 {
 	devices_destroy(&m);
-	block_close(disk);
+	disk->ops->close(disk);
 	memory_destroy(&m.memory);
 	bare_stop();
 }

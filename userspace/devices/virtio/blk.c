@@ -304,8 +304,11 @@ static int create(struct device *device, struct error *error)
 
 	/* The next disk that has no device yet */
 	blk->block = m->disk[m->disks_made];
-	snprintf(blk->serial, sizeof(blk->serial), "mvmm-disk-%u",
-		 m->disks_made);
+	if (blk->block->serial[0])
+		memcpy(blk->serial, blk->block->serial, sizeof(blk->serial));
+	else
+		snprintf(blk->serial, sizeof(blk->serial), "mvmm-disk-%u",
+			 m->disks_made);
 	m->disks_made++;
 	blk->request = calloc(VIRTIO_RING_MAX, sizeof(*blk->request));
 	if (!blk->request)
