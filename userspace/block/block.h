@@ -46,7 +46,8 @@ struct block;
 
 /**
  * struct block_ops - of a back end
- * @start: from here on @loop serves it. 0, or -1 with @error
+ * @start: from here on @loop serves it, and @size is right. 0, or -1 with @error.
+ *	The loop's lock is not held
  * @submit: begins a request, which is within the disk; does not wait. The loop's
  *	lock is held. What @done reports as written is where FLUSH finds it; what
  *	it reports as flushed survives a power cut
@@ -68,7 +69,7 @@ struct block_ops {
  * struct block - a disk
  * @ops: of the back end
  * @loop: calls @done; from @start on
- * @size: bytes, a multiple of BLOCK_SECTOR
+ * @size: bytes, a multiple of BLOCK_SECTOR; from @start on
  * @read_only: writes are refused by the submitter
  * @serial: what the guest reads as its serial number; empty: the device's choice
  */

@@ -376,25 +376,14 @@ static int open_disks(struct options *o, struct error *error)
 	return 0;
 }
 
-static void close_disks(const struct options *o)
+/* Those that have no device, which would have closed them */
+static void close_disks(const struct session *s, const struct options *o)
 {
 	struct block *const *disk = o->machine.disk;
 	unsigned int i;
 
-	for (i = 0; i < o->machine.disks && disk[i]; i++)
+	for (i = s->machine.disks_made; i < o->machine.disks && disk[i]; i++)
 		disk[i]->ops->close(disk[i]);
-}
-
-static int start_disks(struct machine *m, const struct options *o,
-		       struct error *error)
-{
-	struct block *const *disk = o->machine.disk;
-	unsigned int i;
-
-	for (i = 0; i < o->machine.disks; i++)
-		if (disk[i]->ops->start(disk[i], &m->loop, error))
-			return -1;
-	return 0;
 }
 
 static int run_machine(struct session *s, struct entry *entry,
@@ -441,17 +430,12 @@ static int run(struct options *o, struct error *error)
 		blob_free(&image);
 		blob_free(&boot.initrd);
 		if (!ret)
-			ret = start_disks(&s->machine, o, error);
-		if (!ret)
 			ret = run_machine(s, &entry, error);
 		for (i = 0; o->stats && i < s->machine.nr_vcpus; i++)
 			print_stats(&s->machine.vcpu[i]);
-		devices_destroy(&s->machine);
-		close_disks(o);
 		machine_destroy(&s->machine);
-	} else {
-		close_disks(o);
 	}
+	close_disks(s, o);
 	blob_free(&image);
 	blob_free(&boot.initrd);
 	free(s);

@@ -37,7 +37,7 @@ struct power;
  * @cap: per cent of one CPU, 0: no limit
  * @ram_size: bytes
  * @memfd: RAM is a memfd, not private memory
- * @disk: what its disks are; the caller closes them after machine_destroy()
+ * @disk: what its disks are; a device closes its own, the caller the rest
  * @disks: how many
  */
 struct machine_config {

@@ -290,26 +290,10 @@ static void drain(struct virtio *virtio)
 	blk->block->ops->drain(blk->block);
 }
 
-static int create(struct device *device, struct error *error)
+static int make_requests(struct blk *blk, struct error *error)
 {
-	static const struct virtio_ops ops = {
-		.type = VIRTIO_ID_BLOCK, .class = 0x010000,
-		.features = features, .queues = QUEUES,
-		.config_len = sizeof(struct virtio_blk_config),
-		.config = config, .notified = notified, .drain = drain,
-		.reset = forget };
-	struct machine *m = device->machine;
-	struct blk *blk = (struct blk *)device;
 	unsigned int i;
 
-	/* The next disk that has no device yet */
-	blk->block = m->disk[m->disks_made];
-	if (blk->block->serial[0])
-		memcpy(blk->serial, blk->block->serial, sizeof(blk->serial));
-	else
-		snprintf(blk->serial, sizeof(blk->serial), "mvmm-disk-%u",
-			 m->disks_made);
-	m->disks_made++;
 	blk->request = calloc(VIRTIO_RING_MAX, sizeof(*blk->request));
 	if (!blk->request)
 		return fail(error, STATUS_OS, "--disk: no memory");
@@ -322,8 +306,33 @@ static int create(struct device *device, struct error *error)
 		r->next = blk->free;
 		blk->free = r;
 	}
-	if (!virtio_create(&blk->virtio, &ops, error))
+	return 0;
+}
+
+static int create(struct device *device, struct error *error)
+{
+	static const struct virtio_ops ops = {
+		.type = VIRTIO_ID_BLOCK, .class = 0x010000,
+		.features = features, .queues = QUEUES,
+		.config_len = sizeof(struct virtio_blk_config),
+		.config = config, .notified = notified, .drain = drain,
+		.reset = forget };
+	struct machine *m = device->machine;
+	struct blk *blk = (struct blk *)device;
+
+	/* The next disk that has no device yet: from here on it is this one's */
+	blk->block = m->disk[m->disks_made];
+	if (blk->block->serial[0])
+		memcpy(blk->serial, blk->block->serial, sizeof(blk->serial));
+	else
+		snprintf(blk->serial, sizeof(blk->serial), "mvmm-disk-%u",
+			 m->disks_made);
+	m->disks_made++;
+	if (!make_requests(blk, error) &&
+	    !blk->block->ops->start(blk->block, device->loop, error) &&
+	    !virtio_create(&blk->virtio, &ops, error))
 		return 0;
+	blk->block->ops->close(blk->block);
 	free(blk->request);
 	return -1;
 }
@@ -350,6 +359,7 @@ static void destroy(struct device *device)
 
 	forget(&blk->virtio);
 	virtio_destroy(&blk->virtio);
+	blk->block->ops->close(blk->block);
 	free(blk->request);
 }
 
