@@ -7,10 +7,12 @@ KDIR ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) \
 PREFIX ?= /usr/local
 DESTDIR ?=
 # For "make run". KERNEL: the host kernel in the lab, debian or test; CMD: a
-# command for the guest; CPUS: the guest's vCPUs
+# command for the guest; CPUS: the guest's vCPUs; DISK: debian, for a system on
+# a disk instead of an initramfs
 KERNEL ?= debian
 CMD ?=
 CPUS ?= 1
+DISK ?=
 
 CC ?= gcc
 CFLAGS ?= -O2 -g
@@ -41,6 +43,7 @@ help:
 	@echo 'modules_install  mvmm.ko, for KDIR'
 	@echo 'run              boot a Linux guest in the lab; CMD="..." runs one'
 	@echo '                 command in it and exits with its status;'
+	@echo '                 DISK=debian boots Debian from a disk;'
 	@echo '                 CPUS=N sets how many vCPUs it has;'
 	@echo '                 KERNEL=debian|test picks the host kernel,'
 	@echo '                 LAB=bochs|qemu|host the place'
@@ -166,6 +169,7 @@ run-guest:
 	@scripts/setup packages
 	@mkdir -p $(O)
 	@scripts/run-guest --kernel $(KERNEL) --cpus $(CPUS) \
+		$(if $(DISK),--disk '$(DISK)') \
 		$(if $(CMD),--command '$(subst ','\'',$(CMD))'); \
 		echo $$? >$(O)/run-status
 

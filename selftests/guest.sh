@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the guests of scripts/test run, with busybox: TAP on the console; returns
+# What the guests of scripts/test run, with busybox or Debian: TAP on the console; returns
 # 7 if it gets to the end. What L1 runs is in l1.sh.
 #
 #   guest.sh debian RELEASE BLOCKS [button]   Debian's kernel; blocks of 64 KiB
 #   guest.sh small VCPUS                      the small test kernel
 #   guest.sh stress VCPUS ROUNDS              what stress.c does
 #   guest.sh disks                            virtio-blk: /dev/vda, /dev/vdb
+#   guest.sh system                           Debian, with systemd, on /dev/vda
 #
 # shellcheck disable=SC2317 # functions that check() calls
 
@@ -108,7 +109,30 @@ messages() {
 	grep -q 'PCI-MSI.*virtio0-req' /proc/interrupts
 }
 
+# Random writes, many at a time, past the guest's cache, read back and compared
+verified() {
+	fio --name=verified --filename=/var/tmp/fio --size=8M --rw=randwrite \
+		--bsrange=512-64k --direct=1 --ioengine=libaio \
+		--iodepth=16 --fsync=32 --verify=crc32c --verify_fatal=1 \
+		--output=/run/fio.log || { cat /run/fio.log; return 1; }
+}
+
+# apt's database, which is written anew, and its judge
+installed() {
+	echo 'fio hold' | dpkg --set-selections && apt-mark showhold |
+		grep -qx fio && apt-get check -qq && [ -z "$(dpkg --audit)" ]
+}
+
 case $1 in
+system)
+	echo 1..5
+	check 'the root is on the disk' [ "$(findmnt -no SOURCE /)" = /dev/vda ]
+	check 'no unit failed' [ -z "$(systemctl --failed --quiet)" ]
+	check 'fio verifies what it wrote' verified
+	check 'apt and dpkg agree' installed
+	check 'free blocks are given back' fstrim /
+	exit 7
+	;;
 disks)
 	echo 1..7
 	check 'the drivers find the PCI bus' drivers

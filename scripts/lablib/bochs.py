@@ -36,7 +36,7 @@ log: @LOG@
 
 def prepare(work, kernel, args):
     """Returns Bochs' command line."""
-    make_root(f"{work}/root", kernel, args, share=False)
+    make_root(f"{work}/root", kernel, args)
     put_lab(f"{work}/root", kernel, args)
     os.makedirs(f"{work}/iso/boot/grub")
     shutil.copy(kernel.image, f"{work}/iso/vmlinuz")

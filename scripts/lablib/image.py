@@ -49,8 +49,8 @@ def put_lab(root, kernel, args):
         run.write(args.command + "\n")
 
 
-def make_root(root, kernel, args, share):
-    """Makes L1's root; @share: with the modules that 9P needs."""
+def make_root(root, kernel, args, modules=()):
+    """Makes L1's root, with the modules and those that they need."""
     for name in ("bin", "dev", "proc", "sys", "tmp", "lab", "lib64",
                  "modules"):
         os.makedirs(f"{root}/{name}")
@@ -58,8 +58,7 @@ def make_root(root, kernel, args, share):
     os.symlink("/lab/.lib/ld-linux-x86-64.so.2",
                f"{root}/lib64/ld-linux-x86-64.so.2")
     with open(f"{root}/modules/order", "w") as order:
-        for path in kernel.with_dependencies(kernel.share_modules) \
-                if share else []:
+        for path in kernel.with_dependencies(modules):
             name = os.path.basename(path).partition(".")[0] + ".ko"
             put_file(path, f"{root}/modules/{name}")
             order.write(f"{name}\n")

@@ -9,7 +9,8 @@ from .image import make_root, pack, put_lab
 
 def prepare(work, kernel, args):
     """Makes an initrd, which copies the files. Returns QEMU's command line."""
-    make_root(f"{work}/root", kernel, args, share=True)
+    make_root(f"{work}/root", kernel, args, kernel.share_modules +
+              (kernel.disk_modules if args.disk else []))
     pack(f"{work}/root", f"{work}/initrd")
     put_lab(f"{work}/files", kernel, args)
 
@@ -41,8 +42,10 @@ def prepare(work, kernel, args):
                                "mount_tag=share,security_model=none"]
     if args.monitor:
         command += ["-monitor", f"unix:{args.monitor},server=on,wait=off"]
+    # The images outlive QEMU, not this machine: no fsync
     for image in args.disk:
-        command += ["-drive", f"file={image},if=virtio,format=raw"]
+        command += ["-drive",
+                    f"file={image},if=virtio,format=raw,cache=unsafe"]
     return command
 
 

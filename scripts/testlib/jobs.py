@@ -273,6 +273,23 @@ def disks(results, name, emulator):
         "insmod mvmm.ko; guest_with_disks --cpus 2 --mem 192M", emulator)
 
 
+def system(results, name, emulator):
+    """Debian with systemd on a disk, which fsck looks at afterwards."""
+    image = f"{TOP}/build/disk-{name}"
+    run(["cp", "--reflink=auto", "--sparse=always", labs.setup("debian-disk"),
+         image], check=True)
+    initrd = labs.guest_initrd(name, "sh /run/guest/guest.sh system",
+                               "selftests/guest.sh", disk=True)
+    lab(results, name,
+        ["--timeout", "900", "--disk", image,
+         *labs.files(labs.module("test"), "build/mvmm",
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+        "insmod mvmm.ko; guest --cpus 2 --mem 512M --disk /dev/vda", emulator)
+    done = run(["/sbin/e2fsck", "-fn", image], stderr=subprocess.STDOUT)
+    results.add(not done.returncode, f"{name}: fsck",
+                done.stdout if done.returncode else "")
+
+
 def bzimage(results, name, emulator):
     guest(results, name, emulator, "guest_with_button", "bzImage", "")
 
@@ -321,6 +338,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("bzimage-qemu", bzimage, "qemu"),
        job("disks-qemu", disks, "qemu"),
        job("disks-bochs", disks, "bochs"),
+       job("debian-disk-qemu", system, "qemu"),
        job("swapped-qemu", swapped, "qemu"),
        stress_job("qemu", 1, 4, 10), stress_job("qemu", 2, 8, 10),
        job("without-qemu", without, "qemu"),
