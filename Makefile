@@ -20,16 +20,26 @@ override CFLAGS += -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror \
 	-Iuapi -Iuserspace/lib -Iuserspace -I$(O) -MMD -MP
 O := build
 
+# What the launcher is built with, besides what it needs: libraries that are
+# there and not named in WITHOUT=
+have := $(if $(filter nbd,$(WITHOUT)),,$(shell pkg-config --exists libnbd && \
+	echo nbd))
+# Another choice than last time: the file that depends on it is made again
+$(shell mkdir -p $(O); echo '$(have)' | cmp -s - $(O)/have || \
+	echo '$(have)' >$(O)/have)
+
 lib-src := $(wildcard userspace/lib/*.c)
 dev-src := $(wildcard userspace/core/*.c userspace/boot/*.c \
-	userspace/char/*.c userspace/block/*.c userspace/devices/*/*.c)
+	userspace/char/*.c userspace/block/*.c userspace/devices/*/*.c) \
+	$(if $(filter nbd,$(have)),$(wildcard userspace/block/nbd/*.c))
 cmd-src := $(wildcard userspace/cmd/*.c)
 lib-obj := $(lib-src:%.c=$(O)/%.o)
 dev-obj := $(dev-src:%.c=$(O)/%.o)
 cmd-obj := $(cmd-src:%.c=$(O)/%.o)
 unit-tests := $(wildcard userspace/tests/test_*.c)
 unit-bin := $(unit-tests:%.c=$(O)/%) \
-	$(addprefix $(O)/userspace/tests/test_tsan_, bus core machine virtio)
+	$(addprefix $(O)/userspace/tests/test_tsan_, bus core machine virtio \
+	nbd)
 
 all: module userspace
 
@@ -65,6 +75,12 @@ modules_install:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
 
 userspace: $(O)/mvmm $(O)/libmvmm.a
+
+# In each kind of build
+open-obj := $(addsuffix /userspace/block/open.o, $(O) $(O)/unit $(O)/tsan \
+	$(O)/fuzz/obj)
+$(open-obj): $(O)/have
+$(open-obj): override CFLAGS += $(if $(filter nbd,$(have)),-DHAVE_NBD)
 
 $(O)/dsdt.hex: userspace/boot/dsdt.asl
 	@mkdir -p $(@D)

@@ -211,6 +211,45 @@ guest_with_disks() {
 	ended "$status"
 }
 
+serve() {
+	./nbdkit -f --pidfile /tmp/nbdkit.pid ./nbdkit-file-plugin.so /tmp/a.img &
+	until [ -s /tmp/nbdkit.pid ]; do
+		usleep 10000
+	done
+}
+
+# guest_over_nbd OPTION...: the same; the first one is a server's, which is killed
+# while the guest uses it, and comes again
+guest_over_nbd() {
+	local sum
+
+	dd if=/dev/urandom of=/tmp/a.img bs=64k count=256 2>/dev/null
+	dd if=/dev/urandom of=/tmp/b.img bs=64k count=16 2>/dev/null
+	serve
+	echo '@@begin guest'
+	in_background "$@" --disk nbd://127.0.0.1/ --disk /tmp/b.img,ro \
+		2>/tmp/err | tee /tmp/console &
+	until grep -qs '^wrote' /tmp/console || [ -e /tmp/status ]; do
+		usleep 10000
+	done
+	kill -9 "$(cat /tmp/nbdkit.pid)"
+	rm /tmp/nbdkit.pid
+	sleep 1
+	serve
+	until [ -e /tmp/status ]; do
+		usleep 200000
+	done
+	sum=$(sed -n 's/^wrote \([0-9a-f]*\).*/\1/p' /tmp/console)
+	echo 1..2
+	[ -n "$sum" ] && dd if=/tmp/a.img bs=64k count=64 2>/dev/null |
+		sha256sum | grep -q "^$sum" || printf 'not '
+	echo 'ok 1 what the guest wrote is in the file of the server'
+	grep -q 'connected again' /tmp/err || printf 'not '
+	echo 'ok 2 the launcher has found the server again'
+	ended "$(cat /tmp/status)"
+	kill "$(cat /tmp/nbdkit.pid)"
+}
+
 # The kernel's log from here to log_end is a test, too
 log_begin() {
 	tainted=$(cat /proc/sys/kernel/tainted)

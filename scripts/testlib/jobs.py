@@ -177,6 +177,20 @@ def without(results, name, emulator):
                   for options in WITHOUT[emulator]), emulator)
 
 
+def without_libraries(results, name):
+    """The launcher builds without each library, and says what it lacks."""
+    for library, disk, package in (("nbd", "nbd://localhost", "libnbd-dev"),):
+        out = f"build/{name}-{library}"
+        done = run(["make", "-s", "userspace", f"O={out}",
+                    f"WITHOUT={library}"], stderr=subprocess.STDOUT)
+        results.add(done.returncode == 0, f"{name}: {library} builds",
+                    done.stdout if done.returncode else "")
+        done = run([f"{out}/mvmm", "run", "--flat", "README.md", "--disk",
+                    disk], stderr=subprocess.PIPE)
+        results.add(done.returncode == 64 and package in done.stderr,
+                    f"{name}: {library} is named", done.stderr)
+
+
 def long(results, name, emulator, cpus):
     """The scheduler's shares, measured over 1 G ticks or more."""
     two = cpus == 2
@@ -255,7 +269,12 @@ def guest(results, name, emulator, how, image, options):
         f"insmod mvmm.ko; swap_on; {how} --mem 192M {options}", emulator)
 
 
-def disks(results, name, emulator):
+NBD = ("/usr/bin/nbdkit",
+       "/usr/lib/x86_64-linux-gnu/nbdkit/plugins/nbdkit-file-plugin.so",
+       "/usr/lib/x86_64-linux-gnu/libnbd.so.0:lab/.lib/libnbd.so.0")
+
+
+def disks(results, name, emulator, how="guest_with_disks", more=()):
     """Debian's kernel with virtio-blk, on the small kernel."""
     root = labs.setup("debian-kernel")
     release = os.path.basename(root)[len("linux-image-"):]
@@ -269,8 +288,9 @@ def disks(results, name, emulator):
     lab(results, name,
         ["--timeout", "1500",
          *labs.files(labs.module("test"), "build/mvmm",
-                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
-        "insmod mvmm.ko; guest_with_disks --cpus 2 --mem 192M", emulator)
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd,
+                     *more)],
+        f"insmod mvmm.ko; {how} --cpus 2 --mem 192M", emulator)
 
 
 def system(results, name, emulator):
@@ -339,6 +359,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("disks-qemu", disks, "qemu"),
        job("disks-bochs", disks, "bochs"),
        job("debian-disk-qemu", system, "qemu"),
+       job("nbd-qemu", disks, "qemu", "guest_over_nbd", NBD),
        job("swapped-qemu", swapped, "qemu"),
        stress_job("qemu", 1, 4, 10), stress_job("qemu", 2, 8, 10),
        job("without-qemu", without, "qemu"),
@@ -346,6 +367,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("smp-bochs", smp, "bochs"),
        job("life-bochs", life, "bochs"),
        job("lint", lint, kernels=()),
+       job("without-libraries", without_libraries, kernels=()),
        job("models", models, kernels=()),
        job("fuzz", fuzz, kernels=()),
        job("debian-qemu", debian, "qemu", kernels=("debian",)),

@@ -86,11 +86,13 @@ struct block {
  * @path: a file, or what another back end makes of it
  * @read_only: not written to
  * @serial: NULL: none was given
+ * @retry: s for which a request waits for a server; 0: the back end's choice
  */
 struct block_config {
 	const char *path;
 	bool read_only;
 	const char *serial;
+	unsigned int retry;
 };
 
 /* Cuts @text, "PATH[,OPTION]...", into pieces. 0, or -1 with @error */
@@ -103,5 +105,7 @@ struct block *block_open(const struct block_config *config,
 
 /* A raw image, or a block device */
 struct block *file_open(const struct block_config *config, struct error *error);
+/* An NBD server's export. @path: its URI */
+struct block *nbd_open(const struct block_config *config, struct error *error);
 
 #endif
