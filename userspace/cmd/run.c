@@ -15,6 +15,7 @@
 #include "cmd/config.h"
 #include "core/guard.h"
 #include "core/machine.h"
+#include "core/option.h"
 #include "devices/isa/power.h"
 #include "devices/pci/pci.h"
 
@@ -67,40 +68,6 @@ static const struct argp_option option_list[] = {
 	{ "device", OPT_DEVICE, "FILE", 0, "instead of " MVMM_DEVICE, 2 },
 	{ 0 }
 };
-
-/* Decimal, or hexadecimal with 0x; 010 is ten */
-static bool parse_number(const char *text, uint64_t *value, bool suffix)
-{
-	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-	unsigned int shift = 0;
-	char *end;
-
-	if (!isdigit((unsigned char)*text))
-		return false;
-	errno = 0;
-	*value = strtoull(text, &end, hex ? 16 : 10);
-	if (errno)
-		return false;
-	if (suffix && *end) {
-		switch (*end++) {
-		case 'K': case 'k':
-			shift = 10;
-			break;
-		case 'M': case 'm':
-			shift = 20;
-			break;
-		case 'G': case 'g':
-			shift = 30;
-			break;
-		default:
-			return false;
-		}
-	}
-	if (*end || *value > UINT64_MAX >> shift)
-		return false;
-	*value <<= shift;
-	return true;
-}
 
 static void parse_mem(struct argp_state *state, struct options *o,
 		      const char *arg)
