@@ -22,16 +22,19 @@ O := build
 
 # What the launcher is built with, besides what it needs: libraries that are
 # there and not named in WITHOUT=
-have := $(if $(filter nbd,$(WITHOUT)),,$(shell pkg-config --exists libnbd && \
-	echo nbd))
-# Another choice than last time: the file that depends on it is made again
-$(shell mkdir -p $(O); echo '$(have)' | cmp -s - $(O)/have || \
-	echo '$(have)' >$(O)/have)
+exists = $(shell pkg-config --exists $(1) && echo $(2))
+have := $(filter-out $(WITHOUT),$(call exists,libnbd,nbd) \
+	$(call exists,libisal,raid))
+# Rewritten when the choice is another than last time
+$(shell mkdir -p $(O); for o in $(have); do echo "HAVE_$$o"; done | \
+	tr a-z A-Z | sed 's/.*/#define & 1/' >$(O)/have.tmp; \
+	cmp -s $(O)/have.tmp $(O)/have.h || cp $(O)/have.tmp $(O)/have.h)
+libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) -lpthread
 
 lib-src := $(wildcard userspace/lib/*.c)
 dev-src := $(wildcard userspace/core/*.c userspace/boot/*.c \
-	userspace/char/*.c userspace/block/*.c userspace/devices/*/*.c) \
-	$(if $(filter nbd,$(have)),$(wildcard userspace/block/nbd/*.c))
+	userspace/char/*.c userspace/block/*.c userspace/devices/*/*.c \
+	$(have:%=userspace/block/%/*.c))
 cmd-src := $(wildcard userspace/cmd/*.c)
 lib-obj := $(lib-src:%.c=$(O)/%.o)
 dev-obj := $(dev-src:%.c=$(O)/%.o)
@@ -76,12 +79,6 @@ modules_install:
 
 userspace: $(O)/mvmm $(O)/libmvmm.a
 
-# In each kind of build
-open-obj := $(addsuffix /userspace/block/open.o, $(O) $(O)/unit $(O)/tsan \
-	$(O)/fuzz/obj)
-$(open-obj): $(O)/have
-$(open-obj): override CFLAGS += $(if $(filter nbd,$(have)),-DHAVE_NBD)
-
 $(O)/dsdt.hex: userspace/boot/dsdt.asl
 	@mkdir -p $(@D)
 	iasl -ve -vs -p $(O)/dsdt -tc $< >$(O)/dsdt.log 2>&1 || \
@@ -96,7 +93,7 @@ $(O)/libmvmm.a: $(lib-obj)
 	$(AR) rcs $@ $^
 
 $(O)/mvmm: $(cmd-obj) $(dev-obj) $(O)/libmvmm.a
-	$(CC) $(LDFLAGS) -o $@ $^ -lZydis -lZycore -ljansson -lpthread
+	$(CC) $(LDFLAGS) -o $@ $^ $(libs)
 
 # Unit tests feed hostile input: all objects are built once more with sanitizers
 unit-flags := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -104,8 +101,7 @@ unit-src := $(lib-src) $(dev-src) $(filter-out %/main.c,$(cmd-src))
 unit-obj := $(unit-src:%.c=$(O)/unit/%.o)
 $(O)/userspace/tests/test_%: $(O)/unit/userspace/tests/test_%.o $(unit-obj)
 	@mkdir -p $(@D)
-	$(CC) $(unit-flags) -o $@ $^ -lcmocka -lZydis -lZycore -ljansson \
-		-lpthread
+	$(CC) $(unit-flags) -o $@ $^ -lcmocka $(libs)
 
 $(O)/unit/%.o: %.c
 	@mkdir -p $(@D)
@@ -115,8 +111,7 @@ $(O)/unit/%.o: %.c
 tsan-obj := $(unit-src:%.c=$(O)/tsan/%.o)
 $(O)/userspace/tests/test_tsan_%: $(O)/tsan/userspace/tests/test_%.o $(tsan-obj)
 	@mkdir -p $(@D)
-	$(CC) -fsanitize=thread -o $@ $^ -lcmocka -lZydis -lZycore -ljansson \
-		-lpthread
+	$(CC) -fsanitize=thread -o $@ $^ -lcmocka $(libs)
 
 $(O)/tsan/%.o: %.c
 	@mkdir -p $(@D)
@@ -130,8 +125,7 @@ fuzz-src := $(wildcard userspace/fuzz/fuzz_*.c)
 fuzz-bin := $(fuzz-src:userspace/fuzz/%.c=$(O)/fuzz/%)
 fuzz-obj := $(patsubst %.c,$(O)/fuzz/obj/%.o,$(lib-src) $(dev-src))
 $(O)/fuzz/fuzz_%: $(O)/fuzz/obj/userspace/fuzz/fuzz_%.o $(fuzz-obj)
-	clang -fsanitize=fuzzer $(fuzz-flags) -o $@ $^ -lZydis -lZycore \
-		-ljansson -lpthread
+	clang -fsanitize=fuzzer $(fuzz-flags) -o $@ $^ $(libs)
 
 $(O)/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)

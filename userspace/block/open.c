@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "block/block.h"
+#include "have.h"
 
 /* A number of seconds, up to a day */
 static int parse_retry(struct block_config *config, const char *text,
