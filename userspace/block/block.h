@@ -25,8 +25,8 @@ enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD,
  * @niov: how many
  * @stable: what it changes survives a power cut when it is done
  * @result: 0, or a negative errno
- * @done: called with the loop's lock held, from the loop or from @cancel or
- *	@drain
+ * @done: called with the loop's lock held, from the loop, or from @submit, @cancel
+ *	or @drain
  * @ctx: the submitter's
  * @next: the back end's
  */
@@ -81,18 +81,33 @@ struct block {
 	char serial[BLOCK_SERIAL + 1];
 };
 
+#define BLOCK_MEMBERS	32
+#define BLOCK_SPARES	8
+
 /**
  * struct block_config - how a disk is opened: see mvmm.1, --disk
- * @path: a file, or what another back end makes of it
+ * @path: a file; of an array the first member
  * @read_only: not written to
  * @serial: NULL: none was given
  * @retry: s for which a request waits for a server; 0: the back end's choice
+ * @is_raid: it is an array
+ * @level: of the array
+ * @chunk: of the array, bytes; 0: whatever it has
+ * @force: start the array although its data may be wrong
+ * @member: the other members
+ * @members: how many
+ * @spare: disks that may take a member's place
+ * @spares: how many
  */
 struct block_config {
 	const char *path;
 	bool read_only;
 	const char *serial;
 	unsigned int retry;
+	bool is_raid, force;
+	unsigned int level, members, spares;
+	uint64_t chunk;
+	const char *member[BLOCK_MEMBERS - 1], *spare[BLOCK_SPARES];
 };
 
 /* Cuts @text, "PATH[,OPTION]...", into pieces. 0, or -1 with @error */
@@ -107,5 +122,7 @@ struct block *block_open(const struct block_config *config,
 struct block *file_open(const struct block_config *config, struct error *error);
 /* An NBD server's export. @path: its URI */
 struct block *nbd_open(const struct block_config *config, struct error *error);
+/* Many disks as one, in the format of Linux's md */
+struct block *raid_open(const struct block_config *config, struct error *error);
 
 #endif

@@ -3,16 +3,56 @@
 #include <stdlib.h>
 #include <string.h>
 #include "block/block.h"
+#include "core/option.h"
 #include "have.h"
+
+/* "NAME=" and a value: that, or NULL */
+static const char *value_of(const char *word, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncmp(word, name, len) ? NULL : word + len;
+}
+
+static int add_word(const char **list, unsigned int *nr, unsigned int max,
+		    const char *word, struct error *error)
+{
+	if (*nr == max)
+		return fail(error, STATUS_USAGE,
+			    "--disk: %s is a member too many", word);
+	list[(*nr)++] = word;
+	return 0;
+}
+
+static int parse_raid_word(struct block_config *config, const char *word,
+			   struct error *error)
+{
+	const char *value;
+
+	if (!strcmp(word, "force")) {
+		config->force = true;
+	} else if ((value = value_of(word, "spare="))) {
+		return add_word(config->spare, &config->spares, BLOCK_SPARES,
+				value, error);
+	} else if ((value = value_of(word, "chunk="))) {
+		if (!parse_number(value, &config->chunk, true) || !config->chunk)
+			return fail(error, STATUS_USAGE,
+				    "--disk: chunk=%s is not a size: write 64K, say",
+				    value);
+	} else {
+		return add_word(config->member, &config->members,
+				BLOCK_MEMBERS - 1, word, error);
+	}
+	return 0;
+}
 
 /* A number of seconds, up to a day */
 static int parse_retry(struct block_config *config, const char *text,
 		       struct error *error)
 {
-	char *end;
-	long value = strtol(text, &end, 10);
+	uint64_t value;
 
-	if (end == text || *end || value < 1 || value > 86400)
+	if (!parse_number(text, &value, false) || value < 1 || value > 86400)
 		return fail(error, STATUS_USAGE,
 			    "--disk %s: retry=%s is no number of seconds from 1 to 86400",
 			    config->path, text);
@@ -23,18 +63,20 @@ static int parse_retry(struct block_config *config, const char *text,
 static int parse_word(struct block_config *config, const char *word,
 		      struct error *error)
 {
-	static const char serial[] = "serial=", retry[] = "retry=";
+	const char *value;
 
 	if (!strcmp(word, "ro")) {
 		config->read_only = true;
-	} else if (!strncmp(word, serial, sizeof(serial) - 1)) {
-		config->serial = word + sizeof(serial) - 1;
-		if (strlen(config->serial) > BLOCK_SERIAL)
+	} else if ((value = value_of(word, "serial="))) {
+		config->serial = value;
+		if (strlen(value) > BLOCK_SERIAL)
 			return fail(error, STATUS_USAGE,
 				    "--disk %s: the serial number %s is longer than %u bytes",
-				    config->path, config->serial, BLOCK_SERIAL);
-	} else if (!strncmp(word, retry, sizeof(retry) - 1)) {
-		return parse_retry(config, word + sizeof(retry) - 1, error);
+				    config->path, value, BLOCK_SERIAL);
+	} else if ((value = value_of(word, "retry="))) {
+		return parse_retry(config, value, error);
+	} else if (config->is_raid) {
+		return parse_raid_word(config, word, error);
 	} else {
 		return fail(error, STATUS_USAGE,
 			    "--disk %s: %s is not known: ro, serial=TEXT and retry=SECONDS are",
@@ -43,11 +85,27 @@ static int parse_word(struct block_config *config, const char *word,
 	return 0;
 }
 
+/* "raid5:" and the first member */
+static void parse_level(struct block_config *config)
+{
+	const char *text = value_of(config->path, "raid");
+	char *end;
+
+	if (!text || *text < '0' || *text > '9')
+		return;
+	config->level = strtoul(text, &end, 10);
+	if (*end != ':')
+		return;
+	config->is_raid = true;
+	config->path = end + 1;
+}
+
 int block_parse(struct block_config *config, char *text, struct error *error)
 {
 	char *word;
 
 	*config = (struct block_config){ .path = strsep(&text, ",") };
+	parse_level(config);
 	if (!*config->path)
 		return fail(error, STATUS_USAGE,
 			    "--disk: a file's name is missing");
@@ -56,6 +114,16 @@ int block_parse(struct block_config *config, char *text, struct error *error)
 			return -1;
 	return 0;
 }
+
+#ifndef HAVE_RAID
+struct block *raid_open(const struct block_config *config, struct error *error)
+{
+	fail(error, STATUS_USAGE,
+	     "--disk raid%u:%s: this mvmm was built without RAID: install the package libisal-dev and build it again",
+	     config->level, config->path);
+	return NULL;
+}
+#endif
 
 #ifndef HAVE_NBD
 struct block *nbd_open(const struct block_config *config, struct error *error)
@@ -76,8 +144,9 @@ static bool is_nbd(const char *path)
 
 struct block *block_open(const struct block_config *config, struct error *error)
 {
-	struct block *block = is_nbd(config->path) ? nbd_open(config, error) :
-						    file_open(config, error);
+	struct block *block = config->is_raid ? raid_open(config, error) :
+			      is_nbd(config->path) ? nbd_open(config, error) :
+						     file_open(config, error);
 
 	if (block && config->serial)
 		strcpy(block->serial, config->serial);

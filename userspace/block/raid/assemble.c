@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Members become an array: which belong together, who was there to the end, and
+ * whether what they have is enough. Nothing is written here.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include "block/raid/raid.h"
+
+static void transferred(struct block_request *request)
+{
+	*(bool *)request->ctx = true;
+}
+
+int member_transfer(struct member *m, enum block_op op, uint64_t at, void *data,
+		    size_t len)
+{
+	struct iovec iov = { data, len };
+	bool done = false;
+	struct block_request r = { .op = op, .at = at, .len = len, .iov = &iov,
+				   .niov = !!data, .stable = true,
+				   .done = transferred, .ctx = &done };
+
+	if (at > m->block->size || len > m->block->size - at)
+		return -EIO;
+	m->block->ops->submit(m->block, &r);
+	while (!done)
+		m->block->ops->drain(m->block);
+	return r.result;
+}
+
+/* ---- superblocks ---------------------------------------------------------------- */
+
+static bool is_same_array(const struct md_super *a, const struct md_super *b)
+{
+	return !memcmp(a->uuid, b->uuid, sizeof(a->uuid)) &&
+	       a->layout.level == b->layout.level &&
+	       a->layout.layout == b->layout.layout &&
+	       a->layout.disks == b->layout.disks &&
+	       a->layout.chunk == b->layout.chunk &&
+	       a->layout.used == b->layout.used;
+}
+
+/* 0, or -1 with @error; @has: there is a superblock */
+static int read_super(struct raid *raid, struct member *m, bool *has,
+		      struct error *error)
+{
+	uint8_t raw[MD_SUPER_LEN];
+	int ret = member_transfer(m, BLOCK_READ, MD_SUPER_AT, raw, sizeof(raw));
+
+	*has = false;
+	if (m->block->size < MD_SUPER_AT + MD_SUPER_LEN)
+		return fail(error, STATUS_DATA,
+			    "%s: %s is too small to be a member of an array",
+			    raid->label, m->name);
+	/* A member that cannot be read is absent */
+	if (ret) {
+		raid_say(raid, "%s cannot be read: %s", m->name,
+			 strerror(-ret));
+		m->state = MEMBER_FAULTY;
+		return 0;
+	}
+	*has = md_is_super(raw);
+	return *has ? md_parse(&m->super, raw, m->block->size, m->name,
+			       error) : 0;
+}
+
+/* Who was there last knows what has become of the others */
+static const struct md_super *find_newest(const struct raid *raid,
+					  const bool *has)
+{
+	const struct md_super *newest = NULL;
+	unsigned int i;
+
+	for (i = 0; i < raid->members; i++) {
+		const struct md_super *s = &raid->member[i].super;
+
+		if (has[i] && s->role[s->number] < MD_ROLE_MAX &&
+		    (!newest || s->events > newest->events))
+			newest = s;
+	}
+	return newest;
+}
+
+static int check_members(struct raid *raid, const bool *has,
+			 const struct md_super *newest, struct error *error)
+{
+	unsigned int i, k;
+
+	if (!newest)
+		return fail(error, STATUS_DATA,
+			    "%s: none of these disks has a member's superblock: mvmm raid create makes an array",
+			    raid->label);
+	for (i = 0; i < raid->members; i++) {
+		const struct member *m = &raid->member[i];
+
+		if (!has[i] && m->state == MEMBER_IN_SYNC)
+			return fail(error, STATUS_DATA,
+				    "%s: %s has no superblock of an array: as spare=%s it can become a member",
+				    raid->label, m->name, m->name);
+		if (has[i] && !is_same_array(&m->super, newest))
+			return fail(error, STATUS_DATA,
+				    "%s: %s is of another array than the others",
+				    raid->label, m->name);
+		for (k = 0; k < i; k++)
+			if (has[i] && has[k] && m->super.number ==
+			    raid->member[k].super.number)
+				return fail(error, STATUS_DATA,
+					    "%s: %s and %s are the same member twice",
+					    raid->label, m->name,
+					    raid->member[k].name);
+	}
+	return 0;
+}
+
+/* ---- who does what ----------------------------------------------------------------- */
+
+/* The place that the newest superblock gives it. -1 with @error: it is taken */
+static int place_member(struct raid *raid, struct member *m,
+			const struct md_super *newest, struct error *error)
+{
+	uint16_t role = newest->role[m->super.number];
+
+	/* As md: the last round of superblocks may not have reached all */
+	if (role < MD_ROLE_MAX && m->super.events + 1 < newest->events) {
+		raid_say(raid, "%s was absent and is out of date: mvmm raid add takes it in again",
+			 m->name);
+		role = MD_FAULTY;
+	} else if (role == MD_FAULTY ||
+		   (role == MD_SPARE &&
+		    m->super.role[m->super.number] < MD_ROLE_MAX)) {
+		raid_say(raid, "%s has failed before: mvmm raid add takes it in again",
+			 m->name);
+		role = MD_FAULTY;
+	}
+	if (role == MD_SPARE) {
+		m->state = MEMBER_SPARE;
+		return 0;
+	}
+	if (role >= raid->layout.disks) {
+		m->state = MEMBER_FAULTY;
+		return 0;
+	}
+	if (raid->at[role])
+		return fail(error, STATUS_DATA,
+			    "%s: %s and %s have the same place in it",
+			    raid->label, m->name, raid->at[role]->name);
+	m->slot = role;
+	/* A rebuild that has not ended begins anew */
+	m->state = m->super.recovered == MD_ALL ? MEMBER_IN_SYNC :
+						  MEMBER_REBUILDING;
+	m->super.recovered = m->state == MEMBER_IN_SYNC ? MD_ALL : 0;
+	raid->at[role] = m;
+	return 0;
+}
+
+static unsigned int free_number(const struct raid *raid,
+				const struct md_super *newest)
+{
+	unsigned int n, i;
+
+	for (n = 0; n < MD_NUMBERS; n++) {
+		if (newest->role[n] < MD_ROLE_MAX)
+			continue;
+		for (i = 0; i < raid->members; i++)
+			if (raid->member[i].state > MEMBER_FAULTY &&
+			    raid->member[i].super.number == n)
+				break;
+		if (i == raid->members)
+			break;
+	}
+	return n;
+}
+
+int raid_adopt(struct raid *raid, struct member *m,
+	       const struct md_super *newest, struct error *error)
+{
+	unsigned int number;
+	uint8_t uuid[16];
+
+	/* Not yet one of those that have a number */
+	m->state = MEMBER_FAULTY;
+	number = free_number(raid, newest);
+	if (number == MD_NUMBERS)
+		return fail(error, STATUS_DATA,
+			    "%s has had too many members", raid->label);
+	if (m->block->size < newest->data_at ||
+	    m->block->size - newest->data_at < newest->layout.used)
+		return fail(error, STATUS_DATA,
+			    "%s: %s has %llu bytes, a member needs %llu",
+			    raid->label, m->name,
+			    (unsigned long long)m->block->size,
+			    (unsigned long long)(newest->data_at +
+						 newest->layout.used));
+	if (getrandom(uuid, sizeof(uuid), 0) != sizeof(uuid))
+		return fail(error, STATUS_OS, "no random bytes");
+	md_adopt(&m->super, newest, number,
+		 (m->block->size - newest->data_at) / BLOCK_SECTOR *
+		 BLOCK_SECTOR, uuid);
+	m->state = MEMBER_SPARE;
+	return 0;
+}
+
+/* ---- is it enough? ------------------------------------------------------------------ */
+
+static int check_enough(struct raid *raid, struct error *error)
+{
+	unsigned int missing = raid_degraded(raid);
+
+	if (!raid_can_lose(raid, NULL))
+		return fail(error, STATUS_DATA,
+			    "%s: %u of %u members are missing or out of date, and RAID %u cannot do without them",
+			    raid->label, missing, raid->layout.disks,
+			    raid->layout.level);
+	if (missing)
+		raid_say(raid, "%u of %u members are missing: it runs without them",
+			 missing, raid->layout.disks);
+	if (missing && raid->synced != MD_ALL &&
+	    raid_has_parity(&raid->layout) && !raid_has_log(raid)) {
+		if (!raid->force)
+			return fail(error, STATUS_DATA,
+				    "%s: members are missing, and it was not shut down clean: what was written last may be wrong. The option force starts it nevertheless",
+				    raid->label);
+		raid_say(raid, "started by force: what was written last may be wrong");
+	}
+	return 0;
+}
+
+static int check_wishes(const struct raid *raid, struct error *error)
+{
+	const struct raid_layout *l = &raid->layout;
+
+	if (l->level != raid->level)
+		return fail(error, STATUS_DATA, "%s is a RAID %u", raid->label,
+			    l->level);
+	if (raid->chunk && l->chunk != raid->chunk)
+		return fail(error, STATUS_DATA,
+			    "%s has chunks of %llu bytes", raid->label,
+			    (unsigned long long)l->chunk);
+	return 0;
+}
+
+int raid_assemble(struct raid *raid, struct error *error)
+{
+	const struct md_super *newest;
+	bool has[RAID_MEMBERS];
+	struct md_super copy;
+	unsigned int i;
+
+	for (i = 0; i < raid->members; i++)
+		if (read_super(raid, &raid->member[i], &has[i], error))
+			return -1;
+	newest = find_newest(raid, has);
+	if (check_members(raid, has, newest, error))
+		return -1;
+	copy = *newest;
+	raid->layout = copy.layout;
+	raid->events = copy.events;
+	raid->synced = copy.layout.level ? copy.synced : MD_ALL;
+	if (check_wishes(raid, error))
+		return -1;
+	for (i = 0; i < raid->members; i++)
+		if (has[i] &&
+		    place_member(raid, &raid->member[i], &copy, error))
+			return -1;
+	for (i = 0; i < raid->members; i++)
+		if (!has[i] && raid->member[i].state == MEMBER_SPARE &&
+		    raid_adopt(raid, &raid->member[i], &copy, error))
+			return -1;
+	/* What is said from now on is the newest's */
+	for (i = 0; i < raid->members; i++)
+		memcpy(raid->member[i].super.role, copy.role,
+		       sizeof(copy.role));
+	return check_enough(raid, error);
+}
