@@ -34,15 +34,17 @@ libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) -lpthread
 lib-src := $(wildcard userspace/lib/*.c)
 dev-src := $(wildcard userspace/core/*.c userspace/boot/*.c \
 	userspace/char/*.c userspace/block/*.c userspace/devices/*/*.c \
+	userspace/manage/*.c \
 	$(have:%=userspace/block/%/*.c))
-cmd-src := $(wildcard userspace/cmd/*.c)
+cmd-src := $(filter-out $(if $(filter raid,$(have)),,%/raid.c),$(wildcard \
+	userspace/cmd/*.c))
 lib-obj := $(lib-src:%.c=$(O)/%.o)
 dev-obj := $(dev-src:%.c=$(O)/%.o)
 cmd-obj := $(cmd-src:%.c=$(O)/%.o)
 unit-tests := $(wildcard userspace/tests/test_*.c)
 unit-bin := $(unit-tests:%.c=$(O)/%) \
 	$(addprefix $(O)/userspace/tests/test_tsan_, bus core machine virtio \
-	nbd)
+	nbd control)
 
 all: module userspace
 
@@ -161,7 +163,7 @@ install: userspace
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/libmvmm.pc
 	install -m 644 userspace/99-mvmm.rules \
 		$(DESTDIR)$(PREFIX)/lib/udev/rules.d/
-	install -m 644 Documentation/mvmm.1 \
+	install -m 644 Documentation/mvmm.1 Documentation/mvmm-raid.1 \
 		$(DESTDIR)$(PREFIX)/share/man/man1/
 
 # By itself make returns 2 for every failure; "make run" returns the status of

@@ -3,6 +3,7 @@
 #ifndef MVMM_BLOCK_H
 #define MVMM_BLOCK_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -54,6 +55,9 @@ struct block;
  * @drain: waits until all is done, and has called @done of all
  * @cancel: the same, but what has not begun is not done (-ECANCELED), and what
  *	has begun ends soon
+ * @command: what the user wants of a disk that runs, "fail" say; returns the answer,
+ *	or NULL with @error. Any thread; the loop's lock is not held. NULL: there is
+ *	nothing to want
  * @close: nothing is in flight
  */
 struct block_ops {
@@ -62,6 +66,8 @@ struct block_ops {
 	void (*submit)(struct block *block, struct block_request *request);
 	void (*drain)(struct block *block);
 	void (*cancel)(struct block *block);
+	json_t *(*command)(struct block *block, const char *verb,
+			   const json_t *arguments, struct error *error);
 	void (*close)(struct block *block);
 };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "cmd/cmd.h"
+#include "have.h"
 #include "libmvmm.h"
 
 static const struct {
@@ -13,6 +14,9 @@ static const struct {
 } commands[] = {
 	{ "run", cmd_run, "boot a guest on this terminal" },
 	{ "sched", cmd_sched, "who runs, who waits, and for how long" },
+#ifdef HAVE_RAID
+	{ "raid", cmd_raid, "make RAID arrays, and look after them" },
+#endif
 	{ "info", cmd_info, "what this host offers, or why not" },
 };
 

@@ -18,9 +18,10 @@
 #include "core/option.h"
 #include "devices/isa/power.h"
 #include "devices/pci/pci.h"
+#include "manage/control.h"
 
 struct options {
-	const char *kernel, *initrd, *append, *flat;
+	const char *kernel, *initrd, *append, *flat, *control;
 	uint64_t at;
 	bool has_at;
 	bool stats;
@@ -32,7 +33,7 @@ struct options {
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_FLAT, OPT_AT,
        OPT_BACKEND, OPT_DEVICE, OPT_STATS, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
-       OPT_DISK, OPT_CONFIG };
+       OPT_DISK, OPT_CONFIG, OPT_CONTROL };
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -59,6 +60,8 @@ static const struct argp_option option_list[] = {
 	  "a raw image, or an NBD export, as the next disk: /dev/vda, /dev/vdb ...", 0 },
 	{ "config", OPT_CONFIG, "FILE", 0,
 	  "read options from a file, one in a line, without the dashes", 0 },
+	{ "control", OPT_CONTROL, "SOCKET", 0,
+	  "listen there for commands: mvmm raid", 0 },
 	{ "flat", OPT_FLAT, "FILE", 0,
 	  "a bare image, started in real mode at its first byte", 1 },
 	{ "at", OPT_AT, "ADDRESS", 0,
@@ -195,6 +198,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_CONFIG:
 		parse_config(state, o, arg);
 		break;
+	case OPT_CONTROL:
+		o->control = arg;
+		break;
 	case OPT_FLAT:
 		o->flat = arg;
 		break;
@@ -278,11 +284,13 @@ static void print_stats(const struct vcpu *v)
  * struct session - a run of a machine on this terminal
  * @machine: the machine
  * @console: its serial port's other end
+ * @control: how it is told what to do
  * @unheard: the button was pressed, and the guest had not enabled it
  */
 struct session {
 	struct machine machine;
 	struct stdio console;
+	struct control control;
 	bool unheard;
 };
 
@@ -396,8 +404,12 @@ static int run(struct options *o, struct error *error)
 		/* The guest's memory has a copy now: free these */
 		blob_free(&image);
 		blob_free(&boot.initrd);
+		if (!ret && o->control)
+			ret = control_start(&s->control, &s->machine,
+					    o->control, error);
 		if (!ret)
 			ret = run_machine(s, &entry, error);
+		control_stop(&s->control);
 		for (i = 0; o->stats && i < s->machine.nr_vcpus; i++)
 			print_stats(&s->machine.vcpu[i]);
 		machine_destroy(&s->machine);

@@ -63,6 +63,16 @@ static int choose_size(struct raid_new *new, struct block *const *disk,
 		       0;
 }
 
+int raid_read_super(struct block *disk, const char *name,
+		    uint8_t raw[MD_SUPER_LEN], struct error *error)
+{
+	struct member m = { .block = disk };
+
+	if (member_transfer(&m, BLOCK_READ, MD_SUPER_AT, raw, MD_SUPER_LEN))
+		return fail(error, STATUS_NO_INPUT, "%s cannot be read", name);
+	return 0;
+}
+
 static int check_disks(const struct raid_new *new, struct member *member,
 		       unsigned int nr, struct error *error)
 {
@@ -70,10 +80,9 @@ static int check_disks(const struct raid_new *new, struct member *member,
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		if (member_transfer(&member[i], BLOCK_READ, MD_SUPER_AT, raw,
-				    sizeof(raw)))
-			return fail(error, STATUS_NO_INPUT,
-				    "%s cannot be read", member[i].name);
+		if (raid_read_super(member[i].block, member[i].name, raw,
+				    error))
+			return -1;
 		if (md_is_super(raw) && !new->force)
 			return fail(error, STATUS_DATA,
 				    "%s is a member of an array already: --force takes it nevertheless",

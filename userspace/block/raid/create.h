@@ -30,6 +30,9 @@ struct raid_new {
  */
 int raid_format(struct raid_new *new, struct block *const *disk,
 		const char *const *name, unsigned int nr, struct error *error);
+/* 0, or -1 with @error. The loop's lock is held */
+int raid_read_super(struct block *disk, const char *name,
+		    uint8_t raw[MD_SUPER_LEN], struct error *error);
 /* What md calls it, "left-symmetric" or "n2", say. False: it is unknown */
 bool raid_layout_parse(const char *text, unsigned int level, uint32_t *layout);
 

@@ -146,7 +146,7 @@ static void begin_round(struct raid *raid)
 	if (meta->wanted)
 		raid->events++;
 	for (i = 0; i < raid->members; i++) {
-		if (raid->member[i].state == MEMBER_FAULTY)
+		if (raid->member[i].state <= MEMBER_FAULTY)
 			continue;
 		if (meta->wanted)
 			send_super(raid, i);

@@ -78,7 +78,7 @@ void raid_fail(struct raid *raid, struct member *m, const char *why)
 {
 	unsigned int i;
 
-	if (m->state == MEMBER_FAULTY || raid->broken)
+	if (m->state <= MEMBER_FAULTY || raid->broken)
 		return;
 	if (!raid_can_lose(raid, m)) {
 		/*
@@ -120,9 +120,14 @@ static void wait_for_all(struct raid *raid)
 	unsigned int i;
 
 	raid->held = true;
-	while (raid_is_busy(raid))
-		for (i = 0; i < raid->members; i++)
-			raid->member[i].block->ops->drain(raid->member[i].block);
+	while (raid_is_busy(raid)) {
+		for (i = 0; i < raid->members; i++) {
+			struct block *b = raid->member[i].block;
+
+			if (b)
+				b->ops->drain(b);
+		}
+	}
 	raid->held = false;
 }
 
@@ -225,7 +230,10 @@ static void raid_close(struct block *block)
 		pthread_mutex_unlock(&block->loop->lock);
 	}
 	for (i = 0; i < raid->members; i++) {
-		raid->member[i].block->ops->close(raid->member[i].block);
+		struct block *b = raid->member[i].block;
+
+		if (b)
+			b->ops->close(b);
 		free(raid->member[i].name);
 	}
 	raid_free_ops(raid);
@@ -241,6 +249,7 @@ struct raid *raid_new(const struct block_config *config)
 					      .submit = raid_submit,
 					      .drain = raid_drain,
 					      .cancel = raid_cancel,
+					      .command = raid_command,
 					      .close = raid_close };
 	struct raid *raid = calloc(1, sizeof(*raid));
 

@@ -2,7 +2,8 @@
 /*
  * A RAID: a disk made of disks, with Linux md's format. What its files share:
  *
- * raid.c	the array: what is failed, added, asked for
+ * raid.c	the array as a disk: opened, started, closed; a member fails
+ * command.c	what the user wants of it while it runs
  * assemble.c	which members belong together, and what they were doing
  * op.c		a guest's request becomes operations; which may run at once
  * mirror.c	an operation on copies: 0, 1, 10
@@ -29,9 +30,9 @@
 struct raid;
 struct raid_op;
 
-/* SPARE and below have no place in the layout */
-enum member_state { MEMBER_FAULTY, MEMBER_SPARE, MEMBER_REBUILDING,
-		    MEMBER_IN_SYNC };
+/* SPARE and below have no place in the layout. GONE has no disk any more */
+enum member_state { MEMBER_GONE, MEMBER_FAULTY, MEMBER_SPARE,
+		    MEMBER_REBUILDING, MEMBER_IN_SYNC };
 
 /**
  * struct member - a disk of the array
@@ -295,6 +296,12 @@ unsigned int raid_degraded(const struct raid *raid);
 /* The member of a place, if its data is right, or will be */
 struct member *raid_readable(const struct raid *raid, unsigned int slot);
 struct member *raid_writable(const struct raid *raid, unsigned int slot);
+
+/* ---- command.c ------------------------------------------------------------- */
+
+/* See struct block_ops */
+json_t *raid_command(struct block *block, const char *verb,
+		     const json_t *arguments, struct error *error);
 
 /* ---- assemble.c ------------------------------------------------------------ */
 

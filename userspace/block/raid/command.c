@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the user wants of an array that runs: its status, a member failed, removed
+ * or added, a scrub, another speed.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "block/raid/raid.h"
+
+static void lock(struct raid *raid)
+{
+	pthread_mutex_lock(&raid->block.loop->lock);
+}
+
+static void unlock(struct raid *raid)
+{
+	pthread_mutex_unlock(&raid->block.loop->lock);
+}
+
+/* ---- status ------------------------------------------------------------------- */
+
+static const char *state_name(const struct member *m)
+{
+	static const char *const names[] = {
+		[MEMBER_FAULTY] = "faulty", [MEMBER_SPARE] = "spare",
+		[MEMBER_REBUILDING] = "rebuilding",
+		[MEMBER_IN_SYNC] = "in sync" };
+
+	return names[m->state];
+}
+
+static json_t *describe_members(const struct raid *raid)
+{
+	json_t *list = json_array(), *one;
+	unsigned int i;
+
+	for (i = 0; i < raid->members; i++) {
+		const struct member *m = &raid->member[i];
+
+		if (m->state == MEMBER_GONE)
+			continue;
+		one = json_pack("{s:s, s:s, s:i}", "name", m->name, "state",
+				state_name(m), "corrected", m->corrected);
+		if (m->state >= MEMBER_REBUILDING)
+			json_object_set_new(one, "place",
+					    json_integer(m->slot));
+		json_array_append_new(list, one);
+	}
+	return list;
+}
+
+static json_t *status(struct raid *raid)
+{
+	const struct raid_layout *l = &raid->layout;
+	const struct raid_sync *sync = &raid->sync;
+	unsigned int missing = raid_degraded(raid);
+
+	return json_pack("{s:s, s:i, s:i, s:I, s:I, s:s, s:i, s:b, s:I, s:o, s:{s:s, s:I, s:I, s:I, s:I}}",
+		"name", raid->label, "level", l->level, "disks", l->disks,
+		"chunk", (json_int_t)l->chunk,
+		"size", (json_int_t)raid_capacity(l),
+		"state", raid->broken ? "broken" : missing ? "degraded" :
+			 raid->clean ? "clean" : "active",
+		"missing", missing, "in_sync", raid->synced == MD_ALL,
+		"events", (json_int_t)raid->events,
+		"members", describe_members(raid),
+		"sync", "action", sync_name(raid),
+		"at", (json_int_t)sync->at,
+		"size", (json_int_t)raid_sync_size(l),
+		"mismatches", (json_int_t)sync->mismatches,
+		"speed", (json_int_t)sync->speed);
+}
+
+/* ---- members ------------------------------------------------------------------- */
+
+static struct member *find(struct raid *raid, const char *name,
+			   struct error *error)
+{
+	unsigned int i;
+
+	for (i = 0; i < raid->members; i++)
+		if (raid->member[i].state > MEMBER_GONE &&
+		    !strcmp(raid->member[i].name, name))
+			return &raid->member[i];
+	fail(error, STATUS_USAGE, "%s has no member %s", raid->label, name);
+	return NULL;
+}
+
+static int fail_member(struct raid *raid, const char *name,
+		       struct error *error)
+{
+	struct member *m = find(raid, name, error);
+
+	if (!m)
+		return -1;
+	if (!raid_can_lose(raid, m))
+		return fail(error, STATUS_USAGE,
+			    "%s cannot do without %s", raid->label, name);
+	raid_fail(raid, m, "the user said so");
+	return 0;
+}
+
+/* The disk is the caller's from here on; NULL with @error */
+static struct block *take_member(struct raid *raid, const char *name,
+				 struct error *error)
+{
+	struct member *m = find(raid, name, error);
+	struct block *block;
+
+	if (!m)
+		return NULL;
+	if (m->state > MEMBER_SPARE) {
+		fail(error, STATUS_USAGE,
+		     "%s is in use: mvmm raid fail it first", name);
+		return NULL;
+	}
+	/* What was sent before it failed ends here */
+	m->block->ops->drain(m->block);
+	block = m->block;
+	m->block = NULL;
+	m->state = MEMBER_GONE;
+	return block;
+}
+
+static int remove_member(struct raid *raid, const char *name,
+			 struct error *error)
+{
+	struct block *block;
+
+	lock(raid);
+	block = take_member(raid, name, error);
+	unlock(raid);
+	if (!block)
+		return -1;
+	block->ops->close(block);
+	return 0;
+}
+
+/* An entry that nobody uses; NULL: there is none */
+static struct member *free_entry(struct raid *raid)
+{
+	unsigned int i;
+
+	for (i = 0; i < raid->members; i++)
+		if (raid->member[i].state == MEMBER_GONE)
+			return &raid->member[i];
+	return i < RAID_MEMBERS ? &raid->member[i] : NULL;
+}
+
+/* Is the disk another array's? */
+static int check_foreign(struct raid *raid, struct member *m,
+			 const struct md_super *ours, struct error *error)
+{
+	uint8_t raw[MD_SUPER_LEN];
+	struct md_super super;
+
+	if (member_transfer(m, BLOCK_READ, MD_SUPER_AT, raw, sizeof(raw)))
+		return fail(error, STATUS_NO_INPUT, "%s cannot be read",
+			    m->name);
+	if (md_is_super(raw) &&
+	    (md_parse(&super, raw, m->block->size, m->name, error) ||
+	     memcmp(super.uuid, ours->uuid, sizeof(ours->uuid))))
+		return fail(error, STATUS_DATA,
+			    "%s is a member of another array", m->name);
+	return 0;
+}
+
+static int add_block(struct raid *raid, struct block *block, const char *name,
+		     struct error *error)
+{
+	struct member *m = free_entry(raid), old;
+	const struct md_super *model = NULL;
+	unsigned int i;
+
+	for (i = 0; i < raid->members; i++)
+		if (raid->member[i].state >= MEMBER_REBUILDING)
+			model = &raid->member[i].super;
+	if (!m || !model || raid->broken || !raid->layout.level)
+		return fail(error, STATUS_USAGE,
+			    "%s takes no members now", raid->label);
+	old = *m;
+	*m = (struct member){ .name = strdup(name), .block = block };
+	if (!m->name || check_foreign(raid, m, model, error) ||
+	    raid_adopt(raid, m, model, error)) {
+		free(m->name);
+		*m = old;
+		return -1;
+	}
+	free(old.name);
+	if (m == &raid->member[raid->members])
+		raid->members++;
+	raid->sync.stuck = false;
+	raid_say(raid, "%s is a spare now", m->name);
+	meta_update(raid);
+	sync_kick(raid);
+	return 0;
+}
+
+static int add_member(struct raid *raid, const char *name, struct error *error)
+{
+	struct block_config config = { .path = name, .retry = raid->retry };
+	struct block *block = block_open(&config, error);
+	int ret;
+
+	if (!block)
+		return -1;
+	ret = block->ops->start(block, raid->block.loop, error);
+	if (!ret) {
+		lock(raid);
+		ret = add_block(raid, block, name, error);
+		unlock(raid);
+	}
+	if (ret)
+		block->ops->close(block);
+	return ret;
+}
+
+/* ---- scrub ------------------------------------------------------------------- */
+
+static int scrub(struct raid *raid, bool repair, struct error *error)
+{
+	if (!raid->layout.level || raid->broken || raid->block.read_only)
+		return fail(error, STATUS_USAGE,
+			    "%s has nothing to scrub", raid->label);
+	if (raid->sync.action != RAID_IDLE)
+		return fail(error, STATUS_BUSY,
+			    "%s is busy with a %s: mvmm raid status tells how far it is",
+			    raid->label, sync_name(raid));
+	raid->sync.asked = repair ? RAID_REPAIR : RAID_CHECK;
+	sync_kick(raid);
+	return 0;
+}
+
+static int set_speed(struct raid *raid, json_int_t speed, struct error *error)
+{
+	if (speed < 4096)
+		return fail(error, STATUS_USAGE,
+			    "a speed is at least 4096 bytes a second");
+	raid->sync.speed = speed;
+	return 0;
+}
+
+/* ---- the table ------------------------------------------------------------------ */
+
+static int locked_command(struct raid *raid, const char *verb,
+			  const char *name, const json_t *arguments,
+			  struct error *error)
+{
+	if (!strcmp(verb, "status"))
+		return 0;
+	if (!strcmp(verb, "check") || !strcmp(verb, "repair"))
+		return scrub(raid, *verb == 'r', error);
+	if (!strcmp(verb, "speed"))
+		return set_speed(raid, json_integer_value(
+				 json_object_get(arguments, "speed")), error);
+	if (!strcmp(verb, "fail") && name)
+		return fail_member(raid, name, error);
+	return fail(error, STATUS_USAGE, "an array does not know %s", verb);
+}
+
+json_t *raid_command(struct block *block, const char *verb,
+		     const json_t *arguments, struct error *error)
+{
+	const char *name = json_string_value(json_object_get(arguments,
+							     "member"));
+	struct raid *raid = (struct raid *)block;
+	json_t *answer = NULL;
+	int ret = 0;
+
+	if (!strcmp(verb, "remove") && name)
+		ret = remove_member(raid, name, error);
+	else if (!strcmp(verb, "add") && name)
+		ret = add_member(raid, name, error);
+	lock(raid);
+	if (strcmp(verb, "remove") && strcmp(verb, "add"))
+		ret = locked_command(raid, verb, name, arguments, error);
+	if (!ret)
+		answer = status(raid);
+	unlock(raid);
+	return answer;
+}

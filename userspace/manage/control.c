@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The control socket: see control.h. What is asked for is done elsewhere. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "block/block.h"
+#include "core/machine.h"
+#include "manage/control.h"
+
+#define CLIENT_MS	5000	/* a client that says nothing keeps nobody out */
+
+/* ---- lines ------------------------------------------------------------------- */
+
+/* Readable before @ms have passed, and before @stop (-1: never) */
+static bool wait_for(int fd, int stop, int ms)
+{
+	struct pollfd p[2] = { { fd, POLLIN, 0 }, { stop, POLLIN, 0 } };
+
+	return poll(p, 2, ms) > 0 && !p[1].revents;
+}
+
+/* The next line, without its end. NULL: there is none, or it is too long */
+static char *read_line(int fd, int stop, int ms)
+{
+	char *line = malloc(CONTROL_LINE);
+	size_t len = 0;
+	ssize_t n;
+
+	while (line && len < CONTROL_LINE && wait_for(fd, stop, ms)) {
+		n = read(fd, line + len, CONTROL_LINE - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		len += n;
+		if (line[len - 1] != '\n')
+			continue;
+		line[len - 1] = 0;
+		return line;
+	}
+	free(line);
+	return NULL;
+}
+
+/* @value is the caller's no more. -1: the other side is gone */
+static int write_line(int fd, json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT), *at = text;
+	size_t left = text ? strlen(text) : 0;
+	ssize_t n;
+
+	json_decref(value);
+	if (!text)
+		return -1;
+	text[left++] = '\n';
+	while (left) {
+		n = send(fd, at, left, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		at += n;
+		left -= n;
+	}
+	free(text);
+	return left ? -1 : 0;
+}
+
+/* ---- what can be asked for -------------------------------------------------------- */
+
+/* The disk that is meant: a number, or the first that has anything to want */
+static struct block *find_disk(const struct machine *m, const json_t *arguments,
+			       struct error *error)
+{
+	const json_t *number = json_object_get(arguments, "disk");
+	json_int_t n = json_integer_value(number);
+	unsigned int i;
+
+	if (number && (n < 0 || n >= m->disks_made)) {
+		fail(error, STATUS_USAGE, "there is no disk %lld", (long long)n);
+		return NULL;
+	}
+	for (i = number ? n : 0; i < m->disks_made; i++) {
+		if (m->disk[i]->ops->command)
+			return m->disk[i];
+		if (number)
+			break;
+	}
+	fail(error, STATUS_USAGE, "this machine has no array there");
+	return NULL;
+}
+
+static json_t *execute(struct machine *m, const json_t *request,
+		       struct error *error)
+{
+	const char *name = json_string_value(json_object_get(request,
+							     "execute"));
+	const json_t *arguments = json_object_get(request, "arguments");
+	struct block *disk;
+
+	if (!name || strncmp(name, "raid-", 5)) {
+		fail(error, STATUS_USAGE, "%s is not known: raid-... is",
+		     name ? name : "a request without \"execute\"");
+		return NULL;
+	}
+	disk = find_disk(m, arguments, error);
+	return disk ? disk->ops->command(disk, name + 5, arguments, error) :
+		      NULL;
+}
+
+static json_t *answer(struct machine *m, const char *line)
+{
+	struct error error = { 0 };
+	json_error_t where;
+	json_t *request = json_loads(line, 0, &where), *result = NULL;
+
+	if (json_is_object(request))
+		result = execute(m, request, &error);
+	else
+		fail(&error, STATUS_USAGE, "a request is a JSON object");
+	json_decref(request);
+	if (result)
+		return json_pack("{s:o}", "return", result);
+	return json_pack("{s:{s:s, s:i}}", "error", "desc", error.text,
+			 "status", error.status);
+}
+
+static void serve(const struct control *c, int fd)
+{
+	char *line;
+	int ret = 0;
+
+	while (!ret && (line = read_line(fd, c->stop, CLIENT_MS))) {
+		ret = write_line(fd, answer(c->machine, line));
+		free(line);
+	}
+}
+
+static void *control_main(void *ctx)
+{
+	struct control *c = ctx;
+	int fd;
+
+	while (wait_for(c->fd, c->stop, -1)) {
+		fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd < 0)
+			continue;
+		serve(c, fd);
+		close(fd);
+	}
+	return NULL;
+}
+
+/* ---- the socket ---------------------------------------------------------------------- */
+
+static int make_address(struct sockaddr_un *to, const char *path,
+			struct error *error)
+{
+	*to = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof(to->sun_path))
+		return fail(error, STATUS_USAGE,
+			    "the socket's name %s is longer than %zu bytes",
+			    path, sizeof(to->sun_path) - 1);
+	strcpy(to->sun_path, path);
+	return 0;
+}
+
+static int connect_to(const char *path, struct error *error)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+
+	if (make_address(&address, path, error)) {
+		close(fd);
+		return -1;
+	}
+	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	fail(error, STATUS_NO_INPUT, "%s: %s: is a guest running with --control %s?",
+	     path, strerror(errno), path);
+	close(fd);
+	return -1;
+}
+
+/* What a launcher that was killed has left; another's that lives stays */
+static void remove_stale(const char *path)
+{
+	struct error ignored;
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st) || !S_ISSOCK(st.st_mode))
+		return;
+	fd = connect_to(path, &ignored);
+	if (fd < 0)
+		unlink(path);
+	else
+		close(fd);
+}
+
+static int listen_at(struct control *c, struct error *error)
+{
+	struct sockaddr_un address;
+	mode_t mask;
+	int ret;
+
+	if (make_address(&address, c->path, error))
+		return -1;
+	remove_stale(c->path);
+	/* From the first moment nobody else can connect */
+	mask = umask(0177);
+	ret = bind(c->fd, (struct sockaddr *)&address, sizeof(address));
+	umask(mask);
+	if (ret || listen(c->fd, 8))
+		return fail(error, STATUS_OS, "--control %s: %s", c->path,
+			    strerror(errno));
+	return 0;
+}
+
+int control_start(struct control *c, struct machine *machine, const char *path,
+		  struct error *error)
+{
+	int ret;
+
+	*c = (struct control){ .machine = machine, .path = path,
+		.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			     0),
+		.stop = eventfd(0, EFD_CLOEXEC) };
+	if (c->fd < 0 || c->stop < 0)
+		ret = fail(error, STATUS_OS, "--control: %s", strerror(errno));
+	else
+		ret = listen_at(c, error);
+	if (!ret && pthread_create(&c->thread, NULL, control_main, c))
+		ret = fail(error, STATUS_OS, "--control: no thread");
+	if (!ret)
+		return 0;
+	close_fd(&c->fd);
+	close_fd(&c->stop);
+	c->path = NULL;
+	return -1;
+}
+
+void control_stop(struct control *c)
+{
+	if (!c->path)
+		return;
+	eventfd_write(c->stop, 1);
+	pthread_join(c->thread, NULL);
+	unlink(c->path);
+	close_fd(&c->fd);
+	close_fd(&c->stop);
+	c->path = NULL;
+}
+
+/* ---- the other side -------------------------------------------------------------------- */
+
+static json_t *parse_answer(const char *line, struct error *error)
+{
+	json_error_t where;
+	json_t *all = json_loads(line, 0, &where), *result, *said;
+
+	result = json_incref(json_object_get(all, "return"));
+	said = json_object_get(all, "error");
+	if (!result)
+		fail(error, said ? (int)json_integer_value(
+				    json_object_get(said, "status")) :
+			    STATUS_DATA, "%s", said ? json_string_value(
+			    json_object_get(said, "desc")) : "no answer");
+	json_decref(all);
+	return result;
+}
+
+json_t *control_ask(const char *path, json_t *request, struct error *error)
+{
+	int fd = connect_to(path, error);
+	json_t *result = NULL;
+	char *line = NULL;
+
+	if (fd < 0) {
+		json_decref(request);
+		return NULL;
+	}
+	if (!write_line(fd, request))
+		line = read_line(fd, -1, -1);
+	if (line)
+		result = parse_answer(line, error);
+	else
+		fail(error, STATUS_OS, "%s: no answer", path);
+	free(line);
+	close(fd);
+	return result;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A socket by which a running machine is told what to do: one JSON object in a
+ * line, {"execute": NAME, "arguments": {...}}, and one back, {"return": ...} or
+ * {"error": {"desc": TEXT}}, as in QEMU's QMP.
+ */
+#ifndef MVMM_CONTROL_H
+#define MVMM_CONTROL_H
+
+#include <jansson.h>
+#include <pthread.h>
+#include "core/error.h"
+
+struct machine;
+
+#define CONTROL_LINE	65536u	/* bytes of a request, at most */
+
+/**
+ * struct control - see above
+ * @machine: that it is of
+ * @path: of the socket; NULL: there is none
+ * @fd: listens
+ * @stop: an eventfd: the thread is to return
+ * @thread: answers, one client at a time
+ */
+struct control {
+	struct machine *machine;
+	const char *path;
+	int fd, stop;
+	pthread_t thread;
+};
+
+/*
+ * Only the user may connect. The machine was created, and is destroyed after
+ * control_stop(). 0, or -1 with @error, and there is nothing to stop
+ */
+int control_start(struct control *control, struct machine *machine,
+		  const char *path, struct error *error);
+void control_stop(struct control *control);
+/* The other side: sends @request, which it takes. The answer, or NULL with @error */
+json_t *control_ask(const char *path, json_t *request, struct error *error);
+
+#endif

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The control socket, and what it asks an array on files for, while requests are
+ * under way. Also under TSan.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <cmocka.h>
+#undef fail	/* cmocka's; the launcher has a function of that name */
+#include "block/raid/create.h"
+#include "core/machine.h"
+#include "manage/control.h"
+
+#define MEMBERS	3
+#define SIZE	(3u << 20)
+
+static struct machine m;
+static struct control control;
+static struct error error;
+static char directory[] = "/tmp/mvmm-control.XXXXXX", path[64];
+static char name[MEMBERS + 1][64];
+static bool ended;
+
+/* ---- an array on files -------------------------------------------------------- */
+
+static void make_files(void)
+{
+	unsigned int i;
+	FILE *file;
+
+	for (i = 0; i <= MEMBERS; i++) {
+		snprintf(name[i], sizeof(name[i]), "%s/%u.img", directory, i);
+		file = fopen(name[i], "w");
+		assert_int_equal(ftruncate(fileno(file), SIZE), 0);
+		fclose(file);
+	}
+}
+
+static void format(void)
+{
+	struct raid_new new = { .layout = { .level = 5, .chunk = 4096,
+					    .layout = RAID_LEFT_SYMMETRIC },
+				.policy = MD_BITMAP, .name = "test" };
+	const char *names[MEMBERS] = { name[0], name[1], name[2] };
+	struct block *disk[MEMBERS];
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < MEMBERS; i++) {
+		struct block_config config = { .path = name[i] };
+
+		disk[i] = block_open(&config, &error);
+		assert_non_null(disk[i]);
+		assert_int_equal(disk[i]->ops->start(disk[i], &m.loop, &error),
+				 0);
+	}
+	pthread_mutex_lock(&m.loop.lock);
+	ret = raid_format(&new, disk, names, MEMBERS, &error);
+	pthread_mutex_unlock(&m.loop.lock);
+	assert_int_equal(ret, 0);
+	for (i = 0; i < MEMBERS; i++)
+		disk[i]->ops->close(disk[i]);
+}
+
+static int setup(void **state)
+{
+	char text[256];
+	struct block_config config;
+
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(path, sizeof(path), "%s/socket", directory);
+	memset(&m, 0, sizeof(m));
+	vm_clock_init(&m.clock, 0);
+	vm_clock_start(&m.clock);
+	assert_int_equal(loop_init(&m.loop, &m.clock), 0);
+	make_files();
+	format();
+	snprintf(text, sizeof(text), "raid5:%s,%s,%s", name[0], name[1],
+		 name[2]);
+	assert_int_equal(block_parse(&config, text, &error), 0);
+	m.disk[0] = block_open(&config, &error);
+	assert_non_null(m.disk[0]);
+	assert_int_equal(m.disk[0]->ops->start(m.disk[0], &m.loop, &error), 0);
+	m.disks_made = 1;
+	ended = false;
+	return control_start(&control, &m, path, &error);
+}
+
+static int teardown(void **state)
+{
+	unsigned int i;
+
+	control_stop(&control);
+	m.disk[0]->ops->close(m.disk[0]);
+	loop_destroy(&m.loop);
+	for (i = 0; i <= MEMBERS; i++)
+		unlink(name[i]);
+	assert_int_not_equal(access(path, F_OK), 0);
+	rmdir(directory);
+	strcpy(directory + strlen(directory) - 6, "XXXXXX");
+	return 0;
+}
+
+/* ---- a client ------------------------------------------------------------------- */
+
+static json_t *ask(const char *verb, const char *member)
+{
+	json_t *arguments = json_object();
+
+	if (member)
+		json_object_set_new(arguments, "member", json_string(member));
+	return control_ask(path, json_pack("{s:s, s:o}", "execute", verb,
+					   "arguments", arguments), &error);
+}
+
+static void expect(const char *verb, const char *member, const char *state)
+{
+	json_t *answer = ask(verb, member);
+
+	if (!answer)
+		print_error("%s: %s\n", verb, error.text);
+	assert_non_null(answer);
+	assert_string_equal(json_string_value(json_object_get(answer,
+							      "state")),
+			    state);
+	json_decref(answer);
+}
+
+static void refuse(const char *verb, const char *member, const char *why)
+{
+	assert_null(ask(verb, member));
+	if (!strstr(error.text, why))
+		print_error("%s\n", error.text);
+	assert_non_null(strstr(error.text, why));
+}
+
+/* Until the walk is over; what did not agree */
+static json_int_t settle(void)
+{
+	json_int_t wrong;
+	json_t *answer, *sync;
+	bool idle;
+
+	do {
+		usleep(1000);
+		answer = ask("raid-status", NULL);
+		assert_non_null(answer);
+		sync = json_object_get(answer, "sync");
+		idle = !strcmp(json_string_value(json_object_get(sync,
+								 "action")),
+			       "idle");
+		wrong = json_integer_value(json_object_get(sync,
+							   "mismatches"));
+		json_decref(answer);
+	} while (!idle);
+	return wrong;
+}
+
+static void *client(void *ctx)
+{
+	settle();
+	refuse("raid-check-not", NULL, "does not know check-not");
+	refuse("nothing", NULL, "nothing is not known");
+	refuse("raid-fail", "x", "has no member x");
+	refuse("raid-remove", name[0], "is in use");
+	expect("raid-fail", name[0], "degraded");
+	refuse("raid-fail", name[1], "cannot do without");
+	/* What failed comes back as a new one, and another takes its place */
+	expect("raid-remove", name[0], "degraded");
+	refuse("raid-remove", name[0], "has no member");
+	refuse("raid-add", "/nowhere/x", "No such file");
+	expect("raid-add", name[3], "degraded");
+	settle();
+	expect("raid-add", name[0], "clean");
+	settle();
+	expect("raid-check", NULL, "clean");
+	assert_int_equal(settle(), 0);
+	ended = true;
+	loop_wake(&m.loop);
+	return NULL;
+}
+
+static bool has_ended(void *ctx)
+{
+	return __atomic_load_n(&ended, __ATOMIC_ACQUIRE);
+}
+
+static void an_array(void **state)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, client, NULL), 0);
+	loop_run(&m.loop, has_ended, NULL);
+	pthread_join(thread, NULL);
+}
+
+/* ---- clients that are none ---------------------------------------------------------- */
+
+static int connected(void)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strcpy(to.sun_path, path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static void says(const char *text, const char *want)
+{
+	char answer[512] = "";
+	int fd = connected();
+
+	assert_true(write(fd, text, strlen(text)) > 0);
+	assert_true(read(fd, answer, sizeof(answer) - 1) > 0);
+	assert_non_null(strstr(answer, want));
+	close(fd);
+}
+
+static void bad_clients(void **state)
+{
+	static char big[2 * CONTROL_LINE];
+	struct control second;
+	struct stat st;
+	int fd;
+
+	says("[]\n", "a request is a JSON object");
+	says("{\"execute\": 5}\n", "without");
+	says("}{\n", "a request is a JSON object");
+	says("{\"execute\":\"raid-status\",\"arguments\":{\"disk\":9}}\n",
+	     "there is no disk 9");
+	/* A line that is too long, and one that does not end */
+	fd = connected();
+	memset(big, 'x', sizeof(big));
+	send(fd, big, sizeof(big), MSG_NOSIGNAL);
+	assert_true(read(fd, big, sizeof(big)) <= 0);
+	close(fd);
+	close(connected());
+	says("[]\n", "a request is a JSON object");
+	/* Nobody else's: the mode, and who comes second */
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(control_start(&second, &m, path, &error), -1);
+	assert_non_null(strstr(error.text, "Address already in use"));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = { TEST(an_array), TEST(bad_clients) };
+
+	alarm(120);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
