@@ -33,8 +33,8 @@ libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) -lpthread
 
 lib-src := $(wildcard userspace/lib/*.c)
 dev-src := $(wildcard userspace/core/*.c userspace/boot/*.c \
-	userspace/char/*.c userspace/block/*.c userspace/devices/*/*.c \
-	userspace/manage/*.c \
+	userspace/char/*.c userspace/block/*.c userspace/block/overlay/*.c \
+	userspace/devices/*/*.c userspace/manage/*.c \
 	$(have:%=userspace/block/%/*.c))
 cmd-src := $(filter-out $(if $(filter raid,$(have)),,%/raid.c),$(wildcard \
 	userspace/cmd/*.c))
@@ -44,7 +44,7 @@ cmd-obj := $(cmd-src:%.c=$(O)/%.o)
 unit-tests := $(wildcard userspace/tests/test_*.c)
 unit-bin := $(unit-tests:%.c=$(O)/%) \
 	$(addprefix $(O)/userspace/tests/test_tsan_, bus core machine virtio \
-	nbd control)
+	nbd control overlay)
 
 all: module userspace
 

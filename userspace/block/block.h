@@ -95,6 +95,9 @@ struct block {
  * @path: a file; of an array the first member
  * @read_only: not written to
  * @serial: NULL: none was given
+ * @overlay: a file that has the changes to what @path is; NULL: none
+ * @ephemeral: changes are gone when it is closed
+ * @commit: the overlay's changes are to be written back to @path
  * @retry: s for which a request waits for a server; 0: the back end's choice
  * @is_raid: it is an array
  * @level: of the array
@@ -109,6 +112,8 @@ struct block_config {
 	const char *path;
 	bool read_only;
 	const char *serial;
+	const char *overlay;
+	bool ephemeral, commit;
 	unsigned int retry;
 	bool is_raid, force;
 	unsigned int level, members, spares;
@@ -130,5 +135,13 @@ struct block *file_open(const struct block_config *config, struct error *error);
 struct block *nbd_open(const struct block_config *config, struct error *error);
 /* Many disks as one, in the format of Linux's md */
 struct block *raid_open(const struct block_config *config, struct error *error);
+/*
+ * The changes to @base, which it closes, are in the file @path; NULL: in a temporary
+ * one. It is made at the start if it is not there
+ */
+struct block *overlay_open(struct block *base, const char *path, bool read_only,
+			   struct error *error);
+/* It was started, @base can be written to, and nobody uses it. 0, or -1 */
+int overlay_commit(struct block *block, struct error *error);
 
 #endif

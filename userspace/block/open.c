@@ -75,11 +75,13 @@ static int parse_word(struct block_config *config, const char *word,
 				    config->path, value, BLOCK_SERIAL);
 	} else if ((value = value_of(word, "retry="))) {
 		return parse_retry(config, value, error);
+	} else if ((value = value_of(word, "overlay="))) {
+		config->overlay = value;
 	} else if (config->is_raid) {
 		return parse_raid_word(config, word, error);
 	} else {
 		return fail(error, STATUS_USAGE,
-			    "--disk %s: %s is not known: ro, serial=TEXT and retry=SECONDS are",
+			    "--disk %s: %s is not known: ro, overlay=FILE, serial=TEXT and retry=SECONDS are",
 			    config->path, word);
 	}
 	return 0;
@@ -142,12 +144,28 @@ static bool is_nbd(const char *path)
 	       !strncmp(path + strspn(path, "abdnsuvixock+"), "://", 3);
 }
 
+static struct block *open_base(const struct block_config *config,
+			       struct error *error)
+{
+	if (config->is_raid)
+		return raid_open(config, error);
+	return is_nbd(config->path) ? nbd_open(config, error) :
+				      file_open(config, error);
+}
+
 struct block *block_open(const struct block_config *config, struct error *error)
 {
-	struct block *block = config->is_raid ? raid_open(config, error) :
-			      is_nbd(config->path) ? nbd_open(config, error) :
-						     file_open(config, error);
+	bool temporary = config->ephemeral && !config->read_only;
+	struct block_config base = *config;
+	struct block *block;
 
+	base.read_only |= temporary || (config->overlay && !config->commit);
+	block = open_base(&base, error);
+	if (block && config->overlay)
+		block = overlay_open(block, config->overlay,
+				     config->read_only || temporary, error);
+	if (block && temporary)
+		block = overlay_open(block, NULL, false, error);
 	if (block && config->serial)
 		strcpy(block->serial, config->serial);
 	return block;

@@ -25,6 +25,7 @@ struct options {
 	uint64_t at;
 	bool has_at;
 	bool stats;
+	bool ephemeral;
 	bool in_config;		/* options come from a file */
 	struct config config;
 	struct block_config disk[MACHINE_DISKS];
@@ -33,7 +34,7 @@ struct options {
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_FLAT, OPT_AT,
        OPT_BACKEND, OPT_DEVICE, OPT_STATS, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
-       OPT_DISK, OPT_CONFIG, OPT_CONTROL };
+       OPT_DISK, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL };
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -56,8 +57,10 @@ static const struct argp_option option_list[] = {
 	  " (default: no limit)", 0 },
 	{ "mem-backend", OPT_BACKEND, "anon|memfd", 0,
 	  "what the memory is on the host (default: anon)", 0 },
-	{ "disk", OPT_DISK, "FILE|URI[,ro][,serial=TEXT]", 0,
+	{ "disk", OPT_DISK, "FILE|URI[,ro][,overlay=FILE][,serial=TEXT]", 0,
 	  "a raw image, or an NBD export, as the next disk: /dev/vda, /dev/vdb ...", 0 },
+	{ "ephemeral", OPT_EPHEMERAL, NULL, 0,
+	  "what the guest writes to its disks is gone at the end", 0 },
 	{ "config", OPT_CONFIG, "FILE", 0,
 	  "read options from a file, one in a line, without the dashes", 0 },
 	{ "control", OPT_CONTROL, "SOCKET", 0,
@@ -194,6 +197,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_DISK:
 		parse_disk(state, o, arg);
+		break;
+	case OPT_EPHEMERAL:
+		o->ephemeral = true;
 		break;
 	case OPT_CONFIG:
 		parse_config(state, o, arg);
@@ -344,6 +350,7 @@ static int open_disks(struct options *o, struct error *error)
 	unsigned int i;
 
 	for (i = 0; i < o->machine.disks; i++) {
+		o->disk[i].ephemeral = o->ephemeral;
 		o->machine.disk[i] = block_open(&o->disk[i], error);
 		if (!o->machine.disk[i])
 			return -1;
