@@ -44,8 +44,9 @@ def prepare(work, kernel, args):
         command += ["-monitor", f"unix:{args.monitor},server=on,wait=off"]
     # The images outlive QEMU, not this machine: no fsync
     for image in args.disk:
-        command += ["-drive",
-                    f"file={image},if=virtio,format=raw,cache=unsafe"]
+        path, _, read_only = image.partition(",")
+        command += ["-drive", f"file={path},if=virtio,format=raw,cache=unsafe"
+                    + ",readonly=on" * (read_only == "ro")]
     return command
 
 
