@@ -127,6 +127,13 @@ int block_parse(struct block_config *config, char *text, struct error *error);
 struct block *block_open(const struct block_config *config,
 			 struct error *error);
 
+/*
+ * From its beginning to its end, which it waits for; the loop's lock is not held.
+ * @buffer: NULL: none. Its result
+ */
+int block_do(struct block *block, enum block_op op, uint64_t at, void *buffer,
+	     uint64_t len);
+
 /* ---- back ends: what block_open() chooses from -------------------------- */
 
 /* A raw image, or a block device */

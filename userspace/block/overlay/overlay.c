@@ -188,25 +188,6 @@ static int overlay_start(struct block *block, struct loop *loop,
 			  strerror(-ret)) : 0;
 }
 
-static void nothing(struct block_request *request)
-{
-}
-
-/* From its beginning to its end */
-static int do_request(struct block *block, enum block_op op, uint64_t at,
-		      void *buffer, uint64_t len)
-{
-	struct iovec iov = { buffer, len };
-	struct block_request r = { .op = op, .at = at, .len = len, .iov = &iov,
-				   .niov = !!buffer, .done = nothing };
-
-	pthread_mutex_lock(&block->loop->lock);
-	block->ops->submit(block, &r);
-	block->ops->drain(block);
-	pthread_mutex_unlock(&block->loop->lock);
-	return r.result;
-}
-
 static void overlay_close(struct block *block)
 {
 	struct overlay *o = (struct overlay *)block;
@@ -214,7 +195,7 @@ static void overlay_close(struct block *block)
 
 	if (block->loop) {
 		/* What was not flushed need not survive, but why lose it? */
-		do_request(block, BLOCK_FLUSH, 0, NULL, 0);
+		block_do(block, BLOCK_FLUSH, 0, NULL, 0);
 		pthread_mutex_lock(&block->loop->lock);
 		loop_watch(block->loop, &o->watch, 0);
 		pthread_mutex_unlock(&block->loop->lock);
@@ -273,10 +254,10 @@ static int commit_run(struct overlay *o, uint64_t c, uint64_t count,
 	if (len > o->block.size - at)
 		len = o->block.size - at;
 	if (o->format.map[c] == CLUSTER_ZERO)
-		return do_request(o->base, BLOCK_UNMAP, at, NULL, len);
-	ret = do_request(o->changes, BLOCK_READ,
+		return block_do(o->base, BLOCK_UNMAP, at, NULL, len);
+	ret = block_do(o->changes, BLOCK_READ,
 			 overlay_data_at(&o->format) + at, buffer, len);
-	return ret ?: do_request(o->base, BLOCK_WRITE, at, buffer, len);
+	return ret ?: block_do(o->base, BLOCK_WRITE, at, buffer, len);
 }
 
 int overlay_commit(struct block *block, struct error *error)
@@ -291,7 +272,7 @@ int overlay_commit(struct block *block, struct error *error)
 			ret = commit_run(o, c, 1, buffer);
 	free(buffer);
 	if (!ret)
-		ret = do_request(o->base, BLOCK_FLUSH, 0, NULL, 0);
+		ret = block_do(o->base, BLOCK_FLUSH, 0, NULL, 0);
 	if (ret)
 		return fail(error, STATUS_OS,
 			    "commit: %s; the overlay is as it was",
@@ -300,8 +281,8 @@ int overlay_commit(struct block *block, struct error *error)
 	pthread_mutex_lock(&block->loop->lock);
 	overlay_set_map(o, 0, o->format.clusters, CLUSTER_BASE);
 	pthread_mutex_unlock(&block->loop->lock);
-	ret = do_request(block, BLOCK_FLUSH, 0, NULL, 0) ?:
-	      do_request(o->changes, BLOCK_DISCARD,
+	ret = block_do(block, BLOCK_FLUSH, 0, NULL, 0) ?:
+	      block_do(o->changes, BLOCK_DISCARD,
 			 overlay_data_at(&o->format), NULL, o->format.clusters * o->format.cluster);
 	return ret ? fail(error, STATUS_OS,
 			  "commit: %s; the base has it all, and the overlay is to be made anew",
