@@ -54,7 +54,7 @@ help:
 	@echo '                 WITHOUT="slots pv ..." leaves options out:'
 	@echo '                 Documentation/options.rst'
 	@echo 'userspace        libmvmm and the mvmm command, in $(O)/'
-	@echo 'install          mvmm, libmvmm, headers, man page (PREFIX, DESTDIR)'
+	@echo 'install          mvmm, libmvmm, headers, man pages (PREFIX, DESTDIR)'
 	@echo 'modules_install  mvmm.ko, for KDIR'
 	@echo 'run              boot a Linux guest in the lab; CMD="..." runs one'
 	@echo '                 command in it and exits with its status;'
@@ -163,7 +163,7 @@ install: userspace
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/libmvmm.pc
 	install -m 644 userspace/99-mvmm.rules \
 		$(DESTDIR)$(PREFIX)/lib/udev/rules.d/
-	install -m 644 Documentation/mvmm.1 Documentation/mvmm-raid.1 \
+	install -m 644 Documentation/*.1 \
 		$(DESTDIR)$(PREFIX)/share/man/man1/
 
 # By itself make returns 2 for every failure; "make run" returns the status of

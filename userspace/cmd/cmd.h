@@ -10,6 +10,7 @@
 
 /* Each returns the exit status */
 int cmd_run(int argc, char **argv);
+int cmd_disk(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_raid(int argc, char **argv);
 int cmd_sched(int argc, char **argv);
