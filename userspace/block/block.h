@@ -123,6 +123,8 @@ struct block_config {
 
 /* Cuts @text, "PATH[,OPTION]...", into pieces. 0, or -1 with @error */
 int block_parse(struct block_config *config, char *text, struct error *error);
+/* Is it a file of this machine's, or a block device? @text: as block_parse() */
+bool block_is_file(const char *text);
 /* By the back end that @config asks for. NULL with @error */
 struct block *block_open(const struct block_config *config,
 			 struct error *error);
@@ -133,6 +135,12 @@ struct block *block_open(const struct block_config *config,
  */
 int block_do(struct block *block, enum block_op op, uint64_t at, void *buffer,
 	     uint64_t len);
+/*
+ * A member of an array: what --disk takes, but in brackets if it has commas.
+ * @retry: where @text says nothing
+ */
+struct block *block_open_member(const char *text, bool read_only,
+				unsigned int retry, struct error *error);
 
 /* ---- back ends: what block_open() chooses from -------------------------- */
 

@@ -102,16 +102,37 @@ static void parse_level(struct block_config *config)
 	config->path = end + 1;
 }
 
+/*
+ * As strsep(), but commas within brackets separate nothing: a member that has
+ * options of its own, "[a.img,overlay=b]"
+ */
+static char *next_word(char **text)
+{
+	char *word = *text, *at;
+	int depth = 0;
+
+	for (at = word; at && *at; at++) {
+		depth += (*at == '[') - (*at == ']');
+		if (*at != ',' || depth > 0)
+			continue;
+		*at = 0;
+		*text = at + 1;
+		return word;
+	}
+	*text = NULL;
+	return word;
+}
+
 int block_parse(struct block_config *config, char *text, struct error *error)
 {
 	char *word;
 
-	*config = (struct block_config){ .path = strsep(&text, ",") };
+	*config = (struct block_config){ .path = next_word(&text) };
 	parse_level(config);
 	if (!*config->path)
 		return fail(error, STATUS_USAGE,
 			    "--disk: a file's name is missing");
-	while ((word = strsep(&text, ",")))
+	while ((word = next_word(&text)))
 		if (parse_word(config, word, error))
 			return -1;
 	return 0;
@@ -144,6 +165,14 @@ static bool is_nbd(const char *path)
 	       !strncmp(path + strspn(path, "abdnsuvixock+"), "://", 3);
 }
 
+bool block_is_file(const char *text)
+{
+	struct block_config config = { .path = text };
+
+	parse_level(&config);
+	return !config.is_raid && !is_nbd(text);
+}
+
 static struct block *open_base(const struct block_config *config,
 			       struct error *error)
 {
@@ -168,5 +197,29 @@ struct block *block_open(const struct block_config *config, struct error *error)
 		block = overlay_open(block, NULL, false, error);
 	if (block && config->serial)
 		strcpy(block->serial, config->serial);
+	return block;
+}
+
+struct block *block_open_member(const char *text, bool read_only,
+				unsigned int retry, struct error *error)
+{
+	size_t len = strlen(text);
+	bool brackets = len > 1 && text[0] == '[' && text[len - 1] == ']';
+	char *copy = brackets ? strndup(text + 1, len - 2) : strdup(text);
+	struct block *block = NULL;
+	struct block_config c;
+
+	if (!copy) {
+		fail(error, STATUS_OS, "--disk: no memory");
+		return NULL;
+	}
+	if (!block_parse(&c, copy, error)) {
+		c.read_only |= read_only;
+		if (!c.retry)
+			c.retry = retry;
+		block = block_open(&c, error);
+	}
+	/* Back ends have copies of what they need */
+	free(copy);
 	return block;
 }

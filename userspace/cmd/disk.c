@@ -365,6 +365,52 @@ static int convert_raw(const struct options *o, struct error *error)
 	return ret;
 }
 
+static int copy_onto(struct block *from, struct block *to, uint8_t *bytes,
+		     struct error *error)
+{
+	uint64_t at, len;
+	int ret = 0;
+
+	if (from->size > to->size || to->read_only)
+		return fail(error, STATUS_DATA,
+			    "%llu bytes do not fit: the target has %llu%s",
+			    (unsigned long long)from->size,
+			    (unsigned long long)to->size,
+			    to->read_only ? ", and is read-only" : "");
+	for (at = 0; !ret && at < from->size; at += len) {
+		len = from->size - at < COPY ? from->size - at : COPY;
+		ret = block_do(from, BLOCK_READ, at, bytes, len);
+		if (!ret)
+			ret = block_do(to, BLOCK_WRITE, at, bytes, len);
+	}
+	if (!ret)
+		ret = block_do(to, BLOCK_FLUSH, 0, NULL, 0);
+	return ret ? fail(error, STATUS_OS, "cannot copy: %s",
+			  strerror(-ret)) : 0;
+}
+
+/* Onto a disk that is there, an array or an export */
+static int convert_onto(const struct options *o, struct error *error)
+{
+	uint8_t *bytes = malloc(COPY);
+	struct session from, to;
+	int ret;
+
+	if (!bytes)
+		return fail(error, STATUS_OS, "no memory");
+	ret = session_open(&from, o->word[1], true, false, error);
+	if (!ret) {
+		ret = session_open(&to, o->word[2], false, false, error);
+		if (!ret) {
+			ret = copy_onto(from.disk, to.disk, bytes, error);
+			session_close(&to);
+		}
+		session_close(&from);
+	}
+	free(bytes);
+	return ret;
+}
+
 static int disk_convert(const struct options *o, struct error *error)
 {
 	const char *from = o->from ?: "raw", *to = o->to ?: "raw";
@@ -377,7 +423,8 @@ static int disk_convert(const struct options *o, struct error *error)
 			    "%s begins as %s does: say --from %s; or --from raw, if it is a disk whose guest wrote that",
 			    source, seems(source), seems(source));
 	if (!strcmp(from, "raw") && !strcmp(to, "raw"))
-		return convert_raw(o, error);
+		return block_is_file(target) ? convert_raw(o, error) :
+					       convert_onto(o, error);
 	if (!access(target, F_OK))
 		return fail(error, STATUS_OS, "%s: %s", target,
 			    strerror(EEXIST));

@@ -149,8 +149,7 @@ struct disks {
 static int open_disk(struct disks *d, const char *path, bool read_only,
 		     struct error *error)
 {
-	struct block_config config = { .path = path, .read_only = read_only };
-	struct block *block = block_open(&config, error);
+	struct block *block = block_open_member(path, read_only, 0, error);
 
 	if (!block)
 		return -1;

@@ -199,8 +199,8 @@ static int add_block(struct raid *raid, struct block *block, const char *name,
 
 static int add_member(struct raid *raid, const char *name, struct error *error)
 {
-	struct block_config config = { .path = name, .retry = raid->retry };
-	struct block *block = block_open(&config, error);
+	struct block *block = block_open_member(name, false, raid->retry,
+						error);
 	int ret;
 
 	if (!block)

@@ -283,14 +283,13 @@ int raid_take(struct raid *raid, struct block *block, const char *name,
 	return 0;
 }
 
-static int open_member(struct raid *raid, const char *path,
+static int open_member(struct raid *raid, const char *text,
 		       enum member_state state, struct error *error)
 {
-	struct block_config c = { .path = path, .retry = raid->retry,
-				  .read_only = raid->block.read_only };
-	struct block *block = block_open(&c, error);
+	struct block *block = block_open_member(text, raid->block.read_only,
+						raid->retry, error);
 
-	return block ? raid_take(raid, block, path, state, error) : -1;
+	return block ? raid_take(raid, block, text, state, error) : -1;
 }
 
 struct block *raid_open(const struct block_config *config, struct error *error)
