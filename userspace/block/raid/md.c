@@ -11,9 +11,10 @@
 #define SECTOR	BLOCK_SECTOR
 /* md's "all sectors" */
 #define MAX_SECTOR UINT64_MAX
+/* One log of each member, or several that take turns */
+#define LOGS	(MD_FEATURE_PPL | MD_FEATURE_MULTIPLE_PPLS)
 #define KNOWN	(MD_FEATURE_BITMAP_OFFSET | MD_FEATURE_RECOVERY_OFFSET | \
-		 MD_FEATURE_RECOVERY_BITMAP | MD_FEATURE_PPL | \
-		 MD_FEATURE_RAID0_LAYOUT)
+		 MD_FEATURE_RECOVERY_BITMAP | LOGS | MD_FEATURE_RAID0_LAYOUT)
 
 /* Of md, but not in a header for userspace: drivers/md/md-bitmap.h */
 #define BITMAP_MAGIC	0x6d746962
@@ -69,7 +70,6 @@ static const char *unknown_feature(uint32_t features)
 		{ MD_FEATURE_REPLACEMENT, "a replacement" },
 		{ MD_FEATURE_CLUSTERED, "a cluster" },
 		{ MD_FEATURE_JOURNAL, "a journal" },
-		{ MD_FEATURE_MULTIPLE_PPLS, "several partial parity logs" },
 	};
 	unsigned int i;
 
@@ -110,7 +110,7 @@ static const char *parse_places(struct md_super *s,
 		if (!is_before_data(s, s->bitmap_at, MD_BITMAP_HEADER))
 			return "a bitmap that is not between superblock and data";
 	}
-	if (features & MD_FEATURE_PPL) {
+	if (features & LOGS) {
 		s->ppl_at = MD_SUPER_AT +
 			(int64_t)(int16_t)le16toh(sb->ppl.offset) * SECTOR;
 		s->ppl_len = bytes(le16toh(sb->ppl.size));
@@ -214,6 +214,7 @@ void md_make(struct md_super *s, unsigned int number, enum md_policy policy,
 		sb->bitmap_offset = htole32((MD_BITMAP_AT - MD_SUPER_AT) /
 					    SECTOR);
 	} else if (policy == MD_PPL) {
+		sb->feature_map = htole32(MD_FEATURE_PPL);
 		sb->ppl.offset = htole16((MD_PPL_AT - MD_SUPER_AT) / SECTOR);
 		sb->ppl.size = htole16(MD_PPL_LEN / SECTOR);
 	}
@@ -252,11 +253,9 @@ void md_update(struct md_super *s, uint64_t now)
 	struct mdp_superblock_1 *sb = (void *)s->raw;
 	uint32_t features, i;
 
-	features = le32toh(sb->feature_map) & MD_FEATURE_RAID0_LAYOUT;
+	features = le32toh(sb->feature_map) & (MD_FEATURE_RAID0_LAYOUT | LOGS);
 	if (s->bitmap_at)
 		features |= MD_FEATURE_BITMAP_OFFSET;
-	if (s->ppl_at)
-		features |= MD_FEATURE_PPL;
 	if (s->recovered != MD_ALL)
 		features |= MD_FEATURE_RECOVERY_OFFSET;
 	sb->feature_map = htole32(features);

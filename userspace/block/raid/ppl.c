@@ -258,12 +258,13 @@ static bool has_right_sum(struct raid *raid, struct member *m, uint64_t at,
 
 /* What a log has, if it is whole; -1: the array's data cannot be read */
 static int mend_member(struct raid *raid, struct member *m,
-		       const struct ppl_header *h)
+		       const struct ppl_header *h, uint64_t at)
 {
-	uint64_t at = m->super.ppl_at + sizeof(*h), offset;
+	uint64_t offset;
 	uint32_t n = le32toh(h->entries_count), i;
 	struct entry entry;
 
+	at += sizeof(*h);
 	for (i = 0; i < n && i < PPL_HDR_MAX_ENTRIES; i++) {
 		const struct ppl_header_entry *e = &h->entries[i];
 		uint32_t len = le32toh(e->pp_size);
@@ -285,12 +286,12 @@ static int mend_member(struct raid *raid, struct member *m,
 
 enum log_state { LOG_UNUSED, LOG_TORN, LOG_VALID, LOG_UNREADABLE };
 
-static enum log_state read_log(struct raid *raid, struct member *m,
-			       struct ppl_header *h)
+static enum log_state read_header(struct member *m, uint64_t at,
+				  struct ppl_header *h)
 {
 	uint32_t wanted;
 
-	if (member_transfer(m, BLOCK_READ, m->super.ppl_at, h, sizeof(*h)))
+	if (member_transfer(m, BLOCK_READ, at, h, sizeof(*h)))
 		return LOG_UNREADABLE;
 	wanted = le32toh(h->checksum);
 	h->checksum = 0;
@@ -299,9 +300,47 @@ static enum log_state read_log(struct raid *raid, struct member *m,
 	if (wanted != crc(h, sizeof(*h)) ||
 	    le32toh(h->signature) != crc(m->super.uuid, sizeof(m->super.uuid)))
 		return LOG_TORN;
-	if (le64toh(h->generation) > raid->ppl_generation)
-		raid->ppl_generation = le64toh(h->generation);
 	return LOG_VALID;
+}
+
+/* Bytes of a header and its sums */
+static uint64_t log_len(const struct ppl_header *h)
+{
+	uint32_t n = le32toh(h->entries_count), i;
+	uint64_t len = sizeof(*h);
+
+	for (i = 0; i < n && i < PPL_HDR_MAX_ENTRIES; i++)
+		len += le32toh(h->entries[i].pp_size);
+	return len;
+}
+
+/*
+ * The newest of a member: md writes one behind the other, and begins again when
+ * there is no room. @at: where it is
+ */
+static enum log_state read_log(struct raid *raid, struct member *m,
+			       struct ppl_header *h, uint64_t *at)
+{
+	uint64_t end = m->super.ppl_at + m->super.ppl_len;
+	enum log_state state;
+	struct ppl_header next;
+
+	*at = m->super.ppl_at;
+	state = read_header(m, *at, h);
+	while (state == LOG_VALID) {
+		uint64_t behind = *at + log_len(h);
+
+		if (behind > end - sizeof(next) ||
+		    read_header(m, behind, &next) != LOG_VALID ||
+		    le64toh(next.generation) < le64toh(h->generation))
+			break;
+		*h = next;
+		*at = behind;
+	}
+	if (state == LOG_VALID &&
+	    le64toh(h->generation) > raid->ppl_generation)
+		raid->ppl_generation = le64toh(h->generation);
+	return state;
 }
 
 /* An empty log, or in an array that is not in sync none, so that it shows */
@@ -321,12 +360,13 @@ static int mend_members(struct raid *raid, bool *unused)
 	struct ppl_header h;
 	struct member *m;
 	unsigned int i;
+	uint64_t at;
 
 	for (i = 0; i < raid->layout.disks; i++) {
 		m = raid_readable(raid, i);
 		if (!m)
 			continue;
-		switch (read_log(raid, m, &h)) {
+		switch (read_log(raid, m, &h, &at)) {
 		case LOG_UNUSED:
 			*unused = true;
 			break;
@@ -334,7 +374,7 @@ static int mend_members(struct raid *raid, bool *unused)
 			/* Then its write had not begun */
 			break;
 		case LOG_VALID:
-			if (raid->synced != MD_ALL && mend_member(raid, m, &h))
+			if (raid->synced != MD_ALL && mend_member(raid, m, &h, at))
 				return -1;
 			break;
 		case LOG_UNREADABLE:
