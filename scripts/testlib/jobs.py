@@ -293,6 +293,20 @@ def disks(results, name, emulator, how="guest_with_disks", more=()):
         f"insmod mvmm.ko; {how} --cpus 2 --mem 192M", emulator)
 
 
+def raid(results, name, emulator):
+    """Arrays of mvmm's and of Linux's md, each read by the other."""
+    modules = labs.with_dependencies("loop", "raid0", "raid1", "raid10",
+                                     "raid456")
+    order = " ".join(os.path.basename(m) for m in modules)
+    lab(results, name,
+        ["--kernel", "debian", "--timeout", "600",
+         *labs.files(*modules, "/sbin/mdadm", "build/mvmm",
+                     "selftests/raid_test.sh")],
+        f"for m in {order}; do must insmod $m; done; "
+        f"program raid_test {LIMIT} sh raid_test.sh /lab/mvmm /lab/mdadm",
+        emulator)
+
+
 def system(results, name, emulator):
     """Debian with systemd on a disk, which fsck looks at afterwards."""
     image = f"{TOP}/build/disk-{name}"
@@ -356,6 +370,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("debian-bochs", debian, "bochs", kernels=("debian",)),
        stress_job("bochs", 2, 8, 5), stress_job("bochs", 1, 2, 10),
        job("bzimage-qemu", bzimage, "qemu"),
+       job("raid-qemu", raid, "qemu", kernels=()),
        job("disks-qemu", disks, "qemu"),
        job("disks-bochs", disks, "bochs"),
        job("debian-disk-qemu", system, "qemu"),

@@ -44,6 +44,19 @@ def guest_initrd(name, command, *programs, disk=False):
     return f"{path}:lab/guest-initrd"
 
 
+def with_dependencies(*names):
+    """Modules of Debian's kernel and those that they need, in the order in which
+    they are loaded.
+    """
+    root = setup("debian-kernel")
+    release = os.path.basename(root)[len("linux-image-"):]
+    done = run(["/sbin/modprobe", "-C", "/dev/null", "-d", root, "-S", release,
+                "--show-depends", "-a", *names], check=True)
+    paths = [line.split()[1] for line in done.stdout.splitlines()
+             if line.startswith("insmod ")]
+    return list(dict.fromkeys(paths))
+
+
 def small_kernel():
     """The small test kernel for a guest, as an argument for --file."""
     return f"{setup('test-kernel')}/arch/x86/boot/bzImage:lab/kernel"

@@ -1,0 +1,197 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Arrays of mvmm's and of Linux's md are each other's: what one writes the other
+# reads, and finds parity and copies right. Run as root, where md's and loop's
+# modules are loaded. TAP on stdout.
+#
+#   raid_test.sh MVMM-COMMAND MDADM
+#
+# shellcheck disable=SC2317 # functions that check() calls
+
+mvmm=$1 mdadm=$2
+export MDADM_NO_UDEV=1
+n=0
+
+# check NAME COMMAND...: the command succeeds
+check() {
+	name=$1
+	shift
+	n=$((n + 1))
+	if "$@" >/tmp/raid.out 2>&1; then
+		echo "ok $n $name"
+	else
+		echo "not ok $n $name"
+		tail -n 20 /tmp/raid.out | sed 's/^/# /'
+	fi
+}
+
+# attach COUNT: the files 0.img and so on are loop devices of the same numbers
+attach() {
+	devices=
+	for i in $(seq 0 $(($1 - 1))); do
+		losetup "/dev/loop$i" "$i.img" || return 1
+		devices="$devices /dev/loop$i"
+	done
+}
+
+detach() {
+	for i in $(seq 0 $(($1 - 1))); do
+		losetup -d "/dev/loop$i"
+	done
+}
+
+# As --disk wants them
+members() {
+	list=0.img
+	for i in $(seq $(($1 - 1))); do
+		list=$list,$i.img
+	done
+	echo "$list"
+}
+
+idle() {
+	[ -e /sys/block/md0/md/sync_action ] || return 0
+	for _ in $(seq 600); do
+		[ "$(cat /sys/block/md0/md/sync_action)" != idle ] || return 0
+		usleep 50000
+	done
+	return 1
+}
+
+assemble() {
+	attach "$1" &&
+		# shellcheck disable=SC2086 # words
+		"$mdadm" --assemble --run /dev/md0 $devices && idle
+}
+
+stop() {
+	"$mdadm" --stop /dev/md0
+	detach "$1"
+}
+
+same() {
+	cmp -n "$(wc -c <data)" data "$1"
+}
+
+# md reads all of it and compares
+agrees() {
+	[ -e /sys/block/md0/md/sync_action ] || return 0
+	echo check >/sys/block/md0/md/sync_action
+	idle && [ "$(cat /sys/block/md0/md/mismatch_cnt)" = 0 ]
+}
+
+new_data() {
+	dd if=/dev/urandom of=data bs=64k count=40 2>/dev/null
+}
+
+ours_reads() {
+	rm -f out
+	"$mvmm" disk convert "raid$1:$(members "$2")" out && same out
+}
+
+ours_writes() {
+	new_data && "$mvmm" disk convert data "raid$1:$(members "$2")"
+}
+
+md_reads() {
+	assemble "$1" && same /dev/md0 && agrees
+}
+
+md_writes() {
+	new_data && dd if=data of=/dev/md0 bs=64k conv=fsync
+}
+
+# both NAME LEVEL COUNT: the array that is there, both ways
+both() {
+	check "$1: what mvmm writes, md reads, and all agrees" md_reads "$3"
+	check "$1: md writes" md_writes
+	stop "$3" >/dev/null 2>&1
+	check "$1: mvmm reads that" ours_reads "$2" "$3"
+	# Once more, on what md has left: its bitmap, its event counts
+	check "$1: mvmm writes again" ours_writes "$2" "$3"
+	check "$1: and md agrees" md_reads "$3"
+	stop "$3" >/dev/null 2>&1
+}
+
+fresh() {
+	rm -f ./*.img
+	for i in $(seq 0 $(($1 - 1))); do
+		truncate -s 8M "$i.img"
+	done
+}
+
+# ours LEVEL COUNT OPTION...: an array that mvmm makes
+ours() {
+	level=$1 count=$2
+	shift 2
+	label="RAID $level of $count${*:+ ($*)}"
+	fresh "$count"
+	# shellcheck disable=SC2046 # words
+	check "$label: is made" "$mvmm" raid create "$level" \
+		$(members "$count" | tr , ' ') --assume-clean "$@"
+	check "$label: mvmm writes" ours_writes "$level" "$count"
+	both "$label" "$level" "$count"
+}
+
+md_creates() {
+	level=$1 count=$2
+	shift 2
+	fresh "$count"
+	attach "$count" &&
+		# shellcheck disable=SC2086 # words
+		yes | "$mdadm" --create /dev/md0 --metadata=1.2 --level="$level" \
+			--raid-devices="$count" --run "$@" $devices && idle
+}
+
+# theirs LEVEL COUNT OPTION...: an array that md makes
+theirs() {
+	level=$1 count=$2
+	shift 2
+	label="md's RAID $level of $count${*:+ ($*)}"
+	check "$label: is made" md_creates "$level" "$count" "$@"
+	check "$label: md writes" md_writes
+	stop "$count" >/dev/null 2>&1
+	check "$label: mvmm reads that" ours_reads "$level" "$count"
+	check "$label: mvmm writes" ours_writes "$level" "$count"
+	both "$label" "$level" "$count"
+}
+
+# A member that one has dropped is dropped for the other, too
+degraded() {
+	fresh 3
+	"$mvmm" raid create 5 0.img 1.img 2.img --assume-clean &&
+		new_data && "$mvmm" disk convert data raid5:0.img,2.img &&
+		attach 3 && "$mdadm" --assemble --run /dev/md0 $devices &&
+		same /dev/md0 && grep -q '\[3/2\]' /proc/mdstat &&
+		"$mdadm" /dev/md0 --add /dev/loop1 && idle && same /dev/md0 &&
+		agrees && grep -q '\[3/3\]' /proc/mdstat
+}
+
+failed_by_md() {
+	assemble 3 && "$mdadm" /dev/md0 --fail /dev/loop0 && md_writes &&
+		"$mdadm" --stop /dev/md0 && detach 3 && ours_reads 5 3
+}
+
+mkdir -p /tmp/raid /run/mdadm && cd /tmp/raid || exit 1
+ours 0 3
+ours 1 2
+ours 4 3
+ours 5 3
+ours 5 4 --layout right-asymmetric --chunk 16K
+ours 5 3 --consistency-policy ppl
+ours 6 4
+ours 6 5 --layout left-asymmetric
+ours 10 4
+ours 10 3 --layout f2
+ours 10 4 --layout o2
+theirs 0 2
+theirs 1 3 --bitmap=internal
+theirs 5 3 --bitmap=internal
+theirs 5 4 --consistency-policy=ppl
+theirs 6 5
+theirs 10 4 --layout=n2
+check 'what mvmm dropped md does not take for whole' degraded
+stop 3 >/dev/null 2>&1
+check 'and the other way round' failed_by_md
+echo "1..$n"
