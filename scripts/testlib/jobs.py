@@ -274,8 +274,9 @@ NBD = ("/usr/bin/nbdkit",
        "/usr/lib/x86_64-linux-gnu/libnbd.so.0:lab/.lib/libnbd.so.0")
 
 
-def disks(results, name, emulator, how="guest_with_disks", more=()):
-    """Debian's kernel with virtio-blk, on the small kernel."""
+def disks(results, name, emulator, how="guest_with_disks", more=(),
+          kernel="test"):
+    """Debian's kernel with virtio-blk."""
     root = labs.setup("debian-kernel")
     release = os.path.basename(root)[len("linux-image-"):]
     drivers = f"{root}/lib/modules/{release}/kernel/drivers"
@@ -286,8 +287,8 @@ def disks(results, name, emulator, how="guest_with_disks", more=()):
            "virtio_pci_legacy_dev", "virtio_pci")],
         f"{drivers}/block/virtio_blk.ko")
     lab(results, name,
-        ["--timeout", "1500",
-         *labs.files(labs.module("test"), "build/mvmm",
+        ["--timeout", "1500", "--kernel", kernel,
+         *labs.files(labs.module(kernel), "build/mvmm",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd,
                      *more)],
         f"insmod mvmm.ko; {how} --cpus 2 --mem 192M", emulator)
@@ -374,6 +375,9 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("disks-qemu", disks, "qemu"),
        job("disks-bochs", disks, "bochs"),
        job("debian-disk-qemu", system, "qemu"),
+       # The small kernel has no UNIX sockets
+       job("raid-guest-qemu", disks, "qemu", "guest_on_raid", (), "debian",
+           kernels=("debian",)),
        job("nbd-qemu", disks, "qemu", "guest_over_nbd", NBD),
        job("swapped-qemu", swapped, "qemu"),
        stress_job("qemu", 1, 4, 10), stress_job("qemu", 2, 8, 10),

@@ -178,14 +178,14 @@ static int connect_to(const char *path, struct error *error)
 	struct sockaddr_un address;
 
 	if (make_address(&address, path, error)) {
-		close(fd);
+		close_fd(&fd);
 		return -1;
 	}
-	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
+	if (fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof(address)))
 		return fd;
 	fail(error, STATUS_NO_INPUT, "%s: %s: is a guest running with --control %s?",
 	     path, strerror(errno), path);
-	close(fd);
+	close_fd(&fd);
 	return -1;
 }
 
