@@ -8,11 +8,13 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 # For "make run". KERNEL: the host kernel in the lab, debian or test; CMD: a
 # command for the guest; CPUS: the guest's vCPUs; DISK: debian, for a system on
-# a disk instead of an initramfs
+# a disk instead of an initramfs, or raid5, on an array; PULL=1 takes one of its
+# members away meanwhile
 KERNEL ?= debian
 CMD ?=
 CPUS ?= 1
 DISK ?=
+PULL ?=
 
 CC ?= gcc
 CFLAGS ?= -O2 -g
@@ -58,7 +60,8 @@ help:
 	@echo 'modules_install  mvmm.ko, for KDIR'
 	@echo 'run              boot a Linux guest in the lab; CMD="..." runs one'
 	@echo '                 command in it and exits with its status;'
-	@echo '                 DISK=debian boots Debian from a disk;'
+	@echo '                 DISK=debian boots Debian from a disk, DISK=raid5'
+	@echo '                 from three, of which PULL=1 takes one away;'
 	@echo '                 CPUS=N sets how many vCPUs it has;'
 	@echo '                 KERNEL=debian|test picks the host kernel,'
 	@echo '                 LAB=bochs|qemu|host the place'
@@ -181,7 +184,7 @@ run-guest:
 	@scripts/setup packages
 	@mkdir -p $(O)
 	@scripts/run-guest --kernel $(KERNEL) --cpus $(CPUS) \
-		$(if $(DISK),--disk '$(DISK)') \
+		$(if $(DISK),--disk '$(DISK)') $(if $(PULL),--pull) \
 		$(if $(CMD),--command '$(subst ','\'',$(CMD))'); \
 		echo $$? >$(O)/run-status
 

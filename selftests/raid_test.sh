@@ -7,7 +7,8 @@
 #
 #   raid_test.sh MVMM-COMMAND MDADM
 #
-# shellcheck disable=SC2317 # functions that check() calls
+# Lists of words are taken apart, and check() calls functions:
+# shellcheck disable=SC2046,SC2086,SC2317
 
 mvmm=$1 mdadm=$2
 export MDADM_NO_UDEV=1
@@ -61,7 +62,6 @@ idle() {
 
 assemble() {
 	attach "$1" &&
-		# shellcheck disable=SC2086 # words
 		"$mdadm" --assemble --run /dev/md0 $devices && idle
 }
 
@@ -127,7 +127,6 @@ ours() {
 	shift 2
 	label="RAID $level of $count${*:+ ($*)}"
 	fresh "$count"
-	# shellcheck disable=SC2046 # words
 	check "$label: is made" "$mvmm" raid create "$level" \
 		$(members "$count" | tr , ' ') --assume-clean "$@"
 	check "$label: mvmm writes" ours_writes "$level" "$count"
@@ -139,7 +138,6 @@ md_creates() {
 	shift 2
 	fresh "$count"
 	attach "$count" &&
-		# shellcheck disable=SC2086 # words
 		yes | "$mdadm" --create /dev/md0 --metadata=1.2 --level="$level" \
 			--raid-devices="$count" --run "$@" $devices && idle
 }
