@@ -44,10 +44,14 @@ struct field {
 	  offsetof(type, member),					\
 	  sizeof(MEMBER(type, member)) / sizeof(MEMBER(type, member)[0]),	\
 	  sizeof(MEMBER(type, member)[0]), NULL }
-#define FIELD_STRUCTS(type, member, table)				\
-	{ #member, FIELD_STRUCT, offsetof(type, member),		\
-	  sizeof(MEMBER(type, member)) / sizeof(MEMBER(type, member)[0]),	\
+/* The first @nr of an array */
+#define FIELD_STRUCTS_OF(type, member, nr, table)			\
+	{ #member, FIELD_STRUCT, offsetof(type, member), nr,		\
 	  sizeof(MEMBER(type, member)[0]), table }
+#define FIELD_STRUCTS(type, member, table)				\
+	FIELD_STRUCTS_OF(type, member,					\
+			 sizeof(MEMBER(type, member)) /			\
+			 sizeof(MEMBER(type, member)[0]), table)
 #define FIELDS_END { NULL, FIELD_END, 0, 0, 0, NULL }
 
 /* All fields zero */

@@ -326,12 +326,12 @@ static void endless_requests(void **state)
 	make_request(0, 99, 0, BUFFERS, 512);
 	for (i = 0; i < RING; i++)
 		avail()->ring[i] = 0;
-	driver.avail = RING;
+	driver.avail[0] = RING;
 	avail()->idx = RING;
 	kick();
 	/* All that there were, and no more in one go */
 	assert_int_equal(used()->idx, RING);
-	avail()->idx = driver.avail = 2 * RING;
+	avail()->idx = driver.avail[0] = 2 * RING;
 	kick();
 	assert_int_equal(used()->idx, 2 * RING);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A guest's driver for a virtio device in slot 1 of a bare machine, for tests:
- * registers by BARs, one split ring in the guest's memory.
+ * A guest's driver for a virtio device of a bare machine, for tests: registers
+ * by BARs, split rings in the guest's memory. It works on one slot and one
+ * queue at a time; these are slot 1 and queue 0 if a test does not say.
  */
 #ifndef MVMM_VIRTIO_DRIVER_H
 #define MVMM_VIRTIO_DRIVER_H
@@ -11,7 +12,7 @@
 #include "devices/virtio/virtio.h"
 #include "tests/bare.h"
 
-#define SLOT		1
+#define SLOT		(driver.slot + 1)
 #define RING		16
 #define DESC		0x10000ull
 #define AVAIL		0x11000ull
@@ -21,30 +22,35 @@
 #define TABLE		0x15000ull
 #define BUFFERS		0x100000ull
 #define MEMORY		(4u << 20)
+/* The rings of the other queues */
+#define MORE_QUEUES	0x200000ull
+#define QUEUE_STEP	0x3000ull
 
 static struct {
 	uint64_t bar0, bar2;
-	uint16_t avail, used;
+	unsigned int slot, queue;
+	uint16_t avail[VIRTIO_QUEUES];
 } driver;
 
-static void *at(uint64_t gpa)
+static inline void *at(uint64_t gpa)
 {
 	return m.memory.base + gpa;
 }
 
-static uint32_t cfg_read(unsigned int reg, unsigned int size)
+static inline uint32_t cfg_read(unsigned int reg, unsigned int size)
 {
 	outs(0xcf8, 1u << 31 | SLOT << 11 | (reg & 0xfc), 4);
 	return ins(0xcfc + (reg & 3), size);
 }
 
-static void cfg_write(unsigned int reg, uint32_t value, unsigned int size)
+static inline void cfg_write(unsigned int reg, uint32_t value,
+			     unsigned int size)
 {
 	outs(0xcf8, 1u << 31 | SLOT << 11 | (reg & 0xfc), 4);
 	outs(0xcfc + (reg & 3), value, size);
 }
 
-static uint64_t reg_read(uint64_t reg, unsigned int size)
+static inline uint64_t reg_read(uint64_t reg, unsigned int size)
 {
 	uint64_t value = 0;
 
@@ -52,14 +58,14 @@ static uint64_t reg_read(uint64_t reg, unsigned int size)
 	return value;
 }
 
-static void reg_write(uint64_t reg, uint64_t value, unsigned int size)
+static inline void reg_write(uint64_t reg, uint64_t value, unsigned int size)
 {
 	bus_access(&m.mmio, driver.bar0 + reg, &value, size, true);
 }
 
 #define COMMON(member) offsetof(struct virtio_pci_common_cfg, member)
 
-static uint8_t find_capability(uint8_t id, uint8_t type)
+static inline uint8_t find_capability(uint8_t id, uint8_t type)
 {
 	uint8_t cap = cfg_read(PCI_CAPABILITY_LIST, 1);
 
@@ -70,7 +76,7 @@ static uint8_t find_capability(uint8_t id, uint8_t type)
 	return cap;
 }
 
-static void driver_features(uint64_t features)
+static inline void driver_features(uint64_t features)
 {
 	reg_write(COMMON(device_status), 0, 1);
 	reg_write(COMMON(device_status), 1 | 2, 1);
@@ -81,9 +87,9 @@ static void driver_features(uint64_t features)
 	reg_write(COMMON(device_status), 1 | 2 | 8, 1);
 }
 
-static void driver_queue(uint64_t desc, uint64_t avail, uint64_t used)
+static inline void driver_queue(uint64_t desc, uint64_t avail, uint64_t used)
 {
-	reg_write(COMMON(queue_select), 0, 2);
+	reg_write(COMMON(queue_select), driver.queue, 2);
 	reg_write(COMMON(queue_size), RING, 2);
 	reg_write(COMMON(queue_msix_vector), 1, 2);
 	reg_write(COMMON(queue_desc_lo), desc, 4);
@@ -99,55 +105,82 @@ static void driver_queue(uint64_t desc, uint64_t avail, uint64_t used)
 #define F_EVENT_IDX	(1ull << VIRTIO_RING_F_EVENT_IDX)
 #define F_INDIRECT	(1ull << VIRTIO_RING_F_INDIRECT_DESC)
 
-/* As Linux does it, in short */
-static void driver_start(uint64_t features)
+static inline uint64_t ring_at(uint64_t part)
+{
+	return driver.queue ? MORE_QUEUES + part - DESC +
+			      (driver.queue - 1) * QUEUE_STEP : part;
+}
+
+static inline struct vring_desc *desc(unsigned int i)
+{
+	return (struct vring_desc *)at(ring_at(DESC)) + i;
+}
+
+static inline struct vring_avail *avail(void)
+{
+	return at(ring_at(AVAIL));
+}
+
+static inline struct vring_used *used(void)
+{
+	return at(ring_at(USED));
+}
+
+/* Between driver_begin() and driver_ok(); it is the one from now on */
+static inline void add_queue(unsigned int queue)
+{
+	driver.queue = queue;
+	driver.avail[queue] = 0;
+	driver_queue(ring_at(DESC), ring_at(AVAIL), ring_at(USED));
+}
+
+static inline void offer(uint16_t head)
+{
+	avail()->ring[driver.avail[driver.queue]++ % RING] = head;
+	__atomic_store_n(&avail()->idx, driver.avail[driver.queue],
+			 __ATOMIC_RELEASE);
+}
+
+static inline void kick(void)
+{
+	outs(driver.bar2 + 4 * driver.queue, 0, 2);
+}
+
+/* As Linux does it, in short: up to where queues are added */
+static inline void driver_begin(uint64_t features)
 {
 	pci_assign(&m, &error);
 	driver.bar0 = cfg_read(PCI_BASE_ADDRESS_0, 4);
 	driver.bar2 = cfg_read(PCI_BASE_ADDRESS_2, 4) & ~3u;
-	driver.avail = driver.used = 0;
-	memset(at(DESC), 0, 0x10000);
 	cfg_write(PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
 		  PCI_COMMAND_MASTER, 2);
+	/* The device is reset before its rings are cleared */
 	driver_features(F_VERSION_1 | features);
-	driver_queue(DESC, AVAIL, USED);
+	memset(at(DESC), 0, 0x10000);
+	memset(at(MORE_QUEUES), 0, (VIRTIO_QUEUES - 1) * QUEUE_STEP);
+}
+
+static inline void driver_ok(void)
+{
 	reg_write(COMMON(device_status), 1 | 2 | 8 | 4, 1);
 }
 
-static struct vring_desc *desc(unsigned int i)
+/* One with one queue */
+static inline void driver_start(uint64_t features)
 {
-	return (struct vring_desc *)at(DESC) + i;
+	driver_begin(features);
+	add_queue(0);
+	driver_ok();
 }
 
-static struct vring_avail *avail(void)
-{
-	return at(AVAIL);
-}
-
-static struct vring_used *used(void)
-{
-	return at(USED);
-}
-
-static void offer(uint16_t head)
-{
-	avail()->ring[driver.avail++ % RING] = head;
-	__atomic_store_n(&avail()->idx, driver.avail, __ATOMIC_RELEASE);
-}
-
-static void kick(void)
-{
-	outs(driver.bar2, 0, 2);
-}
-
-static uint8_t *status_of(unsigned int head)
+static inline uint8_t *status_of(unsigned int head)
 {
 	return (uint8_t *)at(STATUSES) + head;
 }
 
 /* Three descriptors from @head on: header, data, status */
-static void make_request(unsigned int head, uint32_t type, uint64_t sector,
-			 uint64_t data, uint32_t len)
+static inline void make_request(unsigned int head, uint32_t type,
+				uint64_t sector, uint64_t data, uint32_t len)
 {
 	struct virtio_blk_outhdr *header = at(HEADERS + 16 * head);
 	bool in = type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
@@ -164,18 +197,19 @@ static void make_request(unsigned int head, uint32_t type, uint64_t sector,
 					       VRING_DESC_F_WRITE, 0 };
 }
 
-static bool all_used(void *ctx)
+static inline bool all_used(void *ctx)
 {
-	return __atomic_load_n(&used()->idx, __ATOMIC_ACQUIRE) == driver.avail;
+	return __atomic_load_n(&used()->idx, __ATOMIC_ACQUIRE) ==
+	       driver.avail[driver.queue];
 }
 
 /* Until the device has given everything back */
-static void wait_for_all(void)
+static inline void wait_for_all(void)
 {
 	loop_run(&m.loop, all_used, NULL);
 }
 
-static uint8_t do_request(uint32_t type, uint64_t sector, uint64_t data,
+static inline uint8_t do_request(uint32_t type, uint64_t sector, uint64_t data,
 			  uint32_t len)
 {
 	make_request(0, type, sector, data, len);

@@ -75,26 +75,6 @@ static void done(struct block_request *request)
 		queue_signal(queue);
 }
 
-/*
- * Copies @len bytes off the front of the chain's first buffers, and takes them
- * away. False: there are not so many.
- */
-static bool take(struct chain *c, void *to, size_t len)
-{
-	unsigned int i;
-
-	for (i = 0; i < c->out && len; i++) {
-		size_t n = c->iov[i].iov_len < len ? c->iov[i].iov_len : len;
-
-		memcpy(to, c->iov[i].iov_base, n);
-		to = (char *)to + n;
-		len -= n;
-		c->iov[i].iov_base = (char *)c->iov[i].iov_base + n;
-		c->iov[i].iov_len -= n;
-	}
-	return !len;
-}
-
 /* The last byte that the device writes, taken away. NULL: there is none */
 static uint8_t *take_status(struct chain *c)
 {
@@ -154,7 +134,7 @@ static bool make_discard(struct blk_request *r, bool zero, uint8_t *status)
 	struct virtio_blk_discard_write_zeroes range;
 
 	*status = VIRTIO_BLK_S_UNSUPP;
-	if (!take(&r->chain, &range, sizeof(range)) ||
+	if (chain_take(&r->chain, &range, sizeof(range)) < sizeof(range) ||
 	    length(r->chain.iov, r->chain.out) ||
 	    range.flags & ~(zero ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0u))
 		return false;
@@ -191,7 +171,7 @@ static bool make_request(struct blk_request *r, uint8_t *status)
 	/* 5.2.6.2: who cannot flush must not lose what is done */
 	r->block.stable = !virtio_has(&r->blk->virtio, VIRTIO_BLK_F_FLUSH);
 	*status = VIRTIO_BLK_S_IOERR;
-	if (!take(&r->chain, &header, sizeof(header)))
+	if (chain_take(&r->chain, &header, sizeof(header)) < sizeof(header))
 		return false;
 	switch (header.type) {
 	case VIRTIO_BLK_T_IN:
@@ -364,7 +344,7 @@ static void destroy(struct device *device)
 }
 
 static const struct field fields[] = {
-	VIRTIO_FIELDS(struct blk), FIELDS_END
+	VIRTIO_FIELDS(struct blk, QUEUES), FIELDS_END
 };
 
 static const struct device_class virtio_blk = {

@@ -22,8 +22,9 @@
 #define CONFIG		0x2000
 #define MSIX		0x3000
 #define BAR0_LEN	0x4000
-/* BAR 2 */
+/* BAR 2: at least so long */
 #define NOTIFY_STEP	4
+#define BAR2_MIN	32
 
 const struct field virtqueue_fields[] = {
 	FIELD(struct virtqueue, size), FIELD(struct virtqueue, vector),
@@ -46,10 +47,19 @@ bool virtio_has(const struct virtio *v, unsigned int feature)
 	return v->driver_features >> feature & 1;
 }
 
-static bool is_running(const struct virtio *v)
+bool virtio_is_running(const struct virtio *v)
 {
 	return v->status & VIRTIO_CONFIG_S_DRIVER_OK &&
 	       !(v->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+static void signal_config(struct virtio *v)
+{
+	v->isr |= VIRTIO_PCI_ISR_CONFIG;
+	if (msix_enabled(&v->pci))
+		msix_notify(&v->pci, v->config_vector);
+	else
+		pci_set_intx(&v->pci, true);
 }
 
 void virtio_break(struct virtio *v, const char *why)
@@ -60,11 +70,14 @@ void virtio_break(struct virtio *v, const char *why)
 		     "the guest's driver of %s (slot %u) made %s: the device has stopped, until the driver resets it",
 		     v->pci.device.class->name, v->pci.slot, why);
 	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-	v->isr |= VIRTIO_PCI_ISR_CONFIG;
-	if (msix_enabled(&v->pci))
-		msix_notify(&v->pci, v->config_vector);
-	else
-		pci_set_intx(&v->pci, true);
+	signal_config(v);
+}
+
+void virtio_config_changed(struct virtio *v)
+{
+	v->generation++;
+	if (virtio_is_running(v))
+		signal_config(v);
 }
 
 void virtio_again(struct virtio *v, struct virtqueue *q)
@@ -78,8 +91,9 @@ static void soft_reset(struct virtio *v)
 	unsigned int i;
 
 	/* Waits for what is in flight: it must not touch the guest any more */
-	v->ops->reset(v);
-	v->status = v->isr = 0;
+	if (v->ops->reset)
+		v->ops->reset(v);
+	v->status = v->isr = v->generation = 0;
 	v->driver_features = 0;
 	v->feature_select = v->driver_select = v->queue_select = 0;
 	v->config_vector = NO_VECTOR;
@@ -201,6 +215,7 @@ static uint64_t read_common(struct virtio *v, uint64_t at, unsigned int size)
 			v->driver_features >> 32 * v->driver_select : 0,
 		.msix_config = v->config_vector,
 		.num_queues = v->ops->queues, .device_status = v->status,
+		.config_generation = v->generation,
 		.queue_select = v->queue_select, .queue_size = q->size,
 		.queue_msix_vector = q->vector, .queue_enable = q->enabled,
 		.queue_notify_off = q->number,
@@ -224,9 +239,10 @@ static uint64_t bar0_read(struct device *device, uint64_t at, unsigned int size)
 		return msix_read(&v->pci, at - MSIX, size);
 	if (at >= CONFIG) {
 		at -= CONFIG;
+		if (at + size > v->ops->config_len)
+			return 0;
 		v->ops->config(v, config);
-		if (at + size <= v->ops->config_len)
-			memcpy(&value, config + at, size);
+		memcpy(&value, config + at, size);
 		return value;
 	}
 	if (at >= ISR) {
@@ -247,11 +263,15 @@ static void bar0_write(struct device *device, uint64_t at, uint64_t value,
 		msix_write(&v->pci, at - MSIX, value, size);
 	else if (at < ISR)
 		write_common(v, at, value);
+	else if (at >= CONFIG && at - CONFIG + size <= v->ops->config_len &&
+		 v->ops->write_config)
+		v->ops->write_config(v, at - CONFIG, value, size);
 }
 
 static void notify(struct virtio *v, unsigned int n)
 {
-	if (n < v->ops->queues && v->queue[n].enabled && is_running(v))
+	if (n < v->ops->queues && v->queue[n].enabled &&
+	    virtio_is_running(v))
 		v->ops->notified(v, &v->queue[n]);
 }
 
@@ -330,7 +350,8 @@ static void stop_dma(struct pci_function *f)
 {
 	struct virtio *v = (struct virtio *)f;
 
-	v->ops->drain(v);
+	if (v->ops->drain)
+		v->ops->drain(v);
 }
 
 static void add_capability(struct virtio *v, uint8_t type, uint8_t bar,
@@ -366,17 +387,21 @@ int virtio_create(struct virtio *v, const struct virtio_ops *ops,
 	f->fixed[PCI_INTERRUPT_PIN] = 1;
 	f->bar[0] = (struct region){ &registers, &f->device, .len = BAR0_LEN };
 	pci_add_bar(f, 0, false, false);
-	f->bar[2] = (struct region){ &doorbells, &f->device,
-				     .len = NOTIFY_STEP * VIRTIO_QUEUES };
+	f->bar[2] = (struct region){ &doorbells, &f->device, .len = BAR2_MIN };
+	while (f->bar[2].len < NOTIFY_STEP * ops->queues)
+		f->bar[2].len *= 2;
 	pci_add_bar(f, 2, true, false);
 	add_capability(v, VIRTIO_PCI_CAP_COMMON_CFG, 0, COMMON,
 		       sizeof(struct virtio_pci_common_cfg), 0);
 	add_capability(v, VIRTIO_PCI_CAP_ISR_CFG, 0, ISR, 1, 0);
-	add_capability(v, VIRTIO_PCI_CAP_DEVICE_CFG, 0, CONFIG,
-		       ops->config_len, 0);
+	if (ops->config_len)
+		add_capability(v, VIRTIO_PCI_CAP_DEVICE_CFG, 0, CONFIG,
+			       ops->config_len, 0);
 	add_capability(v, VIRTIO_PCI_CAP_NOTIFY_CFG, 2, 0, f->bar[2].len,
 		       NOTIFY_STEP);
-	pci_add_msix(f, ops->queues + 1, 0, MSIX, MSIX + MSIX_PENDING_AT);
+	/* With fewer than it has queues the driver shares them */
+	pci_add_msix(f, ops->queues < MSIX_VECTORS ? ops->queues + 1 :
+			MSIX_VECTORS, 0, MSIX, MSIX + MSIX_PENDING_AT);
 	return add_doorbells(v, error);
 }
 

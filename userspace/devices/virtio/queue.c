@@ -185,3 +185,34 @@ void queue_signal(struct virtqueue *q)
 	}
 	q->signalled = q->next_used;
 }
+
+/* Moves the front of these buffers on. Returns by how many bytes */
+static size_t copy(struct iovec *iov, unsigned int niov, void *to,
+		   const void *from, size_t len)
+{
+	size_t done = 0;
+
+	for (; niov && done < len; niov--, iov++) {
+		size_t left = len - done;
+		size_t n = iov->iov_len < left ? iov->iov_len : left;
+
+		if (to)
+			memcpy((char *)to + done, iov->iov_base, n);
+		else
+			memcpy(iov->iov_base, (const char *)from + done, n);
+		iov->iov_base = (char *)iov->iov_base + n;
+		iov->iov_len -= n;
+		done += n;
+	}
+	return done;
+}
+
+size_t chain_take(struct chain *c, void *to, size_t len)
+{
+	return copy(c->iov, c->out, to, NULL, len);
+}
+
+size_t chain_put(struct chain *c, const void *from, size_t len)
+{
+	return copy(c->iov + c->out, c->in, NULL, from, len);
+}

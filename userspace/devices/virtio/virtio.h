@@ -11,7 +11,7 @@
 #include <sys/uio.h>
 #include "devices/pci/pci.h"
 
-#define VIRTIO_QUEUES	8
+#define VIRTIO_QUEUES	34	/* a console with 16 ports */
 #define VIRTIO_RING_MAX	256
 /* Buffers of a chain, and what a device has room for */
 #define VIRTIO_CHAIN_MAX 130
@@ -66,11 +66,13 @@ struct chain {
  * @class: PCI class
  * @features: what it offers besides those of the transport
  * @queues: how many it has
- * @config_len: bytes of its configuration
+ * @config_len: bytes of its configuration, 0: it has none
  * @config: writes them to @config
+ * @write_config: the driver has written to it, within its length; may be NULL
  * @notified: the driver has put something into a queue, which is enabled
- * @drain: wait for what is in flight
- * @reset: forget what is in flight: when it ends it must not touch the queues
+ * @drain: wait for what is in flight; NULL: nothing ever is
+ * @reset: forget what is in flight: when it ends it must not touch the queues;
+ *	may be NULL
  */
 struct virtio_ops {
 	uint16_t type;
@@ -78,6 +80,8 @@ struct virtio_ops {
 	uint64_t (*features)(struct virtio *virtio);
 	unsigned int queues, config_len;
 	void (*config)(struct virtio *virtio, uint8_t *config);
+	void (*write_config)(struct virtio *virtio, uint64_t at, uint32_t value,
+			     unsigned int size);
 	void (*notified)(struct virtio *virtio, struct virtqueue *queue);
 	void (*drain)(struct virtio *virtio);
 	void (*reset)(struct virtio *virtio);
@@ -89,6 +93,7 @@ struct virtio_ops {
  * @ops: the device's
  * @status: of the device
  * @isr: for INTx
+ * @generation: of the configuration
  * @driver_features: accepted
  * @feature_select: which half of the offered ones is read
  * @driver_select: which half of the accepted ones is written
@@ -101,7 +106,7 @@ struct virtio_ops {
 struct virtio {
 	struct pci_function pci;
 	const struct virtio_ops *ops;
-	uint8_t status, isr;
+	uint8_t status, isr, generation;
 	uint64_t driver_features;
 	uint32_t feature_select, driver_select;
 	uint16_t queue_select, config_vector;
@@ -111,15 +116,17 @@ struct virtio {
 };
 
 extern const struct field virtqueue_fields[];
-#define VIRTIO_FIELDS(type)						\
+/* @nr: queues, VIRTIO_QUEUES at most */
+#define VIRTIO_FIELDS(type, nr)						\
 	PCI_FIELDS(type, virtio.pci),					\
 	FIELD(type, virtio.status), FIELD(type, virtio.isr),		\
+	FIELD(type, virtio.generation),					\
 	FIELD(type, virtio.driver_features),				\
 	FIELD(type, virtio.feature_select),				\
 	FIELD(type, virtio.driver_select),				\
 	FIELD(type, virtio.queue_select),				\
 	FIELD(type, virtio.config_vector),				\
-	FIELD_STRUCTS(type, virtio.queue, virtqueue_fields)
+	FIELD_STRUCTS_OF(type, virtio.queue, nr, virtqueue_fields)
 
 int virtio_create(struct virtio *virtio, const struct virtio_ops *ops,
 		  struct error *error);
@@ -131,6 +138,10 @@ int virtio_loaded(struct virtio *virtio, struct error *error);
 bool virtio_has(const struct virtio *virtio, unsigned int feature);
 /* Calls @notified once more, from the loop, after what else waits there */
 void virtio_again(struct virtio *virtio, struct virtqueue *queue);
+/* The device has changed its configuration: the driver is told */
+void virtio_config_changed(struct virtio *virtio);
+/* May the device use its queues? */
+bool virtio_is_running(const struct virtio *virtio);
 /* The driver has broken a rule: it has to reset the device */
 void virtio_break(struct virtio *virtio, const char *why);
 
@@ -147,5 +158,12 @@ bool queue_pop(struct virtqueue *queue, struct chain *chain);
 void queue_push(struct virtqueue *queue, uint16_t head, uint32_t written);
 /* After one or more pushes: tells the driver, if it wants to know */
 void queue_signal(struct virtqueue *queue);
+/*
+ * Copies @len bytes off the front of what the device reads, and takes them away.
+ * Returns how many there were
+ */
+size_t chain_take(struct chain *chain, void *to, size_t len);
+/* The same to the front of what it writes */
+size_t chain_put(struct chain *chain, const void *from, size_t len);
 
 #endif
