@@ -34,7 +34,7 @@ struct options {
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_FLAT, OPT_AT,
        OPT_BACKEND, OPT_DEVICE, OPT_STATS, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
-       OPT_DISK, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL };
+       OPT_DISK, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_RNG };
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -61,6 +61,8 @@ static const struct argp_option option_list[] = {
 	  "a raw image, or an NBD export, as the next disk: /dev/vda, /dev/vdb ...", 0 },
 	{ "ephemeral", OPT_EPHEMERAL, NULL, 0,
 	  "what the guest writes to its disks is gone at the end", 0 },
+	{ "rng", OPT_RNG, NULL, 0,
+	  "random numbers of the host's, by virtio-rng", 0 },
 	{ "config", OPT_CONFIG, "FILE", 0,
 	  "read options from a file, one in a line, without the dashes", 0 },
 	{ "control", OPT_CONTROL, "SOCKET", 0,
@@ -200,6 +202,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_EPHEMERAL:
 		o->ephemeral = true;
+		break;
+	case OPT_RNG:
+		o->machine.rng = true;
 		break;
 	case OPT_CONFIG:
 		parse_config(state, o, arg);

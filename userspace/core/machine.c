@@ -110,6 +110,8 @@ static int add_devices(struct machine *m, const struct machine_config *config,
 		if (!device_create(m, "virtio-blk", error))
 			return -1;
 	}
+	if (config->rng && !device_create(m, "virtio-rng", error))
+		return -1;
 	return 0;
 }
 

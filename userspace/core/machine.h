@@ -39,6 +39,7 @@ struct power;
  * @memfd: RAM is a memfd, not private memory
  * @disk: what its disks are; a device closes its own, the caller the rest
  * @disks: how many
+ * @rng: it has a virtio-rng
  */
 struct machine_config {
 	const char *device;
@@ -48,6 +49,7 @@ struct machine_config {
 	bool memfd;
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks;
+	bool rng;
 };
 
 

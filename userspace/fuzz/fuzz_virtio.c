@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A driver that writes at will: to PCI configuration space, to the registers of
- * a virtio-blk, and to its rings. A libFuzzer target: "make fuzz".
+ * virtio devices, and to their rings. A libFuzzer target: "make fuzz".
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -17,6 +17,10 @@ struct step {
 	uint16_t at;
 	uint32_t value;
 } __attribute__((packed));
+
+/* From slot 1 on */
+static const char *const devices[] = { "virtio-blk", "virtio-rng" };
+#define DEVICES (sizeof(devices) / sizeof(devices[0]))
 
 static struct block *disk;
 static bool loop_ran;
@@ -34,6 +38,7 @@ static void start(void)
 	static int file = -1;
 	static char path[64];
 	struct block_config config = { .path = path };
+	unsigned int i;
 
 	if (file < 0) {
 		file = memfd_create("disk", 0);
@@ -51,7 +56,9 @@ static void start(void)
 		abort();
 	m.disk[0] = disk;
 	bare_device("pci-host");
-	bare_device("virtio-blk");
+	for (i = 0; i < DEVICES; i++)
+		bare_device(devices[i]);
+	driver.slot = 0;
 }
 
 static void stop(void)
@@ -61,12 +68,41 @@ static void stop(void)
 	bare_stop();
 }
 
+/* With all its queues, the first of which is the one that follows */
+static void start_device(unsigned int slot, uint32_t features)
+{
+	unsigned int n;
+
+	driver.slot = slot;
+	driver_begin(features);
+	n = reg_read(COMMON(num_queues), 2);
+	while (n-- && n < VIRTIO_QUEUES)
+		add_queue(n);
+	driver_ok();
+}
+
+/* A chain of two, of which the driver says what they are */
+static void offer_chain(const struct step *s)
+{
+	unsigned int head = s->at % (RING - 1);
+	uint16_t first = s->size & 1 ? VRING_DESC_F_WRITE : 0;
+	uint16_t second = s->size & 2 ? VRING_DESC_F_WRITE : 0;
+
+	*desc(head) = (struct vring_desc){ BUFFERS + (s->at & 0xfff0),
+		s->value & 0xffff,
+		first | (s->size & 4 ? VRING_DESC_F_NEXT : 0), head + 1 };
+	*desc(head + 1) = (struct vring_desc){ BUFFERS + (s->value >> 12),
+		1u << s->size % 21, second, 0 };
+	offer(head);
+	kick();
+}
+
 static void do_step(const struct step *s)
 {
 	unsigned int size = 1u << (s->size & 3);
 	uint64_t value = s->value;
 
-	switch (s->what % 8) {
+	switch (s->what % 12) {
 	case 0:
 		cfg_write(s->at & 0xfc, s->value, 4);
 		break;
@@ -82,7 +118,8 @@ static void do_step(const struct step *s)
 		break;
 	case 4:
 		/* The rings, and what they point to */
-		memcpy((uint8_t *)at(DESC) + s->at % 0x8000, &value, 4);
+		memcpy((uint8_t *)at(s->size & 8 ? ring_at(DESC) : DESC) +
+		       s->at % 0x8000, &value, 4);
 		break;
 	case 5:
 		offer(s->value);
@@ -94,8 +131,22 @@ static void do_step(const struct step *s)
 		offer(s->at % (RING - 2));
 		kick();
 		break;
+	case 7:
+		start_device(s->at % DEVICES, s->value);
+		break;
+	case 8:
+		driver.queue = s->at % VIRTIO_QUEUES;
+		break;
+	case 9:
+		offer_chain(s);
+		break;
+	case 10:
+		/* What a chain of the above has in it */
+		memcpy((uint8_t *)at(BUFFERS) + s->at, &value, 4);
+		break;
 	default:
-		driver_start(s->value);
+		m.clock.stopped_at += s->value;
+		run_timers();
 		break;
 	}
 }
@@ -105,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct step step;
 
 	start();
-	driver_start(F_INDIRECT | F_EVENT_IDX);
+	start_device(0, F_INDIRECT | F_EVENT_IDX);
 	for (; size >= sizeof(step); size -= sizeof(step)) {
 		memcpy(&step, data, sizeof(step));
 		do_step(&step);
