@@ -19,6 +19,7 @@
 #include "devices/isa/power.h"
 #include "devices/pci/pci.h"
 #include "manage/control.h"
+#include "devices/virtio/balloon.h"
 
 struct options {
 	const char *kernel, *initrd, *append, *flat, *control;
@@ -34,7 +35,7 @@ struct options {
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_FLAT, OPT_AT,
        OPT_BACKEND, OPT_DEVICE, OPT_STATS, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
-       OPT_DISK, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_RNG };
+       OPT_DISK, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_RNG, OPT_BALLOON };
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -63,6 +64,8 @@ static const struct argp_option option_list[] = {
 	  "what the guest writes to its disks is gone at the end", 0 },
 	{ "rng", OPT_RNG, NULL, 0,
 	  "random numbers of the host's, by virtio-rng", 0 },
+	{ "balloon", OPT_BALLOON, "SIZE", 0,
+	  "memory that the guest is asked to give back, by virtio-balloon; what it has free is given back, too", 0 },
 	{ "config", OPT_CONFIG, "FILE", 0,
 	  "read options from a file, one in a line, without the dashes", 0 },
 	{ "control", OPT_CONTROL, "SOCKET", 0,
@@ -72,7 +75,7 @@ static const struct argp_option option_list[] = {
 	{ "at", OPT_AT, "ADDRESS", 0,
 	  "where the flat image goes (default: 0x7c00)", 1 },
 	{ "stats", OPT_STATS, NULL, 0,
-	  "print each vCPU's counters to stderr at the end", 2 },
+	  "print counters of the vCPUs and of the balloon to stderr at the end", 2 },
 	{ "device", OPT_DEVICE, "FILE", 0, "instead of " MVMM_DEVICE, 2 },
 	{ 0 }
 };
@@ -206,6 +209,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_RNG:
 		o->machine.rng = true;
 		break;
+	case OPT_BALLOON:
+		o->machine.balloon = true;
+		if (!parse_number(arg, &o->machine.balloon_size, true))
+			argp_error(state,
+				   "--balloon %s is not a size: write 64M, say",
+				   arg);
+		break;
 	case OPT_CONFIG:
 		parse_config(state, o, arg);
 		break;
@@ -228,7 +238,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 				   arg);
 		break;
 	case OPT_STATS:
-		o->stats = true;
+		o->stats = o->machine.poll_balloon = true;
 		break;
 	case OPT_DEVICE:
 		o->machine.device = arg;
@@ -245,6 +255,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (o->flat && (o->initrd || o->append))
 			argp_error(state,
 				   "--initrd and --append go with --kernel");
+		if (o->machine.balloon_size >= o->machine.ram_size)
+			argp_error(state,
+				   "--balloon asks for all of the guest's memory: it has %lluM",
+				   (unsigned long long)
+				   o->machine.ram_size >> 20);
 		if (o->kernel && o->has_at)
 			argp_error(state, "--at goes with --flat");
 		break;
@@ -424,6 +439,8 @@ static int run(struct options *o, struct error *error)
 		control_stop(&s->control);
 		for (i = 0; o->stats && i < s->machine.nr_vcpus; i++)
 			print_stats(&s->machine.vcpu[i]);
+		if (o->stats && s->machine.balloon)
+			balloon_print(s->machine.balloon, stderr);
 		machine_destroy(&s->machine);
 	}
 	close_disks(s, o);

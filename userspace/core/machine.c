@@ -112,6 +112,10 @@ static int add_devices(struct machine *m, const struct machine_config *config,
 	}
 	if (config->rng && !device_create(m, "virtio-rng", error))
 		return -1;
+	m->balloon_size = config->balloon_size;
+	m->poll_balloon = config->poll_balloon;
+	if (config->balloon && !device_create(m, "virtio-balloon", error))
+		return -1;
 	return 0;
 }
 

@@ -28,6 +28,7 @@
 struct block;
 struct pci_function;
 struct power;
+struct balloon;
 
 /**
  * struct machine_config - what is to be made
@@ -40,6 +41,9 @@ struct power;
  * @disk: what its disks are; a device closes its own, the caller the rest
  * @disks: how many
  * @rng: it has a virtio-rng
+ * @balloon: it has a virtio-balloon
+ * @balloon_size: bytes that the guest is asked to put into it
+ * @poll_balloon: it is asked for statistics all the time
  */
 struct machine_config {
 	const char *device;
@@ -49,7 +53,8 @@ struct machine_config {
 	bool memfd;
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks;
-	bool rng;
+	bool rng, balloon, poll_balloon;
+	uint64_t balloon_size;
 };
 
 
@@ -69,6 +74,9 @@ struct machine_config {
  * @console: what the serial port is connected to; the caller sets it
  * @devices: all of them
  * @power: one of them
+ * @balloon: one of them, or NULL
+ * @balloon_size: as configured
+ * @poll_balloon: the same
  * @pci: those on the PCI bus, by slot
  * @disk: what its disks are
  * @disks_made: how many have a device
@@ -92,6 +100,9 @@ struct machine {
 	struct chardev *console;
 	struct device *devices;
 	struct power *power;
+	struct balloon *balloon;
+	uint64_t balloon_size;
+	bool poll_balloon;
 	struct pci_function *pci[32];
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks_made;

@@ -72,6 +72,7 @@ int memory_create(struct memory *memory, uint64_t size, bool memfd,
 	/* Fails on a host without huge pages, which does no harm */
 	madvise(memory->base, size, MADV_HUGEPAGE);
 	memory->size = size;
+	memory->shared = memfd;
 	memory->low = size < LOW_RAM_MAX ? size : LOW_RAM_MAX;
 	memory->high = size - memory->low;
 	/* The first has a short way in libmvmm: what small guests have */
@@ -126,4 +127,11 @@ void *memory_at(const struct memory *memory, uint64_t gpa, uint64_t len,
 		return b->host + (gpa - b->gpa);
 	}
 	return NULL;
+}
+
+int memory_discard(const struct memory *memory, void *host, uint64_t len)
+{
+	/* Of a memfd it is the file's page that has to go */
+	return madvise(host, len, memory->shared ? MADV_REMOVE :
+						   MADV_DONTNEED) ? -errno : 0;
 }

@@ -32,12 +32,14 @@ struct memory_block {
  * @high: bytes of it from HIGH_RAM on
  * @block: what is mapped where
  * @nr: how many blocks
+ * @shared: it is a memfd's
  */
 struct memory {
 	uint8_t *base;
 	uint64_t size, low, high;
 	struct memory_block block[MEMORY_BLOCKS];
 	unsigned int nr;
+	bool shared;
 };
 
 /* @memfd: RAM that other processes can map. 0, or -1 with @error */
@@ -52,5 +54,10 @@ int memory_map(const struct memory *memory, int vm, struct error *error);
  */
 void *memory_at(const struct memory *memory, uint64_t gpa, uint64_t len,
 		uint32_t access);
+/*
+ * Gives whole pages of RAM back to the host: they are zero then. Nobody may have
+ * pinned them, or they would be others than the guest's. 0, or a negative errno.
+ */
+int memory_discard(const struct memory *memory, void *host, uint64_t len);
 
 #endif

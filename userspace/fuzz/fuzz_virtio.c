@@ -19,7 +19,8 @@ struct step {
 } __attribute__((packed));
 
 /* From slot 1 on */
-static const char *const devices[] = { "virtio-blk", "virtio-rng" };
+static const char *const devices[] = { "virtio-blk", "virtio-rng",
+				       "virtio-balloon" };
 #define DEVICES (sizeof(devices) / sizeof(devices[0]))
 
 static struct block *disk;
