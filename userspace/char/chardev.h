@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Where the bytes of a serial port go, and come from. */
+/* Where the bytes of a serial port or a console go, and come from. */
 #ifndef MVMM_CHARDEV_H
 #define MVMM_CHARDEV_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct chardev;
 
 /**
  * struct chardev_ops - of a back end; the loop's lock is held
- * @put: takes a byte of the guest; false: no room, wait for @writable
- * @take: the next byte for the guest; false: there is none, wait for @readable
+ * @put: takes bytes of the guest, and returns how many: if not all, there is no
+ *	room for more, wait for @writable
+ * @take: the next bytes for the guest, @len at most: if not so many, there are
+ *	no more, wait for @readable
  * @is_flushed: nothing waits to be read outside
  */
 struct chardev_ops {
-	bool (*put)(struct chardev *chardev, uint8_t byte);
-	bool (*take)(struct chardev *chardev, uint8_t *byte);
+	size_t (*put)(struct chardev *chardev, const uint8_t *bytes,
+		      size_t len);
+	size_t (*take)(struct chardev *chardev, uint8_t *bytes, size_t len);
 	bool (*is_flushed)(struct chardev *chardev);
 };
 

@@ -137,12 +137,27 @@ static int open_output(struct stdio *s)
 	return fd < 0 ? STDOUT_FILENO : fd;
 }
 
-static bool push(struct ring *ring, uint8_t byte)
+/* Returns how many there was room for */
+static size_t push(struct ring *ring, const uint8_t *bytes, size_t len)
 {
-	if (ring->len == sizeof(ring->bytes))
-		return false;
-	ring->bytes[(ring->head + ring->len++) % sizeof(ring->bytes)] = byte;
-	return true;
+	size_t i;
+
+	for (i = 0; i < len && ring->len < sizeof(ring->bytes); i++)
+		ring->bytes[(ring->head + ring->len++) % sizeof(ring->bytes)] =
+			bytes[i];
+	return i;
+}
+
+/* Returns how many there were */
+static size_t pop(struct ring *ring, uint8_t *bytes, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len && ring->len; i++, ring->len--) {
+		bytes[i] = ring->bytes[ring->head];
+		ring->head = (ring->head + 1) % sizeof(ring->bytes);
+	}
+	return i;
 }
 
 /* ---- input -------------------------------------------------------------- */
@@ -195,6 +210,8 @@ static void help(void)
 
 static void after_escape(struct stdio *s, uint8_t key)
 {
+	static const uint8_t ctrl_a = CTRL_A;
+
 	switch (key) {
 	case 'x':
 		stdio_discard(s);
@@ -208,7 +225,7 @@ static void after_escape(struct stdio *s, uint8_t key)
 		break;
 	case CTRL_A:
 	case 'a':
-		push(&s->in, CTRL_A);
+		push(&s->in, &ctrl_a, 1);
 		break;
 	}
 }
@@ -224,7 +241,7 @@ void stdio_type(struct stdio *s, const uint8_t *typed, size_t len)
 		} else if (typed[i] == CTRL_A && s->tty) {
 			/* The bytes of a pipe or file are passed on unchanged */
 			s->escaped = true;
-		} else if (!push(&s->in, typed[i]) && !s->dropped) {
+		} else if (!push(&s->in, typed + i, 1) && !s->dropped) {
 			s->dropped = true;
 			dprintf(STDERR_FILENO,
 				"\r\nmvmm run: the guest does not read what is typed: it is dropped\r\n");
@@ -264,22 +281,24 @@ static void on_input(void *ctx, uint32_t events)
 	update_input(ctx);
 }
 
-static bool stdio_take(struct chardev *chardev, uint8_t *byte)
+static size_t stdio_take(struct chardev *chardev, uint8_t *bytes, size_t len)
 {
 	struct stdio *s = (struct stdio *)chardev;
 	struct ring *ring = &s->in;
+	size_t done = 0;
 
-	if (!ring->len)
-		return false;
-	*byte = ring->bytes[ring->head];
-	ring->head = (ring->head + 1) % sizeof(ring->bytes);
-	/* It was full, or it is empty: there may be more to read */
-	if (ring->len-- == sizeof(ring->bytes) || !ring->len) {
-		s->taking = true;
-		update_input(s);
-		s->taking = false;
+	while (done < len && ring->len) {
+		bool was_full = ring->len == sizeof(ring->bytes);
+
+		done += pop(ring, bytes + done, len - done);
+		/* It was full, or it is empty: there may be more to read */
+		if (was_full || !ring->len) {
+			s->taking = true;
+			update_input(s);
+			s->taking = false;
+		}
 	}
-	return true;
+	return done;
 }
 
 /* ---- output ------------------------------------------------------------- */
@@ -330,17 +349,23 @@ static void on_output(void *ctx, uint32_t events)
 		s->chardev.writable(s->chardev.ctx);
 }
 
-static bool stdio_put(struct chardev *chardev, uint8_t byte)
+static size_t stdio_put(struct chardev *chardev, const uint8_t *bytes,
+			size_t len)
 {
 	struct stdio *s = (struct stdio *)chardev;
+	size_t done = 0, n;
 
-	if (!push(&s->out, byte))
-		return false;
-	s->in_line = byte != '\n';
-	/* The loop writes, so that the guest need not wait; files never block */
-	if (s->loop && loop_watch(s->loop, &s->output, EPOLLOUT))
-		flush(s);
-	return true;
+	while (done < len && (n = push(&s->out, bytes + done, len - done))) {
+		done += n;
+		s->in_line = bytes[done - 1] != '\n';
+		/*
+		 * The loop writes, so that the guest need not wait; files never
+		 * block, and then there is room again
+		 */
+		if (s->loop && loop_watch(s->loop, &s->output, EPOLLOUT))
+			flush(s);
+	}
+	return done;
 }
 
 static bool stdio_is_flushed(struct chardev *chardev)

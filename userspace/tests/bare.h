@@ -62,20 +62,23 @@ static void note_line(void *ctx, unsigned int line, bool up)
 	noted.edges[line] += up;
 }
 
-static bool wire_put(struct chardev *chardev, uint8_t byte)
+static size_t wire_put(struct chardev *chardev, const uint8_t *bytes,
+		       size_t len)
 {
-	if (wire.closed)
-		return false;
-	wire.sent[wire.len++ % sizeof(wire.sent)] = byte;
-	return true;
+	size_t i;
+
+	for (i = 0; i < len && !wire.closed; i++)
+		wire.sent[wire.len++ % sizeof(wire.sent)] = bytes[i];
+	return i;
 }
 
-static bool wire_take(struct chardev *chardev, uint8_t *byte)
+static size_t wire_take(struct chardev *chardev, uint8_t *bytes, size_t len)
 {
-	if (wire.first == wire.end)
-		return false;
-	*byte = wire.typed[wire.first++];
-	return true;
+	size_t i;
+
+	for (i = 0; i < len && wire.first != wire.end; i++)
+		bytes[i] = wire.typed[wire.first++];
+	return i;
 }
 
 static bool wire_is_flushed(struct chardev *chardev)

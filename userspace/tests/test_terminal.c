@@ -51,7 +51,7 @@ static void type(const char *text, size_t len)
 
 static bool take(uint8_t *byte)
 {
-	return s.chardev.ops->take(&s.chardev, byte);
+	return s.chardev.ops->take(&s.chardev, byte, 1);
 }
 
 static void escape(void **state)
@@ -108,6 +108,28 @@ static void pastes(void **state)
 		assert_int_equal(text[i], byte);
 	}
 	assert_false(take(&byte));
+}
+
+/* As much as there is room for, and as much as there is */
+static void pieces(void **state)
+{
+	static uint8_t bytes[STDIO_RING + 1];
+	struct chardev *c = &s.chardev;
+
+	stdio_init(&s, note, NULL);
+	assert_true(c->ops->is_flushed(c));
+	assert_int_equal(c->ops->put(c, (const uint8_t *)"ab\n", 3), 3);
+	assert_false(s.in_line);
+	memset(bytes, 'x', sizeof(bytes));
+	assert_int_equal(c->ops->put(c, bytes, sizeof(bytes)), STDIO_RING - 3);
+	assert_true(s.in_line);
+	assert_int_equal(c->ops->put(c, bytes, 1), 0);
+	assert_false(c->ops->is_flushed(c));
+	assert_int_equal(c->ops->take(c, bytes, 9), 0);
+	type("abc", 3);
+	assert_int_equal(c->ops->take(c, bytes, 2), 2);
+	assert_int_equal(c->ops->take(c, bytes + 2, 9), 1);
+	assert_memory_equal(bytes, "abcx", 4);
 }
 
 static bool is_cooked(int fd)
@@ -283,6 +305,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(escape),
 		cmocka_unit_test(pastes),
+		cmocka_unit_test(pieces),
 		cmocka_unit_test(each_signal),
 		cmocka_unit_test(second_sigterm),
 		cmocka_unit_test(stopped_and_continued),

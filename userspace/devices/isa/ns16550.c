@@ -94,7 +94,7 @@ static void receive(void *ctx)
 
 	/* In loopback the line outside is not connected */
 	while (uart->rx_len < fifo_size(uart) && !(uart->mcr & MCR_LOOP) &&
-	       uart->chardev->ops->take(uart->chardev, &byte))
+	       uart->chardev->ops->take(uart->chardev, &byte, 1))
 		push(uart, byte);
 	update(uart);
 }
@@ -119,7 +119,7 @@ static void transmit(struct ns16550 *uart, uint8_t byte)
 	if (uart->mcr & MCR_LOOP) {
 		push(uart, byte);
 	} else if (uart->tx_len ||
-		   !uart->chardev->ops->put(uart->chardev, byte)) {
+		   !uart->chardev->ops->put(uart->chardev, &byte, 1)) {
 		/* A byte that is written although the FIFO is full is lost */
 		if (uart->tx_len < fifo_size(uart))
 			uart->tx[uart->tx_len++] = byte;
@@ -130,12 +130,9 @@ static void transmit(struct ns16550 *uart, uint8_t byte)
 static void sent(void *ctx)
 {
 	struct ns16550 *uart = ctx;
+	size_t n = uart->chardev->ops->put(uart->chardev, uart->tx,
+					   uart->tx_len);
 
-	unsigned int n = 0;
-
-	while (n < uart->tx_len &&
-	       uart->chardev->ops->put(uart->chardev, uart->tx[n]))
-		n++;
 	if (!n)
 		return;
 	uart->tx_len -= n;
