@@ -6,9 +6,17 @@
 void fields_clear(const struct field *fields, void *object)
 {
 	const struct field *f;
+	size_t i;
 
-	for (f = fields; f->name; f++)
-		memset((char *)object + f->offset, 0, f->count * f->size);
+	for (f = fields; f->name; f++) {
+		char *at = (char *)object + f->offset;
+
+		if (f->kind != FIELD_STRUCT)
+			memset(at, 0, f->count * f->size);
+		/* A struct may have more than its fields */
+		for (i = 0; f->kind == FIELD_STRUCT && i < f->count; i++)
+			fields_clear(f->fields, at + i * f->size);
+	}
 }
 
 static json_t *save_one(const struct field *f, const void *at)

@@ -206,6 +206,7 @@ static void shared_line(void **state)
 struct inner {
 	uint8_t a[3];
 	bool b;
+	int not_saved;
 };
 
 struct outer {
@@ -230,7 +231,9 @@ static void saved_and_loaded(void **state)
 {
 	const struct outer from = {
 		.small = 0xabcd, .large = ~0ull, .negative = -5,
-		.inner = { { { 1, 2, 3 }, true }, { { 4, 5, 255 }, false } } };
+		.inner = { { { 1, 2, 3 }, true, 0 },
+			   { { 4, 5, 255 }, false, 0 } } };
+	static const struct outer none;
 	struct outer to = { .not_saved = 7 };
 	json_t *saved = fields_save(outer_fields, &from);
 
@@ -238,6 +241,13 @@ static void saved_and_loaded(void **state)
 	assert_int_equal(to.not_saved, 7);
 	to.not_saved = 0;
 	assert_memory_equal(&from, &to, sizeof(to));
+	/* A reset leaves alone what is no field */
+	to.not_saved = to.inner[1].not_saved = 7;
+	fields_clear(outer_fields, &to);
+	assert_int_equal(to.not_saved, 7);
+	assert_int_equal(to.inner[1].not_saved, 7);
+	to.not_saved = to.inner[1].not_saved = 0;
+	assert_memory_equal(&none, &to, sizeof(to));
 	json_decref(saved);
 }
 
