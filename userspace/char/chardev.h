@@ -15,7 +15,7 @@ struct chardev;
  *	room for more, wait for @writable
  * @take: the next bytes for the guest, @len at most: if not so many, there are
  *	no more, wait for @readable
- * @is_flushed: nothing waits to be read outside
+ * @is_flushed: nothing waits to be read outside, or nobody there reads it
  */
 struct chardev_ops {
 	size_t (*put)(struct chardev *chardev, const uint8_t *bytes,
@@ -29,12 +29,19 @@ struct chardev_ops {
  * @ops: of the back end
  * @readable: of the device: there are bytes to take
  * @writable: of the device: there is room again
+ * @changed: of the device, or NULL: what follows is different now
+ * @is_open: somebody is at the other end; if not, bytes of the guest are lost
+ * @cols: of the terminal that it is; 0: not known
+ * @rows: the same
  * @ctx: the device; NULL: none is connected
  */
 struct chardev {
 	const struct chardev_ops *ops;
 	void (*readable)(void *ctx);
 	void (*writable)(void *ctx);
+	void (*changed)(void *ctx);
+	bool is_open;
+	uint16_t cols, rows;
 	void *ctx;
 };
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -24,7 +25,10 @@
 
 /* Static because signal handlers and atexit() take no argument */
 static struct termios saved, raw;
-static volatile sig_atomic_t has_terminal, is_raw, sigterm_fd;
+static volatile sig_atomic_t has_terminal, is_raw, signal_fd;
+
+/* What signals add to the eventfd; SIGTERM adds 1 */
+#define RESIZED	(1ull << 32)
 
 /* Only async-signal-safe calls: a handler calls it */
 static bool in_foreground(void)
@@ -68,7 +72,15 @@ static void on_sigterm(int sig)
 	int error = errno;
 
 	signal(sig, on_signal);
-	eventfd_write(sigterm_fd, 1);
+	eventfd_write(signal_fd, 1);
+	errno = error;
+}
+
+static void on_sigwinch(int sig)
+{
+	int error = errno;
+
+	eventfd_write(signal_fd, RESIZED);
 	errno = error;
 }
 
@@ -382,12 +394,28 @@ void stdio_discard(struct stdio *s)
 
 /* ---- both --------------------------------------------------------------- */
 
-static void on_sigterm_event(void *ctx, uint32_t events)
+static void read_size(struct stdio *s)
+{
+	struct winsize size;
+
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size))
+		return;
+	s->chardev.cols = size.ws_col;
+	s->chardev.rows = size.ws_row;
+	if (s->chardev.ctx && s->chardev.changed)
+		s->chardev.changed(s->chardev.ctx);
+}
+
+static void on_signal_event(void *ctx, uint32_t events)
 {
 	struct stdio *s = ctx;
 	uint64_t count;
 
-	if (read(s->signal.fd, &count, sizeof(count)) > 0)
+	if (read(s->signal.fd, &count, sizeof(count)) < 0)
+		return;
+	if (count >= RESIZED)
+		read_size(s);
+	if (count % RESIZED)
 		s->event(s->ctx, STDIO_SIGTERM, 0);
 }
 
@@ -401,11 +429,12 @@ void stdio_init(struct stdio *s,
 
 	memset(s, 0, sizeof(*s));
 	s->chardev.ops = &ops;
+	s->chardev.is_open = true;
 	s->event = event;
 	s->ctx = ctx;
 	s->input = (struct watch){ on_input, s, STDIN_FILENO, 0 };
 	s->output = (struct watch){ on_output, s, -1, 0 };
-	s->signal = (struct watch){ on_sigterm_event, s, -1, 0 };
+	s->signal = (struct watch){ on_signal_event, s, -1, 0 };
 	s->look = (struct timer){ on_look, s, 0, NULL };
 }
 
@@ -421,6 +450,7 @@ static void open_terminal(struct stdio *s)
 	has_terminal = 1;
 	signal(SIGTSTP, on_stop);
 	signal(SIGCONT, on_continue);
+	signal(SIGWINCH, on_sigwinch);
 	make_raw();
 }
 
@@ -430,12 +460,14 @@ int stdio_start(struct stdio *s, struct loop *loop)
 	if (s->signal.fd < 0)
 		return -errno;
 	s->output.fd = open_output(s);
-	sigterm_fd = s->signal.fd;
+	signal_fd = s->signal.fd;
 	signal(SIGTERM, on_sigterm);
 	open_terminal(s);
 	pthread_mutex_lock(&loop->lock);
 	s->loop = loop;
 	loop_watch(loop, &s->signal, EPOLLIN);
+	if (s->tty)
+		read_size(s);
 	update_input(s);
 	pthread_mutex_unlock(&loop->lock);
 	return 0;
@@ -450,6 +482,7 @@ void stdio_stop(struct stdio *s)
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGCONT, SIG_DFL);
 	signal(SIGTSTP, SIG_DFL);
+	signal(SIGWINCH, SIG_DFL);
 	if (!loop)
 		return;
 	pthread_mutex_lock(&loop->lock);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* stdin and stdout as the guest's serial port (stdio.c). */
+/* stdin and stdout as the guest's serial port or console (stdio.c). */
 #ifndef MVMM_STDIO_H
 #define MVMM_STDIO_H
 
@@ -18,7 +18,7 @@ enum stdio_event { STDIO_QUIT, STDIO_POWERDOWN, STDIO_SIGTERM, STDIO_FAILED };
 
 /**
  * struct stdio - the console
- * @chardev: for the serial port
+ * @chardev: for the serial port or the console
  * @loop: serves it
  * @event: called with the loop's lock held. @error: errno of STDIO_FAILED, when
  *	stdout cannot be written
@@ -35,7 +35,7 @@ enum stdio_event { STDIO_QUIT, STDIO_POWERDOWN, STDIO_SIGTERM, STDIO_FAILED };
  * @out: what the guest sent and nobody has read yet
  * @input: the watch of stdin
  * @output: of stdout, or of the same without blocking
- * @signal: of the eventfd by which SIGTERM comes
+ * @signal: of the eventfd by which SIGTERM and SIGWINCH come
  * @look: when to look next if mvmm is in the foreground
  */
 struct stdio {

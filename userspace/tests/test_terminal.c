@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -34,6 +35,13 @@ static bool never(void *ctx)
 	return false;
 }
 
+static bool wants_size;
+
+static void on_resize(void *ctx)
+{
+	_exit(s.chardev.cols == 123 && s.chardev.rows == 45 ? 42 : 1);
+}
+
 /* As cmd_run(): a console, and a loop that serves it */
 static void start_console(void)
 {
@@ -42,6 +50,10 @@ static void start_console(void)
 	stdio_init(&s, note, NULL);
 	if (loop_init(&loop, &fake_clock) || stdio_start(&s, &loop))
 		_exit(1);
+	if (wants_size) {
+		s.chardev.changed = on_resize;
+		s.chardev.ctx = &s;
+	}
 }
 
 static void type(const char *text, size_t len)
@@ -300,12 +312,31 @@ static void background(void **state)
 	close(ready[0]);
 }
 
+/* The device is told what size the terminal has now */
+static void another_size(void **state)
+{
+	const struct winsize size = { .ws_col = 123, .ws_row = 45 };
+	int terminal, slave, status;
+	pid_t pid;
+
+	wants_size = true;
+	pid = start(&terminal, &slave);
+	wants_size = false;
+	assert_int_equal(ioctl(terminal, TIOCSWINSZ, &size), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 42);
+	close(terminal);
+	close(slave);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(escape),
 		cmocka_unit_test(pastes),
 		cmocka_unit_test(pieces),
+		cmocka_unit_test(another_size),
 		cmocka_unit_test(each_signal),
 		cmocka_unit_test(second_sigterm),
 		cmocka_unit_test(stopped_and_continued),
