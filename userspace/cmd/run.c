@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "block/block.h"
 #include "boot/boot.h"
+#include "char/ports.h"
 #include "char/stdio.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
@@ -18,8 +19,8 @@
 #include "core/option.h"
 #include "devices/isa/power.h"
 #include "devices/pci/pci.h"
-#include "manage/control.h"
 #include "devices/virtio/balloon.h"
+#include "manage/control.h"
 
 struct options {
 	const char *kernel, *initrd, *append, *flat, *control;
@@ -30,12 +31,14 @@ struct options {
 	bool in_config;		/* options come from a file */
 	struct config config;
 	struct block_config disk[MACHINE_DISKS];
+	struct ports ports;
 	struct machine_config machine;
 };
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_FLAT, OPT_AT,
        OPT_BACKEND, OPT_DEVICE, OPT_STATS, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
-       OPT_DISK, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_RNG, OPT_BALLOON };
+       OPT_DISK, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_RNG, OPT_BALLOON,
+       OPT_CONSOLE, OPT_PORT };
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -45,7 +48,7 @@ static const struct argp_option option_list[] = {
 	  "Linux bzImage, or an ELF kernel with a PVH entry", 0 },
 	{ "initrd", OPT_INITRD, "FILE", 0, "initial RAM disk", 0 },
 	{ "append", OPT_APPEND, "STRING", 0,
-	  "kernel command line; console=ttyS0 is added if it names no console", 0 },
+	  "kernel command line; console=ttyS0, or hvc0, is added if it names no console", 0 },
 	{ "mem", OPT_MEM, "SIZE", 0,
 	  "memory of the guest, with a suffix K, M or G (default: 256M)", 0 },
 	{ "cpus", OPT_CPUS, "NUMBER", 0,
@@ -66,6 +69,10 @@ static const struct argp_option option_list[] = {
 	  "random numbers of the host's, by virtio-rng", 0 },
 	{ "balloon", OPT_BALLOON, "SIZE", 0,
 	  "memory that the guest is asked to give back, by virtio-balloon; what it has free is given back, too", 0 },
+	{ "console", OPT_CONSOLE, "serial|virtio", 0,
+	  "what this terminal is to the guest: ttyS0 or hvc0 (default: serial)", 0 },
+	{ "port", OPT_PORT, "NAME,file=PATH|unix=PATH|pty", 0,
+	  "a named port of a virtio-console: /dev/vport0p1, /dev/vport0p2 ...", 0 },
 	{ "config", OPT_CONFIG, "FILE", 0,
 	  "read options from a file, one in a line, without the dashes", 0 },
 	{ "control", OPT_CONTROL, "SOCKET", 0,
@@ -158,6 +165,15 @@ static void parse_disk(struct argp_state *state, struct options *o, char *arg)
 		argp_error(state, "%s", error.text);
 }
 
+/* @arg is cut into pieces */
+static void parse_port(struct argp_state *state, struct options *o, char *arg)
+{
+	struct error error = { 0 };
+
+	if (ports_parse(&o->ports, arg, &error))
+		argp_error(state, "%s", error.text);
+}
+
 static const struct argp argp;
 
 static void parse_config(struct argp_state *state, struct options *o,
@@ -215,6 +231,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state,
 				   "--balloon %s is not a size: write 64M, say",
 				   arg);
+		break;
+	case OPT_CONSOLE:
+		o->machine.virtio_console = !strcmp(arg, "virtio");
+		if (!o->machine.virtio_console && strcmp(arg, "serial"))
+			argp_error(state,
+				   "--console %s is neither serial nor virtio",
+				   arg);
+		break;
+	case OPT_PORT:
+		parse_port(state, o, arg);
 		break;
 	case OPT_CONFIG:
 		parse_config(state, o, arg);
@@ -309,8 +335,8 @@ static void print_stats(const struct vcpu *v)
 /**
  * struct session - a run of a machine on this terminal
  * @machine: the machine
- * @console: its serial port's other end
  * @control: how it is told what to do
+ * @console: of the user
  * @unheard: the button was pressed, and the guest had not enabled it
  */
 struct session {
@@ -422,6 +448,8 @@ static int run(struct options *o, struct error *error)
 		ret = blob_read(&boot.initrd, o->initrd, error);
 	if (!ret)
 		ret = open_disks(o, error);
+	if (!ret)
+		ret = ports_open(&o->ports, &o->machine, error);
 	stdio_init(&s->console, on_event, s);
 	if (!ret)
 		ret = machine_create(&s->machine, &o->machine,
@@ -435,14 +463,20 @@ static int run(struct options *o, struct error *error)
 			ret = control_start(&s->control, &s->machine,
 					    o->control, error);
 		if (!ret)
+			ret = ports_start(&o->ports, &s->machine.loop, error);
+		if (!ret)
 			ret = run_machine(s, &entry, error);
 		control_stop(&s->control);
 		for (i = 0; o->stats && i < s->machine.nr_vcpus; i++)
 			print_stats(&s->machine.vcpu[i]);
 		if (o->stats && s->machine.balloon)
 			balloon_print(s->machine.balloon, stderr);
+		/* Devices use the ports, which use the machine's loop */
+		devices_destroy(&s->machine);
+		ports_close(&o->ports);
 		machine_destroy(&s->machine);
 	}
+	ports_close(&o->ports);
 	close_disks(s, o);
 	blob_free(&image);
 	blob_free(&boot.initrd);
@@ -451,9 +485,9 @@ static int run(struct options *o, struct error *error)
 }
 
 /* Without a console the guest would run in silence. NULL: no memory */
-static char *add_console(const char *append)
+static char *add_console(const char *append, bool virtio)
 {
-	static const char console[] = "console=ttyS0";
+	const char *console = virtio ? "console=hvc0" : "console=ttyS0";
 	char *line;
 
 	if (!append)
@@ -465,7 +499,7 @@ static char *add_console(const char *append)
 
 static const struct argp argp = {
 	.options = option_list, .parser = parse,
-	.doc = "Boot a guest with this terminal as its serial port.\v"
+	.doc = "Boot a guest with this terminal as its console.\v"
 	       "Ctrl-A p or SIGTERM presses its power button, Ctrl-A x ends the guest, Ctrl-A h shows the keys. A byte written to port 0xf4 is the exit status."
 };
 
@@ -483,7 +517,8 @@ int cmd_run(int argc, char **argv)
 		return STATUS_USAGE;
 	/* If the reader of the console goes, write() fails, and mvmm says so */
 	signal(SIGPIPE, SIG_IGN);
-	o.append = append = add_console(o.append);
+	o.append = append = add_console(o.append,
+					o.machine.virtio_console);
 	if (!append)
 		return STATUS_OS;
 	if (isatty(STDIN_FILENO))

@@ -116,6 +116,8 @@ static int add_devices(struct machine *m, const struct machine_config *config,
 	m->poll_balloon = config->poll_balloon;
 	if (config->balloon && !device_create(m, "virtio-balloon", error))
 		return -1;
+	if (m->nr_ports && !device_create(m, "virtio-console", error))
+		return -1;
 	return 0;
 }
 
@@ -191,6 +193,14 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	m->system = m->vm = -1;
 	m->nr_vcpus = config->vcpus;
 	m->console = console;
+	memcpy(m->port, config->port, sizeof(m->port));
+	m->nr_ports = config->ports;
+	if (!config->virtio_console) {
+		m->serial = console;
+	} else {
+		m->port[0].chardev = console;
+		m->nr_ports = m->nr_ports ? m->nr_ports : 1;
+	}
 	for (i = 0; i < VCPUS_MAX; i++)
 		m->vcpu[i].fd = -1;
 	pthread_mutex_init(&m->end_lock, NULL);

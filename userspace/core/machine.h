@@ -24,11 +24,23 @@
 #define IOAPIC_BASE	0xfec00000
 #define LAPIC_BASE	0xfee00000
 #define MACHINE_DISKS	16
+#define MACHINE_PORTS	16	/* of virtio-console, with the console */
+#define PORT_NAME_MAX	63
 
 struct block;
 struct pci_function;
 struct power;
 struct balloon;
+
+/**
+ * struct machine_port - a port of virtio-console
+ * @name: at most PORT_NAME_MAX bytes; NULL: it has none
+ * @chardev: the other end; NULL: there is no such port
+ */
+struct machine_port {
+	const char *name;
+	struct chardev *chardev;
+};
 
 /**
  * struct machine_config - what is to be made
@@ -44,6 +56,9 @@ struct balloon;
  * @balloon: it has a virtio-balloon
  * @balloon_size: bytes that the guest is asked to put into it
  * @poll_balloon: it is asked for statistics all the time
+ * @virtio_console: the console is port 0 of a virtio-console, not the serial port
+ * @port: the other ports, from 1 on
+ * @ports: one more than the last
  */
 struct machine_config {
 	const char *device;
@@ -55,8 +70,10 @@ struct machine_config {
 	unsigned int disks;
 	bool rng, balloon, poll_balloon;
 	uint64_t balloon_size;
+	bool virtio_console;
+	struct machine_port port[MACHINE_PORTS];
+	unsigned int ports;
 };
-
 
 /**
  * struct machine - see above
@@ -71,7 +88,10 @@ struct machine_config {
  * @irqs: interrupt lines
  * @clock: VM time
  * @loop: the main loop, which is the main thread's
- * @console: what the serial port is connected to; the caller sets it
+ * @console: the user's
+ * @serial: what the serial port is connected to, or NULL
+ * @port: what the ports of virtio-console are
+ * @nr_ports: how many
  * @devices: all of them
  * @power: one of them
  * @balloon: one of them, or NULL
@@ -97,7 +117,9 @@ struct machine {
 	struct irqs irqs;
 	struct vm_clock clock;
 	struct loop loop;
-	struct chardev *console;
+	struct chardev *console, *serial;
+	struct machine_port port[MACHINE_PORTS];
+	unsigned int nr_ports;
 	struct device *devices;
 	struct power *power;
 	struct balloon *balloon;
@@ -119,7 +141,7 @@ struct entry {
 	struct mvmm_regs regs;
 };
 
-/* -1 with @error, and nothing to destroy. @console: for the serial port */
+/* -1 with @error, and nothing to destroy. @console: the user's */
 int machine_create(struct machine *m, const struct machine_config *config,
 		   struct chardev *console, struct error *error);
 void machine_destroy(struct machine *m);

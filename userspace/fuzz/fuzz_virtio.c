@@ -20,8 +20,47 @@ struct step {
 
 /* From slot 1 on */
 static const char *const devices[] = { "virtio-blk", "virtio-rng",
-				       "virtio-balloon" };
+				       "virtio-balloon", "virtio-console" };
 #define DEVICES (sizeof(devices) / sizeof(devices[0]))
+
+/* The other end of a port: it takes and has so many bytes */
+static struct chardev peer;
+static size_t peer_room, peer_has;
+
+static size_t peer_put(struct chardev *chardev, const uint8_t *bytes,
+		       size_t len)
+{
+	size_t n = len < peer_room ? len : peer_room;
+	static uint8_t sink[65536];	/* as much as there is room for */
+
+	memcpy(sink, bytes, n);
+	peer_room -= n;
+	return n;
+}
+
+static size_t peer_take(struct chardev *chardev, uint8_t *bytes, size_t len)
+{
+	size_t n = len < peer_has ? len : peer_has;
+
+	memset(bytes, 'x', n);
+	peer_has -= n;
+	return n;
+}
+
+static void change_peer(const struct step *s)
+{
+	pthread_mutex_lock(&m.loop.lock);
+	peer.is_open = s->size & 1;
+	peer_room = s->at;
+	peer_has = s->value & 0xffff;
+	if (s->size & 2)
+		peer.changed(peer.ctx);
+	if (s->size & 4)
+		peer.readable(peer.ctx);
+	if (s->size & 8)
+		peer.writable(peer.ctx);
+	pthread_mutex_unlock(&m.loop.lock);
+}
 
 static struct block *disk;
 static bool loop_ran;
@@ -38,6 +77,8 @@ static void start(void)
 {
 	static int file = -1;
 	static char path[64];
+	static const struct chardev_ops ops = { .put = peer_put,
+						.take = peer_take };
 	struct block_config config = { .path = path };
 	unsigned int i;
 
@@ -56,6 +97,10 @@ static void start(void)
 	if (!disk)
 		abort();
 	m.disk[0] = disk;
+	peer = (struct chardev){ .ops = &ops };
+	m.port[0].chardev = &wire.chardev;
+	m.port[1] = (struct machine_port){ "peer", &peer };
+	m.nr_ports = 2;
 	bare_device("pci-host");
 	for (i = 0; i < DEVICES; i++)
 		bare_device(devices[i]);
@@ -103,7 +148,7 @@ static void do_step(const struct step *s)
 	unsigned int size = 1u << (s->size & 3);
 	uint64_t value = s->value;
 
-	switch (s->what % 12) {
+	switch (s->what % 14) {
 	case 0:
 		cfg_write(s->at & 0xfc, s->value, 4);
 		break;
@@ -145,9 +190,18 @@ static void do_step(const struct step *s)
 		/* What a chain of the above has in it */
 		memcpy((uint8_t *)at(BUFFERS) + s->at, &value, 4);
 		break;
-	default:
+	case 11:
 		m.clock.stopped_at += s->value;
 		run_timers();
+		break;
+	case 12:
+		change_peer(s);
+		break;
+	default:
+		/* What the device is asked to do later */
+		loop_ran = false;
+		loop_wake(&m.loop);
+		loop_run(&m.loop, once, NULL);
 		break;
 	}
 }

@@ -109,7 +109,8 @@ static void bare_start(void)
 	memset(&wire, 0, sizeof(wire));
 	error = (struct error){ 0 };
 	wire.chardev.ops = &ops;
-	m.console = &wire.chardev;
+	wire.chardev.is_open = true;
+	m.console = m.serial = &wire.chardev;
 	m.vm = -1;
 	pthread_mutex_init(&m.end_lock, NULL);
 	pthread_mutex_init(&m.irqs.lock, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What ports of virtio-console end at: files, pseudo terminals, UNIX sockets;
- * with peers that come, go and do not read.
+ * with peers that come, go and do not read. And the options that say so.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
-#include "char/stream.h"
+#include "char/ports.h"
 
 static struct vm_clock vm_clock;
 static struct loop loop;
@@ -309,13 +309,70 @@ static void a_terminal(void **state)
 	assert_int_equal(writable, 0);
 }
 
+static void refuse(const char *first, const char *option, const char *why)
+{
+	struct ports p = { 0 };
+	char one[100], two[100];
+
+	snprintf(one, sizeof(one), "%s", first ? first : "");
+	snprintf(two, sizeof(two), "%s", option);
+	if (first)
+		assert_int_equal(ports_parse(&p, one, &error), 0);
+	assert_int_equal(ports_parse(&p, two, &error), -1);
+	if (!strstr(error.text, why))
+		print_error("%s\n", error.text);
+	assert_non_null(strstr(error.text, why));
+}
+
+static void options(void **state)
+{
+	struct machine_config config = { 0 };
+	char file[] = "log,file=/dev/null", pty[] = "tty,pty", text[80];
+	char many[MACHINE_PORTS][16];
+	struct ports p = { 0 };
+	unsigned int i;
+
+	refuse(NULL, "", "a name has from 1 to 63 bytes");
+	refuse(NULL, ",pty", "a name has from 1 to 63 bytes");
+	memset(text, 'x', sizeof(text));
+	strcpy(text + 64, ",pty");
+	refuse(NULL, text, "a name has from 1 to 63 bytes");
+	refuse(NULL, "a", "its other end is");
+	refuse(NULL, "a,", "its other end is");
+	refuse(NULL, "a,pty=x", "its other end is");
+	refuse(NULL, "a,file", "its other end is");
+	refuse(NULL, "a,file=", "its other end is");
+	refuse(NULL, "a,tcp=x", "its other end is");
+	refuse("a,pty", "a,file=x", "two of that name");
+	assert_int_equal(ports_parse(&p, file, &error), 0);
+	assert_int_equal(ports_parse(&p, pty, &error), 0);
+	assert_int_equal(ports_open(&p, &config, &error), 0);
+	assert_int_equal(config.ports, 3);
+	assert_string_equal(config.port[1].name, "log");
+	assert_string_equal(config.port[2].name, "tty");
+	assert_int_equal(ports_start(&p, &loop, &error), 0);
+	ports_close(&p);
+	p = (struct ports){ 0 };
+	for (i = 1; i < MACHINE_PORTS; i++) {
+		snprintf(many[i], sizeof(many[i]), "%u,unix=%s", i, "/x/,=");
+		assert_int_equal(ports_parse(&p, many[i], &error), 0);
+	}
+	assert_string_equal(p.option[15].path, "/x/,=");
+	snprintf(many[0], sizeof(many[0]), "16,pty");
+	assert_int_equal(ports_parse(&p, many[0], &error), -1);
+	assert_non_null(strstr(error.text, "at most 15"));
+	/* One cannot be opened: the others are closed */
+	assert_int_equal(ports_open(&p, &config, &error), -1);
+	ports_close(&p);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_file), TEST(a_full_disk), TEST(a_socket),
 		TEST(a_peer_that_does_not_read), TEST(socket_names),
-		TEST(a_terminal),
+		TEST(a_terminal), TEST(options),
 	};
 
 	alarm(60);

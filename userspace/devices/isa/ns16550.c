@@ -33,7 +33,7 @@
  * @tx_len: how many
  * @thr_interrupt: the transmitter is empty, and the guest does not know yet
  * @irq: its line
- * @chardev: the other end
+ * @chardev: the other end; NULL: no line is plugged in
  * @region: its ports
  */
 struct ns16550 {
@@ -86,6 +86,13 @@ static void push(struct ns16550 *uart, uint8_t byte)
 	uart->rx[(uart->rx_head + uart->rx_len++) % FIFO] = byte;
 }
 
+/* Returns how many it took. What nobody is there for is lost */
+static size_t send(struct ns16550 *uart, const uint8_t *bytes, size_t len)
+{
+	return uart->chardev ? uart->chardev->ops->put(uart->chardev, bytes,
+						       len) : len;
+}
+
 /* Takes what there is room for */
 static void receive(void *ctx)
 {
@@ -93,7 +100,8 @@ static void receive(void *ctx)
 	uint8_t byte;
 
 	/* In loopback the line outside is not connected */
-	while (uart->rx_len < fifo_size(uart) && !(uart->mcr & MCR_LOOP) &&
+	while (uart->chardev && uart->rx_len < fifo_size(uart) &&
+	       !(uart->mcr & MCR_LOOP) &&
 	       uart->chardev->ops->take(uart->chardev, &byte, 1))
 		push(uart, byte);
 	update(uart);
@@ -118,8 +126,7 @@ static void transmit(struct ns16550 *uart, uint8_t byte)
 	update(uart);
 	if (uart->mcr & MCR_LOOP) {
 		push(uart, byte);
-	} else if (uart->tx_len ||
-		   !uart->chardev->ops->put(uart->chardev, &byte, 1)) {
+	} else if (uart->tx_len || !send(uart, &byte, 1)) {
 		/* A byte that is written although the FIFO is full is lost */
 		if (uart->tx_len < fifo_size(uart))
 			uart->tx[uart->tx_len++] = byte;
@@ -130,8 +137,7 @@ static void transmit(struct ns16550 *uart, uint8_t byte)
 static void sent(void *ctx)
 {
 	struct ns16550 *uart = ctx;
-	size_t n = uart->chardev->ops->put(uart->chardev, uart->tx,
-					   uart->tx_len);
+	size_t n = send(uart, uart->tx, uart->tx_len);
 
 	if (!n)
 		return;
@@ -256,10 +262,12 @@ static int create(struct device *device, struct error *error)
 	struct machine *m = device->machine;
 
 	uart->irq = (struct irq){ .irqs = &m->irqs, .line = 4 };
-	uart->chardev = m->console;
-	uart->chardev->readable = receive;
-	uart->chardev->writable = sent;
-	uart->chardev->ctx = uart;
+	uart->chardev = m->serial;
+	if (uart->chardev) {
+		uart->chardev->readable = receive;
+		uart->chardev->writable = sent;
+		uart->chardev->ctx = uart;
+	}
 	uart->region = (struct region){ &ops, device, .len = 8 };
 	return region_map(&m->ports, &uart->region, 0x3f8, error);
 }
@@ -289,7 +297,10 @@ static int loaded(struct device *device, struct error *error)
 
 static void destroy(struct device *device)
 {
-	((struct ns16550 *)device)->chardev->ctx = NULL;
+	struct ns16550 *uart = (struct ns16550 *)device;
+
+	if (uart->chardev)
+		uart->chardev->ctx = NULL;
 }
 
 static const struct field fields[] = {
