@@ -333,6 +333,17 @@ static void statistics(void **state)
 	expect_printed("balloon: 400 of 1024 KiB in it; given back 4 KiB from it, 8 KiB");
 }
 
+/* As Linux does it: the buffer, and its notification, come before DRIVER_OK */
+static void early_statistics(void **state)
+{
+	driver_begin(0);
+	add_queue(INFLATE);
+	add_queue(STATS);
+	tell(VIRTIO_BALLOON_S_MEMTOT, 2048 << 10);
+	driver_ok();
+	expect_printed("the guest has 2048 KiB in all");
+}
+
 /* An event index: the device asks to be told of the next statistics */
 static void statistics_again(void **state)
 {
@@ -382,7 +393,7 @@ int main(void)
 		TEST(memory_comes_back), TEST(memory_of_a_memfd_comes_back),
 		TEST(identity), TEST(hostile_pages), TEST(rings_in_the_balloon),
 		TEST(reports), TEST(many_reports), TEST(statistics),
-		TEST(statistics_again), TEST(a_move),
+		TEST(early_statistics), TEST(statistics_again), TEST(a_move),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,21 @@ static void soft_reset(struct virtio *v)
 	pci_set_intx(&v->pci, false);
 }
 
+static void notify(struct virtio *v, unsigned int n)
+{
+	if (n < v->ops->queues && v->queue[n].enabled &&
+	    virtio_is_running(v))
+		v->ops->notified(v, &v->queue[n]);
+}
+
+static void notify_all(struct virtio *v)
+{
+	unsigned int i;
+
+	for (i = 0; i < v->ops->queues; i++)
+		notify(v, i);
+}
+
 static void write_status(struct virtio *v, uint8_t value)
 {
 	uint8_t fresh = value & ~v->status;
@@ -118,6 +133,9 @@ static void write_status(struct virtio *v, uint8_t value)
 	     !virtio_has(v, VIRTIO_F_VERSION_1)))
 		value &= ~VIRTIO_CONFIG_S_FEATURES_OK;
 	v->status |= value & ~VIRTIO_CONFIG_S_NEEDS_RESET;
+	/* Linux's balloon notifies before this, when it is passed over */
+	if (fresh & VIRTIO_CONFIG_S_DRIVER_OK)
+		notify_all(v);
 }
 
 static void write_vector(const struct virtio *v, uint16_t *vector,
@@ -268,13 +286,6 @@ static void bar0_write(struct device *device, uint64_t at, uint64_t value,
 		v->ops->write_config(v, at - CONFIG, value, size);
 }
 
-static void notify(struct virtio *v, unsigned int n)
-{
-	if (n < v->ops->queues && v->queue[n].enabled &&
-	    virtio_is_running(v))
-		v->ops->notified(v, &v->queue[n]);
-}
-
 /* The module saw the notification: no exit was needed */
 static void on_rung(void *ctx, uint32_t events)
 {
@@ -338,11 +349,8 @@ static void notify_write(struct device *device, uint64_t at, uint64_t value,
 /* It may be allowed to access memory now, and not have been before */
 static void config_changed(struct pci_function *f)
 {
-	struct virtio *v = (struct virtio *)f;
-	unsigned int i;
-
-	for (i = 0; pci_is_master(f) && i < v->ops->queues; i++)
-		notify(v, i);
+	if (pci_is_master(f))
+		notify_all((struct virtio *)f);
 }
 
 /* It is not allowed to any more: nothing comes after this */
