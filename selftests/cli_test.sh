@@ -51,7 +51,7 @@ dd if=/dev/zero of=zeros bs=1024 count=64 2>/dev/null
 : >empty
 
 echo 'TAP version 13'
-echo '1..67'
+echo '1..73'
 expect 64 'Usage: mvmm COMMAND' 'no command' "$mvmm"
 expect 0 'Usage: mvmm COMMAND' '--help' "$mvmm" --help
 expect 0 'Usage: mvmm COMMAND' 'help' "$mvmm" help
@@ -175,6 +175,19 @@ expect 66 'cannot open nowhere.img\|nowhere.img: No such file' 'no such disk' \
 	"$mvmm" run --flat hi.img --disk nowhere.img
 expect 64 'fast is not known: ro is' 'an unknown word of a disk' \
 	"$mvmm" run --flat hi.img --disk zeros,fast
+expect 64 'lots is not a size' 'a balloon of no size' \
+	"$mvmm" run --flat hi.img --balloon lots
+expect 64 "asks for all of the guest's memory: it has 256M" 'a large balloon' \
+	"$mvmm" run --flat hi.img --balloon 256M
+expect 64 'vga is neither serial nor virtio' 'an unknown console' \
+	"$mvmm" run --flat hi.img --console vga
+expect 64 'its other end is file=PATH' 'a port without an other end' \
+	"$mvmm" run --flat hi.img --port log
+expect 66 'cannot open /nowhere/log' 'a port to no file' \
+	"$mvmm" run --flat hi.img --port log,file=/nowhere/log
+# Nothing is plugged into the serial port then
+expect 42 '' 'all devices at once' "$mvmm" run --flat exit42.img --rng \
+	--balloon 0 --console virtio --port log,file=log --port tty,pty
 # The CPU's exit reason for HLT: VMX, SVM
 hlt=12
 "$mvmm" info | grep -q SVM && hlt=120

@@ -9,6 +9,7 @@
 #   guest.sh stress VCPUS ROUNDS              what stress.c does
 #   guest.sh disks                            virtio-blk: /dev/vda, /dev/vdb
 #   guest.sh system                           Debian, with systemd, on /dev/vda
+#   guest.sh virtio                           virtio-rng, -console, -balloon
 #
 # shellcheck disable=SC2317 # functions that check() calls
 
@@ -69,9 +70,10 @@ pressed() {
 	[ "$(presses)" = $((before + 1)) ]
 }
 
+# drivers NAME...: those of virtio over PCI, and these
 drivers() {
 	for i in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev \
-		virtio_pci virtio_blk; do
+		virtio_pci "$@"; do
 		insmod "/bin/$i.ko" || return 1
 	done
 }
@@ -123,6 +125,53 @@ installed() {
 		grep -qx fio && apt-get check -qq && [ -z "$(dpkg --audit)" ]
 }
 
+random() {
+	dd if=/dev/hwrng bs=64 count=64 2>/dev/null
+}
+
+random_numbers() {
+	[ "$(cat /sys/class/misc/hw_random/rng_current)" = virtio_rng.0 ] &&
+		[ "$(random | wc -c)" = 4096 ] &&
+		[ "$(random | sha256sum)" != "$(random | sha256sum)" ]
+}
+
+# heard WORD: L1 types it
+heard() {
+	echo "waits for $1"
+	read -r line && [ "$line" = "$1" ]
+}
+
+# port NAME: the file of that port
+port() {
+	for i in /sys/class/virtio-ports/*; do
+		[ "$(cat "$i/name" 2>/dev/null)" = "$1" ] && break
+	done
+	echo "/dev/${i##*/}"
+}
+
+logged() {
+	dd if=/dev/urandom of=/tmp/data bs=64k count=8 2>/dev/null
+	sum=$(sha256sum </tmp/data)
+	echo "logs $sum"
+	cat /tmp/data >"$(port log)"
+}
+
+# L1 sends a line, and gets it back
+answered() {
+	exec 4<>"$(port agent)"
+	echo 'waits for a question'
+	read -r line <&4
+	echo "answer: $line" >&4
+	[ "$line" = 'who is there?' ]
+}
+
+# The host has given the guest so much memory then, which the guest has not
+# freed for others to use
+touched() {
+	dd if=/dev/zero of=/tmp/large bs=1M count=96 2>/dev/null &&
+		rm /tmp/large
+}
+
 case $1 in
 system)
 	echo 1..5
@@ -133,9 +182,27 @@ system)
 	check 'free blocks are given back' fstrim /
 	exit 7
 	;;
+virtio)
+	# Nothing can be printed before the console is there
+	drivers virtio_console || exit 1
+	until (: </dev/hvc0) 2>/dev/null; do usleep 10000; done
+	exec </dev/hvc0 >/dev/hvc0 2>&1
+	echo 1..8
+	check 'the console prints, and is read' heard 'a line'
+	check 'the random numbers come from virtio-rng' \
+		sh -c 'insmod /bin/virtio-rng.ko'
+	check 'and are random' random_numbers
+	check 'a port to a file' logged
+	check 'a port to a terminal' answered
+	check 'memory is used, and freed' touched
+	check 'L1 looks how much it is' heard 'much'
+	insmod /bin/virtio_balloon.ko
+	check 'and sees how it comes back' heard 'little'
+	exit 7
+	;;
 disks)
 	echo 1..7
-	check 'the drivers find the PCI bus' drivers
+	check 'the drivers find the PCI bus' drivers virtio_blk
 	check 'two disks, one of them read-only' found
 	check 'what is written is read again' written
 	check 'several at once' busy

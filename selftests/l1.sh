@@ -289,6 +289,76 @@ guest_on_raid() {
 	ended "$(cat /tmp/status)"
 }
 
+# resident: how much memory the launcher has, in KiB
+resident() {
+	awk '$1 == "VmRSS:" { print $2 }' "/proc/$(pidof mvmm)/status"
+}
+
+# when TEXT FILE: until it is there, five minutes at most; or the guest has ended
+when() {
+	for _ in $(seq 3000); do
+		if grep -qs "$1" "$2" || [ -e /tmp/status ]; then
+			break
+		fi
+		usleep 100000
+	done
+}
+
+# Says what the guest waits for, in time, and asks it something itself
+talk() {
+	local pty before after
+
+	when 'waits for a line' /tmp/console
+	echo 'a line'
+	when 'waits for a question' /tmp/console
+	pty=$(sed -n 's/.*port agent is \([^ ]*\).*/\1/p' /tmp/err)
+	echo 'who is there?' >"$pty"
+	timeout 100 head -n 1 <"$pty" >/tmp/answer
+	when 'waits for much' /tmp/console
+	before=$(resident)
+	echo 'much'
+	when 'waits for little' /tmp/console
+	# 64 MiB are in the balloon, and the guest reports what else is free
+	for _ in $(seq 600); do
+		after=$(resident)
+		[ "$after" -gt $((before - 81920)) ] || break
+		usleep 100000
+	done
+	echo "# from $before to $after KiB" >/tmp/resident
+	[ "$after" -gt $((before - 81920)) ] || echo 'little'
+	# The guest's input has no end before the guest has one
+	when nothing /dev/null
+	[ -e /tmp/status ] || kill "$(pidof mvmm)"
+}
+
+# guest_with_virtio OPTION...: random numbers, a balloon, a console, two ports
+guest_with_virtio() {
+	echo '@@begin guest'
+	rm -f /tmp/status
+	talk | {
+		./mvmm run --kernel kernel --initrd guest-initrd "$@" --rng \
+			--balloon 64M --console virtio --stats \
+			--port log,file=/tmp/log --port agent,pty \
+			--append 'quiet loglevel=1 panic=-1' \
+			>/tmp/console 2>/tmp/err
+		echo $? >/tmp/status
+	}
+	cat /tmp/console /tmp/resident
+	sed 's/^/# /' /tmp/err
+	sum=$(sed -n 's/^logs \([0-9a-f]*\).*/\1/p' /tmp/console)
+	echo 1..3
+	[ -n "$sum" ] && sha256sum </tmp/log | grep -q "^$sum" || printf 'not '
+	echo 'ok 1 what the guest logged is in the file'
+	[ "$(cat /tmp/answer)" = 'answer: who is there?' ] || printf 'not '
+	echo 'ok 2 the guest has answered'
+	grep -q '^balloon: 65536 of 65536 KiB in it' /tmp/err &&
+		grep -q ' [1-9][0-9]* KiB that the guest reported' /tmp/err &&
+		grep -q '^balloon: the guest has .* KiB in all' /tmp/err ||
+		printf 'not '
+	echo 'ok 3 the balloon is full, and the guest has told of its memory'
+	ended "$(cat /tmp/status)"
+}
+
 # The kernel's log from here to log_end is a test, too
 log_begin() {
 	tainted=$(cat /proc/sys/kernel/tainted)

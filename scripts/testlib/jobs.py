@@ -274,24 +274,39 @@ NBD = ("/usr/bin/nbdkit",
        "/usr/lib/x86_64-linux-gnu/libnbd.so.0:lab/.lib/libnbd.so.0")
 
 
-def disks(results, name, emulator, how="guest_with_disks", more=(),
-          kernel="test"):
-    """Debian's kernel with virtio-blk."""
+def with_drivers(results, name, emulator, what, drivers, command, more=(),
+                 kernel="test"):
+    """Debian's kernel and its drivers of virtio."""
     root = labs.setup("debian-kernel")
     release = os.path.basename(root)[len("linux-image-"):]
-    drivers = f"{root}/lib/modules/{release}/kernel/drivers"
+    folder = f"{root}/lib/modules/{release}/kernel/drivers"
     initrd = labs.guest_initrd(
-        name, "guest.sh disks", "selftests/guest.sh",
-        *[f"{drivers}/virtio/{m}.ko" for m in
-          ("virtio", "virtio_ring", "virtio_pci_modern_dev",
-           "virtio_pci_legacy_dev", "virtio_pci")],
-        f"{drivers}/block/virtio_blk.ko")
+        name, f"guest.sh {what}", "selftests/guest.sh",
+        *[f"{folder}/{driver}.ko" for driver in
+          ("virtio/virtio", "virtio/virtio_ring",
+           "virtio/virtio_pci_modern_dev", "virtio/virtio_pci_legacy_dev",
+           "virtio/virtio_pci", *drivers)])
     lab(results, name,
         ["--timeout", "1500", "--kernel", kernel,
          *labs.files(labs.module(kernel), "build/mvmm",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd,
                      *more)],
-        f"insmod mvmm.ko; {how} --cpus 2 --mem 192M", emulator)
+        f"insmod mvmm.ko; {command}", emulator)
+
+
+def disks(results, name, emulator, how="guest_with_disks", more=(),
+          kernel="test"):
+    """virtio-blk."""
+    with_drivers(results, name, emulator, "disks", ["block/virtio_blk"],
+                 f"{how} --cpus 2 --mem 192M", more, kernel)
+
+
+def virtio(results, name, emulator):
+    """virtio-rng, virtio-balloon and virtio-console."""
+    with_drivers(results, name, emulator, "virtio",
+                 ["char/hw_random/virtio-rng", "virtio/virtio_balloon",
+                  "char/virtio_console"],
+                 "guest_with_virtio --cpus 2 --mem 256M")
 
 
 def raid(results, name, emulator):
@@ -379,6 +394,8 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("raid-guest-qemu", disks, "qemu", "guest_on_raid", (), "debian",
            kernels=("debian",)),
        job("nbd-qemu", disks, "qemu", "guest_over_nbd", NBD),
+       job("virtio-qemu", virtio, "qemu"),
+       job("virtio-bochs", virtio, "bochs"),
        job("swapped-qemu", swapped, "qemu"),
        stress_job("qemu", 1, 4, 10), stress_job("qemu", 2, 8, 10),
        job("without-qemu", without, "qemu"),
