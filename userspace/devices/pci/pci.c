@@ -137,11 +137,13 @@ void pci_set_intx(struct pci_function *f, bool up)
 	update_intx(f);
 }
 
-uint32_t pci_config_read(const struct pci_function *f, unsigned int at,
+uint32_t pci_config_read(struct pci_function *f, unsigned int at,
 			 unsigned int size)
 {
 	uint32_t value = 0;
 
+	if (f->reading)
+		f->reading(f, at, size);
 	memcpy(&value, f->config + at, size);
 	return value;
 }
@@ -163,7 +165,7 @@ void pci_config_write(struct pci_function *f, unsigned int at, uint32_t value,
 	update_intx(f);
 	msix_send_pending(f);
 	if (f->changed)
-		f->changed(f);
+		f->changed(f, at, size);
 }
 
 void pci_reset(struct pci_function *f)

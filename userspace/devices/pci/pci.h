@@ -44,7 +44,9 @@ struct msix_entry {
  * @entry: of the MSI-X table
  * @pending: a bit for each vector that was masked when it was due
  * @top: where the next capability goes
- * @changed: the guest has written to configuration space; may be NULL
+ * @changed: the guest has written @size bytes of configuration space at @at; may
+ *	be NULL
+ * @reading: it is about to read them; may be NULL
  * @stop_dma: it is about to take bus mastering away; may be NULL
  */
 struct pci_function {
@@ -58,7 +60,10 @@ struct pci_function {
 	uint8_t msix, vectors, top;
 	struct msix_entry entry[MSIX_VECTORS];
 	uint32_t pending;
-	void (*changed)(struct pci_function *f);
+	void (*changed)(struct pci_function *f, unsigned int at,
+			unsigned int size);
+	void (*reading)(struct pci_function *f, unsigned int at,
+			unsigned int size);
 	void (*stop_dma)(struct pci_function *f);
 };
 
@@ -109,7 +114,7 @@ void msix_send_pending(struct pci_function *f);
 /* May it access memory? */
 bool pci_is_master(const struct pci_function *f);
 
-uint32_t pci_config_read(const struct pci_function *f, unsigned int at,
+uint32_t pci_config_read(struct pci_function *f, unsigned int at,
 			 unsigned int size);
 void pci_config_write(struct pci_function *f, unsigned int at, uint32_t value,
 		      unsigned int size);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <linux/virtio_pci.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -346,11 +347,62 @@ static void notify_write(struct device *device, uint64_t at, uint64_t value,
 	notify((struct virtio *)device, at / NOTIFY_STEP);
 }
 
-/* It may be allowed to access memory now, and not have been before */
-static void config_changed(struct pci_function *f)
+/*
+ * The window (4.1.4.9): a BAR, an offset, a length, and data, by which a driver
+ * that has no addresses for BARs reaches what is in them. What it says is not
+ * checked before: if it is nothing, nothing happens.
+ */
+static void access_window(struct virtio *v, bool write)
 {
+	struct virtio_pci_cfg_cap cap;
+	uint8_t *at = v->pci.config + v->window;
+	const struct region *bar;
+	uint32_t len, value = 0;
+
+	memcpy(&cap, at, sizeof(cap));
+	bar = &v->pci.bar[cap.cap.bar % PCI_BARS];
+	len = cap.cap.length;
+	if (cap.cap.bar >= PCI_BARS || (len != 1 && len != 2 && len != 4) ||
+	    cap.cap.offset % len || cap.cap.offset >= bar->len)
+		return;
+	if (write) {
+		memcpy(&value, cap.pci_cfg_data, len);
+		bar->ops->write(bar->device, cap.cap.offset, value, len);
+	} else {
+		value = bar->ops->read(bar->device, cap.cap.offset, len);
+		memcpy(at + offsetof(struct virtio_pci_cfg_cap, pci_cfg_data),
+		       &value, len);
+	}
+}
+
+static bool is_window_data(const struct virtio *v, unsigned int at,
+			   unsigned int size)
+{
+	unsigned int data = v->window +
+			    offsetof(struct virtio_pci_cfg_cap, pci_cfg_data);
+
+	return at < data + 4 && at + size > data;
+}
+
+static void config_reading(struct pci_function *f, unsigned int at,
+			   unsigned int size)
+{
+	struct virtio *v = (struct virtio *)f;
+
+	if (is_window_data(v, at, size))
+		access_window(v, false);
+}
+
+/* It may be allowed to access memory now, and not have been before */
+static void config_changed(struct pci_function *f, unsigned int at,
+			   unsigned int size)
+{
+	struct virtio *v = (struct virtio *)f;
+
+	if (is_window_data(v, at, size))
+		access_window(v, true);
 	if (pci_is_master(f))
-		notify_all((struct virtio *)f);
+		notify_all(v);
 }
 
 /* It is not allowed to any more: nothing comes after this */
@@ -362,18 +414,34 @@ static void stop_dma(struct pci_function *f)
 		v->ops->drain(v);
 }
 
-static void add_capability(struct virtio *v, uint8_t type, uint8_t bar,
-			   uint32_t offset, uint32_t len, uint32_t step)
+static uint8_t add_capability(struct virtio *v, uint8_t type, uint8_t bar,
+			      uint32_t offset, uint32_t len, uint32_t step)
 {
 	struct virtio_pci_notify_cap cap = {
 		.cap = { .cfg_type = type, .bar = bar, .offset = offset,
 			 .length = len },
 		.notify_off_multiplier = step };
-	uint8_t cap_len = step ? sizeof(cap) : sizeof(cap.cap), at;
+	/* The last four bytes of the window are its data */
+	uint8_t cap_len = step || type == VIRTIO_PCI_CAP_PCI_CFG ?
+			  sizeof(cap) : sizeof(cap.cap), at;
 
 	cap.cap.cap_len = cap_len;
 	at = pci_add_capability(&v->pci, PCI_CAP_ID_VNDR, cap_len);
 	memcpy(v->pci.fixed + at + 2, (uint8_t *)&cap + 2, cap_len - 2);
+	return at;
+}
+
+static void add_window(struct virtio *v)
+{
+	uint8_t at = add_capability(v, VIRTIO_PCI_CAP_PCI_CFG, 0, 0, 0, 0);
+	uint8_t *writable = v->pci.writable + at;
+
+	v->window = at;
+	writable[offsetof(struct virtio_pci_cap, bar)] = 0xff;
+	pci_put32(writable, offsetof(struct virtio_pci_cap, offset), ~0u);
+	pci_put32(writable, offsetof(struct virtio_pci_cap, length), ~0u);
+	pci_put32(writable, offsetof(struct virtio_pci_cfg_cap, pci_cfg_data),
+		  ~0u);
 }
 
 int virtio_create(struct virtio *v, const struct virtio_ops *ops,
@@ -391,6 +459,7 @@ int virtio_create(struct virtio *v, const struct virtio_ops *ops,
 	if (pci_create(f, &id, error))
 		return -1;
 	f->changed = config_changed;
+	f->reading = config_reading;
 	f->stop_dma = stop_dma;
 	f->fixed[PCI_INTERRUPT_PIN] = 1;
 	f->bar[0] = (struct region){ &registers, &f->device, .len = BAR0_LEN };
@@ -407,6 +476,7 @@ int virtio_create(struct virtio *v, const struct virtio_ops *ops,
 			       ops->config_len, 0);
 	add_capability(v, VIRTIO_PCI_CAP_NOTIFY_CFG, 2, 0, f->bar[2].len,
 		       NOTIFY_STEP);
+	add_window(v);
 	/* With fewer than it has queues the driver shares them */
 	pci_add_msix(f, ops->queues < MSIX_VECTORS ? ops->queues + 1 :
 			MSIX_VECTORS, 0, MSIX, MSIX + MSIX_PENDING_AT);
@@ -439,6 +509,7 @@ int virtio_loaded(struct virtio *v, struct error *error)
 	if (pci_loaded(&v->pci, error))
 		return -1;
 	/* What the driver made available while it was saved */
-	config_changed(&v->pci);
+	if (pci_is_master(&v->pci))
+		notify_all(v);
 	return 0;
 }

@@ -91,6 +91,7 @@ struct virtio_ops {
  * struct virtio - begins each virtio device's struct
  * @pci: begins this one
  * @ops: the device's
+ * @window: of the capability by which BARs are reached
  * @status: of the device
  * @isr: for INTx
  * @generation: of the configuration
@@ -106,6 +107,7 @@ struct virtio_ops {
 struct virtio {
 	struct pci_function pci;
 	const struct virtio_ops *ops;
+	uint8_t window;
 	uint8_t status, isr, generation;
 	uint64_t driver_features;
 	uint32_t feature_select, driver_select;
