@@ -138,7 +138,7 @@ static void read_stats(struct balloon *b, struct virtqueue *queue)
 		b->stat[stat.tag] = stat.val;
 		b->known |= 1u << stat.tag;
 	}
-	queue->next_avail--;
+	queue_unpop(queue, &chain);
 	/* A guest is not woken up for what nobody reads */
 	if (b->virtio.pci.device.machine->poll_balloon)
 		loop_set_timer(loop, &b->poll,
@@ -153,7 +153,7 @@ static void on_poll(void *ctx)
 
 	if (!virtio_is_running(&b->virtio) || !queue_pop(queue, &chain))
 		return;
-	queue_push(queue, chain.head, 0);
+	queue_push(queue, &chain, 0);
 	queue_signal(queue);
 	/* It finds none, and asks to be notified; or the driver was quick */
 	read_stats(b, queue);
@@ -177,7 +177,7 @@ static void notified(struct virtio *virtio, struct virtqueue *queue)
 	else if (queue->number != DEFLATE &&
 		 virtio_has(virtio, VIRTIO_BALLOON_F_REPORTING))
 		take_reported(b, &chain);
-	queue_push(queue, chain.head, 0);
+	queue_push(queue, &chain, 0);
 	queue_signal(queue);
 	virtio_again(virtio, queue);
 }

@@ -56,7 +56,7 @@ static void finish(struct blk_request *r, uint8_t status)
 
 	if (!blk->resetting) {
 		*r->status = status;
-		queue_push(r->queue, r->chain.head, r->written + 1);
+		queue_push(r->queue, &r->chain, r->written + 1);
 	}
 	r->next = blk->free;
 	blk->free = r;
@@ -208,7 +208,7 @@ static void notified(struct virtio *virtio, struct virtqueue *queue)
 		/* A driver that adds more all the time: others are served, too */
 		if (!left--) {
 			virtio_again(virtio, queue);
-			queue->next_avail--;
+			queue_unpop(queue, &r->chain);
 			break;
 		}
 		r->status = take_status(&r->chain);

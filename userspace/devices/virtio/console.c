@@ -132,7 +132,7 @@ static void send_due(struct console *c)
 			if (!queue_pop(queue, &chain))
 				goto out;
 			len = make_message(p, kind, &m);
-			queue_push(queue, chain.head,
+			queue_push(queue, &chain,
 				   chain_put(&chain, &m, len));
 			p->due &= ~DUE(kind);
 		}
@@ -183,16 +183,16 @@ static void receive(void *ctx)
 			break;
 		}
 		if (!left--) {
-			queue->next_avail--;
+			queue_unpop(queue, &chain);
 			virtio_again(&p->console->virtio, queue);
 			break;
 		}
 		n = p->chardev->ops->take(p->chardev, bytes, room(&chain));
 		if (!n) {
-			queue->next_avail--;
+			queue_unpop(queue, &chain);
 			break;
 		}
-		queue_push(queue, chain.head, chain_put(&chain, bytes, n));
+		queue_push(queue, &chain, chain_put(&chain, bytes, n));
 	}
 	queue_signal(queue);
 }
@@ -243,15 +243,15 @@ static void transmit(void *ctx)
 	while (queue_pop(queue, &chain)) {
 		if (!chains-- || !left) {
 			left = 0;
-			queue->next_avail--;
+			queue_unpop(queue, &chain);
 			break;
 		}
 		if (p->chardev->is_open && !send_chain(p, &chain, &left)) {
-			queue->next_avail--;
+			queue_unpop(queue, &chain);
 			break;
 		}
 		p->sent = 0;
-		queue_push(queue, chain.head, 0);
+		queue_push(queue, &chain, 0);
 	}
 	queue_signal(queue);
 	if (!left)
@@ -319,13 +319,13 @@ static void control(struct console *c, struct virtqueue *queue)
 
 	while (queue_pop(queue, &chain)) {
 		if (!left--) {
-			queue->next_avail--;
+			queue_unpop(queue, &chain);
 			virtio_again(&c->virtio, queue);
 			break;
 		}
 		if (chain_take(&chain, &m, sizeof(m)) == sizeof(m))
 			handle(c, &m);
-		queue_push(queue, chain.head, 0);
+		queue_push(queue, &chain, 0);
 	}
 	queue_signal(queue);
 	send_due(c);

@@ -143,11 +143,16 @@ bool queue_pop(struct virtqueue *q, struct chain *c)
 	return true;
 }
 
-void queue_push(struct virtqueue *q, uint16_t head, uint32_t written)
+void queue_unpop(struct virtqueue *q, const struct chain *c)
+{
+	q->next_avail--;
+}
+
+void queue_push(struct virtqueue *q, const struct chain *c, uint32_t written)
 {
 	struct vring_used_elem *e = &q->used_at->ring[q->next_used % q->size];
 
-	__atomic_store_n(&e->id, head, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->id, c->head, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->len, written, __ATOMIC_RELAXED);
 	q->next_used++;
 	/*

@@ -68,12 +68,12 @@ static void serve(struct rng *rng)
 		n = get_random(bytes, wanted(&chain));
 		if (!n) {
 			/* It waits in the ring until the period ends */
-			queue->next_avail--;
+			queue_unpop(queue, &chain);
 			rng->used = PERIOD_BYTES;
 			break;
 		}
 		n = chain_put(&chain, bytes, n);
-		queue_push(queue, chain.head, n);
+		queue_push(queue, &chain, n);
 		rng->used += n + REQUEST_COST;
 	}
 	explicit_bzero(bytes, sizeof(bytes));

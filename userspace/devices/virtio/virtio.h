@@ -156,8 +156,11 @@ int queue_enable(struct virtqueue *queue);
  * driver is asked to notify only when the queue is empty.
  */
 bool queue_pop(struct virtqueue *queue, struct chain *chain);
+/* The last one that was taken has not been */
+void queue_unpop(struct virtqueue *queue, const struct chain *chain);
 /* Gives it back: the device wrote @written bytes */
-void queue_push(struct virtqueue *queue, uint16_t head, uint32_t written);
+void queue_push(struct virtqueue *queue, const struct chain *chain,
+		uint32_t written);
 /* After one or more pushes: tells the driver, if it wants to know */
 void queue_signal(struct virtqueue *queue);
 /*
