@@ -157,10 +157,12 @@ static void write_half(uint64_t *value, bool high, uint32_t half)
  */
 static void write_queue(struct virtio *v, uint64_t at, uint32_t value)
 {
-	struct virtqueue *q = &v->queue[v->queue_select];
+	struct virtqueue *q;
 
-	if (v->queue_select >= v->ops->queues ||
-	    (q->enabled && at != VIRTIO_PCI_COMMON_Q_MSIX))
+	if (v->queue_select >= v->ops->queues)
+		return;
+	q = &v->queue[v->queue_select];
+	if (q->enabled && at != VIRTIO_PCI_COMMON_Q_MSIX)
 		return;
 	switch (at) {
 	case VIRTIO_PCI_COMMON_Q_SIZE:
