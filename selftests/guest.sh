@@ -9,7 +9,7 @@
 #   guest.sh stress VCPUS ROUNDS              what stress.c does
 #   guest.sh disks                            virtio-blk: /dev/vda, /dev/vdb
 #   guest.sh system                           Debian, with systemd, on /dev/vda
-#   guest.sh virtio                           virtio-rng, -console, -balloon
+#   guest.sh virtio                           -rng, -console, -balloon; packed
 #
 # shellcheck disable=SC2317 # functions that check() calls
 
@@ -135,6 +135,13 @@ random_numbers() {
 		[ "$(random | sha256sum)" != "$(random | sha256sum)" ]
 }
 
+# All devices have agreed on feature 34
+packed() {
+	for i in /sys/bus/virtio/devices/*/features; do
+		grep -q '^.\{34\}1' "$i" || return 1
+	done
+}
+
 # heard WORD: L1 types it
 heard() {
 	echo "waits for $1"
@@ -187,7 +194,7 @@ virtio)
 	drivers virtio_console || exit 1
 	until (: </dev/hvc0) 2>/dev/null; do usleep 10000; done
 	exec </dev/hvc0 >/dev/hvc0 2>&1
-	echo 1..8
+	echo 1..9
 	check 'the console prints, and is read' heard 'a line'
 	check 'the random numbers come from virtio-rng' \
 		sh -c 'insmod /bin/virtio-rng.ko'
@@ -197,6 +204,7 @@ virtio)
 	check 'memory is used, and freed' touched
 	check 'L1 looks how much it is' heard 'much'
 	insmod /bin/virtio_balloon.ko
+	check 'all rings are packed' packed
 	check 'and sees how it comes back' heard 'little'
 	exit 7
 	;;

@@ -306,7 +306,7 @@ def virtio(results, name, emulator):
     with_drivers(results, name, emulator, "virtio",
                  ["char/hw_random/virtio-rng", "virtio/virtio_balloon",
                   "char/virtio_console"],
-                 "guest_with_virtio --cpus 2 --mem 256M")
+                 "guest_with_virtio --cpus 2 --mem 256M --packed")
 
 
 def raid(results, name, emulator):

@@ -38,7 +38,7 @@ struct options {
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_FLAT, OPT_AT,
        OPT_BACKEND, OPT_DEVICE, OPT_STATS, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
        OPT_DISK, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_RNG, OPT_BALLOON,
-       OPT_CONSOLE, OPT_PORT };
+       OPT_CONSOLE, OPT_PORT, OPT_PACKED };
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -73,6 +73,8 @@ static const struct argp_option option_list[] = {
 	  "what this terminal is to the guest: ttyS0 or hvc0 (default: serial)", 0 },
 	{ "port", OPT_PORT, "NAME,file=PATH|unix=PATH|pty", 0,
 	  "a named port of a virtio-console: /dev/vport0p1, /dev/vport0p2 ...", 0 },
+	{ "packed", OPT_PACKED, NULL, 0,
+	  "virtio devices offer packed rings", 0 },
 	{ "config", OPT_CONFIG, "FILE", 0,
 	  "read options from a file, one in a line, without the dashes", 0 },
 	{ "control", OPT_CONTROL, "SOCKET", 0,
@@ -241,6 +243,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_PORT:
 		parse_port(state, o, arg);
+		break;
+	case OPT_PACKED:
+		o->machine.packed = true;
 		break;
 	case OPT_CONFIG:
 		parse_config(state, o, arg);

@@ -100,6 +100,7 @@ static int add_devices(struct machine *m, const struct machine_config *config,
 {
 	unsigned int i;
 
+	m->packed = config->packed;
 	if (m->apic && !device_create(m, "i82093aa", error))
 		return -1;
 	for (i = 0; i < sizeof(board) / sizeof(board[0]); i++)

@@ -52,6 +52,7 @@ struct machine_port {
  * @memfd: RAM is a memfd, not private memory
  * @disk: what its disks are; a device closes its own, the caller the rest
  * @disks: how many
+ * @packed: virtio devices offer packed rings
  * @rng: it has a virtio-rng
  * @balloon: it has a virtio-balloon
  * @balloon_size: bytes that the guest is asked to put into it
@@ -68,7 +69,7 @@ struct machine_config {
 	bool memfd;
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks;
-	bool rng, balloon, poll_balloon;
+	bool packed, rng, balloon, poll_balloon;
 	uint64_t balloon_size;
 	bool virtio_console;
 	struct machine_port port[MACHINE_PORTS];
@@ -94,6 +95,7 @@ struct machine_config {
  * @nr_ports: how many
  * @devices: all of them
  * @power: one of them
+ * @packed: as configured
  * @balloon: one of them, or NULL
  * @balloon_size: as configured
  * @poll_balloon: the same
@@ -124,7 +126,7 @@ struct machine {
 	struct power *power;
 	struct balloon *balloon;
 	uint64_t balloon_size;
-	bool poll_balloon;
+	bool poll_balloon, packed;
 	struct pci_function *pci[32];
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks_made;

@@ -101,10 +101,11 @@ static void start(void)
 	m.port[0].chardev = &wire.chardev;
 	m.port[1] = (struct machine_port){ "peer", &peer };
 	m.nr_ports = 2;
+	m.packed = true;
 	bare_device("pci-host");
 	for (i = 0; i < DEVICES; i++)
 		bare_device(devices[i]);
-	driver.slot = 0;
+	memset(&driver, 0, sizeof(driver));
 }
 
 static void stop(void)
@@ -115,7 +116,7 @@ static void stop(void)
 }
 
 /* With all its queues, the first of which is the one that follows */
-static void start_device(unsigned int slot, uint32_t features)
+static void start_device(unsigned int slot, uint64_t features)
 {
 	unsigned int n;
 
@@ -143,12 +144,28 @@ static void offer_chain(const struct step *s)
 	kick();
 }
 
+/* The same for a packed ring */
+static void offer_packed_chain(const struct step *s)
+{
+	const struct vring_packed_desc d[] = {
+		{ BUFFERS + (s->at & 0xfff0), s->value & 0xffff, s->at,
+		  (s->size & 1 ? VRING_DESC_F_WRITE : 0) |
+		  (s->size & 4 ? VRING_DESC_F_NEXT : 0) |
+		  (s->size & 16 ? VRING_DESC_F_INDIRECT : 0) },
+		{ BUFFERS + (s->value >> 12), 1u << s->size % 21, s->at,
+		  s->size & 2 ? VRING_DESC_F_WRITE : 0 } };
+
+	if (driver.size[driver.queue])
+		offer_packed(d, s->size & 4 ? 2 : 1);
+	kick();
+}
+
 static void do_step(const struct step *s)
 {
 	unsigned int size = 1u << (s->size & 3);
 	uint64_t value = s->value;
 
-	switch (s->what % 14) {
+	switch (s->what % 15) {
 	case 0:
 		cfg_write(s->at & 0xfc, s->value, 4);
 		break;
@@ -178,7 +195,8 @@ static void do_step(const struct step *s)
 		kick();
 		break;
 	case 7:
-		start_device(s->at % DEVICES, s->value);
+		start_device(s->at % DEVICES,
+			     s->value | (s->size & 1 ? F_PACKED : 0));
 		break;
 	case 8:
 		driver.queue = s->at % VIRTIO_QUEUES;
@@ -196,6 +214,9 @@ static void do_step(const struct step *s)
 		break;
 	case 12:
 		change_peer(s);
+		break;
+	case 14:
+		offer_packed_chain(s);
 		break;
 	default:
 		/* What the device is asked to do later */

@@ -30,6 +30,9 @@ static struct {
 	uint64_t bar0, bar2;
 	unsigned int slot, queue;
 	uint16_t avail[VIRTIO_QUEUES];
+	/* Of a packed ring: the next descriptor, in which round */
+	uint16_t next[VIRTIO_QUEUES], size[VIRTIO_QUEUES];
+	bool wrap[VIRTIO_QUEUES];
 } driver;
 
 static inline void *at(uint64_t gpa)
@@ -90,7 +93,7 @@ static inline void driver_features(uint64_t features)
 static inline void driver_queue(uint64_t desc, uint64_t avail, uint64_t used)
 {
 	reg_write(COMMON(queue_select), driver.queue, 2);
-	reg_write(COMMON(queue_size), RING, 2);
+	reg_write(COMMON(queue_size), driver.size[driver.queue], 2);
 	reg_write(COMMON(queue_msix_vector), 1, 2);
 	reg_write(COMMON(queue_desc_lo), desc, 4);
 	reg_write(COMMON(queue_desc_hi), desc >> 32, 4);
@@ -104,6 +107,7 @@ static inline void driver_queue(uint64_t desc, uint64_t avail, uint64_t used)
 #define F_VERSION_1	(1ull << VIRTIO_F_VERSION_1)
 #define F_EVENT_IDX	(1ull << VIRTIO_RING_F_EVENT_IDX)
 #define F_INDIRECT	(1ull << VIRTIO_RING_F_INDIRECT_DESC)
+#define F_PACKED	(1ull << VIRTIO_F_RING_PACKED)
 
 static inline uint64_t ring_at(uint64_t part)
 {
@@ -127,11 +131,47 @@ static inline struct vring_used *used(void)
 }
 
 /* Between driver_begin() and driver_ok(); it is the one from now on */
-static inline void add_queue(unsigned int queue)
+static inline void add_queue_of(unsigned int queue, unsigned int size)
 {
 	driver.queue = queue;
-	driver.avail[queue] = 0;
+	driver.avail[queue] = driver.next[queue] = 0;
+	driver.size[queue] = size;
+	driver.wrap[queue] = true;
 	driver_queue(ring_at(DESC), ring_at(AVAIL), ring_at(USED));
+}
+
+static inline void add_queue(unsigned int queue)
+{
+	add_queue_of(queue, RING);
+}
+
+/* A chain of @nr descriptors of a packed ring, the first of which comes last */
+static inline void offer_packed(const struct vring_packed_desc *d,
+				unsigned int nr)
+{
+	struct vring_packed_desc *ring = at(ring_at(DESC));
+	unsigned int q = driver.queue, first = driver.next[q], i;
+	uint16_t flags = 0;
+
+	for (i = 0; i < nr; i++) {
+		struct vring_packed_desc *to = &ring[driver.next[q]];
+		uint16_t mine = d[i].flags |
+			(driver.wrap[q] ? 1 << VRING_PACKED_DESC_F_AVAIL :
+					  1 << VRING_PACKED_DESC_F_USED);
+
+		to->addr = d[i].addr;
+		to->len = d[i].len;
+		to->id = d[i].id;
+		if (i)
+			to->flags = mine;
+		else
+			flags = mine;
+		if (++driver.next[q] == driver.size[q]) {
+			driver.next[q] = 0;
+			driver.wrap[q] = !driver.wrap[q];
+		}
+	}
+	__atomic_store_n(&ring[first].flags, flags, __ATOMIC_RELEASE);
 }
 
 static inline void offer(uint16_t head)

@@ -33,14 +33,18 @@ const struct field virtqueue_fields[] = {
 	FIELD(struct virtqueue, avail), FIELD(struct virtqueue, used),
 	FIELD(struct virtqueue, next_avail),
 	FIELD(struct virtqueue, next_used),
-	FIELD(struct virtqueue, signalled), FIELDS_END
+	FIELD(struct virtqueue, signalled),
+	FIELD(struct virtqueue, avail_wrap),
+	FIELD(struct virtqueue, used_wrap), FIELDS_END
 };
 
 static uint64_t offered(struct virtio *v)
 {
 	return v->ops->features(v) | 1ull << VIRTIO_F_VERSION_1 |
 	       1ull << VIRTIO_RING_F_INDIRECT_DESC |
-	       1ull << VIRTIO_RING_F_EVENT_IDX;
+	       1ull << VIRTIO_RING_F_EVENT_IDX |
+	       (v->pci.device.machine->packed ?
+		1ull << VIRTIO_F_RING_PACKED : 0);
 }
 
 bool virtio_has(const struct virtio *v, unsigned int feature)
@@ -101,6 +105,7 @@ static void soft_reset(struct virtio *v)
 	for (i = 0; i < v->ops->queues; i++)
 		v->queue[i] = (struct virtqueue){
 			.size = VIRTIO_RING_MAX, .vector = NO_VECTOR,
+			.avail_wrap = true, .used_wrap = true,
 			.number = i, .virtio = v };
 	pci_set_intx(&v->pci, false);
 }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A split virtqueue (virtio 1.2, 2.7). The driver may change all of it at any
- * time: each word is read once, and checked before it is used.
+ * Virtqueues, and split ones (virtio 1.2, 2.7); packed ones are in packed.c. The
+ * driver may change all of a ring at any time: each word is read once, and
+ * checked before it is used.
  */
 #include <string.h>
 #include "core/machine.h"
-#include "devices/virtio/virtio.h"
+#include "devices/virtio/packed.h"
 
 #define READ	MVMM_ACCESS_READ
 #define WRITE	MVMM_ACCESS_WRITE
 
-static void *at(const struct virtqueue *q, uint64_t gpa, uint64_t len,
-		uint32_t access)
+void *queue_memory(const struct virtqueue *q, uint64_t gpa, uint64_t len,
+		   uint32_t access)
 {
 	return memory_at(&q->virtio->pci.device.machine->memory, gpa, len,
 			 access);
@@ -26,16 +27,20 @@ int queue_enable(struct virtqueue *q)
 {
 	uint64_t n = q->size;
 
+	q->packed = virtio_has(q->virtio, VIRTIO_F_RING_PACKED);
+	if (q->packed)
+		return packed_enable(q);
 	if (!n || n > VIRTIO_RING_MAX || n & (n - 1) ||
 	    q->desc % VRING_DESC_ALIGN_SIZE ||
 	    q->avail % VRING_AVAIL_ALIGN_SIZE ||
 	    q->used % VRING_USED_ALIGN_SIZE)
 		return -1;
 	/* Both rings have an event index behind their entries */
-	q->desc_at = at(q, q->desc, n * sizeof(*q->desc_at), READ);
-	q->avail_at = at(q, q->avail, sizeof(*q->avail_at) + 2 * n + 2, READ);
-	q->used_at = at(q, q->used, sizeof(*q->used_at) +
-			n * sizeof(q->used_at->ring[0]) + 2, WRITE);
+	q->desc_at = queue_memory(q, q->desc, n * sizeof(*q->desc_at), READ);
+	q->avail_at = queue_memory(q, q->avail, sizeof(*q->avail_at) +
+				   2 * n + 2, READ);
+	q->used_at = queue_memory(q, q->used, sizeof(*q->used_at) +
+				  n * sizeof(q->used_at->ring[0]) + 2, WRITE);
 	if (!q->desc_at || !q->avail_at || !q->used_at)
 		return -1;
 	q->enabled = true;
@@ -56,20 +61,18 @@ static void ask_for(struct virtqueue *q, uint16_t index)
 	__atomic_store_n(avail_event, index, __ATOMIC_SEQ_CST);
 }
 
-/* Adds a buffer, which is not to be read again from the descriptor */
-static const char *add(struct virtqueue *q, struct chain *c,
-		       const struct vring_desc *d)
+const char *queue_add(struct virtqueue *q, struct chain *c, uint64_t gpa,
+		      uint32_t len, bool write)
 {
-	bool write = d->flags & VRING_DESC_F_WRITE;
-	void *host = at(q, d->addr, d->len, write ? WRITE : READ);
+	void *host = queue_memory(q, gpa, len, write ? WRITE : READ);
 
-	if (!d->len || !host)
+	if (!len || !host)
 		return "a buffer that is not in memory";
 	if (c->out + c->in == VIRTIO_CHAIN_MAX)
 		return "a chain that is too long";
 	if (!write && c->in)
 		return "a buffer to read behind one to write";
-	c->iov[c->out + c->in] = (struct iovec){ host, d->len };
+	c->iov[c->out + c->in] = (struct iovec){ host, len };
 	if (write)
 		c->in++;
 	else
@@ -98,7 +101,7 @@ static const char *walk(struct virtqueue *q, struct chain *c)
 			if (nested || d.flags & VRING_DESC_F_NEXT || !d.len ||
 			    d.len % sizeof(d))
 				return "an indirect table that is none";
-			table = at(q, d.addr, d.len, READ);
+			table = queue_memory(q, d.addr, d.len, READ);
 			if (!table)
 				return "an indirect table that is not in memory";
 			nested = true;
@@ -106,7 +109,8 @@ static const char *walk(struct virtqueue *q, struct chain *c)
 			i = 0;
 			continue;
 		}
-		wrong = add(q, c, &d);
+		wrong = queue_add(q, c, d.addr, d.len,
+				  d.flags & VRING_DESC_F_WRITE);
 		if (wrong || !(d.flags & VRING_DESC_F_NEXT))
 			return wrong;
 		i = d.next;
@@ -114,13 +118,11 @@ static const char *walk(struct virtqueue *q, struct chain *c)
 	return "a chain that does not end";
 }
 
-bool queue_pop(struct virtqueue *q, struct chain *c)
+static bool split_pop(struct virtqueue *q, struct chain *c)
 {
 	const char *wrong;
 	uint16_t index;
 
-	if (!q->enabled || !pci_is_master(&q->virtio->pci))
-		return false;
 	index = __atomic_load_n(&q->avail_at->idx, __ATOMIC_ACQUIRE);
 	if (index == q->next_avail) {
 		ask_for(q, index);
@@ -143,12 +145,23 @@ bool queue_pop(struct virtqueue *q, struct chain *c)
 	return true;
 }
 
-void queue_unpop(struct virtqueue *q, const struct chain *c)
+bool queue_pop(struct virtqueue *q, struct chain *c)
 {
-	q->next_avail--;
+	if (!q->enabled || !pci_is_master(&q->virtio->pci))
+		return false;
+	return q->packed ? packed_pop(q, c) : split_pop(q, c);
 }
 
-void queue_push(struct virtqueue *q, const struct chain *c, uint32_t written)
+void queue_unpop(struct virtqueue *q, const struct chain *c)
+{
+	if (q->packed)
+		packed_unpop(q, c);
+	else
+		q->next_avail--;
+}
+
+static void split_push(struct virtqueue *q, const struct chain *c,
+		       uint32_t written)
 {
 	struct vring_used_elem *e = &q->used_at->ring[q->next_used % q->size];
 
@@ -162,10 +175,20 @@ void queue_push(struct virtqueue *q, const struct chain *c, uint32_t written)
 	__atomic_store_n(&q->used_at->idx, q->next_used, __ATOMIC_SEQ_CST);
 }
 
+void queue_push(struct virtqueue *q, const struct chain *c, uint32_t written)
+{
+	if (q->packed)
+		packed_push(q, c, written);
+	else
+		split_push(q, c, written);
+}
+
 static bool wants_signal(struct virtqueue *q)
 {
 	uint16_t event;
 
+	if (q->packed)
+		return packed_wants_signal(q);
 	if (!has_event_index(q))
 		return !(__atomic_load_n(&q->avail_at->flags,
 					 __ATOMIC_SEQ_CST) &
@@ -177,8 +200,9 @@ static bool wants_signal(struct virtqueue *q)
 void queue_signal(struct virtqueue *q)
 {
 	struct virtio *virtio = q->virtio;
+	uint16_t told = q->packed ? 0 : q->next_used;
 
-	if (q->signalled == q->next_used)
+	if (q->signalled == told)
 		return;
 	if (wants_signal(q)) {
 		if (msix_enabled(&virtio->pci)) {
@@ -188,7 +212,7 @@ void queue_signal(struct virtqueue *q)
 			pci_set_intx(&virtio->pci, true);
 		}
 	}
-	q->signalled = q->next_used;
+	q->signalled = told;
 }
 
 /* Moves the front of these buffers on. Returns by how many bytes */

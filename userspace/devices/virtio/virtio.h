@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * virtio 1.2 over PCI: the transport (pci.c) and its queues (queue.c). Split
- * rings, indirect descriptors, event index. What a driver writes is hostile.
+ * virtio 1.2 over PCI: the transport (pci.c) and its queues, which are split
+ * (queue.c) or packed rings (packed.c), with indirect descriptors and event
+ * index. What a driver writes is hostile.
  */
 #ifndef MVMM_VIRTIO_H
 #define MVMM_VIRTIO_H
@@ -23,40 +24,52 @@ struct virtio;
  * @size: descriptors, as the driver wants it; a power of two
  * @vector: of MSI-X, 0xffff: none
  * @enabled: from here on size and addresses are fixed
- * @desc: guest-physical addresses of the three parts
- * @avail: the same
- * @used: the same
+ * @desc: guest-physical addresses of the three parts: of a packed ring, the ring
+ * @avail: and what the driver wishes to be told
+ * @used: and what the device wishes
  * @next_avail: the next entry to take
  * @next_used: the next entry to fill
- * @signalled: of next_used, when the driver was told last
+ * @signalled: of next_used, when the driver was told last; of a packed ring, how
+ *	many entries were filled since
+ * @avail_wrap: of a packed ring: the round of @next_avail
+ * @used_wrap: the same of @next_used
  * @number: of this queue
  * @virtio: whose it is
- * @desc_at: the parts on the host; NULL: not enabled
+ * @packed: it is a packed ring
+ * @desc_at: the parts on the host, of a split ring
  * @avail_at: the same
  * @used_at: the same
+ * @packed_at: the parts of a packed ring
+ * @driver_event: the same
+ * @device_event: the same
  */
 struct virtqueue {
 	uint16_t size, vector;
 	bool enabled;
 	uint64_t desc, avail, used;
 	uint16_t next_avail, next_used, signalled;
+	bool avail_wrap, used_wrap;
 	unsigned int number;
 	struct virtio *virtio;
 	struct vring_desc *desc_at;
 	struct vring_avail *avail_at;
 	struct vring_used *used_at;
+	bool packed;
+	struct vring_packed_desc *packed_at;
+	struct vring_packed_desc_event *driver_event, *device_event;
 };
 
 /**
  * struct chain - buffers of one request, checked
  * @head: names it
+ * @slots: how many entries of a packed ring it has
  * @iov: first those that the device reads, then those that it writes
  * @out: how many it reads
  * @in: how many it writes
  */
 struct chain {
 	uint16_t head;
-	unsigned int out, in;
+	unsigned int slots, out, in;
 	struct iovec iov[VIRTIO_CHAIN_MAX];
 };
 

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A packed virtqueue (virtio 1.2, 2.8): one ring, whose descriptors say by two
+ * bits, and a wrap counter, whose they are. The driver may change all of it at
+ * any time, as in queue.c.
+ */
+#include <string.h>
+#include "core/machine.h"
+#include "devices/virtio/packed.h"
+
+#define AVAIL	(1u << VRING_PACKED_DESC_F_AVAIL)
+#define USED	(1u << VRING_PACKED_DESC_F_USED)
+#define WRAP	(1u << VRING_PACKED_EVENT_F_WRAP_CTR)
+
+/* Descriptors that are taken and not given back */
+static int taken(const struct virtqueue *q)
+{
+	return q->next_avail - q->next_used +
+	       (q->avail_wrap == q->used_wrap ? 0 : q->size);
+}
+
+static void advance(const struct virtqueue *q, uint16_t *index, bool *wrap,
+		    unsigned int slots)
+{
+	*index += slots;
+	if (*index < q->size)
+		return;
+	*index -= q->size;
+	*wrap = !*wrap;
+}
+
+int packed_enable(struct virtqueue *q)
+{
+	uint64_t n = q->size;
+
+	if (!n || n > VIRTIO_RING_MAX || q->desc % 16 || q->avail % 4 ||
+	    q->used % 4)
+		return -1;
+	q->packed_at = queue_memory(q, q->desc, n * sizeof(*q->packed_at),
+				    MVMM_ACCESS_WRITE);
+	q->driver_event = queue_memory(q, q->avail, sizeof(*q->driver_event),
+				       MVMM_ACCESS_READ);
+	q->device_event = queue_memory(q, q->used, sizeof(*q->device_event),
+				       MVMM_ACCESS_WRITE);
+	/* The indices are a loaded state's */
+	if (!q->packed_at || !q->driver_event || !q->device_event ||
+	    q->next_avail >= n || q->next_used >= n || taken(q) < 0 ||
+	    taken(q) > q->size)
+		return -1;
+	q->enabled = true;
+	return 0;
+}
+
+static bool is_available(const struct virtqueue *q)
+{
+	uint16_t flags = __atomic_load_n(&q->packed_at[q->next_avail].flags,
+					 __ATOMIC_SEQ_CST);
+
+	return !(flags & AVAIL) != q->avail_wrap &&
+	       !(flags & USED) == q->avail_wrap;
+}
+
+/* The driver notifies when the next descriptor is available */
+static void ask(struct virtqueue *q)
+{
+	uint16_t flags = VRING_PACKED_EVENT_FLAG_ENABLE;
+
+	if (virtio_has(q->virtio, VIRTIO_RING_F_EVENT_IDX)) {
+		__atomic_store_n(&q->device_event->off_wrap,
+				 q->next_avail | (q->avail_wrap ? WRAP : 0),
+				 __ATOMIC_RELAXED);
+		flags = VRING_PACKED_EVENT_FLAG_DESC;
+	}
+	/*
+	 * The offset is there before. The descriptor is read again after this;
+	 * pairs with the driver's barrier between its descriptor and these flags
+	 */
+	__atomic_store_n(&q->device_event->flags, flags, __ATOMIC_SEQ_CST);
+}
+
+/* A copy, which is not read again */
+static struct vring_packed_desc copy(const void *table, unsigned int i)
+{
+	struct vring_packed_desc d;
+
+	memcpy(&d, (const uint8_t *)table + i * sizeof(d), sizeof(d));
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return d;
+}
+
+static const char *add(struct virtqueue *q, struct chain *c,
+		       const struct vring_packed_desc *d)
+{
+	return queue_add(q, c, d->addr, d->len, d->flags & VRING_DESC_F_WRITE);
+}
+
+/* All of a table are one chain; they have no other flags */
+static const char *add_table(struct virtqueue *q, struct chain *c,
+			     const struct vring_packed_desc *d)
+{
+	unsigned int i, n = d->len / sizeof(*d);
+	const char *wrong = NULL;
+	const void *table;
+
+	if (c->out + c->in || d->flags & VRING_DESC_F_NEXT || !n ||
+	    d->len % sizeof(*d))
+		return "an indirect table that is none";
+	table = queue_memory(q, d->addr, d->len, MVMM_ACCESS_READ);
+	if (!table)
+		return "an indirect table that is not in memory";
+	for (i = 0; i < n && !wrong; i++) {
+		struct vring_packed_desc in_table = copy(table, i);
+
+		if (in_table.flags & VRING_DESC_F_INDIRECT)
+			return "an indirect table in another";
+		wrong = add(q, c, &in_table);
+	}
+	return wrong;
+}
+
+/* NULL, or what is wrong. The driver names the chain in its last descriptor */
+static const char *walk(struct virtqueue *q, struct chain *c)
+{
+	unsigned int room = q->size - taken(q), i = q->next_avail;
+	struct vring_packed_desc d;
+	const char *wrong;
+
+	c->out = c->in = c->slots = 0;
+	do {
+		if (c->slots == room)
+			return "a chain that does not end";
+		d = copy(q->packed_at, i);
+		c->slots++;
+		i = i + 1 < q->size ? i + 1 : 0;
+		wrong = d.flags & VRING_DESC_F_INDIRECT ? add_table(q, c, &d) :
+							  add(q, c, &d);
+		if (wrong)
+			return wrong;
+	} while (d.flags & VRING_DESC_F_NEXT);
+	c->head = d.id;
+	return NULL;
+}
+
+bool packed_pop(struct virtqueue *q, struct chain *c)
+{
+	const char *wrong;
+
+	if (!is_available(q)) {
+		ask(q);
+		if (!is_available(q))
+			return false;
+	}
+	wrong = walk(q, c);
+	if (wrong) {
+		virtio_break(q->virtio, wrong);
+		return false;
+	}
+	advance(q, &q->next_avail, &q->avail_wrap, c->slots);
+	return true;
+}
+
+void packed_unpop(struct virtqueue *q, const struct chain *c)
+{
+	if (q->next_avail >= c->slots) {
+		q->next_avail -= c->slots;
+		return;
+	}
+	q->next_avail += q->size - c->slots;
+	q->avail_wrap = !q->avail_wrap;
+}
+
+void packed_push(struct virtqueue *q, const struct chain *c, uint32_t written)
+{
+	struct vring_packed_desc *d = &q->packed_at[q->next_used];
+
+	__atomic_store_n(&d->id, c->head, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->len, written, __ATOMIC_RELAXED);
+	/*
+	 * Now it is the driver's; and this is written before packed_wants_signal()
+	 * reads what the driver wishes
+	 */
+	__atomic_store_n(&d->flags, (q->used_wrap ? AVAIL | USED : 0) |
+			 (written ? VRING_DESC_F_WRITE : 0), __ATOMIC_SEQ_CST);
+	advance(q, &q->next_used, &q->used_wrap, c->slots);
+	q->signalled += c->slots;
+}
+
+bool packed_wants_signal(struct virtqueue *q)
+{
+	uint16_t flags, event, old = q->next_used - q->signalled;
+	bool wrap;
+
+	flags = __atomic_load_n(&q->driver_event->flags, __ATOMIC_SEQ_CST) & 3;
+	if (flags != VRING_PACKED_EVENT_FLAG_DESC ||
+	    !virtio_has(q->virtio, VIRTIO_RING_F_EVENT_IDX))
+		return flags != VRING_PACKED_EVENT_FLAG_DISABLE;
+	event = __atomic_load_n(&q->driver_event->off_wrap, __ATOMIC_RELAXED);
+	wrap = event & WRAP;
+	event &= ~WRAP;
+	/* In the round before this one */
+	if (wrap != q->used_wrap)
+		event -= q->size;
+	return vring_need_event(event, q->next_used, old);
+}
