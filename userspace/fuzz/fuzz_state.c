@@ -8,7 +8,8 @@
 
 static const char *const all[] = { "i82093aa", "i8259", "i8254", "mc146818",
 				   "ns16550", "i8042", "acpi-pm",
-				   "debug-exit", "pci-host" };
+				   "debug-exit", "pci-host", "virtio-rng",
+				   "virtio-balloon", "virtio-console" };
 
 /* What a guest does next */
 static void go_on(void)
@@ -32,12 +33,20 @@ static void go_on(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static struct chardev console;
 	json_t *saved = json_loadb((const char *)data, size, 0, NULL);
 	unsigned int i;
 
 	if (!saved)
 		return 0;
 	bare_start();
+	m.warnings = MACHINE_WARNINGS;
+	if (memory_create(&m.memory, RAM_MIN, false, &error))
+		abort();
+	console = (struct chardev){ .ops = wire.chardev.ops, .is_open = true };
+	m.port[0].chardev = &console;
+	m.nr_ports = 1;
+	m.packed = true;
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		bare_device(all[i]);
 	if (!devices_load(&m, saved, &error))
@@ -45,6 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else if (!error.text[0])
 		abort();
 	json_decref(saved);
+	devices_destroy(&m);
+	memory_destroy(&m.memory);
 	bare_stop();
 	return 0;
 }
