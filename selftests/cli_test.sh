@@ -173,7 +173,7 @@ expect 64 'nowhere.conf: No such file' 'no such file of options' \
 	"$mvmm" run --flat hi.img --config nowhere.conf
 expect 66 'cannot open nowhere.img\|nowhere.img: No such file' 'no such disk' \
 	"$mvmm" run --flat hi.img --disk nowhere.img
-expect 64 'fast is not known: ro is' 'an unknown word of a disk' \
+expect 64 'fast is not known: ro, overlay' 'an unknown word of a disk' \
 	"$mvmm" run --flat hi.img --disk zeros,fast
 expect 64 'lots is not a size' 'a balloon of no size' \
 	"$mvmm" run --flat hi.img --balloon lots
