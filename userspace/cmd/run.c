@@ -396,27 +396,28 @@ static void on_event(void *ctx, enum stdio_event event, int error)
 	}
 }
 
-static int open_disks(struct options *o, struct error *error)
+static void close_disk(struct block *disk)
 {
-	unsigned int i;
-
-	for (i = 0; i < o->machine.disks; i++) {
-		o->disk[i].ephemeral = o->ephemeral;
-		o->machine.disk[i] = block_open(&o->disk[i], error);
-		if (!o->machine.disk[i])
-			return -1;
-	}
-	return 0;
+	disk->ops->close(disk);
 }
 
-/* Those that have no device, which would have closed them */
-static void close_disks(const struct session *s, const struct options *o)
+/* All of them, or none */
+static int open_disks(struct options *o, struct error *error)
 {
-	struct block *const *disk = o->machine.disk;
+	struct machine_config *c = &o->machine;
 	unsigned int i;
 
-	for (i = s->machine.disks_made; i < o->machine.disks && disk[i]; i++)
-		disk[i]->ops->close(disk[i]);
+	c->close_disk = close_disk;
+	for (i = 0; i < c->disks; i++) {
+		o->disk[i].ephemeral = o->ephemeral;
+		c->disk[i] = block_open(&o->disk[i], error);
+		if (c->disk[i])
+			continue;
+		while (i)
+			close_disk(c->disk[--i]);
+		return -1;
+	}
+	return 0;
 }
 
 static int run_machine(struct session *s, struct entry *entry,
@@ -482,7 +483,6 @@ static int run(struct options *o, struct error *error)
 		machine_destroy(&s->machine);
 	}
 	ports_close(&o->ports);
-	close_disks(s, o);
 	blob_free(&image);
 	blob_free(&boot.initrd);
 	free(s);

@@ -107,7 +107,6 @@ static int add_devices(struct machine *m, const struct machine_config *config,
 		if (!device_create(m, board[i], error))
 			return -1;
 	for (i = 0; i < config->disks; i++) {
-		m->disk[i] = config->disk[i];
 		if (!device_create(m, "virtio-blk", error))
 			return -1;
 	}
@@ -184,6 +183,13 @@ static int make_vm(struct machine *m, const struct machine_config *config,
 	return 0;
 }
 
+/* After their devices, before the loop that serves them */
+static void close_disks(struct machine *m)
+{
+	while (m->close_disk && m->disks)
+		m->close_disk(m->disk[--m->disks]);
+}
+
 int machine_create(struct machine *m, const struct machine_config *config,
 		   struct chardev *console, struct error *error)
 {
@@ -194,6 +200,9 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	m->system = m->vm = -1;
 	m->nr_vcpus = config->vcpus;
 	m->console = console;
+	m->disks = config->disks;
+	memcpy(m->disk, config->disk, sizeof(m->disk));
+	m->close_disk = config->close_disk;
 	memcpy(m->port, config->port, sizeof(m->port));
 	m->nr_ports = config->ports;
 	if (!config->virtio_console) {
@@ -222,6 +231,7 @@ int machine_create(struct machine *m, const struct machine_config *config,
 		machine_destroy(m);
 	else
 		return 0;
+	close_disks(m);
 	return -1;
 }
 
@@ -230,6 +240,7 @@ void machine_destroy(struct machine *m)
 	unsigned int i;
 
 	devices_destroy(m);
+	close_disks(m);
 	for (i = 0; i < m->nr_vcpus; i++)
 		vcpu_destroy(&m->vcpu[i]);
 	close_fd(&m->vm);

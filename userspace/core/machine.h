@@ -50,8 +50,9 @@ struct machine_port {
  * @cap: per cent of one CPU, 0: no limit
  * @ram_size: bytes
  * @memfd: RAM is a memfd, not private memory
- * @disk: what its disks are; a device closes its own, the caller the rest
+ * @disk: what its disks are: from machine_create() on they are the machine's
  * @disks: how many
+ * @close_disk: for the end; NULL: the caller does that
  * @packed: virtio devices offer packed rings
  * @rng: it has a virtio-rng
  * @balloon: it has a virtio-balloon
@@ -69,6 +70,7 @@ struct machine_config {
 	bool memfd;
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks;
+	void (*close_disk)(struct block *disk);
 	bool packed, rng, balloon, poll_balloon;
 	uint64_t balloon_size;
 	bool virtio_console;
@@ -101,7 +103,9 @@ struct machine_config {
  * @poll_balloon: the same
  * @pci: those on the PCI bus, by slot
  * @disk: what its disks are
+ * @disks: how many
  * @disks_made: how many have a device
+ * @close_disk: see struct machine_config
  * @end_lock: guards what follows
  * @warnings: how many were printed
  * @wake: signalled when an interrupt for vCPU 0 may have come: without local
@@ -129,7 +133,8 @@ struct machine {
 	bool poll_balloon, packed;
 	struct pci_function *pci[32];
 	struct block *disk[MACHINE_DISKS];
-	unsigned int disks_made;
+	unsigned int disks, disks_made;
+	void (*close_disk)(struct block *disk);
 	pthread_mutex_t end_lock;
 	unsigned int warnings;
 	pthread_cond_t wake;

@@ -111,6 +111,7 @@ static void start(void)
 static void stop(void)
 {
 	devices_destroy(&m);
+	disk->ops->close(disk);
 	memory_destroy(&m.memory);
 	bare_stop();
 }

@@ -186,7 +186,7 @@ static void *client(void *ctx)
 	settle();
 	expect("raid-check", NULL, "clean");
 	assert_int_equal(settle(), 0);
-	ended = true;
+	__atomic_store_n(&ended, true, __ATOMIC_RELEASE);
 	loop_wake(&m.loop);
 	return NULL;
 }

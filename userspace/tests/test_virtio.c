@@ -53,6 +53,7 @@ static void start(bool read_only)
 static void stop(void)
 {
 	devices_destroy(&m);
+	disk->ops->close(disk);
 	memory_destroy(&m.memory);
 	bare_stop();
 }
@@ -365,6 +366,7 @@ static void two_disks(void **state)
 	assert_non_null(strstr(error.text, "a state of 4 devices"));
 	json_decref(saved);
 	devices_destroy(&m);
+	m.disk[1]->ops->close(m.disk[1]);
 }
 
 static void discards(void **state)

@@ -300,7 +300,7 @@ static int create(struct device *device, struct error *error)
 	struct machine *m = device->machine;
 	struct blk *blk = (struct blk *)device;
 
-	/* The next disk that has no device yet: from here on it is this one's */
+	/* The next disk that has no device yet */
 	blk->block = m->disk[m->disks_made];
 	if (blk->block->serial[0])
 		memcpy(blk->serial, blk->block->serial, sizeof(blk->serial));
@@ -308,11 +308,12 @@ static int create(struct device *device, struct error *error)
 		snprintf(blk->serial, sizeof(blk->serial), "mvmm-disk-%u",
 			 m->disks_made);
 	m->disks_made++;
+	/* It goes on as it is if only the device is made anew */
 	if (!make_requests(blk, error) &&
-	    !blk->block->ops->start(blk->block, device->loop, error) &&
+	    (blk->block->loop ||
+	     !blk->block->ops->start(blk->block, device->loop, error)) &&
 	    !virtio_create(&blk->virtio, &ops, error))
 		return 0;
-	blk->block->ops->close(blk->block);
 	free(blk->request);
 	return -1;
 }
@@ -339,7 +340,6 @@ static void destroy(struct device *device)
 
 	forget(&blk->virtio);
 	virtio_destroy(&blk->virtio);
-	blk->block->ops->close(blk->block);
 	free(blk->request);
 }
 
