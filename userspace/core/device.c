@@ -74,6 +74,18 @@ void devices_reset(struct machine *machine)
 		reset(device);
 }
 
+void devices_drain(struct machine *machine)
+{
+	struct device *device;
+
+	for (device = machine->devices; device; device = device->next) {
+		pthread_mutex_lock(device->lock);
+		if (device->class->saving)
+			device->class->saving(device);
+		pthread_mutex_unlock(device->lock);
+	}
+}
+
 #define NAME_LEN 64
 
 /* Its name in a saved state, in @name */

@@ -40,7 +40,8 @@ struct device {
  * @reset: after all fields were cleared: power-on values that are not zero
  * @loaded: the fields were loaded; checks them, which are hostile, and derives
  *	the rest. -1 with @error
- * @saving: brings fields up to date that follow from the time
+ * @saving: the machine is paused, or saved: afterwards nothing is in flight, and
+ *	fields that follow from the time are up to date
  * @destroy: frees what @create made
  *
  * All but the first four may be NULL. The lock is held but in @create and
@@ -68,6 +69,8 @@ struct device *device_create(struct machine *machine, const char *name,
 /* All devices, the last one first */
 void devices_destroy(struct machine *machine);
 void devices_reset(struct machine *machine);
+/* Waits for what is in flight; the machine is paused */
+void devices_drain(struct machine *machine);
 /* A JSON object with a member for each device, "ns16550.0"; NULL: no memory */
 json_t *devices_save(struct machine *machine);
 /* -1 with @error: the machine cannot be used any more */

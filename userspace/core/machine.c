@@ -56,9 +56,52 @@ void machine_warn(struct machine *m, const char *format, ...)
 	va_end(args);
 }
 
+/* Those who wait for an interrupt look why */
+static void wake_halted(struct machine *m)
+{
+	pthread_mutex_lock(&m->irqs.lock);
+	pthread_cond_broadcast(&m->wake);
+	pthread_mutex_unlock(&m->irqs.lock);
+}
+
 bool machine_ended(struct machine *m)
 {
 	return __atomic_load_n(&m->ended, __ATOMIC_ACQUIRE);
+}
+
+bool machine_pausing(struct machine *m)
+{
+	return __atomic_load_n(&m->pausing, __ATOMIC_ACQUIRE);
+}
+
+void machine_pause(struct machine *m)
+{
+	unsigned int i;
+
+	if (m->pausing)
+		return;
+	__atomic_store_n(&m->pausing, true, __ATOMIC_RELEASE);
+	for (i = 0; i < m->nr_vcpus; i++)
+		mvmm_kick(m->vcpu[i].fd);
+	wake_halted(m);
+	/* On its way one may need a device */
+	while (m->standing < m->running)
+		pthread_cond_wait(&m->stands, &m->loop.lock);
+	vm_clock_stop(&m->clock);
+	pthread_mutex_unlock(&m->loop.lock);
+	devices_drain(m);
+	pthread_mutex_lock(&m->loop.lock);
+}
+
+void machine_resume(struct machine *m)
+{
+	if (!m->pausing)
+		return;
+	vm_clock_start(&m->clock);
+	__atomic_store_n(&m->pausing, false, __ATOMIC_RELEASE);
+	pthread_cond_broadcast(&m->goes);
+	/* For the timers, which stood */
+	loop_wake(&m->loop);
 }
 
 void machine_tell_pic(struct machine *m)
@@ -216,6 +259,8 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	pthread_mutex_init(&m->end_lock, NULL);
 	pthread_mutex_init(&m->irqs.lock, NULL);
 	pthread_cond_init(&m->wake, NULL);
+	pthread_cond_init(&m->stands, NULL);
+	pthread_cond_init(&m->goes, NULL);
 	m->irqs.changed = line_changed;
 	m->irqs.ctx = m;
 	bus_init(&m->ports, "port", 0xffff);
@@ -280,9 +325,8 @@ static bool is_done(void *ctx)
 
 	if (!machine_ended(m))
 		return false;
-	pthread_mutex_lock(&m->irqs.lock);
-	pthread_cond_broadcast(&m->wake);
-	pthread_mutex_unlock(&m->irqs.lock);
+	wake_halted(m);
+	pthread_cond_broadcast(&m->goes);
 	return m->console->ops->is_flushed(m->console);
 }
 
@@ -298,14 +342,16 @@ int machine_run(struct machine *m, struct entry *entry, struct error *error)
 			    "the module refused the start state: %s",
 			    strerror(-ret));
 	boot->run->regs = entry->regs;
-	vm_clock_start(&m->clock);
 	/*
 	 * vCPU 0's @thread must be valid before machine_tell_pic() reads it, so
 	 * no vCPU may handle an exit before all threads are started.
 	 */
+	pthread_mutex_lock(&m->loop.lock);
 	pthread_mutex_lock(&m->irqs.lock);
-	started = start_vcpus(m);
+	vm_clock_start(&m->clock);
+	m->running = started = start_vcpus(m);
 	pthread_mutex_unlock(&m->irqs.lock);
+	pthread_mutex_unlock(&m->loop.lock);
 	loop_run(&m->loop, is_done, m);
 	for (i = 0; i < started; i++)
 		pthread_join(m->vcpu[i].thread, NULL);

@@ -106,6 +106,11 @@ struct machine_config {
  * @disks: how many
  * @disks_made: how many have a device
  * @close_disk: see struct machine_config
+ * @running: vCPUs whose thread has not returned; with @loop.lock
+ * @standing: how many of these stand, since the machine is paused; the same
+ * @stands: signalled when one more stands, or has returned; the same
+ * @goes: signalled when they are to go on; the same
+ * @pausing: they are to stand. Changed with @loop.lock held
  * @end_lock: guards what follows
  * @warnings: how many were printed
  * @wake: signalled when an interrupt for vCPU 0 may have come: without local
@@ -135,6 +140,9 @@ struct machine {
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks, disks_made;
 	void (*close_disk)(struct block *disk);
+	unsigned int running, standing;
+	pthread_cond_t stands, goes;
+	bool pausing;
 	pthread_mutex_t end_lock;
 	unsigned int warnings;
 	pthread_cond_t wake;
@@ -158,6 +166,15 @@ int machine_run(struct machine *m, struct entry *entry, struct error *error);
 void machine_end(struct machine *m, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 bool machine_ended(struct machine *m);
+/*
+ * Pausing: called by the loop, whose lock is held, and given back meanwhile.
+ * Afterwards no vCPU is in RUN, each has completed its last exit, VM time stands
+ * and no device has anything in flight. machine_resume() undoes it
+ */
+void machine_pause(struct machine *m);
+void machine_resume(struct machine *m);
+/* Are the vCPUs to stand? Any thread */
+bool machine_pausing(struct machine *m);
 /* A line for the user: what the guest did wrong. Only the first few are shown */
 void machine_warn(struct machine *m, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

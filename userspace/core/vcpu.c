@@ -146,16 +146,20 @@ static bool offer_interrupt(struct vcpu *v)
 static void halt(struct vcpu *v)
 {
 	struct machine *m = v->machine;
+	bool woken;
 
 	if (!(v->run->regs.rflags & RFLAGS_IF)) {
 		machine_end(m, 0, "the guest halted for good");
 		return;
 	}
 	pthread_mutex_lock(&m->irqs.lock);
-	while (!machine_ended(m) && !offer_interrupt(v))
+	while (!(woken = offer_interrupt(v)) && !machine_ended(m) &&
+	       !machine_pausing(m))
 		pthread_cond_wait(&m->wake, &m->irqs.lock);
 	pthread_mutex_unlock(&m->irqs.lock);
-	v->run->retire = v->run->insn_len;
+	/* Paused: the guest executes it once more */
+	if (woken)
+		v->run->retire = v->run->insn_len;
 }
 
 static void describe_fault(struct vcpu *v)
@@ -259,6 +263,18 @@ static void handle_exit(struct vcpu *v)
 	pthread_mutex_unlock(&m->irqs.lock);
 }
 
+/* Until the machine is resumed, or ends */
+static void stand(struct machine *m)
+{
+	pthread_mutex_lock(&m->loop.lock);
+	m->standing++;
+	pthread_cond_signal(&m->stands);
+	while (machine_pausing(m) && !machine_ended(m))
+		pthread_cond_wait(&m->goes, &m->loop.lock);
+	m->standing--;
+	pthread_mutex_unlock(&m->loop.lock);
+}
+
 void *vcpu_main(void *ctx)
 {
 	struct vcpu *v = ctx;
@@ -269,6 +285,10 @@ void *vcpu_main(void *ctx)
 	pthread_mutex_lock(&m->irqs.lock);
 	pthread_mutex_unlock(&m->irqs.lock);
 	while (!machine_ended(m)) {
+		if (machine_pausing(m)) {
+			stand(m);
+			continue;
+		}
 		ret = mvmm_run(v->fd);
 		if (ret && ret != -EINTR)
 			machine_end(m, STATUS_VM, "RUN of vCPU %u failed: %s",
@@ -276,5 +296,9 @@ void *vcpu_main(void *ctx)
 		else if (!machine_ended(m))
 			handle_exit(v);
 	}
+	pthread_mutex_lock(&m->loop.lock);
+	m->running--;
+	pthread_cond_signal(&m->stands);
+	pthread_mutex_unlock(&m->loop.lock);
 	return NULL;
 }
