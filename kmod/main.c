@@ -20,7 +20,7 @@
 /* What this build of the module has: see Kbuild */
 static u64 built_in(void)
 {
-	return MVMM_FEATURE_APIC |
+	return MVMM_FEATURE_APIC | MVMM_FEATURE_CLOCK |
 	       (IS_ENABLED(CONFIG_MVMM_SLOTS) ? MVMM_FEATURE_SCHED : 0) |
 	       (IS_ENABLED(CONFIG_MVMM_PV) ? MVMM_FEATURE_PV : 0) |
 	       (IS_ENABLED(CONFIG_MVMM_IOEVENTFD) ? MVMM_FEATURE_IOEVENTFD : 0) |

@@ -101,8 +101,8 @@ struct mvmm_inbox {
  * @steal: MSR_KVM_STEAL_TIME
  * @stolen: ns of steal time so far
  * @last_delay: ns that the thread had been delayed when @stolen was updated
- * @clock_version: version written last
- * @steal_version: the same for steal time
+ * @left_at: host's TSC when RUN returned -EINTR; 0: it has been called again
+ * @stopped: the guest is to be told that it was stopped
  * @todo: bits TODO_*, see pv/pv.c
  * @eoi: MSR_KVM_PV_EOI_EN
  * @eoi_offered: the flag is set in the guest: @eoi at that entry; otherwise 0
@@ -112,7 +112,8 @@ struct mvmm_pv {
 	u64 wall_clock, clock, steal;
 	u64 stolen;
 	u64 last_delay;
-	u32 clock_version, steal_version;
+	u64 left_at;
+	bool stopped;
 	u8 todo;
 	u64 eoi;
 	u64 eoi_offered;
@@ -258,6 +259,23 @@ struct mvmm_vcpu {
 	u32 halt_poll_us;
 };
 
+/**
+ * mvmm_take() - make the vCPU busy for the caller, until mvmm_let_go()
+ * @vcpu: the vCPU
+ *
+ * Nobody waits for it. Context: any. Return: false: it is busy for another one.
+ */
+static inline bool mvmm_take(struct mvmm_vcpu *vcpu)
+{
+	/* pairs with mvmm_let_go() */
+	return !test_and_set_bit_lock(0, &vcpu->busy);
+}
+
+static inline void mvmm_let_go(struct mvmm_vcpu *vcpu)
+{
+	clear_bit_unlock(0, &vcpu->busy); /* pairs with mvmm_take() */
+}
+
 /*
  * Contexts as code: these check what "Context:" lines and comments promise.
  * They are nothing without CONFIG_PROVE_LOCKING or CONFIG_DEBUG_ATOMIC_SLEEP,
@@ -295,10 +313,16 @@ static inline void mvmm_assert_loaded(const struct mvmm_vcpu *vcpu)
 		might_sleep();						\
 } while (0)
 
+/* The host's TSC, which stands while the VM's time does */
+static inline u64 mvmm_host_tsc(const struct mvmm_vm *vm)
+{
+	return unlikely(vm->stopped_at) ? vm->stopped_at : rdtsc();
+}
+
 /* The guest's TSC as it would read it now */
 static inline u64 mvmm_guest_tsc(const struct mvmm_vcpu *vcpu)
 {
-	return rdtsc() + vcpu->tsc_offset;
+	return mvmm_host_tsc(vcpu->vm) + vcpu->tsc_offset;
 }
 
 /* From ticks of the TSC */

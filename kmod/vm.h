@@ -24,6 +24,7 @@ struct mvmm_mem_region;
  *   [L] vm->lock         [M] vm->mmu_lock    [R] vcpu->busy
  *   [C] set at creation  [A] none: atomic access
  *   [S] the lock in slots/slots.c
+ *   [V] vm->lock and the [R] of all vCPUs to write, one of these to read
  */
 
 /* tour 2: a virtual machine */
@@ -48,7 +49,10 @@ struct mvmm_mem_region;
  * @doorbells: see run/doorbell.c			[L to write, RCU]
  * @irqfds: see irq/irqfd.c					[L]
  * @serial: unique number; a later VM may have the same address	[C]
- * @tsc_base: host TSC at creation: the guest's TSC starts at 0	[C]
+ * @tsc_base: host TSC at which the guest's is 0, at first at creation [V]
+ * @clock_tsc: guest's TSC when the VM's clock was last set	[V]
+ * @clock_ns: what it was set to: what kvmclock shows		[V]
+ * @stopped_at: host TSC at which the VM's time stands; 0: it runs [V]
  * @has_apic: MVMM_VM_APIC					[C]
  * @nr_vcpus: one more than the highest id in @vcpus		[L to write, A]
  * @last_lowest: vCPU that took the last lowest-priority interrupt [A]
@@ -78,6 +82,8 @@ struct mvmm_vm {
 	struct list_head irqfds;
 	u64 serial;
 	u64 tsc_base;
+	u64 clock_tsc, clock_ns;
+	u64 stopped_at;
 	bool has_apic;
 	u32 nr_vcpus;
 	u32 last_lowest;

@@ -54,6 +54,7 @@
 #define MVMM_FEATURE_IOEVENTFD	(1ULL << 8)	/* MVMM_VM_IOEVENTFD */
 #define MVMM_FEATURE_IRQFD	(1ULL << 9)	/* MVMM_VM_IRQFD */
 #define MVMM_FEATURE_DIRTY_LOG	(1ULL << 10)	/* MVMM_REGION_LOG_DIRTY */
+#define MVMM_FEATURE_CLOCK	(1ULL << 11)	/* MVMM_VM_*_CLOCK */
 
 /**
  * struct mvmm_info - what this host offers (MVMM_GET_INFO)
@@ -295,6 +296,29 @@ struct mvmm_vm_sched {
 	__u32 reserved;
 };
 
+/* The VM's time stands, and RUN fails with -EAGAIN */
+#define MVMM_CLOCK_STOPPED (1u << 0)
+
+/**
+ * struct mvmm_clock - the time of a VM (MVMM_VM_GET_CLOCK, MVMM_VM_SET_CLOCK)
+ * @size: sizeof(struct mvmm_clock)
+ * @flags: MVMM_CLOCK_STOPPED or 0
+ * @tsc: the guest's TSC, of a vCPU that has not written to its own; what
+ *	another adds to it is its IA32_TSC_ADJUST (MSR 0x3b)
+ * @kvmclock: the VM's clock in ns: what the guest reads with the help of
+ *	MSR_KVM_SYSTEM_TIME_NEW
+ * @host_tsc: the host's TSC when these were so; for SET 0: now
+ * @realtime: out: the host's CLOCK_REALTIME in ns, at the time of the call
+ */
+struct mvmm_clock {
+	__u32 size;
+	__u32 flags;
+	__u64 tsc;
+	__u64 kvmclock;
+	__u64 host_tsc;
+	__u64 realtime;
+};
+
 /**
  * struct mvmm_create_vcpu - (MVMM_VM_CREATE_VCPU)
  * @size: sizeof(struct mvmm_create_vcpu)
@@ -362,6 +386,21 @@ struct mvmm_create_vcpu {
  * MVMM_FEATURE_SCHED.
  */
 #define MVMM_VM_SET_SCHED	_IO(MVMM_IOC, 0x28)
+/*
+ * MVMM_VM_GET_CLOCK: one moment of the VM's time; while it stands, that at which
+ * it was stopped. Returns 0.
+ */
+#define MVMM_VM_GET_CLOCK	_IO(MVMM_IOC, 0x29)
+/*
+ * MVMM_VM_SET_CLOCK: of all vCPUs at once: their differences stay. A TSC
+ * deadline is a value of the guest's TSC: it comes when that gets there. With
+ * @host_tsc as GET gave it the time goes on, or is stopped, as if there had been
+ * no call between; with 0 it continues at @tsc and @kvmclock. When a stopped
+ * time goes on, the guest is told (PVCLOCK_GUEST_STOPPED), so that its watchdogs
+ * do not complain. Returns 0; -EBUSY: a vCPU is in RUN, or a GET or SET;
+ * -EINVAL: @host_tsc has not come yet.
+ */
+#define MVMM_VM_SET_CLOCK	_IO(MVMM_IOC, 0x2a)
 
 /* ---- vCPU fd ---------------------------------------------------------- */
 
@@ -855,10 +894,13 @@ struct mvmm_stats {
  * vCPU was kicked, immediate_exit is set, or the kernel wanted the thread for
  * work of its own (the guest's state is consistent: call again); -EBUSY:
  * another thread is in RUN or a GET/SET; -EIO: the VM is stopped (see
- * MVMM_EXIT_ERROR); -EINVAL: @retire is over 15, @set_cr is unknown or set
- * without @retire, or a reserved input is not zero.
+ * MVMM_EXIT_ERROR); -EAGAIN: its time is (see MVMM_VM_SET_CLOCK); -EINVAL:
+ * @retire is over 15, @set_cr is unknown or set without @retire, or a reserved
+ * input is not zero.
  * RUN does not change the signal mask. So that no signal is lost that arrives
  * just before RUN, let its handler set immediate_exit, or use MVMM_VCPU_KICK.
+ * If a second or more passes between -EINTR and the next call (SIGSTOP, a
+ * debugger), the guest is told (PVCLOCK_GUEST_STOPPED). Its time has gone on.
  */
 #define MVMM_VCPU_RUN		_IO(MVMM_IOC, 0x40)
 /*

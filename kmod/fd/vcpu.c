@@ -59,14 +59,13 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (unlikely(cmd == MVMM_VCPU_GET_TIMES))
 		return mvmm_dispatch(beside_run, ARRAY_SIZE(beside_run), vcpu,
 				     cmd, arg);
-	/* pairs with vcpu_ioctl(): its end, in another thread */
-	if (test_and_set_bit_lock(0, &vcpu->busy))
+	if (!mvmm_take(vcpu))
 		return -EBUSY;
 	if (likely(cmd == MVMM_VCPU_RUN))
 		ret = arg ? -EINVAL : mvmm_vcpu_run(vcpu);
 	else
 		ret = mvmm_vcpu_state_ioctl(vcpu, cmd, arg);
-	clear_bit_unlock(0, &vcpu->busy); /* pairs with vcpu_ioctl() */
+	mvmm_let_go(vcpu);
 	return ret;
 }
 

@@ -5,6 +5,7 @@
 #include <asm/tsc.h>
 #include "cpu/cpu.h"
 #include "fd.h"
+#include "guest/guest.h"
 #include "irq/apic.h"
 #include "mm/memory.h"
 #include "run/run.h"
@@ -41,6 +42,8 @@ MVMM_HANDLER(add_region, mvmm_add_region)
 MVMM_HANDLER(remove_region, mvmm_remove_region)
 MVMM_HANDLER(prefault, mvmm_prefault)
 MVMM_HANDLER(msi, mvmm_msi)
+MVMM_HANDLER(get_clock, mvmm_get_clock)
+MVMM_HANDLER(set_clock, mvmm_set_clock)
 #ifdef CONFIG_MVMM_DIRTY
 MVMM_HANDLER(get_dirty_log, mvmm_get_dirty_log)
 #endif
@@ -72,6 +75,10 @@ static const struct mvmm_ioctl vm_ioctls[] = {
 		   remove_region),
 	MVMM_IOCTL(MVMM_VM_PREFAULT, struct mvmm_prefault, len, true, prefault),
 	MVMM_IOCTL(MVMM_VM_MSI, struct mvmm_msi, reserved, false, msi),
+	MVMM_IOCTL(MVMM_VM_GET_CLOCK, struct mvmm_clock, realtime, true,
+		   get_clock),
+	MVMM_IOCTL(MVMM_VM_SET_CLOCK, struct mvmm_clock, realtime, false,
+		   set_clock),
 #ifdef CONFIG_MVMM_DIRTY
 	MVMM_IOCTL(MVMM_VM_GET_DIRTY_LOG, struct mvmm_dirty_log, bitmap, false,
 		   get_dirty_log),

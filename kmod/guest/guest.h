@@ -11,6 +11,7 @@ enum mvmm_msr_kind {
 	MVMM_MSR_KEPT,		/* mvmm_vcpu.msr */
 	MVMM_MSR_VENDOR,	/* mvmm_ops->get_msr() and set_msr() know */
 	MVMM_MSR_TSC,
+	MVMM_MSR_TSC_ADJUST,	/* userspace's: CPUID does not offer it */
 	MVMM_MSR_EFER,
 };
 
@@ -68,6 +69,9 @@ void mvmm_do_cpuid(struct mvmm_vcpu *vcpu);
 void mvmm_cpuid_init(void);
 void mvmm_limit_caps(struct mvmm_vcpu *vcpu);
 extern struct mvmm_cpuid_table mvmm_default_cpuid;
+
+int mvmm_get_clock(struct mvmm_vm *vm, struct mvmm_clock *clock);
+int mvmm_set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock);
 
 void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu);
 void mvmm_vcpu_start(struct mvmm_vcpu *vcpu, u8 vector);

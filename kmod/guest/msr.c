@@ -36,6 +36,7 @@ static const struct mvmm_msr_policy policy[] = {
 	VENDOR(MSR_IA32_SYSENTER_EIP, MVMM_CHECK_CANONICAL, true),
 	VENDOR(MSR_IA32_CR_PAT, MVMM_CHECK_PAT, false),
 	{ .index = MSR_IA32_TSC, .kind = MVMM_MSR_TSC },
+	{ .index = MSR_IA32_TSC_ADJUST, .kind = MVMM_MSR_TSC_ADJUST },
 	{ .index = MSR_EFER, .kind = MVMM_MSR_EFER },
 	/* Microcode revision: Linux writes 0, executes CPUID, and reads it */
 	CONST(MSR_IA32_UCODE_REV, 1ULL << 32),
@@ -108,7 +109,23 @@ bool mvmm_msr_value_ok(const struct mvmm_msr_policy *p, u64 value)
 
 static bool exists(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
 {
-	return p && (p->index != MSR_TSC_AUX || vcpu->caps.tsc_aux);
+	if (!p)
+		return false;
+	/* In a section the guest asks, else userspace */
+	if (p->kind == MVMM_MSR_TSC_ADJUST)
+		return !vcpu->in_section;
+	return p->index != MSR_TSC_AUX || vcpu->caps.tsc_aux;
+}
+
+static void set_tsc_offset(struct mvmm_vcpu *vcpu, u64 offset)
+{
+	u64 by = offset - vcpu->tsc_offset;
+
+	vcpu->tsc_offset = offset;
+	mvmm_ops->sync_tsc(vcpu);
+	if (vcpu->has_apic)
+		mvmm_apic_tsc_moved(vcpu, by);
+	mvmm_pv_tsc_changed(vcpu);
 }
 
 /* tour 22: one table for every MSR */
@@ -144,6 +161,9 @@ int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 		return 0;
 	case MVMM_MSR_TSC:
 		*value = mvmm_guest_tsc(vcpu);
+		return 0;
+	case MVMM_MSR_TSC_ADJUST:
+		*value = vcpu->tsc_offset + vcpu->vm->tsc_base;
 		return 0;
 	default:
 		*value = mvmm_ops->get_msr(vcpu, index);
@@ -185,12 +205,10 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	case MVMM_MSR_EFER:
 		return mvmm_set_efer(vcpu, value);
 	case MVMM_MSR_TSC:
-		value -= rdtsc();
-		swap(vcpu->tsc_offset, value);
-		mvmm_ops->sync_tsc(vcpu);
-		if (vcpu->has_apic)
-			mvmm_apic_tsc_moved(vcpu, vcpu->tsc_offset - value);
-		mvmm_pv_tsc_changed(vcpu);
+		set_tsc_offset(vcpu, value - mvmm_host_tsc(vcpu->vm));
+		return 0;
+	case MVMM_MSR_TSC_ADJUST:
+		set_tsc_offset(vcpu, value - vcpu->vm->tsc_base);
 		return 0;
 	default:
 		mvmm_ops->set_msr(vcpu, index, value);

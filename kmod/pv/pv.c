@@ -23,57 +23,63 @@
 #define TODO_STEAL	BIT(2)
 
 /*
- * Write @data, with an odd version before and an even one after it. While the
- * version is odd, readers on other vCPUs wait.
+ * Write @data, whose version is odd, and then the even one after it. While the
+ * version is odd, readers on other vCPUs wait. It goes on from what the guest
+ * has in memory: a reader of before a restore must see that it has changed.
  */
-static int write_versioned(struct mvmm_vm *vm, u64 gpa, u32 *version,
+static int write_versioned(struct mvmm_vm *vm, u64 gpa, u32 odd,
 			   const void *data, size_t len, size_t version_at)
 {
-	u32 even = (*version | 1) + 1;
-	u32 odd = even - 1;
+	u32 even = odd + 1;
 	int ret;
 
 	ret = mvmm_write_guest(vm, gpa + version_at, &odd, sizeof(odd));
 	smp_wmb(); /* pairs with the guest's pvclock_read_begin() */
-	*version = odd;
 	ret = ret ?: mvmm_write_guest(vm, gpa, data, len);
 	smp_wmb(); /* pairs with the guest's pvclock_read_begin() */
-	*version = even;
 	return ret ?: mvmm_write_guest(vm, gpa + version_at, &even,
 				       sizeof(even));
 }
 
-static int update_wall_clock(struct mvmm_vcpu *vcpu)
+static void update_wall_clock(struct mvmm_vcpu *vcpu)
 {
-	u64 now = max(rdtsc_ordered(), vcpu->vm->tsc_base);
-	u64 since_boot = mvmm_ticks_to_ns(now - vcpu->vm->tsc_base);
-	struct timespec64 at_boot;
-	struct pvclock_wall_clock wall = { .version = 1 };
-	u32 version = 0;
+	struct mvmm_vm *vm = vcpu->vm;
+	u64 boot = ktime_get_real_ns() -
+		   mvmm_pv_clock(vm, mvmm_host_tsc(vm) - vm->tsc_base);
+	struct pvclock_wall_clock wall;
 
-	ktime_get_real_ts64(&at_boot);
-	at_boot = ns_to_timespec64(timespec64_to_ns(&at_boot) - since_boot);
-	wall.sec = at_boot.tv_sec;
-	wall.nsec = at_boot.tv_nsec;
-	return write_versioned(vcpu->vm, vcpu->pv.wall_clock, &version, &wall,
-			       sizeof(wall), 0);
+	if (mvmm_read_guest(vm, vcpu->pv.wall_clock, &wall, sizeof(wall)))
+		return;
+	wall.version |= 1;
+	wall.sec = div_u64_rem(boot, NSEC_PER_SEC, &wall.nsec);
+	write_versioned(vm, vcpu->pv.wall_clock, wall.version, &wall,
+			sizeof(wall), 0);
 }
 
-static int update_clock(struct mvmm_vcpu *vcpu)
+static void update_clock(struct mvmm_vcpu *vcpu)
 {
+	const struct mvmm_vm *vm = vcpu->vm;
 	struct mvmm_pv *pv = &vcpu->pv;
-	struct pvclock_vcpu_time_info info = {
-		.version = pv->clock_version | 1,
-		/* 0 unless the guest has written its TSC */
-		.tsc_timestamp = vcpu->tsc_offset + vcpu->vm->tsc_base,
+	u64 gpa = pv->clock & ~KVM_MSR_ENABLED;
+	struct pvclock_vcpu_time_info old, info = {
+		/* What the guest has added to its TSC counts */
+		.tsc_timestamp = vm->clock_tsc + vcpu->tsc_offset +
+				 vm->tsc_base,
+		.system_time = vm->clock_ns,
 		.flags = PVCLOCK_TSC_STABLE_BIT,
 	};
 
-	if (!(pv->clock & KVM_MSR_ENABLED))
-		return 0;
+	if (!(pv->clock & KVM_MSR_ENABLED) ||
+	    mvmm_read_guest(vcpu->vm, gpa, &old, sizeof(old)))
+		return;
+	info.version = old.version | 1;
+	/* The guest clears it when it has seen it */
+	info.flags |= old.flags & PVCLOCK_GUEST_STOPPED;
+	if (pv->stopped)
+		info.flags |= PVCLOCK_GUEST_STOPPED;
+	pv->stopped = false;
 	mvmm_pv_clock_rate(tsc_khz, &info.tsc_to_system_mul, &info.tsc_shift);
-	return write_versioned(vcpu->vm, pv->clock & ~KVM_MSR_ENABLED,
-			       &pv->clock_version, &info, sizeof(info), 0);
+	write_versioned(vcpu->vm, gpa, info.version, &info, sizeof(info), 0);
 }
 
 /* ns that the vCPU had no CPU: the host or our scheduler gave it to others */
@@ -97,7 +103,9 @@ void mvmm_pv_steal(struct mvmm_vcpu *vcpu)
 {
 	struct mvmm_pv *pv = &vcpu->pv;
 	u64 delay = delay_of(vcpu);
-	struct kvm_steal_time steal = {};
+	u64 gpa = pv->steal & KVM_STEAL_VALID_BITS;
+	struct kvm_steal_time steal;
+	u64 more = 0;
 
 	mvmm_assert_busy(vcpu);
 	mvmm_assert_may_sleep();
@@ -106,12 +114,15 @@ void mvmm_pv_steal(struct mvmm_vcpu *vcpu)
 		return;
 	/* Another thread may call RUN now, whose delay began at 0 */
 	if (delay > pv->last_delay)
-		pv->stolen += delay - pv->last_delay;
+		more = delay - pv->last_delay;
+	pv->stolen += more;
 	pv->last_delay = delay;
-	steal.steal = pv->stolen;
-	steal.version = pv->steal_version | 1;
-	write_versioned(vcpu->vm, pv->steal & KVM_STEAL_VALID_BITS,
-			&pv->steal_version, &steal, sizeof(steal),
+	/* Added to what the guest has: it may have come from another host */
+	if (mvmm_read_guest(vcpu->vm, gpa, &steal, sizeof(steal)))
+		return;
+	steal.steal += more;
+	steal.version |= 1;
+	write_versioned(vcpu->vm, gpa, steal.version, &steal, sizeof(steal),
 			offsetof(struct kvm_steal_time, version));
 }
 
@@ -187,6 +198,9 @@ int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	switch (index) {
 	case MSR_KVM_WALL_CLOCK_NEW:
 		pv->wall_clock = value;
+		/* It was written for the guest; the page may be another's now */
+		if (!vcpu->in_section)
+			return 0;
 		pv->todo |= TODO_WALL_CLOCK;
 		break;
 	case MSR_KVM_SYSTEM_TIME_NEW:
@@ -250,4 +264,16 @@ void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu)
 		return;
 	vcpu->pv.todo |= TODO_CLOCK;
 	atomic_or(MVMM_REQ_PV, &vcpu->requests);
+}
+
+/**
+ * mvmm_pv_stopped() - the guest was stopped, and is to be told
+ * @vcpu: the vCPU
+ *
+ * Context: atomic.
+ */
+void mvmm_pv_stopped(struct mvmm_vcpu *vcpu)
+{
+	vcpu->pv.stopped = vcpu->pv.clock & KVM_MSR_ENABLED;
+	mvmm_pv_tsc_changed(vcpu);
 }

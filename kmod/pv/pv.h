@@ -27,6 +27,15 @@ static inline void mvmm_pv_clock_rate(u32 khz, u32 *mul, s8 *shift)
 	*mul = ((u64)NSEC_PER_SEC << 32) / hz;
 }
 
+/* What kvmclock shows when a vCPU that has not written to its TSC has @tsc */
+static inline u64 mvmm_pv_clock(const struct mvmm_vm *vm, u64 tsc)
+{
+	/* TSCs of the host's CPUs may differ by a little */
+	s64 ticks = max_t(s64, tsc - vm->clock_tsc, 0);
+
+	return vm->clock_ns + mvmm_ticks_to_ns(ticks);
+}
+
 #ifdef CONFIG_MVMM_PV
 
 /* What the CPUID leaf KVM_CPUID_FEATURES offers */
@@ -48,6 +57,25 @@ int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);
 int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
 void mvmm_do_hypercall(struct mvmm_vcpu *vcpu);
 void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu);
+void mvmm_pv_stopped(struct mvmm_vcpu *vcpu);
+
+/* RUN returns -EINTR: the thread may be stopped now */
+static inline void mvmm_pv_left(struct mvmm_vcpu *vcpu)
+{
+	vcpu->pv.left_at = rdtsc();
+}
+
+/* RUN is called again */
+static inline void mvmm_pv_back(struct mvmm_vcpu *vcpu)
+{
+	u64 left_at = vcpu->pv.left_at;
+
+	if (likely(!left_at))
+		return;
+	vcpu->pv.left_at = 0;
+	if ((s64)(rdtsc() - left_at) > (s64)tsc_khz * 1000)
+		mvmm_pv_stopped(vcpu);
+}
 
 #else
 
@@ -61,6 +89,9 @@ static inline bool mvmm_is_pv_msr(u32 index)
 static inline void mvmm_pv_steal(struct mvmm_vcpu *vcpu) {}
 static inline void mvmm_pv_update(struct mvmm_vcpu *vcpu) {}
 static inline void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu) {}
+static inline void mvmm_pv_stopped(struct mvmm_vcpu *vcpu) {}
+static inline void mvmm_pv_left(struct mvmm_vcpu *vcpu) {}
+static inline void mvmm_pv_back(struct mvmm_vcpu *vcpu) {}
 
 static inline int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 {

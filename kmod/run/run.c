@@ -333,9 +333,12 @@ long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
 	mvmm_assert_may_sleep();
 	if (READ_ONCE(vcpu->vm->dead))
 		return -EIO;
+	if (unlikely(vcpu->vm->stopped_at))
+		return -EAGAIN;
 	ret = read_run_page(vcpu, &cr);
 	if (ret)
 		return ret;
+	mvmm_pv_back(vcpu);
 
 	vcpu->exit.insn_len = 0;
 	if (unlikely(cr.which) && complete_cr(vcpu, &cr)) {
@@ -353,8 +356,10 @@ long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
 		retire(vcpu);
 	if (mvmm_pv_eoi_offered(vcpu))
 		mvmm_pv_eoi_finish(vcpu);
-	if (ret < 0)
+	if (ret < 0) {
 		vcpu->exit.reason = MVMM_EXIT_INTR;
+		mvmm_pv_left(vcpu);
+	}
 	write_run_page(vcpu);
 	vcpu->stats.exits_to_user++;
 	return ret < 0 ? ret : 0;

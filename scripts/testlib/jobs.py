@@ -19,7 +19,7 @@ from .labs import TOP, TWO_CPUS, lab, run
 # kernels
 Job = collections.namedtuple("Job", "name function args kernels")
 
-KSELFTESTS = ("abi", "apic", "dirty", "events", "exits", "huge", "ioeventfd",
+KSELFTESTS = ("abi", "apic", "clock", "dirty", "events", "exits", "huge", "ioeventfd",
               "lifetime", "memory", "mmio", "modes", "state")
 # For each fuzz target
 FUZZ_SECONDS = 20
@@ -152,7 +152,7 @@ WITHOUT = {"qemu": ("slots", "policies", "pv", "pv_eoi", "irqfd", "ioeventfd",
 
 def without(results, name, emulator):
     """Modules without options build, and pass the tests that remain."""
-    tests = ("abi", "apic", "dirty", "events", "exits", "ioeventfd",
+    tests = ("abi", "apic", "clock", "dirty", "events", "exits", "ioeventfd",
              "lifetime", "memory", "mmio", "modes", "state")
     modules = []
     for options in WITHOUT[emulator]:

@@ -141,6 +141,17 @@ int mvmm_set_sched(int vm, uint32_t weight, uint32_t cap)
 	return call(vm, MVMM_VM_SET_SCHED, &sched);
 }
 
+int mvmm_get_clock(int vm, struct mvmm_clock *clock)
+{
+	return GET(vm, MVMM_VM_GET_CLOCK, clock);
+}
+
+int mvmm_set_clock(int vm, struct mvmm_clock *clock)
+{
+	clock->size = sizeof(*clock);
+	return call(vm, MVMM_VM_SET_CLOCK, clock);
+}
+
 int mvmm_create_vcpu(int vm, uint32_t id)
 {
 	struct mvmm_create_vcpu create = { .size = sizeof(create), .id = id };

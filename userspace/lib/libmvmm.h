@@ -43,6 +43,8 @@ int mvmm_irqfd(int vm, int fd, uint32_t flags, uint64_t address,
 	       uint32_t data);
 /* @cap: in per cent of one CPU, 0: no cap */
 int mvmm_set_sched(int vm, uint32_t weight, uint32_t cap);
+int mvmm_get_clock(int vm, struct mvmm_clock *clock);
+int mvmm_set_clock(int vm, struct mvmm_clock *clock);
 int mvmm_create_vcpu(int vm, uint32_t id);
 /* Maps the run page, which is one page: munmap() it with the page size */
 int mvmm_map_run(int vcpu, struct mvmm_run **run);

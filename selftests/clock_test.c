@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The time of a VM: it is read, set, stopped and goes on; the guest's TSC,
+ * kvmclock and APIC timer follow, of all vCPUs at once.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include "kselftest_harness.h"
+#include "vm.h"
+
+#define MSR_TSC		0x10
+#define MSR_TSC_ADJUST	0x3b
+#define MSR_CLOCK	0x4b564d01
+#define MSR_STEAL	0x4b564d03
+#define STOPPED_FLAG	2	/* PVCLOCK_GUEST_STOPPED */
+#define PAGE		(DATA + 0x100)
+#define STEAL		(DATA + 0x200)
+
+#define WRMSR(msr, value)						\
+	"mov $" #msr ", %ecx\n mov $" #value ", %eax\n xor %edx, %edx\n" \
+	"wrmsr\n"
+#define TSC(to) "rdtsc\n shl $32, %rdx\n or %rdx, %rax\n mov %rax, %" #to "\n"
+
+struct pvclock {
+	uint32_t version, pad;
+	uint64_t tsc, ns;
+	uint32_t mul;
+	int8_t shift;
+	uint8_t flags, pad2[2];
+};
+
+FIXTURE(clock) {
+	struct vm vm;
+	int vcpu2;
+	uint64_t khz;
+	volatile struct pvclock *page;
+};
+
+FIXTURE_SETUP(clock)
+{
+	struct mvmm_info info;
+
+	ASSERT_EQ(0, vm_create_flags(&self->vm, MVMM_VM_APIC));
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+	self->vcpu2 = mvmm_create_vcpu(self->vm.vm, 1);
+	ASSERT_LE(0, self->vcpu2);
+	ASSERT_EQ(0, mvmm_get_info(self->vm.system, &info));
+	EXPECT_NE(0, info.features & MVMM_FEATURE_CLOCK);
+	self->khz = info.tsc_khz;
+	self->page = (struct pvclock *)(self->vm.mem + PAGE);
+}
+
+FIXTURE_TEARDOWN(clock)
+{
+	close(self->vcpu2);
+	vm_destroy(&self->vm);
+}
+
+static uint64_t get_msr(int vcpu, uint32_t index)
+{
+	struct mvmm_msr msr = { .index = index };
+
+	return mvmm_get_msrs(vcpu, &msr, 1) == 1 ? msr.value : ~0ull;
+}
+
+static int set_msr(int vcpu, uint32_t index, uint64_t value)
+{
+	struct mvmm_msr msr = { .index = index, .value = value };
+
+	return mvmm_set_msrs(vcpu, &msr, 1) == 1 ? 0 : -EPROTO;
+}
+
+/* Stops it at this moment */
+static int stop(int vm, struct mvmm_clock *c)
+{
+	int ret = mvmm_get_clock(vm, c);
+
+	c->flags = MVMM_CLOCK_STOPPED;
+	return ret ?: mvmm_set_clock(vm, c);
+}
+
+/* It goes on from where it stands */
+static int go_on(int vm)
+{
+	struct mvmm_clock c;
+	int ret = mvmm_get_clock(vm, &c);
+
+	c.flags = 0;
+	c.host_tsc = 0;
+	return ret ?: mvmm_set_clock(vm, &c);
+}
+
+static uint64_t ns_of(FIXTURE_DATA(clock) *self, uint64_t ticks)
+{
+	return (unsigned __int128)ticks * 1000000 / self->khz;
+}
+
+TEST_F(clock, goes_on)
+{
+	struct mvmm_clock a, b;
+	struct timespec now;
+
+	ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &a));
+	usleep(20000);
+	ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &b));
+	clock_gettime(CLOCK_REALTIME, &now);
+	EXPECT_EQ(0, a.flags);
+	EXPECT_LT(20000000, b.realtime - a.realtime);
+	EXPECT_LE(b.realtime, now.tv_sec * 1000000000ull + now.tv_nsec);
+	EXPECT_EQ(b.host_tsc - a.host_tsc, b.tsc - a.tsc);
+	/* Both are rounded down */
+	EXPECT_GE(1, ns_of(self, b.tsc - a.tsc) - (b.kvmclock - a.kvmclock) + 1);
+	/* A new vCPU has added nothing */
+	EXPECT_EQ(0, get_msr(self->vm.vcpu, MSR_TSC_ADJUST));
+	EXPECT_LE(b.tsc, get_msr(self->vm.vcpu, MSR_TSC));
+}
+
+/* What GET gave, SET takes, and nothing moves */
+TEST_F(clock, set_as_it_was)
+{
+	struct mvmm_clock a, b;
+
+	ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &a));
+	ASSERT_EQ(0, mvmm_set_clock(self->vm.vm, &a));
+	ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &b));
+	EXPECT_EQ(a.host_tsc - a.tsc, b.host_tsc - b.tsc);
+	/* Also if it was stopped between */
+	ASSERT_EQ(0, stop(self->vm.vm, &b));
+	usleep(10000);
+	b.flags = 0;
+	ASSERT_EQ(0, mvmm_set_clock(self->vm.vm, &b));
+	ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &b));
+	EXPECT_EQ(a.host_tsc - a.tsc, b.host_tsc - b.tsc);
+}
+
+static void *runs(void *arg)
+{
+	struct vm *vm = arg;
+
+	while (mvmm_run(vm->vcpu) == -EINTR && !vm->mem[DATA + 1])
+		;
+	return NULL;
+}
+
+GUEST(spin, "movb $1, 0x100000\n 1: pause\n jmp 1b\n");
+TEST_F(clock, errnos)
+{
+	struct mvmm_clock c = { .flags = 2 }, ok;
+	pthread_t thread;
+
+	EXPECT_EQ(-EOPNOTSUPP, mvmm_set_clock(self->vm.vm, &c));
+	ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &ok));
+	c = ok;
+	/* An hour from now */
+	c.host_tsc += self->khz * 3600000;
+	EXPECT_EQ(-EINVAL, mvmm_set_clock(self->vm.vm, &c));
+	LOAD(&self->vm, spin);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, runs, &self->vm));
+	while (!*(volatile char *)(self->vm.mem + DATA))
+		usleep(1000);
+	EXPECT_EQ(-EBUSY, mvmm_set_clock(self->vm.vm, &ok));
+	EXPECT_EQ(0, mvmm_get_clock(self->vm.vm, &c));
+	self->vm.mem[DATA + 1] = 1;
+	ASSERT_EQ(0, mvmm_kick(self->vm.vcpu));
+	pthread_join(thread, NULL);
+	/* It has let go of all vCPUs */
+	EXPECT_EQ(0, mvmm_set_clock(self->vm.vm, &ok));
+	ASSERT_EQ(0, stop(self->vm.vm, &c));
+	EXPECT_EQ(-EAGAIN, mvmm_run(self->vm.vcpu));
+}
+
+GUEST(reads, "1:\n" TSC(r8) "out %al, $0x99\n jmp 1b\n");
+
+/* The TSC that the guest reads */
+static uint64_t guest_tsc(struct vm *vm)
+{
+	if (vm_run(vm) || vm->run->exit_reason != MVMM_EXIT_IO)
+		return 0;
+	vm->run->retire = vm->run->insn_len;
+	return vm->run->regs.r8;
+}
+
+/* All vCPUs move, and what one has added to its TSC stays */
+TEST_F(clock, is_set)
+{
+	const uint64_t far = 1ull << 50;
+	struct mvmm_clock c = { .tsc = far, .kvmclock = 7000000000 };
+
+	ASSERT_EQ(0, set_msr(self->vcpu2, MSR_TSC_ADJUST, 1000000));
+	ASSERT_EQ(0, mvmm_set_clock(self->vm.vm, &c));
+	LOAD(&self->vm, reads);
+	EXPECT_LE(far, guest_tsc(&self->vm));
+	EXPECT_GT(far + self->khz * 600000, guest_tsc(&self->vm));
+	EXPECT_EQ(0, get_msr(self->vm.vcpu, MSR_TSC_ADJUST));
+	EXPECT_EQ(1000000, get_msr(self->vcpu2, MSR_TSC_ADJUST));
+	ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &c));
+	EXPECT_EQ(7000000000 + ns_of(self, c.tsc - far), c.kvmclock);
+	/* And back */
+	c.tsc = 5;
+	c.host_tsc = 0;
+	ASSERT_EQ(0, mvmm_set_clock(self->vm.vm, &c));
+	EXPECT_GT(far, guest_tsc(&self->vm));
+	/* A vCPU that is made later has the same time */
+	close(self->vcpu2);
+	self->vcpu2 = mvmm_create_vcpu(self->vm.vm, 2);
+	ASSERT_LE(0, self->vcpu2);
+	ASSERT_EQ(0, stop(self->vm.vm, &c));
+	EXPECT_EQ(c.tsc, get_msr(self->vcpu2, MSR_TSC));
+	EXPECT_EQ(c.tsc, get_msr(self->vm.vcpu, MSR_TSC));
+}
+
+/* The guest is not offered IA32_TSC_ADJUST; writing its TSC changes it */
+GUEST(adjusts, FAULTS("mov $0x3b, %ecx\n rdmsr") FAULTS(WRMSR(0x3b, 0))
+      WRMSR(0x10, 0) "out %al, $0x99\n");
+TEST_F(clock, tsc_adjust)
+{
+	struct mvmm_clock c;
+
+	LOAD(&self->vm, adjusts);
+	guest_tsc(&self->vm);
+	CHECK_VECTORS(&self->vm, 13, 13);
+	ASSERT_EQ(0, stop(self->vm.vm, &c));
+	EXPECT_EQ(get_msr(self->vm.vcpu, MSR_TSC) - c.tsc,
+		  get_msr(self->vm.vcpu, MSR_TSC_ADJUST));
+	EXPECT_GT(0, (int64_t)get_msr(self->vm.vcpu, MSR_TSC_ADJUST));
+	/* A write of userspace while it stands */
+	ASSERT_EQ(0, set_msr(self->vm.vcpu, MSR_TSC, 12345));
+	EXPECT_EQ(12345, get_msr(self->vm.vcpu, MSR_TSC));
+}
+
+TEST_F(clock, stands)
+{
+	struct mvmm_clock a, b;
+	uint64_t before;
+
+	LOAD(&self->vm, reads);
+	before = guest_tsc(&self->vm);
+	ASSERT_EQ(0, stop(self->vm.vm, &a));
+	EXPECT_LE(before, a.tsc);
+	usleep(30000);
+	ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &b));
+	EXPECT_EQ(MVMM_CLOCK_STOPPED, b.flags);
+	EXPECT_EQ(a.tsc, b.tsc);
+	EXPECT_EQ(a.kvmclock, b.kvmclock);
+	EXPECT_EQ(a.host_tsc, b.host_tsc);
+	EXPECT_LT(a.realtime, b.realtime);
+	EXPECT_EQ(a.tsc, get_msr(self->vm.vcpu, MSR_TSC));
+	ASSERT_EQ(0, go_on(self->vm.vm));
+	before = guest_tsc(&self->vm);
+	EXPECT_LE(a.tsc, before);
+	/* Without the 30 ms: host_tsc shows how much of the rest went by */
+	ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &b));
+	EXPECT_LE(self->khz * 30,
+		  (b.host_tsc - a.host_tsc) - (b.tsc - a.tsc));
+}
+
+/* A deadline and a count stand, too */
+GUEST(arms, "mov $0x1b, %ecx\n rdmsr\n or $0xc00, %eax\n wrmsr\n"
+      WRMSR(0x80f, 0x1ff) WRMSR(0x83e, 0xb) "out %al, $0x99\n");
+TEST_F(clock, timer)
+{
+	struct mvmm_apic apic, later;
+	struct mvmm_clock c;
+	int i;
+
+	LOAD(&self->vm, arms);
+	guest_tsc(&self->vm);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, stop(self->vm.vm, &c));
+		ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+		memset(&apic.regs[0x200 / 4], 0, 0x80);
+		/* 20 ms from now: a deadline; a count, at half the TSC's rate */
+		apic.regs[0x320 / 4] = i ? 0x60 : 0x40060;
+		apic.tsc_deadline = i ? 0 : c.tsc + self->khz * 20;
+		apic.regs[0x380 / 4] = i ? self->khz * 10 : 0;
+		apic.regs[0x390 / 4] = apic.regs[0x380 / 4];
+		ASSERT_EQ(0, mvmm_set_apic(self->vm.vcpu, &apic));
+		usleep(40000);
+		ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &later));
+		EXPECT_EQ(0, memcmp(&apic.tsc_deadline, &later.tsc_deadline,
+				    sizeof(apic) - 16));
+		ASSERT_EQ(0, go_on(self->vm.vm));
+		usleep(40000);
+		ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &later));
+		EXPECT_EQ(0, later.tsc_deadline | later.regs[0x390 / 4]);
+		EXPECT_EQ(1, later.regs[0x230 / 4]);
+	}
+}
+
+/* kvmclock continues, and says once that it was stopped */
+TEST_F(clock, kvmclock)
+{
+	volatile struct pvclock *page = self->page;
+	struct mvmm_clock c = { .tsc = 1000, .kvmclock = 5000000000 };
+	uint32_t version;
+
+	NEEDS("pv");
+	ASSERT_EQ(0, set_msr(self->vm.vcpu, MSR_TSC_ADJUST, 500));
+	ASSERT_EQ(0, set_msr(self->vm.vcpu, MSR_CLOCK, PAGE | 1));
+	LOAD(&self->vm, reads);
+	/* Of a clock before, in a VM whose memory this is */
+	page->version = 0x101;
+	guest_tsc(&self->vm);
+	EXPECT_EQ(0x102, page->version);
+	EXPECT_EQ(1, page->flags);
+	ASSERT_EQ(0, mvmm_set_clock(self->vm.vm, &c));
+	guest_tsc(&self->vm);
+	EXPECT_EQ(1500, page->tsc);
+	EXPECT_EQ(5000000000, page->ns);
+	/* It ran all the time */
+	EXPECT_EQ(1, page->flags);
+	ASSERT_EQ(0, stop(self->vm.vm, &c));
+	version = page->version;
+	ASSERT_EQ(0, go_on(self->vm.vm));
+	guest_tsc(&self->vm);
+	EXPECT_LT(version, page->version);
+	EXPECT_EQ(c.tsc + 500, page->tsc);
+	EXPECT_EQ(c.kvmclock, page->ns);
+	EXPECT_EQ(1 | STOPPED_FLAG, page->flags);
+	/* It stays until the guest has seen it, and does not come again */
+	ASSERT_EQ(0, mvmm_set_clock(self->vm.vm, &c));
+	ASSERT_EQ(0, go_on(self->vm.vm));
+	guest_tsc(&self->vm);
+	EXPECT_EQ(1 | STOPPED_FLAG, page->flags);
+	page->flags &= ~STOPPED_FLAG;
+	ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &c));
+	ASSERT_EQ(0, mvmm_set_clock(self->vm.vm, &c));
+	guest_tsc(&self->vm);
+	EXPECT_EQ(1, page->flags);
+}
+
+/* A thread that does not come back for a second was stopped */
+TEST_F(clock, interrupted)
+{
+	NEEDS("pv");
+	ASSERT_EQ(0, set_msr(self->vm.vcpu, MSR_CLOCK, PAGE | 1));
+	LOAD(&self->vm, reads);
+	guest_tsc(&self->vm);
+	ASSERT_EQ(0, mvmm_kick(self->vm.vcpu));
+	EXPECT_EQ(-EINTR, mvmm_run(self->vm.vcpu));
+	guest_tsc(&self->vm);
+	EXPECT_EQ(1, self->page->flags);
+	/* After an exit it is userspace's work that takes long */
+	usleep(1100000);
+	guest_tsc(&self->vm);
+	EXPECT_EQ(1, self->page->flags);
+	ASSERT_EQ(0, mvmm_kick(self->vm.vcpu));
+	EXPECT_EQ(-EINTR, mvmm_run(self->vm.vcpu));
+	usleep(1100000);
+	guest_tsc(&self->vm);
+	EXPECT_EQ(1 | STOPPED_FLAG, self->page->flags);
+}
+
+/* Steal time is added to what the guest has */
+TEST_F(clock, steal_time)
+{
+	volatile uint64_t *steal = (uint64_t *)(self->vm.mem + STEAL);
+	int i;
+
+	NEEDS("pv");
+	*steal = 1ull << 40;
+	ASSERT_EQ(0, set_msr(self->vm.vcpu, MSR_STEAL, STEAL | 1));
+	LOAD(&self->vm, reads);
+	for (i = 0; i < 10; i++) {
+		guest_tsc(&self->vm);
+		/* So that the thread waits for its CPU */
+		usleep(1000);
+	}
+	EXPECT_LE(1ull << 40, *steal);
+	EXPECT_GT(1ull << 41, *steal);
+}
+
+TEST_HARNESS_MAIN
