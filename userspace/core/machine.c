@@ -74,6 +74,22 @@ bool machine_pausing(struct machine *m)
 	return __atomic_load_n(&m->pausing, __ATOMIC_ACQUIRE);
 }
 
+/* @flags: MVMM_CLOCK_STOPPED, or 0: it goes on from where it stands */
+static void set_guest_time(struct machine *m, uint32_t flags)
+{
+	struct mvmm_clock *time = &m->guest_time;
+	int ret = flags ? mvmm_get_clock(m->vm, time) : 0;
+
+	time->flags = flags;
+	if (!flags)
+		time->host_tsc = 0;
+	if (!ret)
+		ret = mvmm_set_clock(m->vm, time);
+	if (ret)
+		machine_end(m, STATUS_VM, "the guest's time cannot be %s: %s",
+			    flags ? "stopped" : "started", strerror(-ret));
+}
+
 void machine_pause(struct machine *m)
 {
 	unsigned int i;
@@ -87,6 +103,7 @@ void machine_pause(struct machine *m)
 	/* On its way one may need a device */
 	while (m->standing < m->running)
 		pthread_cond_wait(&m->stands, &m->loop.lock);
+	set_guest_time(m, MVMM_CLOCK_STOPPED);
 	vm_clock_stop(&m->clock);
 	pthread_mutex_unlock(&m->loop.lock);
 	devices_drain(m);
@@ -97,6 +114,7 @@ void machine_resume(struct machine *m)
 {
 	if (!m->pausing)
 		return;
+	set_guest_time(m, 0);
 	vm_clock_start(&m->clock);
 	__atomic_store_n(&m->pausing, false, __ATOMIC_RELEASE);
 	pthread_cond_broadcast(&m->goes);

@@ -90,6 +90,7 @@ struct machine_config {
  * @mmio: who answers at which address outside memory
  * @irqs: interrupt lines
  * @clock: VM time
+ * @guest_time: while it is paused: the guest's, which the module keeps
  * @loop: the main loop, which is the main thread's
  * @console: the user's
  * @serial: what the serial port is connected to, or NULL
@@ -127,6 +128,7 @@ struct machine {
 	struct bus ports, mmio;
 	struct irqs irqs;
 	struct vm_clock clock;
+	struct mvmm_clock guest_time;
 	struct loop loop;
 	struct chardev *console, *serial;
 	struct machine_port port[MACHINE_PORTS];
@@ -168,8 +170,9 @@ void machine_end(struct machine *m, int status, const char *format, ...)
 bool machine_ended(struct machine *m);
 /*
  * Pausing: called by the loop, whose lock is held, and given back meanwhile.
- * Afterwards no vCPU is in RUN, each has completed its last exit, VM time stands
- * and no device has anything in flight. machine_resume() undoes it
+ * Afterwards no vCPU is in RUN, each has completed its last exit, VM time and the
+ * guest's time stand, and no device has anything in flight. machine_resume()
+ * undoes it, and the guest is told that it was stopped
  */
 void machine_pause(struct machine *m);
 void machine_resume(struct machine *m);

@@ -38,6 +38,8 @@ static struct fake {
 	bool lint0_closed;
 	unsigned int injections, refusals;
 	uint8_t vector;
+	struct mvmm_clock clock;	/* host_tsc: the last one set */
+	unsigned int running, run_while_stopped;
 	/* Fills in the exit of a vCPU and returns 0; or returns WAIT */
 	int (*script)(unsigned int id, unsigned int step, struct mvmm_run *run);
 } fake;
@@ -63,11 +65,16 @@ static int fake_run(struct fake_vcpu *v)
 	unsigned int step = v->step++;
 
 	v->run->retire = 0;
+	fake.run_while_stopped += fake.clock.flags & MVMM_CLOCK_STOPPED;
+	fake.running++;
 	while (!v->kicked) {
-		if (!fake.script(v - fake.vcpu, step, v->run))
+		if (!fake.script(v - fake.vcpu, step, v->run)) {
+			fake.running--;
 			return 0;
+		}
 		pthread_cond_wait(&fake.changed, &fake.lock);
 	}
+	fake.running--;
 	v->kicked = false;
 	v->run->exit_reason = MVMM_EXIT_INTR;
 	v->run->can_inject = 1;
@@ -110,6 +117,26 @@ static int fake_vcpu_call(struct fake_vcpu *v, unsigned long cmd, void *arg)
 	}
 }
 
+/* Its time goes on by 1000 from call to call, if it is not stopped */
+static int fake_get_clock(struct mvmm_clock *clock)
+{
+	if (!fake.clock.flags)
+		fake.clock.tsc += 1000;
+	*clock = fake.clock;
+	clock->host_tsc = 1000000;
+	return 0;
+}
+
+static int fake_set_clock(const struct mvmm_clock *clock)
+{
+	if (fake.running) {
+		errno = EBUSY;
+		return -1;
+	}
+	fake.clock = *clock;
+	return 0;
+}
+
 static int fake_call(int fd, unsigned long cmd, void *arg)
 {
 	unsigned int i;
@@ -127,6 +154,10 @@ static int fake_call(int fd, unsigned long cmd, void *arg)
 		return memfd_create("vm", MFD_CLOEXEC);
 	case MVMM_VM_CREATE_VCPU:
 		return fake_create_vcpu(arg);
+	case MVMM_VM_GET_CLOCK:
+		return fake_get_clock(arg);
+	case MVMM_VM_SET_CLOCK:
+		return fake_set_clock(arg);
 	case MVMM_VM_MSI:
 		fake.msi = *(struct mvmm_msi *)arg;
 		fake.msis++;

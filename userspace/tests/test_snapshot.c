@@ -74,7 +74,7 @@ static void out(struct mvmm_run *run, uint16_t port, uint8_t value)
 
 #define ROUNDS	20
 
-static unsigned int rounds, moved, late;
+static unsigned int rounds, moved, late, pauses_seen;
 static struct timer timer;
 
 static unsigned int steps(void)
@@ -104,8 +104,15 @@ static void on_timer(void *ctx)
 	late += vm_clock_now(&machine.clock) != now;
 	/* Twice is as once */
 	machine_pause(&machine);
+	/* The guest's time stands at one moment, and goes on from there */
+	pauses_seen++;
+	late += fake.clock.flags != MVMM_CLOCK_STOPPED ||
+		fake.clock.host_tsc != 1000000 ||
+		fake.clock.tsc != 1000 * pauses_seen;
 	host = host_ns();
 	machine_resume(&machine);
+	late += fake.clock.flags || fake.clock.host_tsc ||
+		fake.clock.tsc != 1000 * pauses_seen;
 	late += vm_clock_now(&machine.clock) - now > host_ns() - host;
 	/* It counts if the vCPUs have got on since the last time */
 	rounds += before != last;
@@ -130,13 +137,14 @@ static int busy(unsigned int id, unsigned int step, struct mvmm_run *run)
 
 static void pauses(void **state)
 {
-	rounds = moved = late = 0;
+	rounds = moved = late = pauses_seen = 0;
 	timer = (struct timer){ on_timer, NULL, 0, NULL };
 	assert_int_equal(create(VCPUS), 0);
 	assert_int_equal(run(busy, &timer), 0);
 	assert_int_equal(rounds, ROUNDS);
 	assert_int_equal(moved, 0);
 	assert_int_equal(late, 0);
+	assert_int_equal(fake.run_while_stopped, 0);
 	assert_int_equal(machine.end.status, 3);
 	machine_destroy(&machine);
 }
@@ -152,7 +160,7 @@ static int halted(unsigned int id, unsigned int step, struct mvmm_run *run)
 /* Without local APICs HLT waits outside of RUN; after a pause it waits again */
 static void pauses_a_halted_one(void **state)
 {
-	rounds = moved = late = 0;
+	rounds = moved = late = pauses_seen = 0;
 	timer = (struct timer){ on_timer, NULL, 0, NULL };
 	fake.features = 0;
 	assert_int_equal(create(1), 0);
