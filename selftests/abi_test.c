@@ -81,6 +81,8 @@ SIZE(mvmm_xsave, 16);
 SIZE(mvmm_msr, 16);
 SIZE(mvmm_msrs, 16);
 SIZE(mvmm_events, 32);
+OFFSET(mvmm_events, eoi_pending, 14);
+OFFSET(mvmm_events, shutdown, 16);
 OFFSET(mvmm_events, error_code, 20);
 OFFSET(mvmm_events, pending_dbg, 24);
 SIZE(mvmm_inject, 24);
@@ -173,6 +175,8 @@ TEST_F(abi, size_rules)
 		  sizeof(struct mvmm_events) },
 		{ MVMM_VCPU_GET_MSRS, self->vm.vcpu, sizeof(struct mvmm_msrs) },
 		{ MVMM_VCPU_SET_MSRS, self->vm.vcpu, sizeof(struct mvmm_msrs) },
+		{ MVMM_VCPU_GET_MSR_LIST, self->vm.vcpu,
+		  sizeof(struct mvmm_msrs) },
 		{ MVMM_VCPU_GET_CPUID, self->vm.vcpu,
 		  sizeof(struct mvmm_cpuid) },
 		{ MVMM_VCPU_SET_CPUID, self->vm.vcpu,

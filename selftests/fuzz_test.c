@@ -129,6 +129,7 @@ static const struct {
 	{ MVMM_VCPU_SET_EVENTS, sizeof(struct mvmm_events), 'c' },
 	{ MVMM_VCPU_GET_MSRS, sizeof(struct mvmm_msrs), 'c' },
 	{ MVMM_VCPU_SET_MSRS, sizeof(struct mvmm_msrs), 'c' },
+	{ MVMM_VCPU_GET_MSR_LIST, sizeof(struct mvmm_msrs), 'c' },
 	{ MVMM_VCPU_GET_CPUID, sizeof(struct mvmm_cpuid), 'c' },
 	{ MVMM_VCPU_SET_CPUID, sizeof(struct mvmm_cpuid), 'c' },
 	{ MVMM_VCPU_GET_STATS, sizeof(struct mvmm_stats), 'c' },

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A vCPU's state goes through userspace at arbitrary exits: save it, make a new
- * VM on the same memory, restore it, go on. The guest must not notice. The VM
- * has no local APICs, and the default CPUID.
+ * VM on the same memory, restore it, go on. The guest must not notice.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -13,71 +12,25 @@
 #include "kselftest_harness.h"
 #include "vm.h"
 
-static const uint32_t msr_list[] = {
-	0x10, 0x174, 0x175, 0x176, 0x1a0, 0x277, 0xc0000080, 0xc0000081,
-	0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102,
-};
-#define NR_MSRS (sizeof(msr_list) / sizeof(msr_list[0]))
-
-struct snapshot {
-	struct mvmm_regs regs;
-	uint8_t retire, set_cr;
-	uint64_t cr_value;
-	struct mvmm_sregs sregs;
-	struct mvmm_dregs dregs;
-	struct mvmm_events events;
-	struct mvmm_msr msrs[NR_MSRS];
-	uint8_t xsave[4096];
-};
-
-static int save(struct vm *vm, struct snapshot *s)
+static int save(struct vm *vm, struct mvmm_vcpu_state *s)
 {
-	unsigned int i;
-	int ret;
-
-	memset(s, 0, sizeof(*s));
-	s->regs = vm->run->regs;
-	s->retire = vm->run->retire;
-	s->set_cr = vm->run->set_cr;
-	s->cr_value = vm->run->cr_value;
-	ret = mvmm_get_sregs(vm->vcpu, &s->sregs);
-	if (!ret)
-		ret = mvmm_get_dregs(vm->vcpu, &s->dregs);
-	if (!ret)
-		ret = mvmm_get_events(vm->vcpu, &s->events);
-	if (!ret)
-		ret = mvmm_get_xsave(vm->vcpu, s->xsave, sizeof(s->xsave));
-	for (i = 0; i < NR_MSRS; i++)
-		s->msrs[i].index = msr_list[i];
-	if (!ret && mvmm_get_msrs(vm->vcpu, s->msrs, NR_MSRS) != NR_MSRS)
-		ret = -EPROTO;
-	return ret;
+	return mvmm_save_vcpu(vm->vcpu, vm->run, s);
 }
 
-static int restore(struct vm *vm, struct snapshot *s)
+static int restore(struct vm *vm, struct mvmm_vcpu_state *s)
 {
-	int ret = mvmm_set_sregs(vm->vcpu, &s->sregs);
-
-	vm->run->regs = s->regs;
-	vm->run->retire = s->retire;
-	vm->run->set_cr = s->set_cr;
-	vm->run->cr_value = s->cr_value;
-	if (!ret)
-		ret = mvmm_set_dregs(vm->vcpu, &s->dregs);
-	if (!ret)
-		ret = mvmm_set_events(vm->vcpu, &s->events);
-	if (!ret)
-		ret = mvmm_set_xsave(vm->vcpu, s->xsave, sizeof(s->xsave));
-	if (!ret && mvmm_set_msrs(vm->vcpu, s->msrs, NR_MSRS) != NR_MSRS)
-		ret = -EPROTO;
-	return ret;
+	return mvmm_load_vcpu(vm->vcpu, vm->run, s);
 }
 
 /* Makes a new VM and vCPU on the same memory, with the same state */
 static int renew(struct vm *vm)
 {
-	struct snapshot s;
+	static struct mvmm_vcpu_state s;
+	struct mvmm_clock clock;
 	int ret = save(vm, &s);
+
+	if (!ret)
+		ret = mvmm_get_clock(vm->vm, &clock);
 
 	if (ret)
 		return ret;
@@ -96,7 +49,9 @@ static int renew(struct vm *vm)
 	ret = mvmm_map_run(vm->vcpu, &vm->run);
 	vm->guest.vcpu = vm->vcpu;
 	vm->guest.run = vm->run;
-	return ret ? ret : restore(vm, &s);
+	if (!ret)
+		ret = restore(vm, &s);
+	return ret ? ret : mvmm_set_clock(vm->vm, &clock);
 }
 
 /*
@@ -184,10 +139,21 @@ TEST(round_trips)
 	EXPECT_EQ(expected, mix(_metadata, 13, NULL));
 }
 
+/* Where the list has an MSR; the last entry, which is not used: nowhere */
+static unsigned int find(const struct mvmm_vcpu_state *s, uint32_t index)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nr_msrs; i++)
+		if (s->msr[i].index == index)
+			return i;
+	return ARRAY_SIZE(s->msr) - 1;
+}
+
 /* GET returns what SET was given, field by field */
 TEST(get_returns_what_was_set)
 {
-	static struct snapshot a, b;
+	static struct mvmm_vcpu_state a, b;
 	struct vm vm;
 
 	ASSERT_EQ(0, vm_create(&vm));
@@ -204,11 +170,10 @@ TEST(get_returns_what_was_set)
 	a.dregs.dr7 = 0x455;
 	a.events.shadow = MVMM_SHADOW_MOV_SS;
 	a.events.nmi_pending = 1;
-	a.msrs[8].value = 0xffffffff80001000;
+	a.msr[find(&a, 0xc0000082)].value = 0xffffffff80001000;
+	a.msr[find(&a, 0x3b)].value = 0x123456;
 	ASSERT_EQ(0, restore(&vm, &a));
 	ASSERT_EQ(0, save(&vm, &b));
-	/* The TSC goes on */
-	b.msrs[0].value = a.msrs[0].value;
 	EXPECT_EQ(0, memcmp(&a.sregs.es, &b.sregs.es,
 			    4 * sizeof(struct mvmm_segment)));
 	EXPECT_EQ(a.sregs.fs.limit, b.sregs.fs.limit);
@@ -217,9 +182,143 @@ TEST(get_returns_what_was_set)
 			    sizeof(a.sregs) - offsetof(struct mvmm_sregs, gdt)));
 	EXPECT_EQ(0, memcmp(&a.dregs, &b.dregs, sizeof(a.dregs)));
 	EXPECT_EQ(0, memcmp(&a.events, &b.events, sizeof(a.events)));
-	EXPECT_EQ(0, memcmp(a.msrs, b.msrs, sizeof(a.msrs)));
+	EXPECT_EQ(a.nr_msrs, b.nr_msrs);
+	EXPECT_EQ(0, memcmp(a.msr, b.msr, sizeof(a.msr)));
+	EXPECT_EQ(0, memcmp(a.cpuid, b.cpuid, sizeof(a.cpuid)));
 	EXPECT_EQ(0, memcmp(a.xsave, b.xsave, sizeof(a.xsave)));
 	vm_destroy(&vm);
+}
+
+/* ---- with local APICs --------------------------------------------------- */
+
+FIXTURE(state) {
+	struct vm vm;
+	struct mvmm_vcpu_state s;
+};
+
+FIXTURE_SETUP(state)
+{
+	ASSERT_EQ(0, vm_create_flags(&self->vm, MVMM_VM_APIC));
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+}
+
+FIXTURE_TEARDOWN(state)
+{
+	vm_destroy(&self->vm);
+}
+
+TEST_F(state, msr_list)
+{
+	static const uint32_t all[] = {
+		0x3b, 0x174, 0x175, 0x176, 0x1a0, 0x277, 0xc0000081, 0xc0000082,
+		0xc0000083, 0xc0000084, 0xc0000102 };
+	static const uint32_t pv[] = { 0x4b564d00, 0x4b564d01, 0x4b564d03 };
+	/* In other structs: TSC, APIC base, deadline, EFER, FS base; constants */
+	static const uint32_t others[] = { 0x10, 0x1b, 0x6e0, 0xc0000080,
+					   0xc0000100, 0x8b, 0x80f };
+	struct mvmm_msr m[64];
+	unsigned int i;
+	int n = mvmm_get_msr_list(self->vm.vcpu, m, ARRAY_SIZE(m));
+
+	ASSERT_LT(0, n);
+	EXPECT_EQ(n, mvmm_get_msr_list(self->vm.vcpu, m, n));
+	EXPECT_EQ(-ENOSPC, mvmm_get_msr_list(self->vm.vcpu, m, n - 1));
+	EXPECT_EQ(-ENOSPC, mvmm_get_msr_list(self->vm.vcpu, NULL, 0));
+	EXPECT_EQ(-EFAULT, mvmm_get_msr_list(self->vm.vcpu, (void *)8, n));
+	/* All can be read, and set to what was read */
+	EXPECT_EQ(n, mvmm_get_msrs(self->vm.vcpu, m, n));
+	EXPECT_EQ(n, mvmm_set_msrs(self->vm.vcpu, m, n));
+	ASSERT_EQ(0, save(&self->vm, &self->s));
+	for (i = 0; i < ARRAY_SIZE(all); i++)
+		EXPECT_NE(ARRAY_SIZE(m) - 1, find(&self->s, all[i]));
+	for (i = 0; i < ARRAY_SIZE(pv) && !built_without("pv"); i++)
+		EXPECT_NE(ARRAY_SIZE(m) - 1, find(&self->s, pv[i]));
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		EXPECT_EQ(ARRAY_SIZE(m) - 1, find(&self->s, others[i]));
+}
+
+/* What others have sent is in the state, whatever is asked for first */
+TEST_F(state, the_inbox)
+{
+	struct mvmm_events ev;
+	struct mvmm_apic apic;
+
+	/* NMI and a vector, by messages; a software-enabled APIC takes it */
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	apic.regs[0xf0 / 4] = 0x1ff;
+	ASSERT_EQ(0, mvmm_set_apic(self->vm.vcpu, &apic));
+	ASSERT_EQ(1, mvmm_msi(self->vm.vm, 0xfee00000, 0x400));
+	ASSERT_EQ(1, mvmm_msi(self->vm.vm, 0xfee00000, 0x55));
+	ASSERT_EQ(0, mvmm_get_events(self->vm.vcpu, &ev));
+	EXPECT_EQ(1, ev.nmi_pending);
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	EXPECT_EQ(1u << (0x55 & 31), apic.regs[(0x200 + 0x55 / 32 * 16) / 4]);
+}
+
+/* An INIT that has come is done, and the whole vCPU is as after it */
+TEST_F(state, init)
+{
+	ASSERT_EQ(0, mvmm_inject_nmi(self->vm.vcpu));
+	ASSERT_EQ(1, mvmm_msi(self->vm.vm, 0xfee00000, 0x4500));
+	ASSERT_EQ(0, save(&self->vm, &self->s));
+	EXPECT_EQ(0xfff0, self->s.regs.rip);
+	EXPECT_EQ(0, self->s.sregs.efer);
+	EXPECT_EQ(0, self->s.events.nmi_pending);
+	/* It is the one that boots */
+	EXPECT_EQ(MVMM_MP_RUNNABLE, self->s.apic.mp_state);
+}
+
+/* The end of a level-triggered interrupt that RUN has not reported yet */
+TEST_F(state, pending_eoi)
+{
+	static const struct mvmm_vcpu_state none;
+	uint32_t data = 0;
+
+	ASSERT_EQ(0, save(&self->vm, &self->s));
+	self->s.apic.regs[0xf0 / 4] = 0x1ff;
+	self->s.apic.regs[(0x100 + 0x61 / 32 * 16) / 4] = 1u << (0x61 & 31);
+	self->s.apic.regs[(0x180 + 0x61 / 32 * 16) / 4] = 1u << (0x61 & 31);
+	ASSERT_EQ(0, restore(&self->vm, &self->s));
+	ASSERT_EQ(0, mvmm_apic_access(self->vm.vcpu, 0xb0, &data, true));
+	ASSERT_EQ(0, save(&self->vm, &self->s));
+	EXPECT_EQ(1, self->s.events.eoi_pending);
+	EXPECT_EQ(0x61, self->s.events.eoi_vector);
+	/* Elsewhere */
+	vm_destroy(&self->vm);
+	ASSERT_EQ(0, vm_create_flags(&self->vm, MVMM_VM_APIC));
+	ASSERT_EQ(0, restore(&self->vm, &self->s));
+	/* In the other order, too */
+	ASSERT_EQ(0, mvmm_set_apic(self->vm.vcpu, &self->s.apic));
+	ASSERT_EQ(0, vm_run(&self->vm));
+	EXPECT_EQ(MVMM_EXIT_EOI, self->vm.run->exit_reason);
+	EXPECT_EQ(0x61, self->vm.run->eoi.vector);
+	ASSERT_EQ(0, save(&self->vm, &self->s));
+	EXPECT_EQ(0, self->s.events.eoi_pending);
+	/* It can be taken away, and there is none without local APICs */
+	self->s.events.eoi_pending = 1;
+	ASSERT_EQ(0, restore(&self->vm, &self->s));
+	self->s.events = none.events;
+	ASSERT_EQ(0, restore(&self->vm, &self->s));
+	ASSERT_EQ(0, mvmm_get_events(self->vm.vcpu, &self->s.events));
+	EXPECT_EQ(0, self->s.events.eoi_pending);
+	vm_destroy(&self->vm);
+	ASSERT_EQ(0, vm_create(&self->vm));
+	self->s.events = none.events;
+	self->s.events.eoi_pending = 1;
+	EXPECT_EQ(-EINVAL, mvmm_set_events(self->vm.vcpu, &self->s.events));
+}
+
+TEST_F(state, pending_shutdown)
+{
+	ASSERT_EQ(0, save(&self->vm, &self->s));
+	self->s.events.shutdown = 1;
+	ASSERT_EQ(0, restore(&self->vm, &self->s));
+	ASSERT_EQ(0, save(&self->vm, &self->s));
+	EXPECT_EQ(1, self->s.events.shutdown);
+	ASSERT_EQ(0, vm_run(&self->vm));
+	EXPECT_EQ(MVMM_EXIT_SHUTDOWN, self->vm.run->exit_reason);
+	ASSERT_EQ(0, save(&self->vm, &self->s));
+	EXPECT_EQ(0, self->s.events.shutdown);
 }
 
 TEST_HARNESS_MAIN

@@ -718,7 +718,7 @@ struct mvmm_msr {
 /**
  * struct mvmm_msrs - a list of MSRs
  * @size: sizeof(struct mvmm_msrs)
- * @nr: entries at @entries, at most 256
+ * @nr: entries at @entries, at most 256 (see also MVMM_VCPU_GET_MSR_LIST)
  * @entries: address of an array of struct mvmm_msr
  */
 struct mvmm_msrs {
@@ -751,6 +751,10 @@ struct mvmm_msrs {
  * @vector: its vector
  * @has_error: not 0: it pushes @error_code
  * @insn_len: bytes of the instruction that raised a software event
+ * @eoi_pending: not 0: the next RUN returns MVMM_EXIT_EOI for @eoi_vector. 0 in
+ *	VMs without local APICs
+ * @eoi_vector: its vector
+ * @shutdown: not 0: the next RUN returns MVMM_EXIT_SHUTDOWN
  * @reserved: zero
  * @error_code: its error code
  * @pending_dbg: pending debug exceptions, laid out like DR6 (SDM vol. 3,
@@ -768,7 +772,10 @@ struct mvmm_events {
 	__u8 vector;
 	__u8 has_error;
 	__u8 insn_len;
-	__u8 reserved[6];
+	__u8 eoi_pending;
+	__u8 eoi_vector;
+	__u8 shutdown;
+	__u8 reserved[3];
 	__u32 error_code;
 	__u64 pending_dbg;
 };
@@ -826,7 +833,8 @@ struct mvmm_apic_access {
  * @apic_base: IA32_APIC_BASE
  * @tsc_deadline: IA32_TSC_DEADLINE, 0: not armed
  * @regs: the register page up to 0x3ff, as xAPIC lays it out (SDM vol. 3, table
- *	11-1); x2APIC's ICR of 64 bits has its upper half at 0x310
+ *	11-1); x2APIC's ICR of 64 bits has its upper half at 0x310; what the next
+ *	write to ESR makes it show is at 0x284
  */
 struct mvmm_apic {
 	__u32 size;
@@ -927,6 +935,11 @@ struct mvmm_stats {
  * on (-EINVAL); what only the CPU checks ends in MVMM_EXIT_ENTRY_FAILED.
  * GET_MSRS and SET_MSRS return how many entries were done: they stop at the
  * first MSR that a guest could not access; -E2BIG: more than 256.
+ *
+ * Others may have sent interrupts to the vCPU, INIT and SIPI too: GET_APIC does
+ * what they ask for, so it comes before the other GETs and before @regs of the
+ * run page are read. Of the SETs SET_CPUID comes first: it decides what the
+ * others may contain; the order of the rest does not matter.
  */
 #define MVMM_VCPU_GET_SREGS	_IO(MVMM_IOC, 0x50)
 #define MVMM_VCPU_SET_SREGS	_IO(MVMM_IOC, 0x51)
@@ -951,5 +964,12 @@ struct mvmm_stats {
 #define MVMM_VCPU_SET_APIC	_IO(MVMM_IOC, 0x5e)
 /* Works while the vCPU is in RUN: never -EBUSY. Needs MVMM_FEATURE_SCHED */
 #define MVMM_VCPU_GET_TIMES	_IO(MVMM_IOC, 0x5f)
+/*
+ * MVMM_VCPU_GET_MSR_LIST: takes struct mvmm_msrs: @index of the MSRs that have
+ * to be saved, since no other call has their values. It depends on CPUID. @nr:
+ * in: entries that fit; out: entries in the list. Returns 0; -ENOSPC with @nr
+ * filled in: the array is too short.
+ */
+#define MVMM_VCPU_GET_MSR_LIST	_IO(MVMM_IOC, 0x60)
 
 #endif /* _UAPI_MVMM_H */

@@ -141,6 +141,8 @@ static long get_events(void *obj, void *arg)
 	struct mvmm_events *ev = arg;
 
 	memset(ev, 0, sizeof(*ev));
+	if (vcpu->has_apic)
+		mvmm_apic_collect(vcpu);
 	mvmm_vcpu_load(vcpu);
 	mvmm_ops->get_events(vcpu, ev);
 	ev->shadow = vcpu->shadow;
@@ -156,7 +158,19 @@ static long get_events(void *obj, void *arg)
 		ev->insn_len = state->inflight.insn_len;
 		ev->error_code = state->inflight.error_code;
 	}
+	ev->eoi_pending = !!(atomic_read(&vcpu->requests) & MVMM_REQ_EOI);
+	if (ev->eoi_pending)
+		ev->eoi_vector = vcpu->apic.eoi_vector;
+	ev->shutdown = !!(atomic_read(&vcpu->requests) & MVMM_REQ_TRIPLE);
 	return 0;
+}
+
+static void set_request(struct mvmm_vcpu *vcpu, int request, bool on)
+{
+	if (on)
+		atomic_or(request, &vcpu->requests);
+	else
+		atomic_andnot(request, &vcpu->requests);
 }
 
 static long set_events(void *obj, void *arg)
@@ -167,6 +181,8 @@ static long set_events(void *obj, void *arg)
 
 	if (ret)
 		return ret;
+	if (ev->eoi_pending && !vcpu->has_apic)
+		return -EINVAL;
 	mvmm_apic_pull(vcpu);
 	vcpu->events = (struct mvmm_events_state){
 		.nmi_pending = ev->nmi_pending,
@@ -180,6 +196,10 @@ static long set_events(void *obj, void *arg)
 	};
 	if (vcpu->has_apic)
 		mvmm_apic_refresh(vcpu);
+	if (ev->eoi_pending)
+		vcpu->apic.eoi_vector = ev->eoi_vector;
+	set_request(vcpu, MVMM_REQ_EOI, ev->eoi_pending);
+	set_request(vcpu, MVMM_REQ_TRIPLE, ev->shutdown);
 	mvmm_vcpu_load(vcpu);
 	mvmm_ops->set_events(vcpu, ev);
 	vcpu->shadow = ev->shadow;
@@ -223,6 +243,24 @@ static long get_msrs(void *obj, void *arg)
 static long set_msrs(void *obj, void *arg)
 {
 	return access_msrs(obj, arg, true);
+}
+
+static long get_msr_list(void *obj, void *arg)
+{
+	struct mvmm_msrs *m = arg;
+	struct mvmm_msr __user *user = (void __user *)m->entries;
+	u32 list[MVMM_MAX_STATE_MSRS], room = m->nr, i;
+
+	m->nr = mvmm_list_msrs(obj, list);
+	if (room < m->nr)
+		return -ENOSPC;
+	for (i = 0; i < m->nr; i++) {
+		struct mvmm_msr msr = { .index = list[i] };
+
+		if (copy_to_user(&user[i], &msr, sizeof(msr)))
+			return -EFAULT;
+	}
+	return 0;
 }
 
 static long get_cpuid(void *obj, void *arg)
@@ -379,6 +417,8 @@ static const struct mvmm_ioctl vcpu_ioctls[] = {
 		   get_msrs),
 	MVMM_IOCTL(MVMM_VCPU_SET_MSRS, struct mvmm_msrs, entries, false,
 		   set_msrs),
+	MVMM_IOCTL(MVMM_VCPU_GET_MSR_LIST, struct mvmm_msrs, entries, true,
+		   get_msr_list),
 	MVMM_IOCTL(MVMM_VCPU_GET_CPUID, struct mvmm_cpuid, entries, true,
 		   get_cpuid),
 	MVMM_IOCTL(MVMM_VCPU_SET_CPUID, struct mvmm_cpuid, entries, false,

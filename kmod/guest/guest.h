@@ -23,6 +23,9 @@ enum mvmm_msr_check {
 	MVMM_CHECK_PAT,
 };
 
+/* How many mvmm_list_msrs() finds at most */
+#define MVMM_MAX_STATE_MSRS 32
+
 /**
  * struct mvmm_msr_policy - what a guest may do with an MSR
  * @index: MSR number
@@ -46,6 +49,7 @@ const struct mvmm_msr_policy *mvmm_msr_policy_nth(unsigned int n);
 bool mvmm_msr_value_ok(const struct mvmm_msr_policy *p, u64 value);
 int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);
 int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+u32 mvmm_list_msrs(struct mvmm_vcpu *vcpu, u32 *list);
 int mvmm_do_rdmsr(struct mvmm_vcpu *vcpu);
 int mvmm_do_wrmsr(struct mvmm_vcpu *vcpu);
 

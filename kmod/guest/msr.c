@@ -216,6 +216,38 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	}
 }
 
+/* Constants have no state; the others have theirs in other structs */
+static bool is_state(const struct mvmm_msr_policy *p)
+{
+	return p->kind == MVMM_MSR_KEPT || p->kind == MVMM_MSR_TSC_ADJUST ||
+	       (p->kind == MVMM_MSR_VENDOR && p->index != MSR_FS_BASE &&
+		p->index != MSR_GS_BASE);
+}
+
+/**
+ * mvmm_list_msrs() - the MSRs that are a part of the vCPU's state
+ * @vcpu: busy for the caller
+ * @list: out: MSR numbers; room for MVMM_MAX_STATE_MSRS
+ *
+ * Return: how many.
+ */
+u32 mvmm_list_msrs(struct mvmm_vcpu *vcpu, u32 *list)
+{
+	static const u32 pv[] = { MSR_KVM_WALL_CLOCK_NEW,
+		MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_STEAL_TIME, MSR_KVM_PV_EOI_EN };
+	u32 i, n = 0;
+	u64 value;
+
+	BUILD_BUG_ON(ARRAY_SIZE(policy) + ARRAY_SIZE(pv) > MVMM_MAX_STATE_MSRS);
+	for (i = 0; i < ARRAY_SIZE(policy); i++)
+		if (is_state(&policy[i]) && exists(vcpu, &policy[i]))
+			list[n++] = policy[i].index;
+	for (i = 0; vcpu->has_apic && i < ARRAY_SIZE(pv); i++)
+		if (!mvmm_pv_get_msr(vcpu, pv[i], &value))
+			list[n++] = pv[i];
+	return n;
+}
+
 /**
  * mvmm_do_rdmsr() - execute RDMSR on vcpu->regs
  * @vcpu: loaded on this CPU

@@ -192,7 +192,8 @@ int mvmm_events_check(const struct mvmm_events *ev)
 	if (ev->shadow & ~(MVMM_SHADOW_STI | MVMM_SHADOW_MOV_SS) ||
 	    ev->shadow == (MVMM_SHADOW_STI | MVMM_SHADOW_MOV_SS) ||
 	    ev->nmi_masked > 1 || ev->nmi_pending > 2 || ev->irq_pending > 1 ||
-	    ev->inflight > 1 || ev->has_error > 1 ||
+	    ev->inflight > 1 || ev->has_error > 1 || ev->eoi_pending > 1 ||
+	    ev->shutdown > 1 ||
 	    memchr_inv(ev->reserved, 0, sizeof(ev->reserved)) ||
 	    ev->insn_len > MVMM_MAX_INSN)
 		return -EINVAL;

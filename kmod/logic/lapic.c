@@ -695,6 +695,7 @@ void lapic_get(const struct lapic *a, u64 now, u32 regs[256])
 		if (!lapic_read(a, reg, now, &value))
 			regs[reg * 4] = value;
 	regs[LAPIC_ICR2 * 4] = a->icr >> 32;
+	regs[LAPIC_ESR * 4 + 1] = a->errors;
 	regs[LAPIC_TMICT * 4] = a->tmict;
 	/* The timer still runs; a count of 0 would say that it has fired */
 	if (a->timer_start && !regs[LAPIC_TMCCT * 4])
@@ -748,6 +749,8 @@ int lapic_set(struct lapic *a, const u32 regs[256], u64 base, u64 deadline,
 	new.dfr = regs[LAPIC_DFR * 4] | ~(0xfu << 28);
 	new.svr = regs[LAPIC_SVR * 4];
 	new.esr = regs[LAPIC_ESR * 4];
+	new.errors = regs[LAPIC_ESR * 4 + 1] & 0xff;
+	new.eoi_vector = a->eoi_vector;
 	new.icr = regs[LAPIC_ICR * 4] | (u64)regs[LAPIC_ICR2 * 4] << 32;
 	new.tmict = regs[LAPIC_TMICT * 4];
 	new.tdcr = regs[LAPIC_TDCR * 4];

@@ -227,7 +227,9 @@ static void event_check(struct kunit *test)
 	REJECT(type, MVMM_EVENT_SOFT_INT);
 	REJECT(insn_len, 16);
 	REJECT(pending_dbg, 1 << 13);
-	REJECT(reserved[5], 1);
+	REJECT(eoi_pending, 2);
+	REJECT(shutdown, 2);
+	REJECT(reserved[2], 1);
 #undef REJECT
 }
 

@@ -936,6 +936,7 @@ static void lapic_round_trip(struct kunit *test)
 		KUNIT_ASSERT_EQ_MSG(test, memcmp(one, two, 1024), 0,
 				    "state %d", i);
 		KUNIT_EXPECT_EQ(test, b.deadline, a.deadline);
+		KUNIT_EXPECT_EQ(test, b.errors, a.errors);
 		KUNIT_EXPECT_EQ(test, lapic_pending(&b), lapic_pending(&a));
 		KUNIT_EXPECT_EQ(test, lapic_ppr(&b), lapic_ppr(&a));
 		KUNIT_EXPECT_EQ(test, lapic_takes_extint(&b),

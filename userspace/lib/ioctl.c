@@ -245,6 +245,26 @@ int mvmm_set_msrs(int vcpu, const struct mvmm_msr *msrs, uint32_t nr)
 	return call(vcpu, MVMM_VCPU_SET_MSRS, &list);
 }
 
+int mvmm_get_msr_list(int vcpu, struct mvmm_msr *msrs, uint32_t nr)
+{
+	struct mvmm_msrs list = {
+		.size = sizeof(list), .nr = nr, .entries = (uintptr_t)msrs };
+	int ret = call(vcpu, MVMM_VCPU_GET_MSR_LIST, &list);
+
+	return ret < 0 ? ret : (int)list.nr;
+}
+
+int mvmm_get_vcpu_cpuid(int vcpu, struct mvmm_cpuid_entry *entries,
+			uint32_t nr)
+{
+	struct mvmm_cpuid cpuid = {
+		.size = sizeof(cpuid), .nr = nr,
+		.entries = (uintptr_t)entries };
+	int ret = call(vcpu, MVMM_VCPU_GET_CPUID, &cpuid);
+
+	return ret < 0 ? ret : (int)cpuid.nr;
+}
+
 int mvmm_set_cpuid(int vcpu, const struct mvmm_cpuid_entry *entries,
 		   uint32_t nr)
 {

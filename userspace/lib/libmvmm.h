@@ -61,6 +61,11 @@ int mvmm_set_xsave(int vcpu, const void *area, uint32_t len);
 /* Both return how many MSRs were read or written */
 int mvmm_get_msrs(int vcpu, struct mvmm_msr *msrs, uint32_t nr);
 int mvmm_set_msrs(int vcpu, const struct mvmm_msr *msrs, uint32_t nr);
+/* Returns how many MSRs are a part of the state: their indices are in @msrs */
+int mvmm_get_msr_list(int vcpu, struct mvmm_msr *msrs, uint32_t nr);
+/* Returns the number of entries, of which at most @nr fit */
+int mvmm_get_vcpu_cpuid(int vcpu, struct mvmm_cpuid_entry *entries,
+			uint32_t nr);
 int mvmm_set_cpuid(int vcpu, const struct mvmm_cpuid_entry *entries,
 		   uint32_t nr);
 int mvmm_get_stats(int vcpu, struct mvmm_stats *stats);
@@ -73,6 +78,49 @@ int mvmm_inject_exception(int vcpu, uint8_t vector, bool has_error,
 int mvmm_apic_access(int vcpu, uint16_t offset, uint32_t *data, bool write);
 int mvmm_get_apic(int vcpu, struct mvmm_apic *apic);
 int mvmm_set_apic(int vcpu, struct mvmm_apic *apic);
+
+/* ---- a whole vCPU (state.c) ------------------------------------------- */
+
+/**
+ * struct mvmm_vcpu_state - all that a vCPU is, but for its id
+ * @has_apic: it has a local APIC
+ * @retire: of the run page, as the next three
+ * @set_cr: the same
+ * @nr_msrs: entries of @msr in use
+ * @nr_cpuid: entries of @cpuid in use
+ * @cr_value: of the run page
+ * @regs: the same
+ * @sregs: segments and control registers
+ * @dregs: debug registers
+ * @events: pending events
+ * @apic: if @has_apic
+ * @msr: from MVMM_VCPU_GET_MSR_LIST
+ * @cpuid: the CPUID table
+ * @xsave: in the standard form
+ */
+struct mvmm_vcpu_state {
+	bool has_apic;
+	uint8_t retire, set_cr;
+	uint32_t nr_msrs, nr_cpuid;
+	uint64_t cr_value;
+	struct mvmm_regs regs;
+	struct mvmm_sregs sregs;
+	struct mvmm_dregs dregs;
+	struct mvmm_events events;
+	struct mvmm_apic apic;
+	struct mvmm_msr msr[64];
+	struct mvmm_cpuid_entry cpuid[128];
+	uint64_t xsave[512];
+};
+
+/*
+ * Between RUNs. The time is the VM's: stop it before (mvmm_set_clock()). The
+ * vCPU to load is a new one, of a VM of the same kind
+ */
+int mvmm_save_vcpu(int vcpu, const struct mvmm_run *run,
+		   struct mvmm_vcpu_state *state);
+int mvmm_load_vcpu(int vcpu, struct mvmm_run *run,
+		   struct mvmm_vcpu_state *state);
 
 /* ---- what completion needs to know of a guest ------------------------- */
 
