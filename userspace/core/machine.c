@@ -251,6 +251,44 @@ static void close_disks(struct machine *m)
 		m->close_disk(m->disk[--m->disks]);
 }
 
+/* VM, vCPUs, buses and devices */
+static int build(struct machine *m, const struct machine_config *config,
+		 struct error *error)
+{
+	bus_init(&m->ports, "port", 0xffff);
+	bus_init(&m->mmio, "address", ~0ull);
+	return make_vm(m, config, error) || add_devices(m, config, error) ?
+	       -1 : 0;
+}
+
+static void unbuild(struct machine *m)
+{
+	unsigned int i;
+
+	devices_destroy(m);
+	for (i = 0; i < m->nr_vcpus; i++)
+		vcpu_destroy(&m->vcpu[i]);
+	close_fd(&m->vm);
+	close_fd(&m->system);
+	bus_destroy(&m->ports);
+	bus_destroy(&m->mmio);
+	/* What devices have left in the machine */
+	memset(m->irqs.sources, 0, sizeof(m->irqs.sources));
+	m->irqs.pic = (struct pic){ 0 };
+	m->irqs.ioapic = (struct ioapic){ 0 };
+	memset(m->pci, 0, sizeof(m->pci));
+	m->power = NULL;
+	m->balloon = NULL;
+	m->disks_made = 0;
+}
+
+int machine_rebuild(struct machine *m, const struct machine_config *config,
+		    struct error *error)
+{
+	unbuild(m);
+	return build(m, config, error);
+}
+
 int machine_create(struct machine *m, const struct machine_config *config,
 		   struct chardev *console, struct error *error)
 {
@@ -281,16 +319,15 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	pthread_cond_init(&m->goes, NULL);
 	m->irqs.changed = line_changed;
 	m->irqs.ctx = m;
-	bus_init(&m->ports, "port", 0xffff);
-	bus_init(&m->mmio, "address", ~0ull);
 	vm_clock_init(&m->clock, 0);
 	ret = loop_init(&m->loop, &m->clock);
 	if (ret)
 		fail(error, STATUS_OS, "cannot make the I/O thread's loop: %s",
 		     strerror(-ret));
 	else if (memory_create(&m->memory, config->ram_size, config->memfd,
-			       error) ||
-		 make_vm(m, config, error) || add_devices(m, config, error))
+			       error))
+		loop_destroy(&m->loop);
+	else if (build(m, config, error))
 		machine_destroy(m);
 	else
 		return 0;
@@ -300,17 +337,9 @@ int machine_create(struct machine *m, const struct machine_config *config,
 
 void machine_destroy(struct machine *m)
 {
-	unsigned int i;
-
-	devices_destroy(m);
+	unbuild(m);
 	close_disks(m);
-	for (i = 0; i < m->nr_vcpus; i++)
-		vcpu_destroy(&m->vcpu[i]);
-	close_fd(&m->vm);
-	close_fd(&m->system);
 	loop_destroy(&m->loop);
-	bus_destroy(&m->ports);
-	bus_destroy(&m->mmio);
 	memory_destroy(&m->memory);
 }
 
@@ -353,22 +382,26 @@ int machine_run(struct machine *m, struct entry *entry, struct error *error)
 	struct vcpu *boot = &m->vcpu[0];
 	unsigned int i, started;
 	/* The other vCPUs stay as after RESET, and wait for SIPI inside RUN */
-	int ret = mvmm_set_sregs(boot->fd, &entry->sregs);
+	int ret = entry ? mvmm_set_sregs(boot->fd, &entry->sregs) : 0;
 
 	if (ret)
 		return fail(error, STATUS_VM,
 			    "the module refused the start state: %s",
 			    strerror(-ret));
-	boot->run->regs = entry->regs;
+	if (entry)
+		boot->run->regs = entry->regs;
 	/*
 	 * vCPU 0's @thread must be valid before machine_tell_pic() reads it, so
 	 * no vCPU may handle an exit before all threads are started.
 	 */
 	pthread_mutex_lock(&m->loop.lock);
 	pthread_mutex_lock(&m->irqs.lock);
-	vm_clock_start(&m->clock);
 	m->running = started = start_vcpus(m);
 	pthread_mutex_unlock(&m->irqs.lock);
+	if (m->pausing)
+		machine_resume(m);
+	else
+		vm_clock_start(&m->clock);
 	pthread_mutex_unlock(&m->loop.lock);
 	loop_run(&m->loop, is_done, m);
 	for (i = 0; i < started; i++)

@@ -162,7 +162,17 @@ struct entry {
 int machine_create(struct machine *m, const struct machine_config *config,
 		   struct chardev *console, struct error *error);
 void machine_destroy(struct machine *m);
-/* Runs until the guest ends; the exit status and the reason are in m->end */
+/*
+ * VM, vCPUs and devices are destroyed and made anew, as in machine_create(); loop
+ * and memory stay. The machine is paused, and the caller the loop's thread, which
+ * has given its lock back. -1 with @error: only to be destroyed
+ */
+int machine_rebuild(struct machine *m, const struct machine_config *config,
+		    struct error *error);
+/*
+ * Runs until the guest ends; the exit status and the reason are in m->end.
+ * @entry: NULL: the machine was loaded
+ */
 int machine_run(struct machine *m, struct entry *entry, struct error *error);
 /* Stops all threads. The first call counts. Any thread, any lock but end_lock */
 void machine_end(struct machine *m, int status, const char *format, ...)

@@ -34,7 +34,8 @@ struct field {
 #define FIELD_KIND(x)							\
 	_Generic((x), bool: FIELD_BOOL, uint8_t: FIELD_U8,		\
 		 uint16_t: FIELD_U16, uint32_t: FIELD_U32,		\
-		 uint64_t: FIELD_U64, int64_t: FIELD_S64)
+		 uint64_t: FIELD_U64, unsigned long long: FIELD_U64,	\
+		 int64_t: FIELD_S64)
 #define MEMBER(type, member) (((type *)0)->member)
 #define FIELD(type, member)						\
 	{ #member, FIELD_KIND(MEMBER(type, member)),			\

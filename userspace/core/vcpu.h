@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include "core/error.h"
+#include "core/state.h"
 #include "libmvmm.h"
 
 #define VCPUS_MAX	64
@@ -32,5 +33,11 @@ struct vcpu {
 int vcpu_create(struct machine *m, unsigned int id, struct error *error);
 void vcpu_destroy(struct vcpu *v);
 void *vcpu_main(void *vcpu);
+
+/* The state (vcpu_state.c), while it is not in RUN */
+extern const struct field vcpu_fields[];	/* of struct mvmm_vcpu_state */
+/* A new reference; NULL with @error */
+json_t *vcpu_save(struct vcpu *v, struct error *error);
+int vcpu_load(struct vcpu *v, const json_t *saved, struct error *error);
 
 #endif

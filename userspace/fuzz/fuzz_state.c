@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A saved machine that somebody has changed: it is refused, or a guest goes on
- * with it. A libFuzzer target: "make fuzz".
+ * A saved machine that somebody has changed, or only its devices: it is refused,
+ * or a guest goes on with it. A libFuzzer target: "make fuzz".
  */
 #include <stdlib.h>
 #include "tests/bare.h"
+#include "core/snapshot.h"
 
 static const char *const all[] = { "i82093aa", "i8259", "i8254", "mc146818",
 				   "ns16550", "i8042", "acpi-pm",
@@ -31,6 +32,18 @@ static void go_on(void)
 	}
 }
 
+/* With one vCPU, if it is a whole machine */
+static int load(const json_t *saved)
+{
+	static struct mvmm_run run;
+
+	if (!json_object_get(saved, "format"))
+		return devices_load(&m, saved, &error);
+	m.nr_vcpus = 1;
+	m.vcpu[0] = (struct vcpu){ .machine = &m, .fd = -1, .run = &run };
+	return machine_load(&m, saved, &error);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct chardev console;
@@ -49,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	m.packed = true;
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		bare_device(all[i]);
-	if (!devices_load(&m, saved, &error))
+	if (!load(saved))
 		go_on();
 	else if (!error.text[0])
 		abort();

@@ -49,6 +49,10 @@ int ioctl(int fd, unsigned long cmd, ...)
 		else
 			noted.doorbells++;
 	}
+	if (cmd == MVMM_VCPU_GET_MSR_LIST)
+		((struct mvmm_msrs *)arg)->nr = 0;
+	if (cmd == MVMM_VCPU_SET_MSRS)
+		return ((struct mvmm_msrs *)arg)->nr;
 	if (cmd != MVMM_VM_MSI)
 		return 0;
 	noted.msi = *(struct mvmm_msi *)arg;

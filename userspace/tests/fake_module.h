@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "core/vcpu.h"
@@ -22,6 +23,7 @@ struct fake_vcpu {
 	bool kicked;
 	unsigned int kicks, accesses;
 	unsigned int step;	/* how many RUNs have begun */
+	struct mvmm_vcpu_state state;	/* what was set last */
 };
 
 static struct fake {
@@ -52,6 +54,10 @@ static int fake_create_vcpu(const struct mvmm_create_vcpu *create)
 		errno = ENOMEM;
 		return -1;
 	}
+	if (v->run)
+		munmap(v->run, 4096);
+	memset(v, 0, sizeof(*v));
+	v->state.nr_msrs = 3;
 	v->fd = memfd_create("vcpu", MFD_CLOEXEC);
 	if (v->fd < 0 || ftruncate(v->fd, 4096))
 		return -1;
@@ -95,9 +101,89 @@ static int fake_inject(const struct mvmm_inject *inject)
 	return 0;
 }
 
+/* Keeps what it is given: @get: copies it out */
+static int fake_keep(void *kept, void *arg, size_t size, bool get)
+{
+	uint32_t given = *(uint32_t *)arg;
+
+	memcpy(get ? arg : kept, get ? kept : arg, size);
+	if (get)
+		*(uint32_t *)arg = given;
+	return 0;
+}
+
+static int fake_msrs(struct fake_vcpu *v, struct mvmm_msrs *list,
+		     unsigned long cmd)
+{
+	struct mvmm_msr *msr = (void *)(uintptr_t)list->entries;
+	uint32_t i;
+
+	if (cmd == MVMM_VCPU_GET_MSR_LIST) {
+		list->nr = v->state.nr_msrs;
+		for (i = 0; i < list->nr; i++)
+			msr[i] = (struct mvmm_msr){ .index = 0x100 + i };
+		return 0;
+	}
+	for (i = 0; i < list->nr; i++)
+		if (cmd == MVMM_VCPU_GET_MSRS)
+			msr[i].value = v->state.msr[i].value;
+		else
+			v->state.msr[i] = msr[i];
+	return list->nr;
+}
+
+static int fake_cpuid(struct fake_vcpu *v, struct mvmm_cpuid *list, bool get)
+{
+	void *entries = (void *)(uintptr_t)list->entries;
+
+	if (get)
+		list->nr = v->state.nr_cpuid;
+	else
+		v->state.nr_cpuid = list->nr;
+	memcpy(get ? entries : v->state.cpuid, get ? v->state.cpuid : entries,
+	       list->nr * sizeof(v->state.cpuid[0]));
+	return 0;
+}
+
 static int fake_vcpu_call(struct fake_vcpu *v, unsigned long cmd, void *arg)
 {
+	struct mvmm_vcpu_state *s = &v->state;
+	struct mvmm_xsave *x = arg;
+
 	switch (cmd) {
+	case MVMM_VCPU_GET_SREGS:
+	case MVMM_VCPU_SET_SREGS:
+		return fake_keep(&s->sregs, arg, sizeof(s->sregs),
+				 cmd == MVMM_VCPU_GET_SREGS);
+	case MVMM_VCPU_GET_DREGS:
+	case MVMM_VCPU_SET_DREGS:
+		return fake_keep(&s->dregs, arg, sizeof(s->dregs),
+				 cmd == MVMM_VCPU_GET_DREGS);
+	case MVMM_VCPU_GET_EVENTS:
+	case MVMM_VCPU_SET_EVENTS:
+		return fake_keep(&s->events, arg, sizeof(s->events),
+				 cmd == MVMM_VCPU_GET_EVENTS);
+	case MVMM_VCPU_GET_APIC:
+	case MVMM_VCPU_SET_APIC:
+		if (!fake.vm_flags) {
+			errno = EINVAL;
+			return -1;
+		}
+		return fake_keep(&s->apic, arg, sizeof(s->apic),
+				 cmd == MVMM_VCPU_GET_APIC);
+	case MVMM_VCPU_GET_XSAVE:
+		memcpy((void *)(uintptr_t)x->addr, s->xsave, x->len);
+		return 0;
+	case MVMM_VCPU_SET_XSAVE:
+		memcpy(s->xsave, (void *)(uintptr_t)x->addr, x->len);
+		return 0;
+	case MVMM_VCPU_GET_MSR_LIST:
+	case MVMM_VCPU_GET_MSRS:
+	case MVMM_VCPU_SET_MSRS:
+		return fake_msrs(v, arg, cmd);
+	case MVMM_VCPU_GET_CPUID:
+	case MVMM_VCPU_SET_CPUID:
+		return fake_cpuid(v, arg, cmd == MVMM_VCPU_GET_CPUID);
 	case MVMM_VCPU_RUN:
 		return fake_run(v);
 	case MVMM_VCPU_KICK:
@@ -141,7 +227,8 @@ static int fake_call(int fd, unsigned long cmd, void *arg)
 {
 	unsigned int i;
 
-	for (i = 0; i < VCPUS_MAX; i++)
+	/* A number may have been that of a vCPU, which is closed now */
+	for (i = 0; i < VCPUS_MAX && _IOC_NR(cmd) >= _IOC_NR(MVMM_VCPU_RUN); i++)
 		if (fake.vcpu[i].fd == fd)
 			return fake_vcpu_call(&fake.vcpu[i], cmd, arg);
 	switch (cmd) {

@@ -8,11 +8,13 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
-#include "core/machine.h"
+#include "core/snapshot.h"
 #include "tests/fake_module.h"
 
 #define VCPUS	4
@@ -39,11 +41,12 @@ static bool is_flushed(struct chardev *chardev)
 static const struct chardev_ops ops = { put, take, is_flushed };
 static struct chardev console = { .ops = &ops };
 
+static struct machine_config config = {
+	.device = "/dev/null", .ram_size = 1 << 20 };
+
 static int create(unsigned int vcpus)
 {
-	const struct machine_config config = {
-		.device = "/dev/null", .vcpus = vcpus, .ram_size = 1 << 20 };
-
+	config.vcpus = vcpus;
 	return machine_create(&machine, &config, &console, &error);
 }
 
@@ -82,7 +85,7 @@ static unsigned int steps(void)
 	unsigned int i, sum = 0;
 
 	pthread_mutex_lock(&fake.lock);
-	for (i = 0; i < fake.nr; i++)
+	for (i = 0; i < VCPUS_MAX; i++)
 		sum += fake.vcpu[i].step;
 	pthread_mutex_unlock(&fake.lock);
 	return sum;
@@ -188,6 +191,246 @@ static void ends_while_paused(void **state)
 	machine_destroy(&machine);
 }
 
+/* ---- saving and loading ------------------------------------------------- */
+
+/* Every bit of a vCPU's state goes through the table */
+static void table_of_a_vcpu(void **state)
+{
+	static struct mvmm_vcpu_state a, b;
+	struct error why = { 0 };
+	json_t *saved;
+
+	memset(&a, 0x96, sizeof(a));
+	a.has_apic = true;
+	a.sregs.size = a.sregs.reserved = 0;
+	memset(a.sregs.gdt.reserved, 0, sizeof(a.sregs.gdt.reserved));
+	memset(a.sregs.idt.reserved, 0, sizeof(a.sregs.idt.reserved));
+	a.dregs.size = a.dregs.reserved = 0;
+	a.events.size = a.apic.size = 0;
+	memset(a.events.reserved, 0, sizeof(a.events.reserved));
+	for (unsigned int i = 0; i < 64; i++)
+		a.msr[i].reserved = 0;
+	for (unsigned int i = 0; i < 128; i++)
+		a.cpuid[i].reserved = 0;
+	saved = fields_save(vcpu_fields, &a);
+	assert_non_null(saved);
+	assert_int_equal(fields_load(vcpu_fields, &b, saved, &why), 0);
+	json_decref(saved);
+#define SAME(member) \
+	assert_memory_equal(&a.member, &b.member, sizeof(a.member))
+	SAME(has_apic);
+	SAME(retire);
+	SAME(set_cr);
+	SAME(nr_msrs);
+	SAME(nr_cpuid);
+	SAME(cr_value);
+	SAME(regs);
+	SAME(sregs);
+	SAME(dregs);
+	SAME(events);
+	SAME(apic);
+	SAME(msr);
+	SAME(cpuid);
+	SAME(xsave);
+#undef SAME
+}
+
+static unsigned int wrong, count[VCPUS];
+
+/* As cmd/run.c does it */
+static void on_timer_renew(void *ctx)
+{
+	struct loop *loop = &machine.loop;
+	json_t *saved, *text;
+	char *dumped;
+
+	machine_pause(&machine);
+	pthread_mutex_unlock(&loop->lock);
+	saved = machine_save(&machine, &error);
+	assert_non_null(saved);
+	dumped = json_dumps(saved, 0);
+	json_decref(saved);
+	assert_int_equal(machine_rebuild(&machine, &config, &error), 0);
+	text = json_loads(dumped, 0, NULL);
+	assert_int_equal(machine_load(&machine, text, &error), 0);
+	/* What is saved now is what was loaded */
+	saved = machine_save(&machine, &error);
+	wrong += !json_equal(saved, text);
+	json_decref(saved);
+	json_decref(text);
+	free(dumped);
+	pthread_mutex_lock(&loop->lock);
+	machine_resume(&machine);
+	if (++rounds < ROUNDS)
+		loop_set_timer(loop, &timer,
+			       vm_clock_now(&machine.clock) + 1000000);
+	else
+		machine_end(&machine, 5, "%s", "");
+}
+
+/*
+ * Each vCPU counts in rbx. vCPU 0 also writes the serial port's scratch register
+ * and reads it again, which goes through a device's state and, half done, through
+ * the run page's
+ */
+static int counts(unsigned int id, unsigned int step, struct mvmm_run *run)
+{
+	wrong += run->regs.rbx != count[id];
+	if (!id && count[id] && count[id] % 2 == 0)
+		wrong += (run->regs.rax & 0xff) != (count[id] - 1) % 251;
+	run->regs.rbx = ++count[id];
+	if (id)
+		out(run, 0x80, 0);
+	else
+		out(run, 0x3ff, count[id] % 251);
+	if (!id && count[id] % 2 == 0) {
+		run->io.flags = MVMM_IO_IN;
+		run->regs.rax = 0;
+	}
+	return 0;
+}
+
+static void renews(void **state)
+{
+	rounds = wrong = 0;
+	memset(count, 0, sizeof(count));
+	timer = (struct timer){ on_timer_renew, NULL, 0, NULL };
+	assert_int_equal(create(VCPUS), 0);
+	assert_int_equal(run(counts, &timer), 0);
+	assert_int_equal(rounds, ROUNDS);
+	assert_int_equal(wrong, 0);
+	assert_int_equal(fake.run_while_stopped, 0);
+	assert_int_equal(machine.end.status, 5);
+	machine_destroy(&machine);
+}
+
+/* What was saved goes on in another machine, which has not run yet */
+static int ends(unsigned int id, unsigned int step, struct mvmm_run *run)
+{
+	if (id)
+		return WAIT;
+	out(run, 0xf4, run->regs.rcx);
+	return 0;
+}
+
+static void another_machine(void **state)
+{
+	json_t *saved;
+
+	assert_int_equal(create(2), 0);
+	machine.vcpu[0].run->regs.rcx = 77;
+	machine.clock.stopped_at = 123456789;
+	fake.clock.tsc = 5000;
+	machine.guest_time.tsc = 6000;
+	saved = machine_save(&machine, &error);
+	assert_non_null(saved);
+	machine_destroy(&machine);
+	/* Another number of vCPUs, or size of RAM */
+	assert_int_equal(create(3), 0);
+	assert_int_equal(machine_load(&machine, saved, &error), -1);
+	assert_int_equal(error.status, STATUS_DATA);
+	assert_non_null(strstr(error.text, "2 vCPUs"));
+	machine_destroy(&machine);
+	config.ram_size = 2 << 20;
+	assert_int_equal(create(2), 0);
+	assert_int_equal(machine_load(&machine, saved, &error), -1);
+	assert_non_null(strstr(error.text, "1048576 bytes"));
+	machine_destroy(&machine);
+	config.ram_size = 1 << 20;
+	assert_int_equal(create(2), 0);
+	assert_int_equal(machine_load(&machine, saved, &error), 0);
+	assert_int_equal(fake.clock.tsc, 6000);
+	assert_int_equal(fake.clock.flags, MVMM_CLOCK_STOPPED);
+	assert_int_equal(vm_clock_now(&machine.clock), 123456789);
+	fake.script = ends;
+	assert_int_equal(machine_run(&machine, NULL, &error), 0);
+	assert_int_equal(machine.end.status, 77);
+	assert_int_equal(fake.clock.flags, 0);
+	assert_true(vm_clock_now(&machine.clock) > 123456789);
+	machine_destroy(&machine);
+	json_decref(saved);
+}
+
+/* A snapshot in a directory, and all that can be wrong with one */
+static void directory(void **state)
+{
+	char dir[] = "/tmp/mvmm-snapshot.XXXXXX", file[64], *ram;
+	struct stat st;
+
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(create(2), 0);
+	machine.vcpu[0].run->regs.rcx = 78;
+	ram = (char *)machine.memory.base;
+	strcpy(ram + 0x80000, "written");
+	assert_int_equal(snapshot_write(&machine, dir, &error), 0);
+	/* Only what is not zero takes space: a part of 1 MiB */
+	snprintf(file, sizeof(file), "%s/ram", dir);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_size, 1 << 20);
+	assert_true(st.st_blocks * 512 <= 1 << 17);
+	/* It can be written again while it is in use */
+	assert_int_equal(machine_rebuild(&machine, &config, &error), 0);
+	strcpy(ram + 0x80000, "lost");
+	assert_int_equal(snapshot_read(&machine, dir, &error), 0);
+	assert_string_equal(ram + 0x80000, "written");
+	ram[0x90000] = 1;
+	assert_int_equal(snapshot_write(&machine, dir, &error), 0);
+	assert_string_equal(ram + 0x80000, "written");
+	machine_destroy(&machine);
+	assert_int_equal(create(2), 0);
+	assert_int_equal(snapshot_read(&machine, dir, &error), 0);
+	ram = (char *)machine.memory.base;
+	assert_string_equal(ram + 0x80000, "written");
+	assert_int_equal(ram[0x90000], 1);
+	fake.script = ends;
+	assert_int_equal(machine_run(&machine, NULL, &error), 0);
+	assert_int_equal(machine.end.status, 78);
+	machine_destroy(&machine);
+
+	assert_int_equal(create(2), 0);
+	assert_int_equal(truncate(file, 4096), 0);
+	assert_int_equal(snapshot_read(&machine, dir, &error), -1);
+	assert_non_null(strstr(error.text, "/ram: "));
+	assert_int_equal(truncate(file, 1 << 20), 0);
+	snprintf(file, sizeof(file), "%s/machine.json", dir);
+	assert_int_equal(truncate(file, 100), 0);
+	assert_int_equal(snapshot_read(&machine, dir, &error), -1);
+	assert_non_null(strstr(error.text, "machine.json, line "));
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(snapshot_read(&machine, dir, &error), -1);
+	assert_non_null(strstr(error.text, "machine.json: No such file"));
+	snprintf(file, sizeof(file), "%s/ram", dir);
+	assert_int_equal(unlink(file), 0);
+	/* No temporary file is left */
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(snapshot_read(&machine, dir, &error), -1);
+	assert_int_equal(error.status, STATUS_NO_INPUT);
+	assert_int_equal(snapshot_write(&machine, "/proc/none", &error), -1);
+	machine_destroy(&machine);
+}
+
+static void refuses(void **state)
+{
+	static const char *const bad[] = {
+		"{}", "[]", "{\"format\":1}",
+		"{\"format\":2,\"machine\":{},\"vcpus\":[],\"devices\":{}}",
+		"{\"format\":1,\"machine\":{},\"vcpus\":[],\"devices\":{}}",
+		"{\"format\":1,\"machine\":1,\"vcpus\":{},\"devices\":1}" };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		json_t *saved = json_loads(bad[i], 0, NULL);
+
+		assert_non_null(saved);
+		assert_int_equal(create(1), 0);
+		error = (struct error){ 0 };
+		assert_int_equal(machine_load(&machine, saved, &error), -1);
+		assert_int_equal(error.status, STATUS_DATA);
+		machine_destroy(&machine);
+		json_decref(saved);
+	}
+}
+
 static int setup(void **state)
 {
 	unsigned int i;
@@ -223,6 +466,12 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(ends_while_paused, setup,
 						teardown),
+		cmocka_unit_test(table_of_a_vcpu),
+		cmocka_unit_test_setup_teardown(renews, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_machine, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(directory, setup, teardown),
+		cmocka_unit_test_setup_teardown(refuses, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

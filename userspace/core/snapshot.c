@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See snapshot.h. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "core/snapshot.h"
+
+#define FORMAT	1
+
+/* Of the machine itself; its RAM has to have the same size */
+static const struct field machine_fields[] = {
+	FIELD(struct machine, memory.size),
+	FIELD(struct machine, guest_time.tsc),
+	FIELD(struct machine, guest_time.kvmclock),
+	FIELD(struct machine, guest_time.realtime),
+	FIELD(struct machine, clock.stopped_at), FIELDS_END
+};
+
+static json_t *save_vcpus(struct machine *m, struct error *error)
+{
+	json_t *all = json_array();
+	unsigned int i;
+
+	for (i = 0; i < m->nr_vcpus; i++) {
+		json_t *one = vcpu_save(&m->vcpu[i], error);
+
+		if (!one || json_array_append_new(all, one)) {
+			json_decref(all);
+			return NULL;
+		}
+	}
+	return all;
+}
+
+json_t *machine_save(struct machine *m, struct error *error)
+{
+	/* Devices first: the interrupts of what was in flight are the vCPUs' */
+	json_t *devices = devices_save(m);
+	json_t *vcpus = save_vcpus(m, error);
+	json_t *saved = json_pack("{s:i, s:o*, s:o*, s:o*}", "format", FORMAT,
+				  "machine", fields_save(machine_fields, m),
+				  "vcpus", vcpus, "devices", devices);
+
+	if (json_object_size(saved) == 4)
+		return saved;
+	if (vcpus)
+		fail(error, STATUS_OS, "no memory");
+	json_decref(saved);
+	return NULL;
+}
+
+static int load_machine(struct machine *m, const json_t *saved,
+			struct error *error)
+{
+	uint64_t size = m->memory.size, loaded;
+	int ret = fields_load(machine_fields, m, saved, error);
+
+	loaded = m->memory.size;
+	m->memory.size = size;
+	if (ret)
+		return -1;
+	if (loaded != size)
+		return fail(error, STATUS_DATA,
+			    "a state with %llu bytes of RAM, for a machine with %llu",
+			    (unsigned long long)loaded,
+			    (unsigned long long)size);
+	m->guest_time.flags = MVMM_CLOCK_STOPPED;
+	m->guest_time.host_tsc = 0;
+	ret = mvmm_set_clock(m->vm, &m->guest_time);
+	return ret ? fail(error, STATUS_VM, "the guest's time cannot be set: %s",
+			  strerror(-ret)) : 0;
+}
+
+static int load_vcpus(struct machine *m, const json_t *saved,
+		      struct error *error)
+{
+	unsigned int i;
+
+	if (json_array_size(saved) != m->nr_vcpus)
+		return fail(error, STATUS_DATA,
+			    "a state of %zu vCPUs, for a machine of %u",
+			    json_array_size(saved), m->nr_vcpus);
+	for (i = 0; i < m->nr_vcpus; i++)
+		if (vcpu_load(&m->vcpu[i], json_array_get(saved, i), error))
+			return -1;
+	return 0;
+}
+
+int machine_load(struct machine *m, const json_t *saved, struct error *error)
+{
+	if (json_integer_value(json_object_get(saved, "format")) != FORMAT ||
+	    json_object_size(saved) != 4)
+		return fail(error, STATUS_DATA,
+			    "not a state that this mvmm knows");
+	__atomic_store_n(&m->pausing, true, __ATOMIC_RELEASE);
+	/*
+	 * Devices count in the machine's time. What they send at once, since it
+	 * waited, needs a vCPU that takes it
+	 */
+	if (load_machine(m, json_object_get(saved, "machine"), error) ||
+	    load_vcpus(m, json_object_get(saved, "vcpus"), error) ||
+	    devices_load(m, json_object_get(saved, "devices"), error))
+		return -1;
+	/* It may have to look at the PIC */
+	mvmm_kick(m->vcpu[0].fd);
+	return 0;
+}
+
+/* ---- in a directory ------------------------------------------------------- */
+
+#define CHUNK	65536
+
+static int file_error(struct error *error, const char *directory,
+		      const char *name)
+{
+	return fail(error, STATUS_OS, "%s/%s: %s", directory, name,
+		    strerror(errno));
+}
+
+/* What is zero becomes a hole. 0, or -1 with errno */
+static int write_ram(const struct memory *memory, int fd)
+{
+	static const uint8_t zero[CHUNK];
+	uint64_t at, n;
+	ssize_t done;
+
+	if (ftruncate(fd, memory->size))
+		return -1;
+	for (at = 0; at < memory->size; at += n) {
+		n = memory->size - at;
+		if (n > CHUNK)
+			n = CHUNK;
+		if (!memcmp(memory->base + at, zero, n))
+			continue;
+		done = pwrite(fd, memory->base + at, n, at);
+		if (done <= 0)
+			return -1;
+		n = done;
+	}
+	return 0;
+}
+
+static int write_text(const char *text, int fd)
+{
+	size_t len = strlen(text);
+	ssize_t n;
+
+	for (; len; len -= n, text += n) {
+		n = write(fd, text, len);
+		if (n <= 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * Writes a file beside the old one, which may be mapped, and then in its place.
+ * @text: what is in it; NULL: the RAM
+ */
+static int replace(const struct memory *memory, const char *text, int dir,
+		   const char *name)
+{
+	char fresh[32];
+	int fd, ret, saved_errno;
+
+	snprintf(fresh, sizeof(fresh), "%s.new", name);
+	fd = openat(dir, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	ret = text ? write_text(text, fd) : write_ram(memory, fd);
+	ret = ret || fdatasync(fd) || renameat(dir, fresh, dir, name) ? -1 : 0;
+	saved_errno = errno;
+	close(fd);
+	if (ret)
+		unlinkat(dir, fresh, 0);
+	errno = saved_errno;
+	return ret;
+}
+
+int snapshot_write(struct machine *m, const char *directory,
+		   struct error *error)
+{
+	json_t *saved = machine_save(m, error);
+	char *text = saved ? json_dumps(saved, JSON_INDENT(1)) : NULL;
+	int dir, ret = -1;
+
+	if (saved && !text)
+		fail(error, STATUS_OS, "no memory");
+	json_decref(saved);
+	if (!text)
+		return -1;
+	if (mkdir(directory, 0700) && errno != EEXIST) {
+		free(text);
+		return fail(error, STATUS_OS, "%s: %s", directory,
+			    strerror(errno));
+	}
+	dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		fail(error, STATUS_OS, "%s: %s", directory, strerror(errno));
+	else if (replace(&m->memory, NULL, dir, "ram"))
+		file_error(error, directory, "ram");
+	else if (replace(&m->memory, text, dir, "machine.json"))
+		file_error(error, directory, "machine.json");
+	else
+		ret = 0;
+	if (dir >= 0)
+		close(dir);
+	free(text);
+	return ret;
+}
+
+static int map_ram(const struct memory *memory, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -1;
+	if (st.st_size != (off_t)memory->size) {
+		errno = EINVAL;
+		return -1;
+	}
+	return mmap(memory->base, memory->size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, 0) ==
+	       MAP_FAILED ? -1 : 0;
+}
+
+static int load_text(struct machine *m, const char *directory, int dir,
+		     struct error *error)
+{
+	int fd = openat(dir, "machine.json", O_RDONLY | O_CLOEXEC), ret;
+	json_error_t why;
+	json_t *saved;
+
+	if (fd < 0)
+		return file_error(error, directory, "machine.json");
+	saved = json_loadfd(fd, 0, &why);
+	close(fd);
+	if (!saved)
+		return fail(error, STATUS_DATA, "%s/machine.json, line %d: %s",
+			    directory, why.line, why.text);
+	ret = machine_load(m, saved, error);
+	json_decref(saved);
+	return ret;
+}
+
+int snapshot_read(struct machine *m, const char *directory,
+		  struct error *error)
+{
+	int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd, ret;
+
+	if (dir < 0)
+		return fail(error, STATUS_NO_INPUT, "%s: %s", directory,
+			    strerror(errno));
+	/* Devices look into it when they are loaded */
+	fd = openat(dir, "ram", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || map_ram(&m->memory, fd))
+		ret = file_error(error, directory, "ram");
+	else
+		ret = load_text(m, directory, dir, error);
+	close_fd(&fd);
+	close(dir);
+	return ret;
+}
