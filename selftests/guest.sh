@@ -10,6 +10,9 @@
 #   guest.sh disks                            virtio-blk: /dev/vda, /dev/vdb
 #   guest.sh system                           Debian, with systemd, on /dev/vda
 #   guest.sh virtio                           -rng, -console, -balloon; packed
+#   guest.sh stopped                          the launcher is stopped for 30 s
+#   guest.sh saved VCPUS ROUNDS               the same as stress, while the
+#                                             machine is saved and made anew
 #
 # shellcheck disable=SC2317 # functions that check() calls
 
@@ -179,6 +182,41 @@ touched() {
 		rm /tmp/large
 }
 
+# Neither its watchdogs nor its clocks
+no_complaint() {
+	! dmesg | grep -E 'soft lockup|rcu.*(INFO|stall)|blocked for more|clocksource:.*(watchdog|skewed|unstable)|TSC warp|WARNING:|BUG:'
+}
+
+# The clock of CPU 0, and then of CPU 1: it never goes back; for some seconds
+one_clock() {
+	last=0
+	end=$(($(date +%s) + 3))
+	while [ "$(date +%s)" -lt "$end" ]; do
+		for i in 1 2; do
+			# Hundredths of a second
+			now=$(taskset "$i" cut -d' ' -f1 /proc/uptime | tr -d .)
+			[ "$now" -ge "$last" ] || return 1
+			last=$now
+		done
+	done
+}
+
+seconds() {
+	cut -d. -f1 /proc/uptime
+}
+
+# Busy until it is over: time has gone on. The watchdog looks again after that
+slept_through() {
+	last=$(seconds)
+	end=$((last + 300))
+	echo 'stop me'
+	until [ "$(seconds)" -ge $((last + 20)) ]; do
+		last=$(seconds)
+		[ "$last" -lt "$end" ] || return 1
+	done
+	sleep 5
+}
+
 case $1 in
 system)
 	echo 1..5
@@ -206,6 +244,23 @@ virtio)
 	insmod /bin/virtio_balloon.ko
 	check 'all rings are packed' packed
 	check 'and sees how it comes back' heard 'little'
+	exit 7
+	;;
+stopped)
+	echo 1..3
+	# A lockup is one of twice that
+	echo 4 >/proc/sys/kernel/watchdog_thresh
+	check 'the watchdog runs' grep -q 1 /proc/sys/kernel/soft_watchdog
+	check 'time goes on, and the guest with it' slept_through
+	check 'the kernel does not complain' no_complaint
+	exit 7
+	;;
+saved)
+	echo 1..3
+	check 'all vCPUs are there' [ "$(nproc)" = "$2" ]
+	check 'they have one clock' one_clock
+	stress "$3" || exit 1
+	check 'the kernel does not complain' no_complaint
 	exit 7
 	;;
 disks)

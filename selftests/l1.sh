@@ -359,6 +359,37 @@ guest_with_virtio() {
 	ended "$(cat /tmp/status)"
 }
 
+# Stops the launcher for half a minute when the guest asks for it
+guest_stopped() {
+	echo '@@begin guest'
+	in_background "$@" | tee /tmp/console &
+	until grep -qs 'stop me' /tmp/console || [ -e /tmp/status ]; do
+		usleep 200000
+	done
+	kill -STOP "$(pidof mvmm)"
+	sleep 30
+	kill -CONT "$(pidof mvmm)"
+	wait
+	ended "$(cat /tmp/status)"
+}
+
+# guest_saved TIMES OPTION...: one that is saved and made anew all the time, at
+# least so often
+guest_saved() {
+	local times=$1 status saved
+
+	shift
+	echo '@@begin guest'
+	boot "$@" --stats 2>/tmp/err
+	status=$?
+	cat /tmp/err
+	saved=$(sed -n 's/^saved and loaded: \([0-9]*\) times$/\1/p' /tmp/err)
+	echo 1..1
+	[ "${saved:-0}" -ge "$times" ] || printf 'not '
+	echo "ok 1 the guest was saved $saved times"
+	ended "$status"
+}
+
 # The kernel's log from here to log_end is a test, too
 log_begin() {
 	tainted=$(cat /proc/sys/kernel/tainted)

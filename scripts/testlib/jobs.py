@@ -361,6 +361,32 @@ def stress(results, name, emulator, cpus, vcpus, rounds):
         f"insmod mvmm.ko; guest --cpus {vcpus} --mem 256M", emulator)
 
 
+def saved(results, name, emulator, every, times, rounds):
+    """The same with two vCPUs, and from its boot on the machine is saved,
+    destroyed and made anew, every so many milliseconds; with a directory its
+    RAM is saved, too.
+    """
+    initrd = labs.guest_initrd(
+        name, f"guest.sh saved 2 {rounds}", "selftests/guest.sh",
+        "build/selftests/stress")
+    lab(results, name,
+        ["--timeout", "1800",
+         *labs.files(labs.module("test"), "build/mvmm",
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+        f"insmod mvmm.ko; guest_saved {times} --cpus 2 --mem 256M "
+        f"--save-every {every}", emulator)
+
+
+def stopped(results, name, emulator):
+    """Debian's kernel while its launcher is stopped: no watchdog barks."""
+    initrd = labs.guest_initrd(name, "guest.sh stopped", "selftests/guest.sh")
+    lab(results, name,
+        ["--timeout", "1500",
+         *labs.files(labs.module("test"), "build/mvmm",
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+        "insmod mvmm.ko; guest_stopped --cpus 2 --mem 192M", emulator)
+
+
 def job(name, function, *args, kernels=("test",)):
     return Job(name, function, args, kernels)
 
@@ -406,6 +432,10 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("without-libraries", without_libraries, kernels=()),
        job("models", models, kernels=()),
        job("fuzz", fuzz, kernels=()),
+       job("stopped-qemu", stopped, "qemu"),
+       job("saved-qemu", saved, "qemu", "50", 50, 2),
+       job("saved-ram-qemu", saved, "qemu", "300,/tmp/saved", 6, 1),
+       job("saved-bochs", saved, "bochs", "50", 30, 2),
        job("debian-qemu", debian, "qemu", kernels=("debian",)),
        job("life-qemu", life, "qemu"),
        job("smp-qemu", smp, "qemu"),

@@ -17,6 +17,7 @@
 #include "core/guard.h"
 #include "core/machine.h"
 #include "core/option.h"
+#include "core/snapshot.h"
 #include "devices/isa/power.h"
 #include "devices/pci/pci.h"
 #include "devices/virtio/balloon.h"
@@ -28,6 +29,8 @@ struct options {
 	bool has_at;
 	bool stats;
 	bool ephemeral;
+	uint64_t save_every;	/* ms, 0: never */
+	const char *save_to;	/* NULL: RAM stays where it is */
 	bool in_config;		/* options come from a file */
 	struct config config;
 	struct block_config disk[MACHINE_DISKS];
@@ -38,7 +41,9 @@ struct options {
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_FLAT, OPT_AT,
        OPT_BACKEND, OPT_DEVICE, OPT_STATS, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
        OPT_DISK, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_RNG, OPT_BALLOON,
-       OPT_CONSOLE, OPT_PORT, OPT_PACKED };
+       OPT_CONSOLE, OPT_PORT, OPT_PACKED, OPT_SAVE_EVERY };
+
+#define SAVE_EVERY_MAX	1000000
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -85,6 +90,8 @@ static const struct argp_option option_list[] = {
 	  "where the flat image goes (default: 0x7c00)", 1 },
 	{ "stats", OPT_STATS, NULL, 0,
 	  "print counters of the vCPUs and of the balloon to stderr at the end", 2 },
+	{ "save-every", OPT_SAVE_EVERY, "MS[,DIRECTORY]", 0,
+	  "for tests: every so many milliseconds save the machine and go on in a new one; with a directory the RAM is saved, too", 2 },
 	{ "device", OPT_DEVICE, "FILE", 0, "instead of " MVMM_DEVICE, 2 },
 	{ 0 }
 };
@@ -174,6 +181,22 @@ static void parse_port(struct argp_state *state, struct options *o, char *arg)
 
 	if (ports_parse(&o->ports, arg, &error))
 		argp_error(state, "%s", error.text);
+}
+
+/* MS[,DIRECTORY]; @arg is cut into pieces */
+static void parse_save_every(struct argp_state *state, struct options *o,
+			     char *arg)
+{
+	const char *ms = strsep(&arg, ",");
+
+	if (!parse_number(ms, &o->save_every, false) || o->save_every < 1 ||
+	    o->save_every > SAVE_EVERY_MAX)
+		argp_error(state,
+			   "--save-every %s is out of range: from 1 to %u ms",
+			   ms, SAVE_EVERY_MAX);
+	if (arg && !*arg)
+		argp_error(state, "--save-every: a directory's name is missing");
+	o->save_to = arg;
 }
 
 static const struct argp argp;
@@ -271,6 +294,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_STATS:
 		o->stats = o->machine.poll_balloon = true;
 		break;
+	case OPT_SAVE_EVERY:
+		parse_save_every(state, o, arg);
+		break;
 	case OPT_DEVICE:
 		o->machine.device = arg;
 		break;
@@ -342,12 +368,18 @@ static void print_stats(const struct vcpu *v)
  * @machine: the machine
  * @control: how it is told what to do
  * @console: of the user
+ * @options: of the command line
+ * @saver: the next time that the machine is saved
+ * @saved: how often it was
  * @unheard: the button was pressed, and the guest had not enabled it
  */
 struct session {
 	struct machine machine;
 	struct stdio console;
 	struct control control;
+	const struct options *options;
+	struct timer saver;
+	unsigned int saved;
 	bool unheard;
 };
 
@@ -420,6 +452,68 @@ static int open_disks(struct options *o, struct error *error)
 	return 0;
 }
 
+/* A state in memory goes through its text, as one in a file does */
+static int renew_in_memory(struct machine *m,
+			   const struct machine_config *config,
+			   struct error *error)
+{
+	json_t *saved = machine_save(m, error);
+	char *text = saved ? json_dumps(saved, 0) : NULL;
+	int ret = -1;
+
+	if (saved && !text)
+		fail(error, STATUS_OS, "no memory");
+	json_decref(saved);
+	if (!text)
+		return -1;
+	if (!machine_rebuild(m, config, error)) {
+		saved = json_loads(text, 0, NULL);
+		ret = machine_load(m, saved, error);
+		json_decref(saved);
+	}
+	free(text);
+	return ret;
+}
+
+static int renew(struct machine *m, const struct options *o,
+		 struct error *error)
+{
+	if (!o->save_to)
+		return renew_in_memory(m, &o->machine, error);
+	return snapshot_write(m, o->save_to, error) ||
+	       machine_rebuild(m, &o->machine, error) ||
+	       snapshot_read(m, o->save_to, error) ? -1 : 0;
+}
+
+static void plan_save(struct session *s)
+{
+	struct machine *m = &s->machine;
+
+	if (s->options->save_every)
+		loop_set_timer(&m->loop, &s->saver, vm_clock_now(&m->clock) +
+			       s->options->save_every * 1000000);
+}
+
+static void on_saver(void *ctx)
+{
+	struct session *s = ctx;
+	struct machine *m = &s->machine;
+	struct error error = { 0 };
+
+	machine_pause(m);
+	if (machine_ended(m))
+		return;
+	pthread_mutex_unlock(&m->loop.lock);
+	if (renew(m, s->options, &error))
+		machine_end(m, error.status, "%s", error.text);
+	pthread_mutex_lock(&m->loop.lock);
+	if (machine_ended(m))
+		return;
+	s->saved++;
+	machine_resume(m);
+	plan_save(s);
+}
+
 static int run_machine(struct session *s, struct entry *entry,
 		       struct error *error)
 {
@@ -428,6 +522,10 @@ static int run_machine(struct session *s, struct entry *entry,
 
 	if (ret)
 		return fail(error, STATUS_OS, "no eventfd: %s", strerror(-ret));
+	s->saver = (struct timer){ on_saver, s, 0, NULL };
+	pthread_mutex_lock(&m->loop.lock);
+	plan_save(s);
+	pthread_mutex_unlock(&m->loop.lock);
 	guard_memory(m->memory.base, m->memory.size, stdio_restore);
 	ret = machine_run(m, entry, error);
 	stdio_stop(&s->console);
@@ -457,6 +555,7 @@ static int run(struct options *o, struct error *error)
 	if (!ret)
 		ret = ports_open(&o->ports, &o->machine, error);
 	stdio_init(&s->console, on_event, s);
+	s->options = o;
 	if (!ret)
 		ret = machine_create(&s->machine, &o->machine,
 				     &s->console.chardev, error);
@@ -477,6 +576,9 @@ static int run(struct options *o, struct error *error)
 			print_stats(&s->machine.vcpu[i]);
 		if (o->stats && s->machine.balloon)
 			balloon_print(s->machine.balloon, stderr);
+		if (o->stats && o->save_every)
+			fprintf(stderr, "saved and loaded: %u times\n",
+				s->saved);
 		/* Devices use the ports, which use the machine's loop */
 		devices_destroy(&s->machine);
 		ports_close(&o->ports);
