@@ -4,13 +4,15 @@
  * interface, so that Linux guests use it without knowing of mvmm. The CPUID
  * leaves and MSRs are described in Documentation/virt/kvm/x86/ in Linux.
  *
- * The clock is the guest's TSC at its nominal rate, the same on every vCPU. It
- * does not follow the corrections that NTP makes to the host's clock.
+ * The clock is the guest's TSC at its nominal rate, the same on every vCPU if the
+ * host's TSC is on every CPU. It does not follow the corrections that NTP makes to
+ * the host's clock.
  */
 #include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 #include <asm/pvclock-abi.h>
+#include <asm/tsc.h>
 #include "irq/apic.h"
 #include "mm/memory.h"
 #include "pv.h"
@@ -66,7 +68,8 @@ static void update_clock(struct mvmm_vcpu *vcpu)
 		.tsc_timestamp = vm->clock_tsc + vcpu->tsc_offset +
 				 vm->tsc_base,
 		.system_time = vm->clock_ns,
-		.flags = PVCLOCK_TSC_STABLE_BIT,
+		/* Else the guest must not compare clocks of two vCPUs */
+		.flags = check_tsc_unstable() ? 0 : PVCLOCK_TSC_STABLE_BIT,
 	};
 
 	if (!(pv->clock & KVM_MSR_ENABLED) ||

@@ -357,6 +357,21 @@ bool vm_on_bochs_svm(void)
 	return module_has(MVMM_FEATURE_SVM) && vm_on_bochs();
 }
 
+bool host_tsc_is_stable(void)
+{
+	char list[256] = "";
+	int fd = open("/sys/devices/system/clocksource/clocksource0/available_clocksource",
+		      O_RDONLY);
+
+	if (fd < 0)
+		return false;
+	if (read(fd, list, sizeof(list) - 1) < 0)
+		list[0] = 0;
+	close(fd);
+	/* tsc-early comes before tsc */
+	return strstr(list, "tsc");
+}
+
 bool vmx_uses(const char *parameter)
 {
 	char path[80], on = 'N';

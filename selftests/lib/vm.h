@@ -101,6 +101,8 @@ bool vmx_uses(const char *parameter);
 #define NEEDS(option)							\
 	if (built_without(option))					\
 		SKIP(return, "a module without " option)
+/* Does the host's kernel trust its TSC? Guests are told */
+bool host_tsc_is_stable(void);
 /* RUN, again after -EINTR, so not for tests of kicks and signals */
 int vm_run(struct vm *vm);
 /* RUN until an exit that libmvmm does not complete; returns its reason */
