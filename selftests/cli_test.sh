@@ -51,7 +51,7 @@ dd if=/dev/zero of=zeros bs=1024 count=64 2>/dev/null
 : >empty
 
 echo 'TAP version 13'
-echo '1..73'
+echo '1..78'
 expect 64 'Usage: mvmm COMMAND' 'no command' "$mvmm"
 expect 0 'Usage: mvmm COMMAND' '--help' "$mvmm" --help
 expect 0 'Usage: mvmm COMMAND' 'help' "$mvmm" help
@@ -154,6 +154,17 @@ expect 0 'the guest halted for good' 'halted for good' \
 	"$mvmm" run --flat halt.img
 expect 78 'reset itself' 'a reset' "$mvmm" run --flat reset.img
 expect 42 '' 'a status of 42' "$mvmm" run --flat exit42.img --at 0x1000
+# Counts down from 5,000,000, then a status of 42
+printf '\x66\xb9\x40\x4b\x4c\x00\x66\x49\x75\xfc\xb0\x2a\xe6\xf4\xfa\xf4' >count.img
+expect 42 'saved and loaded: [1-9]' 'it is saved and goes on' \
+	"$mvmm" run --flat count.img --mem 16M --stats --save-every 2
+expect 42 'saved and loaded: [1-9]' 'with its memory' \
+	"$mvmm" run --flat count.img --mem 16M --stats --save-every 2,/tmp/saved
+expect 0 '"regs.rip": ' 'a snapshot can be read' cat saved/machine.json
+expect 71 '/proc/none: ' 'a snapshot that cannot be written' \
+	"$mvmm" run --flat count.img --mem 16M --save-every 1,/proc/none
+expect 64 '--save-every 0 is out of range' 'never is no time' \
+	"$mvmm" run --flat count.img --save-every 0
 expect 76 'triple fault' 'a triple fault' "$mvmm" run --flat triple.img
 expect 0 '^hi$' 'the serial port' "$mvmm" run --flat hi.img
 cat >good.conf <<'CONF'
