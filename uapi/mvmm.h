@@ -398,7 +398,7 @@ struct mvmm_create_vcpu {
  * no call between; with 0 it continues at @tsc and @kvmclock. When a stopped
  * time goes on, the guest is told (PVCLOCK_GUEST_STOPPED), so that its watchdogs
  * do not complain. Returns 0; -EBUSY: a vCPU is in RUN, or a GET or SET;
- * -EINVAL: @host_tsc has not come yet.
+ * -EINVAL: @host_tsc is a second or more away.
  */
 #define MVMM_VM_SET_CLOCK	_IO(MVMM_IOC, 0x2a)
 

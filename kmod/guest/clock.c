@@ -95,7 +95,8 @@ int mvmm_set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock)
 
 	if (clock->flags & ~MVMM_CLOCK_STOPPED)
 		return -EOPNOTSUPP;
-	if (host_tsc > rdtsc())
+	/* Less: the TSCs of the host's CPUs may differ */
+	if (host_tsc > rdtsc() + tsc_khz * 1000ull)
 		return -EINVAL;
 	mutex_lock(&vm->lock);
 	i = take_vcpus(vm);
