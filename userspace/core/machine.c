@@ -225,7 +225,8 @@ static int make_vm(struct machine *m, const struct machine_config *config,
 	unsigned int i;
 	int ret;
 
-	m->system = mvmm_open(device);
+	if (m->system < 0)
+		m->system = mvmm_open(device);
 	ret = m->system < 0 ? m->system : mvmm_get_info(m->system, &info);
 	if (ret)
 		return explain_open(-ret, device, error);
@@ -269,7 +270,6 @@ static void unbuild(struct machine *m)
 	for (i = 0; i < m->nr_vcpus; i++)
 		vcpu_destroy(&m->vcpu[i]);
 	close_fd(&m->vm);
-	close_fd(&m->system);
 	bus_destroy(&m->ports);
 	bus_destroy(&m->mmio);
 	/* What devices have left in the machine */
@@ -339,6 +339,7 @@ void machine_destroy(struct machine *m)
 {
 	unbuild(m);
 	close_disks(m);
+	close_fd(&m->system);
 	loop_destroy(&m->loop);
 	memory_destroy(&m->memory);
 }
