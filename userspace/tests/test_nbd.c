@@ -54,6 +54,8 @@ static void start_server(const char *words)
 	unlink(sock);
 	server = fork();
 	if (!server) {
+		/* It writes parts of lines, between those of the results */
+		dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
 		execvp("nbdkit", argv);
 		_exit(127);
 	}
@@ -436,6 +438,8 @@ int main(void)
 	int ret;
 
 	alarm(300);
+	/* A line of results is not to be cut by those on stderr */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	missing = look_for_what_is_missing();
 	if (!mkdtemp(dir))
