@@ -13,6 +13,7 @@
 #   guest.sh stopped                          the launcher is stopped for 30 s
 #   guest.sh saved VCPUS ROUNDS               the same as stress, while the
 #                                             machine is saved and made anew
+#   guest.sh kills                            the same; it writes until it is killed
 #
 # shellcheck disable=SC2317 # functions that check() calls
 
@@ -217,7 +218,36 @@ slept_through() {
 	sleep 5
 }
 
+# A package of 16 files, to be installed over and over
+built() {
+	mkdir -p /root/p/DEBIAN /root/p/opt/p && cd /root || return 1
+	printf '%s\n' 'Package: p' 'Version: 1' 'Architecture: all' \
+		'Maintainer: nobody <nobody@localhost>' 'Description: of a test' \
+		>p/DEBIAN/control
+	for i in $(seq 16); do
+		echo "$i" >"p/opt/p/$i"
+	done
+	[ -e p.deb ] || { dpkg-deb -Znone -b p p.tmp && mv p.tmp p.deb; }
+} >/dev/null
+
+# After a kill dpkg has work left over. When that is done all is as it should be
+sound() {
+	dpkg --configure -a && dpkg -i /root/p.deb && [ -z "$(dpkg --audit)" ] &&
+		apt-get check && dpkg --verify p && [ "$(cat /opt/p/16)" = 16 ]
+} >/run/sound.log 2>&1
+
 case $1 in
+kills)
+	if ! built || ! sound; then
+		cat /run/sound.log
+		exit 1
+	fi
+	echo 'sound'
+	grep -q last_round /proc/cmdline && exit 7
+	while true; do
+		dpkg -r p && dpkg -i /root/p.deb
+	done >/dev/null
+	;;
 system)
 	echo 1..5
 	check 'the root is on the disk' [ "$(findmnt -no SOURCE /)" = /dev/vda ]

@@ -390,6 +390,33 @@ guest_saved() {
 	ended "$status"
 }
 
+# guest_killed ROUNDS OPTION...: one that writes to its disk, killed at another
+# moment each time; what it finds then is sound
+guest_killed() {
+	local rounds=$1 i=0
+
+	shift
+	echo "@@begin kills"
+	echo "1..$((rounds + 1))"
+	while [ $i -lt "$rounds" ]; do
+		i=$((i + 1))
+		rm -f /tmp/status /tmp/console
+		in_background "$@" >/tmp/console &
+		until grep -qs '^sound' /tmp/console || [ -e /tmp/status ]; do
+			usleep 100000
+		done
+		usleep $((i * 7919 % 60 * 50000))
+		kill -9 "$(pidof mvmm)"
+		wait
+		grep -q '^sound' /tmp/console || { cat /tmp/console; printf 'not '; }
+		echo "ok $i after $((i - 1)) kills"
+	done
+	APPEND=last_round boot "$@" >/tmp/console
+	[ $? = 7 ] || { cat /tmp/console; printf 'not '; }
+	echo "ok $((i + 1)) after $i kills"
+	echo "@@end kills 0"
+}
+
 # The kernel's log from here to log_end is a test, too
 log_begin() {
 	tainted=$(cat /proc/sys/kernel/tainted)

@@ -323,18 +323,18 @@ def raid(results, name, emulator):
         emulator)
 
 
-def system(results, name, emulator):
+def system(results, name, emulator, what="system", how="guest"):
     """Debian with systemd on a disk, which fsck looks at afterwards."""
     image = f"{TOP}/build/disk-{name}"
     run(["cp", "--reflink=auto", "--sparse=always", labs.setup("debian-disk"),
          image], check=True)
-    initrd = labs.guest_initrd(name, "sh /run/guest/guest.sh system",
+    initrd = labs.guest_initrd(name, f"sh /run/guest/guest.sh {what}",
                                "selftests/guest.sh", disk=True)
     lab(results, name,
         ["--timeout", "900", "--disk", image,
          *labs.files(labs.module("test"), "build/mvmm",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
-        "insmod mvmm.ko; guest --cpus 2 --mem 512M --disk /dev/vda", emulator)
+        f"insmod mvmm.ko; {how} --cpus 2 --mem 512M --disk /dev/vda", emulator)
     done = run(["/sbin/e2fsck", "-fn", image], stderr=subprocess.STDOUT)
     results.add(not done.returncode, f"{name}: fsck",
                 done.stdout if done.returncode else "")
@@ -419,6 +419,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        # The small kernel has no UNIX sockets
        job("raid-guest-qemu", disks, "qemu", "guest_on_raid", (), "debian",
            kernels=("debian",)),
+       job("kills-qemu", system, "qemu", "kills", "guest_killed 1"),
        job("nbd-qemu", disks, "qemu", "guest_over_nbd", NBD),
        job("virtio-qemu", virtio, "qemu"),
        job("virtio-bochs", virtio, "bochs"),
@@ -453,4 +454,5 @@ LONG = [job(f"long-{emulator}-{cpus}", long, emulator, cpus)
         for cpus in (1, 2) for emulator in ("bochs", "qemu")] + [
         stress_job(emulator, cpus, vcpus, 20, "long-stress")
         for cpus, vcpus in ((2, 8), (1, 8), (1, 4), (1, 2), (1, 1))
-        for emulator in ("bochs", "qemu")]
+        for emulator in ("bochs", "qemu")] + [
+        job("long-kills-qemu", system, "qemu", "kills", "guest_killed 50")]

@@ -23,14 +23,14 @@ static struct machine machine;
 static struct error error;
 
 /* A console that nobody reads or writes */
-static bool put(struct chardev *chardev, uint8_t byte)
+static size_t put(struct chardev *chardev, const uint8_t *bytes, size_t len)
 {
-	return true;
+	return len;
 }
 
-static bool take(struct chardev *chardev, uint8_t *byte)
+static size_t take(struct chardev *chardev, uint8_t *bytes, size_t len)
 {
-	return false;
+	return 0;
 }
 
 static bool is_flushed(struct chardev *chardev)
