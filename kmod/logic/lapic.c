@@ -23,6 +23,7 @@
 #define TIMER_DEADLINE	(2u << 17)
 #define TIMER_MODE_MASK	(3u << 17)
 #define DELIVERY_STATUS	BIT(12)
+#define REMOTE_IRR	BIT(14)
 #define TDCR_MASK	0xbu
 #define SVR_MASK	0x1ffu
 #define LDR_MASK	0xff000000u
@@ -605,6 +606,18 @@ static u32 writable(u32 reg)
 	}
 }
 
+/* Figure 11-8: the bits of LVT that only the APIC changes */
+static u32 read_only(u32 reg)
+{
+	switch (reg) {
+	case LAPIC_LVT + LAPIC_LVT_LINT0:
+	case LAPIC_LVT + LAPIC_LVT_LINT1:
+		return DELIVERY_STATUS | REMOTE_IRR;
+	default:
+		return reg - LAPIC_LVT < LAPIC_NR_LVT ? DELIVERY_STATUS : 0;
+	}
+}
+
 /* tour 32: the guest writes to its local APIC */
 
 /**
@@ -615,15 +628,15 @@ static u32 writable(u32 reg)
  * @now: guest TSC
  *
  * Reserved bits are ignored in xAPIC mode and refused in x2APIC mode
- * (11.12.1.3). LVT's delivery status is read-only, but a guest may write back
- * what it has read.
+ * (11.12.1.3). Read-only ones are not reserved: Linux sets them when it hands
+ * LINT0 back to the PIC.
  *
  * Return: LAPIC_DOES_*, or -EINVAL: #GP in x2APIC mode.
  */
 int lapic_write(struct lapic *a, u32 reg, u64 value, u64 now)
 {
 	u32 mask = writable(reg);
-	u32 status = reg - LAPIC_LVT < LAPIC_NR_LVT ? DELIVERY_STATUS : 0;
+	u32 status = read_only(reg);
 
 	if (lapic_is_x2(a)) {
 		if (!mask)
