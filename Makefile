@@ -157,6 +157,7 @@ install: userspace
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 		$(DESTDIR)$(PREFIX)/include/mvmm \
 		$(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/lib/udev/rules.d
 	install -m 755 $(O)/mvmm $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(O)/libmvmm.a $(DESTDIR)$(PREFIX)/lib/
@@ -166,6 +167,8 @@ install: userspace
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/libmvmm.pc
 	install -m 644 userspace/99-mvmm.rules \
 		$(DESTDIR)$(PREFIX)/lib/udev/rules.d/
+	install -m 644 userspace/mvmm.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mvmm
 	install -m 644 Documentation/*.1 \
 		$(DESTDIR)$(PREFIX)/share/man/man1/
 

@@ -551,7 +551,7 @@ int cmd_disk(int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = option_list, .parser = parse,
-		.args_doc = "create FILE SIZE\ncreate --base DISK FILE\ninfo DISK\nresize FILE SIZE\nconvert DISK FILE\ncheck DISK\ncommit BASE,overlay=FILE",
+		.args_doc = "create FILE SIZE\ncreate --base DISK FILE\ninfo DISK\nresize FILE SIZE\nconvert DISK FILE|ARRAY|URI\ncheck DISK\ncommit BASE,overlay=FILE",
 		.doc = "Make, show, change and copy disks.\vDISK is what mvmm run --disk takes: a file, BASE,overlay=FILE, or nbd://HOST/EXPORT. Formats other than raw need qemu-img." };
 	struct options o = { .words = 0 };
 	struct error error = { 0 };
