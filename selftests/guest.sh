@@ -294,7 +294,10 @@ saved)
 	exit 7
 	;;
 disks)
-	echo 1..7
+	echo 1..9
+	check 'the tables have both CPUs' [ "$(nproc)" = 2 ]
+	check 'and say who made the machine' \
+		[ "$(cat /sys/class/dmi/id/sys_vendor)" = mvmm ]
 	check 'the drivers find the PCI bus' drivers virtio_blk
 	check 'two disks, one of them read-only' found
 	check 'what is written is read again' written

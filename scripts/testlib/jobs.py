@@ -415,6 +415,9 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("raid-qemu", raid, "qemu", kernels=()),
        job("disks-qemu", disks, "qemu"),
        job("disks-bochs", disks, "bochs"),
+       # CPUs and interrupts by the MP table
+       job("acpi-off-qemu", disks, "qemu",
+           "APPEND=acpi=off guest_with_disks"),
        job("debian-disk-qemu", system, "qemu"),
        # The small kernel has no UNIX sockets
        job("raid-guest-qemu", disks, "qemu", "guest_on_raid", (), "debian",

@@ -52,5 +52,9 @@ void flat_segments(struct mvmm_sregs *sregs, uint16_t code, uint16_t data,
  * the RSDP's address.
  */
 uint64_t make_acpi(const struct memory *memory, unsigned int apics);
+/* The MP table for so many CPUs, all with a local APIC; at 0xf0000 */
+void make_mptable(const struct memory *memory, unsigned int cpus);
+/* The SMBIOS tables of a machine with so many CPUs; at 0xf2000 */
+void make_smbios(const struct memory *memory, unsigned int cpus);
 
 #endif

@@ -338,6 +338,9 @@ static int load(struct machine *m, const struct options *o,
 	if (pci_assign(m, error))
 		return -1;
 	boot->rsdp = make_acpi(&m->memory, m->apic ? m->nr_vcpus : 0);
+	if (m->apic)
+		make_mptable(&m->memory, m->nr_vcpus);
+	make_smbios(&m->memory, m->nr_vcpus);
 	if (o->flat)
 		return load_flat(&m->memory, image, o->at, entry, error);
 	if (is_elf(image))
