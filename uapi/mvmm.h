@@ -398,7 +398,8 @@ struct mvmm_create_vcpu {
  * no call between; with 0 it continues at @tsc and @kvmclock. When a stopped
  * time goes on, the guest is told (PVCLOCK_GUEST_STOPPED), so that its watchdogs
  * do not complain. Returns 0; -EBUSY: a vCPU is in RUN, or a GET or SET;
- * -EINVAL: @host_tsc is a second or more away.
+ * -EINVAL: @host_tsc is more than a second in the future; -EOPNOTSUPP: unknown
+ * @flags.
  */
 #define MVMM_VM_SET_CLOCK	_IO(MVMM_IOC, 0x2a)
 
@@ -934,12 +935,15 @@ struct mvmm_stats {
  * or -EBUSY while RUN is in progress. SET checks what the module itself relies
  * on (-EINVAL); what only the CPU checks ends in MVMM_EXIT_ENTRY_FAILED.
  * GET_MSRS and SET_MSRS return how many entries were done: they stop at the
- * first MSR that a guest could not access; -E2BIG: more than 256.
+ * first MSR that a guest could not access, but for IA32_TSC_ADJUST; -E2BIG: more
+ * than 256.
  *
  * Others may have sent interrupts to the vCPU, INIT and SIPI too: GET_APIC does
  * what they ask for, so it comes before the other GETs and before @regs of the
  * run page are read. Of the SETs SET_CPUID comes first: it decides what the
- * others may contain; the order of the rest does not matter.
+ * others may contain. SET_APIC comes behind MVMM_VM_SET_CLOCK and SET_MSRS: its
+ * timer is compared with the guest's TSC at once. The order of the rest does not
+ * matter.
  */
 #define MVMM_VCPU_GET_SREGS	_IO(MVMM_IOC, 0x50)
 #define MVMM_VCPU_SET_SREGS	_IO(MVMM_IOC, 0x51)

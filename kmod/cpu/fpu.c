@@ -36,14 +36,22 @@ int mvmm_fpu_setup(void)
 {
 	struct fxregs_state *fx;
 	u32 eax, ebx, ecx, edx;
+	int i;
 
 	area_size = sizeof(struct fxregs_state) + sizeof(struct xstate_header);
 	if (boot_cpu_has(X86_FEATURE_XSAVE)) {
 		mvmm_host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
 		mvmm_fpu_mask = mvmm_host_xcr0 & OFFERED;
-		cpuid_count(0xd, 0, &eax, &ebx, &ecx, &edx);
-		/* EBX: the size for everything that is enabled in XCR0 */
-		area_size = max(area_size, ebx);
+		/*
+		 * Of each component size and offset. Those that are not offered,
+		 * AMX with its eight KiB say, are not in the area
+		 */
+		for (i = 2; i < 32; i++) {
+			if (!(mvmm_fpu_mask & BIT(i)))
+				continue;
+			cpuid_count(0xd, i, &eax, &ebx, &ecx, &edx);
+			area_size = max(area_size, eax + ebx);
+		}
 	}
 	fx = mvmm_fpu_alloc();
 	if (!fx)

@@ -95,7 +95,7 @@ int mvmm_set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock)
 
 	if (clock->flags & ~MVMM_CLOCK_STOPPED)
 		return -EOPNOTSUPP;
-	/* Less: the TSCs of the host's CPUs may differ */
+	/* The TSCs of the host's CPUs may differ, by less than a second */
 	if (host_tsc > rdtsc() + tsc_khz * 1000ull)
 		return -EINVAL;
 	mutex_lock(&vm->lock);

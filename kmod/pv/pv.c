@@ -29,18 +29,18 @@
  * version is odd, readers on other vCPUs wait. It goes on from what the guest
  * has in memory: a reader of before a restore must see that it has changed.
  */
-static int write_versioned(struct mvmm_vm *vm, u64 gpa, u32 odd,
-			   const void *data, size_t len, size_t version_at)
+static void write_versioned(struct mvmm_vm *vm, u64 gpa, u32 odd,
+			    const void *data, size_t len, size_t version_at)
 {
 	u32 even = odd + 1;
-	int ret;
 
-	ret = mvmm_write_guest(vm, gpa + version_at, &odd, sizeof(odd));
+	if (mvmm_write_guest(vm, gpa + version_at, &odd, sizeof(odd)))
+		return;
 	smp_wmb(); /* pairs with the guest's pvclock_read_begin() */
-	ret = ret ?: mvmm_write_guest(vm, gpa, data, len);
+	if (mvmm_write_guest(vm, gpa, data, len))
+		return;
 	smp_wmb(); /* pairs with the guest's pvclock_read_begin() */
-	return ret ?: mvmm_write_guest(vm, gpa + version_at, &even,
-				       sizeof(even));
+	mvmm_write_guest(vm, gpa + version_at, &even, sizeof(even));
 }
 
 static void update_wall_clock(struct mvmm_vcpu *vcpu)
@@ -63,11 +63,17 @@ static void update_clock(struct mvmm_vcpu *vcpu)
 	const struct mvmm_vm *vm = vcpu->vm;
 	struct mvmm_pv *pv = &vcpu->pv;
 	u64 gpa = pv->clock & ~KVM_MSR_ENABLED;
+	/*
+	 * The guest takes its TSC for later than the timestamp. Where another
+	 * CPU's is a little behind, that is right of a moment a second earlier
+	 */
+	u64 earlier = min_t(u64, vm->clock_ns, NSEC_PER_SEC);
 	struct pvclock_vcpu_time_info old, info = {
 		/* What the guest has added to its TSC counts */
 		.tsc_timestamp = vm->clock_tsc + vcpu->tsc_offset +
-				 vm->tsc_base,
-		.system_time = vm->clock_ns,
+				 vm->tsc_base -
+				 div_u64(earlier * tsc_khz, USEC_PER_SEC),
+		.system_time = vm->clock_ns - earlier,
 		/* Else the guest must not compare clocks of two vCPUs */
 		.flags = check_tsc_unstable() ? 0 : PVCLOCK_TSC_STABLE_BIT,
 	};

@@ -90,6 +90,7 @@ struct machine_config {
  * @mmio: who answers at which address outside memory
  * @irqs: interrupt lines
  * @clock: VM time
+ * @tsc_khz: of the host, and so of the guest
  * @guest_time: while it is paused: the guest's, which the module keeps
  * @loop: the main loop, which is the main thread's
  * @console: the user's
@@ -129,6 +130,7 @@ struct machine {
 	struct irqs irqs;
 	struct vm_clock clock;
 	struct mvmm_clock guest_time;
+	uint64_t tsc_khz;
 	struct loop loop;
 	struct chardev *console, *serial;
 	struct machine_port port[MACHINE_PORTS];

@@ -131,6 +131,11 @@ void *memory_at(const struct memory *memory, uint64_t gpa, uint64_t len,
 
 int memory_discard(const struct memory *memory, void *host, uint64_t len)
 {
+	/* What a snapshot's file has would come back */
+	if (memory->of_snapshot)
+		return mmap(host, len, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED |
+			    MAP_NORESERVE, -1, 0) == MAP_FAILED ? -errno : 0;
 	/* Of a memfd it is the file's page that has to go */
 	return madvise(host, len, memory->shared ? MADV_REMOVE :
 						   MADV_DONTNEED) ? -errno : 0;

@@ -33,13 +33,14 @@ struct memory_block {
  * @block: what is mapped where
  * @nr: how many blocks
  * @shared: it is a memfd's
+ * @of_snapshot: it is a private mapping of a snapshot's file
  */
 struct memory {
 	uint8_t *base;
 	uint64_t size, low, high;
 	struct memory_block block[MEMORY_BLOCKS];
 	unsigned int nr;
-	bool shared;
+	bool shared, of_snapshot;
 };
 
 /* @memfd: RAM that other processes can map. 0, or -1 with @error */

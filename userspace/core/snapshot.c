@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See snapshot.h. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "core/snapshot.h"
@@ -19,6 +21,7 @@ static const struct field machine_fields[] = {
 	FIELD(struct machine, guest_time.tsc),
 	FIELD(struct machine, guest_time.kvmclock),
 	FIELD(struct machine, guest_time.realtime),
+	FIELD(struct machine, tsc_khz),
 	FIELD(struct machine, clock.stopped_at), FIELDS_END
 };
 
@@ -58,13 +61,26 @@ json_t *machine_save(struct machine *m, struct error *error)
 static int load_machine(struct machine *m, const json_t *saved,
 			struct error *error)
 {
-	uint64_t size = m->memory.size, loaded;
+	uint64_t size = m->memory.size, khz = m->tsc_khz, loaded, rate;
 	int ret = fields_load(machine_fields, m, saved, error);
 
 	loaded = m->memory.size;
+	rate = m->tsc_khz;
 	m->memory.size = size;
+	m->tsc_khz = khz;
 	if (ret)
 		return -1;
+	/* No clock gets there, and sums with it do not overflow */
+	if (m->clock.stopped_at > INT64_MAX)
+		return fail(error, STATUS_DATA,
+			    "a state from the year %llu",
+			    (unsigned long long)(m->clock.stopped_at /
+						 1000000000 / 31556952));
+	/* A thousandth: guests do not look that closely, or measure it anew */
+	if (rate > khz + khz / 1000 || rate + khz / 1000 < khz)
+		return fail(error, STATUS_DATA,
+			    "a state of a host whose TSC has %llu kHz, and this one's has %llu: the guest's time would go wrong",
+			    (unsigned long long)rate, (unsigned long long)khz);
 	if (loaded != size)
 		return fail(error, STATUS_DATA,
 			    "a state with %llu bytes of RAM, for a machine with %llu",
@@ -159,27 +175,69 @@ static int write_text(const char *text, int fd)
 	return 0;
 }
 
-/*
- * Writes a file beside the old one, which may be mapped, and then in its place.
- * @text: what is in it; NULL: the RAM
- */
-static int replace(const struct memory *memory, const char *text, int dir,
-		   const char *name)
+/* Writes a new file. 0, or -1 with errno and there is none */
+static int write_new(const struct memory *memory, const char *text, int dir,
+		     const char *name)
 {
-	char fresh[32];
-	int fd, ret, saved_errno;
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+			0600), ret, saved_errno;
 
-	snprintf(fresh, sizeof(fresh), "%s.new", name);
-	fd = openat(dir, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
 	ret = text ? write_text(text, fd) : write_ram(memory, fd);
-	ret = ret || fdatasync(fd) || renameat(dir, fresh, dir, name) ? -1 : 0;
+	ret = ret || fdatasync(fd) ? -1 : 0;
 	saved_errno = errno;
 	close(fd);
 	if (ret)
-		unlinkat(dir, fresh, 0);
+		unlinkat(dir, name, 0);
 	errno = saved_errno;
+	return ret;
+}
+
+/* RAMs that no machine.json speaks of: of the snapshot before, or of none */
+static void remove_others(const char *directory, const char *ram)
+{
+	DIR *d = opendir(directory);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (!strncmp(e->d_name, "ram.", 4) && strcmp(e->d_name, ram))
+			unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
+}
+
+/*
+ * The RAM goes into a file of a name that is new; machine.json has that name, and
+ * takes the old one's place at once: whenever it is interrupted, one of the two
+ * snapshots is whole.
+ */
+static int write_files(struct machine *m, json_t *saved, int dir,
+		       const char *directory, struct error *error)
+{
+	static const char fresh[] = "machine.json.new";
+	char ram[32], *text;
+	uint64_t number;
+	int ret = -1;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return fail(error, STATUS_OS, "no random bytes");
+	snprintf(ram, sizeof(ram), "ram.%016llx", (unsigned long long)number);
+	json_object_set_new(saved, "ram", json_string(ram));
+	text = json_dumps(saved, JSON_INDENT(1));
+	if (!text)
+		return fail(error, STATUS_OS, "no memory");
+	unlinkat(dir, fresh, 0);
+	if (write_new(&m->memory, NULL, dir, ram))
+		file_error(error, directory, ram);
+	else if (write_new(NULL, text, dir, fresh) ||
+		 renameat(dir, fresh, dir, "machine.json") || fsync(dir))
+		file_error(error, directory, "machine.json");
+	else
+		ret = 0;
+	if (!ret)
+		remove_others(directory, ram);
+	free(text);
 	return ret;
 }
 
@@ -187,35 +245,26 @@ int snapshot_write(struct machine *m, const char *directory,
 		   struct error *error)
 {
 	json_t *saved = machine_save(m, error);
-	char *text = saved ? json_dumps(saved, JSON_INDENT(1)) : NULL;
 	int dir, ret = -1;
 
-	if (saved && !text)
-		fail(error, STATUS_OS, "no memory");
-	json_decref(saved);
-	if (!text)
+	if (!saved)
 		return -1;
 	if (mkdir(directory, 0700) && errno != EEXIST) {
-		free(text);
+		json_decref(saved);
 		return fail(error, STATUS_OS, "%s: %s", directory,
 			    strerror(errno));
 	}
 	dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		fail(error, STATUS_OS, "%s: %s", directory, strerror(errno));
-	else if (replace(&m->memory, NULL, dir, "ram"))
-		file_error(error, directory, "ram");
-	else if (replace(&m->memory, text, dir, "machine.json"))
-		file_error(error, directory, "machine.json");
 	else
-		ret = 0;
-	if (dir >= 0)
-		close(dir);
-	free(text);
+		ret = write_files(m, saved, dir, directory, error);
+	close_fd(&dir);
+	json_decref(saved);
 	return ret;
 }
 
-static int map_ram(const struct memory *memory, int fd)
+static int map_ram(struct memory *memory, int fd)
 {
 	struct stat st;
 
@@ -225,45 +274,66 @@ static int map_ram(const struct memory *memory, int fd)
 		errno = EINVAL;
 		return -1;
 	}
-	return mmap(memory->base, memory->size, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, 0) ==
-	       MAP_FAILED ? -1 : 0;
+	if (mmap(memory->base, memory->size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
+		return -1;
+	memory->shared = false;
+	memory->of_snapshot = true;
+	return 0;
 }
 
-static int load_text(struct machine *m, const char *directory, int dir,
-		     struct error *error)
+static json_t *read_text(const char *directory, int dir, struct error *error)
 {
-	int fd = openat(dir, "machine.json", O_RDONLY | O_CLOEXEC), ret;
+	int fd = openat(dir, "machine.json", O_RDONLY | O_CLOEXEC);
 	json_error_t why;
 	json_t *saved;
 
-	if (fd < 0)
-		return file_error(error, directory, "machine.json");
+	if (fd < 0) {
+		file_error(error, directory, "machine.json");
+		return NULL;
+	}
 	saved = json_loadfd(fd, 0, &why);
 	close(fd);
 	if (!saved)
-		return fail(error, STATUS_DATA, "%s/machine.json, line %d: %s",
-			    directory, why.line, why.text);
-	ret = machine_load(m, saved, error);
-	json_decref(saved);
+		fail(error, STATUS_DATA, "%s/machine.json, line %d: %s",
+		     directory, why.line, why.text);
+	return saved;
+}
+
+/* The RAM that machine.json speaks of, which is of this directory */
+static int load_ram(struct machine *m, json_t *saved, int dir,
+		    const char *directory, struct error *error)
+{
+	const char *ram = json_string_value(json_object_get(saved, "ram"));
+	int fd, ret = 0;
+
+	if (!ram || strncmp(ram, "ram.", 4) || strchr(ram, '/'))
+		return fail(error, STATUS_DATA,
+			    "%s/machine.json does not say where its RAM is",
+			    directory);
+	fd = openat(dir, ram, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || map_ram(&m->memory, fd))
+		ret = file_error(error, directory, ram);
+	close_fd(&fd);
+	/* What is left is what machine_save() made */
+	json_object_del(saved, "ram");
 	return ret;
 }
 
 int snapshot_read(struct machine *m, const char *directory,
 		  struct error *error)
 {
-	int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd, ret;
+	int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret = -1;
+	json_t *saved;
 
 	if (dir < 0)
 		return fail(error, STATUS_NO_INPUT, "%s: %s", directory,
 			    strerror(errno));
-	/* Devices look into it when they are loaded */
-	fd = openat(dir, "ram", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || map_ram(&m->memory, fd))
-		ret = file_error(error, directory, "ram");
-	else
-		ret = load_text(m, directory, dir, error);
-	close_fd(&fd);
+	saved = read_text(directory, dir, error);
+	/* Devices look into the RAM when they are loaded */
+	if (saved && !load_ram(m, saved, dir, directory, error))
+		ret = machine_load(m, saved, error);
+	json_decref(saved);
 	close(dir);
 	return ret;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A whole machine saved and loaded. Its state is a JSON object; its RAM is not in
- * it. A snapshot in a directory has both: machine.json and ram.
+ * it. A snapshot in a directory has both: machine.json, and a file that it names.
  */
 #ifndef MVMM_SNAPSHOT_H
 #define MVMM_SNAPSHOT_H

@@ -83,11 +83,11 @@ static struct block *find_disk(const struct machine *m, const json_t *arguments,
 	json_int_t n = json_integer_value(number);
 	unsigned int i;
 
-	if (number && (n < 0 || n >= m->disks_made)) {
+	if (number && (n < 0 || n >= m->disks)) {
 		fail(error, STATUS_USAGE, "there is no disk %lld", (long long)n);
 		return NULL;
 	}
-	for (i = number ? n : 0; i < m->disks_made; i++) {
+	for (i = number ? n : 0; i < m->disks; i++) {
 		if (m->disk[i]->ops->command)
 			return m->disk[i];
 		if (number)

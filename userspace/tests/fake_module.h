@@ -235,6 +235,7 @@ static int fake_call(int fd, unsigned long cmd, void *arg)
 	case MVMM_GET_INFO:
 		((struct mvmm_info *)arg)->features = fake.features;
 		((struct mvmm_info *)arg)->max_vcpus = fake.max_vcpus;
+		((struct mvmm_info *)arg)->tsc_khz = 2000000;
 		return 0;
 	case MVMM_CREATE_VM:
 		fake.vm_flags = ((struct mvmm_create_vm *)arg)->flags;

@@ -92,7 +92,7 @@ static int setup(void **state)
 	m.disk[0] = block_open(&config, &error);
 	assert_non_null(m.disk[0]);
 	assert_int_equal(m.disk[0]->ops->start(m.disk[0], &m.loop, &error), 0);
-	m.disks_made = 1;
+	m.disks = 1;
 	ended = false;
 	return control_start(&control, &m, path, &error);
 }

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -351,6 +352,45 @@ static void another_machine(void **state)
 	json_decref(saved);
 }
 
+/* The one file with RAM in it */
+static void find_ram(const char *dir, char *file, size_t size)
+{
+	char pattern[64];
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "%s/ram.*", dir);
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	assert_int_equal(found.gl_pathc, 1);
+	snprintf(file, size, "%s", found.gl_pathv[0]);
+	globfree(&found);
+}
+
+/* What a balloon gives back does not come back as it was in the file */
+static void discarded(char *ram)
+{
+	assert_int_equal(memory_discard(&machine.memory, ram + 0x80000, 4096),
+			 0);
+	assert_int_equal(ram[0x80000], 0);
+	strcpy(ram + 0x80000, "written");
+}
+
+static void change(const char *dir, const char *from, const char *to)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "sed -i 's|%s|%s|' %s/machine.json", from, to, dir);
+	assert_int_equal(system(command), 0);
+}
+
+static void refuses_to_read(const char *dir, const char *why)
+{
+	assert_int_equal(snapshot_read(&machine, dir, &error), -1);
+	if (!strstr(error.text, why))
+		print_error("%s\n", error.text);
+	assert_non_null(strstr(error.text, why));
+}
+
 /* A snapshot in a directory, and all that can be wrong with one */
 static void directory(void **state)
 {
@@ -364,7 +404,7 @@ static void directory(void **state)
 	strcpy(ram + 0x80000, "written");
 	assert_int_equal(snapshot_write(&machine, dir, &error), 0);
 	/* Only what is not zero takes space: a part of 1 MiB */
-	snprintf(file, sizeof(file), "%s/ram", dir);
+	find_ram(dir, file, sizeof(file));
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_size, 1 << 20);
 	assert_true(st.st_blocks * 512 <= 1 << 17);
@@ -373,6 +413,7 @@ static void directory(void **state)
 	strcpy(ram + 0x80000, "lost");
 	assert_int_equal(snapshot_read(&machine, dir, &error), 0);
 	assert_string_equal(ram + 0x80000, "written");
+	discarded(ram);
 	ram[0x90000] = 1;
 	assert_int_equal(snapshot_write(&machine, dir, &error), 0);
 	assert_string_equal(ram + 0x80000, "written");
@@ -388,10 +429,19 @@ static void directory(void **state)
 	machine_destroy(&machine);
 
 	assert_int_equal(create(2), 0);
+	find_ram(dir, file, sizeof(file));
 	assert_int_equal(truncate(file, 4096), 0);
-	assert_int_equal(snapshot_read(&machine, dir, &error), -1);
-	assert_non_null(strstr(error.text, "/ram: "));
+	refuses_to_read(dir, "/ram.");
 	assert_int_equal(truncate(file, 1 << 20), 0);
+	/* Another host's rate, a time that cannot be, a file from elsewhere */
+	change(dir, "tsc_khz\": ", "tsc_khz\": 7");
+	refuses_to_read(dir, "whose TSC has 7");
+	change(dir, "tsc_khz\": 7", "tsc_khz\": ");
+	change(dir, "stopped_at\": ", "stopped_at\": -1");
+	refuses_to_read(dir, "a state from the year");
+	change(dir, "stopped_at\": -1", "stopped_at\": ");
+	change(dir, "\"ram\": \"ram.", "\"ram\": \"ram./../");
+	refuses_to_read(dir, "where its RAM is");
 	snprintf(file, sizeof(file), "%s/machine.json", dir);
 	assert_int_equal(truncate(file, 100), 0);
 	assert_int_equal(snapshot_read(&machine, dir, &error), -1);
@@ -399,7 +449,7 @@ static void directory(void **state)
 	assert_int_equal(unlink(file), 0);
 	assert_int_equal(snapshot_read(&machine, dir, &error), -1);
 	assert_non_null(strstr(error.text, "machine.json: No such file"));
-	snprintf(file, sizeof(file), "%s/ram", dir);
+	find_ram(dir, file, sizeof(file));
 	assert_int_equal(unlink(file), 0);
 	/* No temporary file is left */
 	assert_int_equal(rmdir(dir), 0);

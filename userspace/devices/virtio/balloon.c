@@ -265,8 +265,10 @@ static int create(struct device *device, struct error *error)
 	struct balloon *b = (struct balloon *)device;
 
 	b->poll = (struct timer){ on_poll, b, 0, NULL };
+	if (virtio_create(&b->virtio, &ops, error))
+		return -1;
 	device->machine->balloon = b;
-	return virtio_create(&b->virtio, &ops, error);
+	return 0;
 }
 
 static void reset(struct device *device)

@@ -338,7 +338,9 @@ static void destroy(struct device *device)
 {
 	struct blk *blk = (struct blk *)device;
 
+	pthread_mutex_lock(device->lock);
 	forget(&blk->virtio);
+	pthread_mutex_unlock(device->lock);
 	virtio_destroy(&blk->virtio);
 	free(blk->request);
 }

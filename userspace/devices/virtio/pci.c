@@ -311,6 +311,9 @@ static int add_doorbells(struct virtio *v, struct error *error)
 	unsigned int i;
 	int ret = 0;
 
+	/* Those that are not made are not closed */
+	for (i = 0; i < v->ops->queues; i++)
+		v->rung[i].fd = -1;
 	for (i = 0; i < v->ops->queues && !ret; i++) {
 		int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
