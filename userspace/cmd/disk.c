@@ -61,6 +61,11 @@ static int session_open(struct session *s, char *text, bool read_only,
 		return -1;
 	s->config.read_only |= read_only;
 	s->config.commit = commit;
+	/* One that is not there would be made, and an empty one committed */
+	if (commit && (!s->config.overlay || access(s->config.overlay, F_OK)))
+		return fail(error, s->config.overlay ? STATUS_NO_INPUT :
+						       STATUS_USAGE,
+			    "commit: write BASE,overlay=CHANGES, and the overlay has to be there");
 	vm_clock_init(&s->clock, 0);
 	if (loop_init(&s->loop, &s->clock))
 		return fail(error, STATUS_OS, "no event loop");
@@ -481,9 +486,6 @@ static int disk_commit(const struct options *o, struct error *error)
 	struct session s;
 	int ret;
 
-	if (!strstr(o->word[1], ",overlay="))
-		return fail(error, STATUS_USAGE,
-			    "commit: write BASE,overlay=CHANGES");
 	if (session_open(&s, o->word[1], false, true, error))
 		return -1;
 	ret = overlay_commit(s.disk, error);

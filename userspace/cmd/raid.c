@@ -191,6 +191,8 @@ static int parse_create(struct options *o, struct error *error)
 			    "%s is no level: 0, 1, 4, 5, 6 and 10 are",
 			    o->argument[1]);
 	l->level = level;
+	if (l->chunk && level == 1)
+		return fail(error, STATUS_USAGE, "RAID 1 has no chunks");
 	if (!l->chunk && level != 1)
 		l->chunk = CHUNK_DEFAULT;
 	if (level == 5 || level == 6)
@@ -323,13 +325,27 @@ static void print_status(const json_t *s)
 static int ask(struct options *o, const char *verb, struct error *error)
 {
 	json_t *arguments = json_object(), *answer;
-	char name[32];
+	char name[32], *member = o->nr > 2 ? o->argument[2] : NULL;
+	/* The guest's launcher runs in another directory, maybe */
+	char *whole = member && !strcmp(verb, "add") && block_is_file(member) ?
+		      realpath(member, NULL) : NULL;
+	uint64_t speed;
 
 	if (o->disk >= 0)
 		json_object_set_new(arguments, "disk", json_integer(o->disk));
-	if (o->nr > 2)
+	if (member && !strcmp(verb, "speed")) {
+		if (!parse_number(member, &speed, true) || speed > INT64_MAX) {
+			json_decref(arguments);
+			return fail(error, STATUS_USAGE,
+				    "speed %s is no number of bytes a second",
+				    member);
+		}
+		json_object_set_new(arguments, "speed", json_integer(speed));
+	} else if (member) {
 		json_object_set_new(arguments, "member",
-				    json_string(o->argument[2]));
+				    json_string(whole ?: member));
+	}
+	free(whole);
 	snprintf(name, sizeof(name), "raid-%s", verb);
 	answer = control_ask(o->argument[1],
 			     json_pack("{s:s, s:o}", "execute", name,
@@ -370,14 +386,15 @@ static int raid(struct options *o, struct error *error)
 {
 	const char *verb = o->nr ? o->argument[0] : "";
 	bool member = !strcmp(verb, "fail") || !strcmp(verb, "remove") ||
-		      !strcmp(verb, "add");
+		      !strcmp(verb, "add") || !strcmp(verb, "speed");
 
 	if (!strcmp(verb, "create"))
 		return create(o, error);
 	if (!strcmp(verb, "status"))
 		return status(o, error);
 	if (member && o->nr != 3)
-		return fail(error, STATUS_USAGE, "%s SOCKET MEMBER", verb);
+		return fail(error, STATUS_USAGE, "%s SOCKET %s", verb,
+			    *verb == 's' ? "BYTES" : "MEMBER");
 	if (!strcmp(verb, "scrub") && o->nr != 2)
 		return fail(error, STATUS_USAGE, "scrub SOCKET");
 	if (!strcmp(verb, "scrub"))
@@ -385,7 +402,7 @@ static int raid(struct options *o, struct error *error)
 	if (member)
 		return ask(o, verb, error);
 	return fail(error, STATUS_USAGE,
-		    "a command is missing: create, status, fail, remove, add or scrub");
+		    "a command is missing: create, status, fail, remove, add, scrub or speed");
 }
 
 int cmd_raid(int argc, char **argv)
@@ -395,7 +412,8 @@ int cmd_raid(int argc, char **argv)
 		.args_doc = "create LEVEL MEMBER...\n"
 			    "status MEMBER...\n"
 			    "status|scrub SOCKET\n"
-			    "fail|remove|add SOCKET MEMBER",
+			    "fail|remove|add SOCKET MEMBER\n"
+			    "speed SOCKET BYTES",
 		.doc = "Make RAID arrays, and look after those of a running guest.\v"
 		       "SOCKET is what the guest was started with: mvmm run --control SOCKET. A MEMBER is whatever --disk takes." };
 	struct options o = { .new = { .policy = MD_BITMAP, .name = "mvmm" },

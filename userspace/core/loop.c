@@ -72,6 +72,7 @@ int loop_watch(struct loop *loop, struct watch *watch, uint32_t events)
 	if (epoll_ctl(loop->epoll, op, watch->fd, &event))
 		return -errno;
 	watch->events = events;
+	loop->removed += !events;
 	/* What was reported before is not to be handled any more */
 	for (i = 0; !events && i < loop->nr; i++)
 		if (loop->batch[i].data.ptr == watch)
@@ -127,14 +128,20 @@ static void run_timers(struct loop *loop)
 
 void loop_run(struct loop *loop, bool (*done)(void *ctx), void *ctx)
 {
+	unsigned int removed;
 	int i, n;
 
 	pthread_mutex_lock(&loop->lock);
 	while (run_timers(loop), !done(ctx)) {
+		removed = loop->removed;
 		pthread_mutex_unlock(&loop->lock);
 		n = epoll_wait(loop->epoll, loop->batch, LOOP_BATCH, -1);
 		pthread_mutex_lock(&loop->lock);
-		loop->nr = n > 0 ? n : 0;
+		/*
+		 * Another thread may have removed one of these before the lock
+		 * came. All are reported again
+		 */
+		loop->nr = n > 0 && removed == loop->removed ? n : 0;
 		for (i = 0; i < loop->nr; i++) {
 			struct watch *watch = loop->batch[i].data.ptr;
 

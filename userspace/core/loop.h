@@ -61,6 +61,7 @@ struct timer {
  * @timers: sorted by their time
  * @batch: events that were not handled yet
  * @nr: how many
+ * @removed: how many watches were removed so far
  */
 struct loop {
 	pthread_mutex_t lock;
@@ -70,6 +71,7 @@ struct loop {
 	struct timer *timers;
 	struct epoll_event batch[LOOP_BATCH];
 	int nr;
+	unsigned int removed;
 };
 
 /* 0, or a negative errno; then there is nothing to destroy */

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "block/block.h"
@@ -145,6 +146,7 @@ static void serve(const struct control *c, int fd)
 
 static void *control_main(void *ctx)
 {
+	const struct timeval patience = { .tv_sec = CLIENT_MS / 1000 };
 	struct control *c = ctx;
 	int fd;
 
@@ -152,6 +154,9 @@ static void *control_main(void *ctx)
 		fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd < 0)
 			continue;
+		/* Nor does one that does not read */
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+			   sizeof(patience));
 		serve(c, fd);
 		close(fd);
 	}
@@ -218,10 +223,12 @@ static int listen_at(struct control *c, struct error *error)
 	mask = umask(0177);
 	ret = bind(c->fd, (struct sockaddr *)&address, sizeof(address));
 	umask(mask);
-	if (ret || listen(c->fd, 8))
-		return fail(error, STATUS_OS, "--control %s: %s", c->path,
-			    strerror(errno));
-	return 0;
+	if (!ret && !listen(c->fd, 8))
+		return 0;
+	fail(error, STATUS_OS, "--control %s: %s", c->path, strerror(errno));
+	if (!ret)
+		unlink(c->path);
+	return -1;
 }
 
 int control_start(struct control *c, struct machine *machine, const char *path,
@@ -237,8 +244,10 @@ int control_start(struct control *c, struct machine *machine, const char *path,
 		ret = fail(error, STATUS_OS, "--control: %s", strerror(errno));
 	else
 		ret = listen_at(c, error);
-	if (!ret && pthread_create(&c->thread, NULL, control_main, c))
+	if (!ret && pthread_create(&c->thread, NULL, control_main, c)) {
 		ret = fail(error, STATUS_OS, "--control: no thread");
+		unlink(c->path);
+	}
 	if (!ret)
 		return 0;
 	close_fd(&c->fd);
@@ -269,7 +278,8 @@ static json_t *parse_answer(const char *line, struct error *error)
 	result = json_incref(json_object_get(all, "return"));
 	said = json_object_get(all, "error");
 	if (!result)
-		fail(error, said ? (int)json_integer_value(
+		fail(error, said && json_integer_value(
+			     json_object_get(said, "status")) ? (int)json_integer_value(
 				    json_object_get(said, "status")) :
 			    STATUS_DATA, "%s", said ? json_string_value(
 			    json_object_get(said, "desc")) : "no answer");

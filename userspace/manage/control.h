@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A socket by which a running machine is told what to do: one JSON object in a
- * line, {"execute": NAME, "arguments": {...}}, and one back, {"return": ...} or
+ * line, {"execute": NAME, "arguments": {...}}, and, before the next one is sent,
+ * one back, {"return": ...} or
  * {"error": {"desc": TEXT}}, as in QEMU's QMP.
  */
 #ifndef MVMM_CONTROL_H

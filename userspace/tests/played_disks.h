@@ -139,17 +139,21 @@ static inline void played_submit(struct block *block, struct block_request *r)
 	played.pending[played.nr++].request = r;
 }
 
+/* One pass, as a file's: what comes while it reports is not waited for */
 static inline void played_drain(struct block *block)
 {
-	unsigned int i;
+	unsigned int left = 0, i;
 
-	do {
+	for (i = 0; i < played.nr; i++)
+		left += &played.pending[i].disk->block == block;
+	while (left--) {
 		for (i = 0; i < played.nr; i++)
 			if (&played.pending[i].disk->block == block)
 				break;
-		if (i < played.nr)
-			play(i);
-	} while (i < played.nr);
+		if (i == played.nr)
+			return;
+		play(i);
+	}
 }
 
 static inline void played_close(struct block *block)

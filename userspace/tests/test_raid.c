@@ -170,6 +170,38 @@ static void bad_sectors(void **state)
 	}
 }
 
+/* A spare is taken away in the middle of anything */
+static void removed_spares(void **state)
+{
+	const struct shape five = { 5, 3, RAID_LEFT_SYMMETRIC, 8 * K,
+				    MD_BITMAP };
+	json_t *name = json_pack("{s:s}", "member", "disk3"), *answer;
+	unsigned int i, k;
+
+	for (i = 0; i < 100; i++) {
+		played_make(4, disk_size());
+		guest_forget();
+		format(&five, 1, true);
+		assert_int_equal(assemble(&five, 15, false), 0);
+		work(draw(40));
+		answer = raid->block.ops->command(&raid->block, "remove", name,
+						  &error);
+		assert_non_null(answer);
+		json_decref(answer);
+		assert_false(played.disk[3].taken);
+		for (k = 0; k < played.nr; k++)
+			assert_ptr_not_equal(played.pending[k].disk,
+					     &played.disk[3]);
+		work(200);
+		lock();
+		settle();
+		scrub();
+		unlock();
+		stop();
+	}
+	json_decref(name);
+}
+
 static void refusals(void **state)
 {
 	const struct shape five = { 5, 3, RAID_LEFT_SYMMETRIC, 64 * K,
@@ -204,7 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(refusals), TEST(random_work), TEST(failing_members),
-		TEST(spares), TEST(bad_sectors),
+		TEST(spares), TEST(bad_sectors), TEST(removed_spares),
 	};
 
 	alarm(300);

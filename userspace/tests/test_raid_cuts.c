@@ -173,11 +173,52 @@ static void cuts_while_failing(void **state)
 	}
 }
 
+/*
+ * A member is absent, something is written, the power fails, and all are back:
+ * what it has is old. Where there is a write hole the array has to refuse.
+ */
+static void cuts_while_absent(void **state)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < SHAPES; i++) {
+		const struct shape *s = &shapes[i];
+		uint32_t all = ~0u >> (32 - s->disks);
+		bool hole = s->level > 1 && s->level < 10 &&
+			    s->policy != MD_PPL;
+
+		if (!s->level)
+			continue;
+		for (k = 0; k < 30; k++) {
+			played_make(s->disks, disk_size());
+			guest_forget();
+			format(s, 0, true);
+			assert_int_equal(assemble(s, all & ~(1u << k %
+					 s->disks), false), 0);
+			played.cut_after = 5 + draw(k + 1);
+			work(2000);
+			assert_true(played.dead);
+			kill_it();
+			played_power_on();
+			assert_int_equal(assemble(s, all, false), -hole);
+			if (hole)
+				continue;
+			assert_true(raid_degraded(raid));
+			lock();
+			settle();
+			check_after_cut(false);
+			unlock();
+			stop();
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(power_cuts), TEST(power_cuts_cached),
 		TEST(power_cuts_degraded), TEST(cuts_while_failing),
+		TEST(cuts_while_absent),
 	};
 
 	alarm(300);

@@ -40,7 +40,8 @@ static bool is_same_array(const struct md_super *a, const struct md_super *b)
 	       a->layout.layout == b->layout.layout &&
 	       a->layout.disks == b->layout.disks &&
 	       a->layout.chunk == b->layout.chunk &&
-	       a->layout.used == b->layout.used;
+	       a->layout.used == b->layout.used &&
+	       !a->ppl_at == !b->ppl_at && !a->bitmap_at == !b->bitmap_at;
 }
 
 /* 0, or -1 with @error; @has: there is a superblock */
@@ -218,7 +219,7 @@ static int check_enough(struct raid *raid, struct error *error)
 		raid_say(raid, "%u of %u members are missing: it runs without them",
 			 missing, raid->layout.disks);
 	if (missing && raid->synced != MD_ALL &&
-	    raid_has_parity(&raid->layout) && !raid_has_log(raid)) {
+	    raid_has_parity(&raid->layout) && !raid->has_log) {
 		if (!raid->force)
 			return fail(error, STATUS_DATA,
 				    "%s: members are missing, and it was not shut down clean: what was written last may be wrong. The option force starts it nevertheless",
@@ -242,6 +243,27 @@ static int check_wishes(const struct raid *raid, struct error *error)
 	return 0;
 }
 
+/*
+ * Who is not here misses what is written from now on, and must not be believed
+ * when it comes back: the first superblocks that are written say so, and those
+ * are written before any data
+ */
+static void note_absent(const struct raid *raid, struct md_super *newest)
+{
+	unsigned int n, i;
+
+	for (n = 0; n < MD_NUMBERS; n++) {
+		if (newest->role[n] >= MD_ROLE_MAX)
+			continue;
+		for (i = 0; i < raid->members; i++)
+			if (raid->member[i].state >= MEMBER_REBUILDING &&
+			    raid->member[i].super.number == n)
+				break;
+		if (i == raid->members)
+			newest->role[n] = MD_FAULTY;
+	}
+}
+
 int raid_assemble(struct raid *raid, struct error *error)
 {
 	const struct md_super *newest;
@@ -259,6 +281,7 @@ int raid_assemble(struct raid *raid, struct error *error)
 	raid->layout = copy.layout;
 	raid->events = copy.events;
 	raid->synced = copy.layout.level ? copy.synced : MD_ALL;
+	raid->has_log = copy.layout.level == 5 && copy.ppl_at;
 	if (check_wishes(raid, error))
 		return -1;
 	for (i = 0; i < raid->members; i++)
@@ -269,6 +292,7 @@ int raid_assemble(struct raid *raid, struct error *error)
 		if (!has[i] && raid->member[i].state == MEMBER_SPARE &&
 		    raid_adopt(raid, &raid->member[i], &copy, error))
 			return -1;
+	note_absent(raid, &copy);
 	/* What is said from now on is the newest's */
 	for (i = 0; i < raid->members; i++)
 		memcpy(raid->member[i].super.role, copy.role,

@@ -94,6 +94,9 @@ static int fail_member(struct raid *raid, const char *name,
 
 	if (!m)
 		return -1;
+	if (raid->broken || raid->block.read_only)
+		return fail(error, STATUS_USAGE, "%s is %s", raid->label,
+			    raid->broken ? "broken" : "read-only");
 	if (!raid_can_lose(raid, m))
 		return fail(error, STATUS_USAGE,
 			    "%s cannot do without %s", raid->label, name);
@@ -115,8 +118,10 @@ static struct block *take_member(struct raid *raid, const char *name,
 		     "%s is in use: mvmm raid fail it first", name);
 		return NULL;
 	}
-	/* What was sent before it failed ends here */
-	m->block->ops->drain(m->block);
+	/* Nothing more is sent to it, and what was sent ends here */
+	m->state = MEMBER_FAULTY;
+	while (m->in_flight)
+		m->block->ops->cancel(m->block);
 	block = m->block;
 	m->block = NULL;
 	m->state = MEMBER_GONE;
@@ -137,13 +142,26 @@ static int remove_member(struct raid *raid, const char *name,
 	return 0;
 }
 
+/* Will an operation ask what has become of its request to that member? */
+static bool is_named(const struct raid *raid, const struct member *m)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < sizeof(raid->op) / sizeof(raid->op[0]); i++)
+		for (k = 0; raid->op[i].used && k < raid->op[i].sent; k++)
+			if (raid->op[i].sub[k].member == m)
+				return true;
+	return false;
+}
+
 /* An entry that nobody uses; NULL: there is none */
 static struct member *free_entry(struct raid *raid)
 {
 	unsigned int i;
 
 	for (i = 0; i < raid->members; i++)
-		if (raid->member[i].state == MEMBER_GONE)
+		if (raid->member[i].state == MEMBER_GONE &&
+		    !is_named(raid, &raid->member[i]))
 			return &raid->member[i];
 	return i < RAID_MEMBERS ? &raid->member[i] : NULL;
 }
@@ -176,7 +194,8 @@ static int add_block(struct raid *raid, struct block *block, const char *name,
 	for (i = 0; i < raid->members; i++)
 		if (raid->member[i].state >= MEMBER_REBUILDING)
 			model = &raid->member[i].super;
-	if (!m || !model || raid->broken || !raid->layout.level)
+	if (!m || !model || raid->broken || raid->block.read_only ||
+	    !raid->layout.level)
 		return fail(error, STATUS_USAGE,
 			    "%s takes no members now", raid->label);
 	old = *m;
@@ -278,5 +297,7 @@ json_t *raid_command(struct block *block, const char *verb,
 	if (!ret)
 		answer = status(raid);
 	unlock(raid);
+	if (!ret && !answer)
+		fail(error, STATUS_OS, "the status cannot be told: a name is not UTF-8, or there is no memory");
 	return answer;
 }

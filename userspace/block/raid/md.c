@@ -312,7 +312,8 @@ bool md_bitmap_parse(struct md_bitmap *b, const uint8_t raw[MD_BITMAP_HEADER],
 	b->cleared = le64toh(sb.events_cleared);
 	return b->bits <= BITMAP_BITS_MAX &&
 	       is_before_data(s, s->bitmap_at,
-			      MD_BITMAP_HEADER + (b->bits + 7) / 8);
+			      /* A byte behind the last one is cleared, too */
+			      MD_BITMAP_HEADER + b->bits / 8 + 1);
 }
 
 void md_bitmap_make(const struct md_bitmap *b, const struct md_super *s,

@@ -201,6 +201,20 @@ bool meta_is_set(const struct raid *raid, uint64_t lo, uint64_t hi)
 	return false;
 }
 
+uint64_t meta_next(const struct raid *raid, uint64_t at)
+{
+	const struct raid_meta *meta = &raid->meta;
+	uint64_t bit = at / meta->bitmap.chunk;
+
+	/* What is left of a part that is set is looked at */
+	if (at % meta->bitmap.chunk && is_set(meta, bit))
+		return at;
+	bit += !!(at % meta->bitmap.chunk);
+	while (bit < meta->bitmap.bits && !is_set(meta, bit))
+		bit++;
+	return bit * meta->bitmap.chunk;
+}
+
 void meta_dirty_all(struct raid *raid)
 {
 	memset(raid->meta.dirty, true, sectors(&raid->meta));
@@ -429,9 +443,18 @@ int meta_start(struct raid *raid, struct error *error)
 	meta->writing = calloc(1, sectors(meta) + 1);
 	if (!meta->raw || !meta->copy || !meta->dirty || !meta->writing)
 		return fail(error, STATUS_OS, "--disk: no memory for a bitmap");
-	for (i = 0; i < raid->members && meta->bitmap.bits; i++)
-		if (raid->member[i].state == MEMBER_IN_SYNC)
-			read_bits(raid, &raid->member[i]);
+	for (i = 0; i < raid->members && meta->bitmap.bits; i++) {
+		struct member *m = &raid->member[i];
+
+		if (m->state <= MEMBER_FAULTY)
+			continue;
+		if (m->super.data_at - m->super.bitmap_at < meta->len)
+			return fail(error, STATUS_DATA,
+				    "%s has less room for a bitmap than others",
+				    m->name);
+		if (m->state == MEMBER_IN_SYNC)
+			read_bits(raid, m);
+	}
 	if (meta->bitmap.bits) {
 		trim(meta);
 		meta->bitmap.events = raid->events;

@@ -314,7 +314,7 @@ static void begin_part_parity(const struct raid *raid, struct raid_io *io)
 	 * The log of a write cannot help a block whose member is missing, unless
 	 * it is the only one that the write changes
 	 */
-	if (raid_has_log(raid) && raid_degraded(raid))
+	if (raid->has_log && raid_degraded(raid))
 		return;
 	if (!column && left >= l->chunk && r->op != BLOCK_READ) {
 		io->count = data / l->chunk - io->first;
@@ -405,12 +405,17 @@ static void flush_ended(struct raid_op *op)
 static void flushed(struct raid_op *op)
 {
 	struct raid *raid = op->raid;
-	unsigned int good = op_judge(op, "it cannot be flushed");
+	unsigned int i;
 
-	if (!raid->layout.level && good < raid->layout.disks)
+	/* RAID 0 has nobody to go on with */
+	for (i = 0; !raid->layout.level && i < op->sent; i++) {
+		if (!op->sub[i].request.result)
+			continue;
 		op_end(op, -EIO);
-	else
-		meta_end_write(op, flush_ended);
+		return;
+	}
+	op_judge(op, "it cannot be flushed");
+	meta_end_write(op, flush_ended);
 }
 
 static void start_flush(struct raid_op *op)

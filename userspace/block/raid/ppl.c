@@ -40,11 +40,6 @@ static void seal(struct ppl_header *h)
 	h->checksum = htole32(crc(h, sizeof(*h)));
 }
 
-bool raid_has_log(const struct raid *raid)
-{
-	return raid->layout.level == 5 && raid->member[0].super.ppl_at;
-}
-
 /* ---- writes ------------------------------------------------------------------ */
 
 /*
@@ -56,7 +51,7 @@ static struct member *log_of(const struct raid_op *op)
 	const struct raid *raid = op->raid;
 	struct member *m = raid_writable(raid, op->row.parity[0]);
 
-	return raid_has_log(raid) && raid->synced == MD_ALL ? m : NULL;
+	return raid->has_log && raid->synced == MD_ALL ? m : NULL;
 }
 
 static void logged(struct raid_op *op)
@@ -378,7 +373,9 @@ static int mend_members(struct raid *raid, bool *unused)
 				return -1;
 			break;
 		case LOG_UNREADABLE:
-			return -1;
+			/* Then nothing is known of it, and all is read again */
+			*unused = true;
+			break;
 		}
 	}
 	return 0;
@@ -391,7 +388,7 @@ int ppl_recover(struct raid *raid, struct error *error)
 	struct member *m;
 	unsigned int i;
 
-	if (!raid_has_log(raid))
+	if (!raid->has_log)
 		return 0;
 	if (mend_members(raid, &unused))
 		return fail(error, STATUS_OS,
@@ -421,7 +418,7 @@ void ppl_open(struct raid_op *op)
 	struct member *m;
 	unsigned int i;
 
-	for (i = 0; raid_has_log(raid) && i < raid->layout.disks; i++) {
+	for (i = 0; raid->has_log && i < raid->layout.disks; i++) {
 		m = raid_writable(raid, i);
 		if (!m)
 			continue;

@@ -81,10 +81,7 @@ void raid_fail(struct raid *raid, struct member *m, const char *why)
 	if (m->state <= MEMBER_FAULTY || raid->broken)
 		return;
 	if (!raid_can_lose(raid, m)) {
-		/*
-		 * The superblocks stay as they are: with all members back,
-		 * nothing is lost
-		 */
+		/* The superblocks do not speak of this one */
 		raid->broken = true;
 		raid_say(raid, "%s has failed (%s), and the array cannot do without it: nothing is written any more",
 			 m->name, why);
@@ -122,10 +119,13 @@ static void wait_for_all(struct raid *raid)
 	raid->held = true;
 	while (raid_is_busy(raid)) {
 		for (i = 0; i < raid->members; i++) {
-			struct block *b = raid->member[i].block;
+			struct member *m = &raid->member[i];
 
-			if (b)
-				b->ops->drain(b);
+			/* Nobody waits for what a failed one may still do */
+			if (m->state == MEMBER_FAULTY)
+				m->block->ops->cancel(m->block);
+			else if (m->block)
+				m->block->ops->drain(m->block);
 		}
 	}
 	raid->held = false;

@@ -223,6 +223,7 @@ struct raid_sync {
  * @layout: of the array
  * @member: all of them
  * @members: how many
+ * @has_log: each keeps a partial parity log
  * @at: by place; NULL: none is there
  * @events: of the array
  * @synced: as in a superblock: from there on it may not be in sync
@@ -260,6 +261,7 @@ struct raid {
 	struct raid_layout layout;
 	struct member member[RAID_MEMBERS];
 	unsigned int members;
+	bool has_log;
 	struct member *at[RAID_DISKS];
 	uint64_t events, synced;
 	bool clean, clean_there, written, running, broken, held, pumping;
@@ -375,6 +377,8 @@ void meta_end_write(struct raid_op *op, raid_fn *next);
 void meta_wait(struct raid_op *op, raid_fn *next);
 /* All sectors of the bitmap: for a member that is new */
 void meta_dirty_all(struct raid *raid);
+/* From @at on, with a bitmap: the first byte that needs a resync */
+uint64_t meta_next(const struct raid *raid, uint64_t at);
 /* Is a resync needed somewhere there? Without a bitmap: yes */
 bool meta_is_set(const struct raid *raid, uint64_t lo, uint64_t hi);
 /* Shuts down clean: afterwards nothing is written. @raid is drained */
@@ -388,8 +392,6 @@ void meta_close(struct raid *raid);
  */
 void ppl_log(struct raid_op *op, const uint8_t *old, raid_fn *next);
 void ppl_done(struct raid_op *op);
-/* Does the array keep partial parity logs? All members are alike */
-bool raid_has_log(const struct raid *raid);
 /* After a crash: makes parity right where the logs say so. 0, or -1 */
 int ppl_recover(struct raid *raid, struct error *error);
 /* In a step of @op: all is in sync from here on, the logs are used */

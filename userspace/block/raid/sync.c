@@ -48,6 +48,7 @@ static void finished(struct raid_op *op)
 	struct raid_sync *sync = &raid->sync;
 
 	op_judge(op, "it cannot be written");
+	op_unlock(op);
 	op->used = sync->running = false;
 	if (sync->action >= RAID_CHECK) {
 		sync->asked = RAID_IDLE;
@@ -79,9 +80,11 @@ static void flushed(struct raid_op *op)
 		raid_say(raid, "%s is rebuilt", m->name);
 	}
 	/* What was made right by a rebuild is right, too */
-	if (raid->synced != MD_ALL && !raid->broken &&
-	    (all || (action == RAID_REBUILD && !raid_degraded(raid)))) {
+	if (!raid->broken &&
+	    (all || (action == RAID_REBUILD && !raid_degraded(raid))))
 		raid->synced = MD_ALL;
+	/* A new member's log may have something of an earlier life */
+	if (raid->has_log && raid->synced == MD_ALL && !raid->broken) {
 		op_begin(op, finished);
 		ppl_open(op);
 		op_go(op);
@@ -90,18 +93,31 @@ static void flushed(struct raid_op *op)
 	}
 }
 
-/* What was written has to be there before the superblocks say so */
-static void finish(struct raid *raid)
+static void flush(struct raid_op *op)
 {
-	struct raid_op *op = raid->sync.op;
+	struct raid *raid = op->raid;
 	unsigned int i;
 
-	raid->sync.running = op->used = true;
 	op_begin(op, flushed);
 	for (i = 0; i < raid->layout.disks; i++)
 		if (raid->at[i])
 			op_send(op, i, raid->at[i], BLOCK_FLUSH, 0, NULL, 0);
 	op_go(op);
+}
+
+/*
+ * What was written has to be there before the superblocks say so. Writes that
+ * have begun without a log end first
+ */
+static void finish(struct raid *raid)
+{
+	struct raid_op *op = raid->sync.op;
+
+	raid->sync.running = op->used = true;
+	op->lo = 0;
+	op->hi = UINT64_MAX;
+	op->bad = 0;
+	op_lock(op, flush);
 }
 
 /* ---- steps --------------------------------------------------------------------- */
@@ -150,8 +166,11 @@ static void step(struct raid *raid)
 		op_place(op, sync->at, end_of(raid, sync->at));
 		if (!is_needless(raid, op))
 			break;
-		sync->at = op->hi;
+		sync->at = sync->action == RAID_RESYNC ?
+			   meta_next(raid, op->hi) : op->hi;
 	}
+	if (sync->at > size)
+		sync->at = size;
 	if (sync->at >= size) {
 		finish(raid);
 		return;
@@ -193,6 +212,11 @@ static void give_up(struct raid *raid, uint64_t at)
 {
 	raid_say(raid, "%s: byte %llu cannot be read from enough members",
 		 name_of(raid->sync.action), (unsigned long long)at);
+	/* Who only looks goes on looking */
+	if (raid->sync.action >= RAID_CHECK) {
+		wait_for_next(raid, RAID_COLUMN);
+		return;
+	}
 	raid->sync.stuck = true;
 	raid->sync.action = raid->sync.asked = RAID_IDLE;
 }
