@@ -135,6 +135,9 @@ struct block *block_open(const struct block_config *config,
  */
 int block_do(struct block *block, enum block_op op, uint64_t at, void *buffer,
 	     uint64_t len);
+/* The same with the loop's lock held. @stable: see struct block_request */
+int block_do_locked(struct block *block, enum block_op op, uint64_t at,
+		    void *buffer, uint64_t len, bool stable);
 /*
  * A member of an array: what --disk takes, but in brackets if it has commas.
  * @retry: where @text says nothing

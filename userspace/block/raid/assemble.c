@@ -9,26 +9,12 @@
 #include <sys/random.h>
 #include "block/raid/raid.h"
 
-static void transferred(struct block_request *request)
-{
-	*(bool *)request->ctx = true;
-}
-
 int member_transfer(struct member *m, enum block_op op, uint64_t at, void *data,
 		    size_t len)
 {
-	struct iovec iov = { data, len };
-	bool done = false;
-	struct block_request r = { .op = op, .at = at, .len = len, .iov = &iov,
-				   .niov = !!data, .stable = true,
-				   .done = transferred, .ctx = &done };
-
 	if (at > m->block->size || len > m->block->size - at)
 		return -EIO;
-	m->block->ops->submit(m->block, &r);
-	while (!done)
-		m->block->ops->drain(m->block);
-	return r.result;
+	return block_do_locked(m->block, op, at, data, len, true);
 }
 
 /* ---- superblocks ---------------------------------------------------------------- */
