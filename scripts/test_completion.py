@@ -26,11 +26,13 @@ class Completion(unittest.TestCase):
     def test_options(self):
         self.assertEqual(complete("run", "--mem"), ["--mem", "--mem-backend"])
         self.assertEqual(complete("raid", "--lay"), ["--layout"])
+        # The text speaks of it, but it is mvmm run's
+        self.assertNotIn("--control", complete("raid", "--"))
 
     def test_verbs(self):
         self.assertEqual(set(complete("raid", "")),
                          {"create", "status", "scrub", "fail", "remove",
-                          "add"})
+                          "add", "speed"})
         self.assertIn("convert", complete("disk", "c"))
 
     def test_files(self):

@@ -13,7 +13,9 @@ _mvmm() {
 		words=$(sed -n 's/^  \([a-z]*\) .*/\1/p' <<<"$help")
 	elif [[ $word == -* ]]; then
 		help=$("${COMP_WORDS[0]}" "${COMP_WORDS[1]}" --help 2>/dev/null)
-		words=$(grep -oE -- '--[a-z][a-z-]*' <<<"$help" | sort -u)
+		# Not those that the text speaks of
+		words=$(sed -nE 's/^ +(-., )?(--[a-z-]+).*/\2/p' <<<"$help" |
+			sort -u)
 	elif [ "$COMP_CWORD" = 2 ] && [[ ${COMP_WORDS[1]} =~ ^(disk|raid)$ ]]; then
 		help=$("${COMP_WORDS[0]}" "${COMP_WORDS[1]}" --help 2>/dev/null)
 		words=$(sed -n 's/^\(Usage\|  or\):.*\] \([a-z|]*\) .*/\2/p' <<<"$help" |

@@ -18,6 +18,7 @@
 
 #define WORDS	3
 #define COPY	(1u << 20)	/* bytes at a time */
+#define ZEROES	(64u << 20)
 
 /**
  * struct options - of all verbs
@@ -376,17 +377,23 @@ static int copy_onto(struct block *from, struct block *to, uint8_t *bytes,
 	uint64_t at, len;
 	int ret = 0;
 
-	if (from->size > to->size || to->read_only)
+	if (to->read_only)
+		return fail(error, STATUS_USAGE, "the target is read-only");
+	if (from->size > to->size)
 		return fail(error, STATUS_DATA,
-			    "%llu bytes do not fit: the target has %llu%s",
+			    "%llu bytes do not fit: the target has %llu",
 			    (unsigned long long)from->size,
-			    (unsigned long long)to->size,
-			    to->read_only ? ", and is read-only" : "");
+			    (unsigned long long)to->size);
 	for (at = 0; !ret && at < from->size; at += len) {
 		len = from->size - at < COPY ? from->size - at : COPY;
 		ret = block_do(from, BLOCK_READ, at, bytes, len);
 		if (!ret)
 			ret = block_do(to, BLOCK_WRITE, at, bytes, len);
+	}
+	/* Nothing of what was there before is to be found behind it */
+	for (; !ret && at < to->size; at += len) {
+		len = to->size - at < ZEROES ? to->size - at : ZEROES;
+		ret = block_do(to, BLOCK_UNMAP, at, NULL, len);
 	}
 	if (!ret)
 		ret = block_do(to, BLOCK_FLUSH, 0, NULL, 0);

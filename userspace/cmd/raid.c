@@ -205,6 +205,8 @@ static int parse_create(struct options *o, struct error *error)
 	if (o->new.policy == MD_PPL && level != 5)
 		return fail(error, STATUS_USAGE,
 			    "--consistency-policy ppl is for RAID 5");
+	if (!level && o->new.spares)
+		return fail(error, STATUS_USAGE, "RAID 0 has no spares");
 	if (!level)
 		o->new.policy = MD_RESYNC;
 	return 0;
@@ -375,6 +377,9 @@ static int status(struct options *o, struct error *error)
 
 	if (o->nr == 2 && is_socket(o->argument[1]))
 		return ask(o, "status", error);
+	if (o->json)
+		return fail(error, STATUS_USAGE,
+			    "--json is for a running guest's array");
 	for (i = 1; i < o->nr; i++)
 		if (show_member(o->argument[i], error))
 			return -1;

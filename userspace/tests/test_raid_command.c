@@ -74,6 +74,35 @@ static void levels(void **state)
 	assert_int_equal(shell("cmp -n 2097152 data two"), 0);
 }
 
+/* What one half did the other does not know, and what was left out is old */
+static void halves(void **state)
+{
+	GOOD("raid create 1 a b --assume-clean");
+	GOOD("disk convert data raid1:a");
+	/* Given as a spare it is taken in anew; nobody rebuilds it here */
+	GOOD("disk convert raid1:a,spare=b copy");
+	assert_int_equal(shell("cmp -n 2097152 data copy"), 0);
+	GOOD("raid create 1 a b --assume-clean --force");
+	GOOD("disk convert data raid1:a");
+	GOOD("disk convert data raid1:b");
+	BAD("disk info raid1:a,b", STATUS_DATA);
+	GOOD("disk info raid1:b");
+	BAD("disk convert data raid1:[a,ro]", STATUS_USAGE);
+	BAD("raid create 1 [c,ro] d", STATUS_USAGE);
+	BAD("raid status c", STATUS_DATA);
+}
+
+/* The end of a longer life is not found behind what is copied */
+static void nothing_behind(void **state)
+{
+	GOOD("raid create 5 a b c --assume-clean");
+	assert_int_equal(shell("head -c 6M /dev/urandom >long"), 0);
+	GOOD("disk convert long raid5:a,b,c");
+	GOOD("disk convert data raid5:a,b,c");
+	GOOD("disk convert raid5:a,c out");
+	assert_int_equal(shell("truncate -s 6M data; cmp data out"), 0);
+}
+
 /* Members with options of their own, and arrays of arrays */
 static void members(void **state)
 {
@@ -114,7 +143,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(levels), TEST(members), TEST(refusals),
+		TEST(levels), TEST(halves), TEST(nothing_behind), TEST(members),
+		TEST(refusals),
 	};
 
 	alarm(60);

@@ -4,6 +4,7 @@
  * whether what they have is enough. Nothing is written here.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -50,8 +51,18 @@ static int read_super(struct raid *raid, struct member *m, bool *has,
 		return 0;
 	}
 	*has = md_is_super(raw);
-	return *has ? md_parse(&m->super, raw, m->block->size, m->name,
-			       error) : 0;
+	if (!*has || !md_parse(&m->super, raw, m->block->size, m->name, error))
+		return 0;
+	/* A spare may have anything on it */
+	if (m->state == MEMBER_SPARE) {
+		*has = false;
+		return 0;
+	}
+	snprintf(error->text + strlen(error->text),
+		 sizeof(error->text) - strlen(error->text),
+		 ": leave it out, or give it as spare=%s, and what it has is lost",
+		 m->name);
+	return -1;
 }
 
 /* Who was there last knows what has become of the others */
@@ -104,22 +115,40 @@ static int check_members(struct raid *raid, const bool *has,
 
 /* ---- who does what ----------------------------------------------------------------- */
 
+/* Has it missed something? As md: the last round may not have reached all */
+static bool is_stale(const struct member *m, const struct md_super *newest)
+{
+	uint16_t role = newest->role[m->super.number];
+
+	return role == MD_FAULTY ||
+	       (role < MD_ROLE_MAX && m->super.events + 1 < newest->events) ||
+	       (role == MD_SPARE &&
+		m->super.role[m->super.number] < MD_ROLE_MAX);
+}
+
+/*
+ * A member that does without those that do without it: both have what the other
+ * has not
+ */
+static bool is_split(const struct member *m, const struct md_super *newest)
+{
+	return m->super.role[m->super.number] < MD_ROLE_MAX &&
+	       m->super.role[newest->number] == MD_FAULTY;
+}
+
 /* The place that the newest superblock gives it. -1 with @error: it is taken */
 static int place_member(struct raid *raid, struct member *m,
 			const struct md_super *newest, struct error *error)
 {
 	uint16_t role = newest->role[m->super.number];
 
-	/* As md: the last round of superblocks may not have reached all */
-	if (role < MD_ROLE_MAX && m->super.events + 1 < newest->events) {
-		raid_say(raid, "%s was absent and is out of date: mvmm raid add takes it in again",
-			 m->name);
-		role = MD_FAULTY;
-	} else if (role == MD_FAULTY ||
-		   (role == MD_SPARE &&
-		    m->super.role[m->super.number] < MD_ROLE_MAX)) {
-		raid_say(raid, "%s has failed before: mvmm raid add takes it in again",
-			 m->name);
+	if (is_stale(m, newest) && is_split(m, newest))
+		return fail(error, STATUS_DATA,
+			    "%s: %s and others each ran without the other: choose, and leave it or them out",
+			    raid->label, m->name);
+	if (is_stale(m, newest)) {
+		raid_say(raid, "%s was left out or has failed before, and is out of date: spare=%s, or mvmm raid add, takes it in again",
+			 m->name, m->name);
 		role = MD_FAULTY;
 	}
 	if (role == MD_SPARE) {
@@ -201,17 +230,17 @@ static int check_enough(struct raid *raid, struct error *error)
 			    "%s: %u of %u members are missing or out of date, and RAID %u cannot do without them",
 			    raid->label, missing, raid->layout.disks,
 			    raid->layout.level);
-	if (missing)
-		raid_say(raid, "%u of %u members are missing: it runs without them",
-			 missing, raid->layout.disks);
 	if (missing && raid->synced != MD_ALL &&
 	    raid_has_parity(&raid->layout) && !raid->has_log) {
 		if (!raid->force)
 			return fail(error, STATUS_DATA,
-				    "%s: members are missing, and it was not shut down clean: what was written last may be wrong. The option force starts it nevertheless",
-				    raid->label);
-		raid_say(raid, "started by force: what was written last may be wrong");
+				    "%s: %u of %u members are missing, and it was not shut down clean, or never in sync: what they had may come out wrong. The option force starts it nevertheless",
+				    raid->label, missing, raid->layout.disks);
+		raid_say(raid, "started by force: what missing members had may come out wrong");
 	}
+	if (missing)
+		raid_say(raid, "%u of %u members are missing: it runs without them",
+			 missing, raid->layout.disks);
 	return 0;
 }
 
@@ -270,6 +299,10 @@ int raid_assemble(struct raid *raid, struct error *error)
 	raid->has_log = copy.layout.level == 5 && copy.ppl_at;
 	if (check_wishes(raid, error))
 		return -1;
+	/* Who is given as a spare, and has missed something, becomes one */
+	for (i = 0; i < raid->members; i++)
+		has[i] &= raid->member[i].state != MEMBER_SPARE ||
+			  !is_stale(&raid->member[i], &copy);
 	for (i = 0; i < raid->members; i++)
 		if (has[i] &&
 		    place_member(raid, &raid->member[i], &copy, error))

@@ -47,7 +47,16 @@ static int choose_size(struct raid_new *new, struct block *const *disk,
 	const char *wrong;
 	unsigned int i;
 
+	l->disks = nr - new->spares;
+	/* With any size: what is wrong is not the disks' */
+	l->used = MD_DATA_AT > RAID_CHUNK_MAX ? MD_DATA_AT : RAID_CHUNK_MAX;
+	wrong = raid_layout_check(l);
+	if (wrong)
+		return fail(error, STATUS_USAGE, "this array has %s", wrong);
 	for (i = 0; i < nr; i++) {
+		if (disk[i]->read_only)
+			return fail(error, STATUS_USAGE,
+				    "%s can only be read", name[i]);
 		if (disk[i]->size < MD_DATA_AT + unit)
 			return fail(error, STATUS_DATA,
 				    "%s is too small: a member of an array has at least %llu bytes",
@@ -57,7 +66,6 @@ static int choose_size(struct raid_new *new, struct block *const *disk,
 			least = disk[i]->size;
 	}
 	l->used = (least - MD_DATA_AT) / unit * unit;
-	l->disks = nr - new->spares;
 	wrong = raid_layout_check(l);
 	return wrong ? fail(error, STATUS_USAGE, "this array has %s", wrong) :
 		       0;

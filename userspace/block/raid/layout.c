@@ -64,7 +64,7 @@ const char *raid_layout_check(const struct raid_layout *l)
 	if (l->disks < least[l->level])
 		return "too few members for its level";
 	if (l->disks > RAID_DISKS)
-		return "too many members";
+		return "too many members: 32 are the most";
 	if (has_layout && l->layout > RAID_PARITY_LAST)
 		return "a layout that is not known here";
 	if (l->level == 1 ? l->chunk :

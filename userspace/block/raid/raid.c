@@ -180,6 +180,10 @@ static int start_members(struct raid *raid, struct loop *loop,
 
 		if (b->ops->start(b, loop, error))
 			return -1;
+		if (b->read_only && !raid->block.read_only)
+			return fail(error, STATUS_USAGE,
+				    "%s: %s can only be read: give the whole array ro, or leave it out",
+				    raid->label, raid->member[i].name);
 	}
 	return 0;
 }
