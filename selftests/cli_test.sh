@@ -156,12 +156,24 @@ expect 78 'reset itself' 'a reset' "$mvmm" run --flat reset.img
 expect 42 '' 'a status of 42' "$mvmm" run --flat exit42.img --at 0x1000
 # Counts down from 5,000,000, then a status of 42
 printf '\x66\xb9\x40\x4b\x4c\x00\x66\x49\x75\xfc\xb0\x2a\xe6\xf4\xfa\xf4' >count.img
-expect 42 'saved and loaded: [1-9]' 'it is saved and goes on' \
+# saving STATUS PATTERN NAME COMMAND...: Bochs is deaf to kicks while a guest that
+# has its interrupts off spins (errata.rst): it would end before it is saved. The
+# job saved-bochs saves a guest there.
+saving() {
+	if grep -q BOCHS /sys/firmware/acpi/tables/FACP 2>/dev/null &&
+		! grep -q hypervisor /proc/cpuinfo; then
+		n=$((n + 1))
+		echo "ok $n $3 # SKIP Bochs would not be interrupted"
+		return
+	fi
+	expect "$@"
+}
+saving 42 'saved and loaded: [1-9]' 'it is saved and goes on' \
 	"$mvmm" run --flat count.img --mem 16M --stats --save-every 2
-expect 42 'saved and loaded: [1-9]' 'with its memory' \
+saving 42 'saved and loaded: [1-9]' 'with its memory' \
 	"$mvmm" run --flat count.img --mem 16M --stats --save-every 2,/tmp/saved
-expect 0 '"regs.rip": ' 'a snapshot can be read' cat saved/machine.json
-expect 71 '/proc/none: ' 'a snapshot that cannot be written' \
+saving 0 '"regs.rip": ' 'a snapshot can be read' cat saved/machine.json
+saving 71 '/proc/none: ' 'a snapshot that cannot be written' \
 	"$mvmm" run --flat count.img --mem 16M --save-every 1,/proc/none
 expect 64 '--save-every 0 is out of range' 'never is no time' \
 	"$mvmm" run --flat count.img --save-every 0
