@@ -134,7 +134,7 @@ struct mcfg {
 	uint32_t reserved2;
 } __attribute__((packed));
 
-static uint8_t checksum(const void *data, size_t len)
+uint8_t table_checksum(const void *data, size_t len)
 {
 	const uint8_t *p = data;
 	uint8_t sum = 0;
@@ -167,7 +167,7 @@ static void put(const struct memory *memory, uint64_t gpa, void *table, size_t l
 {
 	struct header *h = table;
 
-	h->checksum = checksum(table, len);
+	h->checksum = table_checksum(table, len);
 	memcpy(memory->base + gpa, table, len);
 }
 
@@ -233,8 +233,8 @@ uint64_t make_acpi(const struct memory *memory, unsigned int apics)
 	put(memory, XSDT, &xsdt, length);
 	memcpy(rsdp.signature, "RSD PTR ", 8);
 	memcpy(rsdp.oem_id, "MVMM  ", 6);
-	rsdp.checksum = checksum(&rsdp, 20);
-	rsdp.checksum2 = checksum(&rsdp, sizeof(rsdp));
+	rsdp.checksum = table_checksum(&rsdp, 20);
+	rsdp.checksum2 = table_checksum(&rsdp, sizeof(rsdp));
 	memcpy(memory->base + RSDP, &rsdp, sizeof(rsdp));
 	return RSDP;
 }

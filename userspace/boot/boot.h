@@ -52,6 +52,8 @@ void flat_segments(struct mvmm_sregs *sregs, uint16_t code, uint16_t data,
  * the RSDP's address.
  */
 uint64_t make_acpi(const struct memory *memory, unsigned int apics);
+/* The byte with which the sum of all @len bytes is 0 */
+uint8_t table_checksum(const void *data, size_t len);
 /* The MP table for so many CPUs, all with a local APIC; at 0xf0000 */
 void make_mptable(const struct memory *memory, unsigned int cpus);
 /* The SMBIOS tables of a machine with so many CPUs; at 0xf2000 */

@@ -77,15 +77,6 @@ struct mp_table {
 	uint64_t end;
 };
 
-static uint8_t checksum(const uint8_t *bytes, size_t len)
-{
-	uint8_t sum = 0;
-
-	while (len--)
-		sum += *bytes++;
-	return -sum;
-}
-
 static void add(struct mp_table *t, const void *entry, size_t len)
 {
 	memcpy(t->memory->base + t->end, entry, len);
@@ -154,8 +145,8 @@ void make_mptable(const struct memory *memory, unsigned int cpus)
 	memcpy(t.header.product, "MVMM        ", 12);
 	t.header.length = t.end - TABLE;
 	*header = t.header;
-	header->checksum = checksum((void *)header, t.header.length);
+	header->checksum = table_checksum(header, t.header.length);
 	memcpy(pointer.signature, "_MP_", 4);
-	pointer.checksum = checksum((void *)&pointer, sizeof(pointer));
+	pointer.checksum = table_checksum(&pointer, sizeof(pointer));
 	memcpy(memory->base + POINTER, &pointer, sizeof(pointer));
 }

@@ -107,16 +107,6 @@ struct smbios {
 	uint16_t structures, longest;
 };
 
-static uint8_t checksum(const void *data, size_t len)
-{
-	const uint8_t *bytes = data;
-	uint8_t sum = 0;
-
-	while (len--)
-		sum += *bytes++;
-	return -sum;
-}
-
 /* @strings: one behind the other, each with its 0, and another 0 */
 static void add(struct smbios *t, void *structure, size_t len, uint8_t type,
 		const char *strings, size_t strings_len)
@@ -223,7 +213,7 @@ void make_smbios(const struct memory *memory, unsigned int cpus)
 	e.longest = t.longest;
 	e.table_length = t.end - TABLE;
 	e.structures = t.structures;
-	e.checksum2 = checksum(e.signature2, 15);
-	e.checksum = checksum(&e, sizeof(e));
+	e.checksum2 = table_checksum(e.signature2, 15);
+	e.checksum = table_checksum(&e, sizeof(e));
 	memcpy(memory->base + ENTRY, &e, sizeof(e));
 }

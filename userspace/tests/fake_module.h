@@ -271,4 +271,27 @@ int ioctl(int fd, unsigned long cmd, ...)
 	return ret;
 }
 
+/* A module with local APICs for 64 vCPUs, in which nothing fails */
+static void fake_start(void)
+{
+	unsigned int i;
+
+	memset(&fake, 0, sizeof(fake));
+	pthread_mutex_init(&fake.lock, NULL);
+	pthread_cond_init(&fake.changed, NULL);
+	fake.features = MVMM_FEATURE_APIC;
+	fake.max_vcpus = fake.fail_at = 64;
+	for (i = 0; i < VCPUS_MAX; i++)
+		fake.vcpu[i].fd = -1;
+}
+
+static void fake_stop(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < VCPUS_MAX; i++)
+		if (fake.vcpu[i].run)
+			munmap(fake.vcpu[i].run, 4096);
+}
+
 #endif

@@ -59,14 +59,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	devices_destroy(&m);
-	memory_destroy(&m.memory);
-	bare_stop();
-	return 0;
-}
-
 /* How many of the guest's pages the host has in memory */
 static unsigned int resident(void)
 {
@@ -143,7 +135,7 @@ static void memory_comes_back(void **state)
 
 static void memory_of_a_memfd_comes_back(void **state)
 {
-	teardown(NULL);
+	driver_teardown(NULL);
 	start(true);
 	negotiate(F_REPORTING);
 	takes_pages();
@@ -375,7 +367,7 @@ static void a_move(void **state)
 	saved = devices_save(&m);
 	assert_non_null(saved);
 	memcpy(memory, m.memory.base, MEMORY);
-	teardown(NULL);
+	driver_teardown(NULL);
 	start(false);
 	memcpy(m.memory.base, memory, MEMORY);
 	assert_int_equal(devices_load(&m, saved, &error), 0);
@@ -388,7 +380,7 @@ static void a_move(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, driver_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(memory_comes_back), TEST(memory_of_a_memfd_comes_back),
 		TEST(identity), TEST(hostile_pages), TEST(rings_in_the_balloon),

@@ -110,14 +110,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	devices_destroy(&m);
-	memory_destroy(&m.memory);
-	bare_stop();
-	return 0;
-}
-
 /* What the loop does now, if there is anything */
 static bool looked;
 
@@ -264,7 +256,7 @@ static void all_ports(void **state)
 {
 	uint8_t cap;
 
-	teardown(NULL);
+	driver_teardown(NULL);
 	start(MACHINE_PORTS);
 	driver_begin(F_MULTIPORT);
 	assert_int_equal(reg_read(COMMON(num_queues), 2), 34);
@@ -497,7 +489,7 @@ static void a_move(void **state)
 	saved = devices_save(&m);
 	assert_non_null(saved);
 	memcpy(memory, m.memory.base, MEMORY);
-	teardown(NULL);
+	driver_teardown(NULL);
 	start(3);
 	memcpy(m.memory.base, memory, MEMORY);
 	peer.chardev.is_open = true;
@@ -522,7 +514,7 @@ static void a_move(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, driver_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(identity), TEST(all_ports), TEST(console), TEST(no_ports),
 		TEST(a_port), TEST(a_slow_peer), TEST(a_long_chain),

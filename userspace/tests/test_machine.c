@@ -603,16 +603,8 @@ static void memory_that_goes_away(void **state)
 
 static int setup(void **state)
 {
-	unsigned int i;
-
-	memset(&fake, 0, sizeof(fake));
+	fake_start();
 	memset(sources, 0, sizeof(sources));
-	pthread_mutex_init(&fake.lock, NULL);
-	pthread_cond_init(&fake.changed, NULL);
-	fake.features = MVMM_FEATURE_APIC;
-	fake.max_vcpus = fake.fail_at = 64;
-	for (i = 0; i < VCPUS_MAX; i++)
-		fake.vcpu[i].fd = -1;
 	error = (struct error){ 0 };
 	/* A test that hangs is a failure */
 	alarm(20);
@@ -621,11 +613,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	unsigned int i;
-
-	for (i = 0; i < VCPUS_MAX; i++)
-		if (fake.vcpu[i].run)
-			munmap(fake.vcpu[i].run, 4096);
+	fake_stop();
 	return 0;
 }
 

@@ -47,14 +47,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	devices_destroy(&m);
-	memory_destroy(&m.memory);
-	bare_stop();
-	return 0;
-}
-
 static void ask(unsigned int head, uint64_t data, uint32_t len)
 {
 	*desc(head) = (struct vring_desc){ data, len, VRING_DESC_F_WRITE, 0 };
@@ -180,7 +172,7 @@ static void a_move(void **state)
 	saved = devices_save(&m);
 	assert_non_null(saved);
 	memcpy(memory, m.memory.base, MEMORY);
-	teardown(NULL);
+	driver_teardown(NULL);
 	setup(NULL);
 	memcpy(m.memory.base, memory, MEMORY);
 	assert_int_equal(devices_load(&m, saved, &error), 0);
@@ -190,7 +182,7 @@ static void a_move(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, driver_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(bytes_come), TEST(a_large_buffer), TEST(a_greedy_driver),
 		TEST(no_entropy), TEST(broken_requests), TEST(a_move),

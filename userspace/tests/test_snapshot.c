@@ -483,15 +483,7 @@ static void refuses(void **state)
 
 static int setup(void **state)
 {
-	unsigned int i;
-
-	memset(&fake, 0, sizeof(fake));
-	pthread_mutex_init(&fake.lock, NULL);
-	pthread_cond_init(&fake.changed, NULL);
-	fake.features = MVMM_FEATURE_APIC;
-	fake.max_vcpus = fake.fail_at = 64;
-	for (i = 0; i < VCPUS_MAX; i++)
-		fake.vcpu[i].fd = -1;
+	fake_start();
 	error = (struct error){ 0 };
 	/* A test that hangs is a failure */
 	alarm(20);
@@ -500,11 +492,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	unsigned int i;
-
-	for (i = 0; i < VCPUS_MAX; i++)
-		if (fake.vcpu[i].run)
-			munmap(fake.vcpu[i].run, 4096);
+	fake_stop();
 	return 0;
 }
 

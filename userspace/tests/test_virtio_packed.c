@@ -63,14 +63,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	devices_destroy(&m);
-	memory_destroy(&m.memory);
-	bare_stop();
-	return 0;
-}
-
 static struct vring_packed_desc *ring(unsigned int i)
 {
 	return (struct vring_packed_desc *)at(DESC) + i;
@@ -345,7 +337,7 @@ static void a_move(void **state)
 	saved = devices_save(&m);
 	assert_non_null(saved);
 	memcpy(memory, m.memory.base, MEMORY);
-	teardown(NULL);
+	driver_teardown(NULL);
 	has_entropy = true;
 	start(true);
 	memcpy(m.memory.base, memory, MEMORY);
@@ -372,7 +364,7 @@ static void a_move(void **state)
 	json_object_set_new(queue, "avail_wrap", json_true());
 	assert_int_equal(devices_load(&m, saved, &error), 0);
 	/* A machine without packed rings */
-	teardown(NULL);
+	driver_teardown(NULL);
 	start(false);
 	assert_int_equal(devices_load(&m, saved, &error), -1);
 	assert_non_null(strstr(error.text, "are not all offered here"));
@@ -381,7 +373,7 @@ static void a_move(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, driver_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(round_and_round), TEST(what_is_read), TEST(indirect),
 		TEST(events), TEST(broken_rings), TEST(taken_twice),

@@ -23,14 +23,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	devices_destroy(&m);
-	memory_destroy(&m.memory);
-	bare_stop();
-	return 0;
-}
-
 static uint8_t capability(void)
 {
 	return find_capability(PCI_CAP_ID_VNDR, VIRTIO_PCI_CAP_PCI_CFG);
@@ -121,7 +113,7 @@ static void state_of_it(void **state)
 	aim(0, COMMON(num_queues), 2);
 	saved = devices_save(&m);
 	assert_non_null(saved);
-	teardown(NULL);
+	driver_teardown(NULL);
 	setup(NULL);
 	assert_int_equal(devices_load(&m, saved, &error), 0);
 	assert_int_equal(cfg_read(cap + DATA, 2), 5);
@@ -132,7 +124,7 @@ static void state_of_it(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, driver_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(without_addresses), TEST(nowhere), TEST(state_of_it),
 	};

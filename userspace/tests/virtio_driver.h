@@ -259,4 +259,13 @@ static inline uint8_t do_request(uint32_t type, uint64_t sector, uint64_t data,
 	return *status_of(0);
 }
 
+/* The end of a test whose devices have nothing else behind them */
+static inline int driver_teardown(void **state)
+{
+	devices_destroy(&m);
+	memory_destroy(&m.memory);
+	bare_stop();
+	return 0;
+}
+
 #endif

@@ -48,8 +48,8 @@ static int choose_size(struct raid_new *new, struct block *const *disk,
 	unsigned int i;
 
 	l->disks = nr - new->spares;
-	/* With any size: what is wrong is not the disks' */
-	l->used = MD_DATA_AT > RAID_CHUNK_MAX ? MD_DATA_AT : RAID_CHUNK_MAX;
+	/* With a size that is enough: what is wrong is not the disks' */
+	l->used = RAID_CHUNK_MAX;
 	wrong = raid_layout_check(l);
 	if (wrong)
 		return fail(error, STATUS_USAGE, "this array has %s", wrong);

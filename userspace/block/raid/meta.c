@@ -345,14 +345,9 @@ static void idle_flushed(struct raid_op *op)
 static void flush_members(struct raid *raid)
 {
 	struct raid_op *op = raid->meta.flusher;
-	unsigned int i;
 
 	raid->meta.flushing = op->used = true;
-	op_begin(op, idle_flushed);
-	for (i = 0; i < raid->layout.disks; i++)
-		if (raid->at[i])
-			op_send(op, i, raid->at[i], BLOCK_FLUSH, 0, NULL, 0);
-	op_go(op);
+	op_flush(op, idle_flushed);
 }
 
 static void look(void *ctx)

@@ -48,17 +48,6 @@ static unsigned int judge(struct raid_op *op)
 
 static void read_again(struct raid_op *op);
 
-static void read_ended(struct raid_op *op)
-{
-	op_end(op, 0);
-}
-
-static void mended(struct raid_op *op)
-{
-	judge(op);
-	meta_end_write(op, read_ended);
-}
-
 /* With the lock: the copies that could not be read get what the others have */
 static void read_elsewhere(struct raid_op *op)
 {
@@ -69,7 +58,7 @@ static void read_elsewhere(struct raid_op *op)
 		return;
 	}
 	op_copy_out(op, op->block[0]);
-	op_begin(op, mended);
+	op_begin(op, op_mended);
 	for (i = 0; i < op->copies; i++)
 		if (op->bad >> i & 1 && copy_writable(op, i) &&
 		    !op->raid->block.read_only)
@@ -185,17 +174,6 @@ void mirror_start(struct raid_op *op)
 }
 
 /* ---- a step of a resync ------------------------------------------------------- */
-
-static void sync_ended(struct raid_op *op)
-{
-	sync_done(op, op->wrong, op->raid->broken ? -EIO : 0);
-}
-
-static void sync_written(struct raid_op *op)
-{
-	judge(op);
-	meta_end_write(op, sync_ended);
-}
 
 /* The first that can be read is right: nobody knows better */
 static void compare(struct raid_op *op)

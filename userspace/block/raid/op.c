@@ -200,6 +200,29 @@ void op_send_raw(struct raid_op *op, unsigned int index, struct member *m,
 	send(sub, data, len);
 }
 
+void op_flush(struct raid_op *op, raid_fn *next)
+{
+	struct raid *raid = op->raid;
+	unsigned int i;
+
+	op_begin(op, next);
+	for (i = 0; i < raid->layout.disks; i++)
+		if (raid->at[i])
+			op_send(op, i, raid->at[i], BLOCK_FLUSH, 0, NULL, 0);
+	op_go(op);
+}
+
+static void mended_ended(struct raid_op *op)
+{
+	op_end(op, 0);
+}
+
+void op_mended(struct raid_op *op)
+{
+	op_judge(op, "it cannot be written");
+	meta_end_write(op, mended_ended);
+}
+
 /* ---- the guest's memory ------------------------------------------------------ */
 
 /* Where data block @i of the operation begins in the guest's request */
@@ -418,18 +441,6 @@ static void flushed(struct raid_op *op)
 	meta_end_write(op, flush_ended);
 }
 
-static void start_flush(struct raid_op *op)
-{
-	struct raid *raid = op->raid;
-	unsigned int i;
-
-	op_begin(op, flushed);
-	for (i = 0; i < raid->layout.disks; i++)
-		if (raid->at[i])
-			op_send(op, i, raid->at[i], BLOCK_FLUSH, 0, NULL, 0);
-	op_go(op);
-}
-
 static struct raid_op *free_op(struct raid *raid)
 {
 	unsigned int i;
@@ -476,7 +487,7 @@ static void start(struct raid_op *op)
 	if (nothing)
 		op_end(op, 0);
 	else if (flush)
-		start_flush(op);
+		op_flush(op, flushed);
 	else if (parity)
 		stripe_start(op);
 	else

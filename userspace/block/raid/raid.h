@@ -342,6 +342,10 @@ void op_send(struct raid_op *op, unsigned int index, struct member *m,
 /* The same of the member itself, and on its disk when it is done */
 void op_send_raw(struct raid_op *op, unsigned int index, struct member *m,
 		 enum block_op what, uint64_t at, void *data, size_t len);
+/* A whole step: all members flush */
+void op_flush(struct raid_op *op, raid_fn *next);
+/* Behind a read whose bad blocks were written again: the guest has its data */
+void op_mended(struct raid_op *op);
 /* To or from the guest's memory: if the operation is direct */
 void op_send_guest(struct raid_op *op, unsigned int index, struct member *m,
 		   uint64_t at);
@@ -405,6 +409,8 @@ void sync_stop(struct raid *raid);
 void sync_kick(struct raid *raid);
 /* What it does now: idle, resync, rebuild, check or repair */
 const char *sync_name(const struct raid *raid);
+/* Behind what a step has written */
+void sync_written(struct raid_op *op);
 /* The step has ended; @wrong: bytes that did not agree */
 void sync_done(struct raid_op *op, uint64_t wrong, int result);
 

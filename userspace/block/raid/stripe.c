@@ -81,17 +81,6 @@ static void write_slot(struct raid_op *op, unsigned int slot,
 
 /* ---- reads ------------------------------------------------------------------- */
 
-static void read_ended(struct raid_op *op)
-{
-	op_end(op, 0);
-}
-
-static void mended(struct raid_op *op)
-{
-	op_judge(op, "it cannot be written");
-	meta_end_write(op, read_ended);
-}
-
 static void recover(struct raid_op *op);
 
 static void recovered(struct raid_op *op)
@@ -104,7 +93,7 @@ static void recovered(struct raid_op *op)
 	}
 	parity_recover(&op->row, op->block, op->lost, op_len(op));
 	op_copy_out(op, op->block[op->row.data[op->first]]);
-	op_begin(op, mended);
+	op_begin(op, op_mended);
 	for (i = 0; i < op->row.nr_data && !op->raid->block.read_only; i++)
 		if (op->bad >> op->row.data[i] & 1)
 			write_slot(op, op->row.data[i],
@@ -344,17 +333,6 @@ void stripe_start(struct raid_op *op)
 }
 
 /* ---- a step of a resync ------------------------------------------------------- */
-
-static void sync_ended(struct raid_op *op)
-{
-	sync_done(op, op->wrong, op->raid->broken ? -EIO : 0);
-}
-
-static void sync_written(struct raid_op *op)
-{
-	op_judge(op, "it cannot be written");
-	meta_end_write(op, sync_ended);
-}
 
 static void sync_read(struct raid_op *op);
 

@@ -95,14 +95,7 @@ static void flushed(struct raid_op *op)
 
 static void flush(struct raid_op *op)
 {
-	struct raid *raid = op->raid;
-	unsigned int i;
-
-	op_begin(op, flushed);
-	for (i = 0; i < raid->layout.disks; i++)
-		if (raid->at[i])
-			op_send(op, i, raid->at[i], BLOCK_FLUSH, 0, NULL, 0);
-	op_go(op);
+	op_flush(op, flushed);
 }
 
 /*
@@ -237,6 +230,17 @@ void sync_done(struct raid_op *op, uint64_t wrong, int result)
 	else
 		wait_for_next(raid, op_len(op));
 	raid_pump(raid);
+}
+
+static void sync_ended(struct raid_op *op)
+{
+	sync_done(op, op->wrong, op->raid->broken ? -EIO : 0);
+}
+
+void sync_written(struct raid_op *op)
+{
+	op_judge(op, "it cannot be written");
+	meta_end_write(op, sync_ended);
 }
 
 /* ---- what there is to do ---------------------------------------------------------- */
