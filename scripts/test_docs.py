@@ -72,7 +72,7 @@ class DeviceInAPage(unittest.TestCase):
     def test_compiles(self):
         """The device in devices.rst, as it stands there."""
         with open(f"{TOP}/Documentation/devices.rst") as page:
-            block = page.read().partition("goes up. ::\n")[2]
+            block = page.read().partition("adds it. ::\n")[2]
         block = re.match(r"\n*((?:    .*\n|\n)+)", block).group(1)
         code = textwrap.dedent(block)
         self.assertLess(code.count("\n"), 75)

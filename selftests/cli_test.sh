@@ -51,7 +51,7 @@ dd if=/dev/zero of=zeros bs=1024 count=64 2>/dev/null
 : >empty
 
 echo 'TAP version 13'
-echo '1..78'
+echo '1..83'
 expect 64 'Usage: mvmm COMMAND' 'no command' "$mvmm"
 expect 0 'Usage: mvmm COMMAND' '--help' "$mvmm" --help
 expect 0 'Usage: mvmm COMMAND' 'help' "$mvmm" help
@@ -202,15 +202,27 @@ expect 64 'lots is not a size' 'a balloon of no size' \
 	"$mvmm" run --flat hi.img --balloon lots
 expect 64 "asks for all of the guest's memory: it has 256M" 'a large balloon' \
 	"$mvmm" run --flat hi.img --balloon 256M
-expect 64 'vga is neither serial nor virtio' 'an unknown console' \
+expect 64 'vga is none of serial|virtio' 'an unknown console' \
 	"$mvmm" run --flat hi.img --console vga
+expect 0 '^virtio-rng  *random numbers' 'which devices there are' \
+	"$mvmm" run --device help
+expect 0 '^  size=SIZE  *memory that the guest' 'which options one has' \
+	"$mvmm" run --device virtio-balloon,help
+expect 64 'there is no device flux' 'no such device' \
+	"$mvmm" run --flat hi.img --device flux
+expect 64 'virtio-blk: disk=one is not a number' 'a bad option of a device' \
+	"$mvmm" run --flat hi.img --device virtio-blk,disk=one
+expect 64 'there is no disk for a device' 'a device without its disk' \
+	"$mvmm" run --flat hi.img --device virtio-blk
 expect 64 'its other end is file=PATH' 'a port without an other end' \
 	"$mvmm" run --flat hi.img --port log
 expect 66 'cannot open /nowhere/log' 'a port to no file' \
 	"$mvmm" run --flat hi.img --port log,file=/nowhere/log
 # Nothing is plugged into the serial port then
 expect 42 '' 'all devices at once' "$mvmm" run --flat exit42.img --rng \
-	--balloon 0 --console virtio --port log,file=log --port tty,pty
+	--balloon 0 --console virtio --port log,file=log --port tty,pty \
+	--device virtio-rng,packed --disk zeros,ro --disk zeros,ro \
+	--device virtio-blk,disk=1 --packed --stats
 # The CPU's exit reason for HLT: VMX, SVM
 hlt=12
 "$mvmm" info | grep -q SVM && hlt=120

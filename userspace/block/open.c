@@ -102,37 +102,16 @@ static void parse_level(struct block_config *config)
 	config->path = end + 1;
 }
 
-/*
- * As strsep(), but commas within brackets separate nothing: a member that has
- * options of its own, "[a.img,overlay=b]"
- */
-static char *next_word(char **text)
-{
-	char *word = *text, *at;
-	int depth = 0;
-
-	for (at = word; at && *at; at++) {
-		depth += (*at == '[') - (*at == ']');
-		if (*at != ',' || depth > 0)
-			continue;
-		*at = 0;
-		*text = at + 1;
-		return word;
-	}
-	*text = NULL;
-	return word;
-}
-
 int block_parse(struct block_config *config, char *text, struct error *error)
 {
 	char *word;
 
-	*config = (struct block_config){ .path = next_word(&text) };
+	*config = (struct block_config){ .path = option_next(&text) };
 	parse_level(config);
 	if (!*config->path)
 		return fail(error, STATUS_USAGE,
 			    "--disk: a file's name is missing");
-	while ((word = next_word(&text)))
+	while ((word = option_next(&text)))
 		if (parse_word(config, word, error))
 			return -1;
 	return 0;

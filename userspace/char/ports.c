@@ -70,6 +70,9 @@ int ports_open(struct ports *p, struct machine_config *config,
 		config->port[i].chardev = &p->stream[i]->chardev;
 	}
 	config->ports = p->nr;
+	/* The console's, if it is one */
+	if (!config->ports && config->port[0].chardev)
+		config->ports = 1;
 	return 0;
 }
 

@@ -10,13 +10,13 @@
 #include "libmvmm.h"
 
 static const struct argp_option option_list[] = {
-	{ "device", 'd', "FILE", 0, "instead of " MVMM_DEVICE, 0 },
+	{ "mvmm", 'm', "FILE", 0, "instead of " MVMM_DEVICE, 0 },
 	{ 0 }
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	if (key != 'd')
+	if (key != 'm')
 		return ARGP_ERR_UNKNOWN;
 	*(const char **)state->input = arg;
 	return 0;

@@ -2,7 +2,6 @@
 /* mvmm run: boot a guest on this terminal. */
 #define _GNU_SOURCE
 #include <argp.h>
-#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -27,7 +26,9 @@ struct options {
 	const char *kernel, *initrd, *append, *flat, *control;
 	uint64_t at;
 	bool has_at;
-	bool stats;
+	bool stats, packed;
+	unsigned int console;	/* see consoles[] */
+	char balloon[32];	/* options of the virtio-balloon */
 	bool ephemeral;
 	uint64_t save_every;	/* ms, 0: never */
 	const char *save_to;	/* NULL: RAM stays where it is */
@@ -38,12 +39,11 @@ struct options {
 	struct machine_config machine;
 };
 
-enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_FLAT, OPT_AT,
-       OPT_BACKEND, OPT_DEVICE, OPT_STATS, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
-       OPT_DISK, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_RNG, OPT_BALLOON,
-       OPT_CONSOLE, OPT_PORT, OPT_PACKED, OPT_SAVE_EVERY };
-
-#define SAVE_EVERY_MAX	1000000
+/* From OPT_MEM on as in values[] */
+enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS, OPT_DISK,
+       OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_RNG, OPT_BALLOON, OPT_PORT,
+       OPT_PACKED, OPT_DEVICE, OPT_MVMM, OPT_MEM, OPT_CPUS, OPT_WEIGHT,
+       OPT_CAP, OPT_AT, OPT_BACKEND, OPT_CONSOLE, OPT_SAVE_EVERY };
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -78,6 +78,8 @@ static const struct argp_option option_list[] = {
 	  "what this terminal is to the guest: ttyS0 or hvc0 (default: serial)", 0 },
 	{ "port", OPT_PORT, "NAME,file=PATH|unix=PATH|pty", 0,
 	  "a named port of a virtio-console: /dev/vport0p1, /dev/vport0p2 ...", 0 },
+	{ "device", OPT_DEVICE, "NAME[,OPTION=VALUE]...", 0,
+	  "one more device; help shows which, and NAME,help its options", 0 },
 	{ "packed", OPT_PACKED, NULL, 0,
 	  "virtio devices offer packed rings", 0 },
 	{ "config", OPT_CONFIG, "FILE", 0,
@@ -92,75 +94,103 @@ static const struct argp_option option_list[] = {
 	  "print counters of the vCPUs and of the balloon to stderr at the end", 2 },
 	{ "save-every", OPT_SAVE_EVERY, "MS[,DIRECTORY]", 0,
 	  "for tests: every so many milliseconds save the machine and go on in a new one; with a directory the RAM is saved, too", 2 },
-	{ "device", OPT_DEVICE, "FILE", 0, "instead of " MVMM_DEVICE, 2 },
+	{ "mvmm", OPT_MVMM, "FILE", 0, "instead of " MVMM_DEVICE, 2 },
 	{ 0 }
 };
 
-static void parse_mem(struct argp_state *state, struct options *o,
-		      const char *arg)
+static const char *const backends[] = { "anon", "memfd", NULL };
+static const char *const consoles[] = { "serial", "virtio", NULL };
+
+/* Those with a plain value, from OPT_MEM on */
+static const struct option_spec values[] = {
+	{ "mem", OPTION_SIZE, OPTION_AT(struct options, machine.ram_size),
+	  .def = 256 << 20, .min = RAM_MIN, .max = RAM_MAX },
+	{ "cpus", OPTION_NUMBER, OPTION_AT(struct options, machine.vcpus),
+	  .def = 1, .min = 1, .max = VCPUS_MAX,
+	  .hint = "that is what mvmm run makes, the module may have more" },
+	{ "weight", OPTION_NUMBER, OPTION_AT(struct options, machine.weight),
+	  .def = WEIGHT_DEFAULT, .min = WEIGHT_MIN, .max = WEIGHT_MAX,
+	  .hint = "guests without it have " STRING(WEIGHT_DEFAULT) },
+	{ "cap", OPTION_NUMBER, OPTION_AT(struct options, machine.cap),
+	  .min = 1, .max = CAP_MAX,
+	  .hint = "per cent, where 100 is one CPU; for no limit leave it out" },
+	{ "at", OPTION_NUMBER, OPTION_AT(struct options, at), .def = 0x7c00 },
+	{ "mem-backend", OPTION_CHOICE,
+	  OPTION_AT(struct options, machine.memfd), .words = backends },
+	{ "console", OPTION_CHOICE, OPTION_AT(struct options, console),
+	  .words = consoles },
+	{ "save-every", OPTION_NUMBER, OPTION_AT(struct options, save_every),
+	  .min = 1, .max = 1000000, .hint = "milliseconds" },
+	OPTIONS_END
+};
+
+static void parse_value(struct argp_state *state, struct options *o, int key,
+			const char *arg)
 {
-	if (!parse_number(arg, &o->machine.ram_size, true))
-		argp_error(state, "--mem %s is not a size: write 256M, say",
-			   arg);
-	else if (o->machine.ram_size < RAM_MIN &&
-		 isdigit((unsigned char)arg[strlen(arg) - 1]))
-		argp_error(state,
-			   "--mem %s is out of range: did you mean %sM?", arg,
-			   arg);
-	else if (o->machine.ram_size < RAM_MIN ||
-		 o->machine.ram_size > RAM_MAX)
-		argp_error(state, "--mem %s is out of range: from 1M to 1024G",
-			   arg);
-	else if (o->machine.ram_size & 4095)
+	const struct option_spec *spec = &values[key - OPT_MEM];
+	struct error error = { 0 };
+
+	if (option_set(spec, o, arg, &error))
+		argp_error(state, "--%s %s %s", spec->name, arg, error.text);
+	else if (key == OPT_MEM && o->machine.ram_size & 4095)
 		argp_error(state, "--mem %s is not a multiple of 4096 bytes",
 			   arg);
 }
 
-static void parse_cpus(struct argp_state *state, struct options *o,
-		       const char *arg)
+static void add_device(struct argp_state *state, struct options *o,
+		       const char *name, const char *options)
 {
-	uint64_t value;
+	struct machine_config *c = &o->machine;
+	struct error error = { 0 };
 
-	if (!parse_number(arg, &value, false))
-		argp_error(state, "--cpus %s is not a number", arg);
-	else if (value < 1 || value > VCPUS_MAX)
-		argp_error(state,
-			   "--cpus %s is out of range: mvmm run makes from 1 to %u; the module may have more",
-			   arg, VCPUS_MAX);
+	if (c->nr_add == MACHINE_DEVICES)
+		argp_error(state, "--device: at most %u", MACHINE_DEVICES);
+	else if (device_check(name, options, &error))
+		argp_error(state, "%s", error.text);
 	else
-		o->machine.vcpus = value;
+		c->add[c->nr_add++] = (struct machine_device){ name, options };
 }
 
-static void parse_weight(struct argp_state *state, struct options *o,
-			 const char *arg)
+/* NAME[,OPTION=VALUE]..., or what there is to know of them */
+static void parse_device(struct argp_state *state, struct options *o, char *arg)
 {
-	uint64_t value;
+	const char *name = strsep(&arg, ",");
+	struct error error = { 0 };
 
-	if (!parse_number(arg, &value, false))
-		argp_error(state, "--weight %s is not a number", arg);
-	else if (value < WEIGHT_MIN || value > WEIGHT_MAX)
-		argp_error(state,
-			   "--weight %s is out of range: from %u to %u; guests without it have %u",
-			   arg, WEIGHT_MIN, WEIGHT_MAX, WEIGHT_DEFAULT);
-	else
-		o->machine.weight = value;
+	if (strcmp(name, "help") && (!arg || strcmp(arg, "help"))) {
+		add_device(state, o, name, arg);
+		return;
+	}
+	if (device_print(name, stdout, &error))
+		argp_error(state, "%s", error.text);
+	exit(0);
 }
 
-static void parse_cap(struct argp_state *state, struct options *o,
-		      const char *arg)
+/* By an option of its own: there is one of them */
+static void need_device(struct argp_state *state, struct options *o,
+			const char *name, const char *options)
 {
-	uint64_t value;
+	struct machine_config *c = &o->machine;
+	unsigned int i;
 
-	if (!parse_number(arg, &value, false))
-		argp_error(state,
-			   "--cap %s is not a number of per cent: write 25, say",
+	for (i = 0; i < c->nr_add; i++)
+		if (!strcmp(c->add[i].name, name))
+			return;
+	add_device(state, o, name, options);
+}
+
+static void parse_balloon(struct argp_state *state, struct options *o,
+			  const char *arg)
+{
+	bool longer = snprintf(o->balloon, sizeof(o->balloon), "size=%s", arg) >=
+		      (int)sizeof(o->balloon);
+	struct error error = { 0 };
+
+	/* The last one's text is that of the one there is */
+	if (longer || device_check("virtio-balloon", o->balloon, &error))
+		argp_error(state, "--balloon %s is not a size: write 64M, say",
 			   arg);
-	else if (value < 1 || value > CAP_MAX)
-		argp_error(state,
-			   "--cap %s is out of range: from 1 to %u, where 100 is one CPU; for no limit leave it out",
-			   arg, CAP_MAX);
-	else
-		o->machine.cap = value;
+	need_device(state, o, "virtio-balloon", o->balloon);
 }
 
 /* @arg is cut into pieces */
@@ -187,13 +217,7 @@ static void parse_port(struct argp_state *state, struct options *o, char *arg)
 static void parse_save_every(struct argp_state *state, struct options *o,
 			     char *arg)
 {
-	const char *ms = strsep(&arg, ",");
-
-	if (!parse_number(ms, &o->save_every, false) || o->save_every < 1 ||
-	    o->save_every > SAVE_EVERY_MAX)
-		argp_error(state,
-			   "--save-every %s is out of range: from 1 to %u ms",
-			   ms, SAVE_EVERY_MAX);
+	parse_value(state, o, OPT_SAVE_EVERY, strsep(&arg, ","));
 	if (arg && !*arg)
 		argp_error(state, "--save-every: a directory's name is missing");
 	o->save_to = arg;
@@ -229,18 +253,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_APPEND:
 		o->append = arg;
 		break;
-	case OPT_MEM:
-		parse_mem(state, o, arg);
-		break;
-	case OPT_CPUS:
-		parse_cpus(state, o, arg);
-		break;
-	case OPT_WEIGHT:
-		parse_weight(state, o, arg);
-		break;
-	case OPT_CAP:
-		parse_cap(state, o, arg);
-		break;
 	case OPT_DISK:
 		parse_disk(state, o, arg);
 		break;
@@ -248,27 +260,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->ephemeral = true;
 		break;
 	case OPT_RNG:
-		o->machine.rng = true;
+		need_device(state, o, "virtio-rng", NULL);
 		break;
 	case OPT_BALLOON:
-		o->machine.balloon = true;
-		if (!parse_number(arg, &o->machine.balloon_size, true))
-			argp_error(state,
-				   "--balloon %s is not a size: write 64M, say",
-				   arg);
-		break;
-	case OPT_CONSOLE:
-		o->machine.virtio_console = !strcmp(arg, "virtio");
-		if (!o->machine.virtio_console && strcmp(arg, "serial"))
-			argp_error(state,
-				   "--console %s is neither serial nor virtio",
-				   arg);
+		parse_balloon(state, o, arg);
 		break;
 	case OPT_PORT:
 		parse_port(state, o, arg);
 		break;
 	case OPT_PACKED:
-		o->machine.packed = true;
+		o->packed = true;
 		break;
 	case OPT_CONFIG:
 		parse_config(state, o, arg);
@@ -281,23 +282,26 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_AT:
 		o->has_at = true;
-		if (!parse_number(arg, &o->at, false))
-			argp_error(state, "--at %s is not an address", arg);
+		parse_value(state, o, key, arg);
 		break;
+	case OPT_MEM:
+	case OPT_CPUS:
+	case OPT_WEIGHT:
+	case OPT_CAP:
 	case OPT_BACKEND:
-		o->machine.memfd = !strcmp(arg, "memfd");
-		if (!o->machine.memfd && strcmp(arg, "anon"))
-			argp_error(state,
-				   "--mem-backend %s is neither anon nor memfd",
-				   arg);
+	case OPT_CONSOLE:
+		parse_value(state, o, key, arg);
 		break;
 	case OPT_STATS:
-		o->stats = o->machine.poll_balloon = true;
+		o->stats = true;
 		break;
 	case OPT_SAVE_EVERY:
 		parse_save_every(state, o, arg);
 		break;
 	case OPT_DEVICE:
+		parse_device(state, o, arg);
+		break;
+	case OPT_MVMM:
 		o->machine.device = arg;
 		break;
 	case ARGP_KEY_ARG:
@@ -312,13 +316,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (o->flat && (o->initrd || o->append))
 			argp_error(state,
 				   "--initrd and --append go with --kernel");
-		if (o->machine.balloon_size >= o->machine.ram_size)
-			argp_error(state,
-				   "--balloon asks for all of the guest's memory: it has %lluM",
-				   (unsigned long long)
-				   o->machine.ram_size >> 20);
 		if (o->kernel && o->has_at)
 			argp_error(state, "--at goes with --flat");
+		if (o->console || o->ports.nr)
+			need_device(state, o, "virtio-console", NULL);
+		o->machine.defaults = o->packed ?
+			o->stats ? "packed,stats" : "packed" :
+			o->stats ? "stats" : NULL;
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -550,6 +554,8 @@ static int run(struct options *o, struct error *error)
 
 	if (!s)
 		return fail(error, STATUS_OS, "no memory");
+	if (o->console)
+		o->machine.port[0].chardev = &s->console.chardev;
 	ret = blob_read(&image, o->kernel ? o->kernel : o->flat, error);
 	if (!ret && o->initrd)
 		ret = blob_read(&boot.initrd, o->initrd, error);
@@ -615,20 +621,17 @@ static const struct argp argp = {
 
 int cmd_run(int argc, char **argv)
 {
-	struct options o = {
-		.append = NULL, .at = 0x7c00,
-		.machine = { .device = MVMM_DEVICE, .ram_size = 256 << 20,
-			     .vcpus = 1, .weight = WEIGHT_DEFAULT } };
+	struct options o = { .machine = { .device = MVMM_DEVICE } };
 	struct error error = { 0 };
 	char *append;
 
+	options_default(values, &o);
 	argp_err_exit_status = STATUS_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &o))
 		return STATUS_USAGE;
 	/* If the reader of the console goes, write() fails, and mvmm says so */
 	signal(SIGPIPE, SIG_IGN);
-	o.append = append = add_console(o.append,
-					o.machine.virtio_console);
+	o.append = append = add_console(o.append, o.console);
 	if (!append)
 		return STATUS_OS;
 	if (isatty(STDIN_FILENO))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See device.h. */
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,25 +28,104 @@ static void reset(struct device *device)
 	pthread_mutex_unlock(device->lock);
 }
 
-struct device *device_create(struct machine *machine, const char *name,
-			     struct error *error)
+static int parse_options(struct device *device, const char *defaults,
+			 const char *options, struct error *error)
+{
+	const struct option_spec *specs = device->class->options;
+	struct error why = { 0 };
+	char *text;
+
+	options_default(specs, device);
+	if (!defaults && !options)
+		return 0;
+	/* Both in one text, which is the device's */
+	if (asprintf(&device->options, "%s%c%s", defaults ? defaults : "", 0,
+		     options ? options : "") < 0) {
+		device->options = NULL;
+		return fail(error, STATUS_OS, "no memory");
+	}
+	text = device->options + (defaults ? strlen(defaults) : 0) + 1;
+	if (defaults)
+		options_parse(specs, device, device->options, true, &why);
+	if (!options || !options_parse(specs, device, text, false, &why))
+		return 0;
+	return fail(error, why.status, "--device %s: %s", device->class->name,
+		    why.text);
+}
+
+static void device_free(struct device *device)
+{
+	free(device->options);
+	free(device);
+}
+
+/* Of no machine, and not created. NULL with @error */
+static struct device *device_alloc(const char *name, const char *defaults,
+				   const char *options, struct error *error)
 {
 	const struct device_class *class = find_class(name);
-	struct device *device = class ? calloc(1, class->size) : NULL, *other;
+	struct device *device = class ? calloc(1, class->size) : NULL;
 
 	if (!device) {
-		fail(error, STATUS_OS, class ? "%s: no memory" :
-		     "there is no device %s", name);
+		fail(error, class ? STATUS_OS : STATUS_USAGE, class ?
+		     "%s: no memory" :
+		     "there is no device %s: --device help shows which there are",
+		     name);
 		return NULL;
 	}
 	device->class = class;
+	if (!parse_options(device, defaults, options, error))
+		return device;
+	device_free(device);
+	return NULL;
+}
+
+int device_check(const char *name, const char *options, struct error *error)
+{
+	struct device *device = device_alloc(name, NULL, options, error);
+	const char *help = device ? device->class->help : NULL;
+
+	if (device && !help)
+		fail(error, STATUS_USAGE,
+		     "--device %s: the board has its own", name);
+	if (device)
+		device_free(device);
+	return help ? 0 : -1;
+}
+
+int device_print(const char *name, FILE *out, struct error *error)
+{
+	const struct device_class *const *p;
+
+	if (!strcmp(name, "help")) {
+		for (p = __start_device_classes; p < __stop_device_classes; p++)
+			if ((*p)->help)
+				fprintf(out, "%-16s %s\n", (*p)->name,
+					(*p)->help);
+		return 0;
+	}
+	if (device_check(name, NULL, error))
+		return -1;
+	fprintf(out, "%s: %s\n", name, find_class(name)->help);
+	options_print(find_class(name)->options, out);
+	return 0;
+}
+
+struct device *device_create(struct machine *machine, const char *name,
+			     const char *options, struct error *error)
+{
+	struct device *device = device_alloc(name, machine->defaults, options,
+					     error), *other;
+
+	if (!device)
+		return NULL;
 	for (other = machine->devices; other; other = other->next)
-		device->number += other->class == class;
+		device->number += other->class == device->class;
 	device->machine = machine;
 	device->loop = &machine->loop;
 	device->lock = &machine->loop.lock;
-	if (class->create(device, error)) {
-		free(device);
+	if (device->class->create(device, error)) {
+		device_free(device);
 		return NULL;
 	}
 	device->next = machine->devices;
@@ -62,7 +142,7 @@ void devices_destroy(struct machine *machine)
 		machine->devices = device->next;
 		if (device->class->destroy)
 			device->class->destroy(device);
-		free(device);
+		device_free(device);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include "core/bus.h"
 #include "core/irq.h"
 #include "core/loop.h"
+#include "core/option.h"
 #include "core/state.h"
 
 struct machine;
@@ -20,6 +21,7 @@ struct machine;
  * @machine: whose it is
  * @loop: which thread serves it besides the vCPUs'
  * @lock: guards it: the loop's, or that of the interrupt lines
+ * @options: the text that its options point into
  * @next: in the machine's list
  */
 struct device {
@@ -28,13 +30,16 @@ struct device {
 	struct machine *machine;
 	struct loop *loop;
 	pthread_mutex_t *lock;
+	char *options;
 	struct device *next;
 };
 
 /**
  * struct device_class - a kind of device
  * @name: as the field calls the chip
+ * @help: what it is to a user, in a line; NULL: not one that a user adds
  * @size: of the struct that begins with a struct device
+ * @options: what can be chosen of it, which is set before @create; or NULL
  * @fields: the state that the guest can see. Everything else is made by @create
  * @create: wires it up. -1 with @error: @destroy is not called
  * @reset: after all fields were cleared: power-on values that are not zero
@@ -44,12 +49,13 @@ struct device {
  *	fields that follow from the time are up to date
  * @destroy: frees what @create made
  *
- * All but the first four may be NULL. The lock is held but in @create and
+ * All but @name, @size, @fields and @create may be NULL. The lock is held but in @create and
  * @destroy.
  */
 struct device_class {
-	const char *name;
+	const char *name, *help;
 	size_t size;
+	const struct option_spec *options;
 	const struct field *fields;
 	int (*create)(struct device *device, struct error *error);
 	void (*reset)(struct device *device);
@@ -63,9 +69,17 @@ struct device_class {
 	static const struct device_class *const variable##_pointer	\
 	__attribute__((used, section("device_classes"))) = &(variable)
 
-/* NULL with @error: no such class, or it failed. It has been reset */
+/*
+ * @options: see options_parse(); NULL: none. Before them come the machine's
+ * defaults, as far as it has such. NULL with @error: no such class, or it failed.
+ * It has been reset
+ */
 struct device *device_create(struct machine *machine, const char *name,
-			     struct error *error);
+			     const char *options, struct error *error);
+/* One that a user may add, with these options? -1 with @error */
+int device_check(const char *name, const char *options, struct error *error);
+/* The options of device @name, or with "help" all devices */
+int device_print(const char *name, FILE *out, struct error *error);
 /* All devices, the last one first */
 void devices_destroy(struct machine *machine);
 void devices_reset(struct machine *machine);

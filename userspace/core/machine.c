@@ -156,29 +156,43 @@ static void line_changed(void *ctx, unsigned int line, bool up)
 		machine_tell_pic(m);
 }
 
+int machine_take_disk(struct machine *m, unsigned int *number,
+		      struct error *error)
+{
+	unsigned int n = *number;
+
+	if (n == NEXT_DISK)
+		for (n = 0; n < m->disks && m->disks_taken & 1u << n; n++)
+			;
+	if (n >= m->disks)
+		return fail(error, STATUS_USAGE,
+			    "there is no disk for a device: give one by --disk");
+	if (m->disks_taken & 1u << n)
+		return fail(error, STATUS_USAGE, "disk %u has two devices", n);
+	m->disks_taken |= 1u << n;
+	*number = n;
+	return 0;
+}
+
 static int add_devices(struct machine *m, const struct machine_config *config,
 		       struct error *error)
 {
 	unsigned int i;
 
-	m->packed = config->packed;
-	if (m->apic && !device_create(m, "i82093aa", error))
+	m->defaults = config->defaults;
+	if (m->apic && !device_create(m, "i82093aa", NULL, error))
 		return -1;
 	for (i = 0; i < sizeof(board) / sizeof(board[0]); i++)
-		if (!device_create(m, board[i], error))
+		if (!device_create(m, board[i], NULL, error))
 			return -1;
-	for (i = 0; i < config->disks; i++) {
-		if (!device_create(m, "virtio-blk", error))
+	for (i = 0; i < config->nr_add; i++)
+		if (!device_create(m, config->add[i].name,
+				   config->add[i].options, error))
 			return -1;
-	}
-	if (config->rng && !device_create(m, "virtio-rng", error))
-		return -1;
-	m->balloon_size = config->balloon_size;
-	m->poll_balloon = config->poll_balloon;
-	if (config->balloon && !device_create(m, "virtio-balloon", error))
-		return -1;
-	if (m->nr_ports && !device_create(m, "virtio-console", error))
-		return -1;
+	for (i = 0; i < m->disks; i++)
+		if (!(m->disks_taken & 1u << i) &&
+		    !device_create(m, "virtio-blk", NULL, error))
+			return -1;
 	return 0;
 }
 
@@ -280,7 +294,7 @@ static void unbuild(struct machine *m)
 	memset(m->pci, 0, sizeof(m->pci));
 	m->power = NULL;
 	m->balloon = NULL;
-	m->disks_made = 0;
+	m->disks_taken = 0;
 }
 
 int machine_rebuild(struct machine *m, const struct machine_config *config,
@@ -305,12 +319,7 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	m->close_disk = config->close_disk;
 	memcpy(m->port, config->port, sizeof(m->port));
 	m->nr_ports = config->ports;
-	if (!config->virtio_console) {
-		m->serial = console;
-	} else {
-		m->port[0].chardev = console;
-		m->nr_ports = m->nr_ports ? m->nr_ports : 1;
-	}
+	m->serial = m->port[0].chardev == console ? NULL : console;
 	for (i = 0; i < VCPUS_MAX; i++)
 		m->vcpu[i].fd = -1;
 	pthread_mutex_init(&m->end_lock, NULL);

@@ -26,6 +26,7 @@
 #define MACHINE_DISKS	16
 #define MACHINE_PORTS	16	/* of virtio-console, with the console */
 #define PORT_NAME_MAX	63
+#define MACHINE_DEVICES	32	/* that a user adds */
 
 struct block;
 struct pci_function;
@@ -43,6 +44,15 @@ struct machine_port {
 };
 
 /**
+ * struct machine_device - a device that is to be added
+ * @name: of its class
+ * @options: see device_create()
+ */
+struct machine_device {
+	const char *name, *options;
+};
+
+/**
  * struct machine_config - what is to be made
  * @device: /dev/mvmm
  * @vcpus: 1 to VCPUS_MAX
@@ -53,14 +63,13 @@ struct machine_port {
  * @disk: what its disks are: from machine_create() on they are the machine's
  * @disks: how many
  * @close_disk: for the end; NULL: the caller does that
- * @packed: virtio devices offer packed rings
- * @rng: it has a virtio-rng
- * @balloon: it has a virtio-balloon
- * @balloon_size: bytes that the guest is asked to put into it
- * @poll_balloon: it is asked for statistics all the time
- * @virtio_console: the console is port 0 of a virtio-console, not the serial port
- * @port: the other ports, from 1 on
+ * @port: ports of a virtio-console. If the console is one of them it is port 0,
+ *	and the serial port has none
  * @ports: one more than the last
+ * @add: devices besides those of the board. Each disk that none of them takes gets
+ *	a virtio-blk
+ * @nr_add: how many
+ * @defaults: options of each device that has them; NULL: none
  */
 struct machine_config {
 	const char *device;
@@ -71,11 +80,11 @@ struct machine_config {
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks;
 	void (*close_disk)(struct block *disk);
-	bool packed, rng, balloon, poll_balloon;
-	uint64_t balloon_size;
-	bool virtio_console;
 	struct machine_port port[MACHINE_PORTS];
 	unsigned int ports;
+	struct machine_device add[MACHINE_DEVICES];
+	unsigned int nr_add;
+	const char *defaults;
 };
 
 /**
@@ -99,14 +108,12 @@ struct machine_config {
  * @nr_ports: how many
  * @devices: all of them
  * @power: one of them
- * @packed: as configured
+ * @defaults: see struct machine_config
  * @balloon: one of them, or NULL
- * @balloon_size: as configured
- * @poll_balloon: the same
  * @pci: those on the PCI bus, by slot
  * @disk: what its disks are
  * @disks: how many
- * @disks_made: how many have a device
+ * @disks_taken: a bit for each that has a device
  * @close_disk: see struct machine_config
  * @running: vCPUs whose thread has not returned; with @loop.lock
  * @standing: how many of these stand, since the machine is paused; the same
@@ -138,11 +145,11 @@ struct machine {
 	struct device *devices;
 	struct power *power;
 	struct balloon *balloon;
-	uint64_t balloon_size;
-	bool poll_balloon, packed;
+	const char *defaults;
 	struct pci_function *pci[32];
 	struct block *disk[MACHINE_DISKS];
-	unsigned int disks, disks_made;
+	unsigned int disks;
+	uint32_t disks_taken;
 	void (*close_disk)(struct block *disk);
 	unsigned int running, standing;
 	pthread_cond_t stands, goes;
@@ -194,6 +201,13 @@ bool machine_pausing(struct machine *m);
 void machine_warn(struct machine *m, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 #define MACHINE_WARNINGS 16
+/*
+ * For a device's create: it takes disk *@number, or the next that has no device,
+ * whose number it becomes. 0, or -1 with @error
+ */
+#define NEXT_DISK	(~0u)
+int machine_take_disk(struct machine *m, unsigned int *number,
+		      struct error *error);
 /* Makes vCPU 0 look at the PIC. @irqs.lock is held */
 void machine_tell_pic(struct machine *m);
 

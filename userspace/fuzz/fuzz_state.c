@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	console = (struct chardev){ .ops = wire.chardev.ops, .is_open = true };
 	m.port[0].chardev = &console;
 	m.nr_ports = 1;
-	m.packed = true;
+	m.defaults = "packed";
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		bare_device(all[i]);
 	if (!load(saved))

@@ -97,11 +97,12 @@ static void start(void)
 	if (!disk)
 		abort();
 	m.disk[0] = disk;
+	m.disks = 1;
 	peer = (struct chardev){ .ops = &ops };
 	m.port[0].chardev = &wire.chardev;
 	m.port[1] = (struct machine_port){ "peer", &peer };
 	m.nr_ports = 2;
-	m.packed = true;
+	m.defaults = "packed";
 	bare_device("pci-host");
 	for (i = 0; i < DEVICES; i++)
 		bare_device(devices[i]);

@@ -127,10 +127,15 @@ static void bare_start(void)
 		__builtin_trap();
 }
 
+static inline void bare_device_with(const char *name, const char *options)
+{
+	if (!device_create(&m, name, options, &error))
+		__builtin_trap();
+}
+
 static void bare_device(const char *name)
 {
-	if (!device_create(&m, name, &error))
-		__builtin_trap();
+	bare_device_with(name, NULL);
 }
 
 static inline void outs(uint64_t port, uint64_t value, unsigned int size)

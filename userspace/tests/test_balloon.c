@@ -28,16 +28,15 @@
 
 #define F_REPORTING (1ull << VIRTIO_BALLOON_F_REPORTING)
 
-static void start(bool memfd)
+static void start(bool memfd, const char *options)
 {
 	bare_start();
 	assert_int_equal(memory_create(&m.memory, MEMORY, memfd, &error), 0);
 	/* Else one page more or less is the host's choice */
 	madvise(m.memory.base, MEMORY, MADV_NOHUGEPAGE);
 	memset(m.memory.base, 0xa5, MEMORY);
-	m.balloon_size = 1 << 20;
 	bare_device("pci-host");
-	bare_device("virtio-balloon");
+	bare_device_with("virtio-balloon", options);
 }
 
 static void negotiate(uint64_t features)
@@ -54,7 +53,7 @@ static void negotiate(uint64_t features)
 
 static int setup(void **state)
 {
-	start(false);
+	start(false, "size=1M");
 	negotiate(F_REPORTING);
 	return 0;
 }
@@ -136,7 +135,7 @@ static void memory_comes_back(void **state)
 static void memory_of_a_memfd_comes_back(void **state)
 {
 	driver_teardown(NULL);
-	start(true);
+	start(true, "size=1M");
 	negotiate(F_REPORTING);
 	takes_pages();
 }
@@ -296,8 +295,10 @@ static void expect_printed(const char *text)
 
 static void statistics(void **state)
 {
+	driver_teardown(NULL);
+	start(false, "size=1M,stats");
+	negotiate(F_REPORTING);
 	expect_printed("balloon: 0 of 1024 KiB in it");
-	m.poll_balloon = true;
 	driver.queue = STATS;
 	tell(VIRTIO_BALLOON_S_MEMTOT, 4096 << 10);
 	/* The buffer stays there until new ones are wanted */
@@ -315,14 +316,18 @@ static void statistics(void **state)
 	m.clock.stopped_at += 1000000000;
 	run_timers();
 	assert_int_equal(used()->idx, 2);
-	/* If nobody reads them the guest is left alone */
-	m.poll_balloon = false;
-	tell(VIRTIO_BALLOON_S_MAJFLT, 8);
-	assert_null(m.loop.timers);
 	reg_write(0x2004, 100, 4);
 	give_up((uint32_t []){ 0x300 }, 1);
 	send(REPORTS, FREE + 0x10000, 2 * PAGE, true);
 	expect_printed("balloon: 400 of 1024 KiB in it; given back 4 KiB from it, 8 KiB");
+}
+
+/* If nobody reads them the guest is left alone */
+static void no_statistics(void **state)
+{
+	driver.queue = STATS;
+	tell(VIRTIO_BALLOON_S_MAJFLT, 8);
+	assert_null(m.loop.timers);
 }
 
 /* As Linux does it: the buffer, and its notification, come before DRIVER_OK */
@@ -341,14 +346,21 @@ static void statistics_again(void **state)
 {
 	uint16_t avail_event;
 
+	driver_teardown(NULL);
+	start(false, "size=1M,stats=on");
 	negotiate(F_EVENT_IDX);
-	m.poll_balloon = true;
 	driver.queue = STATS;
 	tell(VIRTIO_BALLOON_S_MEMTOT, 1 << 20);
 	m.clock.stopped_at += 1000000000;
 	run_timers();
 	memcpy(&avail_event, &used()->ring[RING], sizeof(avail_event));
 	assert_int_equal(avail_event, 1);
+}
+
+static void all_of_its_memory(void **state)
+{
+	assert_null(device_create(&m, "virtio-balloon", "size=4M", &error));
+	assert_non_null(strstr(error.text, "all of the guest's memory"));
 }
 
 static void a_move(void **state)
@@ -368,7 +380,7 @@ static void a_move(void **state)
 	assert_non_null(saved);
 	memcpy(memory, m.memory.base, MEMORY);
 	driver_teardown(NULL);
-	start(false);
+	start(false, "size=1M");
 	memcpy(m.memory.base, memory, MEMORY);
 	assert_int_equal(devices_load(&m, saved, &error), 0);
 	assert_true(is_zero(0x300000));
@@ -384,8 +396,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(memory_comes_back), TEST(memory_of_a_memfd_comes_back),
 		TEST(identity), TEST(hostile_pages), TEST(rings_in_the_balloon),
-		TEST(reports), TEST(many_reports), TEST(statistics),
-		TEST(early_statistics), TEST(statistics_again), TEST(a_move),
+		TEST(reports), TEST(many_reports), TEST(statistics), TEST(no_statistics),
+		TEST(early_statistics), TEST(statistics_again), TEST(all_of_its_memory), TEST(a_move),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -443,11 +443,11 @@ static void hostile_devices(void **state)
 static void no_such_device(void **state)
 {
 	bare_start();
-	assert_null(device_create(&m, "flux-capacitor", &error));
+	assert_null(device_create(&m, "flux-capacitor", NULL, &error));
 	assert_non_null(strstr(error.text, "no device flux-capacitor"));
 	/* Its ports are taken: what was made before is not harmed */
 	bare_device("i8042");
-	assert_null(device_create(&m, "i8042", &error));
+	assert_null(device_create(&m, "i8042", NULL, &error));
 	assert_non_null(strstr(error.text, "overlaps"));
 	assert_int_equal(inb(0x64), 0xff);
 }

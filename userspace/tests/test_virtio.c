@@ -46,6 +46,7 @@ static void start(bool read_only)
 		print_error("%s\n", error.text);
 	assert_non_null(disk);
 	m.disk[0] = disk;
+	m.disks = 1;
 	bare_device("pci-host");
 	bare_device("virtio-blk");
 }
@@ -355,7 +356,10 @@ static void two_disks(void **state)
 	start(true);
 	m.disk[1] = file_open(&config, &error);
 	assert_non_null(m.disk[1]);
-	bare_device("virtio-blk");
+	m.disks = 2;
+	assert_null(device_create(&m, "virtio-blk", "disk=0", &error));
+	assert_non_null(strstr(error.text, "disk 0 has two devices"));
+	bare_device_with("virtio-blk", "disk=1");
 	saved = devices_save(&m);
 	assert_int_equal(json_object_size(saved), 3);
 	assert_non_null(json_object_get(saved, "virtio-blk.1"));

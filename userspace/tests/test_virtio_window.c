@@ -17,9 +17,8 @@ static int setup(void **state)
 {
 	bare_start();
 	assert_int_equal(memory_create(&m.memory, MEMORY, false, &error), 0);
-	m.balloon_size = 1 << 20;
 	bare_device("pci-host");
-	bare_device("virtio-balloon");
+	bare_device_with("virtio-balloon", "size=1M");
 	return 0;
 }
 

@@ -31,6 +31,8 @@ enum { INFLATE, DEFLATE, STATS, REPORTS_OF_OLD, REPORTS, QUEUES };
 
 /**
  * struct balloon - the device
+ * @size: bytes that the guest is asked to put into it
+ * @polls: it is asked for statistics all the time
  * @actual: pages in the balloon, as the driver says
  * @stat: what the guest tells of its memory, by VIRTIO_BALLOON_S_*
  * @known: a bit for each of them that it has told
@@ -40,6 +42,8 @@ enum { INFLATE, DEFLATE, STATS, REPORTS_OF_OLD, REPORTS, QUEUES };
  */
 struct balloon {
 	struct virtio virtio;
+	uint64_t size;
+	bool polls;
 	uint32_t actual;
 	uint64_t stat[VIRTIO_BALLOON_S_NR];
 	uint32_t known;
@@ -140,7 +144,7 @@ static void read_stats(struct balloon *b, struct virtqueue *queue)
 	}
 	queue_unpop(queue, &chain);
 	/* A guest is not woken up for what nobody reads */
-	if (b->virtio.pci.device.machine->poll_balloon)
+	if (b->polls)
 		loop_set_timer(loop, &b->poll,
 			       vm_clock_now(loop->clock) + POLL_NS);
 }
@@ -193,7 +197,7 @@ static void config(struct virtio *virtio, uint8_t *bytes)
 {
 	struct balloon *b = (struct balloon *)virtio;
 	struct virtio_balloon_config c = {
-		.num_pages = virtio->pci.device.machine->balloon_size / PAGE,
+		.num_pages = b->size / PAGE,
 		.actual = b->actual };
 
 	memcpy(bytes, &c, sizeof(c));
@@ -236,8 +240,7 @@ void balloon_print(const struct balloon *b, FILE *out)
 	fprintf(out,
 		"balloon: %llu of %llu KiB in it; given back %llu KiB from it, %llu KiB that the guest reported free\n",
 		b->actual * (PAGE / 1024ull),
-		(unsigned long long)
-		b->virtio.pci.device.machine->balloon_size / 1024,
+		(unsigned long long)b->size / 1024,
 		(unsigned long long)b->inflated * (PAGE / 1024),
 		(unsigned long long)b->reported * (PAGE / 1024));
 	for (i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
@@ -264,6 +267,11 @@ static int create(struct device *device, struct error *error)
 		.notified = notified, .reset = forget };
 	struct balloon *b = (struct balloon *)device;
 
+	if (b->size >= device->machine->memory.size)
+		return fail(error, STATUS_USAGE,
+			    "--balloon asks for all of the guest's memory: it has %lluM",
+			    (unsigned long long)
+			    device->machine->memory.size >> 20);
 	b->poll = (struct timer){ on_poll, b, 0, NULL };
 	if (virtio_create(&b->virtio, &ops, error))
 		return -1;
@@ -294,8 +302,19 @@ static const struct field fields[] = {
 	FIELDS_END
 };
 
+static const struct option_spec options[] = {
+	VIRTIO_OPTIONS(struct balloon),
+	{ .name = "size", .kind = OPTION_SIZE, OPTION_AT(struct balloon, size),
+	  .help = "memory that the guest is asked to give back" },
+	{ .name = "stats", .kind = OPTION_BOOL,
+	  OPTION_AT(struct balloon, polls),
+	  .help = "the guest is asked for statistics all the time" },
+	OPTIONS_END
+};
+
 static const struct device_class virtio_balloon = {
-	.name = "virtio-balloon", .size = sizeof(struct balloon),
+	.name = "virtio-balloon", .help = "memory that the guest gives back",
+	.size = sizeof(struct balloon), .options = options,
 	.fields = fields, .create = create, .reset = reset, .loaded = loaded,
 	.destroy = destroy,
 };

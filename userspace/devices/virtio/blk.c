@@ -36,7 +36,8 @@ struct blk_request {
 
 /**
  * struct blk - the device
- * @block: the disk
+ * @number: of its disk
+ * @block: that
  * @serial: what the guest reads as its serial number
  * @request: as many as a ring has entries, so that none is ever missing
  * @free: those that are not in flight
@@ -44,6 +45,7 @@ struct blk_request {
  */
 struct blk {
 	struct virtio virtio;
+	unsigned int number;
 	struct block *block;
 	char serial[VIRTIO_BLK_ID_BYTES];
 	struct blk_request *request, *free;
@@ -300,14 +302,15 @@ static int create(struct device *device, struct error *error)
 	struct machine *m = device->machine;
 	struct blk *blk = (struct blk *)device;
 
-	/* The next disk that has no device yet */
-	blk->block = m->disk[m->disks_made];
+
+	if (machine_take_disk(m, &blk->number, error))
+		return -1;
+	blk->block = m->disk[blk->number];
 	if (blk->block->serial[0])
 		memcpy(blk->serial, blk->block->serial, sizeof(blk->serial));
 	else
 		snprintf(blk->serial, sizeof(blk->serial), "mvmm-disk-%u",
-			 m->disks_made);
-	m->disks_made++;
+			 blk->number % MACHINE_DISKS);
 	/* It goes on as it is if only the device is made anew */
 	if (!make_requests(blk, error) &&
 	    (blk->block->loop ||
@@ -349,8 +352,17 @@ static const struct field fields[] = {
 	VIRTIO_FIELDS(struct blk, QUEUES), FIELDS_END
 };
 
+static const struct option_spec options[] = {
+	VIRTIO_OPTIONS(struct blk),
+	{ .name = "disk", .kind = OPTION_NUMBER, OPTION_AT(struct blk, number),
+	  .def = NEXT_DISK,
+	  .help = "which --disk, from 0; the next that has no device" },
+	OPTIONS_END
+};
+
 static const struct device_class virtio_blk = {
-	.name = "virtio-blk", .size = sizeof(struct blk), .fields = fields,
+	.name = "virtio-blk", .help = "a disk, which --disk gives",
+	.size = sizeof(struct blk), .options = options, .fields = fields,
 	.create = create, .reset = reset, .loaded = loaded, .saving = saving,
 	.destroy = destroy,
 };

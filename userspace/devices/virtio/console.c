@@ -394,6 +394,9 @@ static int create(struct device *device, struct error *error)
 	struct machine *m = device->machine;
 	unsigned int id;
 
+	if (device->number || !m->nr_ports)
+		return fail(error, STATUS_USAGE,
+			    "a virtio-console has the ports of --port, and all of them");
 	c->ports = m->nr_ports;
 	for (id = 0; id < c->ports; id++) {
 		struct console_port *p = &c->port[id];
@@ -470,8 +473,14 @@ static const struct field fields[] = {
 	FIELD_STRUCTS(struct console, port, port_fields), FIELDS_END
 };
 
+static const struct option_spec options[] = {
+	VIRTIO_OPTIONS(struct console), OPTIONS_END
+};
+
 static const struct device_class virtio_console = {
-	.name = "virtio-console", .size = sizeof(struct console),
+	.name = "virtio-console",
+	.help = "the ports of --port, and the console with --console virtio",
+	.size = sizeof(struct console), .options = options,
 	.fields = fields, .create = create, .reset = reset, .loaded = loaded,
 	.destroy = destroy,
 };

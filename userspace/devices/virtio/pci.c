@@ -43,8 +43,7 @@ static uint64_t offered(struct virtio *v)
 	return v->ops->features(v) | 1ull << VIRTIO_F_VERSION_1 |
 	       1ull << VIRTIO_RING_F_INDIRECT_DESC |
 	       1ull << VIRTIO_RING_F_EVENT_IDX |
-	       (v->pci.device.machine->packed ?
-		1ull << VIRTIO_F_RING_PACKED : 0);
+	       (v->packed ? 1ull << VIRTIO_F_RING_PACKED : 0);
 }
 
 bool virtio_has(const struct virtio *v, unsigned int feature)

@@ -150,8 +150,13 @@ static const struct field fields[] = {
 	VIRTIO_FIELDS(struct rng, QUEUES), FIELDS_END
 };
 
+static const struct option_spec options[] = {
+	VIRTIO_OPTIONS(struct rng), OPTIONS_END
+};
+
 static const struct device_class virtio_rng = {
-	.name = "virtio-rng", .size = sizeof(struct rng), .fields = fields,
+	.name = "virtio-rng", .help = "random numbers of the host's",
+	.size = sizeof(struct rng), .options = options, .fields = fields,
 	.create = create, .reset = reset, .loaded = loaded,
 	.destroy = destroy,
 };

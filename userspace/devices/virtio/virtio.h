@@ -104,6 +104,7 @@ struct virtio_ops {
  * struct virtio - begins each virtio device's struct
  * @pci: begins this one
  * @ops: the device's
+ * @packed: it offers packed rings
  * @window: of the capability by which BARs are reached
  * @status: of the device
  * @isr: for INTx
@@ -120,6 +121,7 @@ struct virtio_ops {
 struct virtio {
 	struct pci_function pci;
 	const struct virtio_ops *ops;
+	bool packed;
 	uint8_t window;
 	uint8_t status, isr, generation;
 	uint64_t driver_features;
@@ -142,6 +144,11 @@ extern const struct field virtqueue_fields[];
 	FIELD(type, virtio.queue_select),				\
 	FIELD(type, virtio.config_vector),				\
 	FIELD_STRUCTS_OF(type, virtio.queue, nr, virtqueue_fields)
+
+/* Options that all of them have */
+#define VIRTIO_OPTIONS(type)						\
+	{ .name = "packed", .kind = OPTION_BOOL,			\
+	  OPTION_AT(type, virtio.packed), .help = "offers packed rings" }
 
 int virtio_create(struct virtio *virtio, const struct virtio_ops *ops,
 		  struct error *error);
