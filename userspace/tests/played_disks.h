@@ -34,6 +34,8 @@ static struct {
 	/* So many writes until the power cut; 0: none comes */
 	unsigned long cut_after;
 	bool dead, cached;
+	/* Looks at each request before it is pending; may be NULL */
+	void (*look)(const struct block_request *r);
 } played;
 
 static inline uint64_t draw(uint64_t below)
@@ -135,6 +137,8 @@ static inline void played_submit(struct block *block, struct block_request *r)
 {
 	if (played.nr == PENDING)
 		abort();
+	if (played.look)
+		played.look(r);
 	played.pending[played.nr].disk = (struct played *)block;
 	played.pending[played.nr++].request = r;
 }
@@ -189,6 +193,7 @@ static inline void played_make(unsigned int nr, uint64_t size)
 	played.nr = 0;
 	played.dead = played.cached = false;
 	played.cut_after = 0;
+	played.look = NULL;
 }
 
 static inline void played_free(void)

@@ -37,6 +37,62 @@ static void random_work(void **state)
 	}
 }
 
+static bool says_clean(const uint8_t *super)
+{
+	struct md_super s;
+
+	return !md_parse(&s, super, disk_size(), "a disk", &error) &&
+	       s.synced == MD_ALL;
+}
+
+/* Data is written only when no superblock says clean, or is about to */
+static void not_clean(const struct block_request *r)
+{
+	unsigned int i;
+
+	if (r->op == BLOCK_READ || r->op == BLOCK_FLUSH || r->at < MD_DATA_AT)
+		return;
+	for (i = 0; i < played.nr; i++) {
+		const struct block_request *other = played.pending[i].request;
+
+		if (other->op == BLOCK_WRITE && other->at == MD_SUPER_AT)
+			assert_false(says_clean(other->iov->iov_base));
+	}
+	for (i = 0; i < raid->layout.disks; i++)
+		assert_false(says_clean(played.disk[i].data + MD_SUPER_AT));
+}
+
+static void clean_is_true(void **state)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < SHAPES; i++) {
+		if (!shapes[i].level)
+			continue;
+		played_make(shapes[i].disks, disk_size());
+		guest_forget();
+		format(&shapes[i], 0, true);
+		assert_int_equal(assemble(&shapes[i], ~0u >> (32 -
+				 shapes[i].disks), false), 0);
+		played.look = not_clean;
+		/* Pauses in which it becomes clean, and writes in the midst */
+		for (k = 0; k < 100; k++) {
+			work(20);
+			lock();
+			while (play_one())
+				;
+			raid->meta.tick.fn(raid);
+			while (play_one())
+				;
+			raid->meta.tick.fn(raid);
+			while (!raid->meta.writing_clean && play_one())
+				;
+			unlock();
+		}
+		stop();
+	}
+}
+
 static void fail_one(unsigned int disk)
 {
 	played.disk[disk].fail_reads = draw(2);
@@ -137,6 +193,90 @@ static void spares(void **state)
 	}
 }
 
+/* Guests and a rebuild, until half of it is done */
+static void rebuild_half(void)
+{
+	unsigned int rounds = 0;
+
+	while (raid->sync.action != RAID_REBUILD ||
+	       raid->sync.at < raid_sync_size(&raid->layout) / 2) {
+		work(5);
+		assert_true(++rounds < 10000);
+	}
+}
+
+/* How far it is stands in the superblocks, which are not clean */
+static void note_border(void)
+{
+	unsigned int i;
+
+	lock();
+	/* The second look finds that nothing was written, and flushes */
+	for (i = 0; i < 2; i++) {
+		while (play_one())
+			;
+		raid->clean = false;
+		raid->meta.tick.fn(raid);
+	}
+	while (play_one())
+		;
+	raid->clean = false;
+	meta_update(raid);
+	while (play_one())
+		;
+	for (i = 0; i < raid->members; i++)
+		assert_true(raid->member[i].super.recovered > 0 ||
+			    raid->member[i].state != MEMBER_REBUILDING);
+	unlock();
+}
+
+/* A rebuild goes on where it was, but after a crash it begins anew */
+static void rebuild_goes_on(void **state)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < 2 * SHAPES; i++) {
+		const struct shape *s = &shapes[i / 2];
+		bool crash = i % 2, border = s->level != 10;
+		struct raid_layout l = layout_of(s, DATA);
+		uint32_t all = ~0u >> (31 - s->disks), lost = i / 2 % s->disks;
+
+		/* After a crash with a member missing few would start */
+		if (!raid_redundancy(&l) || (crash && s->level != 1))
+			continue;
+		played_make(s->disks + 1, disk_size());
+		guest_forget();
+		format(s, 1, true);
+		assert_int_equal(assemble(s, all, false), 0);
+		work(200);
+		played.disk[lost].fail_writes = true;
+		rebuild_half();
+		if (crash) {
+			note_border();
+			kill_it();
+		} else {
+			stop();
+		}
+		for (k = 0; crash && k < REQUESTS; k++)
+			guest.busy[k] = false;
+		played.disk[lost].fail_writes = false;
+		assert_int_equal(assemble(s, all & ~(1u << lost), false), 0);
+		lock();
+		assert_int_equal(raid_degraded(raid), 1);
+		if (crash || !border)
+			assert_int_equal(raid->sync.at, 0);
+		else
+			assert_true(raid->sync.at > 0);
+		settle();
+		assert_int_equal(raid_degraded(raid), 0);
+		scrub();
+		if (!crash)
+			read_everything();
+		unlock();
+		stop();
+	}
+}
+
 /* Sectors that cannot be read are written again from the others */
 static void bad_sectors(void **state)
 {
@@ -202,6 +342,37 @@ static void removed_spares(void **state)
 	json_decref(name);
 }
 
+/* A member whose log cannot be written is one less, if the others are enough */
+static void unwritable_log(void **state)
+{
+	const struct shape five = { 5, 3, RAID_LEFT_SYMMETRIC, 8 * K, MD_PPL };
+	unsigned int i;
+
+	for (i = 0; i < five.disks; i++) {
+		played_make(five.disks, disk_size());
+		guest_forget();
+		format(&five, 0, true);
+		played.disk[i].fail_writes = true;
+		assert_int_equal(assemble(&five, 7, false), 0);
+		assert_int_equal(raid_degraded(raid), 1);
+		work(200);
+		lock();
+		settle();
+		read_everything();
+		unlock();
+		stop();
+		/* What it missed is known */
+		played.disk[i].fail_writes = false;
+		assert_int_equal(assemble(&five, 7, false), 0);
+		assert_int_equal(raid_degraded(raid), 1);
+		stop();
+		played.disk[(i + 1) % 3].fail_writes = true;
+		assert_int_equal(assemble(&five, 7, false), -1);
+		assert_non_null(strstr(error.text, "log cannot be written"));
+		played.disk[(i + 1) % 3].fail_writes = false;
+	}
+}
+
 static void refusals(void **state)
 {
 	const struct shape five = { 5, 3, RAID_LEFT_SYMMETRIC, 64 * K,
@@ -235,8 +406,11 @@ static void refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(refusals), TEST(random_work), TEST(failing_members),
-		TEST(spares), TEST(bad_sectors), TEST(removed_spares),
+		TEST(refusals), TEST(random_work), TEST(clean_is_true),
+		TEST(failing_members),
+		TEST(spares), TEST(bad_sectors), TEST(rebuild_goes_on),
+		TEST(removed_spares),
+		TEST(unwritable_log),
 	};
 
 	alarm(300);

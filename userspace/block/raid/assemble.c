@@ -164,10 +164,11 @@ static int place_member(struct raid *raid, struct member *m,
 			    "%s: %s and %s have the same place in it",
 			    raid->label, m->name, raid->at[role]->name);
 	m->slot = role;
-	/* A rebuild that has not ended begins anew */
 	m->state = m->super.recovered == MD_ALL ? MEMBER_IN_SYNC :
 						  MEMBER_REBUILDING;
-	m->super.recovered = m->state == MEMBER_IN_SYNC ? MD_ALL : 0;
+	/* After a crash what was rebuilt may be older than the rest: begin anew */
+	if (m->state == MEMBER_REBUILDING && raid->synced != MD_ALL)
+		m->super.recovered = 0;
 	raid->at[role] = m;
 	return 0;
 }

@@ -326,12 +326,28 @@ static bool any_in_use(const struct raid *raid)
 	return false;
 }
 
+/* What a rebuild has done so far stays done if the array is shut down clean */
+static void note_rebuilt(struct raid *raid)
+{
+	unsigned int i;
+
+	for (i = 0; i < raid->members; i++) {
+		struct member *m = &raid->member[i];
+
+		if (m->state == MEMBER_REBUILDING &&
+		    m->super.recovered < raid->meta.rebuilt)
+			m->super.recovered = raid->meta.rebuilt;
+	}
+}
+
 static void idle_flushed(struct raid_op *op)
 {
 	struct raid *raid = op->raid;
 	bool all = op_judge(op, "it cannot be flushed") == op->sent;
 
 	op->used = raid->meta.flushing = false;
+	if (all)
+		note_rebuilt(raid);
 	if (all && !keeps_bits(raid))
 		clear_idle(raid);
 	if (all && !raid->written && !any_in_use(raid) && !raid->clean) {
@@ -347,6 +363,7 @@ static void flush_members(struct raid *raid)
 	struct raid_op *op = raid->meta.flusher;
 
 	raid->meta.flushing = op->used = true;
+	raid->meta.rebuilt = sync_rebuilt(raid);
 	op_flush(op, idle_flushed);
 }
 

@@ -402,12 +402,15 @@ int ppl_recover(struct raid *raid, struct error *error)
 			continue;
 		make_first(raid, &h, &m->super);
 		/* What was mended has to be there before its log is gone */
-		if (member_transfer(m, BLOCK_FLUSH, 0, NULL, 0) ||
-		    member_transfer(m, BLOCK_WRITE, m->super.ppl_at, &h,
-				    sizeof(h)))
+		if (!member_transfer(m, BLOCK_FLUSH, 0, NULL, 0) &&
+		    !member_transfer(m, BLOCK_WRITE, m->super.ppl_at, &h,
+				     sizeof(h)))
+			continue;
+		if (raid->synced != MD_ALL || !raid_can_lose(raid, m))
 			return fail(error, STATUS_OS,
 				    "%s: the partial parity log cannot be written",
 				    m->name);
+		raid_drop(raid, m, "its partial parity log cannot be written");
 	}
 	return 0;
 }

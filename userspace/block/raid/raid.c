@@ -74,10 +74,20 @@ bool raid_can_lose(const struct raid *raid, const struct member *m)
 	return has_all_copies(raid, m);
 }
 
-void raid_fail(struct raid *raid, struct member *m, const char *why)
+void raid_drop(struct raid *raid, struct member *m, const char *why)
 {
 	unsigned int i;
 
+	if (m->state >= MEMBER_REBUILDING)
+		raid->at[m->slot] = NULL;
+	m->state = MEMBER_FAULTY;
+	for (i = 0; i < raid->members; i++)
+		raid->member[i].super.role[m->super.number] = MD_FAULTY;
+	raid_say(raid, "%s has failed: %s", m->name, why);
+}
+
+void raid_fail(struct raid *raid, struct member *m, const char *why)
+{
 	if (m->state <= MEMBER_FAULTY || raid->broken)
 		return;
 	if (!raid_can_lose(raid, m)) {
@@ -87,14 +97,9 @@ void raid_fail(struct raid *raid, struct member *m, const char *why)
 			 m->name, why);
 		return;
 	}
-	if (m->state >= MEMBER_REBUILDING)
-		raid->at[m->slot] = NULL;
-	m->state = MEMBER_FAULTY;
-	for (i = 0; i < raid->members; i++)
-		raid->member[i].super.role[m->super.number] = MD_FAULTY;
+	raid_drop(raid, m, why);
 	raid->failures++;
 	raid->sync.stuck = false;
-	raid_say(raid, "%s has failed: %s", m->name, why);
 	meta_update(raid);
 	sync_kick(raid);
 }

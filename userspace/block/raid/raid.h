@@ -172,6 +172,7 @@ struct raid_ops {
  * @tick: looks at what has become idle
  * @flusher: for that
  * @flushing: it is under way
+ * @rebuilt: how far a rebuild was when it began
  */
 struct raid_meta {
 	struct raid_op *op, *flusher;
@@ -181,6 +182,7 @@ struct raid_meta {
 	struct md_bitmap bitmap;
 	uint8_t *raw, *copy;
 	size_t len;
+	uint64_t rebuilt;
 	bool *dirty, *writing;
 	uint16_t *users;
 	bool *idle;
@@ -289,6 +291,11 @@ int raid_take(struct raid *raid, struct block *block, const char *name,
 /* A line for the user */
 void raid_say(const struct raid *raid, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/*
+ * The same without superblocks that say so: before the first ones are written,
+ * which come before any data
+ */
+void raid_drop(struct raid *raid, struct member *m, const char *why);
 /* It is not used any more, if the array can do without it */
 void raid_fail(struct raid *raid, struct member *m, const char *why);
 /* Can all data be read without this member? NULL: with those that are there */
@@ -407,6 +414,8 @@ void sync_start(struct raid *raid);
 void sync_stop(struct raid *raid);
 /* Something has changed: is there something to do? */
 void sync_kick(struct raid *raid);
+/* Bytes of each member that a rebuild has written, from the first one on */
+uint64_t sync_rebuilt(const struct raid *raid);
 /* What it does now: idle, resync, rebuild, check or repair */
 const char *sync_name(const struct raid *raid);
 /* Behind what a step has written */

@@ -290,6 +290,32 @@ static enum raid_action choose(struct raid *raid)
 	return raid->sync.asked;
 }
 
+/* A walk in the volume's order leaves no single border on a member of RAID 10 */
+static bool has_border(const struct raid *raid)
+{
+	return raid->layout.level != 10;
+}
+
+uint64_t sync_rebuilt(const struct raid *raid)
+{
+	return raid->sync.action == RAID_REBUILD && has_border(raid) ?
+	       raid->sync.at : 0;
+}
+
+static uint64_t start_of(const struct raid *raid)
+{
+	uint64_t at = MD_ALL;
+	unsigned int i;
+
+	if (raid->sync.action != RAID_REBUILD || !has_border(raid))
+		return 0;
+	for (i = 0; i < raid->members; i++)
+		if (raid->member[i].state == MEMBER_REBUILDING &&
+		    raid->member[i].super.recovered < at)
+			at = raid->member[i].super.recovered;
+	return at;
+}
+
 void sync_kick(struct raid *raid)
 {
 	struct raid_sync *sync = &raid->sync;
@@ -301,7 +327,8 @@ void sync_kick(struct raid *raid)
 		sync->action = choose(raid);
 		if (sync->action == RAID_IDLE)
 			return;
-		sync->at = sync->mismatches = 0;
+		sync->at = start_of(raid);
+		sync->mismatches = 0;
 	}
 	wait_for_next(raid, 0);
 }
