@@ -247,6 +247,7 @@ static int make_vm(struct machine *m, const struct machine_config *config,
 	if (check_vcpus(m, &info, error))
 		return -1;
 	m->tsc_khz = info.tsc_khz;
+	m->irqfd = info.features & MVMM_FEATURE_IRQFD;
 	m->vm = mvmm_create_vm_flags(m->system, m->apic ? MVMM_VM_APIC : 0);
 	if (m->vm < 0)
 		return explain_open(-m->vm, device, error);

@@ -92,6 +92,7 @@ struct machine_config {
  * @system: system fd
  * @vm: VM fd
  * @apic: the vCPUs have local APICs, and there is an I/O APIC
+ * @irqfd: the module turns signals of eventfds into messages
  * @nr_vcpus: entries of @vcpu in use
  * @vcpu: by id
  * @memory: the guest's
@@ -129,7 +130,7 @@ struct machine_config {
  */
 struct machine {
 	int system, vm;
-	bool apic;
+	bool apic, irqfd;
 	unsigned int nr_vcpus;
 	struct vcpu vcpu[VCPUS_MAX];
 	struct memory memory;

@@ -6,6 +6,7 @@
 #ifndef MVMM_BARE_H
 #define MVMM_BARE_H
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include "core/machine.h"
@@ -22,6 +23,9 @@ static struct {
 	bool msi_refused;
 	struct mvmm_ioeventfd doorbell;	/* the last one */
 	unsigned int doorbells;		/* that are assigned */
+	struct mvmm_irqfd irqfd;	/* the last one */
+	unsigned int irqfds;		/* that are assigned */
+	bool irqfd_refused;
 } noted;
 
 /* The other end of the serial port */
@@ -33,6 +37,19 @@ static struct {
 	char typed[64];
 	unsigned int first, end;
 } wire;
+
+static int note_irqfd(const struct mvmm_irqfd *irqfd)
+{
+	bool off = irqfd->flags & MVMM_IRQFD_DEASSIGN;
+
+	if (noted.irqfd_refused && !off) {
+		errno = ENOSPC;
+		return -1;
+	}
+	noted.irqfd = *irqfd;
+	noted.irqfds += off ? -1 : 1;
+	return 0;
+}
 
 int ioctl(int fd, unsigned long cmd, ...)
 {
@@ -49,6 +66,8 @@ int ioctl(int fd, unsigned long cmd, ...)
 		else
 			noted.doorbells++;
 	}
+	if (cmd == MVMM_VM_IRQFD)
+		return note_irqfd(arg);
 	if (cmd == MVMM_VCPU_GET_MSR_LIST)
 		((struct mvmm_msrs *)arg)->nr = 0;
 	if (cmd == MVMM_VCPU_SET_MSRS)

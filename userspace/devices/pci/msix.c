@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
-/* MSI-X (PCI Local Bus 3.0, 6.8.2): interrupts as messages, with a table. */
+/*
+ * MSI-X (PCI Local Bus 3.0, 6.8.2): interrupts as messages, with a table.
+ *
+ * What this process has to say it says by MVMM_VM_MSI: that is one call, as
+ * writing an eventfd is, tells if the message was none, and needs no change of
+ * the module's when the guest rewrites the table, as Linux does to mask a vector
+ * and to move it to another CPU. Eventfds are for others.
+ */
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include "core/machine.h"
 #include "devices/pci/pci.h"
 
@@ -18,7 +27,10 @@ void pci_add_msix(struct pci_function *f, unsigned int vectors,
 		  unsigned int bar, uint32_t table, uint32_t pending)
 {
 	uint8_t at = pci_add_capability(f, PCI_CAP_ID_MSIX, PCI_CAP_MSIX_SIZEOF);
+	unsigned int i;
 
+	for (i = 0; i < MSIX_WIRES; i++)
+		f->wire[i].watch.fd = -1;
 	f->msix = at;
 	f->vectors = vectors;
 	pci_put16(f->fixed, at + PCI_MSIX_FLAGS, vectors - 1);
@@ -68,10 +80,113 @@ void msix_notify(struct pci_function *f, unsigned int vector)
 		send(f, vector);
 }
 
+/* ---- eventfds ------------------------------------------------------------ */
+
+static void unwire(struct msix_wire *w)
+{
+	if (w->is_on)
+		mvmm_irqfd(w->function->device.machine->vm, w->watch.fd,
+			   MVMM_IRQFD_DEASSIGN, 0, 0);
+	w->is_on = false;
+}
+
+/*
+ * A signal is never lost: whoever takes over, loop or module, finds what the
+ * eventfd has counted.
+ */
+static void update_wire(struct pci_function *f, unsigned int vector)
+{
+	const struct msix_entry *e = &f->entry[vector];
+	struct msix_wire *w = &f->wire[vector];
+	struct machine *m = f->device.machine;
+	bool open;
+
+	if (w->watch.fd < 0)
+		return;
+	open = m->irqfd && vector < f->vectors && msix_enabled(f) &&
+	       !is_masked(f, vector);
+	if (!open || memcmp(&w->message, e, sizeof(*e)))
+		unwire(w);
+	if (open && !w->is_on) {
+		loop_watch(f->device.loop, &w->watch, 0);
+		w->message = *e;
+		/* No message, or no room for one more: then it is the loop's */
+		w->is_on = !mvmm_irqfd(m->vm, w->watch.fd, 0,
+				       (uint64_t)e->address_high << 32 |
+				       e->address, e->data);
+	}
+	if (!w->is_on)
+		loop_watch(f->device.loop, &w->watch, EPOLLIN);
+}
+
+static void collect(struct msix_wire *w)
+{
+	struct pci_function *f = w->function;
+	uint64_t count;
+
+	if (read(w->watch.fd, &count, sizeof(count)) < 0)
+		return;
+	if (msix_enabled(f))
+		msix_notify(f, w - f->wire);
+	else if (f->signalled)
+		f->signalled(f);
+}
+
+static void on_signalled(void *ctx, uint32_t events)
+{
+	collect(ctx);
+}
+
+int msix_eventfd(struct pci_function *f, unsigned int vector)
+{
+	/* The last one is of no vector */
+	unsigned int n = vector < f->vectors ? vector : MSIX_VECTORS;
+	struct msix_wire *w = &f->wire[n];
+	int fd;
+
+	if (w->watch.fd >= 0)
+		return w->watch.fd;
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	w->function = f;
+	w->watch = (struct watch){ on_signalled, w, fd, 0 };
+	update_wire(f, n);
+	return fd;
+}
+
+void msix_collect(struct pci_function *f)
+{
+	unsigned int i;
+
+	for (i = 0; i < MSIX_WIRES; i++)
+		if (f->wire[i].watch.fd >= 0 && !f->wire[i].is_on)
+			collect(&f->wire[i]);
+}
+
+void msix_destroy(struct pci_function *f)
+{
+	unsigned int i;
+
+	for (i = 0; i < MSIX_WIRES; i++) {
+		struct msix_wire *w = &f->wire[i];
+
+		if (w->watch.fd < 0)
+			continue;
+		unwire(w);
+		loop_watch(f->device.loop, &w->watch, 0);
+		close_fd(&w->watch.fd);
+	}
+}
+
+/* ---- the table ----------------------------------------------------------- */
+
 void msix_send_pending(struct pci_function *f)
 {
 	unsigned int i;
 
+	for (i = 0; i < MSIX_VECTORS; i++)
+		update_wire(f, i);
 	for (i = 0; f->pending && i < f->vectors && msix_enabled(f); i++) {
 		if (!(f->pending & 1u << i) || is_masked(f, i))
 			continue;

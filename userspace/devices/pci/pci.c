@@ -163,7 +163,8 @@ void pci_config_write(struct pci_function *f, unsigned int at, uint32_t value,
 			       (value & f->writable[i]);
 	map_bars(f);
 	update_intx(f);
-	msix_send_pending(f);
+	if (f->msix)
+		msix_send_pending(f);
 	if (f->changed)
 		f->changed(f, at, size);
 }
@@ -177,6 +178,8 @@ void pci_reset(struct pci_function *f)
 		f->entry[i].control = PCI_MSIX_ENTRY_CTRL_MASKBIT;
 	map_bars(f);
 	update_intx(f);
+	if (f->msix)
+		msix_send_pending(f);
 }
 
 int pci_loaded(struct pci_function *f, struct error *error)
@@ -193,6 +196,8 @@ int pci_loaded(struct pci_function *f, struct error *error)
 	}
 	map_bars(f);
 	update_intx(f);
+	if (f->msix)
+		msix_send_pending(f);
 	return 0;
 }
 

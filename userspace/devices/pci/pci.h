@@ -22,9 +22,25 @@
 #define PCI_LINE(slot)	(10 + (slot) % 2)
 
 #define MSIX_VECTORS	32
+#define MSIX_WIRES	(MSIX_VECTORS + 1)
 
 struct msix_entry {
 	uint32_t address, address_high, data, control;
+};
+
+/**
+ * struct msix_wire - an eventfd that makes a vector due
+ * @function: whose vector
+ * @watch: of the eventfd, -1: there is none. While the vector cannot be sent, or
+ *	the module has no irqfds, a signal comes to the loop
+ * @is_on: the module sends @message at each signal
+ * @message: as in the table then
+ */
+struct msix_wire {
+	struct pci_function *function;
+	struct watch watch;
+	bool is_on;
+	struct msix_entry message;
 };
 
 /**
@@ -43,11 +59,13 @@ struct msix_entry {
  * @vectors: how many MSI-X has
  * @entry: of the MSI-X table
  * @pending: a bit for each vector that was masked when it was due
+ * @wire: eventfds of vectors, those that have one
  * @top: where the next capability goes
  * @changed: the guest has written @size bytes of configuration space at @at; may
  *	be NULL
  * @reading: it is about to read them; may be NULL
  * @stop_dma: it is about to take bus mastering away; may be NULL
+ * @signalled: an eventfd of @wire was, and MSI-X is off; may be NULL
  */
 struct pci_function {
 	struct device device;
@@ -60,11 +78,13 @@ struct pci_function {
 	uint8_t msix, vectors, top;
 	struct msix_entry entry[MSIX_VECTORS];
 	uint32_t pending;
+	struct msix_wire wire[MSIX_WIRES];
 	void (*changed)(struct pci_function *f, unsigned int at,
 			unsigned int size);
 	void (*reading)(struct pci_function *f, unsigned int at,
 			unsigned int size);
 	void (*stop_dma)(struct pci_function *f);
+	void (*signalled)(struct pci_function *f);
 };
 
 /* In the table of fields of a PCI device, whose function is its member @f */
@@ -109,8 +129,20 @@ void pci_set_intx(struct pci_function *f, bool up);
 bool msix_enabled(const struct pci_function *f);
 /* Sends the vector, or remembers it while it is masked */
 void msix_notify(struct pci_function *f, unsigned int vector);
-/* After anything that may have opened a mask */
+/* After anything that may have opened or closed a mask, or changed a message */
 void msix_send_pending(struct pci_function *f);
+/*
+ * For who is not in this process, a vhost back end: each signal of it is as a
+ * msix_notify(), masked or not, whatever the guest makes of the vector. One of no
+ * vector (@vector is not less than there are) is for a queue without one. All of
+ * them interrupt by @signalled while MSI-X is off. It is the function's; a
+ * negative errno: there are no more
+ */
+int msix_eventfd(struct pci_function *f, unsigned int vector);
+/* For the device's saving, when nobody signals any more: none is on its way */
+void msix_collect(struct pci_function *f);
+/* For its destroy */
+void msix_destroy(struct pci_function *f);
 /* May it access memory? */
 bool pci_is_master(const struct pci_function *f);
 

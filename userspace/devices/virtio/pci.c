@@ -89,6 +89,29 @@ void virtio_again(struct virtio *v, struct virtqueue *q)
 	eventfd_write(v->doorbell[q->number].eventfd, 1);
 }
 
+int virtio_kickfd(struct virtio *v, struct virtqueue *q)
+{
+	v->handed |= 1ull << q->number;
+	loop_watch(v->pci.device.loop, &v->rung[q->number], 0);
+	return v->doorbell[q->number].eventfd;
+}
+
+int virtio_callfd(struct virtio *v, struct virtqueue *q)
+{
+	return msix_eventfd(&v->pci, q->vector);
+}
+
+/* The same for INTx */
+static void signalled(struct pci_function *f)
+{
+	struct virtio *v = (struct virtio *)f;
+
+	if (!virtio_is_running(v))
+		return;
+	v->isr |= 1;
+	pci_set_intx(f, true);
+}
+
 /* What the driver's reset resets: not the function's configuration space */
 static void soft_reset(struct virtio *v)
 {
@@ -111,8 +134,12 @@ static void soft_reset(struct virtio *v)
 
 static void notify(struct virtio *v, unsigned int n)
 {
-	if (n < v->ops->queues && v->queue[n].enabled &&
-	    virtio_is_running(v))
+	if (n >= v->ops->queues || !v->queue[n].enabled ||
+	    !virtio_is_running(v))
+		return;
+	if (v->handed & 1ull << n)
+		virtio_again(v, &v->queue[n]);
+	else
 		v->ops->notified(v, &v->queue[n]);
 }
 
@@ -174,6 +201,8 @@ static void write_queue(struct virtio *v, uint64_t at, uint32_t value)
 		break;
 	case VIRTIO_PCI_COMMON_Q_MSIX:
 		write_vector(v, &q->vector, value);
+		if (v->ops->revectored)
+			v->ops->revectored(v, q);
 		break;
 	case VIRTIO_PCI_COMMON_Q_ENABLE:
 		if (value == 1 && v->status & VIRTIO_CONFIG_S_FEATURES_OK &&
@@ -313,6 +342,7 @@ static int add_doorbells(struct virtio *v, struct error *error)
 	/* Those that are not made are not closed */
 	for (i = 0; i < v->ops->queues; i++)
 		v->rung[i].fd = -1;
+	pthread_mutex_lock(&loop->lock);
 	for (i = 0; i < v->ops->queues && !ret; i++) {
 		int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
@@ -321,6 +351,7 @@ static int add_doorbells(struct virtio *v, struct error *error)
 		v->rung[i] = (struct watch){ on_rung, &v->queue[i], fd, 0 };
 		ret = fd < 0 ? -errno : loop_watch(loop, &v->rung[i], EPOLLIN);
 	}
+	pthread_mutex_unlock(&loop->lock);
 	v->pci.bar[2].doorbell = v->doorbell;
 	v->pci.bar[2].doorbells = v->ops->queues;
 	if (!ret)
@@ -336,12 +367,15 @@ void virtio_destroy(struct virtio *v)
 
 	for (i = 0; i < PCI_BARS; i++)
 		region_unmap(&v->pci.bar[i]);
+	pthread_mutex_lock(v->pci.device.lock);
 	for (i = 0; i < v->ops->queues; i++) {
 		if (v->rung[i].fd < 0)
 			continue;
 		loop_watch(v->pci.device.loop, &v->rung[i], 0);
 		close(v->rung[i].fd);
 	}
+	msix_destroy(&v->pci);
+	pthread_mutex_unlock(v->pci.device.lock);
 }
 
 static uint64_t notify_read(struct device *device, uint64_t at,
@@ -470,6 +504,7 @@ int virtio_create(struct virtio *v, const struct virtio_ops *ops,
 	f->changed = config_changed;
 	f->reading = config_reading;
 	f->stop_dma = stop_dma;
+	f->signalled = signalled;
 	f->fixed[PCI_INTERRUPT_PIN] = 1;
 	f->bar[0] = (struct region){ &registers, &f->device, .len = BAR0_LEN };
 	pci_add_bar(f, 0, false, false);

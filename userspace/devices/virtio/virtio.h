@@ -86,6 +86,7 @@ struct chain {
  * @drain: wait for what is in flight; NULL: nothing ever is
  * @reset: forget what is in flight: when it ends it must not touch the queues;
  *	may be NULL
+ * @revectored: virtio_callfd() of a queue may be another now; may be NULL
  */
 struct virtio_ops {
 	uint16_t type;
@@ -98,6 +99,7 @@ struct virtio_ops {
 	void (*notified)(struct virtio *virtio, struct virtqueue *queue);
 	void (*drain)(struct virtio *virtio);
 	void (*reset)(struct virtio *virtio);
+	void (*revectored)(struct virtio *virtio, struct virtqueue *queue);
 };
 
 /**
@@ -117,6 +119,7 @@ struct virtio_ops {
  * @queue: the queues
  * @doorbell: of each queue
  * @rung: watches of their eventfds
+ * @handed: a bit for each queue whose notifications go to another process
  */
 struct virtio {
 	struct pci_function pci;
@@ -130,6 +133,7 @@ struct virtio {
 	struct virtqueue queue[VIRTIO_QUEUES];
 	struct doorbell doorbell[VIRTIO_QUEUES];
 	struct watch rung[VIRTIO_QUEUES];
+	uint64_t handed;
 };
 
 extern const struct field virtqueue_fields[];
@@ -166,6 +170,15 @@ void virtio_config_changed(struct virtio *virtio);
 bool virtio_is_running(const struct virtio *virtio);
 /* The driver has broken a rule: it has to reset the device */
 void virtio_break(struct virtio *virtio, const char *why);
+
+/*
+ * For a queue that another process serves. An eventfd that is signalled when the
+ * driver notifies, and from now on @notified is not called; and one that it
+ * signals to interrupt the driver: a negative errno, there is none. Both are the
+ * device's, and its lock is held
+ */
+int virtio_kickfd(struct virtio *virtio, struct virtqueue *queue);
+int virtio_callfd(struct virtio *virtio, struct virtqueue *queue);
 
 /* ---- queues (queue.c) --------------------------------------------------- */
 
