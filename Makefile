@@ -45,7 +45,7 @@ dev-obj := $(dev-src:%.c=$(O)/%.o)
 cmd-obj := $(cmd-src:%.c=$(O)/%.o)
 unit-tests := $(wildcard userspace/tests/test_*.c)
 unit-bin := $(unit-tests:%.c=$(O)/%) \
-	$(addprefix $(O)/userspace/tests/test_tsan_, bus core machine snapshot \
+	$(addprefix $(O)/userspace/tests/test_tsan_, bus core iothread machine snapshot \
 	virtio nbd control overlay)
 
 all: module userspace

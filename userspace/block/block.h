@@ -95,6 +95,7 @@ struct block {
  * @path: a file; of an array the first member
  * @read_only: not written to
  * @serial: NULL: none was given
+ * @iothread: an option of the disk's device; NULL: none was given
  * @overlay: a file that has the changes to what @path is; NULL: none
  * @ephemeral: changes are gone when it is closed
  * @commit: the overlay's changes are to be written back to @path
@@ -112,6 +113,7 @@ struct block_config {
 	const char *path;
 	bool read_only;
 	const char *serial;
+	const char *iothread;
 	const char *overlay;
 	bool ephemeral, commit;
 	unsigned int retry;

@@ -73,6 +73,8 @@ static int parse_word(struct block_config *config, const char *word,
 			return fail(error, STATUS_USAGE,
 				    "--disk %s: the serial number %s is longer than %u bytes",
 				    config->path, value, BLOCK_SERIAL);
+	} else if ((value = value_of(word, "iothread="))) {
+		config->iothread = value;
 	} else if ((value = value_of(word, "retry="))) {
 		return parse_retry(config, value, error);
 	} else if ((value = value_of(word, "overlay="))) {
@@ -81,7 +83,7 @@ static int parse_word(struct block_config *config, const char *word,
 		return parse_raid_word(config, word, error);
 	} else {
 		return fail(error, STATUS_USAGE,
-			    "--disk %s: %s is not known: ro, overlay=FILE, serial=TEXT and retry=SECONDS are",
+			    "--disk %s: %s is not known: ro, overlay=FILE, serial=TEXT, iothread=NAME and retry=SECONDS are",
 			    config->path, word);
 	}
 	return 0;
@@ -192,7 +194,13 @@ struct block *block_open_member(const char *text, bool read_only,
 		fail(error, STATUS_OS, "--disk: no memory");
 		return NULL;
 	}
-	if (!block_parse(&c, copy, error)) {
+	if (block_parse(&c, copy, error)) {
+		/* It has said why */
+	} else if (c.iothread) {
+		fail(error, STATUS_USAGE,
+		     "--disk: iothread= is for the whole array, not for its member %s",
+		     c.path);
+	} else {
 		c.read_only |= read_only;
 		if (!c.retry)
 			c.retry = retry;

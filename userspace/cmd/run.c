@@ -35,6 +35,7 @@ struct options {
 	bool in_config;		/* options come from a file */
 	struct config config;
 	struct block_config disk[MACHINE_DISKS];
+	char disk_options[MACHINE_DISKS][64];
 	struct ports ports;
 	struct machine_config machine;
 };
@@ -42,7 +43,7 @@ struct options {
 /* From OPT_MEM on as in values[] */
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS, OPT_DISK,
        OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_RNG, OPT_BALLOON, OPT_PORT,
-       OPT_PACKED, OPT_DEVICE, OPT_MVMM, OPT_MEM, OPT_CPUS, OPT_WEIGHT,
+       OPT_PACKED, OPT_IOTHREAD, OPT_DEVICE, OPT_MVMM, OPT_MEM, OPT_CPUS, OPT_WEIGHT,
        OPT_CAP, OPT_AT, OPT_BACKEND, OPT_CONSOLE, OPT_SAVE_EVERY };
 
 #define STRING_(x) #x
@@ -66,8 +67,10 @@ static const struct argp_option option_list[] = {
 	  " (default: no limit)", 0 },
 	{ "mem-backend", OPT_BACKEND, "anon|memfd", 0,
 	  "what the memory is on the host (default: anon)", 0 },
-	{ "disk", OPT_DISK, "FILE|URI[,ro][,overlay=FILE][,serial=TEXT]", 0,
+	{ "disk", OPT_DISK, "FILE|URI[,ro][,overlay=FILE][,serial=TEXT][,iothread=NAME]", 0,
 	  "a raw image, or an NBD export, as the next disk: /dev/vda, /dev/vdb ...", 0 },
+	{ "iothread", OPT_IOTHREAD, "NAME", 0,
+	  "a thread for disks: --disk ...,iothread=NAME", 0 },
 	{ "ephemeral", OPT_EPHEMERAL, NULL, 0,
 	  "what the guest writes to its disks is gone at the end", 0 },
 	{ "rng", OPT_RNG, NULL, 0,
@@ -204,6 +207,23 @@ static void parse_disk(struct argp_state *state, struct options *o, char *arg)
 		argp_error(state, "%s", error.text);
 }
 
+static void parse_iothread(struct argp_state *state, struct options *o,
+			   const char *arg)
+{
+	struct machine_config *c = &o->machine;
+	unsigned int i;
+
+	for (i = 0; i < c->iothreads; i++)
+		if (!strcmp(c->iothread[i], arg))
+			argp_error(state, "--iothread %s is there twice", arg);
+	if (!*arg || strpbrk(arg, ",[]") || strlen(arg) > 32)
+		argp_error(state, "--iothread %s is no name", arg);
+	else if (c->iothreads == MACHINE_IOTHREADS)
+		argp_error(state, "--iothread: at most %u", MACHINE_IOTHREADS);
+	else
+		c->iothread[c->iothreads++] = arg;
+}
+
 /* @arg is cut into pieces */
 static void parse_port(struct argp_state *state, struct options *o, char *arg)
 {
@@ -255,6 +275,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_DISK:
 		parse_disk(state, o, arg);
+		break;
+	case OPT_IOTHREAD:
+		parse_iothread(state, o, arg);
 		break;
 	case OPT_EPHEMERAL:
 		o->ephemeral = true;
@@ -440,6 +463,23 @@ static void close_disk(struct block *disk)
 	disk->ops->close(disk);
 }
 
+/* What of --disk is the device's */
+static int set_device(struct options *o, unsigned int i, struct error *error)
+{
+	const struct block_config *disk = &o->disk[i];
+	char *text = o->disk_options[i];
+	size_t size = sizeof(o->disk_options[i]);
+
+	if (!disk->iothread)
+		return 0;
+	if (snprintf(text, size, "iothread=%s", disk->iothread) >= (int)size)
+		return fail(error, STATUS_USAGE,
+			    "--disk %s: there is no --iothread %s", disk->path,
+			    disk->iothread);
+	o->machine.disk_options[i] = text;
+	return 0;
+}
+
 /* All of them, or none */
 static int open_disks(struct options *o, struct error *error)
 {
@@ -449,7 +489,8 @@ static int open_disks(struct options *o, struct error *error)
 	c->close_disk = close_disk;
 	for (i = 0; i < c->disks; i++) {
 		o->disk[i].ephemeral = o->ephemeral;
-		c->disk[i] = block_open(&o->disk[i], error);
+		c->disk[i] = set_device(o, i, error) ? NULL :
+			     block_open(&o->disk[i], error);
 		if (c->disk[i])
 			continue;
 		while (i)

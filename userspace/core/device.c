@@ -134,6 +134,25 @@ struct device *device_create(struct machine *machine, const char *name,
 	return device;
 }
 
+int device_set_iothread(struct device *device, const char *name,
+			struct error *error)
+{
+	struct machine *m = device->machine;
+	unsigned int i;
+
+	if (!name)
+		return 0;
+	for (i = 0; i < m->iothreads && strcmp(m->iothread[i].name, name); i++)
+		;
+	if (i == m->iothreads)
+		return fail(error, STATUS_USAGE,
+			    "%s: there is no --iothread %s",
+			    device->class->name, name);
+	device->loop = &m->iothread[i].loop;
+	device->lock = &device->loop->lock;
+	return 0;
+}
+
 void devices_destroy(struct machine *machine)
 {
 	struct device *device;

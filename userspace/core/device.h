@@ -83,6 +83,12 @@ int device_print(const char *name, FILE *out, struct error *error);
 /* All devices, the last one first */
 void devices_destroy(struct machine *machine);
 void devices_reset(struct machine *machine);
+/*
+ * For a device's create, first of all: I/O thread @name serves it; NULL: the main
+ * thread does. -1 with @error: there is no such
+ */
+int device_set_iothread(struct device *device, const char *name,
+			struct error *error);
 /* Waits for what is in flight; the machine is paused */
 void devices_drain(struct machine *machine);
 /* A JSON object with a member for each device, "ns16550.0"; NULL: no memory */

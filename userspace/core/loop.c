@@ -25,6 +25,7 @@ int loop_init(struct loop *loop, struct vm_clock *clock)
 
 	memset(loop, 0, sizeof(*loop));
 	pthread_mutex_init(&loop->lock, NULL);
+	pthread_cond_init(&loop->goes, NULL);
 	loop->clock = clock;
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -126,22 +127,29 @@ static void run_timers(struct loop *loop)
 	timerfd_settime(loop->timerfd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
+static void wait_parked(struct loop *loop, bool (*done)(void *ctx), void *ctx)
+{
+	while (loop->parked && !done(ctx))
+		pthread_cond_wait(&loop->goes, &loop->lock);
+}
+
 void loop_run(struct loop *loop, bool (*done)(void *ctx), void *ctx)
 {
 	unsigned int removed;
 	int i, n;
 
 	pthread_mutex_lock(&loop->lock);
-	while (run_timers(loop), !done(ctx)) {
+	while (wait_parked(loop, done, ctx), run_timers(loop), !done(ctx)) {
 		removed = loop->removed;
 		pthread_mutex_unlock(&loop->lock);
 		n = epoll_wait(loop->epoll, loop->batch, LOOP_BATCH, -1);
 		pthread_mutex_lock(&loop->lock);
 		/*
 		 * Another thread may have removed one of these before the lock
-		 * came. All are reported again
+		 * came, or parked the loop. All are reported again
 		 */
-		loop->nr = n > 0 && removed == loop->removed ? n : 0;
+		loop->nr = n > 0 && removed == loop->removed &&
+			   !loop->parked ? n : 0;
 		for (i = 0; i < loop->nr; i++) {
 			struct watch *watch = loop->batch[i].data.ptr;
 

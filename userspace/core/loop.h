@@ -62,6 +62,8 @@ struct timer {
  * @batch: events that were not handled yet
  * @nr: how many
  * @removed: how many watches were removed so far
+ * @parked: of an I/O thread: it calls nothing, since the machine is paused
+ * @goes: signalled when it is to go on, or to look at @done
  */
 struct loop {
 	pthread_mutex_t lock;
@@ -72,6 +74,8 @@ struct loop {
 	struct epoll_event batch[LOOP_BATCH];
 	int nr;
 	unsigned int removed;
+	bool parked;
+	pthread_cond_t goes;
 };
 
 /* 0, or a negative errno; then there is nothing to destroy */

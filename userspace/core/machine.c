@@ -90,6 +90,31 @@ static void set_guest_time(struct machine *m, uint32_t flags)
 			    flags ? "stopped" : "started", strerror(-ret));
 }
 
+/*
+ * VM time stops, or goes on, and I/O threads with it: nobody looks at the clock
+ * meanwhile
+ */
+static void stop_time(struct machine *m, bool stop)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->iothreads; i++)
+		pthread_mutex_lock(&m->iothread[i].loop.lock);
+	if (stop)
+		vm_clock_stop(&m->clock);
+	else
+		vm_clock_start(&m->clock);
+	for (i = 0; i < m->iothreads; i++) {
+		struct loop *loop = &m->iothread[i].loop;
+
+		loop->parked = stop;
+		pthread_cond_signal(&loop->goes);
+		pthread_mutex_unlock(&loop->lock);
+		/* For the timers, which stood */
+		loop_wake(loop);
+	}
+}
+
 void machine_pause(struct machine *m)
 {
 	unsigned int i;
@@ -104,7 +129,7 @@ void machine_pause(struct machine *m)
 	while (m->standing < m->running)
 		pthread_cond_wait(&m->stands, &m->loop.lock);
 	set_guest_time(m, MVMM_CLOCK_STOPPED);
-	vm_clock_stop(&m->clock);
+	stop_time(m, true);
 	pthread_mutex_unlock(&m->loop.lock);
 	devices_drain(m);
 	pthread_mutex_lock(&m->loop.lock);
@@ -115,7 +140,7 @@ void machine_resume(struct machine *m)
 	if (!m->pausing)
 		return;
 	set_guest_time(m, 0);
-	vm_clock_start(&m->clock);
+	stop_time(m, false);
 	__atomic_store_n(&m->pausing, false, __ATOMIC_RELEASE);
 	pthread_cond_broadcast(&m->goes);
 	/* For the timers, which stood */
@@ -191,7 +216,8 @@ static int add_devices(struct machine *m, const struct machine_config *config,
 			return -1;
 	for (i = 0; i < m->disks; i++)
 		if (!(m->disks_taken & 1u << i) &&
-		    !device_create(m, "virtio-blk", NULL, error))
+		    !device_create(m, "virtio-blk", config->disk_options[i],
+				   error))
 			return -1;
 	return 0;
 }
@@ -305,6 +331,12 @@ int machine_rebuild(struct machine *m, const struct machine_config *config,
 	return build(m, config, error);
 }
 
+static void destroy_loops(struct machine *m)
+{
+	iothreads_destroy(m);
+	loop_destroy(&m->loop);
+}
+
 int machine_create(struct machine *m, const struct machine_config *config,
 		   struct chardev *console, struct error *error)
 {
@@ -325,6 +357,7 @@ int machine_create(struct machine *m, const struct machine_config *config,
 		m->vcpu[i].fd = -1;
 	pthread_mutex_init(&m->end_lock, NULL);
 	pthread_mutex_init(&m->irqs.lock, NULL);
+	pthread_mutex_init(&m->pci_lock, NULL);
 	pthread_cond_init(&m->wake, NULL);
 	pthread_cond_init(&m->stands, NULL);
 	pthread_cond_init(&m->goes, NULL);
@@ -333,11 +366,13 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	vm_clock_init(&m->clock, 0);
 	ret = loop_init(&m->loop, &m->clock);
 	if (ret)
-		fail(error, STATUS_OS, "cannot make the I/O thread's loop: %s",
+		fail(error, STATUS_OS, "cannot make the main thread's loop: %s",
 		     strerror(-ret));
+	else if (iothreads_create(m, config, error))
+		loop_destroy(&m->loop);
 	else if (memory_create(&m->memory, config->ram_size, config->memfd,
 			       error))
-		loop_destroy(&m->loop);
+		destroy_loops(m);
 	else if (build(m, config, error))
 		machine_destroy(m);
 	else
@@ -351,7 +386,7 @@ void machine_destroy(struct machine *m)
 	unbuild(m);
 	close_disks(m);
 	close_fd(&m->system);
-	loop_destroy(&m->loop);
+	destroy_loops(m);
 	memory_destroy(&m->memory);
 }
 
@@ -409,14 +444,16 @@ int machine_run(struct machine *m, struct entry *entry, struct error *error)
 	pthread_mutex_lock(&m->loop.lock);
 	pthread_mutex_lock(&m->irqs.lock);
 	m->running = started = start_vcpus(m);
+	iothreads_start(m);
 	pthread_mutex_unlock(&m->irqs.lock);
 	if (m->pausing)
 		machine_resume(m);
 	else
-		vm_clock_start(&m->clock);
+		stop_time(m, false);
 	pthread_mutex_unlock(&m->loop.lock);
 	loop_run(&m->loop, is_done, m);
 	for (i = 0; i < started; i++)
 		pthread_join(m->vcpu[i].thread, NULL);
+	iothreads_stop(m);
 	return 0;
 }

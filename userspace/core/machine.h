@@ -10,6 +10,7 @@
 #include "core/bus.h"
 #include "core/clock.h"
 #include "core/device.h"
+#include "core/iothread.h"
 #include "core/irq.h"
 #include "core/loop.h"
 #include "core/memory.h"
@@ -63,6 +64,9 @@ struct machine_device {
  * @disk: what its disks are: from machine_create() on they are the machine's
  * @disks: how many
  * @close_disk: for the end; NULL: the caller does that
+ * @disk_options: of the virtio-blk of each; NULL: none
+ * @iothread: names of I/O threads
+ * @iothreads: how many
  * @port: ports of a virtio-console. If the console is one of them it is port 0,
  *	and the serial port has none
  * @ports: one more than the last
@@ -80,6 +84,9 @@ struct machine_config {
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks;
 	void (*close_disk)(struct block *disk);
+	const char *disk_options[MACHINE_DISKS];
+	const char *iothread[MACHINE_IOTHREADS];
+	unsigned int iothreads;
 	struct machine_port port[MACHINE_PORTS];
 	unsigned int ports;
 	struct machine_device add[MACHINE_DEVICES];
@@ -103,6 +110,8 @@ struct machine_config {
  * @tsc_khz: of the host, and so of the guest
  * @guest_time: while it is paused: the guest's, which the module keeps
  * @loop: the main loop, which is the main thread's
+ * @iothread: those that serve some of the devices
+ * @iothreads: how many
  * @console: the user's
  * @serial: what the serial port is connected to, or NULL
  * @port: what the ports of virtio-console are
@@ -112,6 +121,7 @@ struct machine_config {
  * @defaults: see struct machine_config
  * @balloon: one of them, or NULL
  * @pci: those on the PCI bus, by slot
+ * @pci_lock: guards where their BARs are. Taken after a device's lock
  * @disk: what its disks are
  * @disks: how many
  * @disks_taken: a bit for each that has a device
@@ -140,6 +150,8 @@ struct machine {
 	struct mvmm_clock guest_time;
 	uint64_t tsc_khz;
 	struct loop loop;
+	struct iothread iothread[MACHINE_IOTHREADS];
+	unsigned int iothreads;
 	struct chardev *console, *serial;
 	struct machine_port port[MACHINE_PORTS];
 	unsigned int nr_ports;
@@ -148,6 +160,7 @@ struct machine {
 	struct balloon *balloon;
 	const char *defaults;
 	struct pci_function *pci[32];
+	pthread_mutex_t pci_lock;
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks;
 	uint32_t disks_taken;
@@ -191,7 +204,8 @@ bool machine_ended(struct machine *m);
 /*
  * Pausing: called by the loop, whose lock is held, and given back meanwhile.
  * Afterwards no vCPU is in RUN, each has completed its last exit, VM time and the
- * guest's time stand, and no device has anything in flight. machine_resume()
+ * guest's time stand, no I/O thread calls anything, and no device has anything in
+ * flight. machine_resume()
  * undoes it, and the guest is told that it was stopped
  */
 void machine_pause(struct machine *m);

@@ -31,14 +31,36 @@ static struct pci_function *find(struct device *device, uint32_t bdf)
 	return device->machine->pci[bdf >> 3];
 }
 
+/*
+ * The host bridge is the main loop's, whose lock is held; a function may be an
+ * I/O thread's. That lock comes after the main one.
+ */
+static void lock(struct device *device, struct pci_function *f)
+{
+	if (f->device.lock != device->lock)
+		pthread_mutex_lock(f->device.lock);
+}
+
+static void unlock(struct device *device, struct pci_function *f)
+{
+	if (f->device.lock != device->lock)
+		pthread_mutex_unlock(f->device.lock);
+}
+
 static uint64_t config_read(struct device *device, uint32_t bdf,
 			    unsigned int at, unsigned int size)
 {
 	struct pci_function *f = find(device, bdf);
+	uint64_t value;
 
 	if (!f)
 		return ~0ull;
-	return at + size <= PCI_CONFIG ? pci_config_read(f, at, size) : 0;
+	if (at + size > PCI_CONFIG)
+		return 0;
+	lock(device, f);
+	value = pci_config_read(f, at, size);
+	unlock(device, f);
+	return value;
 }
 
 static void config_write(struct device *device, uint32_t bdf, unsigned int at,
@@ -46,8 +68,11 @@ static void config_write(struct device *device, uint32_t bdf, unsigned int at,
 {
 	struct pci_function *f = find(device, bdf);
 
-	if (f && at + size <= PCI_CONFIG)
-		pci_config_write(f, at, value, size);
+	if (!f || at + size > PCI_CONFIG)
+		return;
+	lock(device, f);
+	pci_config_write(f, at, value, size);
+	unlock(device, f);
 }
 
 static uint64_t address_read(struct device *device, uint64_t at,

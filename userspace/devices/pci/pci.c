@@ -92,7 +92,8 @@ static uint64_t wanted_at(const struct pci_function *f, unsigned int n)
 /*
  * Maps all BARs where the guest wants them: also those of other functions, for
  * which there may be room now. Over another BAR, or beyond the bus, one answers
- * nowhere.
+ * nowhere. Of the others, which may be other threads', only what @pci_lock guards
+ * is looked at.
  */
 static void map_bars(struct pci_function *changed)
 {
@@ -100,21 +101,23 @@ static void map_bars(struct pci_function *changed)
 	unsigned int slot, n;
 	struct error error;
 
-	for (n = 0; n < PCI_BARS; n++)
-		if (changed->bar[n].base != wanted_at(changed, n))
+	pthread_mutex_lock(&m->pci_lock);
+	for (n = 0; n < PCI_BARS; n++) {
+		changed->wanted[n] = wanted_at(changed, n);
+		if (changed->bar[n].base != changed->wanted[n])
 			region_unmap(&changed->bar[n]);
+	}
 	for (slot = 0; slot < PCI_SLOTS; slot++) {
 		struct pci_function *f = m->pci[slot];
 
 		for (n = 0; f && n < PCI_BARS; n++) {
-			uint64_t at = wanted_at(f, n);
-
-			if (at && !f->bar[n].bus)
+			if (f->wanted[n] && !f->bar[n].bus)
 				region_map(f->io & 1u << n ? &m->ports :
 							     &m->mmio,
-					   &f->bar[n], at, &error);
+					   &f->bar[n], f->wanted[n], &error);
 		}
 	}
+	pthread_mutex_unlock(&m->pci_lock);
 }
 
 static void update_intx(struct pci_function *f)

@@ -51,6 +51,8 @@ struct msix_wire {
  * @writable: bits of it that the guest can change
  * @fixed: @config as it was made: what the guest cannot change stays so
  * @bar: what BARs decode; those without a length are not there
+ * @wanted: where the guest wants each, 0: nowhere. With machine.pci_lock, as the
+ *	base of each @bar
  * @io: a bit for each BAR of ports
  * @wide: a bit for each BAR of 64 bits, which has the next one, too
  * @intx: its interrupt line
@@ -72,6 +74,7 @@ struct pci_function {
 	uint8_t slot;
 	uint8_t config[PCI_CONFIG], writable[PCI_CONFIG], fixed[PCI_CONFIG];
 	struct region bar[PCI_BARS];
+	uint64_t wanted[PCI_BARS];
 	uint8_t io, wide;
 	struct irq intx;
 	bool intx_up;

@@ -36,6 +36,7 @@ struct blk_request {
 
 /**
  * struct blk - the device
+ * @iothread: that serves it; NULL: the main thread
  * @number: of its disk
  * @block: that
  * @serial: what the guest reads as its serial number
@@ -45,6 +46,7 @@ struct blk_request {
  */
 struct blk {
 	struct virtio virtio;
+	const char *iothread;
 	unsigned int number;
 	struct block *block;
 	char serial[VIRTIO_BLK_ID_BYTES];
@@ -302,8 +304,8 @@ static int create(struct device *device, struct error *error)
 	struct machine *m = device->machine;
 	struct blk *blk = (struct blk *)device;
 
-
-	if (machine_take_disk(m, &blk->number, error))
+	if (device_set_iothread(device, blk->iothread, error) ||
+	    machine_take_disk(m, &blk->number, error))
 		return -1;
 	blk->block = m->disk[blk->number];
 	if (blk->block->serial[0])
@@ -357,6 +359,9 @@ static const struct option_spec options[] = {
 	{ .name = "disk", .kind = OPTION_NUMBER, OPTION_AT(struct blk, number),
 	  .def = NEXT_DISK,
 	  .help = "which --disk, from 0; the next that has no device" },
+	{ .name = "iothread", .kind = OPTION_STRING,
+	  OPTION_AT(struct blk, iothread),
+	  .help = "the --iothread that serves it; the main thread" },
 	OPTIONS_END
 };
 

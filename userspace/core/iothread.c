@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See iothread.h. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <string.h>
+#include "core/machine.h"
+
+int iothreads_create(struct machine *m, const struct machine_config *config,
+		     struct error *error)
+{
+	int ret;
+
+	while (m->iothreads < config->iothreads) {
+		struct iothread *t = &m->iothread[m->iothreads];
+
+		t->name = config->iothread[m->iothreads];
+		ret = loop_init(&t->loop, &m->clock);
+		if (ret) {
+			iothreads_destroy(m);
+			return fail(error, STATUS_OS,
+				    "cannot make the loop of I/O thread %s: %s",
+				    t->name, strerror(-ret));
+		}
+		m->iothreads++;
+	}
+	return 0;
+}
+
+void iothreads_destroy(struct machine *m)
+{
+	while (m->iothreads)
+		loop_destroy(&m->iothread[--m->iothreads].loop);
+}
+
+static bool is_stopped(void *ctx)
+{
+	return ((struct iothread *)ctx)->stop;
+}
+
+static void *iothread_main(void *ctx)
+{
+	struct iothread *t = ctx;
+
+	loop_run(&t->loop, is_stopped, t);
+	return NULL;
+}
+
+void iothreads_start(struct machine *m)
+{
+	unsigned int i;
+	char name[16];
+
+	for (i = 0; i < m->iothreads; i++) {
+		struct iothread *t = &m->iothread[i];
+		int ret = pthread_create(&t->thread, NULL, iothread_main, t);
+
+		if (ret) {
+			machine_end(m, STATUS_OS,
+				    "cannot start I/O thread %s: %s", t->name,
+				    strerror(ret));
+			return;
+		}
+		t->started = true;
+		/* For top and ps */
+		snprintf(name, sizeof(name), "io %s", t->name);
+		pthread_setname_np(t->thread, name);
+	}
+}
+
+void iothreads_stop(struct machine *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->iothreads; i++) {
+		struct iothread *t = &m->iothread[i];
+
+		if (!t->started)
+			continue;
+		pthread_mutex_lock(&t->loop.lock);
+		t->stop = true;
+		pthread_cond_signal(&t->loop.goes);
+		pthread_mutex_unlock(&t->loop.lock);
+		loop_wake(&t->loop);
+		pthread_join(t->thread, NULL);
+		t->started = t->stop = false;
+	}
+}
