@@ -171,6 +171,16 @@ static enum mvmm_step handle_cr(struct mvmm_vcpu *vcpu)
 	return ret ? MVMM_STEP_PDPTES : MVMM_STEP_REENTER;
 }
 
+/* SS.DPL is the CPL in every mode (SDM vol. 3, 25.4.1) */
+static bool in_user_mode(void)
+{
+	return VMX_AR_DPL(vmread32(GUEST_SS_AR_BYTES));
+}
+
+/*
+ * MOV DR exits before the CPU checks anything: CR4.DE, the CPL and GD are ours
+ * (26.1.3)
+ */
 static enum mvmm_step handle_dr(struct mvmm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
@@ -179,7 +189,8 @@ static enum mvmm_step handle_dr(struct mvmm_vcpu *vcpu)
 
 	if ((a.dr == 4 || a.dr == 5) && vcpu->cr4 & X86_CR4_DE)
 		return mvmm_exit_ud(vcpu);
-	/* The exit comes before the CPU checks GD */
+	if (in_user_mode())
+		return mvmm_exit_gp(vcpu);
 	if (dr7 & DR7_GD) {
 		vmwriten(GUEST_DR7, dr7 & ~DR7_GD);
 		vcpu->dr6 |= DR6_BD;
@@ -257,7 +268,9 @@ static enum mvmm_step handle_wrmsr(struct mvmm_vcpu *vcpu)
 
 static enum mvmm_step handle_xsetbv(struct mvmm_vcpu *vcpu)
 {
-	return mvmm_do_xsetbv(vcpu) ? mvmm_exit_gp(vcpu) : skip(vcpu);
+	/* A CPU checks the CPL before the exit, but Bochs does not */
+	return in_user_mode() || mvmm_do_xsetbv(vcpu) ? mvmm_exit_gp(vcpu) :
+							 skip(vcpu);
 }
 
 /*

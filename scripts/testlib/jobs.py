@@ -19,8 +19,9 @@ from .labs import TOP, TWO_CPUS, lab, run
 # kernels
 Job = collections.namedtuple("Job", "name function args kernels")
 
-KSELFTESTS = ("abi", "apic", "clock", "dirty", "events", "exits", "huge", "ioeventfd",
-              "lifetime", "memory", "mmio", "modes", "state")
+KSELFTESTS = ("abi", "apic", "clock", "dirty", "events", "exits", "huge",
+              "intercepts", "ioeventfd", "lifetime", "memory", "mmio",
+              "modes", "state")
 # For each fuzz target
 FUZZ_SECONDS = 20
 # It measures in TSC ticks: it would take an hour on models where these are
@@ -152,8 +153,9 @@ WITHOUT = {"qemu": ("slots", "policies", "pv", "pv_eoi", "irqfd", "ioeventfd",
 
 def without(results, name, emulator):
     """Modules without options build, and pass the tests that remain."""
-    tests = ("abi", "apic", "clock", "dirty", "events", "exits", "ioeventfd",
-             "lifetime", "memory", "mmio", "modes", "state")
+    tests = ("abi", "apic", "clock", "dirty", "events", "exits",
+             "intercepts", "ioeventfd", "lifetime", "memory", "mmio",
+             "modes", "state")
     modules = []
     for options in WITHOUT[emulator]:
         module = f"without-{options.replace(' ', '-')}"
