@@ -308,6 +308,8 @@ TEST_F(exits, xcr0_and_avx)
 	EXPECT_EQ(before, host_xcr0());
 }
 
+GUEST(after_shutdown, "mov %rsi, %dr3\n xor %eax, %eax\n cpuid\n"
+      "mov $2, %eax\n mov %rax, %cr8\n mov %dr3, %rdi\n hlt");
 GUEST(triple, "lidt 0x600\n ud2");
 TEST_F(exits, shutdown)
 {
@@ -316,6 +318,12 @@ TEST_F(exits, shutdown)
 	LOAD(&self->vm, triple);
 	memset(self->vm.mem + 0x600, 0, 16);
 	EXPECT_EQ(MVMM_EXIT_SHUTDOWN, vm_run_to_exit(&self->vm));
+	/* A state that is set then is good: CPUID and debug registers exit */
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+	LOAD(&self->vm, after_shutdown);
+	self->vm.run->regs.rsi = 0x1234;
+	EXPECT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0x1234, self->vm.run->regs.rdi);
 }
 
 /* The CPU refuses the state: RUN reports its codes, and the state can be set */
@@ -341,6 +349,37 @@ TEST_F(exits, entry_failure)
 	EXPECT_EQ(CODE, self->vm.run->regs.rip);
 	ASSERT_EQ(0, mvmm_set_sregs(self->vm.vcpu, &good));
 	EXPECT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+}
+
+/*
+ * SVM: an exception that does not exist is refused, and nothing that the entry
+ * was to flush counts as done. VMX delivers it.
+ */
+TEST_F(exits, refused_event)
+{
+	struct mvmm_stats before, after;
+	struct mvmm_events ev;
+
+	if (!module_has(MVMM_FEATURE_SVM) || vm_on_bochs())
+		SKIP(return, "this CPU delivers reserved exceptions");
+	LOAD(&self->vm, do_cpuid);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	vm_set_rip(&self->vm, CODE);
+	ASSERT_EQ(0, mvmm_get_events(self->vm.vcpu, &ev));
+	ev.inflight = 1;
+	ev.type = MVMM_EVENT_EXCEPTION;
+	ev.vector = 31;
+	ASSERT_EQ(0, mvmm_set_events(self->vm.vcpu, &ev));
+	ASSERT_EQ(0, vm_run(&self->vm));
+	ASSERT_EQ(MVMM_EXIT_ENTRY_FAILED, self->vm.run->exit_reason);
+	EXPECT_EQ(CODE, self->vm.run->regs.rip);
+	ev.inflight = ev.type = ev.vector = 0;
+	ASSERT_EQ(0, mvmm_set_events(self->vm.vcpu, &ev));
+	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &before));
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &after));
+	EXPECT_LT(before.flush_memory + before.flush_vcpu,
+		  after.flush_memory + after.flush_vcpu);
 }
 
 GUEST(loop, "sti\n 1: incq 0x100000\n jmp 1b");

@@ -194,6 +194,27 @@ static enum mvmm_step handle_dr(struct mvmm_vcpu *vcpu)
 	return MVMM_STEP_REENTER;
 }
 
+/*
+ * The CPU leaves the VMCB undefined (15.14.3). Nothing that protects the host is
+ * taken from it: the controls are made anew. Of the guest's state userspace gets
+ * what is there.
+ */
+static enum mvmm_step handle_shutdown(struct mvmm_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	memset(&svm->vmcb->control, 0, sizeof(svm->vmcb->control));
+	svm_init_controls(svm);
+	svm->owns_drs = svm->pause_exits = svm->stepping = false;
+	svm_intercept(svm, INTERCEPT_IRET, svm->nmi_masked && !svm->at_iret);
+	svm_sync_tsc(vcpu);
+	svm_sync_crs(vcpu);
+	svm_tpr_to_vmcb(svm);
+	vcpu->hw_window = false;
+	vcpu->events.inflight.valid = false;
+	return mvmm_exit_shutdown(vcpu);
+}
+
 static const struct vmcb_seg *io_segment(const struct svm_vcpu *svm)
 {
 	const struct vmcb_save_area *save = &svm->vmcb->save;
@@ -344,7 +365,7 @@ static enum mvmm_step (*const handlers[])(struct mvmm_vcpu *vcpu) = {
 	[SVM_EXIT_PAUSE] = handle_pause,
 	[SVM_EXIT_INVLPGA] = mvmm_exit_ud,
 	[SVM_EXIT_TASK_SWITCH] = handle_task_switch,
-	[SVM_EXIT_SHUTDOWN] = mvmm_exit_shutdown,
+	[SVM_EXIT_SHUTDOWN] = handle_shutdown,
 	[SVM_EXIT_VMRUN] = mvmm_exit_ud,
 	[SVM_EXIT_VMMCALL] = handle_hypercall,
 	[SVM_EXIT_VMLOAD] = mvmm_exit_ud,

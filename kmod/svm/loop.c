@@ -180,6 +180,9 @@ static void inject(struct svm_vcpu *svm)
 	if (!plan.inject.valid)
 		return;
 	mvmm_take_event(vcpu, &plan.inject, &svm->undo.events);
+	if (plan.inject.type != MVMM_EVENT_IRQ &&
+	    plan.inject.type != MVMM_EVENT_NMI)
+		svm->unproven = true;
 	if (unlikely(plan.inject.type >= MVMM_EVENT_SOFT_INT)) {
 		struct mvmm_event event = plan.inject;
 
@@ -275,8 +278,11 @@ static noinline void undo_entry(struct svm_vcpu *svm)
 	if (svm->unproven) {
 		svm->vmcb->save = *svm->backup;
 		svm->vcpu.regs.rax = svm->vmcb->save.rax;
-		control->clean = 0;
 	}
+	/* What this entry was to flush and to load was perhaps not done */
+	svm_undo_flush(this_cpu_ptr(&svm_cpu_asids), control->tlb_ctl,
+		       &svm->tag);
+	control->clean = 0;
 	control->int_ctl |= V_INTR_MASKING_MASK;
 	svm_dump(svm);
 	if (svm->soft.valid)
@@ -369,13 +375,13 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 	}
 	vmcb->control.event_inj = 0;
 	svm->mov_ss = false;
-	if (svm_caps.clean_bits)
-		vmcb->control.clean = SVM_CLEAN_ALL;
-
-	if (unlikely(vmcb->control.exit_code == (u32)SVM_EXIT_ERR))
+	if (unlikely(vmcb->control.exit_code == (u32)SVM_EXIT_ERR)) {
 		undo_entry(svm);
-	else
+	} else {
 		svm->unproven = false;
+		if (svm_caps.clean_bits)
+			vmcb->control.clean = SVM_CLEAN_ALL;
+	}
 	if (trace_mvmm_exit_enabled())
 		trace_mvmm_exit(vcpu->id, vmcb->control.exit_code,
 				vmcb->control.exit_info_1, vmcb->save.rip);

@@ -74,6 +74,23 @@ u8 svm_plan_flush(struct svm_asids *asids, u32 max, bool by_asid,
 }
 
 /**
+ * svm_undo_flush() - the CPU has refused an entry with svm_plan_flush()'s result
+ * @asids: the CPU's ASIDs
+ * @control: what svm_plan_flush() returned
+ * @tag: the vCPU's ASID; it has none any more
+ *
+ * Pure. VMRUN executes TLB_CONTROL after it has checked the guest's state, so a
+ * refused one may have flushed or not (APM vol. 2, 15.5.1): neither is relied
+ * on. If all was to be flushed, no ASID of this CPU is clean.
+ */
+void svm_undo_flush(struct svm_asids *asids, u8 control, struct svm_tag *tag)
+{
+	tag->generation = 0;
+	if (control == TLB_CONTROL_FLUSH_ALL_ASID)
+		svm_forget_asids(asids);
+}
+
+/**
  * svm_forget_asids() - SVM was turned on: the TLB may have anything in it
  * @asids: the CPU's ASIDs
  *

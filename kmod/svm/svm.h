@@ -73,7 +73,7 @@ struct svm_asids {
 
 /*
  * A vCPU's ASID: valid on the CPU where it ran last, while that CPU's ASIDs are
- * of the same generation
+ * of the same generation. No CPU's are of generation 0.
  */
 struct svm_tag {
 	u64 generation;
@@ -117,7 +117,8 @@ struct svm_undo {
  * @unproven: state was changed that the CPU has not accepted in an entry yet
  * @pause_exits: PAUSE exits
  * @backup: while @unproven: the save area before the entry, since a CPU that
- *	refuses an entry may change it
+ *	refuses an entry may change it. An exception counts as state here:
+ *	userspace may have chosen one that the CPU refuses
  */
 struct svm_vcpu {
 	struct mvmm_vcpu vcpu;
@@ -204,6 +205,7 @@ void svm_collect_inflight(struct svm_vcpu *svm);
 void svm_npt_format(struct pgt_format *fmt);
 u8 svm_plan_flush(struct svm_asids *asids, u32 max, bool by_asid,
 		  struct svm_tag *tag, bool moved, bool stale);
+void svm_undo_flush(struct svm_asids *asids, u8 control, struct svm_tag *tag);
 void svm_forget_asids(struct svm_asids *asids);
 void svm_asids_reset(void);
 void svm_flush_now(struct svm_vcpu *svm, u64 gen);

@@ -105,7 +105,8 @@ static void svm_decoders(struct kunit *test)
 /*
  * Random vCPUs on random CPUs, with a model of TLBs that keep everything until
  * they are told to drop it. A vCPU must never enter with an ASID under which
- * there are translations of another vCPU, or old ones of its own.
+ * there are translations of another vCPU, or old ones of its own. Some entries
+ * are refused: @late: by a CPU that has not executed TLB_CONTROL then.
  */
 #define MODEL_CPUS	3
 #define MODEL_VCPUS	5
@@ -126,7 +127,7 @@ static void model_clear(struct model_tlb *tlb, int first, int last)
 		tlb->entry[i].vcpu = -1;
 }
 
-static void run_model(struct kunit *test, bool by_asid, u32 seed)
+static void run_model(struct kunit *test, bool by_asid, bool late, u32 seed)
 {
 	struct svm_asids asids[MODEL_CPUS] = {};
 	struct model_tlb tlb[MODEL_CPUS];
@@ -146,6 +147,7 @@ static void run_model(struct kunit *test, bool by_asid, u32 seed)
 		int cpu = prandom_u32_state(&rnd) % MODEL_CPUS;
 		int v = prandom_u32_state(&rnd) % MODEL_VCPUS;
 		u32 what = prandom_u32_state(&rnd) % 100;
+		bool refused = prandom_u32_state(&rnd) % 16 == 0;
 		u8 control;
 
 		if (what < 20)
@@ -165,10 +167,16 @@ static void run_model(struct kunit *test, bool by_asid, u32 seed)
 		seen[v] = version[v];
 		KUNIT_ASSERT_TRUE(test, tag[v].asid >= 1 &&
 				  tag[v].asid <= MODEL_ASIDS);
-		if (control == TLB_CONTROL_FLUSH_ALL_ASID)
+		if (refused && late)
+			;
+		else if (control == TLB_CONTROL_FLUSH_ALL_ASID)
 			model_clear(&tlb[cpu], 0, MODEL_ASIDS);
 		else if (control == TLB_CONTROL_FLUSH_ASID)
 			model_clear(&tlb[cpu], tag[v].asid, tag[v].asid);
+		if (refused) {
+			svm_undo_flush(&asids[cpu], control, &tag[v]);
+			continue;
+		}
 		flushes += control != TLB_CONTROL_DO_NOTHING;
 		if (tlb[cpu].entry[tag[v].asid].vcpu >= 0) {
 			KUNIT_ASSERT_EQ(test,
@@ -189,8 +197,10 @@ static void svm_asids_against_a_model(struct kunit *test)
 	u32 seed;
 
 	for (seed = 1; seed <= 8; seed++) {
-		run_model(test, false, seed);
-		run_model(test, true, seed);
+		run_model(test, false, false, seed);
+		run_model(test, true, false, seed);
+		run_model(test, false, true, seed);
+		run_model(test, true, true, seed);
 	}
 }
 
