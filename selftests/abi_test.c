@@ -353,6 +353,10 @@ TEST_F(abi, dirty_log)
 		return;
 	}
 	ASSERT_EQ(0, mvmm_add_region(vm, VOID, len, p, MVMM_REGION_LOG_DIRTY));
+	/* More than any log may have */
+	EXPECT_EQ(-EINVAL, mvmm_add_region(vm, 1ull << 46, (1ull << 43) + 4096,
+					   (void *)4096,
+					   MVMM_REGION_LOG_DIRTY));
 	/* 65 pages have two words, and no byte after them is written */
 	EXPECT_EQ(0, mvmm_get_dirty_log(vm, VOID, len, bits));
 	EXPECT_EQ(0, bits[0] | bits[1]);

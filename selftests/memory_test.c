@@ -8,11 +8,13 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kselftest_harness.h"
@@ -557,6 +559,69 @@ TEST_F(memory, flush_counts)
 	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &b));
 	EXPECT_EQ(a.flush_memory + (b.migrations - a.migrations),
 		  b.flush_memory);
+}
+
+#define MANY (96ul << 20)
+
+static void on_alarm(int sig)
+{
+}
+
+/* Where all is mapped already a signal ends it, too */
+TEST_F(memory, prefault_is_interrupted)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct itimerval when = { .it_value = { .tv_usec = 200 } };
+	int i, ret = 0;
+	char *p = mmap(NULL, MANY, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+		       MAP_NORESERVE, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, p);
+	madvise(p, MANY, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, VOID, MANY, p, 0));
+	ASSERT_EQ(0, mvmm_prefault(self->vm.vm, VOID, MANY, 0));
+	sigaction(SIGALRM, &action, NULL);
+	for (i = 0; i < 100 && !ret; i++) {
+		setitimer(ITIMER_REAL, &when, NULL);
+		ret = mvmm_prefault(self->vm.vm, VOID, MANY, 0);
+	}
+	EXPECT_EQ(-EINTR, ret);
+	munmap(p, MANY);
+}
+
+/* More leaves than are zapped in one go: none is left */
+TEST_F(memory, many_leaves_go)
+{
+	uint64_t at[] = { 0, MANY / 3, MANY / 2 + 4096, MANY - 4096 };
+	unsigned int i;
+	char *p = mmap(NULL, MANY, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+		       MAP_NORESERVE, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, p);
+	madvise(p, MANY, MADV_NOHUGEPAGE);
+	LOAD(&self->vm, read_rdi);
+	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, VOID, MANY, p, 0));
+	ASSERT_EQ(0, mvmm_prefault(self->vm.vm, VOID, MANY, 0));
+	ASSERT_EQ(0, munmap(p, MANY));
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		vm_set_rip(&self->vm, CODE);
+		self->vm.run->regs.rdi = VOID + at[i];
+		ASSERT_EQ(0, vm_run(&self->vm));
+		EXPECT_EQ(MVMM_EXIT_MEMORY_FAULT, self->vm.run->exit_reason);
+	}
+	ASSERT_NE(MAP_FAILED,
+		  mmap(p, MANY, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+		       MAP_NORESERVE | MAP_FIXED, -1, 0));
+	madvise(p, MANY, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, mvmm_prefault(self->vm.vm, VOID, MANY, 0));
+	ASSERT_EQ(0, mvmm_remove_region(self->vm.vm, VOID, MANY));
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		vm_set_rip(&self->vm, CODE);
+		self->vm.run->regs.rdi = VOID + at[i];
+		ASSERT_EQ(0, vm_run(&self->vm));
+		EXPECT_EQ(MVMM_EXIT_MMIO, self->vm.run->exit_reason);
+	}
+	munmap(p, MANY);
 }
 
 /* The guest's page tables are not in memory: a memory fault, never MMIO */

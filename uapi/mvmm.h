@@ -156,7 +156,10 @@ struct mvmm_create_vm {
 
 /* Guest writes become MMIO exits; reads and fetches go to memory */
 #define MVMM_REGION_READONLY (1u << 0)
-/* Log the pages that the guest writes to: see MVMM_VM_GET_DIRTY_LOG */
+/*
+ * Log the pages that the guest writes to: see MVMM_VM_GET_DIRTY_LOG. The region
+ * has at most 8 TiB (-EINVAL)
+ */
 #define MVMM_REGION_LOG_DIRTY (1u << 1)
 
 /**

@@ -237,20 +237,24 @@ int pgt_split(struct pgt *pgt, u64 gpa, struct pgt_cache *cache)
 	return walk_to(pgt, gpa, level - 1, cache) ? 0 : -ENOMEM;
 }
 
+/* In leaves: what a table costs that pgt_zap() finds nearly empty */
+#define TABLE_COST	16UL
+
 static unsigned long zap_table(struct pgt *pgt, u64 *table, int level, u64 base,
 			       u64 start, u64 end, pgt_leaf_fn fn, void *ctx,
-			       struct list_head *freed)
+			       struct list_head *freed, unsigned long *budget)
 {
 	u64 size = pgt_level_size(level);
 	int i = start > base ? (start - base) / size : 0;
 	unsigned long zapped = 0;
 
-	for (; i < 512 && base + i * size < end; i++) {
+	for (; i < 512 && base + i * size < end && *budget; i++) {
 		u64 at = base + i * size, pte = table[i];
 
 		if (!pgt_pte_present(pgt, pte))
 			continue;
 		if (is_leaf(pgt, pte, level)) {
+			--*budget;
 			/*
 			 * xchg: the CPU may set the D bit at any moment before
 			 */
@@ -260,15 +264,17 @@ static unsigned long zap_table(struct pgt *pgt, u64 *table, int level, u64 base,
 			continue;
 		}
 		zapped += zap_table(pgt, pte_table(pte), level - 1, at, start,
-				    end, fn, ctx, freed);
-		if (start <= at && at + size <= end) {
+				    end, fn, ctx, freed, budget);
+		if (start <= at && at + size <= end && *budget) {
 			WRITE_ONCE(table[i], 0);
 			list_add(&virt_to_page(pte_table(pte))->lru, freed);
 			count_table(pgt, pte_table(pte), -1);
 			/*
-			 * Counts as an entry: a CPU may have cached the table
+			 * Counts as an entry: a CPU may have cached the table.
+			 * To look through it has cost something.
 			 */
 			zapped++;
+			*budget -= min(*budget, TABLE_COST);
 		}
 	}
 	return zapped;
@@ -282,6 +288,8 @@ static unsigned long zap_table(struct pgt *pgt, u64 *table, int level, u64 base,
  * @fn: called with each leaf that is removed
  * @ctx: for @fn
  * @freed: tables that lie wholly in the range are put on this list
+ * @budget: in: how many leaves may be removed; out: how many were not. 0: there
+ *	may be more: call again
  *
  * If the result is not 0 the caller flushes. After that it passes @freed to
  * pgt_free_tables(). Context: any, if @fn allows it: the walk does not sleep.
@@ -289,10 +297,10 @@ static unsigned long zap_table(struct pgt *pgt, u64 *table, int level, u64 base,
  * Return: how many entries were removed.
  */
 unsigned long pgt_zap(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
-		      void *ctx, struct list_head *freed)
+		      void *ctx, struct list_head *freed, unsigned long *budget)
 {
 	return zap_table(pgt, pgt->root, pgt->fmt->levels, 0, start, end, fn, ctx,
-			 freed);
+			 freed, budget);
 }
 
 static bool age_table(struct pgt *pgt, u64 *table, int level, u64 base,

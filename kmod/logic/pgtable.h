@@ -96,7 +96,7 @@ int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 	    struct pgt_cache *cache);
 int pgt_split(struct pgt *pgt, u64 gpa, struct pgt_cache *cache);
 unsigned long pgt_zap(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
-		      void *ctx, struct list_head *freed);
+		      void *ctx, struct list_head *freed, unsigned long *budget);
 u64 *pgt_find(const struct pgt *pgt, u64 gpa, int *level);
 u64 pgt_leaf(const struct pgt_format *fmt, u64 pa, int level,
 	     enum pgt_prot prot);

@@ -30,7 +30,8 @@ static bool all_in_xapic_mode(struct mvmm_vm *vm)
 static void drop_apic_page(struct mvmm_vm *vm)
 {
 	lockdep_assert_held(&vm->mmu_lock);
-	mvmm_zap(vm, LAPIC_BASE_ADDRESS, LAPIC_BASE_ADDRESS + PAGE_SIZE);
+	mvmm_zap(vm, LAPIC_BASE_ADDRESS, LAPIC_BASE_ADDRESS + PAGE_SIZE,
+		 false);
 	/*
 	 * pairs with apic_controls() in vmx/apicv.c: a vCPU that sees this may
 	 * turn off its control bits, without which the page would be plain

@@ -222,7 +222,7 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 	if (at < level && atomic)
 		return ABSENT;
 	if (at < level)
-		mvmm_zap(vm, gpa, gpa + size);
+		mvmm_zap(vm, gpa, gpa + size, false);
 	return pgt_map(pgt, gpa, pa, level, prot, cache) ? ABSENT : FOUND;
 }
 
@@ -412,7 +412,7 @@ int mvmm_fault_slow(struct mvmm_vcpu *vcpu)
  */
 int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p)
 {
-	bool write = p->flags & MVMM_PREFAULT_WRITE, again;
+	bool write = p->flags & MVMM_PREFAULT_WRITE, again, mapped;
 	struct pgt_cache cache = {};
 	u64 hva, pte, step;
 	int level, ret = 0;
@@ -429,19 +429,22 @@ int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p)
 		pte = mvmm_find_region(vm, p->gpa) ?
 		      pgt_lookup(&vm->pgt, p->gpa, &level) : 0;
 		spin_unlock(&vm->mmu_lock);
-		if (pte && (!write || pte & vm->pgt.fmt->write)) {
+		mapped = pte && (!write || pte & vm->pgt.fmt->write);
+		if (mapped) {
 			step = pgt_level_size(level) -
 			       (p->gpa & (pgt_level_size(level) - 1));
 			step = min(step, p->len);
 			p->gpa += step;
 			p->len -= step;
-			continue;
 		}
-		if (signal_pending(current)) {
+		/* It may take long although all is mapped already */
+		if (p->len && signal_pending(current)) {
 			ret = -EINTR;
 			break;
 		}
 		cond_resched();
+		if (mapped)
+			continue;
 		ret = fault_in(vm, p->gpa, write, &cache, &hva, &again);
 		if (ret)
 			break;

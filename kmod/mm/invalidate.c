@@ -100,22 +100,43 @@ void mvmm_flush_guests(struct mvmm_vm *vm)
 
 /* tour 16: and taking it away again */
 
+/* So many leaves are zapped before mmu_lock may be given up, and preemption on */
+#define ZAP_BATCH 8192
+
+/* Returns false if there may be more */
+static bool zap_some(struct mvmm_vm *vm, u64 start, u64 end, bool *zapped)
+{
+	unsigned long budget = ZAP_BATCH;
+	LIST_HEAD(freed);
+
+	*zapped = pgt_zap(&vm->pgt, start, end, zap_leaf, vm, &freed, &budget);
+	if (*zapped)
+		mvmm_flush_guests(vm);
+	pgt_free_tables(&freed);
+	return budget;
+}
+
 /**
  * mvmm_zap() - remove what is mapped in a range, and flush
  * @vm: the VM
  * @start: first guest-physical address
  * @end: one past the last
+ * @may_sleep: mmu_lock may be given up in between. The caller sees to it that
+ *	nothing is mapped in the range meanwhile, or this might not end
  *
- * Context: mmu_lock held.
+ * Context: mmu_lock held. Return: true if there was something.
  */
-void mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end)
+bool mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end, bool may_sleep)
 {
-	LIST_HEAD(freed);
+	bool some, any = false;
 
 	lockdep_assert_held(&vm->mmu_lock);
-	if (pgt_zap(&vm->pgt, start, end, zap_leaf, vm, &freed))
-		mvmm_flush_guests(vm);
-	pgt_free_tables(&freed);
+	while (!zap_some(vm, start, end, &some)) {
+		any = true;
+		if (may_sleep)
+			cond_resched_lock(&vm->mmu_lock);
+	}
+	return some || any;
 }
 
 /* Call @fn for each part of guest memory that the owner has in [start, end) */
@@ -137,10 +158,28 @@ static bool for_each_backed(struct mvmm_vm *vm, u64 start, u64 end,
 	return ret;
 }
 
-static bool zap_backed(struct mvmm_vm *vm, u64 start, u64 end)
+/*
+ * While mmu_lock is given up, regions may come and go: so they are gone through
+ * by their addresses. What goes is zapped by who removes it, and what comes has
+ * nothing mapped while inval_count is not 0.
+ */
+static void zap_backed(struct mvmm_vm *vm, u64 start, u64 end, bool may_sleep)
 {
-	mvmm_zap(vm, start, end);
-	return false;
+	u64 at = 0, gpa, from, to;
+	int i;
+
+	for (;;) {
+		i = mvmm_region_index(vm, at);
+		if (i >= vm->nr_regions)
+			break;
+		gpa = vm->regions[i].gpa;
+		from = max(start, vm->regions[i].hva);
+		to = min(end, vm->regions[i].hva + vm->regions[i].len);
+		at = gpa + 1;
+		gpa -= vm->regions[i].hva;
+		if (from < to)
+			mvmm_zap(vm, gpa + from, gpa + to, may_sleep);
+	}
 }
 
 static int invalidate_range_start(struct mmu_notifier *mn,
@@ -148,10 +187,11 @@ static int invalidate_range_start(struct mmu_notifier *mn,
 {
 	struct mvmm_vm *vm = mn_to_vm(mn);
 
-	/* A spinlock and an IPI: does not sleep, so it need not be blockable */
+	/* A spinlock and IPIs do not sleep: it need not be blockable */
 	spin_lock(&vm->mmu_lock);
 	vm->inval_count++;
-	for_each_backed(vm, range->start, range->end, zap_backed);
+	zap_backed(vm, range->start, range->end,
+		   mmu_notifier_range_blockable(range));
 	spin_unlock(&vm->mmu_lock);
 	return 0;
 }
@@ -169,20 +209,13 @@ static void invalidate_range_end(struct mmu_notifier *mn,
 
 static bool age_backed(struct mvmm_vm *vm, u64 start, u64 end)
 {
-	LIST_HEAD(freed);
-	bool young;
-
 	if (vm->pgt.fmt->accessed)
 		return pgt_age(&vm->pgt, start, end, true);
 	/*
 	 * No accessed bits: a page is young if it was faulted in since last
 	 * time
 	 */
-	young = pgt_zap(&vm->pgt, start, end, zap_leaf, vm, &freed);
-	if (young)
-		mvmm_flush_guests(vm);
-	pgt_free_tables(&freed);
-	return young;
+	return mvmm_zap(vm, start, end, false);
 }
 
 static int clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
@@ -225,7 +258,7 @@ static void release(struct mmu_notifier *mn, struct mm_struct *mm)
 
 	spin_lock(&vm->mmu_lock);
 	vm->inval_count++;	/* never taken back: nothing is mapped again */
-	mvmm_zap(vm, 0, 1ULL << MVMM_GPA_BITS);
+	mvmm_zap(vm, 0, 1ULL << MVMM_GPA_BITS, true);
 	spin_unlock(&vm->mmu_lock);
 }
 

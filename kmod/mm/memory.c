@@ -59,7 +59,7 @@ void mvmm_memory_destroy(struct mvmm_vm *vm)
 	/*
 	 * While the notifier is registered the host keeps the pages that we map
 	 */
-	mvmm_zap(vm, 0, 1ULL << MVMM_GPA_BITS);
+	mvmm_zap(vm, 0, 1ULL << MVMM_GPA_BITS, true);
 	spin_unlock(&vm->mmu_lock);
 	mmu_notifier_unregister(&vm->mn, vm->mm);
 	pgt_destroy(&vm->pgt);
@@ -80,6 +80,10 @@ static int check_region(const struct mvmm_region *region)
 	if (region->len > 1ULL << MVMM_GPA_BITS ||
 	    region->gpa > (1ULL << MVMM_GPA_BITS) - region->len ||
 	    !access_ok((void __user *)region->hva, region->len))
+		return -EINVAL;
+	/* So that the bitmap is not larger than 256 MiB */
+	if (region->flags & MVMM_REGION_LOG_DIRTY &&
+	    region->len > MVMM_MAX_LOGGED)
 		return -EINVAL;
 	return 0;
 }
@@ -132,7 +136,8 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 	if (ret)
 		return ret;
 	if (region->flags & MVMM_REGION_LOG_DIRTY) {
-		new.dirty = kvzalloc(mvmm_bitmap_bytes(new.len), GFP_KERNEL_ACCOUNT);
+		new.dirty = kvzalloc(mvmm_bitmap_bytes(new.len),
+				     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 		if (!new.dirty)
 			return -ENOMEM;
 	}
@@ -154,7 +159,7 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 		/* Memory at the local APIC's address hides the APIC */
 		if (vm->apic_page && LAPIC_BASE_ADDRESS - new.gpa < new.len)
 			mvmm_zap(vm, LAPIC_BASE_ADDRESS,
-				 LAPIC_BASE_ADDRESS + PAGE_SIZE);
+				 LAPIC_BASE_ADDRESS + PAGE_SIZE, false);
 		/*
 		 * PML is turned on at a flush. It has to be on before the
 		 * region has leaves, or writes would not be logged.
@@ -194,7 +199,7 @@ int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 		vm->regions[vm->nr_regions].len = 0;
 		vm->inval_seq++;
 		WRITE_ONCE(vm->nr_logged, vm->nr_logged - !!dirty);
-		mvmm_zap(vm, region->gpa, region->gpa + region->len);
+		mvmm_zap(vm, region->gpa, region->gpa + region->len, true);
 		/*
 		 * Or these writes would count for the next region at this
 		 * address

@@ -8,6 +8,7 @@
 #include "vcpu.h"
 
 #define MVMM_MAX_REGIONS	128
+#define MVMM_MAX_LOGGED		(1ULL << 43)
 
 /**
  * struct mvmm_mem_region - a range of guest-physical addresses backed by memory
@@ -32,7 +33,7 @@ int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region);
 struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa);
 int mvmm_region_index(const struct mvmm_vm *vm, u64 gpa);
 struct mvmm_mem_region *mvmm_exact_region(struct mvmm_vm *vm, u64 gpa, u64 len);
-void mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end);
+bool mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end, bool may_sleep);
 void mvmm_kick_guests(struct mvmm_vm *vm);
 void mvmm_flush_guests(struct mvmm_vm *vm);
 void mvmm_note_dirty(void *ctx, u64 gpa, u64 pte, int level);

@@ -20,6 +20,8 @@ struct pgt_test {
 	int leaves;
 };
 
+static unsigned long no_limit = ULONG_MAX;
+
 static void count_leaf(void *ctx, u64 gpa, u64 pte, int level)
 {
 	struct pgt_test *t = ctx;
@@ -54,7 +56,7 @@ static void pgtable_test_exit(struct kunit *test)
 {
 	struct pgt_test *t = test->priv;
 
-	pgt_zap(&t->pgt, 0, 1ULL << 48, count_leaf, t, &t->freed);
+	pgt_zap(&t->pgt, 0, 1ULL << 48, count_leaf, t, &t->freed, &no_limit);
 	pgt_free_tables(&t->freed);
 	KUNIT_EXPECT_EQ(test, t->pgt.nr_tables, 1UL);
 	pgt_destroy(&t->pgt);
@@ -169,28 +171,37 @@ static void pgtable_split(struct kunit *test)
 static void pgtable_zap(struct kunit *test)
 {
 	struct pgt_test *t = test->priv;
+	unsigned long budget;
 	int level, i;
 
 	for (i = 0; i < 8; i++)
 		map(t, i << 12, i << 12, 1, true);
 	KUNIT_EXPECT_EQ(test, pgt_zap(&t->pgt, 2 << 12, 4 << 12, count_leaf,
-				      t, &t->freed), 2UL);
+				      t, &t->freed, &no_limit), 2UL);
 	KUNIT_EXPECT_EQ(test, t->leaves, 2);
 	KUNIT_EXPECT_TRUE(test, list_empty(&t->freed));
 	for (i = 0; i < 8; i++)
 		KUNIT_EXPECT_EQ(test, !pgt_lookup(&t->pgt, i << 12, &level),
 				i == 2 || i == 3);
+	/* No more than asked for; the table stays while it has leaves */
+	budget = 2;
+	KUNIT_EXPECT_EQ(test, 2UL, pgt_zap(&t->pgt, 0, 0x200000, count_leaf, t,
+					   &t->freed, &budget));
+	KUNIT_EXPECT_EQ(test, 0UL, budget);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->freed));
+	map(t, 0, 0, 1, true);
+	map(t, 0x1000, 0x1000, 1, true);
 	/* No leaves: nothing to flush */
 	KUNIT_EXPECT_EQ(test, pgt_zap(&t->pgt, 1ULL << 40, 1ULL << 41,
-				      count_leaf, t, &t->freed), 0UL);
+				      count_leaf, t, &t->freed, &no_limit), 0UL);
 	/* A large leaf that is only partly in the range is zapped as a whole */
 	map(t, 0x400000, 0x400000, 2, true);
-	pgt_zap(&t->pgt, 0x401000, 0x402000, count_leaf, t, &t->freed);
+	pgt_zap(&t->pgt, 0x401000, 0x402000, count_leaf, t, &t->freed, &no_limit);
 	KUNIT_EXPECT_EQ(test, t->last_level, 2);
 	KUNIT_EXPECT_EQ(test, pgt_lookup(&t->pgt, 0x5ff000, &level), 0ULL);
 	/* The range of a whole table: the table is freed, too */
 	t->leaves = 0;
-	pgt_zap(&t->pgt, 0, 0x200000, count_leaf, t, &t->freed);
+	pgt_zap(&t->pgt, 0, 0x200000, count_leaf, t, &t->freed, &no_limit);
 	KUNIT_EXPECT_EQ(test, t->leaves, 6);
 	KUNIT_EXPECT_FALSE(test, list_empty(&t->freed));
 }
