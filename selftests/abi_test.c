@@ -142,6 +142,7 @@ TEST_F(abi, size_rules)
 		{ MVMM_VM_ADD_REGION, self->vm.vm, sizeof(struct mvmm_region) },
 		{ MVMM_VM_REMOVE_REGION, self->vm.vm,
 		  sizeof(struct mvmm_region) },
+		{ MVMM_VM_SET_REGION, self->vm.vm, sizeof(struct mvmm_region) },
 		{ MVMM_VM_GET_DIRTY_LOG, self->vm.vm,
 		  sizeof(struct mvmm_dirty_log), 0, MVMM_FEATURE_DIRTY_LOG },
 		{ MVMM_VM_PREFAULT, self->vm.vm, sizeof(struct mvmm_prefault) },
@@ -361,20 +362,26 @@ TEST_F(abi, dirty_log)
 	EXPECT_EQ(0, mvmm_get_dirty_log(vm, VOID, len, bits));
 	EXPECT_EQ(0, bits[0] | bits[1]);
 	EXPECT_EQ(-1ull, bits[2]);
-	/* A part of the region; an address without a region; one without a log */
-	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, VOID, 4096, bits));
-	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, VOID + 4096, 64 * 4096,
+	/* A part of the region: from a word on; not beyond its end */
+	EXPECT_EQ(0, mvmm_get_dirty_log(vm, VOID, 4096, bits));
+	EXPECT_EQ(0, mvmm_get_dirty_log(vm, VOID + 64 * 4096, 4096, bits));
+	EXPECT_EQ(-EINVAL, mvmm_get_dirty_log(vm, VOID + 4096, 64 * 4096,
 					      bits));
-	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, VOID, 0, bits));
+	EXPECT_EQ(-EINVAL, mvmm_get_dirty_log(vm, VOID, 0, bits));
+	EXPECT_EQ(-EINVAL, mvmm_get_dirty_log(vm, VOID, 100, bits));
+	EXPECT_EQ(-EINVAL, mvmm_get_dirty_log(vm, VOID + 100, 4096, bits));
+	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, VOID, len + 4096, bits));
+	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, VOID, -4096ull, bits));
+	/* An address without a region; one without a log */
 	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, 1ull << 40, len, bits));
 	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, 0, MEM_SIZE, bits));
 	EXPECT_EQ(-EFAULT, mvmm_get_dirty_log(vm, VOID, len, (void *)8));
 	EXPECT_EQ(-EFAULT, mvmm_get_dirty_log(vm, VOID, len,
 					      (void *)(-1ull << 47)));
 	log.bitmap = (uintptr_t)bits;
-	log.reserved = 1;
-	EXPECT_EQ(-EINVAL, call(vm, MVMM_VM_GET_DIRTY_LOG, &log));
-	log.reserved = 0;
+	log.flags = 2;
+	EXPECT_EQ(-EOPNOTSUPP, call(vm, MVMM_VM_GET_DIRTY_LOG, &log));
+	log.flags = 0;
 	EXPECT_EQ(0, call(vm, MVMM_VM_GET_DIRTY_LOG, &log));
 	EXPECT_EQ(0, mvmm_remove_region(vm, VOID, len));
 	EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(vm, VOID, len, bits));

@@ -453,6 +453,119 @@ TEST_F(dirty, bad_bitmap_loses_nothing)
 	munmap(edge, 4096);
 }
 
+/* A part of the log is read, and cleared, without the rest */
+TEST_F(dirty, by_parts)
+{
+	uint64_t log[WORDS], part[4];
+	int i;
+
+	ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 11, 400));
+	memcpy(self->shadow, self->vm.mem + DATA, sizeof(log));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, mvmm_peek_dirty_log(self->vm.vm, LOGGED, SIZE,
+						 log));
+		EXPECT_EQ(0, wrong(log, self->shadow));
+	}
+	/* 4 words, of the last one 63 bits, across the edge of two tables */
+	memset(part, 0xff, sizeof(part));
+	ASSERT_EQ(0, mvmm_get_dirty_log(self->vm.vm, LOGGED + HUGE - 2 * 64 * 4096,
+					255 * 4096, part));
+	for (i = 0; i < 4; i++) {
+		uint64_t mask = i == 3 ? -1ull >> 1 : -1ull;
+
+		EXPECT_EQ(self->shadow[6 + i] & mask, part[i]);
+		self->shadow[6 + i] &= ~mask;
+	}
+	GET(log);
+	EXPECT_EQ(0, wrong(log, self->shadow));
+	/* What was looked at in parts is seen again */
+	ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 12, 400));
+	GET(log);
+	EXPECT_EQ(0, wrong(log, self->vm.mem + DATA));
+	GET(log);
+	EXPECT_EQ(0, set(log));
+}
+
+/* The log is turned off and on: no write to memory is lost, no MMIO seen */
+TEST_F(dirty, off_and_on)
+{
+	uint64_t log[WORDS];
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 20 + i, 200));
+		ASSERT_EQ(0, mvmm_set_region(self->vm.vm, LOGGED, SIZE, self->p,
+					     0));
+		EXPECT_EQ(-ENOENT, mvmm_get_dirty_log(self->vm.vm, LOGGED, SIZE,
+						      log));
+		ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 30 + i, 200));
+		ASSERT_EQ(0, mvmm_set_region(self->vm.vm, LOGGED, SIZE, self->p,
+					     MVMM_REGION_LOG_DIRTY));
+		GET(log);
+		EXPECT_EQ(0, set(log));
+		ASSERT_EQ(MVMM_EXIT_HLT, scatter_guest(self, 40 + i, 200));
+		/* A log that goes on loses nothing */
+		ASSERT_EQ(0, mvmm_set_region(self->vm.vm, LOGGED, SIZE, self->p,
+					     MVMM_REGION_LOG_DIRTY));
+		GET(log);
+		EXPECT_EQ(0, wrong(log, self->vm.mem + DATA));
+	}
+	EXPECT_EQ(0, memcmp(self->p, self->model, SIZE));
+}
+
+/* The same while the guest runs: it finds memory all the time */
+TEST_F(dirty, off_and_on_while_it_runs)
+{
+	struct runner r = { .vcpu = self->vm.vcpu, .run = self->vm.run };
+	uint64_t log[WORDS];
+	int i;
+
+	LOAD(&self->vm, scatter);
+	r.run->regs = (struct mvmm_regs){
+		.rip = CODE, .rflags = 0x202, .r8 = 1, .r9 = FACTOR,
+		.r10 = SUMMAND, .rcx = 400000, .rdi = LOGGED, .rsi = DATA };
+	ASSERT_EQ(0, pthread_create(&r.thread, NULL, run_to_halt, &r));
+	for (i = 0; !r.done; i++) {
+		usleep(500);
+		ASSERT_EQ(0, mvmm_set_region(self->vm.vm, LOGGED, SIZE, self->p,
+					     i & 1 ? MVMM_REGION_LOG_DIRTY : 0));
+		if (!(i & 1))
+			continue;
+		usleep(500);
+		GET(log);
+	}
+	ASSERT_EQ(0, pthread_join(r.thread, NULL));
+	EXPECT_EQ(0, r.ret);
+	EXPECT_EQ(MVMM_EXIT_HLT, r.run->exit_reason);
+	TH_LOG("%d changes", i);
+}
+
+TEST_F(dirty, set_region_errnos)
+{
+	int vm = self->vm.vm;
+
+	EXPECT_EQ(-ENOENT, mvmm_set_region(vm, LOGGED, SIZE - 4096, self->p, 0));
+	EXPECT_EQ(-ENOENT, mvmm_set_region(vm, 1ull << 40, SIZE, self->p, 0));
+	EXPECT_EQ(-EINVAL, mvmm_set_region(vm, LOGGED, SIZE, NULL, 0));
+	EXPECT_EQ(-EINVAL, mvmm_set_region(vm, LOGGED, 100, self->p, 0));
+	EXPECT_EQ(-EOPNOTSUPP, mvmm_set_region(vm, LOGGED, SIZE, self->p, 4));
+	/* Read-only, and other memory */
+	ASSERT_EQ(0, mvmm_set_region(vm, LOGGED, SIZE, self->p + 4096,
+				     MVMM_REGION_READONLY));
+	*(uint64_t *)(self->p + 4096) = 0x4711;
+	LOAD(&self->vm, read_all);
+	vm_set_rip(&self->vm, CODE);
+	self->vm.run->regs.rdi = LOGGED;
+	self->vm.run->regs.rcx = 1;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0x4711, self->vm.run->regs.rax);
+	LOAD(&self->vm, write_rdi);
+	vm_set_rip(&self->vm, CODE);
+	self->vm.run->regs.rdi = LOGGED;
+	ASSERT_EQ(0, vm_run(&self->vm));
+	EXPECT_EQ(MVMM_EXIT_MMIO, self->vm.run->exit_reason);
+}
+
 GUEST(halt, "hlt");
 
 /* A region that was removed and added again begins with an empty log */

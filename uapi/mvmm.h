@@ -182,20 +182,28 @@ struct mvmm_region {
 	__u64 hva;
 };
 
+/*
+ * The log keeps what it says. A later call without this clears it, for a part of
+ * the region at a time: right before the part is read
+ */
+#define MVMM_DIRTY_LOG_KEEP (1u << 0)
+
 /**
  * struct mvmm_dirty_log - pages of a region that the guest wrote to
  * @size: sizeof(struct mvmm_dirty_log)
- * @reserved: zero
- * @gpa: @gpa of a region with MVMM_REGION_LOG_DIRTY
- * @len: @len of the same region
+ * @flags: MVMM_DIRTY_LOG_KEEP or 0
+ * @gpa: in a region with MVMM_REGION_LOG_DIRTY: a multiple of 64 pages after its
+ *	first address
+ * @len: bytes, a multiple of 4096, not 0, all in that region
  * @bitmap: address of a bitmap in words of 64 bits, one bit for each page of
- *	4096 bytes; a set bit: the guest wrote to the page since the last call
+ *	4096 bytes; a set bit: the guest wrote to the page since the log was
+ *	cleared there
  *
  * The log does not contain what the caller itself writes to the memory.
  */
 struct mvmm_dirty_log {
 	__u32 size;
-	__u32 reserved;
+	__u32 flags;
 	__u64 gpa;
 	__u64 len;
 	__u64 bitmap;
@@ -353,8 +361,9 @@ struct mvmm_create_vcpu {
 #define MVMM_VM_CREATE_VCPU	_IO(MVMM_IOC, 0x22)
 /*
  * MVMM_VM_GET_DIRTY_LOG: fills @bitmap and clears the log. Returns 0; -ENOENT:
- * no region has exactly this @gpa and @len, or it has no log; -EFAULT: @bitmap
- * cannot be written; the log loses nothing. Needs MVMM_FEATURE_DIRTY_LOG.
+ * no region has all of the range, or it has no log; -EFAULT: @bitmap cannot be
+ * written; the log loses nothing, but may then have pages too many. Needs
+ * MVMM_FEATURE_DIRTY_LOG.
  */
 #define MVMM_VM_GET_DIRTY_LOG	_IO(MVMM_IOC, 0x23)
 /*
@@ -405,6 +414,14 @@ struct mvmm_create_vcpu {
  * @flags.
  */
 #define MVMM_VM_SET_CLOCK	_IO(MVMM_IOC, 0x2a)
+/*
+ * MVMM_VM_SET_REGION: gives the region with exactly this @gpa and @len the new
+ * @flags and @hva. The guest may run, and has memory there all the time; when
+ * this returns, the new ones hold. A log that was kept before goes on; a new one
+ * is empty. Returns 0; -ENOENT: there is no such region; else as
+ * MVMM_VM_ADD_REGION.
+ */
+#define MVMM_VM_SET_REGION	_IO(MVMM_IOC, 0x2b)
 
 /* ---- vCPU fd ---------------------------------------------------------- */
 

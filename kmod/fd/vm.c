@@ -39,6 +39,7 @@ void mvmm_vm_put(struct mvmm_vm *vm)
 }
 
 MVMM_HANDLER(add_region, mvmm_add_region)
+MVMM_HANDLER(set_region, mvmm_set_region)
 MVMM_HANDLER(remove_region, mvmm_remove_region)
 MVMM_HANDLER(prefault, mvmm_prefault)
 MVMM_HANDLER(msi, mvmm_msi)
@@ -73,6 +74,8 @@ static const struct mvmm_ioctl vm_ioctls[] = {
 		   add_region),
 	MVMM_IOCTL(MVMM_VM_REMOVE_REGION, struct mvmm_region, hva, false,
 		   remove_region),
+	MVMM_IOCTL(MVMM_VM_SET_REGION, struct mvmm_region, hva, false,
+		   set_region),
 	MVMM_IOCTL(MVMM_VM_PREFAULT, struct mvmm_prefault, len, true, prefault),
 	MVMM_IOCTL(MVMM_VM_MSI, struct mvmm_msi, reserved, false, msi),
 	MVMM_IOCTL(MVMM_VM_GET_CLOCK, struct mvmm_clock, realtime, true,

@@ -341,6 +341,54 @@ bool pgt_age(struct pgt *pgt, u64 start, u64 end, bool clear)
 	return age_table(pgt, pgt->root, pgt->fmt->levels, 0, start, end, clear);
 }
 
+/**
+ * pgt_used() - has a CPU walked through a table since the last call?
+ * @pgt: the nested table
+ * @gpa: the first address of the 2 MiB that the table of 4 KiB leaves maps
+ *
+ * Clears the A bit of the table's entry. Until the caller has flushed, a CPU may
+ * use the table without setting it again.
+ *
+ * Return: true if it has, or if that is not known: a large leaf, or no A bits.
+ */
+bool pgt_used(struct pgt *pgt, u64 gpa)
+{
+	u64 *table = pgt->root, *entry, bit = pgt->fmt->accessed;
+	int level = pgt->fmt->levels;
+
+	for (;;) {
+		entry = &table[index_at(gpa, level)];
+		if (!pgt_pte_present(pgt, *entry))
+			return false;
+		if (!bit || is_leaf(pgt, *entry, level))
+			return true;
+		if (level == 2)
+			break;
+		table = pte_table(*entry);
+		level--;
+	}
+	return *entry & bit &&
+	       test_and_clear_bit(__ffs(bit), (unsigned long *)entry);
+}
+
+/* Level 1's part of clean_table(): nearly always there is nothing to do */
+static unsigned long clean_leaves(struct pgt *pgt, u64 *table, int i, int last,
+				  u64 base, pgt_leaf_fn fn, void *ctx)
+{
+	u64 bit = pgt->fmt->dirty ?: pgt->fmt->write, pte;
+	unsigned long cleaned = 0;
+
+	for (; i < last; i++) {
+		pte = READ_ONCE(table[i]);
+		if (likely(!(pte & bit)) || !pgt_pte_dirty(pgt, pte))
+			continue;
+		clear_bit(__ffs(bit), (unsigned long *)&table[i]);
+		fn(ctx, base + i * PAGE_SIZE, pte, 1);
+		cleaned++;
+	}
+	return cleaned;
+}
+
 static unsigned long clean_table(struct pgt *pgt, u64 *table, int level,
 				 u64 base, u64 start, u64 end, pgt_leaf_fn fn,
 				 void *ctx)
@@ -348,9 +396,12 @@ static unsigned long clean_table(struct pgt *pgt, u64 *table, int level,
 	u64 size = pgt_level_size(level);
 	u64 bit = pgt->fmt->dirty ?: pgt->fmt->write;
 	int i = start > base ? (start - base) / size : 0;
+	int last = min_t(u64, 512, DIV_ROUND_UP(end - base, size));
 	unsigned long cleaned = 0;
 
-	for (; i < 512 && base + i * size < end; i++) {
+	if (level == 1)
+		return clean_leaves(pgt, table, i, last, base, fn, ctx);
+	for (; i < last; i++) {
 		u64 at = base + i * size, pte = table[i];
 
 		if (!pgt_pte_present(pgt, pte))

@@ -5,13 +5,54 @@
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "memory.h"
 #include "vendor.h"
 
 /*
- * Note in the bitmap what was written to, and make the next write visible.
- * Returns how many leaves were dirty.
+ * So much is done with mmu_lock held. Each table of a part has a bit in a word:
+ * see scan().
+ */
+#define PART	(64UL << 20)
+
+/*
+ * Look for D bits. The CPU sets the A bit of a table's entry when it walks
+ * through it, so a table without that bit has no new D bit. The A bits are
+ * cleared and flushed first: from then on a CPU that writes sets them again.
+ * Only then are the leaves looked at. A table that is partly in the range keeps
+ * its A bit, which is also for its other part.
+ */
+static unsigned long scan(struct mvmm_vm *vm, u64 start, u64 end)
+{
+	const u64 size = pgt_level_size(2);
+	u64 first = start & -size, at;
+	unsigned long tables = 0, cleaned = 0;
+	bool used = false;
+	unsigned int i;
+
+	for (at = first, i = 0; at < end; at += size, i++) {
+		bool part = at < start || at + size > end;
+
+		if (!part && !pgt_used(&vm->pgt, at))
+			continue;
+		__set_bit(i, &tables);
+		used |= !part;
+	}
+	if (used && vm->pgt.fmt->accessed)
+		mvmm_flush_guests(vm);
+	for_each_set_bit(i, &tables, BITS_PER_LONG) {
+		at = first + i * size;
+		cleaned += pgt_clean(&vm->pgt, max(at, start),
+				     min(at + size, end), mvmm_note_dirty, vm);
+	}
+	return cleaned;
+}
+
+/*
+ * Note in the bitmap what was written to, from page @first of the region up to
+ * @last, and make the next write visible. Returns how many leaves were dirty.
  *
  * With PML, a set D bit has its page in the bitmap or in a log, so only those
  * pages are scanned. The manual does not say whether a CPU writes the log or
@@ -19,24 +60,78 @@
  * guests are kicked twice: before the logs are drained, and before the D bits
  * are cleared.
  */
-static unsigned long clean_region(struct mvmm_vm *vm,
-				  const struct mvmm_mem_region *r)
+static unsigned long clean_part(struct mvmm_vm *vm,
+				const struct mvmm_mem_region *r,
+				unsigned long first, unsigned long last)
 {
-	unsigned long from, to, cleaned = 0;
+	unsigned long from = first, to, cleaned = 0;
 
 	lockdep_assert_held(&vm->mmu_lock);
 
 	if (!mvmm_vendor.pml)
-		return pgt_clean(&vm->pgt, r->gpa, r->gpa + r->len,
-				 mvmm_note_dirty, vm);
+		return scan(vm, r->gpa + (first << PAGE_SHIFT),
+			    r->gpa + (last << PAGE_SHIFT));
 	mvmm_kick_guests(vm);
 	mvmm_drain_pml(vm);
 	mvmm_kick_guests(vm);
-	for_each_set_bitrange(from, to, r->dirty, r->len >> PAGE_SHIFT)
+	for_each_set_bitrange_from(from, to, r->dirty, last)
 		cleaned += pgt_clean(&vm->pgt, r->gpa + (from << PAGE_SHIFT),
 				     r->gpa + (to << PAGE_SHIFT),
 				     mvmm_note_dirty, vm);
 	return cleaned;
+}
+
+/* A part of the log; @copy has room for it. Returns 0 or -EFAULT */
+static int get_part(struct mvmm_vm *vm, struct mvmm_mem_region *r,
+		    unsigned long first, unsigned long last, bool keep,
+		    unsigned long *copy, void __user *to)
+{
+	unsigned long *bits = r->dirty + BIT_WORD(first), n = last - first;
+
+	spin_lock(&vm->mmu_lock);
+	if (clean_part(vm, r, first, last))
+		mvmm_flush_guests(vm);
+	bitmap_copy_clear_tail(copy, bits, n);
+	if (!keep)
+		bitmap_clear(r->dirty, first, n);
+	spin_unlock(&vm->mmu_lock);
+	if (!copy_to_user(to, copy, BITS_TO_LONGS(n) * sizeof(long)))
+		return 0;
+	spin_lock(&vm->mmu_lock);
+	bitmap_or(bits, bits, copy, n);
+	spin_unlock(&vm->mmu_lock);
+	return -EFAULT;
+}
+
+/* The log of a region from page @first up to @end, in parts */
+static int get_parts(struct mvmm_vm *vm, struct mvmm_mem_region *r,
+		     unsigned long first, unsigned long end, bool keep,
+		     void __user *to)
+{
+	const unsigned long step = PART >> PAGE_SHIFT;
+	unsigned long *copy, at, n;
+	int ret = 0;
+
+	lockdep_assert_held(&vm->lock);
+	copy = kmalloc(BITS_TO_LONGS(min(step, end - first)) * sizeof(long),
+		       GFP_KERNEL_ACCOUNT);
+	if (!copy)
+		return -ENOMEM;
+	for (at = first; at < end && !ret; at += n) {
+		n = min(step, end - at);
+		ret = fatal_signal_pending(current) ? -EINTR :
+		      get_part(vm, r, at, at + n, keep, copy,
+			       to + (at - first) / 8);
+		if (ret && !keep && at > first) {
+			/* What the caller has got it will not use */
+			spin_lock(&vm->mmu_lock);
+			bitmap_set(r->dirty, first, at - first);
+			spin_unlock(&vm->mmu_lock);
+		}
+		cond_resched();
+	}
+	kfree(copy);
+	return ret;
 }
 
 /* tour 17: which pages were written to */
@@ -44,45 +139,36 @@ static unsigned long clean_region(struct mvmm_vm *vm,
 /**
  * mvmm_get_dirty_log() - MVMM_VM_GET_DIRTY_LOG
  * @vm: the VM
- * @log: from userspace; gpa and len name the region
+ * @log: from userspace
  *
- * Context: may sleep, takes vm->lock. Return: 0; -EINVAL; -ENOENT: no such
- * region, or it keeps no log; -ENOMEM; -EFAULT: the log is as it was.
+ * Context: may sleep, takes vm->lock. Return: 0; -EOPNOTSUPP, -EINVAL; -ENOENT:
+ * no region has the range, or it keeps no log; -ENOMEM; -EFAULT: the log has
+ * lost nothing; -EINTR: a fatal signal.
  */
 int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log)
 {
 	struct mvmm_mem_region *r;
-	unsigned long *copy;
-	size_t bytes;
-	int ret = 0;
+	u64 at;
+	int ret;
 
-	if (log->reserved)
+	if (log->flags & ~MVMM_DIRTY_LOG_KEEP)
+		return -EOPNOTSUPP;
+	if (!log->len || !PAGE_ALIGNED(log->gpa | log->len))
 		return -EINVAL;
 	mutex_lock(&vm->lock);
-	r = mvmm_exact_region(vm, log->gpa, log->len);
-	if (!r || !r->dirty) {
-		mutex_unlock(&vm->lock);
-		return -ENOENT;
-	}
-	bytes = mvmm_bitmap_bytes(r->len);
-	copy = kvmalloc(bytes, GFP_KERNEL);
-	if (!copy) {
-		mutex_unlock(&vm->lock);
-		return -ENOMEM;
-	}
 	spin_lock(&vm->mmu_lock);
-	if (clean_region(vm, r))
-		mvmm_flush_guests(vm);
-	memcpy(copy, r->dirty, bytes);
-	memset(r->dirty, 0, bytes);
+	r = mvmm_find_region(vm, log->gpa);
 	spin_unlock(&vm->mmu_lock);
-	if (copy_to_user((void __user *)log->bitmap, copy, bytes)) {
-		spin_lock(&vm->mmu_lock);
-		bitmap_or(r->dirty, r->dirty, copy, r->len >> PAGE_SHIFT);
-		spin_unlock(&vm->mmu_lock);
-		ret = -EFAULT;
-	}
+	at = r ? log->gpa - r->gpa : 0;
+	if (!r || !r->dirty || log->len > r->len - at)
+		ret = -ENOENT;
+	else if (at & (BITS_PER_LONG * PAGE_SIZE - 1))
+		ret = -EINVAL;
+	else
+		ret = get_parts(vm, r, at >> PAGE_SHIFT,
+				(at + log->len) >> PAGE_SHIFT,
+				log->flags & MVMM_DIRTY_LOG_KEEP,
+				(void __user *)log->bitmap);
 	mutex_unlock(&vm->lock);
-	kvfree(copy);
 	return ret;
 }

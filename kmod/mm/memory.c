@@ -115,6 +115,12 @@ static int grow_regions(struct mvmm_vm *vm)
 	return 0;
 }
 
+static unsigned long *new_log(const struct mvmm_region *region)
+{
+	return kvzalloc(mvmm_bitmap_bytes(region->len),
+			GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+}
+
 /* tour 14: guest memory is the owner's mapping */
 
 /**
@@ -136,8 +142,7 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 	if (ret)
 		return ret;
 	if (region->flags & MVMM_REGION_LOG_DIRTY) {
-		new.dirty = kvzalloc(mvmm_bitmap_bytes(new.len),
-				     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		new.dirty = new_log(region);
 		if (!new.dirty)
 			return -ENOMEM;
 	}
@@ -172,6 +177,58 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 	if (ret)
 		kvfree(new.dirty);
 	return ret;
+}
+
+/**
+ * mvmm_set_region() - MVMM_VM_SET_REGION
+ * @vm: the VM
+ * @region: from userspace; gpa and len name the region
+ *
+ * All leaves go, and come back as the new flags want them. inval_count keeps
+ * them away meanwhile, as if the owner's mapping changed.
+ *
+ * Context: may sleep, takes vm->lock. Return: 0; -EOPNOTSUPP, -EINVAL, -ENOENT,
+ * -ENOMEM as in the ABI.
+ */
+int mvmm_set_region(struct mvmm_vm *vm, const struct mvmm_region *region)
+{
+	bool log = region->flags & MVMM_REGION_LOG_DIRTY;
+	unsigned long *dirty = NULL;
+	struct mvmm_mem_region *r;
+	int ret = check_region(region);
+
+	if (ret)
+		return ret;
+	if (log) {
+		dirty = new_log(region);
+		if (!dirty)
+			return -ENOMEM;
+	}
+	mutex_lock(&vm->lock);
+	r = mvmm_exact_region(vm, region->gpa, region->len);
+	if (r) {
+		spin_lock(&vm->mmu_lock);
+		vm->inval_count++;
+		r->hva = region->hva;
+		r->flags = region->flags;
+		mvmm_zap(vm, r->gpa, r->gpa + r->len, true);
+		/* Now: what was written before is not for a new log */
+		mvmm_drain_pml(vm);
+		if (log != !!r->dirty) {
+			swap(r->dirty, dirty);
+			WRITE_ONCE(vm->nr_logged,
+				   vm->nr_logged + (log ? 1 : -1));
+		}
+		/* A flush turns PML on or off: see mvmm_add_region() */
+		if (mvmm_vendor.pml)
+			mvmm_flush_guests(vm);
+		vm->inval_seq++;
+		vm->inval_count--;
+		spin_unlock(&vm->mmu_lock);
+	}
+	mutex_unlock(&vm->lock);
+	kvfree(dirty);
+	return r ? 0 : -ENOENT;
 }
 
 /**

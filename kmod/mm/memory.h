@@ -29,6 +29,7 @@ struct mvmm_mem_region {
 int mvmm_memory_init(struct mvmm_vm *vm);
 void mvmm_memory_destroy(struct mvmm_vm *vm);
 int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region);
+int mvmm_set_region(struct mvmm_vm *vm, const struct mvmm_region *region);
 int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region);
 struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa);
 int mvmm_region_index(const struct mvmm_vm *vm, u64 gpa);

@@ -237,6 +237,17 @@ static void pgtable_dirty_and_young(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pgt_age(&t->pgt, 0, 0x10000, true));
 }
 
+/* The entry of the table of 4 KiB leaves */
+static u64 *pde(struct pgt *pgt, u64 gpa)
+{
+	u64 *table = pgt->root;
+	int level;
+
+	for (level = pgt->fmt->levels; level > 2; level--)
+		table = pte_table(table[index_at(gpa, level)]);
+	return &table[index_at(gpa, 2)];
+}
+
 /* Each write is found once, and nothing else; with D bits and without */
 static void pgtable_clean(struct kunit *test)
 {
@@ -266,6 +277,14 @@ static void pgtable_clean(struct kunit *test)
 	entry = pgt_find(&t->pgt, 0x4000, &level);
 	KUNIT_EXPECT_TRUE(test, *entry & fmt->write);
 	KUNIT_EXPECT_FALSE(test, *entry & fmt->dirty);
+
+	/* The table of the first 2 MiB was used; there is none elsewhere */
+	KUNIT_EXPECT_FALSE(test, pgt_used(&t->pgt, 0));
+	*pde(&t->pgt, 0) |= fmt->accessed;
+	KUNIT_EXPECT_TRUE(test, pgt_used(&t->pgt, 0));
+	KUNIT_EXPECT_FALSE(test, pgt_used(&t->pgt, 0));
+	KUNIT_EXPECT_FALSE(test, pgt_used(&t->pgt, 0x200000));
+	KUNIT_EXPECT_TRUE(test, pgt_used(&t->pgt, 0x40000000));
 
 	/* Without D bits pgt_clean() makes the leaves read-only */
 	no_d.dirty = 0;

@@ -79,6 +79,16 @@ int mvmm_add_region(int vm, uint64_t gpa, uint64_t len, void *hva,
 	return call(vm, MVMM_VM_ADD_REGION, &region);
 }
 
+int mvmm_set_region(int vm, uint64_t gpa, uint64_t len, void *hva,
+		    uint32_t flags)
+{
+	struct mvmm_region region = {
+		.size = sizeof(region), .flags = flags, .gpa = gpa, .len = len,
+		.hva = (uintptr_t)hva };
+
+	return call(vm, MVMM_VM_SET_REGION, &region);
+}
+
 int mvmm_remove_region(int vm, uint64_t gpa, uint64_t len)
 {
 	struct mvmm_region region = {
@@ -102,6 +112,15 @@ int mvmm_get_dirty_log(int vm, uint64_t gpa, uint64_t len, uint64_t *bitmap)
 	struct mvmm_dirty_log log = {
 		.size = sizeof(log), .gpa = gpa, .len = len,
 		.bitmap = (uintptr_t)bitmap };
+
+	return call(vm, MVMM_VM_GET_DIRTY_LOG, &log);
+}
+
+int mvmm_peek_dirty_log(int vm, uint64_t gpa, uint64_t len, uint64_t *bitmap)
+{
+	struct mvmm_dirty_log log = {
+		.size = sizeof(log), .flags = MVMM_DIRTY_LOG_KEEP, .gpa = gpa,
+		.len = len, .bitmap = (uintptr_t)bitmap };
 
 	return call(vm, MVMM_VM_GET_DIRTY_LOG, &log);
 }

@@ -30,11 +30,14 @@ int mvmm_create_vm(int system);
 int mvmm_create_vm_flags(int system, uint32_t flags);
 int mvmm_add_region(int vm, uint64_t gpa, uint64_t len, void *hva,
 		    uint32_t flags);
+int mvmm_set_region(int vm, uint64_t gpa, uint64_t len, void *hva,
+		    uint32_t flags);
 int mvmm_remove_region(int vm, uint64_t gpa, uint64_t len);
 int mvmm_ioeventfd(int vm, uint16_t port, unsigned int len, int fd,
 		   uint32_t flags, uint64_t datamatch);
 /* @bitmap: one bit for each 4096 bytes, in words of 64 bits */
 int mvmm_get_dirty_log(int vm, uint64_t gpa, uint64_t len, uint64_t *bitmap);
+int mvmm_peek_dirty_log(int vm, uint64_t gpa, uint64_t len, uint64_t *bitmap);
 /* -EINTR: call again; pages that are mapped already are skipped quickly */
 int mvmm_prefault(int vm, uint64_t gpa, uint64_t len, uint32_t flags);
 /* Returns how many vCPUs took the interrupt */
