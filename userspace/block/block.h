@@ -76,6 +76,10 @@ struct block_ops {
  * @ops: of the back end
  * @loop: calls @done; from @start on
  * @size: bytes, a multiple of BLOCK_SECTOR; from @start on
+ * @physical: bytes that are written in one piece, at least 512; 0: not known, nor
+ *	are the next two
+ * @min_io: bytes of a request that costs no more than it has to; 0: not known
+ * @opt_io: of one that keeps all of the disk busy; 0: not known
  * @read_only: writes are refused by the submitter
  * @serial: what the guest reads as its serial number; empty: the device's choice
  */
@@ -83,6 +87,8 @@ struct block {
 	const struct block_ops *ops;
 	struct loop *loop;
 	uint64_t size;
+	uint32_t physical;
+	uint64_t min_io, opt_io;
 	bool read_only;
 	char serial[BLOCK_SERIAL + 1];
 };
@@ -96,6 +102,7 @@ struct block {
  * @read_only: not written to
  * @serial: NULL: none was given
  * @iothread: an option of the disk's device; NULL: none was given
+ * @queues: the same
  * @overlay: a file that has the changes to what @path is; NULL: none
  * @ephemeral: changes are gone when it is closed
  * @commit: the overlay's changes are to be written back to @path
@@ -113,7 +120,7 @@ struct block_config {
 	const char *path;
 	bool read_only;
 	const char *serial;
-	const char *iothread;
+	const char *iothread, *queues;
 	const char *overlay;
 	bool ephemeral, commit;
 	unsigned int retry;

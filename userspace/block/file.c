@@ -334,6 +334,10 @@ static int check(struct file *f, const struct block_config *config,
 			    "--disk %s has %llu bytes, which is no multiple of %u: is it a raw image?",
 			    path, (unsigned long long)size, BLOCK_SECTOR);
 	f->block.size = size;
+	/* What the host's cache works with; a device says itself */
+	f->block.physical = 4096;
+	if (f->is_device)
+		ioctl(f->fd, BLKPBSZGET, &f->block.physical);
 	return lock_file(f, config, error);
 }
 

@@ -75,6 +75,8 @@ static int parse_word(struct block_config *config, const char *word,
 				    config->path, value, BLOCK_SERIAL);
 	} else if ((value = value_of(word, "iothread="))) {
 		config->iothread = value;
+	} else if ((value = value_of(word, "queues="))) {
+		config->queues = value;
 	} else if ((value = value_of(word, "retry="))) {
 		return parse_retry(config, value, error);
 	} else if ((value = value_of(word, "overlay="))) {
@@ -83,7 +85,7 @@ static int parse_word(struct block_config *config, const char *word,
 		return parse_raid_word(config, word, error);
 	} else {
 		return fail(error, STATUS_USAGE,
-			    "--disk %s: %s is not known: ro, overlay=FILE, serial=TEXT, iothread=NAME and retry=SECONDS are",
+			    "--disk %s: %s is not known: ro, overlay=FILE, serial=TEXT, iothread=NAME, queues=NUMBER and retry=SECONDS are",
 			    config->path, word);
 	}
 	return 0;
@@ -196,9 +198,9 @@ struct block *block_open_member(const char *text, bool read_only,
 	}
 	if (block_parse(&c, copy, error)) {
 		/* It has said why */
-	} else if (c.iothread) {
+	} else if (c.iothread || c.queues) {
 		fail(error, STATUS_USAGE,
-		     "--disk: iothread= is for the whole array, not for its member %s",
+		     "--disk: iothread= and queues= are for the whole array, not for its member %s",
 		     c.path);
 	} else {
 		c.read_only |= read_only;

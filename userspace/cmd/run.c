@@ -67,7 +67,7 @@ static const struct argp_option option_list[] = {
 	  " (default: no limit)", 0 },
 	{ "mem-backend", OPT_BACKEND, "anon|memfd", 0,
 	  "what the memory is on the host (default: anon)", 0 },
-	{ "disk", OPT_DISK, "FILE|URI[,ro][,overlay=FILE][,serial=TEXT][,iothread=NAME]", 0,
+	{ "disk", OPT_DISK, "FILE|URI[,ro][,overlay=FILE][,serial=TEXT][,iothread=NAME][,queues=NUMBER]", 0,
 	  "a raw image, or an NBD export, as the next disk: /dev/vda, /dev/vdb ...", 0 },
 	{ "iothread", OPT_IOTHREAD, "NAME", 0,
 	  "a thread for disks: --disk ...,iothread=NAME", 0 },
@@ -470,12 +470,15 @@ static int set_device(struct options *o, unsigned int i, struct error *error)
 	char *text = o->disk_options[i];
 	size_t size = sizeof(o->disk_options[i]);
 
-	if (!disk->iothread)
+	if (!disk->iothread && !disk->queues)
 		return 0;
-	if (snprintf(text, size, "iothread=%s", disk->iothread) >= (int)size)
+	if (snprintf(text, size, "queues=%s%s%s",
+		     disk->queues ? disk->queues : "0",
+		     disk->iothread ? ",iothread=" : "",
+		     disk->iothread ? disk->iothread : "") >= (int)size)
 		return fail(error, STATUS_USAGE,
-			    "--disk %s: there is no --iothread %s", disk->path,
-			    disk->iothread);
+			    "--disk %s: iothread= or queues= is too long",
+			    disk->path);
 	o->machine.disk_options[i] = text;
 	return 0;
 }

@@ -105,7 +105,7 @@ static void start(void)
 	m.defaults = "packed";
 	bare_device("pci-host");
 	for (i = 0; i < DEVICES; i++)
-		bare_device(devices[i]);
+		bare_device_with(devices[i], i ? NULL : "queues=4");
 	memset(&driver, 0, sizeof(driver));
 }
 

@@ -211,6 +211,11 @@ static int raid_start(struct block *block, struct loop *loop,
 	if (!ret) {
 		raid->clean = raid->clean_there = true;
 		block->size = raid_capacity(&raid->layout);
+		block->physical = 4096;
+		block->min_io = raid->layout.chunk;
+		if (raid->layout.used)
+			block->opt_io = block->size / raid->layout.used *
+					raid->layout.chunk;
 		ret = meta_start(raid, error);
 	}
 	if (!ret) {

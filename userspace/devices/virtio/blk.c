@@ -9,7 +9,7 @@
 #include "core/machine.h"
 #include "devices/virtio/virtio.h"
 
-#define QUEUES		1
+#define QUEUES_MAX	16
 #define SEG_MAX		(VIRTIO_CHAIN_MAX - 2)	/* but header and status */
 #define DISCARD_MAX	(1u << 22)		/* sectors of a segment */
 #define DISCARD_SEGS	1
@@ -37,22 +37,52 @@ struct blk_request {
 /**
  * struct blk - the device
  * @iothread: that serves it; NULL: the main thread
+ * @queues: how many it has; as an option 0: one for each vCPU
+ * @ops: for so many
  * @number: of its disk
  * @block: that
  * @serial: what the guest reads as its serial number
- * @request: as many as a ring has entries, so that none is ever missing
- * @free: those that are not in flight
+ * @request: as many as the rings have entries, so that none is ever missing
+ * @used: how many were ever in flight: no memory is touched for the others
+ * @free: of these, those that are not
  * @resetting: what ends now does not go back to a queue
  */
 struct blk {
 	struct virtio virtio;
 	const char *iothread;
+	uint16_t queues;
+	struct virtio_ops ops;
 	unsigned int number;
 	struct block *block;
 	char serial[VIRTIO_BLK_ID_BYTES];
 	struct blk_request *request, *free;
+	unsigned int used;
 	bool resetting;
 };
+
+static void done(struct block_request *request);
+
+/* NULL: all are in flight */
+static struct blk_request *take_request(struct blk *blk)
+{
+	struct blk_request *r = blk->free;
+
+	if (r) {
+		blk->free = r->next;
+	} else if (blk->used < VIRTIO_RING_MAX * blk->queues) {
+		r = &blk->request[blk->used++];
+		r->blk = blk;
+		r->block.done = done;
+		r->block.ctx = r;
+	}
+	return r;
+}
+
+static void give_request(struct blk_request *r)
+{
+	r->next = r->blk->free;
+	r->blk->free = r;
+}
 
 static void finish(struct blk_request *r, uint8_t status)
 {
@@ -62,8 +92,7 @@ static void finish(struct blk_request *r, uint8_t status)
 		*r->status = status;
 		queue_push(r->queue, &r->chain, r->written + 1);
 	}
-	r->next = blk->free;
-	blk->free = r;
+	give_request(r);
 }
 
 static void done(struct block_request *request)
@@ -208,19 +237,24 @@ static void notified(struct virtio *virtio, struct virtqueue *queue)
 	struct blk_request *r;
 	uint8_t status;
 
-	while ((r = blk->free) && queue_pop(queue, &r->chain)) {
+	while ((r = take_request(blk))) {
+		if (!queue_pop(queue, &r->chain)) {
+			give_request(r);
+			break;
+		}
 		/* A driver that adds more all the time: others are served, too */
 		if (!left--) {
 			virtio_again(virtio, queue);
 			queue_unpop(queue, &r->chain);
+			give_request(r);
 			break;
 		}
 		r->status = take_status(&r->chain);
 		if (!r->status) {
 			virtio_break(virtio, "a request without a status");
+			give_request(r);
 			break;
 		}
-		blk->free = r->next;
 		r->queue = queue;
 		if (make_request(r, &status))
 			blk->block->ops->submit(blk->block, &r->block);
@@ -237,10 +271,30 @@ static uint64_t features(struct virtio *virtio)
 		     1ull << VIRTIO_BLK_F_BLK_SIZE |
 		     1ull << VIRTIO_BLK_F_FLUSH;
 
+	if (blk->queues > 1)
+		f |= 1ull << VIRTIO_BLK_F_MQ;
+	if (blk->block->physical)
+		f |= 1ull << VIRTIO_BLK_F_TOPOLOGY;
 	if (blk->block->read_only)
 		return f | 1ull << VIRTIO_BLK_F_RO;
 	return f | 1ull << VIRTIO_BLK_F_DISCARD |
 	       1ull << VIRTIO_BLK_F_WRITE_ZEROES;
+}
+
+/* Sectors of a physical block, as a power of two */
+static uint8_t exponent(uint32_t bytes)
+{
+	uint8_t exp = 0;
+
+	while ((uint32_t)BLOCK_SECTOR << exp < bytes && exp < 11)
+		exp++;
+	return exp;
+}
+
+/* 0, which says nothing, if the driver could not read it */
+static uint32_t in_sectors(uint64_t bytes, uint32_t max)
+{
+	return bytes / BLOCK_SECTOR <= max ? bytes / BLOCK_SECTOR : 0;
 }
 
 static void config(struct virtio *virtio, uint8_t *bytes)
@@ -249,6 +303,10 @@ static void config(struct virtio *virtio, uint8_t *bytes)
 	struct virtio_blk_config c = {
 		.capacity = blk->block->size / BLOCK_SECTOR,
 		.seg_max = SEG_MAX, .blk_size = BLOCK_SECTOR,
+		.physical_block_exp = exponent(blk->block->physical),
+		.min_io_size = in_sectors(blk->block->min_io, UINT16_MAX),
+		.opt_io_size = in_sectors(blk->block->opt_io, UINT32_MAX),
+		.num_queues = blk->queues,
 		.max_discard_sectors = DISCARD_MAX,
 		.max_discard_seg = DISCARD_SEGS, .discard_sector_alignment = 1,
 		.max_write_zeroes_sectors = DISCARD_MAX,
@@ -276,28 +334,17 @@ static void drain(struct virtio *virtio)
 
 static int make_requests(struct blk *blk, struct error *error)
 {
-	unsigned int i;
-
-	blk->request = calloc(VIRTIO_RING_MAX, sizeof(*blk->request));
-	if (!blk->request)
-		return fail(error, STATUS_OS, "--disk: no memory");
-	for (i = 0; i < VIRTIO_RING_MAX; i++) {
-		struct blk_request *r = &blk->request[i];
-
-		r->blk = blk;
-		r->block.done = done;
-		r->block.ctx = r;
-		r->next = blk->free;
-		blk->free = r;
-	}
-	return 0;
+	blk->request = calloc(VIRTIO_RING_MAX * blk->queues,
+			      sizeof(*blk->request));
+	return blk->request ? 0 :
+	       fail(error, STATUS_OS, "--disk: no memory");
 }
 
 static int create(struct device *device, struct error *error)
 {
 	static const struct virtio_ops ops = {
 		.type = VIRTIO_ID_BLOCK, .class = 0x010000,
-		.features = features, .queues = QUEUES,
+		.features = features,
 		.config_len = sizeof(struct virtio_blk_config),
 		.config = config, .notified = notified, .drain = drain,
 		.reset = forget };
@@ -307,6 +354,11 @@ static int create(struct device *device, struct error *error)
 	if (device_set_iothread(device, blk->iothread, error) ||
 	    machine_take_disk(m, &blk->number, error))
 		return -1;
+	if (!blk->queues)
+		blk->queues = !m->nr_vcpus ? 1 : m->nr_vcpus < QUEUES_MAX ?
+			      m->nr_vcpus : QUEUES_MAX;
+	blk->ops = ops;
+	blk->ops.queues = blk->queues;
 	blk->block = m->disk[blk->number];
 	if (blk->block->serial[0])
 		memcpy(blk->serial, blk->block->serial, sizeof(blk->serial));
@@ -317,7 +369,7 @@ static int create(struct device *device, struct error *error)
 	if (!make_requests(blk, error) &&
 	    (blk->block->loop ||
 	     !blk->block->ops->start(blk->block, device->loop, error)) &&
-	    !virtio_create(&blk->virtio, &ops, error))
+	    !virtio_create(&blk->virtio, &blk->ops, error))
 		return 0;
 	free(blk->request);
 	return -1;
@@ -325,11 +377,24 @@ static int create(struct device *device, struct error *error)
 
 static void reset(struct device *device)
 {
+	struct blk *blk = (struct blk *)device;
+
+	blk->queues = blk->ops.queues;
 	virtio_reset((struct virtio *)device);
 }
 
 static int loaded(struct device *device, struct error *error)
 {
+	struct blk *blk = (struct blk *)device;
+
+	if (blk->queues != blk->ops.queues) {
+		unsigned int saved = blk->queues;
+
+		blk->queues = blk->ops.queues;
+		return fail(error, STATUS_DATA,
+			    "a state with %u queues, for a disk with %u",
+			    saved, blk->queues);
+	}
 	return virtio_loaded((struct virtio *)device, error);
 }
 
@@ -351,7 +416,8 @@ static void destroy(struct device *device)
 }
 
 static const struct field fields[] = {
-	VIRTIO_FIELDS(struct blk, QUEUES), FIELDS_END
+	VIRTIO_FIELDS(struct blk, QUEUES_MAX), FIELD(struct blk, queues),
+	FIELDS_END
 };
 
 static const struct option_spec options[] = {
@@ -362,6 +428,9 @@ static const struct option_spec options[] = {
 	{ .name = "iothread", .kind = OPTION_STRING,
 	  OPTION_AT(struct blk, iothread),
 	  .help = "the --iothread that serves it; the main thread" },
+	{ .name = "queues", .kind = OPTION_NUMBER,
+	  OPTION_AT(struct blk, queues), .max = QUEUES_MAX,
+	  .help = "of requests; 0: one for each CPU" },
 	OPTIONS_END
 };
 
