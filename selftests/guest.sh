@@ -262,8 +262,10 @@ virtio)
 	drivers virtio_console || exit 1
 	until (: </dev/hvc0) 2>/dev/null; do usleep 10000; done
 	exec </dev/hvc0 >/dev/hvc0 2>&1
-	echo 1..9
+	echo 1..10
 	check 'the console prints, and is read' heard 'a line'
+	check 'there is room for PCI devices above 4 GiB' \
+		grep -Eq '^ *[1-9a-f][0-9a-f]{8,}-[0-9a-f]+ : PCI Bus' /proc/iomem
 	check 'the random numbers come from virtio-rng' \
 		sh -c 'insmod /bin/virtio-rng.ko'
 	check 'and are random' random_numbers

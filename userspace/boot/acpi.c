@@ -4,6 +4,7 @@
  * to find the CPUs and interrupt controllers, to turn the machine off and to
  * reset it, and not to look for hardware that is missing.
  */
+#define _GNU_SOURCE
 #include <stddef.h>
 #include <string.h>
 #include "boot/boot.h"
@@ -167,8 +168,34 @@ static void put(const struct memory *memory, uint64_t gpa, void *table, size_t l
 {
 	struct header *h = table;
 
+	h->checksum = 0;
 	h->checksum = table_checksum(table, len);
-	memcpy(memory->base + gpa, table, len);
+	memmove(memory->base + gpa, table, len);
+}
+
+/* A QWord address space descriptor (ACPI 6.4, 6.4.3.5.1) */
+struct qword_space {
+	uint8_t tag;
+	uint16_t len;
+	uint8_t type, flags, type_flags;
+	uint64_t granularity, min, max, offset, size;
+} __attribute__((packed));
+
+void acpi_set_window(const struct memory *memory, uint64_t first, uint64_t end)
+{
+	/* The DSDT has one */
+	static const uint8_t start[] = { 0x8a, sizeof(struct qword_space) - 3,
+					 0, 0 };
+	uint8_t *dsdt = memory->base + DSDT;
+	struct qword_space space;
+	uint8_t *at = memmem(dsdt, sizeof(dsdt_aml_code), start, sizeof(start));
+
+	memcpy(&space, at, sizeof(space));
+	space.min = first;
+	space.max = end - 1;
+	space.size = end - first;
+	memcpy(at, &space, sizeof(space));
+	put(memory, DSDT, dsdt, sizeof(dsdt_aml_code));
 }
 
 static void make_madt(const struct memory *memory, unsigned int cpus)

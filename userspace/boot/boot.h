@@ -52,6 +52,11 @@ void flat_segments(struct mvmm_sregs *sregs, uint16_t code, uint16_t data,
  * the RSDP's address.
  */
 uint64_t make_acpi(const struct memory *memory, unsigned int apics);
+/*
+ * After it: PCI devices may be from @first to before @end, above 4 GiB. Not called:
+ * nowhere there
+ */
+void acpi_set_window(const struct memory *memory, uint64_t first, uint64_t end);
 /* The byte with which the sum of all @len bytes is 0 */
 uint8_t table_checksum(const void *data, size_t len);
 /* The MP table for so many CPUs, all with a local APIC; at 0xf0000 */

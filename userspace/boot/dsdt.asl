@@ -34,6 +34,11 @@ DefinitionBlock ("", "DSDT", 2, "MVMM", "MVMM", 1)
                 DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
                     NonCacheable, ReadWrite, 0, 0xc0000000, 0xdfffffff, 0,
                     0x20000000)
+                // Where that is depends on the RAM and the processor: the
+                // launcher writes it (boot/acpi.c). This is beyond both
+                QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
+                    NonCacheable, ReadWrite, 0, 0x7fffc0000000, 0x7fffffffffff,
+                    0, 0x40000000)
             })
 
             // INTA of each slot: even ones have line 10, odd ones line 11

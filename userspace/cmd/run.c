@@ -357,6 +357,7 @@ static int load(struct machine *m, const struct options *o,
 		const struct blob *image, struct boot *boot,
 		struct entry *entry, struct error *error)
 {
+	struct pci_window window = pci_high_window(m);
 	int ret = mvmm_get_sregs(m->vcpu[0].fd, &entry->sregs);
 
 	if (ret)
@@ -365,6 +366,8 @@ static int load(struct machine *m, const struct options *o,
 	if (pci_assign(m, error))
 		return -1;
 	boot->rsdp = make_acpi(&m->memory, m->apic ? m->nr_vcpus : 0);
+	if (window.first < window.end)
+		acpi_set_window(&m->memory, window.first, window.end);
 	if (m->apic)
 		make_mptable(&m->memory, m->nr_vcpus);
 	make_smbios(&m->memory, m->nr_vcpus);

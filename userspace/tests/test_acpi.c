@@ -100,6 +100,27 @@ static void dsdt(void **state)
 	assert_non_null(memmem(ram.base + at, len, "_PRT", 4));
 }
 
+/* The one above RAM, as the machine has it */
+static void window(void **state)
+{
+	uint64_t fadt = find(make_acpi(&ram, 1), "FACP");
+	uint64_t at = get(fadt + 140, 8), len = get(at + 4, 4);
+	uint64_t first = 0x180000000, end = 1ull << 40;
+	uint8_t *found;
+
+	acpi_set_window(&ram, first, end);
+	assert_int_equal(check(at, "DSDT"), len);
+	found = memmem(ram.base + at, len, &first, 8);
+	assert_non_null(found);
+	end--;
+	assert_memory_equal(found + 8, &end, 8);
+	end -= first - 1;
+	assert_memory_equal(found + 24, &end, 8);
+	/* Again, as after a reset */
+	acpi_set_window(&ram, first, 1ull << 36);
+	assert_int_equal(check(at, "DSDT"), len);
+}
+
 static void mcfg(void **state)
 {
 	uint64_t at = find(make_acpi(&ram, 1), "MCFG");
@@ -238,6 +259,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(fixed_hardware, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(dsdt, setup, teardown),
+		cmocka_unit_test_setup_teardown(window, setup, teardown),
 		cmocka_unit_test_setup_teardown(mcfg, setup, teardown),
 		cmocka_unit_test_setup_teardown(madt, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_apic, setup, teardown),

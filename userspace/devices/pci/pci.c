@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A PCI function: configuration space, BARs, INTx. MSI-X is in msix.c. */
+#include <stdlib.h>
 #include <string.h>
 #include "core/machine.h"
 #include "devices/pci/pci.h"
@@ -50,6 +51,11 @@ void pci_add_bar(struct pci_function *f, unsigned int n, bool io, bool wide)
 	f->wide |= wide << n;
 	/* The chips of the board win where a guest puts a BAR over them */
 	f->bar[n].priority = -1;
+}
+
+void pci_set_prefetchable(struct pci_function *f, unsigned int n)
+{
+	f->fixed[PCI_BASE_ADDRESS_0 + 4 * n] |= PCI_BASE_ADDRESS_MEM_PREFETCH;
 }
 
 uint8_t pci_add_capability(struct pci_function *f, uint8_t id, uint8_t len)
@@ -204,37 +210,83 @@ int pci_loaded(struct pci_function *f, struct error *error)
 	return 0;
 }
 
-static int assign_bar(struct pci_function *f, unsigned int n, uint64_t *next,
-		      uint64_t end, struct error *error)
+static unsigned int address_bits(struct machine *m)
 {
-	uint64_t len = f->bar[n].len, at = (*next + len - 1) & -len;
+	struct mvmm_cpuid_entry *entry = NULL;
+	int nr = mvmm_get_cpuid(m->system, &entry), i;
+	unsigned int bits = PCI_ADDRESS_BITS;
 
-	if (at + len > end)
-		return fail(error, STATUS_USAGE,
-			    "no room on the PCI bus for %llu bytes of %s",
-			    (unsigned long long)len, f->device.class->name);
-	pci_put32(f->config, PCI_BASE_ADDRESS_0 + 4 * n,
-		  at | f->fixed[PCI_BASE_ADDRESS_0 + 4 * n]);
-	*next = at + len;
-	return 0;
+	for (i = 0; i < nr; i++)
+		if (entry[i].leaf == 0x80000008 && (entry[i].eax & 0xff) > bits)
+			bits = entry[i].eax & 0xff;
+	free(entry);
+	return bits < 48 ? bits : 48;
+}
+
+struct pci_window pci_high_window(struct machine *m)
+{
+	struct pci_window w = { .end = 1ull << address_bits(m) };
+
+	w.first = (HIGH_RAM + m->memory.high + (1ull << 30) - 1) >> 30 << 30;
+	if (w.first > w.end)
+		w.first = w.end;
+	return w;
+}
+
+/* False: there is no room in @window for it */
+static bool place_bar(struct pci_function *f, unsigned int n,
+		      struct pci_window *window)
+{
+	unsigned int reg = PCI_BASE_ADDRESS_0 + 4 * n;
+	uint64_t len = f->bar[n].len, at = (window->first + len - 1) & -len;
+
+	if (at < window->first || at > window->end || len > window->end - at)
+		return false;
+	pci_put32(f->config, reg, at | f->fixed[reg]);
+	if (f->wide & 1u << n)
+		pci_put32(f->config, reg + 4, at >> 32);
+	window->first = at + len;
+	return true;
+}
+
+static int assign_bar(struct pci_function *f, unsigned int n,
+		      struct pci_window window[3], struct error *error)
+{
+	enum { PORTS, LOW, HIGH };
+	bool io = f->io & 1u << n, wide = f->wide & 1u << n;
+	bool prefetchable = f->fixed[PCI_BASE_ADDRESS_0 + 4 * n] &
+			    PCI_BASE_ADDRESS_MEM_PREFETCH;
+
+	if (io ? place_bar(f, n, &window[PORTS]) :
+	    (wide && prefetchable && place_bar(f, n, &window[HIGH])) ||
+	    place_bar(f, n, &window[LOW]) ||
+	    (wide && place_bar(f, n, &window[HIGH])))
+		return 0;
+	return fail(error, STATUS_USAGE,
+		    "no room on the PCI bus for %llu bytes of %s",
+		    (unsigned long long)f->bar[n].len, f->device.class->name);
 }
 
 int pci_assign(struct machine *m, struct error *error)
 {
-	uint64_t io = PCI_PORTS_FIRST, memory = PCI_WINDOW_FIRST;
-	unsigned int slot, n;
+	struct pci_window window[] = {
+		{ PCI_PORTS_FIRST, PCI_PORTS_END },
+		{ PCI_WINDOW_FIRST, PCI_WINDOW_END }, pci_high_window(m) };
+	unsigned int slot, n, i;
 
+	/* Those that can be nowhere else come first, then the wide ones */
+	for (i = 0; i < 2 * PCI_SLOTS; i++) {
+		struct pci_function *f = m->pci[i % PCI_SLOTS];
+		bool wide = i >= PCI_SLOTS;
+
+		for (n = 0; f && n < PCI_BARS; n++)
+			if (f->bar[n].len && !(f->wide & 1u << n) == !wide &&
+			    assign_bar(f, n, window, error))
+				return -1;
+	}
 	for (slot = 0; slot < PCI_SLOTS; slot++) {
 		struct pci_function *f = m->pci[slot];
 
-		for (n = 0; f && n < PCI_BARS; n++) {
-			bool is_io = f->io & 1u << n;
-
-			if (f->bar[n].len &&
-			    assign_bar(f, n, is_io ? &io : &memory,
-				       is_io ? PCI_PORTS_END : PCI_WINDOW_END, error))
-				return -1;
-		}
 		if (f && f->config[PCI_INTERRUPT_PIN])
 			f->config[PCI_INTERRUPT_LINE] = PCI_LINE(slot);
 	}

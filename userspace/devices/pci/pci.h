@@ -18,6 +18,8 @@
 #define PCI_WINDOW_FIRST	0xc0000000ull
 #define PCI_WINDOW_END	0xe0000000ull
 #define PCI_ECAM	0xe0000000ull
+/* The least that a processor with 64-bit addresses has */
+#define PCI_ADDRESS_BITS 36
 /* Interrupt lines of INTA, by slot */
 #define PCI_LINE(slot)	(10 + (slot) % 2)
 
@@ -110,6 +112,8 @@ int pci_create(struct pci_function *f, const struct pci_id *id,
 	       struct error *error);
 /* @region: its ops, device and len, a power of two, are set */
 void pci_add_bar(struct pci_function *f, unsigned int n, bool io, bool wide);
+/* After it: reads have no side effects. A wide one goes above 4 GiB then */
+void pci_set_prefetchable(struct pci_function *f, unsigned int n);
 /* Returns its offset; its bytes after the first two are the caller's */
 uint8_t pci_add_capability(struct pci_function *f, uint8_t id, uint8_t len);
 /*
@@ -153,6 +157,13 @@ uint32_t pci_config_read(struct pci_function *f, unsigned int at,
 			 unsigned int size);
 void pci_config_write(struct pci_function *f, unsigned int at, uint32_t value,
 		      unsigned int size);
+/* Where wide BARs may be besides the window below 4 GiB; empty: nowhere */
+struct pci_window {
+	uint64_t first, end;
+};
+
+/* From the end of RAM to that of what the guest's processor can address */
+struct pci_window pci_high_window(struct machine *m);
 /* As a firmware: addresses for all BARs of the machine. -1 with @error */
 int pci_assign(struct machine *m, struct error *error);
 
