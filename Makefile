@@ -26,12 +26,13 @@ O := build
 # there and not named in WITHOUT=
 exists = $(shell pkg-config --exists $(1) && echo $(2))
 have := $(filter-out $(WITHOUT),$(call exists,libnbd,nbd) \
-	$(call exists,libisal,raid))
+	$(call exists,libisal,raid) $(call exists,liburing,uring))
 # Rewritten when the choice is another than last time
 $(shell mkdir -p $(O); for o in $(have); do echo "HAVE_$$o"; done | \
 	tr a-z A-Z | sed 's/.*/#define & 1/' >$(O)/have.tmp; \
 	cmp -s $(O)/have.tmp $(O)/have.h || cp $(O)/have.tmp $(O)/have.h)
-libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) -lpthread
+libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) \
+	$(if $(filter uring,$(have)),-luring) -lpthread
 
 lib-src := $(wildcard userspace/lib/*.c)
 dev-src := $(wildcard userspace/core/*.c userspace/boot/*.c \
@@ -46,7 +47,7 @@ cmd-obj := $(cmd-src:%.c=$(O)/%.o)
 unit-tests := $(wildcard userspace/tests/test_*.c)
 unit-bin := $(unit-tests:%.c=$(O)/%) \
 	$(addprefix $(O)/userspace/tests/test_tsan_, bus core iothread machine snapshot \
-	virtio nbd control overlay)
+	virtio nbd control overlay block)
 
 all: module userspace
 

@@ -52,6 +52,9 @@ struct block;
  * @submit: begins a request, which is within the disk; does not wait. The loop's
  *	lock is held. What @done reports as written is where FLUSH finds it; what
  *	it reports as flushed survives a power cut
+ * @plug: between on and off what is submitted need not begin: it is given to the
+ *	host together. Calls @done of what ends at once. The loop's lock is held.
+ *	NULL: it makes no difference
  * @drain: waits until all is done, and has called @done of all
  * @cancel: the same, but what has not begun is not done (-ECANCELED), and what
  *	has begun ends soon
@@ -64,6 +67,7 @@ struct block_ops {
 	int (*start)(struct block *block, struct loop *loop,
 		     struct error *error);
 	void (*submit)(struct block *block, struct block_request *request);
+	void (*plug)(struct block *block, bool on);
 	void (*drain)(struct block *block);
 	void (*cancel)(struct block *block);
 	json_t *(*command)(struct block *block, const char *verb,
@@ -153,6 +157,12 @@ int block_do_locked(struct block *block, enum block_op op, uint64_t at,
  */
 struct block *block_open_member(const char *text, bool read_only,
 				unsigned int retry, struct error *error);
+
+static inline void block_plug(struct block *block, bool on)
+{
+	if (block->ops->plug)
+		block->ops->plug(block, on);
+}
 
 /* ---- back ends: what block_open() chooses from -------------------------- */
 

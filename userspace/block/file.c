@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A raw disk in a file or on a block device, by a thread that reads, writes and
- * flushes in the order of submission.
+ * A raw disk in a file or on a block device: opens and locks it, and does by a
+ * thread what io_uring (uring/) cannot, or all if there is none.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,49 +17,24 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "block/block.h"
+#include "block/file.h"
 
-/**
- * struct file - see above
- * @fd: the file
- * @is_device: a block device
- * @thread: does the requests
- * @started: it runs
- * @lock: guards the lists and @stop
- * @wake: signalled when one is added, or @stop is set
- * @todo: submitted, the oldest first
- * @todo_end: where the next one goes
- * @finished: done, to be reported
- * @busy: it does one now
- * @cancelled: it is to end soon
- * @flush_error: a write is lost. The host tells only once, so it is kept
- * @idle: signalled when it has done all
- * @stop: the thread is to return
- * @event: eventfd: there are some
- * @watch: of @event
- */
-struct file {
-	struct block block;
-	int fd;
-	bool is_device;
-	pthread_t thread;
-	bool started;
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	struct block_request *todo, **todo_end, *finished;
-	pthread_cond_t idle;
-	bool busy, cancelled, stop;
-	int flush_error;
-	int event;
-	struct watch watch;
-};
-
-/* So much at a time that a request that is cancelled ends soon */
-#define PART	(16u << 20)
-
-static bool is_cancelled(const struct file *f)
+bool file_is_cancelled(const struct file *f)
 {
 	return __atomic_load_n(&f->cancelled, __ATOMIC_RELAXED);
+}
+
+void file_advance(struct iovec **iov, unsigned int *niov, size_t n)
+{
+	while (*niov && n >= (*iov)->iov_len) {
+		n -= (*iov)->iov_len;
+		(*iov)++;
+		(*niov)--;
+	}
+	if (*niov) {
+		(*iov)->iov_base = (char *)(*iov)->iov_base + n;
+		(*iov)->iov_len -= n;
+	}
 }
 
 /* All of it, in parts if need be */
@@ -74,10 +49,10 @@ static int transfer(const struct file *f, struct block_request *r)
 		const struct iovec *now = iov;
 		int count = niov < IOV_MAX ? niov : IOV_MAX;
 
-		if (is_cancelled(f))
+		if (file_is_cancelled(f))
 			return -ECANCELED;
-		if (iov->iov_len > PART) {
-			part = (struct iovec){ iov->iov_base, PART };
+		if (iov->iov_len > FILE_PART) {
+			part = (struct iovec){ iov->iov_base, FILE_PART };
 			now = &part;
 			count = 1;
 		}
@@ -90,12 +65,8 @@ static int transfer(const struct file *f, struct block_request *r)
 		/* The file was cut short, or the host's disk is full */
 		if (!n)
 			return r->op == BLOCK_READ ? -EIO : -ENOSPC;
-		for (at += n; niov && (size_t)n >= iov->iov_len; niov--, iov++)
-			n -= iov->iov_len;
-		if (niov) {
-			iov->iov_base = (char *)iov->iov_base + n;
-			iov->iov_len -= n;
-		}
+		at += n;
+		file_advance(&iov, &niov, n);
 	}
 	return 0;
 }
@@ -108,7 +79,7 @@ static int write_zeroes(const struct file *f, uint64_t at, uint64_t len)
 		size_t part = len < sizeof(zeroes) ? len : sizeof(zeroes);
 		ssize_t n;
 
-		if (is_cancelled(f))
+		if (file_is_cancelled(f))
 			return -ECANCELED;
 		n = pwrite(f->fd, zeroes, part, at);
 		if (n < 0 && errno == EINTR)
@@ -155,13 +126,15 @@ static int do_request(struct file *f, struct block_request *r)
 {
 	int ret;
 
-	if (is_cancelled(f))
+	if (file_is_cancelled(f))
 		return -ECANCELED;
 	if (r->op == BLOCK_FLUSH)
 		return flush(f);
 	ret = r->op == BLOCK_READ || r->op == BLOCK_WRITE ?
 	      transfer(f, r) : make_hole(f, r);
-	return !ret && r->stable && r->op != BLOCK_READ ? flush(f) : ret;
+	/* With a ring that is the ring's */
+	return !ret && r->stable && r->op != BLOCK_READ && !f->ring ?
+	       flush(f) : ret;
 }
 
 static void *file_main(void *ctx)
@@ -204,7 +177,10 @@ static void report(struct file *f)
 	pthread_mutex_unlock(&f->lock);
 	for (; r; r = next) {
 		next = r->next;
-		r->done(r);
+		if (f->ring && r->stable && !r->result)
+			ring_submit(f->ring, r);
+		else
+			r->done(r);
 	}
 }
 
@@ -226,6 +202,8 @@ static void file_drain(struct block *block)
 		pthread_cond_wait(&f->idle, &f->lock);
 	pthread_mutex_unlock(&f->lock);
 	report(f);
+	if (f->ring)
+		ring_drain(f->ring);
 }
 
 static void file_cancel(struct block *block)
@@ -242,12 +220,25 @@ static void file_submit(struct block *block, struct block_request *r)
 {
 	struct file *f = (struct file *)block;
 
+	if (f->ring && (r->op == BLOCK_READ || r->op == BLOCK_WRITE ||
+			r->op == BLOCK_FLUSH)) {
+		ring_submit(f->ring, r);
+		return;
+	}
 	r->next = NULL;
 	pthread_mutex_lock(&f->lock);
 	*f->todo_end = r;
 	f->todo_end = &r->next;
 	pthread_cond_signal(&f->wake);
 	pthread_mutex_unlock(&f->lock);
+}
+
+static void file_plug(struct block *block, bool on)
+{
+	struct file *f = (struct file *)block;
+
+	if (f->ring)
+		ring_plug(f->ring, on);
 }
 
 static int file_start(struct block *block, struct loop *loop,
@@ -260,6 +251,8 @@ static int file_start(struct block *block, struct loop *loop,
 	pthread_mutex_lock(&loop->lock);
 	ret = loop_watch(loop, &f->watch, EPOLLIN);
 	pthread_mutex_unlock(&loop->lock);
+	if (!ret)
+		f->ring = ring_start(f);
 	if (!ret)
 		ret = -pthread_create(&f->thread, NULL, file_main, f);
 	if (ret)
@@ -283,6 +276,8 @@ static void file_close(struct block *block)
 		loop_watch(block->loop, &f->watch, 0);
 		pthread_mutex_unlock(&block->loop->lock);
 	}
+	if (f->ring)
+		ring_close(f->ring);
 	if (f->event >= 0)
 		close(f->event);
 	if (f->fd >= 0)
@@ -296,13 +291,16 @@ static int lock_file(struct file *f, const struct block_config *config,
 {
 	int how = (config->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB, tries;
 
-	/* udev looks at a block device when its last writer has closed it */
+	/*
+	 * udev looks at a block device when its last writer has closed it, and
+	 * the host ends the requests of a process that was killed after it
+	 */
 	for (tries = 0; flock(f->fd, how); tries++) {
 		if (errno != EWOULDBLOCK)
 			return fail(error, STATUS_OS,
 				    "--disk %s cannot be locked: %s",
 				    config->path, strerror(errno));
-		if (!f->is_device || tries == 10)
+		if (tries == 10)
 			return fail(error, STATUS_BUSY,
 				    "--disk %s is in use by another mvmm, or twice by this one: give each guest its own, or all of them ro",
 				    config->path);
@@ -345,6 +343,7 @@ struct block *file_open(const struct block_config *config, struct error *error)
 {
 	static const struct block_ops ops = { .start = file_start,
 					      .submit = file_submit,
+					      .plug = file_plug,
 					      .drain = file_drain,
 					      .cancel = file_cancel,
 					      .close = file_close };

@@ -47,6 +47,15 @@ static void on_finished(void *ctx, uint32_t events)
 		report(o);
 }
 
+/* What ends at the base may lead to requests to the file of changes */
+static void overlay_plug(struct block *block, bool on)
+{
+	struct overlay *o = (struct overlay *)block;
+
+	block_plug(o->base, on);
+	block_plug(o->changes, on);
+}
+
 static void overlay_drain(struct block *block)
 {
 	struct overlay *o = (struct overlay *)block;
@@ -219,6 +228,7 @@ struct block *overlay_open(struct block *base, const char *path, bool read_only,
 {
 	static const struct block_ops ops = { .start = overlay_start,
 					      .submit = overlay_submit,
+					      .plug = overlay_plug,
 					      .drain = overlay_drain,
 					      .cancel = overlay_cancel,
 					      .close = overlay_close };

@@ -237,6 +237,7 @@ static void notified(struct virtio *virtio, struct virtqueue *queue)
 	struct blk_request *r;
 	uint8_t status;
 
+	block_plug(blk->block, true);
 	while ((r = take_request(blk))) {
 		if (!queue_pop(queue, &r->chain)) {
 			give_request(r);
@@ -261,6 +262,7 @@ static void notified(struct virtio *virtio, struct virtqueue *queue)
 		else
 			finish(r, status);
 	}
+	block_plug(blk->block, false);
 	queue_signal(queue);
 }
 
