@@ -97,6 +97,16 @@ struct block {
 	char serial[BLOCK_SERIAL + 1];
 };
 
+/*
+ * What stands between a raw disk and the host's: the names are QEMU's. Writeback:
+ * the host's cache, until a FLUSH; none: O_DIRECT. With writethrough and directsync
+ * each write is flushed; with unsafe none is.
+ */
+enum block_cache { CACHE_WRITEBACK, CACHE_NONE, CACHE_WRITETHROUGH,
+		   CACHE_DIRECTSYNC, CACHE_UNSAFE, CACHES };
+
+extern const char *const block_caches[CACHES];
+
 #define BLOCK_MEMBERS	32
 #define BLOCK_SPARES	8
 
@@ -107,6 +117,7 @@ struct block {
  * @serial: NULL: none was given
  * @iothread: an option of the disk's device; NULL: none was given
  * @queues: the same
+ * @cache: see above
  * @overlay: a file that has the changes to what @path is; NULL: none
  * @ephemeral: changes are gone when it is closed
  * @commit: the overlay's changes are to be written back to @path
@@ -125,6 +136,7 @@ struct block_config {
 	bool read_only;
 	const char *serial;
 	const char *iothread, *queues;
+	enum block_cache cache;
 	const char *overlay;
 	bool ephemeral, commit;
 	unsigned int retry;

@@ -24,6 +24,12 @@ bool file_is_cancelled(const struct file *f)
 	return __atomic_load_n(&f->cancelled, __ATOMIC_RELAXED);
 }
 
+bool file_is_stable(const struct file *f, const struct block_request *r)
+{
+	return (r->stable || f->through) && !f->unsafe &&
+	       r->op != BLOCK_READ && r->op != BLOCK_FLUSH;
+}
+
 void file_advance(struct iovec **iov, unsigned int *niov, size_t n)
 {
 	while (*niov && n >= (*iov)->iov_len) {
@@ -37,6 +43,80 @@ void file_advance(struct iovec **iov, unsigned int *niov, size_t n)
 	}
 }
 
+/* Memory as O_DIRECT wants it: so are lengths, and what is behind */
+static bool is_aligned(const struct block_request *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < r->niov; i++)
+		if (((uintptr_t)r->iov[i].iov_base | r->iov[i].iov_len) %
+		    BLOCK_SECTOR)
+			return false;
+	return true;
+}
+
+/* Between the front of the buffers, which it takes off, and @bytes */
+static void copy_front(struct iovec **iov, unsigned int *niov, uint8_t *bytes,
+		       size_t len, bool out)
+{
+	size_t n;
+
+	for (; len; len -= n, bytes += n) {
+		n = (*iov)->iov_len < len ? (*iov)->iov_len : len;
+		if (out)
+			memcpy((*iov)->iov_base, bytes, n);
+		else
+			memcpy(bytes, (*iov)->iov_base, n);
+		file_advance(iov, niov, n);
+	}
+}
+
+/* A part, whole. 0, or a negative errno */
+static int bounce(const struct file *f, bool read, uint64_t at, size_t len)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = read ? pread(f->fd, f->bounce + done, len - done,
+				 at + done) :
+			   pwrite(f->fd, f->bounce + done, len - done,
+				  at + done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			return read ? -EIO : -ENOSPC;
+		done += n;
+	}
+	return 0;
+}
+
+static int transfer_bounced(const struct file *f, struct block_request *r)
+{
+	bool read = r->op == BLOCK_READ;
+	struct iovec *iov = r->iov;
+	unsigned int niov = r->niov;
+	uint64_t at, end = r->at + r->len;
+	size_t len;
+	int ret;
+
+	for (at = r->at; at < end; at += len) {
+		if (file_is_cancelled(f))
+			return -ECANCELED;
+		len = end - at < FILE_BOUNCE ? end - at : FILE_BOUNCE;
+		if (!read)
+			copy_front(&iov, &niov, f->bounce, len, false);
+		ret = bounce(f, read, at, len);
+		if (ret)
+			return ret;
+		if (read)
+			copy_front(&iov, &niov, f->bounce, len, true);
+	}
+	return 0;
+}
+
 /* All of it, in parts if need be */
 static int transfer(const struct file *f, struct block_request *r)
 {
@@ -45,6 +125,8 @@ static int transfer(const struct file *f, struct block_request *r)
 	uint64_t at = r->at;
 	ssize_t n;
 
+	if (f->bounce && !is_aligned(r))
+		return transfer_bounced(f, r);
 	while (niov) {
 		const struct iovec *now = iov;
 		int count = niov < IOV_MAX ? niov : IOV_MAX;
@@ -73,7 +155,9 @@ static int transfer(const struct file *f, struct block_request *r)
 
 static int write_zeroes(const struct file *f, uint64_t at, uint64_t len)
 {
-	static const uint8_t zeroes[65536];
+	/* As O_DIRECT wants it */
+	static const uint8_t zeroes[65536]
+		__attribute__((aligned(4096)));
 
 	while (len) {
 		size_t part = len < sizeof(zeroes) ? len : sizeof(zeroes);
@@ -117,7 +201,7 @@ static int make_hole(const struct file *f, const struct block_request *r)
  */
 static int flush(struct file *f)
 {
-	if (!f->flush_error && fdatasync(f->fd))
+	if (!f->unsafe && !f->flush_error && fdatasync(f->fd))
 		f->flush_error = -errno;
 	return f->flush_error;
 }
@@ -133,8 +217,7 @@ static int do_request(struct file *f, struct block_request *r)
 	ret = r->op == BLOCK_READ || r->op == BLOCK_WRITE ?
 	      transfer(f, r) : make_hole(f, r);
 	/* With a ring that is the ring's */
-	return !ret && r->stable && r->op != BLOCK_READ && !f->ring ?
-	       flush(f) : ret;
+	return !ret && file_is_stable(f, r) && !f->ring ? flush(f) : ret;
 }
 
 static void *file_main(void *ctx)
@@ -177,8 +260,8 @@ static void report(struct file *f)
 	pthread_mutex_unlock(&f->lock);
 	for (; r; r = next) {
 		next = r->next;
-		if (f->ring && r->stable && !r->result)
-			ring_submit(f->ring, r);
+		if (f->ring && !r->result && file_is_stable(f, r))
+			ring_sync(f->ring, r);
 		else
 			r->done(r);
 	}
@@ -216,12 +299,22 @@ static void file_cancel(struct block *block)
 	__atomic_store_n(&f->cancelled, false, __ATOMIC_RELAXED);
 }
 
+static bool is_for_ring(const struct file *f, const struct block_request *r)
+{
+	if (!f->ring)
+		return false;
+	/* With unsafe there is nothing to do */
+	if (r->op == BLOCK_FLUSH)
+		return !f->unsafe;
+	return (r->op == BLOCK_READ || r->op == BLOCK_WRITE) &&
+	       (!f->bounce || is_aligned(r));
+}
+
 static void file_submit(struct block *block, struct block_request *r)
 {
 	struct file *f = (struct file *)block;
 
-	if (f->ring && (r->op == BLOCK_READ || r->op == BLOCK_WRITE ||
-			r->op == BLOCK_FLUSH)) {
+	if (is_for_ring(f, r)) {
 		ring_submit(f->ring, r);
 		return;
 	}
@@ -278,6 +371,7 @@ static void file_close(struct block *block)
 	}
 	if (f->ring)
 		ring_close(f->ring);
+	free(f->bounce);
 	if (f->event >= 0)
 		close(f->event);
 	if (f->fd >= 0)
@@ -339,6 +433,42 @@ static int check(struct file *f, const struct block_config *config,
 	return lock_file(f, config, error);
 }
 
+static int open_file(struct file *f, const struct block_config *config,
+		     struct error *error)
+{
+	bool direct = config->cache == CACHE_NONE ||
+		      config->cache == CACHE_DIRECTSYNC;
+
+	f->fd = open(config->path, (config->read_only ? O_RDONLY : O_RDWR) |
+				   (direct ? O_DIRECT : 0) | O_CLOEXEC);
+	if (f->fd < 0 && direct && errno == EINVAL)
+		return fail(error, STATUS_USAGE,
+			    "--disk %s: its file system has no O_DIRECT: cache=%s needs it, cache=writeback does not",
+			    config->path, block_caches[config->cache]);
+	if (f->fd < 0)
+		return fail(error, STATUS_NO_INPUT, "--disk %s: %s",
+			    config->path, strerror(errno));
+	if (!direct)
+		return 0;
+	f->bounce = aligned_alloc(4096, FILE_BOUNCE);
+	return f->bounce ? 0 : fail(error, STATUS_OS, "--disk: no memory");
+}
+
+/* Guests read and write 512 bytes, and the host's disk may have larger sectors */
+static int check_direct(struct file *f, const struct block_config *config,
+			struct error *error)
+{
+	/* The file is as long, at least; and so much is the buffer aligned */
+	uint64_t at = f->block.size - BLOCK_SECTOR;
+
+	if (!f->bounce || pread(f->fd, f->bounce + BLOCK_SECTOR, BLOCK_SECTOR,
+				at) >= 0 || errno != EINVAL)
+		return 0;
+	return fail(error, STATUS_USAGE,
+		    "--disk %s: what it is on has sectors of more than %u bytes: cache=%s cannot be had, cache=writeback can",
+		    config->path, BLOCK_SECTOR, block_caches[config->cache]);
+}
+
 struct block *file_open(const struct block_config *config, struct error *error)
 {
 	static const struct block_ops ops = { .start = file_start,
@@ -361,15 +491,15 @@ struct block *file_open(const struct block_config *config, struct error *error)
 	pthread_cond_init(&f->idle, NULL);
 	f->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	f->watch = (struct watch){ on_finished, f, f->event, 0 };
-	f->fd = open(config->path,
-		     (config->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
-	if (f->fd < 0)
-		fail(error, STATUS_NO_INPUT, "--disk %s: %s", config->path,
-		     strerror(errno));
-	else if (f->event < 0)
+	f->unsafe = config->cache == CACHE_UNSAFE;
+	f->through = config->cache == CACHE_WRITETHROUGH ||
+		     config->cache == CACHE_DIRECTSYNC;
+	f->fd = -1;
+	if (f->event < 0)
 		fail(error, STATUS_OS, "--disk: no eventfd: %s",
 		     strerror(errno));
-	else if (!check(f, config, error))
+	else if (!open_file(f, config, error) && !check(f, config, error) &&
+		 !check_direct(f, config, error))
 		return &f->block;
 	file_close(&f->block);
 	return NULL;

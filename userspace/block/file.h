@@ -12,12 +12,18 @@
 /* So much at a time that a request that is cancelled ends soon */
 #define FILE_PART	(16u << 20)
 
+#define FILE_BOUNCE	(1u << 20)
+
 struct ring;
 
 /**
  * struct file - see above
  * @fd: the file
  * @is_device: a block device
+ * @through: each write is stable
+ * @unsafe: none is
+ * @bounce: FILE_BOUNCE bytes for buffers that O_DIRECT does not take, which the
+ *	thread does; NULL: without O_DIRECT
  * @ring: NULL: there is none
  * @thread: does the requests, in the order of submission
  * @started: it runs
@@ -37,7 +43,8 @@ struct ring;
 struct file {
 	struct block block;
 	int fd;
-	bool is_device;
+	bool is_device, through, unsafe;
+	uint8_t *bounce;
 	struct ring *ring;
 	pthread_t thread;
 	bool started;
@@ -52,6 +59,8 @@ struct file {
 };
 
 bool file_is_cancelled(const struct file *f);
+/* Is it to be flushed before it is reported? */
+bool file_is_stable(const struct file *f, const struct block_request *r);
 /* Takes @n bytes off the front */
 void file_advance(struct iovec **iov, unsigned int *niov, size_t n);
 
@@ -60,8 +69,10 @@ void file_advance(struct iovec **iov, unsigned int *niov, size_t n);
 #ifdef HAVE_URING
 /* NULL: the host has none, or grants none, or no memory for it */
 struct ring *ring_start(struct file *f);
-/* Reads and writes. Of others only what is left: that they are made stable */
+/* Reads, writes, and flushes */
 void ring_submit(struct ring *ring, struct block_request *r);
+/* What the thread has done is made stable */
+void ring_sync(struct ring *ring, struct block_request *r);
 void ring_plug(struct ring *ring, bool on);
 /* What is submitted in the meantime is not waited for */
 void ring_drain(struct ring *ring);
@@ -73,6 +84,10 @@ static inline struct ring *ring_start(struct file *f)
 }
 
 static inline void ring_submit(struct ring *ring, struct block_request *r)
+{
+}
+
+static inline void ring_sync(struct ring *ring, struct block_request *r)
 {
 }
 

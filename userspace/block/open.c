@@ -60,6 +60,25 @@ static int parse_retry(struct block_config *config, const char *text,
 	return 0;
 }
 
+const char *const block_caches[CACHES] = { "writeback", "none", "writethrough",
+					   "directsync", "unsafe" };
+
+static int parse_cache(struct block_config *config, const char *text,
+		       struct error *error)
+{
+	unsigned int i;
+
+	for (i = 0; i < CACHES; i++) {
+		if (!strcmp(text, block_caches[i])) {
+			config->cache = i;
+			return 0;
+		}
+	}
+	return fail(error, STATUS_USAGE,
+		    "--disk %s: cache=%s is not known: writeback, none, writethrough, directsync and unsafe are",
+		    config->path, text);
+}
+
 static int parse_word(struct block_config *config, const char *word,
 		      struct error *error)
 {
@@ -79,13 +98,15 @@ static int parse_word(struct block_config *config, const char *word,
 		config->queues = value;
 	} else if ((value = value_of(word, "retry="))) {
 		return parse_retry(config, value, error);
+	} else if ((value = value_of(word, "cache="))) {
+		return parse_cache(config, value, error);
 	} else if ((value = value_of(word, "overlay="))) {
 		config->overlay = value;
 	} else if (config->is_raid) {
 		return parse_raid_word(config, word, error);
 	} else {
 		return fail(error, STATUS_USAGE,
-			    "--disk %s: %s is not known: ro, overlay=FILE, serial=TEXT, iothread=NAME, queues=NUMBER and retry=SECONDS are",
+			    "--disk %s: %s is not known: ro, cache=MODE, overlay=FILE, serial=TEXT, iothread=NAME, queues=NUMBER and retry=SECONDS are",
 			    config->path, word);
 	}
 	return 0;
@@ -159,6 +180,12 @@ bool block_is_file(const char *text)
 static struct block *open_base(const struct block_config *config,
 			       struct error *error)
 {
+	if (config->cache && (config->is_raid || is_nbd(config->path))) {
+		fail(error, STATUS_USAGE,
+		     "--disk %s: cache= is for files: write it with each member of an array, in brackets; of an export it is the server's",
+		     config->path);
+		return NULL;
+	}
 	if (config->is_raid)
 		return raid_open(config, error);
 	return is_nbd(config->path) ? nbd_open(config, error) :

@@ -67,7 +67,7 @@ static const struct argp_option option_list[] = {
 	  " (default: no limit)", 0 },
 	{ "mem-backend", OPT_BACKEND, "anon|memfd", 0,
 	  "what the memory is on the host (default: anon)", 0 },
-	{ "disk", OPT_DISK, "FILE|URI[,ro][,overlay=FILE][,serial=TEXT][,iothread=NAME][,queues=NUMBER]", 0,
+	{ "disk", OPT_DISK, "FILE|URI[,ro][,cache=MODE][,overlay=FILE][,serial=TEXT][,iothread=NAME][,queues=NUMBER]", 0,
 	  "a raw image, or an NBD export, as the next disk: /dev/vda, /dev/vdb ...", 0 },
 	{ "iothread", OPT_IOTHREAD, "NAME", 0,
 	  "a thread for disks: --disk ...,iothread=NAME", 0 },

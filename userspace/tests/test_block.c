@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,6 +43,16 @@ static void options(void **state)
 	assert_string_equal(c.serial, "one");
 	assert_int_equal(parse(&c, "a.img,rw"), -1);
 	assert_non_null(strstr(error.text, "--disk a.img: rw is not known"));
+	assert_int_equal(c.cache, CACHE_WRITEBACK);
+	assert_int_equal(parse(&c, "a,cache=none"), 0);
+	assert_int_equal(c.cache, CACHE_NONE);
+	assert_int_equal(parse(&c, "a,cache=unsafe"), 0);
+	assert_int_equal(c.cache, CACHE_UNSAFE);
+	assert_int_equal(parse(&c, "a,cache=all"), -1);
+	assert_non_null(strstr(error.text, "cache=all is not known"));
+	assert_int_equal(parse(&c, "raid0:a,b,cache=none"), 0);
+	assert_null(block_open(&c, &error));
+	assert_non_null(strstr(error.text, "with each member"));
 	assert_int_equal(parse(&c, ",ro"), -1);
 	assert_non_null(strstr(error.text, "name is missing"));
 	assert_int_equal(parse(&c, "a,serial=12345678901234567890"), 0);
@@ -119,21 +130,36 @@ static int fd;
 static struct block *disk;
 static unsigned int left;
 
-/* @state: of "thread" or "ring" */
+/* A file on a disk, where tmpfs has no O_DIRECT. It has no name afterwards */
+static int file_on_disk(void)
+{
+	int file = open("/var/tmp", O_TMPFILE | O_RDWR, 0600);
+
+	assert_true(file >= 0);
+	return file;
+}
+
+/* @state: "thread" or "ring", then maybe a space and cache= */
 static int setup(void **state)
 {
-	char path[64];
-	struct block_config config = { .path = path, .serial = "one" };
+	char path[64], words[100];
+	struct block_config config;
+	const char *cache = strchr(*state, ' ');
 
-	refused = *state && !strcmp(*state, "thread");
+	refused = !strncmp(*state, "thread", 6);
 	fail_transfer = fail_sync = left = 0;
 	cut_short = false;
-	fd = memfd_create("disk", 0);
+	fd = cache ? file_on_disk() : memfd_create("disk", 0);
 	assert_int_equal(ftruncate(fd, 4ll << 30), 0);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(words, sizeof(words), "%s,serial=one,cache=%s", path,
+		 cache ? cache + 1 : "writeback");
+	assert_int_equal(block_parse(&config, words, &error), 0);
 	vm_clock_init(&vm_clock, 0);
 	assert_int_equal(loop_init(&loop, &vm_clock), 0);
 	disk = block_open(&config, &error);
+	if (!disk)
+		print_message("%s\n", error.text);
 	assert_non_null(disk);
 	assert_string_equal(disk->serial, "one");
 	assert_int_equal(disk->ops->start(disk, &loop, &error), 0);
@@ -409,6 +435,62 @@ static void cancelled(void **state)
 	write_and_read(3, true);
 }
 
+/* Buffers as O_DIRECT takes them, and those that it does not */
+static void direct(void **state)
+{
+	static uint8_t bytes[3u << 20] __attribute__((aligned(4096)));
+	struct iovec part = { bytes, 1u << 20 };
+	struct block_request r = { .op = BLOCK_WRITE, .len = 1u << 20,
+				   .iov = &part, .niov = 1, .done = done };
+
+	assert_true(fcntl(((struct file *)disk)->fd, F_GETFL) & O_DIRECT);
+	write_and_read(1, true);
+	write_and_read(2, false);
+	memset(bytes, 5, sizeof(bytes));
+	lock();
+	left++;
+	disk->ops->submit(disk, &r);
+	disk->ops->drain(disk);
+	assert_int_equal(left | r.result, 0);
+	/* More than the bounce buffer, and zeroes that are written */
+	part = (struct iovec){ bytes + 1, (2u << 20) + 512 };
+	r = (struct block_request){ .op = BLOCK_WRITE, .at = 1u << 20,
+				    .len = part.iov_len, .iov = &part,
+				    .niov = 1, .stable = true, .done = done };
+	left++;
+	disk->ops->submit(disk, &r);
+	submit(&many[0], BLOCK_ZERO, 512, 1024);
+	disk->ops->drain(disk);
+	unlock();
+	assert_int_equal(left | r.result | many[0].result, 0);
+	memset(bytes, 0, sizeof(bytes));
+	assert_int_equal(pread(fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+	assert_int_equal(bytes[0] & bytes[511] & bytes[1536], 5);
+	assert_int_equal(bytes[512] | bytes[1535], 0);
+	assert_memory_equal(bytes + 1536, bytes + 1537, sizeof(bytes) - 1537);
+}
+
+/* Each write is flushed, or nothing is */
+static void cache_flushes(void **state)
+{
+	bool unsafe = strstr(*state, "unsafe");
+	struct block_request r;
+
+	if (!needs_ring())
+		return;
+	write_and_read(1, true);
+	syncs = 0;
+	lock();
+	submit(&r, BLOCK_ZERO, 0, 4096);
+	disk->ops->drain(disk);
+	assert_int_equal(syncs, !unsafe);
+	submit(&r, BLOCK_FLUSH, 0, 0);
+	disk->ops->drain(disk);
+	unlock();
+	assert_int_equal(left | r.result, 0);
+	assert_int_equal(syncs, unsafe ? 0 : 2);
+}
+
 /* Not one for each, but all that were there when it began */
 static void flushes_together(void **state)
 {
@@ -495,6 +577,11 @@ int main(void)
 		TEST(short_completions, "ring"),
 		TEST(failed_completions, "ring"),
 		TEST(flushes_together, "ring"),
+		TEST(direct, "thread none"), TEST(direct, "ring none"),
+		TEST(direct, "ring directsync"),
+		TEST(many_at_once, "thread writethrough"),
+		TEST(cache_flushes, "ring writethrough"),
+		TEST(cache_flushes, "ring unsafe"),
 	};
 
 	alarm(60);

@@ -144,7 +144,8 @@ static void begin(struct ring *ring, struct slot *s)
 	s->at = r->at;
 	s->iov = r->iov;
 	s->niov = r->niov;
-	if (r->op == BLOCK_READ || r->op == BLOCK_WRITE)
+	/* niov is 0 of what ring_sync() has; a FLUSH has none that counts */
+	if (s->niov && r->op != BLOCK_FLUSH)
 		transfer(ring, s);
 	else
 		sync_slot(ring, s);
@@ -210,7 +211,7 @@ static void transferred(struct ring *ring, struct slot *s, int result)
 		finish(ring, s, -ECANCELED);
 	else if (s->niov)
 		transfer(ring, s);
-	else if (r->stable && !read)
+	else if (file_is_stable(ring->file, r))
 		sync_slot(ring, s);
 	else
 		finish(ring, s, 0);
@@ -280,6 +281,12 @@ void ring_submit(struct ring *ring, struct block_request *r)
 	ring->waiting++;
 	begin_all(ring);
 	enter(ring);
+}
+
+void ring_sync(struct ring *ring, struct block_request *r)
+{
+	r->niov = 0;
+	ring_submit(ring, r);
 }
 
 /* What the host has in its cache is there at once, and nobody has to wake up */
