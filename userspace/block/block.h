@@ -117,6 +117,8 @@ extern const char *const block_caches[CACHES];
  * @serial: NULL: none was given
  * @iothread: an option of the disk's device; NULL: none was given
  * @queues: the same
+ * @format: what the image is, as qemu-nbd calls it; NULL: raw, and nothing that
+ *	begins as another one
  * @cache: see above
  * @overlay: a file that has the changes to what @path is; NULL: none
  * @ephemeral: changes are gone when it is closed
@@ -134,7 +136,7 @@ extern const char *const block_caches[CACHES];
 struct block_config {
 	const char *path;
 	bool read_only;
-	const char *serial;
+	const char *serial, *format;
 	const char *iothread, *queues;
 	enum block_cache cache;
 	const char *overlay;
@@ -150,6 +152,13 @@ struct block_config {
 int block_parse(struct block_config *config, char *text, struct error *error);
 /* Is it a file of this machine's, or a block device? @text: as block_parse() */
 bool block_is_file(const char *text);
+/* https://HOST/PATH, ssh:, rbd: and so on, which qemu-nbd knows; but not nbd: */
+bool block_is_uri(const char *path);
+/*
+ * The format, other than raw, that a file begins as. A guest can make its raw disk
+ * seem anything. NULL: none
+ */
+const char *block_seems(const char *path);
 /* By the back end that @config asks for. NULL with @error */
 struct block *block_open(const struct block_config *config,
 			 struct error *error);
@@ -180,7 +189,7 @@ static inline void block_plug(struct block *block, bool on)
 
 /* A raw image, or a block device */
 struct block *file_open(const struct block_config *config, struct error *error);
-/* An NBD server's export. @path: its URI */
+/* An NBD server's export. @path: its URI, or what qemu-nbd is started for */
 struct block *nbd_open(const struct block_config *config, struct error *error);
 /* Many disks as one, in the format of Linux's md */
 struct block *raid_open(const struct block_config *config, struct error *error);

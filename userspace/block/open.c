@@ -79,6 +79,17 @@ static int parse_cache(struct block_config *config, const char *text,
 		    config->path, text);
 }
 
+static int parse_format(struct block_config *config, const char *text,
+			struct error *error)
+{
+	if (!*text || text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789")])
+		return fail(error, STATUS_USAGE,
+			    "--disk %s: format=%s is no name: raw, qcow2, vmdk, vdi, vhdx and vpc are some",
+			    config->path, text);
+	config->format = text;
+	return 0;
+}
+
 static int parse_word(struct block_config *config, const char *word,
 		      struct error *error)
 {
@@ -100,13 +111,15 @@ static int parse_word(struct block_config *config, const char *word,
 		return parse_retry(config, value, error);
 	} else if ((value = value_of(word, "cache="))) {
 		return parse_cache(config, value, error);
+	} else if ((value = value_of(word, "format="))) {
+		return parse_format(config, value, error);
 	} else if ((value = value_of(word, "overlay="))) {
 		config->overlay = value;
 	} else if (config->is_raid) {
 		return parse_raid_word(config, word, error);
 	} else {
 		return fail(error, STATUS_USAGE,
-			    "--disk %s: %s is not known: ro, cache=MODE, overlay=FILE, serial=TEXT, iothread=NAME, queues=NUMBER and retry=SECONDS are",
+			    "--disk %s: %s is not known: ro, format=NAME, cache=MODE, overlay=FILE, serial=TEXT, iothread=NAME, queues=NUMBER and retry=SECONDS are",
 			    config->path, word);
 	}
 	return 0;
@@ -169,27 +182,62 @@ static bool is_nbd(const char *path)
 	       !strncmp(path + strspn(path, "abdnsuvixock+"), "://", 3);
 }
 
+bool block_is_uri(const char *path)
+{
+	size_t len = strspn(path, "abcdefghijklmnopqrstuvwxyz0123456789+-.");
+
+	return !is_nbd(path) && len && (!strncmp(path + len, "://", 3) ||
+					!strncmp(path, "rbd:", 4));
+}
+
 bool block_is_file(const char *text)
 {
 	struct block_config config = { .path = text };
 
 	parse_level(&config);
-	return !config.is_raid && !is_nbd(text);
+	return !config.is_raid && !is_nbd(text) && !block_is_uri(text);
+}
+
+static bool is_raw(const struct block_config *config)
+{
+	return !config->format || !strcmp(config->format, "raw");
+}
+
+static struct block *open_file(const struct block_config *config,
+			       struct error *error)
+{
+	const char *seems = config->format ? NULL : block_seems(config->path);
+
+	if (block_is_uri(config->path) || !is_raw(config))
+		return nbd_open(config, error);
+	if (!seems)
+		return file_open(config, error);
+	fail(error, STATUS_DATA,
+	     "--disk %s: it begins as %s does: say format=%s; or format=raw, if a guest wrote that to its disk",
+	     config->path, seems, seems);
+	return NULL;
 }
 
 static struct block *open_base(const struct block_config *config,
 			       struct error *error)
 {
-	if (config->cache && (config->is_raid || is_nbd(config->path))) {
+	bool nbd = is_nbd(config->path);
+
+	if (config->cache && (config->is_raid || nbd)) {
 		fail(error, STATUS_USAGE,
 		     "--disk %s: cache= is for files: write it with each member of an array, in brackets; of an export it is the server's",
 		     config->path);
 		return NULL;
 	}
+	if ((config->is_raid || nbd) && !is_raw(config)) {
+		fail(error, STATUS_USAGE,
+		     "--disk %s: format= is for files: write it with each member of an array, in brackets; an export is raw",
+		     config->path);
+		return NULL;
+	}
 	if (config->is_raid)
 		return raid_open(config, error);
-	return is_nbd(config->path) ? nbd_open(config, error) :
-				      file_open(config, error);
+	return nbd ? nbd_open(config, error) : open_file(config, error);
 }
 
 struct block *block_open(const struct block_config *config, struct error *error)

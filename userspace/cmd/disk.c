@@ -53,13 +53,18 @@ struct session {
 	struct block *disk;
 };
 
-/* @text: as behind --disk; it is cut into pieces. 0, or -1: nothing is open */
-static int session_open(struct session *s, char *text, bool read_only,
-			bool commit, struct error *error)
+/*
+ * @text: as behind --disk; it is cut into pieces. @format: if @text says nothing.
+ * 0, or -1: nothing is open
+ */
+static int session_open_as(struct session *s, char *text, const char *format,
+			   bool read_only, bool commit, struct error *error)
 {
 	*s = (struct session){ 0 };
 	if (block_parse(&s->config, text, error))
 		return -1;
+	if (!s->config.format && !s->config.is_raid)
+		s->config.format = format;
 	s->config.read_only |= read_only;
 	s->config.commit = commit;
 	/* One that is not there would be made, and an empty one committed */
@@ -79,6 +84,12 @@ static int session_open(struct session *s, char *text, bool read_only,
 	return -1;
 }
 
+static int session_open(struct session *s, char *text, bool read_only,
+			bool commit, struct error *error)
+{
+	return session_open_as(s, text, NULL, read_only, commit, error);
+}
+
 static void session_close(struct session *s)
 {
 	s->disk->ops->close(s->disk);
@@ -86,33 +97,6 @@ static void session_close(struct session *s)
 }
 
 /* ---- other formats ------------------------------------------------------------ */
-
-static const struct {
-	const char *name;
-	const char *magic;
-	unsigned int len;
-} formats[] = {
-	{ "qcow2", "QFI\xfb", 4 }, { "vmdk", "KDMV", 4 },
-	{ "vhdx", "vhdxfile", 8 }, { "vpc", "conectix", 8 },
-};
-
-/* What the file seems to be. A guest can make its raw disk seem anything */
-static const char *seems(const char *path)
-{
-	char bytes[8] = "";
-	unsigned int i;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return NULL;
-	if (pread(fd, bytes, sizeof(bytes), 0) < 0)
-		bytes[0] = 0;
-	close(fd);
-	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
-		if (!memcmp(bytes, formats[i].magic, formats[i].len))
-			return formats[i].name;
-	return NULL;
-}
 
 /* "qemu-img", then @argv up to NULL. 0, or -1 */
 static int qemu_img(char **argv, struct error *error)
@@ -244,6 +228,12 @@ static void print_space(const char *path)
 		       (unsigned long long)st.st_blocks * 512);
 }
 
+static bool is_raw_file(const struct block_config *c)
+{
+	return !c->overlay && !c->is_raid && c->format &&
+	       !strcmp(c->format, "raw");
+}
+
 static int disk_info(const struct options *o, struct error *error)
 {
 	char *path = o->word[1];
@@ -256,15 +246,17 @@ static int disk_info(const struct options *o, struct error *error)
 		overlay_free(&f);
 	}
 	if (!ret) {
-		if (session_open(&s, path, true, false, error))
+		if (session_open_as(&s, path, block_is_file(path) ? "raw" : NULL,
+				    true, false, error))
 			return -1;
 		printf("format:    %s\nsize:      %llu bytes\n",
 		       s.config.overlay ? "a base and its overlay" :
-		       s.config.is_raid ? "an array" : "raw",
+		       s.config.is_raid ? "an array" :
+		       s.config.format ?: "raw",
 		       (unsigned long long)s.disk->size);
-		if (!s.config.overlay && seems(path))
-			printf("note:      it begins as %s does: mvmm run would show the guest these bytes\n",
-			       seems(path));
+		if (is_raw_file(&s.config) && block_seems(path))
+			printf("note:      it begins as %s does: format=%s says so, format=raw shows the guest these bytes\n",
+			       block_seems(path), block_seems(path));
 		session_close(&s);
 	}
 	/* Of the overlay, if @path was a base with one: it is cut off there */
@@ -291,24 +283,28 @@ static int disk_resize(const struct options *o, struct error *error)
 			    path);
 	if (parse_size(o->word[2], &size, error))
 		return -1;
-	if (seems(path) && !o->from)
+	if (block_seems(path) && !o->from)
 		return fail(error, STATUS_DATA,
 			    "%s begins as %s does: qemu-img resizes that; or say --from raw",
-			    path, seems(path));
+			    path, block_seems(path));
 	/* Locked: a guest that runs would not see it, or lose its end */
 	text = strdup(path);
-	if (!text || session_open(&s, text, false, false, error)) {
+	if (!text || session_open_as(&s, text, "raw", false, false, error)) {
 		free(text);
 		return error->text[0] ? -1 : fail(error, STATUS_OS,
 						  "no memory");
 	}
 	old = s.disk->size;
-	if (size < old && !o->shrink)
+	if (!is_raw_file(&s.config))
+		ret = fail(error, STATUS_USAGE,
+			   "%s: only raw files are resized: qemu-img resizes other formats",
+			   path);
+	else if (size < old && !o->shrink)
 		ret = fail(error, STATUS_USAGE,
 			   "%s has %llu bytes, and what is behind %llu would be lost: --shrink cuts it off",
 			   path, (unsigned long long)old,
 			   (unsigned long long)size);
-	else if (truncate(path, size))
+	else if (truncate(text, size))
 		ret = fail(error, STATUS_OS, "%s: %s", path, strerror(errno));
 	session_close(&s);
 	free(text);
@@ -355,7 +351,7 @@ static int convert_raw(const struct options *o, struct error *error)
 
 	if (!bytes)
 		return fail(error, STATUS_OS, "no memory");
-	if (session_open(&s, o->word[1], true, false, error)) {
+	if (session_open_as(&s, o->word[1], o->from, true, false, error)) {
 		free(bytes);
 		return -1;
 	}
@@ -410,7 +406,7 @@ static int convert_onto(const struct options *o, struct error *error)
 
 	if (!bytes)
 		return fail(error, STATUS_OS, "no memory");
-	ret = session_open(&from, o->word[1], true, false, error);
+	ret = session_open_as(&from, o->word[1], o->from, true, false, error);
 	if (!ret) {
 		ret = session_open(&to, o->word[2], false, false, error);
 		if (!ret) {
@@ -423,20 +419,32 @@ static int convert_onto(const struct options *o, struct error *error)
 	return ret;
 }
 
+/* The user calls it so, too: then it is no guess. "a.qcow2" and its first bytes */
+static const char *named(const char *path)
+{
+	const char *seems = block_seems(path), *dot = strrchr(path, '.');
+
+	return seems && dot && !strcmp(dot + 1, seems) ? seems : NULL;
+}
+
 static int disk_convert(const struct options *o, struct error *error)
 {
-	const char *from = o->from ?: "raw", *to = o->to ?: "raw";
 	char *source = o->word[1], *target = o->word[2];
+	const char *known = o->from ?: named(source);
+	const char *from = known ?: "raw", *to = o->to ?: "raw";
+	struct options as = *o;
 	char *argv[] = { "qemu-img", "convert", "-f", (char *)from, "-O",
 			 (char *)to, "--", source, target, NULL };
 
-	if (!o->from && seems(source))
+	if (!known && block_seems(source))
 		return fail(error, STATUS_USAGE,
 			    "%s begins as %s does: say --from %s; or --from raw, if it is a disk whose guest wrote that",
-			    source, seems(source), seems(source));
-	if (!strcmp(from, "raw") && !strcmp(to, "raw"))
-		return block_is_file(target) ? convert_raw(o, error) :
-					       convert_onto(o, error);
+			    source, block_seems(source), block_seems(source));
+	as.from = known;
+	if ((!strcmp(from, "raw") || !block_is_file(target)) &&
+	    !strcmp(to, "raw"))
+		return block_is_file(target) ? convert_raw(&as, error) :
+					       convert_onto(&as, error);
 	if (!access(target, F_OK))
 		return fail(error, STATUS_OS, "%s: %s", target,
 			    strerror(EEXIST));

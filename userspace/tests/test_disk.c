@@ -221,7 +221,12 @@ static void by_qemu_img(void **state)
 	assert_int_equal(disk("convert --to qcow2 a.img a.qcow2"), 0);
 	assert_true(has("a.qcow2", 0, "QFI\xfb"));
 	assert_prints("info a.qcow2", "begins as qcow2");
-	assert_says("convert a.qcow2 b.img", STATUS_USAGE, "--from qcow2");
+	/* Both its name and its first bytes say so; or only these */
+	assert_int_equal(disk("convert a.qcow2 c.img"), 0);
+	assert_true(has("c.img", 2 << 20, "text"));
+	assert_int_equal(rename("a.qcow2", "a"), 0);
+	assert_says("convert a b.img", STATUS_USAGE, "--from qcow2");
+	assert_int_equal(rename("a", "a.qcow2"), 0);
 	assert_int_equal(disk("convert --from qcow2 a.qcow2 b.img"), 0);
 	assert_true(has("b.img", 2 << 20, "text"));
 	assert_int_equal(disk("check --from qcow2 a.qcow2"), 0);

@@ -47,9 +47,13 @@ void flight_finish(struct flight *f, int result)
 
 	if (f->copy && !result && r->op == BLOCK_READ)
 		copy_iov(r, f->copy);
-	if (!result)
-		n->dirty = r->op == BLOCK_FLUSH ? false :
-			   n->dirty || (r->op != BLOCK_READ && !r->stable);
+	if (!result && r->op == BLOCK_FLUSH && f->changes > n->flushed)
+		n->flushed = f->changes;
+	n->changes += !result && r->op != BLOCK_READ && r->op != BLOCK_FLUSH &&
+		      !r->stable;
+	if (!result && n->broken &&
+	    (r->op == BLOCK_FLUSH || (r->stable && r->op != BLOCK_READ)))
+		result = -EIO;
 	free(f->copy);
 	*f = (struct flight){ .nbd = n };
 	pthread_mutex_lock(&n->lock);
@@ -208,6 +212,7 @@ void flight_send(struct flight *f)
 		send_transfer(f, flags);
 		break;
 	case BLOCK_FLUSH:
+		f->changes = f->nbd->changes;
 		/* Who has no flush has nothing to flush */
 		f->left += f->nbd->flush;
 		if (f->nbd->flush)

@@ -24,6 +24,7 @@
 #define PAUSE_MS	500	/* between two attempts to connect */
 #define ATTEMPT_MS	10000	/* for one */
 #define GRACE_MS	2000	/* for what is cancelled */
+#define END_MS		10000	/* for a server of mvmm's own to end by itself */
 #define LINES		20	/* a server that comes and goes fills no disk */
 
 struct libnbd libnbd;
@@ -122,6 +123,19 @@ static void give_up(struct nbd *n, bool cancel)
 	pthread_mutex_unlock(&n->lock);
 }
 
+/*
+ * A new one must not begin before it has ended. Part of an image may have been in
+ * its memory only: then nothing is known to be on the disk any more
+ */
+static void end_own(struct nbd *n)
+{
+	if (!server_stop(&n->server, 0) || n->broken ||
+	    n->changes == n->flushed)
+		return;
+	n->broken = true;
+	say(n, "qemu-nbd died with writes that were not flushed: the guest is told so when it flushes");
+}
+
 /* There is no connection any more */
 static void disconnect(struct nbd *n, const char *why)
 {
@@ -129,13 +143,16 @@ static void disconnect(struct nbd *n, const char *why)
 	unsigned int i;
 
 	if (!n->connecting) {
-		say(n, "the connection is lost (%s)%s", why, n->dirty ?
+		say(n, "the connection is lost (%s)%s", why,
+		    n->changes != n->flushed && !n->own ?
 		    ": if the server's machine crashed, so are writes that were not flushed" :
 		    "");
 		n->lost_at = now;
 	}
 	libnbd.close(n->h);
 	n->h = NULL;
+	if (n->own)
+		end_own(n);
 	n->connecting = false;
 	n->next_try = now + PAUSE_MS;
 	for (i = 0; i < FLIGHTS; i++) {
@@ -167,12 +184,26 @@ static void connected(struct nbd *n)
 			flight_send(&n->flight[i]);
 }
 
+static bool begin_connection(struct nbd *n)
+{
+	struct error error = { 0 };
+	int fd;
+
+	if (!n->own)
+		return !libnbd.aio_connect_uri(n->h, n->uri);
+	fd = server_start(&n->server, &error);
+	if (fd < 0)
+		say(n, "%s", error.text);
+	/* The socket is libnbd's then */
+	return fd >= 0 && !libnbd.aio_connect_socket(n->h, fd);
+}
+
 static void connect_again(struct nbd *n)
 {
 	n->h = libnbd.create();
 	n->next_try = now_ms() + (n->h ? ATTEMPT_MS : PAUSE_MS);
 	n->connecting = n->h;
-	if (n->h && libnbd.aio_connect_uri(n->h, n->uri))
+	if (n->h && !begin_connection(n))
 		disconnect(n, libnbd.get_error());
 }
 
@@ -405,6 +436,11 @@ static void nbd_disk_close(struct block *block)
 	}
 	if (n->h)
 		libnbd.close(n->h);
+	/* It writes what it has in its cache */
+	if (n->own) {
+		server_stop(&n->server, END_MS);
+		server_destroy(&n->server);
+	}
 	if (n->event >= 0)
 		close(n->event);
 	if (n->wake >= 0)
@@ -429,19 +465,35 @@ static int load_library(struct error *error)
 	return 0;
 }
 
+static int first_look(struct nbd *n, struct error *error)
+{
+	const char *why = look(n);
+
+	return why ? fail(error, STATUS_DATA, "--disk %s: %s", n->uri, why) : 0;
+}
+
+static int first_of_own(struct nbd *n, struct error *error)
+{
+	int fd = server_start(&n->server, error);
+
+	if (fd < 0)
+		return -1;
+	if (libnbd.connect_socket(n->h, fd))
+		return server_failed(&n->server, n->uri, libnbd.get_error(),
+				     error);
+	return first_look(n, error);
+}
+
 static int first_connection(struct nbd *n, struct error *error)
 {
-	const char *why;
-
 	n->h = libnbd.create();
+	if (n->h && n->own)
+		return first_of_own(n, error);
 	if (!n->h || libnbd.connect_uri(n->h, n->uri))
 		return fail(error, STATUS_NO_INPUT, "--disk %s: %s", n->uri,
 			    libnbd.get_error());
-	why = look(n);
-	if (why)
-		return fail(error, STATUS_DATA, "--disk %s: %s", n->uri, why);
 	set_timeout(n);
-	return 0;
+	return first_look(n, error);
 }
 
 struct block *nbd_open(const struct block_config *config, struct error *error)
@@ -473,7 +525,10 @@ struct block *nbd_open(const struct block_config *config, struct error *error)
 	n->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	n->watch = (struct watch){ on_finished, n, n->event, 0 };
 	n->uri = strdup(config->path);
-	if (n->event < 0 || n->wake < 0 || !n->uri)
+	n->own = config->format || block_is_uri(config->path);
+	if (n->own && server_init(&n->server, config, error))
+		n->own = false;
+	else if (n->event < 0 || n->wake < 0 || !n->uri)
 		fail(error, STATUS_OS, "--disk: no eventfd, or no memory");
 	else if (!first_connection(n, error))
 		return &n->block;

@@ -5,6 +5,7 @@
 
 #include <libnbd.h>
 #include "block/block.h"
+#include "block/nbd/server.h"
 
 #define FLIGHTS		64	/* requests at the server; others wait here */
 #define TRANSFER_MAX	(32u << 20)	/* what all servers take */
@@ -12,6 +13,7 @@
 /* What is used of libnbd */
 #define CALLS(X) \
 	X(create) X(close) X(connect_uri) X(aio_connect_uri) X(get_error) \
+	X(connect_socket) X(aio_connect_socket) \
 	X(get_errno) X(get_size) X(get_block_size) X(is_read_only) \
 	X(can_flush) X(can_fua) X(can_trim) X(can_zero) X(aio_pread) \
 	X(aio_pwrite) X(aio_flush) X(aio_trim) X(aio_zero) X(aio_get_fd) \
@@ -35,6 +37,7 @@ struct nbd;
  * @error: a positive errno: the server's first
  * @lost: an answer will not come: it is to be sent again
  * @sent: otherwise it waits for a connection
+ * @changes: of a FLUSH, those before it
  * @flushing: the data is there, and is made stable
  * @lost_at: when that happened first, in ms; 0: it did not
  * @copy: of buffers that are no whole blocks; NULL: sent as they are
@@ -45,13 +48,15 @@ struct flight {
 	unsigned int left;
 	int error;
 	bool lost, sent, flushing;
-	uint64_t lost_at;
+	uint64_t lost_at, changes;
 	void *copy;
 };
 
 /**
  * struct nbd - see above
- * @uri: the server and its export
+ * @uri: the server and its export; or the image
+ * @own: the server is mvmm's own
+ * @server: that
  * @retry: ms for which a request waits for a connection
  * @h: the connection; NULL: there is none. The thread's, as are the next ones
  * @connecting: it is not ready yet
@@ -64,7 +69,9 @@ struct flight {
  * @lost_at: when the last connection ended, in ms
  * @next_try: when to try next, or when an attempt has failed
  * @cancel_at: when what is cancelled is given up; 0: nothing is
- * @dirty: it has acknowledged what it has not flushed
+ * @changes: that it has acknowledged, but for stable ones
+ * @flushed: so many of these it has made stable
+ * @broken: a server of mvmm's own died with some that it had not: FLUSH fails
  * @gave_up: and said so
  * @lines: how many were printed
  * @flight: what is at the server
@@ -85,12 +92,15 @@ struct flight {
 struct nbd {
 	struct block block;
 	char *uri;
+	bool own;
+	struct server server;
 	uint64_t retry;
 	struct nbd_handle *h;
 	bool connecting, flush, fua, trim, zero;
 	uint64_t block_min, transfer_max;
 	uint64_t lost_at, next_try, cancel_at;
-	bool dirty, gave_up;
+	uint64_t changes, flushed;
+	bool broken, gave_up;
 	unsigned int lines;
 	struct flight flight[FLIGHTS];
 	pthread_t thread;
