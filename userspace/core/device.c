@@ -194,6 +194,21 @@ static const char *name_of(const struct device *device, char *name)
 	return name;
 }
 
+int devices_can_save(struct machine *machine, struct error *error)
+{
+	struct device *device;
+	int ret = 0;
+
+	for (device = machine->devices; device && !ret; device = device->next) {
+		if (!device->class->can_save)
+			continue;
+		pthread_mutex_lock(device->lock);
+		ret = device->class->can_save(device, error);
+		pthread_mutex_unlock(device->lock);
+	}
+	return ret;
+}
+
 json_t *devices_save(struct machine *machine)
 {
 	json_t *all = json_object();

@@ -47,6 +47,8 @@ struct device {
  *	the rest. -1 with @error
  * @saving: the machine is paused, or saved: afterwards nothing is in flight, and
  *	fields that follow from the time are up to date
+ * @can_save: -1 with @error: why the device cannot be saved now; the machine goes
+ *	on as if nothing had been asked
  * @destroy: frees what @create made
  *
  * All but @name, @size, @fields and @create may be NULL. The lock is held but in @create and
@@ -61,6 +63,7 @@ struct device_class {
 	void (*reset)(struct device *device);
 	int (*loaded)(struct device *device, struct error *error);
 	void (*saving)(struct device *device);
+	int (*can_save)(struct device *device, struct error *error);
 	void (*destroy)(struct device *device);
 };
 
@@ -91,6 +94,8 @@ int device_set_iothread(struct device *device, const char *name,
 			struct error *error);
 /* Waits for what is in flight; the machine is paused */
 void devices_drain(struct machine *machine);
+/* -1 with @error: a device cannot be saved now, and why */
+int devices_can_save(struct machine *machine, struct error *error);
 /* A JSON object with a member for each device, "ns16550.0"; NULL: no memory */
 json_t *devices_save(struct machine *machine);
 /* -1 with @error: the machine cannot be used any more */

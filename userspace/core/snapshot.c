@@ -43,12 +43,16 @@ static json_t *save_vcpus(struct machine *m, struct error *error)
 
 json_t *machine_save(struct machine *m, struct error *error)
 {
+	json_t *devices, *vcpus, *saved;
+
+	if (devices_can_save(m, error))
+		return NULL;
 	/* Devices first: the interrupts of what was in flight are the vCPUs' */
-	json_t *devices = devices_save(m);
-	json_t *vcpus = save_vcpus(m, error);
-	json_t *saved = json_pack("{s:i, s:o*, s:o*, s:o*}", "format", FORMAT,
-				  "machine", fields_save(machine_fields, m),
-				  "vcpus", vcpus, "devices", devices);
+	devices = devices_save(m);
+	vcpus = save_vcpus(m, error);
+	saved = json_pack("{s:i, s:o*, s:o*, s:o*}", "format", FORMAT,
+			  "machine", fields_save(machine_fields, m),
+			  "vcpus", vcpus, "devices", devices);
 
 	if (json_object_size(saved) == 4)
 		return saved;
