@@ -50,7 +50,7 @@ int memory_create(struct memory *memory, uint64_t size, bool memfd,
 {
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, fd = -1;
 
-	memset(memory, 0, sizeof(*memory));
+	*memory = (struct memory){ .fd = -1 };
 	if (memfd) {
 		flags = MAP_SHARED | MAP_NORESERVE;
 		fd = memfd_create("mvmm-ram", MFD_CLOEXEC);
@@ -63,12 +63,15 @@ int memory_create(struct memory *memory, uint64_t size, bool memfd,
 		}
 	}
 	memory->base = map_aligned(size, flags, fd);
-	if (fd >= 0)
-		close(fd);
-	if (!memory->base)
-		return fail(error, STATUS_OS,
-			    "no %llu bytes for the guest's memory: %s; give it less with --mem",
-			    (unsigned long long)size, strerror(errno));
+	if (!memory->base) {
+		fail(error, STATUS_OS,
+		     "no %llu bytes for the guest's memory: %s; give it less with --mem",
+		     (unsigned long long)size, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	memory->fd = fd;
 	/* Fails on a host without huge pages, which does no harm */
 	madvise(memory->base, size, MADV_HUGEPAGE);
 	memory->size = size;
@@ -86,9 +89,12 @@ int memory_create(struct memory *memory, uint64_t size, bool memfd,
 
 void memory_destroy(struct memory *memory)
 {
-	if (memory->base)
+	if (memory->base) {
 		munmap(memory->base, memory->size);
-	*memory = (struct memory){ 0 };
+		if (memory->fd >= 0)
+			close(memory->fd);
+	}
+	*memory = (struct memory){ .fd = -1 };
 }
 
 int memory_map(const struct memory *memory, int vm, struct error *error)

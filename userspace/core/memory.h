@@ -33,6 +33,7 @@ struct memory_block {
  * @block: what is mapped where
  * @nr: how many blocks
  * @shared: it is a memfd's
+ * @fd: that memfd, @base at its beginning; -1: none
  * @of_snapshot: it is a private mapping of a snapshot's file
  */
 struct memory {
@@ -41,6 +42,7 @@ struct memory {
 	struct memory_block block[MEMORY_BLOCKS];
 	unsigned int nr;
 	bool shared, of_snapshot;
+	int fd;
 };
 
 /* @memfd: RAM that other processes can map. 0, or -1 with @error */

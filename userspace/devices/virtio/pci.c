@@ -40,7 +40,11 @@ const struct field virtqueue_fields[] = {
 
 static uint64_t offered(struct virtio *v)
 {
-	return v->ops->features(v) | 1ull << VIRTIO_F_VERSION_1 |
+	uint64_t features = v->ops->features(v) | 1ull << VIRTIO_F_VERSION_1;
+
+	if (v->ops->own_rings)
+		return features;
+	return features |
 	       1ull << VIRTIO_RING_F_INDIRECT_DESC |
 	       1ull << VIRTIO_RING_F_EVENT_IDX |
 	       (v->packed ? 1ull << VIRTIO_F_RING_PACKED : 0);
@@ -66,6 +70,12 @@ static void signal_config(struct virtio *v)
 		pci_set_intx(&v->pci, true);
 }
 
+void virtio_need_reset(struct virtio *v)
+{
+	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	signal_config(v);
+}
+
 void virtio_break(struct virtio *v, const char *why)
 {
 	if (v->status & VIRTIO_CONFIG_S_NEEDS_RESET)
@@ -73,8 +83,7 @@ void virtio_break(struct virtio *v, const char *why)
 	machine_warn(v->pci.device.machine,
 		     "the guest's driver of %s (slot %u) made %s: the device has stopped, until the driver resets it",
 		     v->pci.device.class->name, v->pci.slot, why);
-	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-	signal_config(v);
+	virtio_need_reset(v);
 }
 
 void virtio_config_changed(struct virtio *v)

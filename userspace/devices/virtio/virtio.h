@@ -78,6 +78,8 @@ struct chain {
  * @type: VIRTIO_ID_*
  * @class: PCI class
  * @features: what it offers besides those of the transport
+ * @own_rings: @features are all that it offers: its queues may be served by
+ *	somebody who does not know what this transport's do
  * @queues: how many it has
  * @config_len: bytes of its configuration, 0: it has none
  * @config: writes them to @config
@@ -92,6 +94,7 @@ struct virtio_ops {
 	uint16_t type;
 	uint32_t class;
 	uint64_t (*features)(struct virtio *virtio);
+	bool own_rings;
 	unsigned int queues, config_len;
 	void (*config)(struct virtio *virtio, uint8_t *config);
 	void (*write_config)(struct virtio *virtio, uint64_t at, uint32_t value,
@@ -168,6 +171,8 @@ void virtio_again(struct virtio *virtio, struct virtqueue *queue);
 void virtio_config_changed(struct virtio *virtio);
 /* May the device use its queues? */
 bool virtio_is_running(const struct virtio *virtio);
+/* The device is of no use any more, until the driver resets it */
+void virtio_need_reset(struct virtio *virtio);
 /* The driver has broken a rule: it has to reset the device */
 void virtio_break(struct virtio *virtio, const char *why);
 
