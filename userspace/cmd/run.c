@@ -20,6 +20,7 @@
 #include "devices/isa/power.h"
 #include "devices/pci/pci.h"
 #include "devices/virtio/balloon.h"
+#include "devices/virtio/vhost_user.h"
 #include "manage/control.h"
 
 struct options {
@@ -43,7 +44,8 @@ struct options {
 /* From OPT_MEM on as in values[] */
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS, OPT_DISK,
        OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_RNG, OPT_BALLOON, OPT_PORT,
-       OPT_PACKED, OPT_IOTHREAD, OPT_DEVICE, OPT_MVMM, OPT_MEM, OPT_CPUS, OPT_WEIGHT,
+       OPT_PACKED, OPT_IOTHREAD, OPT_DEVICE, OPT_MVMM, OPT_SHARE, OPT_VHOST_USER,
+       OPT_VSOCK, OPT_MEM, OPT_CPUS, OPT_WEIGHT,
        OPT_CAP, OPT_AT, OPT_BACKEND, OPT_CONSOLE, OPT_SAVE_EVERY };
 
 #define STRING_(x) #x
@@ -73,6 +75,12 @@ static const struct argp_option option_list[] = {
 	  "a thread for disks: --disk ...,iothread=NAME", 0 },
 	{ "ephemeral", OPT_EPHEMERAL, NULL, 0,
 	  "what the guest writes to its disks is gone at the end", 0 },
+	{ "share", OPT_SHARE, "DIRECTORY[,tag=TAG][,ro]", 0,
+	  "a directory for the guest, by virtio-fs and virtiofsd: mount -t virtiofs share /mnt; the memory is a memfd", 0 },
+	{ "vhost-user", OPT_VHOST_USER, "SOCKET,type=TYPE[,queues=N][,tag=TAG]", 0,
+	  "a device that another process serves, a blk, fs, rng or scsi; the memory is a memfd", 0 },
+	{ "vsock", OPT_VSOCK, "CID", 0,
+	  "sockets between host and guest, which has this address, 3 or more, by virtio-vsock", 0 },
 	{ "rng", OPT_RNG, NULL, 0,
 	  "random numbers of the host's, by virtio-rng", 0 },
 	{ "balloon", OPT_BALLOON, "SIZE", 0,
@@ -233,6 +241,17 @@ static void parse_port(struct argp_state *state, struct options *o, char *arg)
 		argp_error(state, "%s", error.text);
 }
 
+/* @arg is cut into pieces */
+static void add_vhost(struct argp_state *state, struct options *o, char *arg,
+		      int (*add)(struct machine_config *config, char *text,
+				 struct error *error))
+{
+	struct error error = { 0 };
+
+	if (add(&o->machine, arg, &error))
+		argp_error(state, "%s", error.text);
+}
+
 /* MS[,DIRECTORY]; @arg is cut into pieces */
 static void parse_save_every(struct argp_state *state, struct options *o,
 			     char *arg)
@@ -281,6 +300,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_EPHEMERAL:
 		o->ephemeral = true;
+		break;
+	case OPT_SHARE:
+		add_vhost(state, o, arg, share_add);
+		break;
+	case OPT_VHOST_USER:
+		add_vhost(state, o, arg, vhost_user_add);
+		break;
+	case OPT_VSOCK:
+		add_vhost(state, o, arg, vsock_add);
 		break;
 	case OPT_RNG:
 		need_device(state, o, "virtio-rng", NULL);
@@ -341,6 +369,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 				   "--initrd and --append go with --kernel");
 		if (o->kernel && o->has_at)
 			argp_error(state, "--at goes with --flat");
+		/* Whatever was asked for: their back ends need it */
+		if (o->machine.vhosts)
+			o->machine.memfd = true;
 		if (o->console || o->ports.nr)
 			need_device(state, o, "virtio-console", NULL);
 		o->machine.defaults = o->packed ?
@@ -553,7 +584,15 @@ static void on_saver(void *ctx)
 	struct session *s = ctx;
 	struct machine *m = &s->machine;
 	struct error error = { 0 };
+	int ret;
 
+	pthread_mutex_unlock(&m->loop.lock);
+	ret = devices_can_save(m, &error);
+	pthread_mutex_lock(&m->loop.lock);
+	if (ret) {
+		machine_warn(m, "--save-every: %s", error.text);
+		return;
+	}
 	machine_pause(m);
 	if (machine_ended(m))
 		return;

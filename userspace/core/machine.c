@@ -219,6 +219,11 @@ static int add_devices(struct machine *m, const struct machine_config *config,
 		    !device_create(m, "virtio-blk", config->disk_options[i],
 				   error))
 			return -1;
+	for (i = 0; i < config->vhosts; i++)
+		if (!device_create(m, "vhost-user", NULL, error))
+			return -1;
+	if (config->vsock && !device_create(m, "virtio-vsock", NULL, error))
+		return -1;
 	return 0;
 }
 
@@ -322,6 +327,7 @@ static void unbuild(struct machine *m)
 	m->power = NULL;
 	m->balloon = NULL;
 	m->disks_taken = 0;
+	m->vhosts_made = 0;
 }
 
 int machine_rebuild(struct machine *m, const struct machine_config *config,
@@ -349,6 +355,8 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	m->console = console;
 	m->disks = config->disks;
 	memcpy(m->disk, config->disk, sizeof(m->disk));
+	memcpy(m->vhost, config->vhost, sizeof(m->vhost));
+	m->vsock = config->vsock;
 	m->close_disk = config->close_disk;
 	memcpy(m->port, config->port, sizeof(m->port));
 	m->nr_ports = config->ports;

@@ -28,6 +28,7 @@
 #define MACHINE_PORTS	16	/* of virtio-console, with the console */
 #define PORT_NAME_MAX	63
 #define MACHINE_DEVICES	32	/* that a user adds */
+#define MACHINE_VHOSTS	8
 
 struct block;
 struct pci_function;
@@ -54,6 +55,21 @@ struct machine_device {
 };
 
 /**
+ * struct machine_vhost - a device that another process serves
+ * @type: of device: "blk", "fs" ...
+ * @socket: where it listens; NULL: it is started for @directory
+ * @directory: to be shared
+ * @tag: by which the guest knows a file system
+ * @queues: for requests
+ * @read_only: the guest cannot write to the directory
+ */
+struct machine_vhost {
+	const char *type, *socket, *directory, *tag;
+	unsigned int queues;
+	bool read_only;
+};
+
+/**
  * struct machine_config - what is to be made
  * @device: /dev/mvmm
  * @vcpus: 1 to VCPUS_MAX
@@ -67,6 +83,9 @@ struct machine_device {
  * @disk_options: of the virtio-blk of each; NULL: none
  * @iothread: names of I/O threads
  * @iothreads: how many
+ * @vhost: devices of other processes, which need @memfd
+ * @vhosts: how many
+ * @vsock: the guest's address for virtio-vsock; 0: it has none
  * @port: ports of a virtio-console. If the console is one of them it is port 0,
  *	and the serial port has none
  * @ports: one more than the last
@@ -87,6 +106,9 @@ struct machine_config {
 	const char *disk_options[MACHINE_DISKS];
 	const char *iothread[MACHINE_IOTHREADS];
 	unsigned int iothreads;
+	struct machine_vhost vhost[MACHINE_VHOSTS];
+	unsigned int vhosts;
+	uint32_t vsock;
 	struct machine_port port[MACHINE_PORTS];
 	unsigned int ports;
 	struct machine_device add[MACHINE_DEVICES];
@@ -126,6 +148,9 @@ struct machine_config {
  * @disks: how many
  * @disks_taken: a bit for each that has a device
  * @close_disk: see struct machine_config
+ * @vhost: the same
+ * @vhosts_made: how many of these have a device
+ * @vsock: see struct machine_config
  * @running: vCPUs whose thread has not returned; with @loop.lock
  * @standing: how many of these stand, since the machine is paused; the same
  * @stands: signalled when one more stands, or has returned; the same
@@ -164,6 +189,9 @@ struct machine {
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks;
 	uint32_t disks_taken;
+	struct machine_vhost vhost[MACHINE_VHOSTS];
+	unsigned int vhosts_made;
+	uint32_t vsock;
 	void (*close_disk)(struct block *disk);
 	unsigned int running, standing;
 	pthread_cond_t stands, goes;

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * See vhost.h. While a back end has the rings the loop does not look at their
+ * doorbells: the back end waits for the same eventfds. The device's lock is held
+ * by all callers.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "core/machine.h"
+#include "devices/virtio/vhost.h"
+
+#define BIT_OF(n)	(1ull << (n))
+
+uint64_t vhost_ring_features(const struct vhost *v, uint64_t features)
+{
+	uint64_t mask = BIT_OF(VIRTIO_F_VERSION_1) |
+			BIT_OF(VIRTIO_RING_F_INDIRECT_DESC) |
+			BIT_OF(VIRTIO_RING_F_EVENT_IDX);
+
+	if (v->virtio.packed)
+		mask |= BIT_OF(VIRTIO_F_RING_PACKED);
+	return features & mask;
+}
+
+bool vhost_base_is_valid(const struct virtqueue *q, uint32_t base)
+{
+	if (!q->packed)
+		return base <= UINT16_MAX;
+	return (base & 0x7fff) < q->size && (base >> 16 & 0x7fff) < q->size;
+}
+
+static uint32_t base_of(const struct virtqueue *q)
+{
+	if (!q->packed)
+		return q->next_avail;
+	return q->next_avail | q->avail_wrap << 15 | q->next_used << 16 |
+	       (uint32_t)q->used_wrap << 31;
+}
+
+/* All that it took it has given back */
+static void set_base(struct virtqueue *q, uint32_t base)
+{
+	if (!q->packed) {
+		q->next_avail = q->next_used = q->signalled = base;
+		return;
+	}
+	q->next_avail = base & 0x7fff;
+	q->avail_wrap = base >> 15 & 1;
+	q->next_used = base >> 16 & 0x7fff;
+	q->used_wrap = base >> 31;
+	q->signalled = 0;
+}
+
+static void on_err(void *ctx, uint32_t events)
+{
+	struct vhost *v = ctx;
+	eventfd_t count;
+
+	if (!eventfd_read(v->err.fd, &count))
+		vhost_fail(v, "it says that a ring is broken");
+}
+
+/* The loop's @watch of a doorbell and the back end take turns */
+static void watch_kicks(struct vhost *v, unsigned int n, bool on)
+{
+	loop_watch(v->virtio.pci.device.loop, &v->virtio.rung[n],
+		   on ? EPOLLIN : 0);
+}
+
+void vhost_fail(struct vhost *v, const char *why)
+{
+	struct virtio *virtio = &v->virtio;
+	unsigned int i;
+
+	if (v->dead)
+		return;
+	v->dead = true;
+	v->running = false;
+	for (i = 0; i < v->served; i++) {
+		v->started[i] = false;
+		watch_kicks(v, i, true);
+	}
+	if (v->back->lost)
+		v->back->lost(v);
+	/* What it has said before */
+	msix_collect(&virtio->pci);
+	machine_warn(virtio->pci.device.machine,
+		     "the back end of %s (slot %u) is lost: %s: the device has stopped",
+		     v->name, virtio->pci.slot, why);
+	/* A driver that is not up yet finds out when it is */
+	if (virtio_is_running(virtio))
+		virtio_need_reset(virtio);
+}
+
+static int set_call(struct vhost *v, unsigned int n, struct error *error)
+{
+	int fd = virtio_callfd(&v->virtio, &v->virtio.queue[n]);
+
+	if (fd < 0)
+		return fail(error, STATUS_OS, "no eventfd: %s", strerror(-fd));
+	return v->back->call(v, n, fd, error);
+}
+
+static int start_ring(struct vhost *v, unsigned int n, struct error *error)
+{
+	struct virtqueue *q = &v->virtio.queue[n];
+
+	/* What was rung before is not lost: it is rung once more */
+	watch_kicks(v, n, false);
+	v->started[n] = true;
+	if (set_call(v, n, error) || v->back->start(v, n, base_of(q), error))
+		return -1;
+	eventfd_write(v->virtio.rung[n].fd, 1);
+	return 0;
+}
+
+/* The guest has chosen another vector */
+void vhost_revectored(struct virtio *virtio, struct virtqueue *q)
+{
+	struct vhost *v = (struct vhost *)virtio;
+	struct error error = { 0 };
+
+	if (q->number < v->served && v->started[q->number] &&
+	    set_call(v, q->number, &error))
+		vhost_fail(v, error.text);
+}
+
+static int start(struct vhost *v, struct error *error)
+{
+	uint64_t features = v->virtio.driver_features;
+	unsigned int i;
+
+	if (v->back->begin(v, features, error))
+		return -1;
+	v->running = true;
+	for (i = 0; i < v->served; i++)
+		if (v->virtio.queue[i].enabled && start_ring(v, i, error))
+			return -1;
+	return v->back->go ? v->back->go(v, error) : 0;
+}
+
+/* VM time stands meanwhile */
+static void go_on_later(struct vhost *v)
+{
+	struct loop *loop = v->virtio.pci.device.loop;
+
+	loop_set_timer(loop, &v->again, vm_clock_now(loop->clock) + 1);
+}
+
+/*
+ * The driver is up, or may access memory again, or has rung where the module
+ * could not turn that into a doorbell
+ */
+void vhost_notified(struct virtio *virtio, struct virtqueue *q)
+{
+	struct vhost *v = (struct vhost *)virtio;
+	struct error error = { 0 };
+
+	if (!pci_is_master(&virtio->pci))
+		return;
+	/* It was loaded, or the loop has heard a doorbell: not before it goes on */
+	if (machine_pausing(virtio->pci.device.machine)) {
+		go_on_later(v);
+		return;
+	}
+	if (v->dead) {
+		virtio_need_reset(virtio);
+		return;
+	}
+	if (!v->running && start(v, &error))
+		vhost_fail(v, error.text);
+	else if (q->number < v->served && v->started[q->number])
+		eventfd_write(virtio->rung[q->number].fd, 1);
+}
+
+static int stop_ring(struct vhost *v, unsigned int n, struct error *error)
+{
+	struct virtqueue *q = &v->virtio.queue[n];
+	uint32_t base;
+
+	if (v->back->stop(v, n, &base, error))
+		return -1;
+	if (!vhost_base_is_valid(q, base))
+		return fail(error, STATUS_DATA,
+			    "queue %u stands at 0x%x, which is nowhere", n,
+			    base);
+	set_base(q, base);
+	v->started[n] = false;
+	watch_kicks(v, n, true);
+	return 0;
+}
+
+void vhost_stop(struct virtio *virtio)
+{
+	struct vhost *v = (struct vhost *)virtio;
+	struct error error = { 0 };
+	unsigned int i;
+
+	if (!v->running)
+		return;
+	if (v->back->halt)
+		v->back->halt(v);
+	for (i = 0; i < v->served; i++) {
+		if (v->started[i] && stop_ring(v, i, &error)) {
+			vhost_fail(v, error.text);
+			return;
+		}
+	}
+	v->running = false;
+	/* Of what it has used meanwhile the driver is told */
+	msix_collect(&virtio->pci);
+}
+
+/* It is not saved: the machine goes on, and so do the rings */
+static void on_again(void *ctx)
+{
+	struct vhost *v = ctx;
+	unsigned int i;
+
+	for (i = 0; i < v->served; i++)
+		if (virtio_is_running(&v->virtio) && v->virtio.queue[i].enabled)
+			vhost_notified(&v->virtio, &v->virtio.queue[i]);
+}
+
+void vhost_saving(struct device *device)
+{
+	struct vhost *v = (struct vhost *)device;
+	bool ran = v->running;
+
+	vhost_stop(&v->virtio);
+	if (ran && !v->dead)
+		go_on_later(v);
+}
+
+int vhost_create(struct vhost *v, const struct virtio_ops *ops,
+		 const struct vhost_ops *back, struct error *error)
+{
+	struct loop *loop;
+	int fd, ret;
+
+	v->back = back;
+	v->again = (struct timer){ on_again, v, 0, NULL };
+	if (virtio_create(&v->virtio, ops, error))
+		return -1;
+	loop = v->virtio.pci.device.loop;
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	v->err = (struct watch){ on_err, v, fd, 0 };
+	pthread_mutex_lock(&loop->lock);
+	ret = fd < 0 ? -errno : loop_watch(loop, &v->err, EPOLLIN);
+	pthread_mutex_unlock(&loop->lock);
+	if (!ret)
+		return 0;
+	close_fd(&v->err.fd);
+	virtio_destroy(&v->virtio);
+	return fail(error, STATUS_OS, "no eventfd for %s: %s", v->name,
+		    strerror(-ret));
+}
+
+void vhost_destroy(struct vhost *v)
+{
+	struct loop *loop = v->virtio.pci.device.loop;
+
+	pthread_mutex_lock(&loop->lock);
+	vhost_stop(&v->virtio);
+	loop_set_timer(loop, &v->again, 0);
+	loop_watch(loop, &v->err, 0);
+	pthread_mutex_unlock(&loop->lock);
+	close_fd(&v->err.fd);
+	virtio_destroy(&v->virtio);
+}

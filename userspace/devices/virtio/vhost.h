@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Devices whose queues somebody else serves, the back end: another process
+ * (vhost_user.c) or the kernel (vsock.c). The transport stays pci.c's; here a
+ * back end is given the rings while the driver is up, and taken from it again
+ * whenever nothing may be in flight.
+ */
+#ifndef MVMM_VHOST_H
+#define MVMM_VHOST_H
+
+#include "devices/virtio/virtio.h"
+
+/* Protocol and kernel have the same bits and structs */
+#define VHOST_F_PROTOCOL	30
+
+struct vhost;
+
+/**
+ * struct vhost_ops - of a kind of back end; each returns 0, or -1 with @error
+ * @begin: what the driver has accepted, and where memory is: before all rings
+ * @call: the eventfd by which queue @n interrupts, before it is started or later
+ * @start: serve queue @n, whose kicks it reads
+ * @go: after all rings; may be NULL
+ * @halt: before the rings are stopped; may be NULL
+ * @stop: serve it no more. Afterwards nothing of it is in flight; @base is where
+ *	it would go on: as struct vhost_vring_state has it
+ * @lost: it has failed, and is not asked again; may be NULL
+ */
+struct vhost_ops {
+	int (*begin)(struct vhost *vhost, uint64_t features,
+		     struct error *error);
+	int (*call)(struct vhost *vhost, unsigned int n, int fd,
+		    struct error *error);
+	int (*start)(struct vhost *vhost, unsigned int n, uint32_t base,
+		     struct error *error);
+	int (*go)(struct vhost *vhost, struct error *error);
+	void (*halt)(struct vhost *vhost);
+	int (*stop)(struct vhost *vhost, unsigned int n, uint32_t *base,
+		    struct error *error);
+	void (*lost)(struct vhost *vhost);
+};
+
+/**
+ * struct vhost - begins each such device's struct
+ * @virtio: begins this one
+ * @back: how the back end is talked to
+ * @name: for messages
+ * @served: queues that the back end serves: the first ones
+ * @running: it has the rings
+ * @dead: it has failed
+ * @started: that it has this ring
+ * @err: the eventfd by which it says that a ring is broken
+ * @again: the rings are given back when the machine goes on
+ */
+struct vhost {
+	struct virtio virtio;
+	const struct vhost_ops *back;
+	const char *name;
+	unsigned int served;
+	bool running, dead;
+	bool started[VIRTIO_QUEUES];
+	struct watch err;
+	struct timer again;
+};
+
+/* @vhost->name and @served are set. As virtio_create() */
+int vhost_create(struct vhost *vhost, const struct virtio_ops *ops,
+		 const struct vhost_ops *back, struct error *error);
+void vhost_destroy(struct vhost *vhost);
+/* For struct virtio_ops: @notified, @revectored, and both @drain and @reset */
+void vhost_notified(struct virtio *virtio, struct virtqueue *queue);
+void vhost_revectored(struct virtio *virtio, struct virtqueue *queue);
+void vhost_stop(struct virtio *virtio);
+/* For struct device_class: @saving */
+void vhost_saving(struct device *device);
+/* It has failed: the device stops, and a line says why */
+void vhost_fail(struct vhost *vhost, const char *why);
+/* Features that may be offered of those that a back end has, besides its own */
+uint64_t vhost_ring_features(const struct vhost *vhost, uint64_t features);
+/* Is @base one that queue @n can have? */
+bool vhost_base_is_valid(const struct virtqueue *queue, uint32_t base);
+
+#endif

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What --share, --vhost-user and --vsock say. */
+#include <linux/virtio_fs.h>
+#include <string.h>
+#include "core/option.h"
+#include "devices/virtio/vhost_user.h"
+
+static const char *value_of(const char *word, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncmp(word, name, len) ? NULL : word + len;
+}
+
+static int check_tag(const char *tag, struct error *error)
+{
+	if (!*tag || strlen(tag) > sizeof(((struct virtio_fs_config *)0)->tag))
+		return fail(error, STATUS_USAGE,
+			    "the tag %s has to have 1 to 36 bytes", tag);
+	return 0;
+}
+
+static int parse_queues(struct machine_vhost *c, const char *text,
+			struct error *error)
+{
+	uint64_t value;
+
+	/* Those that a type has besides fit, too */
+	if (!parse_number(text, &value, false) || value < 1 ||
+	    value > VHOST_USER_QUEUES - 2)
+		return fail(error, STATUS_USAGE,
+			    "--vhost-user %s: queues=%s is no number from 1 to %u",
+			    c->socket, text, VHOST_USER_QUEUES - 2);
+	c->queues = value;
+	return 0;
+}
+
+static int vhost_user_parse(struct machine_vhost *c, char *text,
+			    struct error *error)
+{
+	const char *word, *value;
+
+	*c = (struct machine_vhost){ .socket = strsep(&text, ","),
+				     .queues = 1 };
+	if (!*c->socket)
+		return fail(error, STATUS_USAGE,
+			    "--vhost-user: a socket's name is missing");
+	while ((word = strsep(&text, ","))) {
+		if ((value = value_of(word, "type="))) {
+			c->type = value;
+		} else if ((value = value_of(word, "tag="))) {
+			c->tag = value;
+			if (check_tag(value, error))
+				return -1;
+		} else if ((value = value_of(word, "queues="))) {
+			if (parse_queues(c, value, error))
+				return -1;
+		} else {
+			return fail(error, STATUS_USAGE,
+				    "--vhost-user %s: %s is not known: type=TYPE, queues=N and tag=TAG are",
+				    c->socket, word);
+		}
+	}
+	if (!c->type || !vhost_user_has_type(c->type))
+		return fail(error, STATUS_USAGE,
+			    "--vhost-user %s: say what it is with type=: blk, fs, rng or scsi",
+			    c->socket);
+	if (!strcmp(c->type, "fs") && !c->tag)
+		return fail(error, STATUS_USAGE,
+			    "--vhost-user %s: a file system needs a tag=",
+			    c->socket);
+	return 0;
+}
+
+static int share_parse(struct machine_vhost *c, char *text,
+		       struct error *error)
+{
+	const char *word, *value;
+
+	*c = (struct machine_vhost){ .directory = strsep(&text, ","),
+				     .type = "fs", .tag = "share",
+				     .queues = 1 };
+	if (!*c->directory)
+		return fail(error, STATUS_USAGE,
+			    "--share: a directory's name is missing");
+	while ((word = strsep(&text, ","))) {
+		if (!strcmp(word, "ro")) {
+			c->read_only = true;
+		} else if ((value = value_of(word, "tag="))) {
+			c->tag = value;
+			if (check_tag(value, error))
+				return -1;
+		} else {
+			return fail(error, STATUS_USAGE,
+				    "--share %s: %s is not known: tag=TAG and ro are",
+				    c->directory, word);
+		}
+	}
+	return 0;
+}
+
+static int add(struct machine_config *config, char *text,
+	       int (*parse)(struct machine_vhost *vhost, char *text,
+			    struct error *error), struct error *error)
+{
+	if (config->vhosts == MACHINE_VHOSTS)
+		return fail(error, STATUS_USAGE,
+			    "--share, --vhost-user: at most %u",
+			    MACHINE_VHOSTS);
+	config->memfd = true;
+	return parse(&config->vhost[config->vhosts++], text, error);
+}
+
+int vhost_user_add(struct machine_config *config, char *text,
+		   struct error *error)
+{
+	return add(config, text, vhost_user_parse, error);
+}
+
+int share_add(struct machine_config *config, char *text, struct error *error)
+{
+	return add(config, text, share_parse, error);
+}
+
+int vsock_add(struct machine_config *c, char *text, struct error *error)
+{
+	uint64_t value;
+
+	/* Those below are hosts', and the last one is anybody's */
+	if (!parse_number(text, &value, false) || value < 3 ||
+	    value >= UINT32_MAX)
+		return fail(error, STATUS_USAGE,
+			    "--vsock %s is out of range: from 3 to 4294967294",
+			    text);
+	c->vsock = value;
+	return 0;
+}

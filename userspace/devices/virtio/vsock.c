@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * virtio-vsock (virtio 1.2, 5.10): sockets between the guest and the host. The
+ * host's kernel is the back end (vhost, by ioctls); only the queue of events is
+ * served here.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vhost.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_vsock.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "core/machine.h"
+#include "devices/virtio/vhost.h"
+
+#define DEVICE		"/dev/vhost-vsock"
+enum { RX, TX, EVENTS, QUEUES };
+
+/**
+ * struct vsock - the device
+ * @fd: of the kernel's vhost
+ * @features: that it offers
+ * @cid: the guest's address
+ * @moved: the guest is to be told that its connections are gone
+ */
+struct vsock {
+	struct vhost vhost;
+	int fd;
+	uint64_t features;
+	uint32_t cid;
+	bool moved;
+};
+
+static int call(struct vhost *v, unsigned long request, void *arg,
+		const char *what, struct error *error)
+{
+	return ioctl(((struct vsock *)v)->fd, request, arg) < 0 ?
+	       fail(error, STATUS_OS, "%s: %s", what, strerror(errno)) : 0;
+}
+
+static int tell_memory(struct vhost *v, struct error *error)
+{
+	const struct memory *memory = &v->virtio.pci.device.machine->memory;
+	struct vhost_memory *table;
+	unsigned int i;
+	int ret;
+
+	table = calloc(1, sizeof(*table) +
+		       memory->nr * sizeof(table->regions[0]));
+	if (!table)
+		return fail(error, STATUS_OS, "no memory");
+	for (i = 0; i < memory->nr; i++) {
+		const struct memory_block *b = &memory->block[i];
+
+		/* It would write there without asking us */
+		if (b->read_only)
+			continue;
+		table->regions[table->nregions++] = (struct vhost_memory_region){
+			.guest_phys_addr = b->gpa, .memory_size = b->size,
+			.userspace_addr = (uintptr_t)b->host };
+	}
+	ret = call(v, VHOST_SET_MEM_TABLE, table, "memory", error);
+	free(table);
+	return ret;
+}
+
+static int begin(struct vhost *v, uint64_t features, struct error *error)
+{
+	return call(v, VHOST_SET_FEATURES, &features, "features", error) ||
+	       tell_memory(v, error) ? -1 : 0;
+}
+
+static int set_call(struct vhost *v, unsigned int n, int fd,
+		    struct error *error)
+{
+	struct vhost_vring_file file = { n, fd };
+
+	return call(v, VHOST_SET_VRING_CALL, &file, "an eventfd", error);
+}
+
+static int start_ring(struct vhost *v, unsigned int n, uint32_t base,
+		      struct error *error)
+{
+	const struct virtqueue *q = &v->virtio.queue[n];
+	struct vhost_vring_state size = { n, q->size }, at = { n, base };
+	struct vhost_vring_file kick = { n, v->virtio.rung[n].fd };
+	struct vhost_vring_file err = { n, v->err.fd };
+	struct vhost_vring_addr addr = { .index = n,
+		.desc_user_addr = (uintptr_t)q->desc_at,
+		.avail_user_addr = (uintptr_t)q->avail_at,
+		.used_user_addr = (uintptr_t)q->used_at };
+
+	return call(v, VHOST_SET_VRING_NUM, &size, "a ring's size", error) ||
+	       call(v, VHOST_SET_VRING_BASE, &at, "a ring's index", error) ||
+	       call(v, VHOST_SET_VRING_ADDR, &addr, "a ring", error) ||
+	       call(v, VHOST_SET_VRING_ERR, &err, "an eventfd", error) ||
+	       call(v, VHOST_SET_VRING_KICK, &kick, "an eventfd", error) ?
+	       -1 : 0;
+}
+
+static int run(struct vhost *v, int on, struct error *error)
+{
+	return call(v, VHOST_VSOCK_SET_RUNNING, &on, "running", error);
+}
+
+static int go(struct vhost *v, struct error *error)
+{
+	return run(v, 1, error);
+}
+
+/* It waits until nothing is in flight */
+static void halt(struct vhost *v)
+{
+	struct error error = { 0 };
+
+	run(v, 0, &error);
+}
+
+static int stop_ring(struct vhost *v, unsigned int n, uint32_t *base,
+		     struct error *error)
+{
+	struct vhost_vring_state at = { n, 0 };
+
+	if (call(v, VHOST_GET_VRING_BASE, &at, "a ring's index", error))
+		return -1;
+	*base = at.num;
+	return 0;
+}
+
+static const struct vhost_ops back_ops = {
+	.begin = begin, .call = set_call, .start = start_ring, .go = go,
+	.halt = halt, .stop = stop_ring, .lost = halt };
+
+static void send_event(struct vsock *s)
+{
+	struct virtio_vsock_event event = {
+		.id = VIRTIO_VSOCK_EVENT_TRANSPORT_RESET };
+	struct virtqueue *q = &s->vhost.virtio.queue[EVENTS];
+	struct chain chain;
+
+	if (!s->moved || !queue_pop(q, &chain))
+		return;
+	s->moved = false;
+	queue_push(q, &chain, chain_put(&chain, &event, sizeof(event)));
+	queue_signal(q);
+}
+
+static void notified(struct virtio *virtio, struct virtqueue *q)
+{
+	if (q->number == EVENTS)
+		send_event((struct vsock *)virtio);
+	else
+		vhost_notified(virtio, q);
+}
+
+static uint64_t features(struct virtio *virtio)
+{
+	struct vsock *s = (struct vsock *)virtio;
+
+	/* The queue of events, which is ours, has the same as the others */
+	return (vhost_ring_features(&s->vhost, s->features) |
+		(s->features & 1ull << VIRTIO_VSOCK_F_SEQPACKET)) &
+	       ~(1ull << VIRTIO_F_RING_PACKED);
+}
+
+static void config(struct virtio *virtio, uint8_t *bytes)
+{
+	struct virtio_vsock_config c = {
+		.guest_cid = ((struct vsock *)virtio)->cid };
+
+	memcpy(bytes, &c, sizeof(c));
+}
+
+static int open_vhost(struct vsock *s, struct error *error)
+{
+	uint64_t cid = s->cid;
+
+	s->fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	if (s->fd < 0)
+		return fail(error, STATUS_NO_INPUT,
+			    "--vsock: %s: %s: it needs the module vhost_vsock (modprobe vhost_vsock)",
+			    DEVICE, strerror(errno));
+	if (!call(&s->vhost, VHOST_SET_OWNER, NULL, "--vsock: owner", error) &&
+	    !call(&s->vhost, VHOST_GET_FEATURES, &s->features,
+		  "--vsock: features", error)) {
+		if (!ioctl(s->fd, VHOST_VSOCK_SET_GUEST_CID, &cid))
+			return 0;
+		fail(error, STATUS_USAGE, "--vsock %u: %s", s->cid,
+		     errno == EADDRINUSE ? "another guest has this address" :
+		     strerror(errno));
+	}
+	close_fd(&s->fd);
+	return -1;
+}
+
+static int create(struct device *device, struct error *error)
+{
+	static const struct virtio_ops ops = {
+		.type = VIRTIO_ID_VSOCK, .class = 0x078000,
+		.features = features, .own_rings = true, .queues = QUEUES,
+		.config_len = sizeof(struct virtio_vsock_config),
+		.config = config, .notified = notified, .drain = vhost_stop,
+		.reset = vhost_stop, .revectored = vhost_revectored };
+	struct vsock *s = (struct vsock *)device;
+
+	s->cid = device->machine->vsock;
+	s->vhost.name = DEVICE;
+	s->vhost.served = EVENTS;
+	if (open_vhost(s, error))
+		return -1;
+	if (!vhost_create(&s->vhost, &ops, &back_ops, error))
+		return 0;
+	close_fd(&s->fd);
+	return -1;
+}
+
+static void reset(struct device *device)
+{
+	virtio_reset((struct virtio *)device);
+}
+
+/* Connections are the kernel's, and were not saved: the guest is told */
+static int loaded(struct device *device, struct error *error)
+{
+	struct vsock *s = (struct vsock *)device;
+
+	s->moved = true;
+	return virtio_loaded(&s->vhost.virtio, error);
+}
+
+static void destroy(struct device *device)
+{
+	struct vsock *s = (struct vsock *)device;
+
+	vhost_destroy(&s->vhost);
+	close_fd(&s->fd);
+}
+
+static const struct field fields[] = {
+	VIRTIO_FIELDS(struct vhost, QUEUES), FIELD(struct vsock, moved),
+	FIELDS_END
+};
+
+static const struct device_class virtio_vsock = {
+	.name = "virtio-vsock", .size = sizeof(struct vsock),
+	.fields = fields, .create = create, .reset = reset, .loaded = loaded,
+	.saving = vhost_saving, .destroy = destroy,
+};
+DEVICE_CLASS(virtio_vsock);
