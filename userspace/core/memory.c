@@ -2,6 +2,7 @@
 /* See memory.h. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -53,8 +54,11 @@ int memory_create(struct memory *memory, uint64_t size, bool memfd,
 	*memory = (struct memory){ .fd = -1 };
 	if (memfd) {
 		flags = MAP_SHARED | MAP_NORESERVE;
-		fd = memfd_create("mvmm-ram", MFD_CLOEXEC);
-		if (fd < 0 || ftruncate(fd, size)) {
+		fd = memfd_create("mvmm-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		/* Who is given it cannot take it away from us */
+		if (fd < 0 || ftruncate(fd, size) ||
+		    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW |
+			  F_SEAL_SEAL)) {
 			fail(error, STATUS_OS, "no memfd of %llu bytes: %s",
 			     (unsigned long long)size, strerror(errno));
 			if (fd >= 0)

@@ -122,6 +122,22 @@ static void a_reset_and_a_pause(void **state)
 	assert_int_equal(status() & NEEDS_RESET, 0);
 }
 
+/* The reset of the machine clears all fields first */
+static void a_reset_of_the_machine(void **state)
+{
+	BACK_SET(features, back.features | F_PACKED);
+	bare_device_with("vhost-user", "packed");
+	driver_start(F_PACKED);
+	assert_int_equal(((struct virtio *)m.devices)->rung[0].events, 0);
+	devices_reset(&m);
+	assert_int_not_equal(((struct virtio *)m.devices)->rung[0].events, 0);
+	driver_start(0);
+	ask_for(0, 64);
+	wait_for_all();
+	assert_int_equal(status() & NEEDS_RESET, 0);
+	assert_int_equal(m.warnings, 0);
+}
+
 /* A machine that is paused, and not saved, goes on by itself */
 static void a_pause_of_the_machine(void **state)
 {
@@ -365,6 +381,8 @@ static void memory_that_is_not_shared(void **state)
 	json_t *saved;
 
 	bare_device("vhost-user");
+	/* Nor can a back end make it so */
+	assert_int_equal(ftruncate(m.memory.fd, 4096), -1);
 	m.memory.shared = false;
 	driver_start(0);
 	assert_true(status() & NEEDS_RESET);
@@ -534,7 +552,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_device_is_served), TEST(a_reset_and_a_pause),
-		TEST(a_pause_of_the_machine), TEST(a_move),
+		TEST(a_reset_of_the_machine), TEST(a_pause_of_the_machine),
+		TEST(a_move),
 		TEST(one_that_is_wrong_at_first),
 		TEST(one_that_is_wrong_later), TEST(one_that_does_not_stop),
 		TEST(one_that_goes_away), TEST(one_that_speaks_unasked),

@@ -182,7 +182,8 @@ static int stop_ring(struct vhost *v, unsigned int n, struct error *error)
 
 	if (v->back->stop(v, n, &base, error))
 		return -1;
-	if (!vhost_base_is_valid(q, base))
+	/* A queue that was cleared is not looked at any more */
+	if (q->enabled && !vhost_base_is_valid(q, base))
 		return fail(error, STATUS_DATA,
 			    "queue %u stands at 0x%x, which is nowhere", n,
 			    base);
