@@ -64,7 +64,7 @@ expect 64 'is not a number' 'a number with a sign' \
 	"$mvmm" run --flat hi.img --cpus ' -1'
 expect 64 'no such command: fly' 'an unknown command' "$mvmm" fly
 expect 64 'unrecognized option' 'an unknown option' "$mvmm" run --wings
-expect 64 'either --kernel or --flat' 'nothing to run' "$mvmm" run
+expect 66 'give a --kernel' 'nothing to run: not even a kernel of the host' "$mvmm" run
 expect 64 'either --kernel or --flat' 'two things to run' \
 	"$mvmm" run --kernel a --flat b
 expect 64 'is not a size' 'no size' "$mvmm" run --flat hi.img --mem lots

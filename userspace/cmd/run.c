@@ -27,6 +27,7 @@ struct options {
 	const char *kernel, *initrd, *append, *flat, *control;
 	uint64_t at;
 	bool has_at;
+	bool host;		/* nothing was given to boot */
 	bool stats, packed;
 	unsigned int console;	/* see consoles[] */
 	char balloon[32];	/* options of the virtio-balloon */
@@ -362,12 +363,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		/* Only all together they have to make sense */
 		if (o->in_config)
 			break;
-		if (!o->kernel == !o->flat)
+		o->host = !o->kernel && !o->flat && !o->initrd;
+		if (!o->host && !o->kernel == !o->flat)
 			argp_error(state, "give either --kernel or --flat");
 		if (o->flat && (o->initrd || o->append))
 			argp_error(state,
 				   "--initrd and --append go with --kernel");
-		if (o->kernel && o->has_at)
+		if (!o->flat && o->has_at)
 			argp_error(state, "--at goes with --flat");
 		/* Whatever was asked for: their back ends need it */
 		if (o->machine.vhosts)
@@ -642,7 +644,9 @@ static int run(struct options *o, struct error *error)
 		return fail(error, STATUS_OS, "no memory");
 	if (o->console)
 		o->machine.port[0].chardev = &s->console.chardev;
-	ret = blob_read(&image, o->kernel ? o->kernel : o->flat, error);
+	ret = o->host ? host_boot(&o->machine, &o->kernel, &boot, error) : 0;
+	if (!ret)
+		ret = blob_read(&image, o->kernel ? o->kernel : o->flat, error);
 	if (!ret && o->initrd)
 		ret = blob_read(&boot.initrd, o->initrd, error);
 	if (!ret)
@@ -701,7 +705,7 @@ static char *add_console(const char *append, bool virtio)
 
 static const struct argp argp = {
 	.options = option_list, .parser = parse,
-	.doc = "Boot a guest with this terminal as its console.\v"
+	.doc = "Boot a guest with this terminal as its console: without --kernel and --flat the host's own kernel, with a shell that sees this directory, or those of --share.\v"
 	       "Ctrl-A p or SIGTERM presses its power button, Ctrl-A x ends the guest, Ctrl-A h shows the keys. A byte written to port 0xf4 is the exit status."
 };
 
@@ -717,6 +721,8 @@ int cmd_run(int argc, char **argv)
 		return STATUS_USAGE;
 	/* If the reader of the console goes, write() fails, and mvmm says so */
 	signal(SIGPIPE, SIG_IGN);
+	if (o.host && !o.append)
+		o.append = "quiet";
 	o.append = append = add_console(o.append, o.console);
 	if (!append)
 		return STATUS_OS;

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The initramfs that is made of the host: its files, modules and their order. */
+#define _GNU_SOURCE
+#include <elf.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+#include <cmocka.h>
+#undef fail	/* cmocka's; the launcher has a function of that name */
+#include "boot/boot.h"
+
+static char root[] = "/tmp/host-XXXXXX";
+static struct error error;
+static struct boot made;
+#define initrd (made.initrd)
+
+/* libc's: the host is in a directory of ours */
+int open(const char *path, int flags, ...)
+{
+	char there[256];
+
+	snprintf(there, sizeof(there), "%s/%s", root, strrchr(path, '/') + 1);
+	return syscall(SYS_openat, AT_FDCWD, there, flags, 0600);
+}
+
+int access(const char *path, int mode)
+{
+	return strcmp(path, "/boot/vmlinuz-6.1-test") ? -1 : 0;
+}
+
+int uname(struct utsname *u)
+{
+	memset(u, 0, sizeof(*u));
+	strcpy(u->release, "6.1-test");
+	return 0;
+}
+
+static void put(const char *name, const void *bytes, size_t len)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC);
+
+	assert_int_equal(write(fd, bytes, len), len);
+	close(fd);
+}
+
+static void put_text(const char *name, const char *text)
+{
+	put(name, text, strlen(text));
+}
+
+/* A program with one program header */
+static void put_program(uint32_t type)
+{
+	struct {
+		Elf64_Ehdr e;
+		Elf64_Phdr p;
+	} elf = { .e = { .e_ident = ELFMAG, .e_phoff = sizeof(Elf64_Ehdr),
+			 .e_phnum = 1, .e_phentsize = sizeof(Elf64_Phdr) },
+		  .p = { .p_type = type } };
+
+	put("/busybox", &elf, sizeof(elf));
+}
+
+static int setup(void **state)
+{
+	strcpy(root, "/tmp/host-XXXXXX");
+	assert_non_null(mkdtemp(root));
+	error = (struct error){ 0 };
+	put_program(PT_LOAD);
+	put_text("/modules.dep",
+		 "kernel/fs/fuse/fuse.ko:\n"
+		 "kernel/fs/fuse/virtiofs.ko: kernel/fs/fuse/fuse.ko kernel/drivers/virtio/virtio_ring.ko kernel/drivers/virtio/virtio.ko\n"
+		 "kernel/drivers/virtio/virtio.ko:\n"
+		 "kernel/drivers/virtio/virtio_pci_extra.ko:\n"
+		 "kernel/drivers/virtio/virtio-pci.ko: kernel/drivers/virtio/virtio_ring.ko kernel/drivers/virtio/virtio.ko\n");
+	put_text("/fuse.ko", "fuse");
+	put_text("/virtiofs.ko", "virtiofs");
+	put_text("/virtio.ko", "virtio");
+	put_text("/virtio_ring.ko", "ring");
+	put_text("/virtio-pci.ko", "pci");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -r %s", root);
+	blob_free(&initrd);
+	return system(command);
+}
+
+static unsigned int number(const uint8_t *field)
+{
+	char text[9] = { 0 };
+
+	memcpy(text, field, 8);
+	return strtoul(text, NULL, 16);
+}
+
+/* The content of a file of the archive, as text; NULL: there is none */
+static char *content(const char *name)
+{
+	static char text[4096];
+	size_t at = 0;
+
+	while (at + 110 < initrd.size) {
+		const uint8_t *h = initrd.data + at;
+		unsigned int len = number(h + 54), n = number(h + 94);
+		const char *this = (const char *)h + 110;
+
+		assert_memory_equal(h, "070701", 6);
+		assert_int_equal(strlen(this) + 1, n);
+		at = (at + 110 + n + 3) & ~3ul;
+		if (!strcmp(this, name) && len < sizeof(text)) {
+			memcpy(text, initrd.data + at, len);
+			text[len] = 0;
+			return text;
+		}
+		at = (at + len + 3) & ~3ul;
+	}
+	return NULL;
+}
+
+static struct machine_config config;
+static const char *kernel;
+
+static int boot(void)
+{
+	memset(&config, 0, sizeof(config));
+	return host_boot(&config, &kernel, &made, &error);
+}
+
+static void all_that_it_needs(void **state)
+{
+	assert_int_equal(boot(), 0);
+	assert_string_equal(kernel, "/boot/vmlinuz-6.1-test");
+	assert_string_equal(config.vhost[0].directory, ".");
+	assert_true(config.memfd);
+	assert_string_equal(content("modules/order"),
+			    "virtio.ko\nvirtio_ring.ko\nvirtio-pci.ko\nfuse.ko\nvirtiofs.ko\n");
+	assert_string_equal(content("modules/virtio_ring.ko"), "ring");
+	assert_string_equal(content("tags"), "host ");
+	assert_non_null(content("bin/busybox"));
+	assert_non_null(strstr(content("init"), "mount -t virtiofs"));
+	assert_non_null(content("TRAILER!!!"));
+	assert_null(content("modules/virtio_pci_extra.ko"));
+}
+
+static void modules_that_are_built_in(void **state)
+{
+	put_text("/modules.dep", "");
+	put_text("/modules.builtin",
+		 "kernel/fs/fuse/virtiofs.ko\nkernel/drivers/virtio/virtio_pci.ko\n");
+	assert_int_equal(boot(), 0);
+	assert_string_equal(content("modules/order"), "");
+}
+
+static void refused(const char *why)
+{
+	error = (struct error){ 0 };
+	assert_int_equal(boot(), -1);
+	assert_non_null(strstr(error.text, why));
+	blob_free(&initrd);
+}
+
+static void what_is_missing_is_named(void **state)
+{
+	put_text("/fuse.ko.xz", "fuse");
+	put_text("/modules.dep",
+		 "virtio_pci.ko:\nvirtiofs.ko: fuse.ko.xz\n");
+	put_text("/virtio_pci.ko", "pci");
+	refused("fuse.ko.xz is compressed");
+	put_text("/modules.dep", "virtio_pci.ko:\nvirtiofs.ko: gone.ko\n");
+	refused("gone.ko");
+	put_text("/modules.dep", "virtio_pci.ko:\n");
+	refused("has no virtiofs");
+	put_program(PT_INTERP);
+	refused("busybox-static");
+	put_text("/busybox", "#!/bin/sh\n");
+	refused("busybox-static");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(all_that_it_needs), TEST(modules_that_are_built_in),
+		TEST(what_is_missing_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
