@@ -10,6 +10,7 @@
 #   guest.sh disks                            virtio-blk: /dev/vda, /dev/vdb
 #   guest.sh system                           Debian, with systemd, on /dev/vda
 #   guest.sh virtio                           -rng, -console, -balloon; packed
+#   guest.sh share                            virtio-fs, -vsock, vhost-user-blk
 #   guest.sh stopped                          the launcher is stopped for 30 s
 #   guest.sh saved VCPUS ROUNDS               the same as stress, while the
 #                                             machine is saved and made anew
@@ -176,6 +177,44 @@ answered() {
 	[ "$line" = 'who is there?' ]
 }
 
+# mounted TAG DIRECTORY: a share of L1's, in which it has left a file
+mounted() {
+	mkdir -p "$2" && mount -t virtiofs "$1" "$2" &&
+		[ "$(cat "$2/question")" = 'who is there?' ]
+}
+
+# 4 MiB and a name; L1 looks if they are there
+shared() {
+	dd if=/dev/urandom of=/tmp/data bs=64k count=64 2>/dev/null
+	cat /tmp/data >/mnt/data && sync && mkdir /mnt/answer &&
+		mv /mnt/data /mnt/answer/ || return 1
+	sum=$(sha256sum </tmp/data)
+	echo "shared $sum"
+	echo 3 >/proc/sys/vm/drop_caches
+	[ "$(sha256sum </mnt/answer/data)" = "$sum" ]
+}
+
+refused() {
+	! { echo x >/ro/x; } 2>/dev/null && ! rm /ro/question 2>/dev/null &&
+		[ -e /ro/question ]
+}
+
+# L1 writes a file when it has seen this
+seen_later() {
+	echo 'waits for a file'
+	for i in $(seq 600); do
+		[ -e /mnt/late ] && break
+		usleep 100000
+	done
+	[ "$(cat /mnt/late)" = late ]
+}
+
+# L1 is there first for one, and second for the other
+called() {
+	echo 'waits for a call'
+	vsock serve 1234
+}
+
 # The host has given the guest so much memory then, which the guest has not
 # freed for others to use
 touched() {
@@ -276,6 +315,20 @@ virtio)
 	insmod /bin/virtio_balloon.ko
 	check 'all rings are packed' packed
 	check 'and sees how it comes back' heard 'little'
+	exit 7
+	;;
+share)
+	echo 1..8
+	drivers fuse virtiofs virtio_blk vsock \
+		vmw_vsock_virtio_transport_common vmw_vsock_virtio_transport
+	check 'a share is mounted' mounted share /mnt
+	check 'what is written there is there' shared
+	check 'what L1 writes later is seen' seen_later
+	check 'another one is mounted' mounted second /ro
+	check 'and nothing can be written there' refused
+	check 'a disk of another process is written and read' written
+	check 'a socket to the host' vsock send 2 1234
+	check 'a socket to the guest' called
 	exit 7
 	;;
 stopped)

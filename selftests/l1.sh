@@ -359,6 +359,104 @@ guest_with_virtio() {
 	ended "$(cat /tmp/status)"
 }
 
+# in_a_root COMMAND: L1's root is an initramfs, which pivot_root() does not leave:
+# a copy is in a file system, and has what is in root/
+in_a_root() {
+	mkdir /root.copy && mount -t tmpfs tmpfs /root.copy &&
+		cd /root.copy && mkdir -p dev proc sys tmp || return 1
+	for i in /*; do
+		case $i in
+		/dev | /proc | /sys | /tmp | /root.copy) ;;
+		*) cp -a "$i" . ;;
+		esac
+	done
+	cp -a /lab/root/. .
+	mount -o rbind /dev dev
+	mount -t proc proc proc
+	mount -t sysfs sysfs sys
+	mount -t tmpfs tmpfs tmp
+	chroot . sh -c ". /lab/l1.sh; cd /lab; $*"
+	cd /lab || return 1
+}
+
+# guest_with_share OPTION...: two directories, one of them to read only, by
+# virtiofsd; a disk of qemu-storage-daemon's; and sockets. It is asked to be saved,
+# which it cannot be
+guest_with_share() {
+	local sum status
+
+	mkdir -p /tmp/rw /tmp/ro
+	echo 'who is there?' | tee /tmp/rw/question >/tmp/ro/question
+	truncate -s 16M /tmp/a.img
+	./qemu-storage-daemon --blockdev driver=file,node-name=d,filename=/tmp/a.img \
+		--export type=vhost-user-blk,id=e,node-name=d,addr.type=unix,addr.path=/tmp/blk,writable=on &
+	until [ -e /tmp/blk ]; do
+		usleep 10000
+	done
+	./vsock serve 1234 &
+	echo '@@begin guest'
+	in_background "$@" --share /tmp/rw --share /tmp/ro,tag=second,ro \
+		--vhost-user /tmp/blk,type=blk --vsock 7 --save-every 100 \
+		2>/tmp/err >/tmp/console &
+	when 'waits for a file' /tmp/console
+	echo late >/tmp/rw/late
+	when 'waits for a call' /tmp/console
+	for _ in $(seq 100); do
+		./vsock send 7 1234 && break
+		usleep 100000
+	done 2>/dev/null
+	when nothing /dev/null
+	status=$(cat /tmp/status)
+	cat /tmp/console
+	sed 's/^/# /' /tmp/err
+	echo 1..5
+	sum=$(sed -n 's/^shared \([0-9a-f]*\).*/\1/p' /tmp/console)
+	[ -n "$sum" ] && sha256sum </tmp/rw/answer/data | grep -q "^$sum" ||
+		printf 'not '
+	echo 'ok 1 what the guest wrote is in the directory'
+	[ "$(ls /tmp/ro)" = question ] || printf 'not '
+	echo 'ok 2 the other directory is as it was'
+	sum=$(sed -n 's/^wrote \([0-9a-f]*\).*/\1/p' /tmp/console)
+	[ -n "$sum" ] && dd if=/tmp/a.img bs=64k count=64 2>/dev/null |
+		sha256sum | grep -q "^$sum" || printf 'not '
+	echo 'ok 3 what the guest wrote to the disk is in its file'
+	grep -q 'cannot be saved while it has the share of /tmp/' /tmp/err ||
+		printf 'not '
+	echo 'ok 4 it is not saved, and says why'
+	! pidof virtiofsd || printf 'not '
+	echo 'ok 5 virtiofsd has ended'
+	ended "$status"
+	kill "$(pidof qemu-storage-daemon)"
+}
+
+# L1's own kernel as a guest, whose shell sees a directory of L1's
+guest_of_host() {
+	mkdir /tmp/here && cd /tmp/here || return 1
+	echo 'who is there?' >question
+	echo '@@begin guest'
+	rm -f /tmp/status
+	{
+		when 'turns the guest off' /tmp/console
+		echo 'cat question >answer; uname -r >release; exit'
+		when nothing /dev/null
+	} | {
+		/lab/mvmm run >/tmp/console 2>/tmp/err
+		echo $? >/tmp/status
+	}
+	sed 's/^/# /' /tmp/console /tmp/err
+	echo 1..4
+	grep -q "boots this host's kernel, /boot/vmlinuz-$(uname -r)," /tmp/err ||
+		printf 'not '
+	echo 'ok 1 mvmm run says what it does'
+	cmp question answer || printf 'not '
+	echo 'ok 2 the guest sees the directory'
+	[ "$(cat release)" = "$(uname -r)" ] || printf 'not '
+	echo 'ok 3 its kernel is that of L1'
+	[ "$(cat /tmp/status)" = 0 ] || printf 'not '
+	echo 'ok 4 it is turned off'
+	echo '@@end guest 0'
+}
+
 # Stops the launcher for half a minute when the guest asks for it
 guest_stopped() {
 	echo '@@begin guest'

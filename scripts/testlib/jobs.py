@@ -281,14 +281,14 @@ NBD = ("/usr/bin/nbdkit",
 
 
 def with_drivers(results, name, emulator, what, drivers, command, more=(),
-                 kernel="test"):
+                 kernel="test", programs=()):
     """Debian's kernel and its drivers of virtio."""
     root = labs.setup("debian-kernel")
     release = os.path.basename(root)[len("linux-image-"):]
     folder = f"{root}/lib/modules/{release}/kernel/drivers"
     initrd = labs.guest_initrd(
         name, f"guest.sh {what}", "selftests/guest.sh",
-        *[f"{folder}/{driver}.ko" for driver in
+        *programs, *[f"{folder}/{driver}.ko" for driver in
           ("virtio/virtio", "virtio/virtio_ring",
            "virtio/virtio_pci_modern_dev", "virtio/virtio_pci_legacy_dev",
            "virtio/virtio_pci", *drivers)])
@@ -313,6 +313,45 @@ def virtio(results, name, emulator):
                  ["char/hw_random/virtio-rng", "virtio/virtio_balloon",
                   "char/virtio_console"],
                  "guest_with_virtio --cpus 2 --mem 256M --packed")
+
+
+# Where guests are started in a root of their own: in_a_root in l1.sh
+VIRTIOFSD = "/usr/lib/qemu/virtiofsd:lab/root/usr/lib/qemu/virtiofsd"
+
+
+def share(results, name, emulator):
+    """virtiofsd, qemu-storage-daemon and the kernel's vhost as back ends."""
+    modules = labs.with_dependencies("vhost_vsock")
+    order = " ".join(os.path.basename(m) for m in modules)
+    with_drivers(results, name, emulator, "share",
+                 ["block/virtio_blk", "../fs/fuse/fuse", "../fs/fuse/virtiofs",
+                  *[f"../net/vmw_vsock/{module}" for module in
+                    ("vsock", "vmw_vsock_virtio_transport_common",
+                     "vmw_vsock_virtio_transport")]],
+                 f"for m in {order}; do must insmod $m; done; in_a_root "
+                 "guest_with_share --cpus 2 --mem 256M",
+                 (*modules, "build/selftests/vsock",
+                  "/usr/bin/qemu-storage-daemon", VIRTIOFSD), "debian",
+                 ["build/selftests/vsock"])
+
+
+def host(results, name, emulator):
+    """mvmm run without a file: L1's own kernel, and a directory of L1's."""
+    root = labs.setup("debian-kernel")
+    release = os.path.basename(root)[len("linux-image-"):]
+    modules = f"lib/modules/{release}"
+    there = [f"{modules}/modules.dep", f"{modules}/modules.builtin",
+             *[os.path.relpath(path, root) for path in
+               labs.with_dependencies("virtio_pci", "virtiofs")]]
+    lab(results, name,
+        ["--timeout", "1500", "--kernel", "debian",
+         *labs.files(labs.module("debian"), "build/mvmm",
+                     VIRTIOFSD,
+                     # The ELF kernel, which need not be unpacked
+                     f"{labs.setup('debian-vmlinux')}:"
+                     f"lab/root/boot/vmlinuz-{release}",
+                     *[f"{root}/{path}:lab/root/{path}" for path in there])],
+        "insmod mvmm.ko; in_a_root guest_of_host", emulator)
 
 
 def raid(results, name, emulator):
@@ -432,6 +471,8 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("nbd-qemu", disks, "qemu", "guest_over_nbd", NBD),
        job("virtio-qemu", virtio, "qemu"),
        job("virtio-bochs", virtio, "bochs"),
+       job("share-qemu", share, "qemu", kernels=("debian",)),
+       job("host-qemu", host, "qemu", kernels=("debian",)),
        job("swapped-qemu", swapped, "qemu"),
        stress_job("qemu", 1, 4, 10), stress_job("qemu", 2, 8, 10),
        job("without-qemu", without, "qemu"),
