@@ -539,39 +539,6 @@ static int open_disks(struct options *o, struct error *error)
 	return 0;
 }
 
-/* A state in memory goes through its text, as one in a file does */
-static int renew_in_memory(struct machine *m,
-			   const struct machine_config *config,
-			   struct error *error)
-{
-	json_t *saved = machine_save(m, error);
-	char *text = saved ? json_dumps(saved, 0) : NULL;
-	int ret = -1;
-
-	if (saved && !text)
-		fail(error, STATUS_OS, "no memory");
-	json_decref(saved);
-	if (!text)
-		return -1;
-	if (!machine_rebuild(m, config, error)) {
-		saved = json_loads(text, 0, NULL);
-		ret = machine_load(m, saved, error);
-		json_decref(saved);
-	}
-	free(text);
-	return ret;
-}
-
-static int renew(struct machine *m, const struct options *o,
-		 struct error *error)
-{
-	if (!o->save_to)
-		return renew_in_memory(m, &o->machine, error);
-	return snapshot_write(m, o->save_to, error) ||
-	       machine_rebuild(m, &o->machine, error) ||
-	       snapshot_read(m, o->save_to, error) ? -1 : 0;
-}
-
 static void plan_save(struct session *s)
 {
 	struct machine *m = &s->machine;
@@ -599,7 +566,8 @@ static void on_saver(void *ctx)
 	if (machine_ended(m))
 		return;
 	pthread_mutex_unlock(&m->loop.lock);
-	if (renew(m, s->options, &error))
+	if (machine_renew(m, &s->options->machine, s->options->save_to,
+			  &error))
 		machine_end(m, error.status, "%s", error.text);
 	pthread_mutex_lock(&m->loop.lock);
 	if (machine_ended(m))

@@ -341,3 +341,36 @@ int snapshot_read(struct machine *m, const char *directory,
 	close(dir);
 	return ret;
 }
+
+/* A state in memory goes through its text, as one in a file does */
+static int renew_in_memory(struct machine *m,
+			   const struct machine_config *config,
+			   struct error *error)
+{
+	json_t *saved = machine_save(m, error);
+	char *text = saved ? json_dumps(saved, 0) : NULL;
+	int ret = -1;
+
+	if (saved && !text)
+		fail(error, STATUS_OS, "no memory");
+	json_decref(saved);
+	if (!text)
+		return -1;
+	if (!machine_rebuild(m, config, error)) {
+		saved = json_loads(text, 0, NULL);
+		ret = machine_load(m, saved, error);
+		json_decref(saved);
+	}
+	free(text);
+	return ret;
+}
+
+int machine_renew(struct machine *m, const struct machine_config *config,
+		  const char *directory, struct error *error)
+{
+	if (!directory)
+		return renew_in_memory(m, config, error);
+	return snapshot_write(m, directory, error) ||
+	       machine_rebuild(m, config, error) ||
+	       snapshot_read(m, directory, error) ? -1 : 0;
+}
