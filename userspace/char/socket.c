@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "char/stream.h"
+#include "core/listen.h"
 
 /**
  * struct unix_socket - see above
@@ -64,41 +64,6 @@ static void unix_close(struct stream *s)
 	close_fd(&u->listener.fd);
 }
 
-/*
- * A socket that is left over has nobody who listens: it may go. So it is with a
- * file, which may not
- */
-static bool is_left_over(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool refused = connect(fd, (const struct sockaddr *)address,
-			       sizeof(*address)) && errno == ECONNREFUSED;
-	struct stat st;
-
-	close(fd);
-	return refused && !lstat(address->sun_path, &st) &&
-	       S_ISSOCK(st.st_mode);
-}
-
-/* -1 with errno */
-static int open_listener(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	const struct sockaddr *a = (const struct sockaddr *)address;
-	int ret = bind(fd, a, sizeof(*address));
-
-	if (ret && errno == EADDRINUSE) {
-		if (is_left_over(address) && !unlink(address->sun_path))
-			ret = bind(fd, a, sizeof(*address));
-		else
-			errno = EADDRINUSE;
-	}
-	if (!ret && !listen(fd, 1))
-		return fd;
-	close_fd(&fd);
-	return -1;
-}
-
 struct stream *stream_unix(const char *path, struct error *error)
 {
 	static const struct stream_ops ops = { .start = listen_again,
@@ -120,7 +85,7 @@ struct stream *stream_unix(const char *path, struct error *error)
 		return NULL;
 	}
 	u->stream.reads = true;
-	u->listener = (struct watch){ on_peer, u, open_listener(&address), 0 };
+	u->listener = (struct watch){ on_peer, u, listen_unix(&address), 0 };
 	if (u->listener.fd >= 0)
 		return &u->stream;
 	fail(error, errno == EACCES ? STATUS_PERMISSION : STATUS_OS,
