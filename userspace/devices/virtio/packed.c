@@ -169,20 +169,38 @@ void packed_unpop(struct virtqueue *q, const struct chain *c)
 	q->avail_wrap = !q->avail_wrap;
 }
 
-void packed_push(struct virtqueue *q, const struct chain *c, uint32_t written)
+/* The driver finds it, and those behind it */
+static void give(struct virtqueue *q, unsigned int at, bool wrap,
+		 const struct filled *f)
 {
-	struct vring_packed_desc *d = &q->packed_at[q->next_used];
+	struct vring_packed_desc *d = &q->packed_at[at];
 
-	__atomic_store_n(&d->id, c->head, __ATOMIC_RELAXED);
-	__atomic_store_n(&d->len, written, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->id, f->head, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->len, f->written, __ATOMIC_RELAXED);
 	/*
 	 * Now it is the driver's; and this is written before packed_wants_signal()
 	 * reads what the driver wishes
 	 */
-	__atomic_store_n(&d->flags, (q->used_wrap ? AVAIL | USED : 0) |
-			 (written ? VRING_DESC_F_WRITE : 0), __ATOMIC_SEQ_CST);
-	advance(q, &q->next_used, &q->used_wrap, c->slots);
-	q->signalled += c->slots;
+	__atomic_store_n(&d->flags, (wrap ? AVAIL | USED : 0) |
+			 (f->written ? VRING_DESC_F_WRITE : 0),
+			 __ATOMIC_SEQ_CST);
+}
+
+/* The first one comes last: the driver looks at them in their order */
+void packed_push(struct virtqueue *q, const struct filled *f, unsigned int nr)
+{
+	uint16_t first = q->next_used;
+	bool wrap = q->used_wrap;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (i)
+			give(q, q->next_used, q->used_wrap, &f[i]);
+		advance(q, &q->next_used, &q->used_wrap, f[i].slots);
+		q->signalled += f[i].slots;
+	}
+	if (nr)
+		give(q, first, wrap, f);
 }
 
 bool packed_wants_signal(struct virtqueue *q)

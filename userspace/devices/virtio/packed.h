@@ -16,8 +16,8 @@ const char *queue_add(struct virtqueue *queue, struct chain *chain,
 int packed_enable(struct virtqueue *queue);
 bool packed_pop(struct virtqueue *queue, struct chain *chain);
 void packed_unpop(struct virtqueue *queue, const struct chain *chain);
-void packed_push(struct virtqueue *queue, const struct chain *chain,
-		 uint32_t written);
+void packed_push(struct virtqueue *queue, const struct filled *filled,
+		 unsigned int nr);
 bool packed_wants_signal(struct virtqueue *queue);
 
 #endif

@@ -160,27 +160,37 @@ void queue_unpop(struct virtqueue *q, const struct chain *c)
 		q->next_avail--;
 }
 
-static void split_push(struct virtqueue *q, const struct chain *c,
-		       uint32_t written)
+static void split_push(struct virtqueue *q, const struct filled *f,
+		       unsigned int nr)
 {
-	struct vring_used_elem *e = &q->used_at->ring[q->next_used % q->size];
+	for (; nr; nr--, f++) {
+		struct vring_used_elem *e =
+			&q->used_at->ring[q->next_used++ % q->size];
 
-	__atomic_store_n(&e->id, c->head, __ATOMIC_RELAXED);
-	__atomic_store_n(&e->len, written, __ATOMIC_RELAXED);
-	q->next_used++;
+		__atomic_store_n(&e->id, f->head, __ATOMIC_RELAXED);
+		__atomic_store_n(&e->len, f->written, __ATOMIC_RELAXED);
+	}
 	/*
-	 * The driver reads the element after the index; and the index is written
+	 * The driver reads the elements after the index; and the index is written
 	 * before wants_signal() reads what the driver wishes
 	 */
 	__atomic_store_n(&q->used_at->idx, q->next_used, __ATOMIC_SEQ_CST);
 }
 
-void queue_push(struct virtqueue *q, const struct chain *c, uint32_t written)
+void queue_push_all(struct virtqueue *q, const struct filled *f,
+		    unsigned int nr)
 {
 	if (q->packed)
-		packed_push(q, c, written);
+		packed_push(q, f, nr);
 	else
-		split_push(q, c, written);
+		split_push(q, f, nr);
+}
+
+void queue_push(struct virtqueue *q, const struct chain *c, uint32_t written)
+{
+	const struct filled filled = { c->head, c->slots, written };
+
+	queue_push_all(q, &filled, 1);
 }
 
 static bool wants_signal(struct virtqueue *q)

@@ -74,6 +74,18 @@ struct chain {
 };
 
 /**
+ * struct filled - a chain that is to be given back with others
+ * @head: names it
+ * @slots: see struct chain
+ * @written: bytes that the device wrote
+ */
+struct filled {
+	uint16_t head;
+	unsigned int slots;
+	uint32_t written;
+};
+
+/**
  * struct virtio_ops - of a kind of device
  * @type: VIRTIO_ID_*
  * @class: PCI class
@@ -199,6 +211,9 @@ void queue_unpop(struct virtqueue *queue, const struct chain *chain);
 /* Gives it back: the device wrote @written bytes */
 void queue_push(struct virtqueue *queue, const struct chain *chain,
 		uint32_t written);
+/* The same of @nr of them: the driver sees all at once */
+void queue_push_all(struct virtqueue *queue, const struct filled *filled,
+		    unsigned int nr);
 /* After one or more pushes: tells the driver, if it wants to know */
 void queue_signal(struct virtqueue *queue);
 /*
