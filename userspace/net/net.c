@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Ports that are joined, and what the text behind --net means. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+#include "core/option.h"
+#include "net/net.h"
+
+/* ---- two ports ------------------------------------------------------------ */
+
+static void tell(struct port *port)
+{
+	if (port->ops->changed)
+		port->ops->changed(port);
+}
+
+void port_changed(struct port *port)
+{
+	if (port->peer)
+		tell(port->peer);
+}
+
+void port_ready(struct port *port)
+{
+	if (port->peer && port->peer->ops->ready)
+		port->peer->ops->ready(port->peer);
+}
+
+void port_connect(struct port *a, struct port *b)
+{
+	a->peer = b;
+	b->peer = a;
+	tell(a);
+	tell(b);
+	port_ready(a);
+	port_ready(b);
+}
+
+void port_disconnect(struct port *port)
+{
+	struct port *peer = port->peer;
+
+	if (!peer)
+		return;
+	port->peer = peer->peer = NULL;
+	/* A frame of the peer's that waits is for the next one */
+	tell(peer);
+}
+
+void port_set_link(struct port *port, bool up)
+{
+	if (port->link == up)
+		return;
+	port->link = up;
+	port_changed(port);
+	/* Without a link frames are dropped, and none waits */
+	port_ready(port);
+}
+
+void port_drop(struct port_count *count, enum port_drop why)
+{
+	count->dropped[why]++;
+}
+
+void port_refuse(struct port_count *count, enum port_drop why)
+{
+	count->in++;
+	port_drop(count, why);
+}
+
+static void count_out(struct port_count *count, const struct frame *frame)
+{
+	count->out++;
+	count->bytes += frame->len;
+}
+
+void port_sent(struct port *port, const struct frame *frame)
+{
+	count_out(&port->from_peer, frame);
+}
+
+static unsigned int left_undone(const struct frame *frame)
+{
+	const struct virtio_net_hdr_v1 *h = &frame->header;
+	unsigned int needs = 0;
+
+	if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+		needs |= PORT_CSUM;
+	switch (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_NONE:
+		break;
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+		needs |= PORT_TSO4;
+		break;
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		needs |= PORT_TSO6;
+		break;
+	default:
+		return ~0u;
+	}
+	return h->gso_type & VIRTIO_NET_HDR_GSO_ECN ? needs | PORT_ECN : needs;
+}
+
+bool port_send(struct port *port, const struct frame *frame)
+{
+	struct port *peer = port->peer;
+	struct port_count *count = &port->to_peer;
+
+	if (!peer || !peer->link) {
+		port_refuse(count, DROP_NO_LINK);
+		return true;
+	}
+	if (left_undone(frame) & ~peer->takes) {
+		port_refuse(count, DROP_HEADER);
+		return true;
+	}
+	/* It may lose its link with this frame: it was a try */
+	peer->from_peer.in++;
+	if (!peer->ops->receive(peer, frame)) {
+		peer->from_peer.in--;
+		return false;
+	}
+	count->in++;
+	count_out(count, frame);
+	if (port->capture)
+		pcap_frame(port->capture, frame, false);
+	if (peer->capture)
+		pcap_frame(peer->capture, frame, true);
+	return true;
+}
+
+void port_flush(struct port *port)
+{
+	if (port->peer && port->peer->ops->flush)
+		port->peer->ops->flush(port->peer);
+}
+
+/* ---- frames --------------------------------------------------------------- */
+
+size_t frame_peek(const struct frame *frame, void *bytes, size_t len)
+{
+	size_t done = 0;
+	unsigned int i;
+
+	for (i = 0; i < frame->niov && done < len; i++) {
+		size_t n = frame->iov[i].iov_len;
+
+		n = n < len - done ? n : len - done;
+		memcpy((uint8_t *)bytes + done, frame->iov[i].iov_base, n);
+		done += n;
+	}
+	return done;
+}
+
+bool frame_check(struct frame *frame, unsigned int offloads)
+{
+	struct virtio_net_hdr_v1 *h = &frame->header;
+	bool csum = h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	bool gso = h->gso_type != VIRTIO_NET_HDR_GSO_NONE;
+
+	if (left_undone(frame) & ~offloads)
+		return false;
+	if (csum && (size_t)h->csum_start + h->csum_offset + 2 > frame->len)
+		return false;
+	/* ECN alone is nothing */
+	if (gso && (!csum || !h->gso_size ||
+		    h->gso_type == VIRTIO_NET_HDR_GSO_ECN))
+		return false;
+	*h = (struct virtio_net_hdr_v1){
+		.flags = csum ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0,
+		.gso_type = h->gso_type,
+		/* A hint, which nobody is to believe */
+		.hdr_len = !gso ? 0 : h->hdr_len < frame->len ? h->hdr_len :
+			   frame->len,
+		.gso_size = gso ? h->gso_size : 0,
+		.csum_start = csum ? h->csum_start : 0,
+		.csum_offset = csum ? h->csum_offset : 0 };
+	return true;
+}
+
+static void print_count(const struct port *port, const struct port_count *c,
+			const char *direction, FILE *file)
+{
+	static const char *const why[DROPS] = {
+		[DROP_NO_LINK] = "without a link",
+		[DROP_LENGTH] = "too short or too long",
+		[DROP_HEADER] = "with offloads that are not allowed",
+		[DROP_FILTER] = "not for this guest",
+		[DROP_REFUSED] = "refused by the host",
+		[DROP_LOST] = "lost with a connection" };
+	unsigned int i;
+
+	fprintf(file, "%s, %s: %" PRIu64 " frames of %" PRIu64 ", %" PRIu64
+		" bytes", port->name, direction, c->out, c->in, c->bytes);
+	for (i = 0; i < DROPS; i++)
+		if (c->dropped[i])
+			fprintf(file, "; %" PRIu64 " %s", c->dropped[i],
+				why[i]);
+	fputc('\n', file);
+}
+
+void port_print(const struct port *port, FILE *file)
+{
+	print_count(port, &port->to_peer, "in", file);
+	print_count(port, &port->from_peer, "out", file);
+}
+
+/* ---- --net ---------------------------------------------------------------- */
+
+static const char *value_of(const char *word, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncmp(word, name, len) ? NULL : word + len;
+}
+
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' :
+	       c >= 'a' && c <= 'f' ? c - 'a' + 10 :
+	       c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Six bytes with colons between, of one station */
+static int parse_mac(uint8_t *mac, const char *text, struct error *error)
+{
+	const char *at = text;
+	unsigned int i;
+
+	for (i = 0; i < MAC_LEN; i++, at += 3) {
+		int high = digit(at[0]), low = high < 0 ? -1 : digit(at[1]);
+
+		if (low < 0 || at[2] != (i + 1 < MAC_LEN ? ':' : 0))
+			break;
+		mac[i] = high << 4 | low;
+	}
+	if (i < MAC_LEN)
+		return fail(error, STATUS_USAGE,
+			    "--net: mac=%s is no address: write 52:54:00:12:34:56, say",
+			    text);
+	if (mac[0] & 1 || !memcmp(mac, "\0\0\0\0\0", MAC_LEN))
+		return fail(error, STATUS_USAGE,
+			    "--net: mac=%s is not the address of one NIC",
+			    text);
+	return 0;
+}
+
+static int parse_mtu(struct net_config *config, const char *text,
+		     struct error *error)
+{
+	uint64_t value;
+
+	/* IPv4's least, and what fits into a frame */
+	if (!parse_number(text, &value, false) || value < 68 || value > 65535)
+		return fail(error, STATUS_USAGE,
+			    "--net: mtu=%s is out of range: from 68 to 65535",
+			    text);
+	config->mtu = value;
+	return 0;
+}
+
+static int parse_forward(struct net_config *config, const char *text,
+			 struct error *error)
+{
+	if (config->forwards == NET_FORWARDS)
+		return fail(error, STATUS_USAGE, "--net: at most %u hostfwd=",
+			    NET_FORWARDS);
+	config->forward[config->forwards++] = text;
+	return 0;
+}
+
+static int parse_word(struct net_config *c, const char *word,
+		      struct error *error)
+{
+	const char *value;
+
+	if ((value = value_of(word, "mac="))) {
+		c->has_mac = true;
+		return parse_mac(c->mac, value, error);
+	}
+	if ((value = value_of(word, "mtu=")))
+		return parse_mtu(c, value, error);
+	if ((value = value_of(word, "pcap=")) && *value)
+		c->pcap = value;
+	else if (!strcmp(c->kind, "tap") &&
+		 (value = value_of(word, "bridge=")) && *value)
+		c->bridge = value;
+	else if (!strcmp(c->kind, "stream") && !strcmp(word, "server"))
+		c->server = true;
+	else if (!strcmp(c->kind, "user") &&
+		 (value = value_of(word, "hostfwd=")))
+		return parse_forward(c, value, error);
+	else
+		return fail(error, STATUS_USAGE,
+			    "--net %s: %s is not known: mac=ADDRESS, mtu=BYTES and pcap=FILE are, bridge=NAME of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user",
+			    c->kind, word);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	struct port *(*open)(const struct net_config *config,
+			     struct error *error);
+} kinds[] = { { "tap", tap_open }, { "stream", stream_port_open },
+	      { "user", user_open } };
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* "tap=NAME", "stream:ADDRESS", or a kind alone */
+int net_parse(struct net_config *config, char *text, struct error *error)
+{
+	char *word = strsep(&text, ","), *end = word + strcspn(word, "=:");
+	char separator = *end;
+	unsigned int i;
+
+	*end = 0;
+	*config = (struct net_config){ .kind = word };
+	if (separator)
+		config->address = end + 1;
+	for (i = 0; i < KINDS && strcmp(kinds[i].name, word); i++)
+		;
+	if (i == KINDS)
+		return fail(error, STATUS_USAGE,
+			    "--net %s is not known: tap, stream and user are",
+			    word);
+	if (separator && (separator != (*word == 't' ? '=' : ':') ||
+			  *word == 'u' || !end[1]))
+		return fail(error, STATUS_USAGE,
+			    "--net: write tap=NAME, stream:unix=PATH, stream:tcp=HOST:PORT or user");
+	while ((word = strsep(&text, ",")))
+		if (parse_word(config, word, error))
+			return -1;
+	return 0;
+}
+
+struct port *net_open(const struct net_config *config, struct error *error)
+{
+	struct port *port = NULL;
+	unsigned int i;
+
+	for (i = 0; i < KINDS; i++)
+		if (!strcmp(kinds[i].name, config->kind))
+			port = kinds[i].open(config, error);
+	if (!port || !config->pcap)
+		return port;
+	port->capture = pcap_open(config->pcap, port->name, error);
+	if (port->capture)
+		return port;
+	net_close(port);
+	return NULL;
+}
+
+int net_start(struct port *port, struct loop *loop, struct error *error)
+{
+	int ret;
+
+	pthread_mutex_lock(&loop->lock);
+	port->loop = loop;
+	ret = port->ops->start ? port->ops->start(port, error) : 0;
+	pthread_mutex_unlock(&loop->lock);
+	return ret;
+}
+
+void net_close(struct port *port)
+{
+	struct loop *loop = port ? port->loop : NULL;
+
+	if (!port)
+		return;
+	if (loop)
+		pthread_mutex_lock(&loop->lock);
+	pcap_close(port->capture);
+	port->ops->close(port);
+	if (loop)
+		pthread_mutex_unlock(&loop->lock);
+}
+
+/* FNV-1a; with its end mixed, as each bit of the address depends on all */
+static uint64_t hash(uint64_t h, const char *text)
+{
+	for (; *text; text++)
+		h = (h ^ (uint8_t)*text) * 0x100000001b3;
+	h ^= h >> 32;
+	return h * 0x9e3779b97f4a7c15;
+}
+
+void net_mac(const char *text, uint8_t *mac)
+{
+	int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+	char host[65] = "";
+	uint64_t h;
+
+	if (fd < 0 || read(fd, host, sizeof(host) - 1) <= 0)
+		gethostname(host, sizeof(host) - 1);
+	if (fd >= 0)
+		close(fd);
+	h = hash(hash(0xcbf29ce484222325, host), text);
+	h ^= h >> 29;
+	memcpy(mac, &h, MAC_LEN);
+	mac[0] = (mac[0] & ~1) | 2;
+}

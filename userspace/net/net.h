@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Whatever moves Ethernet frames is a struct port, and two of them are joined: a
+ * NIC and a tap, say. What a port does with the frames of its peer is its own
+ * file's; what they have in common, and what --net says, is in net.c.
+ */
+#ifndef MVMM_NET_H
+#define MVMM_NET_H
+
+#include <linux/virtio_net.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/uio.h>
+#include "core/error.h"
+#include "core/loop.h"
+
+#define MAC_LEN		6
+#define FRAME_MIN	14		/* two addresses, and a type */
+#define FRAME_MAX	(65536 + 32)	/* an IP packet, headers, some tags */
+
+/* What a frame may leave to who receives it: struct frame's header says which */
+#define PORT_CSUM	1u
+#define PORT_TSO4	2u
+#define PORT_TSO6	4u
+#define PORT_ECN	8u
+
+/**
+ * struct frame - an Ethernet frame on its way, without its check sequence
+ * @header: what is left to do: the checksum, the segments
+ * @iov: its bytes: of a guest, who may change them: what decides is read once
+ * @niov: how many
+ * @len: bytes in all
+ */
+struct frame {
+	struct virtio_net_hdr_v1 header;
+	const struct iovec *iov;
+	unsigned int niov;
+	size_t len;
+};
+
+/* Why a frame did not get on */
+enum port_drop { DROP_NO_LINK, DROP_LENGTH, DROP_HEADER, DROP_FILTER,
+		 DROP_REFUSED, DROP_LOST, DROPS };
+
+/**
+ * struct port_count - of the frames in one direction; one that waits is in none
+ * @in: those that came; the sum of @out and @dropped
+ * @out: those that went on
+ * @bytes: of these
+ * @dropped: the others, by the reason
+ */
+struct port_count {
+	uint64_t in, out, bytes, dropped[DROPS];
+};
+
+struct port;
+struct pcap;
+
+/**
+ * struct port_ops - of a kind of port; the loop's lock is held
+ * @start: from here on the loop serves it. 0, or -1 with @error; may be NULL
+ * @receive: takes a frame of the peer's, which it has counted; it notes it as sent
+ *	or dropped. False: not now, and @ready of the peer follows
+ * @flush: the peer has no more for now
+ * @ready: the peer takes frames again
+ * @changed: the peer's link or offloads are others now, or the peer
+ * @close: frees it
+ *
+ * All but @receive may be NULL.
+ */
+struct port_ops {
+	int (*start)(struct port *port, struct error *error);
+	bool (*receive)(struct port *port, const struct frame *frame);
+	void (*flush)(struct port *port);
+	void (*ready)(struct port *port);
+	void (*changed)(struct port *port);
+	void (*close)(struct port *port);
+};
+
+/**
+ * struct port - begins each kind's struct
+ * @ops: of its kind
+ * @peer: the other one, or NULL
+ * @loop: serves both
+ * @link: frames get somewhere
+ * @takes: PORT_*: what frames to it may leave undone
+ * @gives: PORT_*: what its own may, if the peer takes that
+ * @mtu: of what is behind it, 0: not known
+ * @name: for messages; static or the kind's
+ * @capture: of what it and its peer send, or NULL
+ * @to_peer: frames from outside, on their way to the peer
+ * @from_peer: frames of the peer's, on their way outside
+ */
+struct port {
+	const struct port_ops *ops;
+	struct port *peer;
+	struct loop *loop;
+	bool link;
+	unsigned int takes, gives;
+	unsigned int mtu;
+	const char *name;
+	struct pcap *capture;
+	struct port_count to_peer, from_peer;
+};
+
+/* The loop's lock is held by the callers of the following */
+
+void port_connect(struct port *a, struct port *b);
+/* Its peer has none then, either */
+void port_disconnect(struct port *port);
+/* Gives the peer a frame, or drops it. False: it is to be sent again: @ready */
+bool port_send(struct port *port, const struct frame *frame);
+/* After one or more of these */
+void port_flush(struct port *port);
+/* For @receive: the frame went out */
+void port_sent(struct port *port, const struct frame *frame);
+/* It takes frames again */
+void port_ready(struct port *port);
+void port_set_link(struct port *port, bool up);
+/* The peer looks at its offloads, and at its link */
+void port_changed(struct port *port);
+/* A frame that was counted is dropped; of port_refuse() it was not */
+void port_drop(struct port_count *count, enum port_drop why);
+void port_refuse(struct port_count *count, enum port_drop why);
+
+/* Copies its first bytes, @len at most; returns how many */
+size_t frame_peek(const struct frame *frame, void *bytes, size_t len);
+/*
+ * Is what the header leaves to do possible, and among PORT_*? Segments of TCP need
+ * a checksum, which lies within the frame. What has no meaning becomes zero.
+ */
+bool frame_check(struct frame *frame, unsigned int offloads);
+
+/* For the user, in two lines; the ports are not in use */
+void port_print(const struct port *port, FILE *file);
+
+/* ---- --net (net.c) -------------------------------------------------------- */
+
+/**
+ * struct net_config - what --net says
+ * @kind: "tap", "stream", "user"
+ * @address: what is behind the kind, or NULL
+ * @bridge: where a tap is added, or NULL
+ * @server: it listens
+ * @hostfwd: how many ports of the host are the guest's
+ * @forward: these, as the text has them
+ * @mac: of the guest's NIC, if @has_mac
+ * @has_mac: it was given
+ * @mtu: of that NIC, 0: the back end's
+ * @pcap: a file that gets all frames, or NULL
+ */
+#define NET_FORWARDS	32
+struct net_config {
+	const char *kind, *address, *bridge;
+	bool server;
+	unsigned int forwards;
+	const char *forward[NET_FORWARDS];
+	uint8_t mac[MAC_LEN];
+	bool has_mac;
+	unsigned int mtu;
+	const char *pcap;
+};
+
+/* @text is cut into pieces, which @config points to. -1 with @error */
+int net_parse(struct net_config *config, char *text, struct error *error);
+/* NULL with @error */
+struct port *net_open(const struct net_config *config, struct error *error);
+/* From here on @loop serves it. -1 with @error */
+int net_start(struct port *port, struct loop *loop, struct error *error);
+/* Its peer has gone. NULL: nothing happens */
+void net_close(struct port *port);
+/*
+ * The address of a NIC that was given none: the same for the same text on the same
+ * host, and its own (locally administered)
+ */
+void net_mac(const char *text, uint8_t *mac);
+
+/* ---- kinds ---------------------------------------------------------------- */
+
+struct port *tap_open(const struct net_config *config, struct error *error);
+struct port *stream_port_open(const struct net_config *config,
+			      struct error *error);
+struct port *user_open(const struct net_config *config, struct error *error);
+
+/* ---- captures (pcap.c) ---------------------------------------------------- */
+
+/* NULL with @error */
+struct pcap *pcap_open(const char *path, const char *interface,
+		       struct error *error);
+/* @outward: to the port that has the capture, and not from it */
+void pcap_frame(struct pcap *pcap, const struct frame *frame, bool outward);
+void pcap_close(struct pcap *pcap);
+
+#endif

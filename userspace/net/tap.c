@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * --net tap: an interface of the host's. One that is there already (ip tuntap add)
+ * is used as it is; else it is made, set up, and gone at the end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "net/net.h"
+
+/* Of one read; then the loop's others come first */
+#define BATCH		64
+#define PIECES		160
+
+/**
+ * struct tap - see above
+ * @watch: of its descriptor
+ * @name: of the interface
+ * @allowed: PORT_*: what the kernel was told that it may leave undone
+ * @waits: the frame in @bytes, which the peer does not take yet
+ * @frame: that one
+ * @bytes: of it
+ */
+struct tap {
+	struct port port;
+	struct watch watch;
+	char name[IFNAMSIZ];
+	unsigned int allowed;
+	bool waits;
+	struct frame frame;
+	struct iovec iov;
+	uint8_t bytes[FRAME_MAX];
+};
+
+/* False: the peer is full */
+static bool pass_on(struct tap *t)
+{
+	t->waits = !port_send(&t->port, &t->frame);
+	return !t->waits;
+}
+
+/* What is longer than the buffer is cut off by the kernel: it has no such frames */
+static void on_readable(void *ctx, uint32_t events)
+{
+	struct tap *t = ctx;
+	struct iovec iov[] = { { &t->frame.header, sizeof(t->frame.header) },
+			       { t->bytes, sizeof(t->bytes) } };
+	unsigned int i;
+
+	for (i = 0; i < BATCH && !t->waits; i++) {
+		ssize_t n = readv(t->watch.fd, iov, 2);
+
+		/* The interface may be down, and come up again */
+		if (n < (ssize_t)sizeof(t->frame.header))
+			break;
+		t->iov.iov_len = t->frame.len = n - sizeof(t->frame.header);
+		pass_on(t);
+	}
+	port_flush(&t->port);
+	if (t->waits)
+		loop_watch(t->port.loop, &t->watch, 0);
+	/* It was deleted: its descriptor would be ready for ever */
+	else if (events & (EPOLLERR | EPOLLHUP) && errno == EBADFD) {
+		dprintf(STDERR_FILENO,
+			"\r\nmvmm run: --net %s: the interface is gone\r\n",
+			t->name);
+		loop_watch(t->port.loop, &t->watch, 0);
+		port_set_link(&t->port, false);
+	}
+}
+
+static void tap_ready(struct port *port)
+{
+	struct tap *t = (struct tap *)port;
+
+	if (!t->waits || !pass_on(t))
+		return;
+	port_flush(port);
+	loop_watch(port->loop, &t->watch, EPOLLIN);
+}
+
+static bool tap_receive(struct port *port, const struct frame *frame)
+{
+	struct tap *t = (struct tap *)port;
+	struct virtio_net_hdr_v1 header = frame->header;
+	struct iovec iov[PIECES] = { { &header, sizeof(header) } };
+	ssize_t n;
+
+	if (frame->niov >= PIECES) {
+		port_drop(&port->from_peer, DROP_LENGTH);
+		return true;
+	}
+	memcpy(iov + 1, frame->iov, frame->niov * sizeof(*iov));
+	do {
+		n = writev(t->watch.fd, iov, 1 + frame->niov);
+	} while (n < 0 && errno == EINTR);
+	/* Down, or its queue is full: a network drops frames then */
+	if (n < 0)
+		port_drop(&port->from_peer, DROP_REFUSED);
+	else
+		port_sent(port, frame);
+	return true;
+}
+
+/* The kernel may leave undone what the guest's driver does */
+static void tap_changed(struct port *port)
+{
+	struct tap *t = (struct tap *)port;
+	unsigned int can = port->peer ? port->peer->takes & port->gives : 0;
+	unsigned int flags = (can & PORT_CSUM ? TUN_F_CSUM : 0) |
+			     (can & PORT_TSO4 ? TUN_F_TSO4 : 0) |
+			     (can & PORT_TSO6 ? TUN_F_TSO6 : 0) |
+			     (can & PORT_ECN ? TUN_F_TSO_ECN : 0);
+
+	/* None of the others without a checksum */
+	if (!(flags & TUN_F_CSUM))
+		can = flags = 0;
+	if (can == t->allowed)
+		return;
+	t->allowed = can;
+	if (ioctl(t->watch.fd, TUNSETOFFLOAD, flags))
+		dprintf(STDERR_FILENO,
+			"\r\nmvmm run: --net %s: offloads 0x%x: %s\r\n",
+			t->name, flags, strerror(errno));
+}
+
+static int tap_start(struct port *port, struct error *error)
+{
+	struct tap *t = (struct tap *)port;
+	int ret = loop_watch(port->loop, &t->watch, EPOLLIN);
+
+	if (ret)
+		return fail(error, STATUS_OS, "--net %s: cannot wait for it: %s",
+			    t->name, strerror(-ret));
+	port_set_link(port, true);
+	return 0;
+}
+
+static void tap_close(struct port *port)
+{
+	struct tap *t = (struct tap *)port;
+
+	if (port->loop)
+		loop_watch(port->loop, &t->watch, 0);
+	close_fd(&t->watch.fd);
+	free(t);
+}
+
+/* ---- the interface -------------------------------------------------------- */
+
+static int explain(const struct tap *t, const char *what, struct error *error)
+{
+	int err = errno;
+
+	if (err == EPERM || err == EACCES)
+		return fail(error, STATUS_PERMISSION,
+			    "--net tap: no permission to %s: be root, or let root make it: ip tuntap add %s mode tap user %s; ip link set %s up; then give --net tap=%s. --net user needs no permission",
+			    what, t->name[0] ? t->name : "tap0",
+			    getenv("USER") ? getenv("USER") : "NAME",
+			    t->name[0] ? t->name : "tap0",
+			    t->name[0] ? t->name : "tap0");
+	return fail(error, STATUS_OS, "--net tap%s%s: cannot %s: %s",
+		    t->name[0] ? "=" : "", t->name, what, strerror(err));
+}
+
+static int open_tun(struct tap *t, struct error *error)
+{
+	t->watch = (struct watch){ on_readable, t,
+		open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC), 0 };
+	if (t->watch.fd >= 0)
+		return 0;
+	if (errno == ENOENT || errno == ENODEV)
+		return fail(error, STATUS_NO_DEVICE,
+			    "--net tap: there is no /dev/net/tun: modprobe tun");
+	return explain(t, "open /dev/net/tun", error);
+}
+
+/* An interface that is there is joined; its name is known then */
+static int attach(struct tap *t, struct error *error)
+{
+	struct ifreq r = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int len = sizeof(struct virtio_net_hdr_v1);
+
+	strcpy(r.ifr_name, t->name[0] ? t->name : "mvmm%d");
+	if (ioctl(t->watch.fd, TUNSETIFF, &r)) {
+		if (errno == EBUSY)
+			return fail(error, STATUS_BUSY,
+				    "--net tap=%s: somebody uses it already",
+				    t->name);
+		if (errno == EINVAL)
+			return fail(error, STATUS_USAGE,
+				    "--net tap=%s: there is an interface of that name which is no tap",
+				    t->name);
+		return explain(t, "make or use an interface", error);
+	}
+	memcpy(t->name, r.ifr_name, IFNAMSIZ);
+	if (ioctl(t->watch.fd, TUNSETVNETHDRSZ, &len) ||
+	    ioctl(t->watch.fd, TUNSETOFFLOAD, 0))
+		return explain(t, "use a header for offloads", error);
+	return 0;
+}
+
+/* One that was made is up; it has the bridge's MTU, which is the guest's then */
+static int set_up(struct tap *t, bool made, const char *bridge,
+		  struct error *error)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret = 0;
+	struct ifreq r = { .ifr_ifindex = if_nametoindex(t->name) };
+
+	if (fd < 0)
+		return explain(t, "ask for a socket", error);
+	if (bridge) {
+		memcpy(r.ifr_name, bridge, strlen(bridge) + 1);
+		/* It may be in it already */
+		if (ioctl(fd, SIOCBRADDIF, &r) && errno != EBUSY)
+			ret = errno == ENODEV || errno == EOPNOTSUPP ?
+				fail(error, STATUS_USAGE,
+				     "--net tap: %s is no bridge: ip link add %s type bridge",
+				     bridge, bridge) :
+				explain(t, "add it to a bridge", error);
+	}
+	memcpy(r.ifr_name, t->name, IFNAMSIZ);
+	if (!ret && made && !ioctl(fd, SIOCGIFFLAGS, &r)) {
+		r.ifr_flags |= IFF_UP;
+		if (ioctl(fd, SIOCSIFFLAGS, &r))
+			ret = explain(t, "set it up", error);
+	}
+	if (!ret && !ioctl(fd, SIOCGIFMTU, &r) && r.ifr_mtu != 1500 &&
+	    r.ifr_mtu >= 68 && r.ifr_mtu <= 65535)
+		t->port.mtu = r.ifr_mtu;
+	close(fd);
+	return ret;
+}
+
+static int name_fits(const char *name, struct error *error)
+{
+	return !name || strlen(name) < IFNAMSIZ ? 0 :
+	       fail(error, STATUS_USAGE,
+		    "--net tap: an interface's name has at most %u bytes: %s",
+		    IFNAMSIZ - 1, name);
+}
+
+struct port *tap_open(const struct net_config *config, struct error *error)
+{
+	static const struct port_ops ops = {
+		.start = tap_start, .receive = tap_receive, .ready = tap_ready,
+		.changed = tap_changed, .close = tap_close };
+	struct tap *t;
+	bool made;
+
+	if (name_fits(config->address, error) ||
+	    name_fits(config->bridge, error))
+		return NULL;
+	t = calloc(1, sizeof(*t));
+	if (!t) {
+		fail(error, STATUS_OS, "--net: no memory");
+		return NULL;
+	}
+	if (config->address)
+		strcpy(t->name, config->address);
+	t->port = (struct port){ .ops = &ops, .name = t->name,
+		.takes = PORT_CSUM | PORT_TSO4 | PORT_TSO6 | PORT_ECN,
+		.gives = PORT_CSUM | PORT_TSO4 | PORT_TSO6 | PORT_ECN };
+	t->iov.iov_base = t->bytes;
+	t->frame.iov = &t->iov;
+	t->frame.niov = 1;
+	made = !t->name[0] || !if_nametoindex(t->name);
+	if (!open_tun(t, error) && !attach(t, error) &&
+	    !set_up(t, made, config->bridge, error))
+		return &t->port;
+	close_fd(&t->watch.fd);
+	free(t);
+	return NULL;
+}
