@@ -224,6 +224,9 @@ static int add_devices(struct machine *m, const struct machine_config *config,
 			return -1;
 	if (config->vsock && !device_create(m, "virtio-vsock", NULL, error))
 		return -1;
+	for (i = 0; i < m->nics; i++)
+		if (!device_create(m, "virtio-net", NULL, error))
+			return -1;
 	return 0;
 }
 
@@ -328,6 +331,7 @@ static void unbuild(struct machine *m)
 	m->balloon = NULL;
 	m->disks_taken = 0;
 	m->vhosts_made = 0;
+	m->nics_made = 0;
 }
 
 int machine_rebuild(struct machine *m, const struct machine_config *config,
@@ -358,6 +362,8 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	memcpy(m->vhost, config->vhost, sizeof(m->vhost));
 	m->vsock = config->vsock;
 	m->close_disk = config->close_disk;
+	memcpy(m->nic, config->nic, sizeof(m->nic));
+	m->nics = config->nics;
 	memcpy(m->port, config->port, sizeof(m->port));
 	m->nr_ports = config->ports;
 	m->serial = m->port[0].chardev == console ? NULL : console;

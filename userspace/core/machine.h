@@ -27,6 +27,7 @@
 #define MACHINE_DISKS	16
 #define MACHINE_PORTS	16	/* of virtio-console, with the console */
 #define PORT_NAME_MAX	63
+#define MACHINE_NICS	8
 #define MACHINE_DEVICES	32	/* that a user adds */
 #define MACHINE_VHOSTS	8
 
@@ -34,6 +35,19 @@ struct block;
 struct pci_function;
 struct power;
 struct balloon;
+struct port;
+
+/**
+ * struct machine_nic - a virtio-net
+ * @port: what it is connected to
+ * @mac: its address
+ * @mtu: that the guest is told; 0: the network's
+ */
+struct machine_nic {
+	struct port *port;
+	uint8_t mac[6];
+	uint16_t mtu;
+};
 
 /**
  * struct machine_port - a port of virtio-console
@@ -80,6 +94,8 @@ struct machine_vhost {
  * @disk: what its disks are: from machine_create() on they are the machine's
  * @disks: how many
  * @close_disk: for the end; NULL: the caller does that
+ * @nic: its NICs; what they are connected to stays the caller's
+ * @nics: how many
  * @disk_options: of the virtio-blk of each; NULL: none
  * @iothread: names of I/O threads
  * @iothreads: how many
@@ -103,6 +119,8 @@ struct machine_config {
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks;
 	void (*close_disk)(struct block *disk);
+	struct machine_nic nic[MACHINE_NICS];
+	unsigned int nics;
 	const char *disk_options[MACHINE_DISKS];
 	const char *iothread[MACHINE_IOTHREADS];
 	unsigned int iothreads;
@@ -151,6 +169,9 @@ struct machine_config {
  * @vhost: the same
  * @vhosts_made: how many of these have a device
  * @vsock: see struct machine_config
+ * @nic: as configured
+ * @nics: how many
+ * @nics_made: how many have a device
  * @running: vCPUs whose thread has not returned; with @loop.lock
  * @standing: how many of these stand, since the machine is paused; the same
  * @stands: signalled when one more stands, or has returned; the same
@@ -193,6 +214,8 @@ struct machine {
 	unsigned int vhosts_made;
 	uint32_t vsock;
 	void (*close_disk)(struct block *disk);
+	struct machine_nic nic[MACHINE_NICS];
+	unsigned int nics, nics_made;
 	unsigned int running, standing;
 	pthread_cond_t stands, goes;
 	bool pausing;

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "block/block.h"
+#include "tests/played_port.h"
 #include "tests/virtio_driver.h"
 
 /* What is done, one after another */
@@ -20,7 +21,8 @@ struct step {
 
 /* From slot 1 on */
 static const char *const devices[] = { "virtio-blk", "virtio-rng",
-				       "virtio-balloon", "virtio-console" };
+				       "virtio-balloon", "virtio-console",
+				       "virtio-net" };
 #define DEVICES (sizeof(devices) / sizeof(devices[0]))
 
 /* The other end of a port: it takes and has so many bytes */
@@ -59,6 +61,29 @@ static void change_peer(const struct step *s)
 		peer.readable(peer.ctx);
 	if (s->size & 8)
 		peer.writable(peer.ctx);
+	pthread_mutex_unlock(&m.loop.lock);
+}
+
+/* The network: it is full or not, its link goes, and frames come from there */
+static void change_network(const struct step *s)
+{
+	static const uint8_t types[] = { 0, 1, 3, 4, 0x81, 0x84, 5, 0xff };
+	static uint8_t bytes[FRAME_MAX];
+	const struct virtio_net_hdr_v1 header = {
+		.flags = s->at >> 13, .gso_type = types[s->at >> 8 & 7],
+		.gso_size = s->at, .csum_start = s->at & 0xff,
+		.csum_offset = s->at >> 12 };
+
+	memcpy(bytes, &s->value, sizeof(s->value));
+	memcpy(bytes + 12, &s->value, sizeof(s->value));
+	pthread_mutex_lock(&m.loop.lock);
+	played.full = s->size & 1;
+	port_set_link(&played.port, !(s->size & 2));
+	if (s->size & 4)
+		port_ready(&played.port);
+	if (s->size & 8)
+		played_send_frame(bytes, 10 + s->value % (FRAME_MAX - 10),
+				  s->size & 16 ? &header : NULL);
 	pthread_mutex_unlock(&m.loop.lock);
 }
 
@@ -103,6 +128,8 @@ static void start(void)
 	m.port[1] = (struct machine_port){ "peer", &peer };
 	m.nr_ports = 2;
 	m.defaults = "packed";
+	played_init(&m.loop);
+	m.nic[0].port = &played.port;
 	bare_device("pci-host");
 	for (i = 0; i < DEVICES; i++)
 		bare_device_with(devices[i], i ? NULL : "queues=4");
@@ -167,7 +194,7 @@ static void do_step(const struct step *s)
 	unsigned int size = 1u << (s->size & 3);
 	uint64_t value = s->value;
 
-	switch (s->what % 15) {
+	switch (s->what % 16) {
 	case 0:
 		cfg_write(s->at & 0xfc, s->value, 4);
 		break;
@@ -219,6 +246,9 @@ static void do_step(const struct step *s)
 		break;
 	case 14:
 		offer_packed_chain(s);
+		break;
+	case 15:
+		change_network(s);
 		break;
 	default:
 		/* What the device is asked to do later */

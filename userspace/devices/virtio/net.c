@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * virtio-net (virtio 1.2, 5.1): a NIC, which is one end of a struct port. What
+ * the driver asks of it by its control queue is in net_control.c.
+ */
+#include <linux/if_ether.h>
+#include <linux/virtio_ids.h>
+#include <string.h>
+#include "devices/virtio/net.h"
+
+#define MTU_MIN		68
+/* Of the configuration, as far as there is something in it */
+#define CONFIG_LEN	offsetof(struct virtio_net_config, speed)
+#define RARP_LEN	60
+
+static struct nic *of_port(struct port *port)
+{
+	return (struct nic *)((char *)port - offsetof(struct nic, port));
+}
+
+static struct virtqueue *receive_queue(struct nic *n)
+{
+	return &n->virtio.queue[NIC_RX];
+}
+
+/* What a paused machine does not do it does when it goes on */
+static bool is_paused(struct nic *n)
+{
+	struct loop *loop = n->virtio.pci.device.loop;
+
+	if (!machine_pausing(n->virtio.pci.device.machine))
+		return false;
+	loop_set_timer(loop, &n->resumed, vm_clock_now(loop->clock) + 1);
+	return true;
+}
+
+/* ---- to the guest --------------------------------------------------------- */
+
+/**
+ * struct source - what is left of a frame
+ * @iov: its first buffer
+ * @niov: how many there are
+ * @skip: bytes of the first one that are done
+ */
+struct source {
+	const struct iovec *iov;
+	unsigned int niov;
+	size_t skip;
+};
+
+/* As many bytes as there is room for in the chain; returns that */
+static size_t fill(struct chain *chain, struct source *from)
+{
+	size_t sum = 0;
+
+	for (; from->niov; from->iov++, from->niov--, from->skip = 0) {
+		size_t len = from->iov->iov_len - from->skip;
+		size_t n = chain_put(chain, (const uint8_t *)
+				     from->iov->iov_base + from->skip, len);
+
+		sum += n;
+		from->skip += n;
+		if (n < len)
+			break;
+	}
+	return sum;
+}
+
+static size_t room_of(const struct chain *chain, size_t enough)
+{
+	size_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < chain->in && sum < enough; i++)
+		sum += chain->iov[chain->out + i].iov_len;
+	return sum;
+}
+
+/* Where the byte @at of what the device writes is; it is there */
+static uint8_t *byte_at(const struct chain *chain, size_t at)
+{
+	const struct iovec *iov = chain->iov + chain->out;
+
+	for (; at >= iov->iov_len; iov++)
+		at -= iov->iov_len;
+	return (uint8_t *)iov->iov_base + at;
+}
+
+/* The chains that were taken go back, the last one first */
+static void take_back(struct nic *n, unsigned int nr)
+{
+	struct chain chain;
+
+	while (nr--) {
+		chain.slots = n->filled[nr].slots;
+		queue_unpop(receive_queue(n), &chain);
+	}
+}
+
+static void set_number(uint8_t *const number[2], unsigned int nr)
+{
+	*number[0] = nr;
+	*number[1] = nr >> 8;
+}
+
+/*
+ * Fills chains until the frame is in them. 1: it is; 0: there are not enough, for
+ * now; -1: there never will be
+ */
+static int deliver(struct nic *n, const struct frame *frame)
+{
+	const size_t head = sizeof(frame->header), whole = head + frame->len;
+	bool merge = virtio_has(&n->virtio, VIRTIO_NET_F_MRG_RXBUF);
+	struct source from = { frame->iov, frame->niov, 0 };
+	struct virtqueue *q = receive_queue(n);
+	unsigned int nr = 0, slots = 0;
+	size_t done = 0, first;
+	uint8_t *number[2] = { 0 };
+	struct chain chain;
+
+	while (done < whole) {
+		if (nr == VIRTIO_RING_MAX || slots >= q->size ||
+		    !queue_pop(q, &chain))
+			break;
+		slots += q->packed ? chain.slots : 1;
+		n->filled[nr++] = (struct filled){ chain.head, chain.slots, 0 };
+		first = 0;
+		if (nr == 1) {
+			size_t room = room_of(&chain, whole);
+
+			if (room < head) {
+				virtio_break(&n->virtio,
+					     "a buffer to receive that has no room for a header");
+				return -1;
+			}
+			if (room < whole && !merge) {
+				take_back(n, nr);
+				return -1;
+			}
+			number[0] = byte_at(&chain, head - 2);
+			number[1] = byte_at(&chain, head - 1);
+			first = chain_put(&chain, &frame->header, head);
+		}
+		n->filled[nr - 1].written = first + fill(&chain, &from);
+		done += n->filled[nr - 1].written;
+	}
+	if (done < whole) {
+		bool never = nr == VIRTIO_RING_MAX || slots >= q->size ||
+			     !virtio_is_running(&n->virtio);
+
+		take_back(n, nr);
+		return never ? -1 : 0;
+	}
+	set_number(number, nr);
+	queue_push_all(q, n->filled, nr);
+	return 1;
+}
+
+static bool receive(struct port *port, const struct frame *frame)
+{
+	struct nic *n = of_port(port);
+	uint8_t head[NIC_HEAD];
+	struct frame to = *frame;
+	size_t len;
+	int ret;
+
+	if (!virtio_is_running(&n->virtio) || !receive_queue(n)->enabled) {
+		port_drop(&port->from_peer, DROP_NO_LINK);
+		return true;
+	}
+	if (is_paused(n))
+		return false;
+	len = frame_peek(frame, head, sizeof(head));
+	if (len < FRAME_MIN || frame->len > FRAME_MAX) {
+		port_drop(&port->from_peer, DROP_LENGTH);
+		return true;
+	}
+	if (!nic_accepts(n, head, len)) {
+		port_drop(&port->from_peer, DROP_FILTER);
+		return true;
+	}
+	if (!virtio_has(&n->virtio, VIRTIO_NET_F_GUEST_CSUM))
+		to.header.flags = 0;
+	to.header.num_buffers = 1;
+	ret = deliver(n, &to);
+	n->waits = !ret;
+	if (ret < 0)
+		port_drop(&port->from_peer, DROP_LENGTH);
+	else if (ret)
+		port_sent(port, frame);
+	return ret;
+}
+
+static void flush(struct port *port)
+{
+	struct nic *n = of_port(port);
+
+	if (virtio_is_running(&n->virtio))
+		queue_signal(receive_queue(n));
+}
+
+/* ---- from the guest ------------------------------------------------------- */
+
+static unsigned int offloads(const struct virtio *v, unsigned int csum,
+			     unsigned int tso4, unsigned int tso6,
+			     unsigned int ecn)
+{
+	return (virtio_has(v, csum) ? PORT_CSUM : 0) |
+	       (virtio_has(v, tso4) ? PORT_TSO4 : 0) |
+	       (virtio_has(v, tso6) ? PORT_TSO6 : 0) |
+	       (virtio_has(v, ecn) ? PORT_ECN : 0);
+}
+
+/* What the driver has agreed to */
+static unsigned int may_send(const struct nic *n)
+{
+	return offloads(&n->virtio, VIRTIO_NET_F_CSUM, VIRTIO_NET_F_HOST_TSO4,
+			VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_HOST_ECN);
+}
+
+static unsigned int may_receive(const struct nic *n)
+{
+	return offloads(&n->virtio, VIRTIO_NET_F_GUEST_CSUM,
+			VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6,
+			VIRTIO_NET_F_GUEST_ECN);
+}
+
+/* False: the peer does not take it now */
+static bool send_chain(struct nic *n, struct chain *chain)
+{
+	struct port_count *count = &n->port.to_peer;
+	struct frame frame;
+	unsigned int i;
+
+	if (chain_take(chain, &frame.header, sizeof(frame.header)) <
+	    sizeof(frame.header)) {
+		port_refuse(count, DROP_LENGTH);
+		return true;
+	}
+	frame.iov = chain->iov;
+	frame.niov = chain->out;
+	while (frame.niov && !frame.iov->iov_len) {
+		frame.iov++;
+		frame.niov--;
+	}
+	frame.len = 0;
+	for (i = 0; i < frame.niov; i++)
+		frame.len += frame.iov[i].iov_len;
+	if (frame.len < FRAME_MIN || frame.len > FRAME_MAX) {
+		port_refuse(count, DROP_LENGTH);
+		return true;
+	}
+	if (!frame_check(&frame, may_send(n))) {
+		port_refuse(count, DROP_HEADER);
+		return true;
+	}
+	return port_send(&n->port, &frame);
+}
+
+static void transmit(struct nic *n)
+{
+	struct virtqueue *q = &n->virtio.queue[NIC_TX];
+	unsigned int left = q->size;
+	struct chain chain;
+
+	if (!virtio_is_running(&n->virtio) || !q->enabled || n->sending ||
+	    is_paused(n))
+		return;
+	n->sending = true;
+	while (queue_pop(q, &chain)) {
+		/* A driver that adds more all the time: others are served, too */
+		if (!left--) {
+			queue_unpop(q, &chain);
+			virtio_again(&n->virtio, q);
+			break;
+		}
+		if (!send_chain(n, &chain)) {
+			queue_unpop(q, &chain);
+			break;
+		}
+		queue_push(q, &chain, 0);
+	}
+	n->sending = false;
+	port_flush(&n->port);
+	queue_signal(q);
+}
+
+static void ready(struct port *port)
+{
+	transmit(of_port(port));
+}
+
+/* ---- the link ------------------------------------------------------------- */
+
+static bool has_link(const struct nic *n)
+{
+	return n->port.peer && n->port.peer->link;
+}
+
+/* Reverse ARP, which no host answers: each switch learns where the guest is */
+static void announce_itself(struct nic *n)
+{
+	static const uint8_t rarp[] = { 0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3 };
+	uint8_t bytes[RARP_LEN] = { 0 };
+	const struct iovec iov = { bytes, sizeof(bytes) };
+	const struct frame frame = { { 0 }, &iov, 1, sizeof(bytes) };
+
+	memset(bytes, 0xff, MAC_LEN);
+	memcpy(bytes + 6, n->mac, MAC_LEN);
+	memcpy(bytes + 12, rarp, sizeof(rarp));
+	/* The sender's address, IPv4's not known, and the same of the target */
+	memcpy(bytes + 22, n->mac, MAC_LEN);
+	memcpy(bytes + 32, n->mac, MAC_LEN);
+	if (port_send(&n->port, &frame))
+		port_flush(&n->port);
+}
+
+/* A driver that can tells the others all of its addresses, when it is asked */
+static void announce(struct nic *n)
+{
+	n->moved = false;
+	if (!virtio_is_running(&n->virtio))
+		return;
+	announce_itself(n);
+	if (!virtio_has(&n->virtio, VIRTIO_NET_F_GUEST_ANNOUNCE))
+		return;
+	n->announce = true;
+	virtio_config_changed(&n->virtio);
+}
+
+static void changed(struct port *port)
+{
+	struct nic *n = of_port(port);
+
+	if (n->had_link == has_link(n))
+		return;
+	n->had_link = has_link(n);
+	if (virtio_has(&n->virtio, VIRTIO_NET_F_STATUS))
+		virtio_config_changed(&n->virtio);
+	/* Whoever is there now does not know of the guest */
+	if (n->had_link && !machine_pausing(n->virtio.pci.device.machine))
+		announce(n);
+}
+
+static void on_resumed(void *ctx)
+{
+	struct nic *n = ctx;
+
+	if (n->moved && has_link(n))
+		announce(n);
+	port_ready(&n->port);
+	transmit(n);
+}
+
+/* ---- the device ----------------------------------------------------------- */
+
+static void notified(struct virtio *virtio, struct virtqueue *queue)
+{
+	struct nic *n = (struct nic *)virtio;
+	unsigned int takes = may_receive(n);
+
+	/* The driver has agreed on it by now */
+	if (n->port.takes != takes) {
+		n->port.takes = takes;
+		port_changed(&n->port);
+	}
+	if (queue->number == NIC_TX) {
+		transmit(n);
+	} else if (queue->number == NIC_CONTROL) {
+		nic_control(n, queue);
+	} else if (n->waits) {
+		n->waits = false;
+		port_ready(&n->port);
+	}
+}
+
+static uint64_t features(struct virtio *virtio)
+{
+	struct nic *n = (struct nic *)virtio;
+	const struct port *peer = n->port.peer;
+	unsigned int takes = peer ? peer->takes : 0;
+	unsigned int gives = peer ? peer->gives : 0;
+	static const struct { unsigned int port, takes, gives; } bits[] = {
+		{ PORT_CSUM, VIRTIO_NET_F_CSUM, VIRTIO_NET_F_GUEST_CSUM },
+		{ PORT_TSO4, VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_GUEST_TSO4 },
+		{ PORT_TSO6, VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_GUEST_TSO6 },
+		{ PORT_ECN, VIRTIO_NET_F_HOST_ECN, VIRTIO_NET_F_GUEST_ECN } };
+	uint64_t f = 1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS |
+		     1ull << VIRTIO_NET_F_MRG_RXBUF | NIC_CONTROL_FEATURES;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
+		if (takes & bits[i].port)
+			f |= 1ull << bits[i].takes;
+		if (gives & bits[i].port)
+			f |= 1ull << bits[i].gives;
+	}
+	return n->mtu ? f | 1ull << VIRTIO_NET_F_MTU : f;
+}
+
+static void config(struct virtio *virtio, uint8_t *bytes)
+{
+	struct nic *n = (struct nic *)virtio;
+	struct virtio_net_config c = {
+		.status = (has_link(n) ? VIRTIO_NET_S_LINK_UP : 0) |
+			  (n->announce ? VIRTIO_NET_S_ANNOUNCE : 0),
+		.max_virtqueue_pairs = 1, .mtu = n->mtu };
+
+	memcpy(c.mac, n->mac, MAC_LEN);
+	memcpy(bytes, &c, CONFIG_LEN);
+}
+
+static void forget(struct virtio *virtio)
+{
+	struct nic *n = (struct nic *)virtio;
+
+	memcpy(n->mac, n->own_mac, MAC_LEN);
+	nic_reset_filter(n);
+	n->announce = n->waits = false;
+	n->port.takes = 0;
+	port_changed(&n->port);
+}
+
+static const struct port_ops port_ops = {
+	.receive = receive, .flush = flush, .ready = ready, .changed = changed };
+
+static int create(struct device *device, struct error *error)
+{
+	static const struct virtio_ops ops = {
+		.type = VIRTIO_ID_NET, .class = 0x020000,
+		.features = features, .queues = NIC_QUEUES,
+		.config_len = CONFIG_LEN, .config = config,
+		.notified = notified, .reset = forget };
+	struct machine *m = device->machine;
+	struct nic *n = (struct nic *)device;
+	const struct machine_nic *is = &m->nic[m->nics_made++];
+
+	n->port = (struct port){ .ops = &port_ops, .loop = device->loop,
+				 .name = "virtio-net", .link = true,
+				 .gives = PORT_CSUM | PORT_TSO4 | PORT_TSO6 |
+					  PORT_ECN };
+	memcpy(n->own_mac, is->mac, MAC_LEN);
+	n->mtu = is->mtu ? is->mtu : is->port->mtu;
+	n->resumed = (struct timer){ on_resumed, n, 0, NULL };
+	if (virtio_create(&n->virtio, &ops, error))
+		return -1;
+	pthread_mutex_lock(device->lock);
+	port_connect(&n->port, is->port);
+	pthread_mutex_unlock(device->lock);
+	return 0;
+}
+
+static void reset(struct device *device)
+{
+	virtio_reset((struct virtio *)device);
+}
+
+/* The guest may be elsewhere now */
+static int loaded(struct device *device, struct error *error)
+{
+	struct nic *n = (struct nic *)device;
+	struct loop *loop = device->loop;
+
+	if (nic_check_filter(n, error))
+		return -1;
+	n->moved = true;
+	loop_set_timer(loop, &n->resumed, vm_clock_now(loop->clock) + 1);
+	return virtio_loaded(&n->virtio, error);
+}
+
+static void destroy(struct device *device)
+{
+	struct nic *n = (struct nic *)device;
+
+	pthread_mutex_lock(device->lock);
+	port_disconnect(&n->port);
+	loop_set_timer(device->loop, &n->resumed, 0);
+	pthread_mutex_unlock(device->lock);
+	virtio_destroy(&n->virtio);
+}
+
+static const struct field fields[] = {
+	VIRTIO_FIELDS(struct nic, NIC_QUEUES), FIELD_ARRAY(struct nic, mac),
+	FIELD_ARRAY(struct nic, mode), FIELD_ARRAY(struct nic, unicast.mac),
+	FIELD(struct nic, unicast.nr), FIELD(struct nic, unicast.too_many),
+	FIELD_ARRAY(struct nic, multicast.mac),
+	FIELD(struct nic, multicast.nr), FIELD(struct nic, multicast.too_many),
+	FIELD_ARRAY(struct nic, vlan), FIELD(struct nic, announce), FIELDS_END
+};
+
+static const struct option_spec options[] = {
+	VIRTIO_OPTIONS(struct nic), OPTIONS_END
+};
+
+/* A user adds one by --net */
+static const struct device_class virtio_net = {
+	.name = "virtio-net", .size = sizeof(struct nic), .options = options,
+	.fields = fields,
+	.create = create, .reset = reset, .loaded = loaded,
+	.destroy = destroy,
+};
+DEVICE_CLASS(virtio_net);
