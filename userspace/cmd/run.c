@@ -22,6 +22,7 @@
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/vhost_user.h"
 #include "manage/control.h"
+#include "net/nets.h"
 
 struct options {
 	const char *kernel, *initrd, *append, *flat, *control;
@@ -38,15 +39,16 @@ struct options {
 	struct config config;
 	struct block_config disk[MACHINE_DISKS];
 	char disk_options[MACHINE_DISKS][64];
+	struct nets nets;
 	struct ports ports;
 	struct machine_config machine;
 };
 
 /* From OPT_MEM on as in values[] */
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS, OPT_DISK,
-       OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_RNG, OPT_BALLOON, OPT_PORT,
-       OPT_PACKED, OPT_IOTHREAD, OPT_DEVICE, OPT_MVMM, OPT_SHARE, OPT_VHOST_USER,
-       OPT_VSOCK, OPT_MEM, OPT_CPUS, OPT_WEIGHT,
+       OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_NET, OPT_RNG, OPT_BALLOON,
+       OPT_PORT, OPT_PACKED, OPT_IOTHREAD, OPT_DEVICE, OPT_MVMM, OPT_SHARE,
+       OPT_VHOST_USER, OPT_VSOCK, OPT_MEM, OPT_CPUS, OPT_WEIGHT,
        OPT_CAP, OPT_AT, OPT_BACKEND, OPT_CONSOLE, OPT_SAVE_EVERY };
 
 #define STRING_(x) #x
@@ -82,6 +84,8 @@ static const struct argp_option option_list[] = {
 	  "a device that another process serves, a blk, fs, rng or scsi; the memory is a memfd", 0 },
 	{ "vsock", OPT_VSOCK, "CID", 0,
 	  "sockets between host and guest, which has this address, 3 or more, by virtio-vsock", 0 },
+	{ "net", OPT_NET, "KIND[,mac=ADDRESS][,mtu=BYTES][,pcap=FILE]", 0,
+	  "the network behind the next virtio-net: user[,hostfwd=tcp::PORT-:PORT], tap[=NAME][,bridge=NAME], stream:unix=PATH[,server] or stream:tcp=HOST:PORT[,server]", 0 },
 	{ "rng", OPT_RNG, NULL, 0,
 	  "random numbers of the host's, by virtio-rng", 0 },
 	{ "balloon", OPT_BALLOON, "SIZE", 0,
@@ -234,11 +238,13 @@ static void parse_iothread(struct argp_state *state, struct options *o,
 }
 
 /* @arg is cut into pieces */
-static void parse_port(struct argp_state *state, struct options *o, char *arg)
+static void parse_port(struct argp_state *state, struct options *o, int key,
+		       char *arg)
 {
 	struct error error = { 0 };
 
-	if (ports_parse(&o->ports, arg, &error))
+	if (key == OPT_NET ? nets_parse(&o->nets, arg, &error) :
+			     ports_parse(&o->ports, arg, &error))
 		argp_error(state, "%s", error.text);
 }
 
@@ -317,8 +323,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_BALLOON:
 		parse_balloon(state, o, arg);
 		break;
+	case OPT_NET:
 	case OPT_PORT:
-		parse_port(state, o, arg);
+		parse_port(state, o, key, arg);
 		break;
 	case OPT_PACKED:
 		o->packed = true;
@@ -620,7 +627,8 @@ static int run(struct options *o, struct error *error)
 	if (!ret)
 		ret = open_disks(o, error);
 	if (!ret)
-		ret = ports_open(&o->ports, &o->machine, error);
+		ret = ports_open(&o->ports, &o->machine, error) ||
+		      nets_open(&o->nets, &o->machine, error) ? -1 : 0;
 	stdio_init(&s->console, on_event, s);
 	s->options = o;
 	if (!ret)
@@ -635,7 +643,8 @@ static int run(struct options *o, struct error *error)
 			ret = control_start(&s->control, &s->machine,
 					    o->control, error);
 		if (!ret)
-			ret = ports_start(&o->ports, &s->machine.loop, error);
+			ret = ports_start(&o->ports, &s->machine.loop, error) ||
+			      nets_start(&o->nets, &s->machine.loop, error) ? -1 : 0;
 		if (!ret)
 			ret = run_machine(s, &entry, error);
 		control_stop(&s->control);
@@ -646,12 +655,16 @@ static int run(struct options *o, struct error *error)
 		if (o->stats && o->save_every)
 			fprintf(stderr, "saved and loaded: %u times\n",
 				s->saved);
+		if (o->stats)
+			nets_print(&o->nets, stderr);
 		/* Devices use the ports, which use the machine's loop */
 		devices_destroy(&s->machine);
 		ports_close(&o->ports);
+		nets_close(&o->nets);
 		machine_destroy(&s->machine);
 	}
 	ports_close(&o->ports);
+	nets_close(&o->nets);
 	blob_free(&image);
 	blob_free(&boot.initrd);
 	free(s);

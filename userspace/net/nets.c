@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See nets.h. */
+#include <stdlib.h>
+#include <string.h>
+#include "net/nets.h"
+
+int nets_parse(struct nets *nets, char *arg, struct error *error)
+{
+	if (nets->nr == MACHINE_NICS)
+		return fail(error, STATUS_USAGE, "--net: at most %u",
+			    MACHINE_NICS);
+	nets->text[nets->nr] = strdup(arg);
+	if (!nets->text[nets->nr])
+		return fail(error, STATUS_OS, "--net: no memory");
+	return net_parse(&nets->config[nets->nr++], arg, error);
+}
+
+/*
+ * The interface's name is in it: two guests that are started in the same way have
+ * taps of their own, at least
+ */
+static void choose_mac(const struct nets *nets, unsigned int i, uint8_t *mac)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%u,%s,%s", i, nets->port[i]->name,
+		 nets->text[i]);
+	net_mac(text, mac);
+}
+
+int nets_open(struct nets *nets, struct machine_config *config,
+	      struct error *error)
+{
+	unsigned int i;
+
+	for (i = 0; i < nets->nr; i++) {
+		const struct net_config *net = &nets->config[i];
+		struct machine_nic *nic = &config->nic[i];
+
+		nic->port = nets->port[i] = net_open(net, error);
+		if (!nic->port)
+			return -1;
+		nic->mtu = net->mtu;
+		if (net->has_mac)
+			memcpy(nic->mac, net->mac, sizeof(nic->mac));
+		else
+			choose_mac(nets, i, nic->mac);
+	}
+	config->nics = nets->nr;
+	return 0;
+}
+
+int nets_start(struct nets *nets, struct loop *loop, struct error *error)
+{
+	unsigned int i;
+
+	for (i = 0; i < nets->nr; i++)
+		if (net_start(nets->port[i], loop, error))
+			return -1;
+	return 0;
+}
+
+void nets_print(const struct nets *nets, FILE *file)
+{
+	unsigned int i;
+
+	for (i = 0; i < nets->nr; i++)
+		port_print(nets->port[i], file);
+}
+
+void nets_close(struct nets *nets)
+{
+	unsigned int i;
+
+	for (i = 0; i < nets->nr; i++) {
+		net_close(nets->port[i]);
+		nets->port[i] = NULL;
+		free(nets->text[i]);
+		nets->text[i] = NULL;
+	}
+}
