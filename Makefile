@@ -9,12 +9,13 @@ DESTDIR ?=
 # For "make run". KERNEL: the host kernel in the lab, debian or test; CMD: a
 # command for the guest; CPUS: the guest's vCPUs; DISK: debian, for a system on
 # a disk instead of an initramfs, or raid5, on an array; PULL=1 takes one of its
-# members away meanwhile
+# members away meanwhile; NET: user, for a guest with a network
 KERNEL ?= debian
 CMD ?=
 CPUS ?= 1
 DISK ?=
 PULL ?=
+NET ?=
 
 CC ?= gcc
 CFLAGS ?= -O2 -g
@@ -64,6 +65,7 @@ help:
 	@echo '                 DISK=debian boots Debian from a disk, DISK=raid5'
 	@echo '                 from three, of which PULL=1 takes one away;'
 	@echo '                 CPUS=N sets how many vCPUs it has;'
+	@echo '                 NET=user gives it a network;'
 	@echo '                 KERNEL=debian|test picks the host kernel,'
 	@echo '                 LAB=bochs|qemu|host the place'
 	@echo 'test             all tests'
@@ -189,6 +191,7 @@ run-guest:
 	@mkdir -p $(O)
 	@scripts/run-guest --kernel $(KERNEL) --cpus $(CPUS) \
 		$(if $(DISK),--disk '$(DISK)') $(if $(PULL),--pull) \
+		$(if $(NET),--net '$(NET)') \
 		$(if $(CMD),--command '$(subst ','\'',$(CMD))'); \
 		echo $$? >$(O)/run-status
 

@@ -30,10 +30,12 @@ class Kernel:
             self.modules = f"{root}/lib/modules/{release}/kernel"
             self.share_modules = ["virtio_pci", "9pnet_virtio", "9p"]
             self.disk_modules = ["virtio_blk"]
+            self.net_modules = ["virtio_net"]
         else:
             self.image = f"{root}/arch/x86/boot/bzImage"
             self.modules = root
             self.share_modules = self.disk_modules = []
+            self.net_modules = []
         # See lab-init
         self.append = "lab_panic_on_warn " if name == "debug" else ""
 

@@ -10,7 +10,8 @@ from .image import make_root, pack, put_lab
 def prepare(work, kernel, args):
     """Makes an initrd, which copies the files. Returns QEMU's command line."""
     make_root(f"{work}/root", kernel, args, kernel.share_modules +
-              (kernel.disk_modules if args.disk else []))
+              (kernel.disk_modules if args.disk else []) +
+              (kernel.net_modules if args.net else []))
     pack(f"{work}/root", f"{work}/initrd")
     put_lab(f"{work}/files", kernel, args)
 
@@ -40,6 +41,9 @@ def prepare(work, kernel, args):
     if args.share:
         command += ["-virtfs", f"local,path={os.path.abspath(args.share)},"
                                "mount_tag=share,security_model=none"]
+    if args.net:
+        command += ["-netdev", "user,id=net", "-device",
+                    "virtio-net-pci,netdev=net"]
     if args.monitor:
         command += ["-monitor", f"unix:{args.monitor},server=on,wait=off"]
     # The images outlive QEMU, not this machine: no fsync

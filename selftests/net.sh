@@ -1,0 +1,259 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+#
+# Networks: what guests do, and L1 as the other end of a tap; with busybox. A guest
+# runs "net.sh", and is told by its command line which one it is, net=1 or net=2;
+# net=user is the only one. It prints TAP, and returns 7 if it gets to the end. L1
+# reads this file behind l1.sh.
+#
+# Each of two has a file with random bytes that the other fetches; the first one
+# waits until the second has all.
+#
+# shellcheck disable=SC2317 # functions that check() calls
+
+n=0
+check() {
+	n=$((n + 1))
+	name=$1
+	shift
+	"$@" || printf 'not '
+	echo "ok $n $name"
+}
+
+# try COMMAND...: until it succeeds, for some minutes; in L1 until the guest ends
+try() {
+	for _ in $(seq 600); do
+		"$@" && return
+		[ ! -e /tmp/status ] || return 1
+		usleep 200000
+	done
+	return 1
+}
+
+# serve DIRECTORY: a file, and its sum, by HTTP
+serve_file() {
+	mkdir -p "$1"
+	dd if=/dev/urandom of="$1/data" bs=64k count=64 2>/dev/null
+	sha256sum <"$1/data" >"$1/sum"
+	httpd -p 80 -h "$1"
+}
+
+# load NAME...: modules
+load() {
+	for i; do
+		insmod "/bin/$i.ko" || return 1
+	done
+}
+
+# address DEVICE NUMBER
+address() {
+	echo 0 >"/proc/sys/net/ipv6/conf/$1/accept_dad"
+	ip addr add "192.168.7.$2/24" dev "$1" &&
+		ip -6 addr add "fd07::$2/64" dev "$1" && ip link set "$1" up
+}
+
+# Those around the MTU's borders, and fragments
+pinged() {
+	for i in 0 1 18 55 56 57 100 511 512 1000 1471 1472 1473 2000 4000 9000 \
+		20000 40000 65000; do
+		try ping -q -c 1 -W 2 -s "$i" "$1" >/dev/null || return 1
+	done
+}
+
+# wget's own limit of time ends Debian's static busybox with a signal
+get() {
+	timeout 60 wget -q -O "$2" "$1"
+}
+
+# fetched HOST: its file is as its sum says
+fetched() {
+	try get "http://$1/data" /tmp/data && try get "http://$1/sum" /tmp/sum &&
+		[ "$(sha256sum </tmp/data)" = "$(cat /tmp/sum)" ]
+}
+
+# The first one has fetched its file when it listens, and answers. passt accepts
+# before that, in the guest's place
+tell() {
+	[ "$(echo 'done' | timeout 5 nc "$1" 5001 2>/dev/null)" = 'heard' ]
+}
+
+heard_done() {
+	# shellcheck disable=SC2016 # for the shell there
+	nc -l -p 5001 -e sh -c 'read -r word; echo heard; echo "$word" >/tmp/heard'
+	[ "$(cat /tmp/heard)" = 'done' ]
+}
+
+# the_end NUMBER OTHER: as one of two
+the_end() {
+	if [ "$1" = 1 ]; then
+		heard_done
+	else
+		try tell "$2"
+	fi
+}
+
+guest_of_two() {
+	local me=$1 other=$((3 - $1))
+
+	echo 1..7
+	check 'the driver is loaded' load failover net_failover virtio_net
+	check 'the NIC has an address' address eth0 "$me"
+	serve_file /tmp/www
+	check 'the other one answers' try ping -q -c 1 -W 1 "192.168.7.$other" \
+		>/dev/null
+	check 'pings of all sizes' pinged "192.168.7.$other"
+	check 'and by IPv6' try ping -6 -q -c 1 -W 2 -s 1300 "fd07::$other" \
+		>/dev/null
+	check 'a file is fetched' fetched "192.168.7.$other"
+	check 'the other one has fetched, too' the_end "$me" "192.168.7.$other"
+	exit 7
+}
+
+# What a DHCP client does with an answer
+use_lease() {
+	cat >/tmp/lease <<'END'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr add "$ip/${mask:-24}" dev "$interface"
+ip route add default via "$router"
+echo "$router" >/tmp/router
+END
+	chmod 755 /tmp/lease
+	ip link set eth0 up && udhcpc -q -n -t 60 -i eth0 -s /tmp/lease \
+		>/dev/null 2>&1 && [ -s /tmp/router ]
+}
+
+# The gateway's address is the host's loopback
+guest_of_user() {
+	echo 1..4
+	check 'the driver is loaded' load failover net_failover virtio_net
+	check 'the NIC has an address by DHCP' use_lease
+	serve_file /tmp/www
+	check 'a file is fetched from the host' fetched "$(cat /tmp/router)"
+	check 'the host has fetched one by the port forward' heard_done
+	exit 7
+}
+
+if [ -e /bin/virtio_net.ko ]; then
+	for i in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev \
+		virtio_pci; do
+		insmod "/bin/$i.ko" || exit 1
+	done
+	ip link set lo up
+	! grep -q 'net=user' /proc/cmdline || guest_of_user
+	guest_of_two "$(sed -n 's/.*net=\([12]\).*/\1/p' /proc/cmdline)"
+fi
+
+# ---- in L1 ----------------------------------------------------------------
+
+ready_interface() {
+	[ -e /sys/class/net/t0 ]
+}
+
+# captured WHAT...: the capture has a frame that is that
+captured() {
+	mkdir -p /etc
+	echo 'root:x:0:0::/:/bin/sh' >/etc/passwd
+	./tcpdump -Z root -n -c 1 -r /tmp/capture "$@" 2>/tmp/tcpdump |
+		grep -q . || { cat /tmp/tcpdump; return 1; }
+}
+
+# What --stats says: all that came in went on, or is counted; and there was much
+counted() {
+	awk '/^t0, / {
+		lines++
+		out = $3 + 0; all = $6 + 0; if (all < 100) bad = 1
+		for (i = 7; i < NF; i++)
+			if ($i ~ /;$/) out += $(i + 1)
+		if (out != all) bad = 1
+	} END { exit bad || lines != 2 }' "$1"
+}
+
+# guest_with_tap OPTION...: L1 is the second one
+guest_with_tap() {
+	echo '@@begin guest'
+	APPEND='net=1' in_background "$@" --net tap=t0,pcap=/tmp/capture --stats \
+		2>/tmp/err &
+	try ready_interface
+	address t0 2
+	serve_file /tmp/www
+	echo 1..4
+	check 'L1 fetches the file of the guest' fetched 192.168.7.1
+	try tell 192.168.7.1
+	wait
+	sed 's/^/# /' /tmp/err
+	check 'the capture has pings and fragments' captured \
+		'icmp[icmptype] = icmp-echo or (ip[6:2] & 0x1fff != 0)'
+	check 'and segments of the file' captured 'tcp port 80 and greater 1000'
+	check 'each frame was counted' counted /tmp/err
+	ended "$(cat /tmp/status)"
+}
+
+# guests_on_stream OPTION...: two guests
+guests_on_stream() {
+	echo '@@begin guests'
+	APPEND='net=1' boot "$@" --net stream:unix=/tmp/net,server \
+		>/tmp/first 2>&1 &
+	APPEND='net=2' boot "$@" --net stream:unix=/tmp/net >/tmp/second 2>&1
+	status=$?
+	wait
+	cat /tmp/first /tmp/second
+	ended "$status"
+}
+
+# in_own_root COMMAND...: passt changes its root, which Linux refuses on an
+# initramfs: with another one
+in_own_root() {
+	local i root=/tmp/root
+
+	mkdir -p $root
+	mount -t tmpfs none $root
+	mkdir $root/etc $root/dev $root/proc $root/sys $root/tmp
+	cp -a /bin /lab /lib64 $root
+	[ ! -e /etc/resolv.conf ] || cp /etc/resolv.conf $root/etc
+	echo 'nobody:x:65534:65534::/:/bin/false' >$root/etc/passwd
+	for i in dev proc sys tmp; do
+		mount -o bind /$i $root/$i
+	done
+	export PATH=/lab:$PATH
+	# shellcheck disable=SC2016 # for the shells there
+	unshare -m sh -c 'cd /tmp/root && mount --move . / &&
+		exec chroot . sh -c "cd /lab && exec \"\$@\"" - "$@"' - "$@"
+}
+
+# L1's own network, as QEMU's -netdev user has it
+lab_network() {
+	ip link set lo up
+	ip link set eth0 up
+	ip addr add 10.0.2.15/24 dev eth0
+	ip route add default via 10.0.2.2
+	mkdir -p /etc
+	echo 'nameserver 10.0.2.3' >/etc/resolv.conf
+}
+
+# guest_with_user OPTION...: a way out by passt, which finds an interface that has
+# one
+guest_with_user() {
+	ip link set lo up
+	ip link add d0 type dummy
+	ip addr add 10.9.9.2/24 dev d0
+	ip link set d0 up
+	ip route add default via 10.9.9.1
+	serve_file /tmp/www
+	in_own_root sh -c '. ./l1.sh; . ./net.sh; on_user "$@"' - "$@"
+}
+
+on_user() {
+	echo '@@begin guest'
+	APPEND='net=user' in_background "$@" --stats --net \
+		user,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=tcp:127.0.0.1:5001-:5001 \
+		2>/tmp/err &
+	echo 1..2
+	check 'L1 fetches the file of the guest' fetched 127.0.0.1:8080
+	try tell 127.0.0.1
+	wait
+	sed 's/^/# /' /tmp/err
+	check 'passt ends with the guest' sh -c '! pidof passt passt.avx2'
+	ended "$(cat /tmp/status)"
+}
