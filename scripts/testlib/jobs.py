@@ -354,6 +354,21 @@ def host(results, name, emulator):
         "insmod mvmm.ko; in_a_root guest_of_host", emulator)
 
 
+def net(results, name, emulator, command):
+    """virtio-net: Debian's kernel, with L1 by a tap and with another guest."""
+    drivers = labs.with_dependencies("virtio_pci", "virtio_net")
+    initrd = labs.guest_initrd(name, "net.sh", "selftests/net.sh", *drivers)
+    # Of L1: a tap, or an interface with a way out for passt
+    modules = labs.with_dependencies("tun", "dummy")
+    lab(results, name,
+        ["--timeout", "1500", "--kernel", "debian",
+         *labs.files(labs.module("debian"), "build/mvmm",
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd,
+                     "selftests/net.sh", "/usr/bin/tcpdump", "/usr/bin/passt", *modules)],
+        "insmod mvmm.ko; insmod tun.ko; insmod dummy.ko; . ./net.sh; " +
+        command, emulator)
+
+
 def raid(results, name, emulator):
     """Arrays of mvmm's and of Linux's md, each read by the other."""
     modules = labs.with_dependencies("loop", "raid0", "raid1", "raid10",
@@ -473,6 +488,13 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("virtio-bochs", virtio, "bochs"),
        job("share-qemu", share, "qemu", kernels=("debian",)),
        job("host-qemu", host, "qemu", kernels=("debian",)),
+       job("net-qemu", net, "qemu",
+           "guest_with_tap --mem 192M --cpus 2; "
+           "guests_on_stream --mem 160M --packed", kernels=("debian",)),
+       job("user-net-qemu", net, "qemu", "guest_with_user --mem 192M",
+           kernels=("debian",)),
+       job("saved-net-qemu", net, "qemu",
+           "guest_with_tap --mem 192M --save-every 50", kernels=("debian",)),
        job("swapped-qemu", swapped, "qemu"),
        stress_job("qemu", 1, 4, 10), stress_job("qemu", 2, 8, 10),
        job("without-qemu", without, "qemu"),
