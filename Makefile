@@ -150,6 +150,11 @@ $(O)/bench/bench: $(bench-src) $(wildcard bench/*.h) $(O)/libmvmm.a
 		$(filter %.c %.a,$^) \
 		-lZydis -lZycore -lpthread
 
+# For a guest without a C library
+$(O)/bench/requests: bench/requests.c
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -D_GNU_SOURCE -static -o $@ $<
+
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<

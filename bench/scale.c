@@ -299,7 +299,10 @@ int launch(const char *operation, const char *mark, char **command)
 		       command[0], mark);
 		return 1;
 	}
-	say(operation, "kticks", (end - start - idle) / 1e3);
+	if (!strcmp(operation, "boot_8_devices"))
+		say("rss_8_devices", "KiB", private_kib(pid));
+	else
+		say(operation, "kticks", (end - start - idle) / 1e3);
 	if (!strcmp(operation, "boot_linux")) {
 		say("boot_linux_elapsed", "kticks", (end - start) / 1e3);
 		say_outside(pid);
