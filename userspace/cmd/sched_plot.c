@@ -12,7 +12,9 @@
 
 #define LEFT	110	/* names */
 #define WIDTH	1000	/* time */
-#define TOP	40	/* legend */
+#define TOP	40	/* legend, with one line */
+#define LEGEND	12	/* entries in a line of it */
+#define LINE	20
 #define ROW	24
 #define BAR	16
 
@@ -39,6 +41,7 @@ struct chart {
 	unsigned int nr;
 	uint64_t start, end;
 	int cpus;		/* the highest CPU number + 1 */
+	unsigned int top;	/* of the rows */
 	bool lost;		/* the trace has gaps */
 };
 
@@ -165,7 +168,7 @@ static const char *colour_of(int cpu)
 /* Draw what the vCPU did from row->since to @until */
 static void bar(struct chart *c, const struct row *row, uint64_t until)
 {
-	unsigned int y = TOP + (row - c->rows) * ROW + (ROW - BAR) / 2;
+	unsigned int y = c->top + (row - c->rows) * ROW + (ROW - BAR) / 2;
 	bool runs = row->state == SCHED_RUNNING;
 
 	if (row->state == SCHED_BLOCKED || until <= row->since)
@@ -240,7 +243,7 @@ static void axis(struct chart *c, unsigned int bottom)
 	for (t = 0; t <= c->end - c->start; t += step) {
 		fprintf(c->out,
 			"<line x1=\"%.1f\" y1=\"%u\" x2=\"%.1f\" y2=\"%u\" stroke=\"#cccccc\"/>\n",
-			x_of(c, c->start + t), TOP, x_of(c, c->start + t),
+			x_of(c, c->start + t), c->top, x_of(c, c->start + t),
 			bottom);
 		snprintf(label, sizeof(label), "%g", t / 1000.0);
 		text(c, x_of(c, c->start + t), bottom + 16, "middle", label);
@@ -248,22 +251,23 @@ static void axis(struct chart *c, unsigned int bottom)
 	text(c, LEFT + WIDTH, bottom + 34, "end", "ms");
 }
 
-static void legend(struct chart *c)
+static void legend(struct chart *c, unsigned int bottom)
 {
 	char label[64];
 	int cpu;
 
 	for (cpu = -1; cpu < c->cpus; cpu++) {
-		unsigned int x = LEFT + (cpu + 1) * 80;
+		unsigned int x = LEFT + (cpu + 1) % LEGEND * 80;
+		unsigned int y = (cpu + 1) / LEGEND * LINE;
 
 		fprintf(c->out,
-			"<rect x=\"%u\" y=\"10\" width=\"14\" height=\"14\" fill=\"%s\"/>\n",
-			x, cpu < 0 ? PALE : colour_of(cpu));
+			"<rect x=\"%u\" y=\"%u\" width=\"14\" height=\"14\" fill=\"%s\"/>\n",
+			x, y + 10, cpu < 0 ? PALE : colour_of(cpu));
 		snprintf(label, sizeof(label), "CPU %d", cpu);
-		text(c, x + 20, 22, "start", cpu < 0 ? "waits" : label);
+		text(c, x + 20, y + 22, "start", cpu < 0 ? "waits" : label);
 	}
 	if (c->lost)
-		text(c, LEFT + WIDTH, 22, "end",
+		text(c, LEFT, bottom + 34, "start",
 		     "some decisions are missing: the buffer was full");
 }
 
@@ -281,17 +285,18 @@ int sched_plot(FILE *out, const char *table, const char *trace,
 		ret = fail(error, STATUS_DATA,
 			   "the scheduler had nothing to decide: vCPUs that have a CPU each keep it; run more guests, or watch longer with --seconds");
 	} else {
-		bottom = TOP + c.nr * ROW;
+		c.top = TOP + c.cpus / LEGEND * LINE;
+		bottom = c.top + c.nr * ROW;
 		fprintf(out,
 			"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" height=\"%u\" font-family=\"sans-serif\" font-size=\"12\">\n"
 			"<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
 			LEFT + WIDTH + 20, bottom + 44);
-		legend(&c);
+		legend(&c, bottom);
 		axis(&c, bottom);
 		for (i = 0; i < c.nr; i++) {
 			snprintf(name, sizeof(name), "VM %" PRIu64 " vCPU %u",
 				 c.rows[i].vm, c.rows[i].vcpu);
-			text(&c, LEFT - 8, TOP + i * ROW + 16, "end", name);
+			text(&c, LEFT - 8, c.top + i * ROW + 16, "end", name);
 		}
 		bars(&c, trace);
 		fputs("</svg>\n", out);

@@ -53,7 +53,7 @@ void sched_table_print(FILE *out, const char *text)
 		if (!any)
 			fprintf(out, "%6s %7s %6s %6s %4s %-5s %3s %10s %10s %10s\n",
 				"VM", "PID", "WEIGHT", "CAP", "VCPU", "STATE",
-				"CPU", "RUN/s", "WAIT/s", "BLOCK/s");
+				"CPU", "RUN(s)", "WAIT(s)", "BLOCK(s)");
 		any = true;
 		print_row(out, &row);
 	}

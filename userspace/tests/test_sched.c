@@ -98,7 +98,7 @@ static void table_is_aligned(void **state)
 
 	assert_string_equal(got,
 		"policy fair\n"
-		"    VM     PID WEIGHT    CAP VCPU STATE CPU      RUN/s     WAIT/s    BLOCK/s\n"
+		"    VM     PID WEIGHT    CAP VCPU STATE CPU     RUN(s)    WAIT(s)   BLOCK(s)\n"
 		"     7    1234    100      -    0 run     1     12.345      0.006      0.000\n"
 		"     7    1234    100      -    1 wait    -      0.005      1.700      0.020\n"
 		"    12      99  10000    25%    0 block   -      0.000      0.000   3600.000\n");
@@ -165,6 +165,23 @@ static void chart(void **state)
 	free(svg);
 }
 
+/* More CPUs than fit in a line: the legend has two, and the rows are below both */
+static void chart_of_many_cpus(void **state)
+{
+	static const char many[] =
+		" 1.000000: mvmm_sched: vm 1 vcpu 0 from 1 to 2 slot 13\n"
+		" 1.002000: mvmm_sched: vm 1 vcpu 0 from 2 to 1 slot -1\n";
+	int ret;
+	char *svg = draw("", many, &ret);
+
+	assert_int_equal(ret, 0);
+	assert_non_null(strstr(svg, "<text x=\"1010.0\" y=\"22\" text-anchor=\"start\">CPU 10<"));
+	assert_non_null(strstr(svg, "<text x=\"130.0\" y=\"42\" text-anchor=\"start\">CPU 11<"));
+	assert_non_null(strstr(svg, ">CPU 13<"));
+	assert_non_null(strstr(svg, "<rect x=\"110.00\" y=\"64\""));
+	free(svg);
+}
+
 /* Without the table it is not known where a vCPU ran at the beginning */
 static void chart_without_table(void **state)
 {
@@ -220,6 +237,7 @@ int main(void)
 		cmocka_unit_test(events),
 		cmocka_unit_test(table_is_aligned),
 		cmocka_unit_test(chart),
+		cmocka_unit_test(chart_of_many_cpus),
 		cmocka_unit_test(chart_without_table),
 		cmocka_unit_test(nothing_to_draw),
 		cmocka_unit_test(truncated),
