@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Is it noticed when the pages and the source part ways? Small made-up trees."""
+import os
 import re
 import subprocess
 import textwrap
@@ -82,6 +83,50 @@ class DeviceInAPage(unittest.TestCase):
              "-Iuserspace", "-xc", "-"], input=code, cwd=TOP, text=True,
             stderr=subprocess.PIPE)
         self.assertEqual("", done.stderr)
+
+
+def page_of(command):
+    """The text of its man page: its own, or its part of mvmm.1."""
+    own = f"{TOP}/Documentation/mvmm-{command}.1"
+    with open(own if os.path.exists(own) else
+              f"{TOP}/Documentation/mvmm.1") as page:
+        text = page.read().replace("\\-", "-")
+    if os.path.exists(own):
+        return text
+    # OPTIONS begins with those of mvmm run
+    text = text.partition(".SH OPTIONS\n")[2].partition("\n.SH ")[0]
+    parts = re.split(r"^\.SS mvmm (\w+)\n", text, flags=re.M)
+    return dict(zip(["run", *parts[1::2]], parts[::2]))[command]
+
+
+class ManPages(unittest.TestCase):
+    """The page of each subcommand has its options, and no other."""
+
+    def check(self, command):
+        done = subprocess.run([f"{TOP}/build/mvmm", command, "--help"],
+                              stdout=subprocess.PIPE, text=True, check=True)
+        helped = set(re.findall(r"^ +(?:-., )?(--[a-z-]+)", done.stdout, re.M))
+        helped -= {"--help", "--usage", "--version"}
+        self.assertTrue(helped)
+        # As the tag of a paragraph
+        tags = re.findall(r"^\.TP\n\.B\S* (.*)", page_of(command), re.M)
+        there = set(re.findall(r"--[a-z-]+[a-z]", "\n".join(tags)))
+        self.assertEqual(helped, there)
+
+    def test_run(self):
+        self.check("run")
+
+    def test_sched(self):
+        self.check("sched")
+
+    def test_info(self):
+        self.check("info")
+
+    def test_disk(self):
+        self.check("disk")
+
+    def test_raid(self):
+        self.check("raid")
 
 
 if __name__ == "__main__":
