@@ -24,7 +24,7 @@ const char *block_seems(const char *path)
 {
 	char bytes[128] = "";
 	unsigned int i;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
 		return NULL;
