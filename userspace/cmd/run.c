@@ -16,7 +16,7 @@
 #include "core/guard.h"
 #include "core/machine.h"
 #include "core/option.h"
-#include "core/snapshot.h"
+#include "manage/snapshot.h"
 #include "devices/isa/power.h"
 #include "devices/pci/pci.h"
 #include "devices/virtio/balloon.h"

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 #include "tests/bare.h"
-#include "core/snapshot.h"
+#include "manage/snapshot.h"
 
 static const char *const all[] = { "i82093aa", "i8259", "i8254", "mc146818",
 				   "ns16550", "i8042", "acpi-pm",

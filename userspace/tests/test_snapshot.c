@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
-#include "core/snapshot.h"
+#include "manage/snapshot.h"
 #include "tests/fake_module.h"
 
 #define VCPUS	4

@@ -11,7 +11,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "core/snapshot.h"
+#include "manage/snapshot.h"
 
 #define FORMAT	1
 
