@@ -53,11 +53,19 @@ address() {
 		ip -6 addr add "fd07::$2/64" dev "$1" && ip link set "$1" up
 }
 
+# answers ADDRESS OPTION...: in the end
+answers() {
+	local to=$1
+
+	shift
+	try ping -q -c 1 -W 2 "$@" "$to" >/dev/null
+}
+
 # Those around the MTU's borders, and fragments
 pinged() {
 	for i in 0 1 18 55 56 57 100 511 512 1000 1471 1472 1473 2000 4000 9000 \
 		20000 40000 65000; do
-		try ping -q -c 1 -W 2 -s "$i" "$1" >/dev/null || return 1
+		answers "$1" -s "$i" || return 1
 	done
 }
 
@@ -100,11 +108,9 @@ guest_of_two() {
 	check 'the driver is loaded' load failover net_failover virtio_net
 	check 'the NIC has an address' address eth0 "$me"
 	serve_file /tmp/www
-	check 'the other one answers' try ping -q -c 1 -W 1 "192.168.7.$other" \
-		>/dev/null
+	check 'the other one answers' answers "192.168.7.$other"
 	check 'pings of all sizes' pinged "192.168.7.$other"
-	check 'and by IPv6' try ping -6 -q -c 1 -W 2 -s 1300 "fd07::$other" \
-		>/dev/null
+	check 'and by IPv6' answers "fd07::$other" -6 -s 1300
 	check 'a file is fetched' fetched "192.168.7.$other"
 	check 'the other one has fetched, too' the_end "$me" "192.168.7.$other"
 	exit 7
