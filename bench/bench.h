@@ -42,6 +42,7 @@ struct machine {
 	bool done;
 	bool by_library;	/* libmvmm completes port I/O too */
 	int doorbell_fd;	/* the client itself signals it, if at all */
+	int message_fd;		/* if not 0, PORT_IRQ signals it */
 	void *private;		/* for the monitor */
 };
 
@@ -78,6 +79,8 @@ struct monitor {
 	int (*set_state)(struct machine *m);
 	/* at @gpa, or if that is 0 at @port */
 	int (*doorbell)(struct machine *m, uint64_t gpa, uint16_t port, int fd);
+	/* a signal of @fd is a message to vCPU 0's local APIC */
+	int (*message)(struct machine *m, int vector, int fd);
 };
 
 extern const struct monitor mvmm_monitor, kvm_monitor;
@@ -87,6 +90,8 @@ extern const struct monitor mvmm_monitor, kvm_monitor;
 /* Guest code that other files run too */
 #define CODE_OF(name) name, name##_end
 extern const char nothing[], nothing_end[], cpuid[], cpuid_end[];
+extern const char doorbell_pio[], doorbell_pio_end[];
+extern const char mmio_write[], mmio_write_end[];
 extern const char page_write[], page_write_end[];
 
 extern const char *only;	/* this operation, if not NULL */

@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include "bench.h"
 
 #define HANDLERS	0x12000ul
 #define CODE2		0x14000ul	/* code of the second vCPU */
+#define MESSAGE_VECTOR	0x45
 #define TIMER_VECTOR	0x41
 #define THERE_VECTOR	0x42
 #define SELF_VECTOR	0x43
@@ -53,6 +55,7 @@ PLAIN(timer_hlt, TIMED("hlt\n"));
 	"sub %r14, %rax\n mov %rax, (%rdi)\n add $8, %rdi\n"		\
 	"dec %ebp\n jnz 1b\n" DONE
 PLAIN(ipi_self, SAMPLED("sti\n" WRMSR(0x83f, 0x43, 0) "cli\n"));
+PLAIN(message, SAMPLED("sti\n mov $0xf1, %edx\n out %al, %dx\n cli\n"));
 PLAIN(ipi_there, SAMPLED(WRMSR(0x830, 0x42, 1) "sti\n hlt\n cli\n"));
 /*
  * The second vCPU. The handler counts, since the next interrupt may come before
@@ -124,6 +127,73 @@ static void measure_row(struct machine *m, struct machine *second,
 		say(row->name, "ticks", median(m, N));
 }
 
+/* A message by an irqfd, which the client signals when the guest asks for it */
+static void measure_message(struct machine *m)
+{
+	enum { N = 501 };
+	int fd = eventfd(0, EFD_CLOEXEC), ret;
+
+	if (!wanted("msix_inject"))
+		return;
+	set_gate(m, MESSAGE_VECTOR, CODE_OF(on_other));
+	ret = m->monitor->message(m, MESSAGE_VECTOR, fd);
+	m->message_fd = fd;
+	if (!ret)
+		ret = take(m, CODE_OF(message), 0, 0, 20);
+	if (!ret)
+		ret = take(m, CODE_OF(message), 0, 0, N);
+	m->message_fd = 0;
+	if (ret)
+		complain("msix_inject", ret);
+	else
+		say("msix_inject", "ticks", median(m, N));
+}
+
+#define NO_MORE_KICKS	(1ull << 32)
+
+static void *wait_for_kicks(void *fd)
+{
+	eventfd_t count = 0;
+
+	while (count < NO_MORE_KICKS)
+		eventfd_read((intptr_t)fd, &count);
+	return NULL;
+}
+
+/*
+ * A doorbell that wakes the thread which serves the queue. Where each one has
+ * it: mvmm's virtio in an I/O BAR, QEMU's in memory
+ */
+static void measure_kick(struct machine *m)
+{
+	enum { N = 501 };
+	bool in_memory = m->monitor == &kvm_monitor;
+	int fd = eventfd(0, EFD_CLOEXEC), ret;
+	pthread_t thread;
+
+	if (!wanted("queue_kick"))
+		return;
+	ret = m->monitor->doorbell(m, in_memory ? DOORBELL : 0, PORT_DOORBELL,
+				   fd);
+	if (!ret)
+		ret = -pthread_create(&thread, NULL, wait_for_kicks,
+				      (void *)(intptr_t)fd);
+	if (ret) {
+		complain("queue_kick", ret);
+		return;
+	}
+	if (in_memory)
+		ret = take(m, CODE_OF(mmio_write), DOORBELL, 0, N);
+	else
+		ret = take(m, CODE_OF(doorbell_pio), 0, 0, N);
+	if (ret)
+		complain("queue_kick", ret);
+	else
+		say("queue_kick", "ticks", median(m, N));
+	eventfd_write(fd, NO_MORE_KICKS);
+	pthread_join(thread, NULL);
+}
+
 /*
  * Timers, IPIs and waking up, in a VM of their own with two vCPUs. These rows
  * come last because a lost wake-up, which an emulator's STI shadow may cause,
@@ -160,6 +230,8 @@ void measure_interrupts(const struct monitor *monitor, int system)
 	memcpy(m.mem + CODE2, ipi_back, ipi_back_end - ipi_back);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		measure_row(&m, &second, &rows[i]);
+	measure_message(&m);
+	measure_kick(&m);
 	alarm(0);
 	monitor->release(&second);
 	close(second.vcpu);

@@ -5,6 +5,7 @@
 #include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -170,6 +171,8 @@ static int kvm_run(struct machine *m)
 				*((char *)run + run->io.data_offset) = 1;
 			else if (run->io.port == PORT_DONE)
 				m->done = true;
+			else if (run->io.port == PORT_IRQ && m->message_fd)
+				eventfd_write(m->message_fd, 1);
 			else if (run->io.port == PORT_IRQ)
 				ioctl(m->vcpu, KVM_INTERRUPT, &irq);
 			break;
@@ -212,6 +215,23 @@ static int kvm_doorbell(struct machine *m, uint64_t gpa, uint16_t port, int fd)
 	return call(m->vm, KVM_IOEVENTFD, &bell);
 }
 
+static int kvm_message(struct machine *m, int vector, int fd)
+{
+	enum { GSI = 24 };	/* the first that is no pin */
+	struct {
+		struct kvm_irq_routing table;
+		struct kvm_irq_routing_entry entry;
+	} routing = {
+		.table.nr = 1,
+		.entry = { .gsi = GSI, .type = KVM_IRQ_ROUTING_MSI,
+			   .u.msi = { .address_lo = 0xfee00000,
+				      .data = vector } } };
+	struct kvm_irqfd irqfd = { .fd = fd, .gsi = GSI };
+	int ret = call(m->vm, KVM_SET_GSI_ROUTING, &routing);
+
+	return ret ? ret : call(m->vm, KVM_IRQFD, &irqfd);
+}
+
 const struct monitor kvm_monitor = {
 	.name = "kvm",
 	.open = kvm_open,
@@ -229,4 +249,5 @@ const struct monitor kvm_monitor = {
 	.get_state = kvm_get_state,
 	.set_state = kvm_set_state,
 	.doorbell = kvm_doorbell,
+	.message = kvm_message,
 };

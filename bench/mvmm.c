@@ -114,6 +114,8 @@ static void port(void *ctx, uint16_t number, void *data, unsigned int size,
 		memset(data, 1, size);
 	else if (number == PORT_DONE)
 		m->done = true;
+	else if (number == PORT_IRQ && m->message_fd)
+		eventfd_write(m->message_fd, 1);
 	else if (number == PORT_IRQ)
 		mvmm_inject_irq(m->vcpu, IRQ_VECTOR);
 }
@@ -138,6 +140,8 @@ static bool complete_io(struct machine *m, struct mvmm_run *run)
 		*(uint8_t *)&run->regs.rax = 1;
 	else if (run->io.port == PORT_DONE)
 		m->done = true;
+	else if (run->io.port == PORT_IRQ && m->message_fd)
+		eventfd_write(m->message_fd, 1);
 	else if (run->io.port == PORT_IRQ)
 		mvmm_inject_irq(m->vcpu, IRQ_VECTOR);
 	run->retire = run->insn_len;
@@ -199,6 +203,11 @@ static int doorbell(struct machine *m, uint64_t gpa, uint16_t port, int fd)
 	return 0;
 }
 
+static int message(struct machine *m, int vector, int fd)
+{
+	return mvmm_irqfd(m->vm, fd, 0, 0xfee00000, vector);
+}
+
 const struct monitor mvmm_monitor = {
 	.name = "mvmm",
 	.open = open_mvmm,
@@ -216,4 +225,5 @@ const struct monitor mvmm_monitor = {
 	.get_state = get_state,
 	.set_state = set_state,
 	.doorbell = doorbell,
+	.message = message,
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a request to a disk costs, in TSC ticks of the whole machine: a loop by
- * io_uring. It runs in guests on their disks, and on the host on a file. Static,
+ * io_uring. It runs in guests on their disks, on the host on a file. Static,
  * so that a guest with busybox has it. What prepares the disks is in disks.py.
  *
  *   requests disk|file PATH      the rows blk_*; "file": not past the page cache
