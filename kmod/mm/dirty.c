@@ -113,8 +113,8 @@ static int get_parts(struct mvmm_vm *vm, struct mvmm_mem_region *r,
 	int ret = 0;
 
 	lockdep_assert_held(&vm->lock);
-	copy = kmalloc(BITS_TO_LONGS(min(step, end - first)) * sizeof(long),
-		       GFP_KERNEL_ACCOUNT);
+	copy = kmalloc_array(BITS_TO_LONGS(min(step, end - first)), sizeof(long),
+			     GFP_KERNEL_ACCOUNT);
 	if (!copy)
 		return -ENOMEM;
 	for (at = first; at < end && !ret; at += n) {
