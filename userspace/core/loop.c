@@ -54,6 +54,7 @@ void loop_destroy(struct loop *loop)
 	close_fd(&loop->epoll);
 	close_fd(&loop->wake);
 	close_fd(&loop->timerfd);
+	pthread_cond_destroy(&loop->goes);
 	pthread_mutex_destroy(&loop->lock);
 }
 

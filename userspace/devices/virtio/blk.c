@@ -37,8 +37,8 @@ struct blk_request {
 /**
  * struct blk - the device
  * @iothread: that serves it; NULL: the main thread
- * @queues: how many it has; as an option 0: one for each vCPU
- * @ops: for so many
+ * @queues: as an option: how many, 0: one for each vCPU; as a field: of the state
+ * @ops: for as many as there are, whatever a state says
  * @number: of its disk
  * @block: that
  * @serial: what the guest reads as its serial number
@@ -69,7 +69,7 @@ static struct blk_request *take_request(struct blk *blk)
 
 	if (r) {
 		blk->free = r->next;
-	} else if (blk->used < VIRTIO_RING_MAX * blk->queues) {
+	} else if (blk->used < VIRTIO_RING_MAX * blk->ops.queues) {
 		r = &blk->request[blk->used++];
 		r->blk = blk;
 		r->block.done = done;
@@ -273,7 +273,7 @@ static uint64_t features(struct virtio *virtio)
 		     1ull << VIRTIO_BLK_F_BLK_SIZE |
 		     1ull << VIRTIO_BLK_F_FLUSH;
 
-	if (blk->queues > 1)
+	if (blk->ops.queues > 1)
 		f |= 1ull << VIRTIO_BLK_F_MQ;
 	if (blk->block->physical)
 		f |= 1ull << VIRTIO_BLK_F_TOPOLOGY;
@@ -308,7 +308,7 @@ static void config(struct virtio *virtio, uint8_t *bytes)
 		.physical_block_exp = exponent(blk->block->physical),
 		.min_io_size = in_sectors(blk->block->min_io, UINT16_MAX),
 		.opt_io_size = in_sectors(blk->block->opt_io, UINT32_MAX),
-		.num_queues = blk->queues,
+		.num_queues = blk->ops.queues,
 		.max_discard_sectors = DISCARD_MAX,
 		.max_discard_seg = DISCARD_SEGS, .discard_sector_alignment = 1,
 		.max_write_zeroes_sectors = DISCARD_MAX,
