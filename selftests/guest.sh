@@ -112,8 +112,10 @@ busy() {
 	cat /tmp/part0 /tmp/part16 /tmp/part32 /tmp/part48 | cmp - /tmp/data
 }
 
+# One for each queue, of which a CPU has one
 messages() {
-	grep -q 'PCI-MSI.*virtio0-req' /proc/interrupts
+	[ "$(grep -c 'PCI-MSI.*virtio0-req' /proc/interrupts)" = 2 ] &&
+		[ "$(find /sys/block/vda/mq -mindepth 1 -maxdepth 1 | wc -l)" = 2 ]
 }
 
 # Random writes, many at a time, past the guest's cache, read back and compared
@@ -357,7 +359,7 @@ disks)
 	check 'two disks, one of them read-only' found
 	check 'what is written is read again' written
 	check 'several at once' busy
-	check 'interrupts are messages' messages
+	check 'two queues, whose interrupts are messages' messages
 	check 'the other cannot be written' sh -c '! dd if=/tmp/data of=/dev/vdb bs=512 count=1 2>/dev/null'
 	check 'a read beyond the end fails' sh -c '! dd if=/dev/vda bs=512 skip=32768 count=1 2>/dev/null | grep -q .'
 	exit 7

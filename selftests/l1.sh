@@ -190,15 +190,16 @@ guest_swapped() {
 	ended "$(cat /tmp/status)"
 }
 
-# guest_with_disks OPTION...: one to write to, and one to read; what the guest
-# says that it wrote has to be in the file
+# guest_with_disks OPTION...: one to write to, which has an I/O thread, and one to
+# read; what the guest says that it wrote has to be in the file
 guest_with_disks() {
 	local sum
 
 	dd if=/dev/urandom of=/tmp/a.img bs=64k count=256 2>/dev/null
 	dd if=/dev/urandom of=/tmp/b.img bs=64k count=16 2>/dev/null
 	echo '@@begin guest'
-	boot "$@" --disk /tmp/a.img --disk /tmp/b.img,ro >/tmp/console
+	boot "$@" --iothread one --disk /tmp/a.img,iothread=one,queues=2 \
+		--disk /tmp/b.img,ro >/tmp/console
 	status=$?
 	cat /tmp/console
 	sum=$(sed -n 's/^wrote \([0-9a-f]*\).*/\1/p' /tmp/console)
