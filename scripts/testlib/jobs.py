@@ -473,7 +473,9 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        stress_job("bochs", 2, 8, 5), stress_job("bochs", 1, 2, 10),
        job("bzimage-qemu", bzimage, "qemu"),
        job("raid-qemu", raid, "qemu", kernels=()),
-       job("disks-qemu", disks, "qemu"),
+       # The small kernel has no io_uring: there the thread is tried
+       job("disks-qemu", disks, "qemu", "guest_with_disks", (), "debian",
+           kernels=("debian",)),
        job("disks-bochs", disks, "bochs"),
        # CPUs and interrupts by the MP table
        job("acpi-off-qemu", disks, "qemu",
