@@ -125,6 +125,11 @@ static void run_timers(struct loop *loop)
 		timer->when = 0;
 		timer->fn(timer->ctx);
 	}
+	/* A system call that most rounds of the loop do not need */
+	if (at.it_value.tv_sec == loop->armed.tv_sec &&
+	    at.it_value.tv_nsec == loop->armed.tv_nsec)
+		return;
+	loop->armed = at.it_value;
 	timerfd_settime(loop->timerfd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include "core/clock.h"
 
 /**
@@ -58,6 +59,7 @@ struct timer {
  * @timerfd: set to the first timer
  * @waker: the watch of @wake
  * @tick: the watch of @timerfd
+ * @armed: what @timerfd is set to; 0: not at all
  * @timers: sorted by their time
  * @batch: events that were not handled yet
  * @nr: how many
@@ -70,6 +72,7 @@ struct loop {
 	struct vm_clock *clock;
 	int epoll, wake, timerfd;
 	struct watch waker, tick;
+	struct timespec armed;
 	struct timer *timers;
 	struct epoll_event batch[LOOP_BATCH];
 	int nr;

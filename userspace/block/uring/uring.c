@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <liburing.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include "block/file.h"
 
@@ -39,7 +40,8 @@ struct slot {
  * struct ring - see above. The loop's lock guards it
  * @uring: the kernel's
  * @file: whose it is
- * @watch: of the kernel's: there are completions
+ * @event: eventfd: there are completions
+ * @watch: of that
  * @plugged: so many want that nothing is given to the kernel yet
  * @begun: requests that had a slot so far
  * @todo: those that wait for one, the oldest first
@@ -53,6 +55,7 @@ struct slot {
 struct ring {
 	struct io_uring uring;
 	struct file *file;
+	int event;
 	struct watch watch;
 	unsigned int plugged;
 	uint64_t begun;
@@ -268,7 +271,11 @@ static void reap(struct ring *ring)
 
 static void on_completions(void *ctx, uint32_t events)
 {
-	reap(ctx);
+	struct ring *ring = ctx;
+	eventfd_t count;
+
+	eventfd_read(ring->event, &count);
+	reap(ring);
 }
 
 /* ---- what file.c calls ---------------------------------------------------------- */
@@ -295,7 +302,10 @@ void ring_plug(struct ring *ring, bool on)
 	if (on) {
 		ring->plugged++;
 	} else if (!--ring->plugged) {
+		io_uring_cq_eventfd_toggle(&ring->uring, false);
 		enter(ring);
+		io_uring_cq_eventfd_toggle(&ring->uring, true);
+		/* What ended without a word, too */
 		reap(ring);
 	}
 }
@@ -350,6 +360,7 @@ void ring_close(struct ring *ring)
 	loop_watch(loop, &ring->watch, 0);
 	pthread_mutex_unlock(&loop->lock);
 	io_uring_queue_exit(&ring->uring);
+	close(ring->event);
 	free(ring);
 }
 
@@ -370,14 +381,22 @@ struct ring *ring_start(struct file *f)
 	ring->todo_end = &ring->todo;
 	for (i = 0; i < SLOTS; i++)
 		put_slot(ring, &ring->slot[i]);
-	ring->watch = (struct watch){ on_completions, ring,
-				      ring->uring.ring_fd, 0 };
+	/*
+	 * Not the ring's own descriptor: that wakes who waits for it at each end,
+	 * also of what ring_plug() takes at once
+	 */
+	ring->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ring->watch = (struct watch){ on_completions, ring, ring->event, 0 };
+	ret = ring->event < 0 ? -errno :
+	      io_uring_register_eventfd(&ring->uring, ring->event);
 	pthread_mutex_lock(&loop->lock);
-	ret = loop_watch(loop, &ring->watch, EPOLLIN);
+	if (!ret)
+		ret = loop_watch(loop, &ring->watch, EPOLLIN);
 	pthread_mutex_unlock(&loop->lock);
 	if (!ret)
 		return ring;
 	io_uring_queue_exit(&ring->uring);
+	close_fd(&ring->event);
 	free(ring);
 	return NULL;
 }
