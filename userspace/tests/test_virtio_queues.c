@@ -133,11 +133,37 @@ static void one_for_each_cpu(void **state)
 	assert_int_equal(device_check("virtio-blk", "queues=17", &error), -1);
 }
 
+static unsigned int doorbells_with(const char *options)
+{
+	unsigned int n;
+
+	start(options);
+	m.ports.vm = 5;
+	driver_start(0);
+	n = noted.doorbells;
+	make_request(0, VIRTIO_BLK_T_IN, 3, BUFFERS, 512);
+	offer(0);
+	kick();
+	wait_for_all();
+	assert_int_equal(*(uint8_t *)at(BUFFERS), 3);
+	stop();
+	return n;
+}
+
+/* A doorbell is an eventfd if a thread waits for it, else the vCPU serves it */
+static void who_serves(void **state)
+{
+	assert_int_equal(doorbells_with("queues=1"), 0);
+	assert_int_equal(doorbells_with("queues=1,ioeventfd=off"), 0);
+	assert_int_equal(doorbells_with("queues=1,ioeventfd=on"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_queues),
 		cmocka_unit_test(one_for_each_cpu),
+		cmocka_unit_test(who_serves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,9 @@
 #define DISCARD_MAX	(1u << 22)		/* sectors of a segment */
 #define DISCARD_SEGS	1
 
+/* Are doorbells eventfds? AUTO: if there is a thread that waits for them */
+enum { IOEVENTFD_AUTO, IOEVENTFD_ON, IOEVENTFD_OFF };
+
 /**
  * struct blk_request - a chain on its way through the block layer
  * @block: what the back end sees
@@ -37,6 +40,7 @@ struct blk_request {
 /**
  * struct blk - the device
  * @iothread: that serves it; NULL: the main thread
+ * @ioeventfd: IOEVENTFD_*
  * @queues: as an option: how many, 0: one for each vCPU; as a field: of the state
  * @ops: for as many as there are, whatever a state says
  * @number: of its disk
@@ -50,6 +54,7 @@ struct blk_request {
 struct blk {
 	struct virtio virtio;
 	const char *iothread;
+	uint8_t ioeventfd;
 	uint16_t queues;
 	struct virtio_ops ops;
 	unsigned int number;
@@ -356,6 +361,9 @@ static int create(struct device *device, struct error *error)
 	if (device_set_iothread(device, blk->iothread, error) ||
 	    machine_take_disk(m, &blk->number, error))
 		return -1;
+	blk->virtio.by_vcpu = blk->ioeventfd == IOEVENTFD_OFF ||
+			      (blk->ioeventfd == IOEVENTFD_AUTO &&
+			       !blk->iothread);
 	if (!blk->queues)
 		blk->queues = !m->nr_vcpus ? 1 : m->nr_vcpus < QUEUES_MAX ?
 			      m->nr_vcpus : QUEUES_MAX;
@@ -422,6 +430,8 @@ static const struct field fields[] = {
 	FIELDS_END
 };
 
+static const char *const ioeventfds[] = { "auto", "on", "off", NULL };
+
 static const struct option_spec options[] = {
 	VIRTIO_OPTIONS(struct blk),
 	{ .name = "disk", .kind = OPTION_NUMBER, OPTION_AT(struct blk, number),
@@ -430,6 +440,9 @@ static const struct option_spec options[] = {
 	{ .name = "iothread", .kind = OPTION_STRING,
 	  OPTION_AT(struct blk, iothread),
 	  .help = "the --iothread that serves it; the main thread" },
+	{ .name = "ioeventfd", .kind = OPTION_CHOICE,
+	  OPTION_AT(struct blk, ioeventfd), .words = ioeventfds,
+	  .help = "off: the CPU that asks serves the disk; auto: without an iothread" },
 	{ .name = "queues", .kind = OPTION_NUMBER,
 	  OPTION_AT(struct blk, queues), .max = QUEUES_MAX,
 	  .help = "of requests; 0: one for each CPU" },

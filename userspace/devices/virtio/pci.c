@@ -362,7 +362,7 @@ static int add_doorbells(struct virtio *v, struct error *error)
 	}
 	pthread_mutex_unlock(&loop->lock);
 	v->pci.bar[2].doorbell = v->doorbell;
-	v->pci.bar[2].doorbells = v->ops->queues;
+	v->pci.bar[2].doorbells = v->by_vcpu ? 0 : v->ops->queues;
 	if (!ret)
 		return 0;
 	virtio_destroy(v);

@@ -122,6 +122,8 @@ struct virtio_ops {
  * @pci: begins this one
  * @ops: the device's
  * @packed: it offers packed rings
+ * @by_vcpu: who rings a doorbell serves the queue, on its own thread; else an
+ *	eventfd tells the loop
  * @window: of the capability by which BARs are reached
  * @status: of the device
  * @isr: for INTx
@@ -139,7 +141,7 @@ struct virtio_ops {
 struct virtio {
 	struct pci_function pci;
 	const struct virtio_ops *ops;
-	bool packed;
+	bool packed, by_vcpu;
 	uint8_t window;
 	uint8_t status, isr, generation;
 	uint64_t driver_features;
