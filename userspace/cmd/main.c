@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The mvmm command: the list of its subcommands, which have a file each. */
+#define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 #include "cmd/cmd.h"
@@ -40,10 +42,25 @@ static bool is_one_of(const char *text, const char *const *list)
 	return false;
 }
 
+/* The 8 MiB that are the default get a huge page each, for a few KiB */
+#define STACK (512u << 10)
+
+static void choose_stacks(void)
+{
+	pthread_attr_t attr;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK);
+	pthread_setattr_default_np(&attr);
+	pthread_attr_destroy(&attr);
+}
+
 int main(int argc, char **argv)
 {
 	static char name[32];
 	unsigned int i;
+
+	choose_stacks();
 
 	/* Else an open() would take these numbers, and guest bytes go there */
 	while ((i = open("/dev/null", O_RDWR)) <= STDERR_FILENO)
