@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Is it noticed when the pages and the source part ways? Small made-up trees."""
+import glob
 import os
 import re
 import subprocess
@@ -85,31 +86,28 @@ class DeviceInAPage(unittest.TestCase):
         self.assertEqual("", done.stderr)
 
 
-def page_of(command):
-    """The text of its man page: its own, or its part of mvmm.1."""
-    own = f"{TOP}/Documentation/mvmm-{command}.1"
-    with open(own if os.path.exists(own) else
-              f"{TOP}/Documentation/mvmm.1") as page:
-        text = page.read().replace("\\-", "-")
-    if os.path.exists(own):
-        return text
-    # OPTIONS begins with those of mvmm run
-    text = text.partition(".SH OPTIONS\n")[2].partition("\n.SH ")[0]
-    parts = re.split(r"^\.SS mvmm (\w+)\n", text, flags=re.M)
-    return dict(zip(["run", *parts[1::2]], parts[::2]))[command]
+def page(name):
+    """The text of a man page"""
+    with open(f"{TOP}/Documentation/{name}.1") as f:
+        return f.read().replace("\\-", "-")
+
+
+def helps(*command):
+    return subprocess.run([f"{TOP}/build/mvmm", *command, "--help"],
+                          stdout=subprocess.PIPE, text=True,
+                          check=True).stdout
 
 
 class ManPages(unittest.TestCase):
     """The page of each subcommand has its options, and no other."""
 
     def check(self, command):
-        done = subprocess.run([f"{TOP}/build/mvmm", command, "--help"],
-                              stdout=subprocess.PIPE, text=True, check=True)
-        helped = set(re.findall(r"^ +(?:-., )?(--[a-z-]+)", done.stdout, re.M))
+        helped = set(re.findall(r"^ +(?:-., )?(--[a-z-]+)", helps(command),
+                                re.M))
         helped -= {"--help", "--usage", "--version"}
         self.assertTrue(helped)
         # As the tag of a paragraph
-        tags = re.findall(r"^\.TP\n\.B\S* (.*)", page_of(command), re.M)
+        tags = re.findall(r"^\.TP\n\.B\S* (.*)", page(f"mvmm-{command}"), re.M)
         there = set(re.findall(r"--[a-z-]+[a-z]", "\n".join(tags)))
         self.assertEqual(helped, there)
 
@@ -127,6 +125,21 @@ class ManPages(unittest.TestCase):
 
     def test_raid(self):
         self.check("raid")
+
+    def test_overview(self):
+        """mvmm.1 has the commands of --help, and names all pages at its end."""
+        helped = set(re.findall(r"^  (\w+) ", helps(), re.M))
+        self.assertTrue(helped)
+        described, _, see = page("mvmm").partition(".SH SEE ALSO\n")
+        for part in described, see:
+            self.assertEqual(helped, set(re.findall(r"^\.BR mvmm-(\w+) \(1\)",
+                                                    part, re.M)))
+
+    def test_renders(self):
+        for path in sorted(glob.glob(f"{TOP}/Documentation/*.1")):
+            done = subprocess.run(["groff", "-man", "-Tutf8", "-z", "-ww", path],
+                                  stderr=subprocess.PIPE, text=True, check=True)
+            self.assertEqual("", done.stderr)
 
 
 if __name__ == "__main__":

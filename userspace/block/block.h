@@ -111,7 +111,7 @@ extern const char *const block_caches[CACHES];
 #define BLOCK_SPARES	8
 
 /**
- * struct block_config - how a disk is opened: see mvmm.1, --disk
+ * struct block_config - how a disk is opened: see mvmm-run.1, --disk
  * @path: a file; of an array the first member
  * @read_only: not written to
  * @serial: NULL: none was given
