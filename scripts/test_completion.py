@@ -39,6 +39,45 @@ class Completion(unittest.TestCase):
         self.assertIn(f"{TOP}/README.md",
                       complete("run", "--kernel", f"{TOP}/READ"))
 
+    def test_devices(self):
+        self.assertIn("virtio-rng", complete("run", "--device", ""))
+        self.assertEqual(complete("run", "--device", "virtio-bl"),
+                         ["virtio-blk"])
+        # bash cuts at "=": what is completed is the last piece
+        self.assertEqual(complete("run", "--device", "virtio-blk,disk", "=",
+                                  "0,io"), ["0,iothread="])
+        self.assertEqual(complete("run", "--device", "no-such,"), [])
+
+    def test_values(self):
+        self.assertEqual(complete("run", "--console", "v"), ["virtio"])
+        self.assertEqual(complete("run", "--console", "="),
+                         ["serial", "virtio"])
+        self.assertEqual(complete("run", "--share", "/a b,t"),
+                         ["/a", "b,tag="])
+        self.assertEqual(set(complete("run", "--port", "a,")),
+                         {"a,file=", "a,unix=", "a,pty"})
+
+    def test_disks(self):
+        self.assertEqual(complete("run", "--disk", f"{TOP}/READ"),
+                         [f"{TOP}/README.md"])
+        words = set(complete("run", "--disk", "a.img,"))
+        self.assertLessEqual({"a.img,ro", "a.img,cache=", "a.img,overlay="},
+                             words)
+        self.assertTrue(all(word.startswith("a.img,") for word in words))
+        self.assertEqual(complete("run", "--disk", "a.img,cache", "=",
+                                  "none,se"), ["none,serial="])
+        # Nobody runs what stands in a file's name
+        self.assertEqual(complete("run", "--disk", "$(echo x),se"),
+                         ["$(echo", "x),serial="])
+
+    def test_networks(self):
+        self.assertLessEqual({"user", "tap", "stream:unix="},
+                             set(complete("run", "--net", "")))
+        self.assertEqual(complete("run", "--net", "user,ho"),
+                         ["user,hostfwd="])
+        self.assertEqual(complete("run", "--net", "stream", ":", "unix", "=",
+                                  f"{TOP}/READ"), [f"{TOP}/README.md"])
+
 
 if __name__ == "__main__":
     unittest.main()
