@@ -45,7 +45,7 @@ class Completion(unittest.TestCase):
                          ["virtio-blk"])
         # bash cuts at "=": what is completed is the last piece
         self.assertEqual(complete("run", "--device", "virtio-blk,disk", "=",
-                                  "0,io"), ["0,iothread="])
+                                  "0,iot"), ["0,iothread="])
         self.assertEqual(complete("run", "--device", "no-such,"), [])
 
     def test_values(self):
