@@ -125,6 +125,31 @@ static void waits(void **state)
 	assert_memory_equal(at(BUFFERS + 4096), frame + 500, 500);
 }
 
+/* A driver that goes leaves nobody waiting */
+static void a_reset(void **state)
+{
+	start(BIT(MRG_RXBUF));
+	assert_false(come(60, NULL));
+	played.readied = 0;
+	reg_write(COMMON(device_status), 0, 1);
+	m.clock.stopped_at++;
+	run_timers();
+	assert_int_equal(played.readied, 1);
+	assert_true(come(60, NULL));
+	assert_int_equal(nic->port.from_peer.dropped[DROP_NO_LINK], 1);
+	/* The next one may be there before */
+	start(BIT(MRG_RXBUF));
+	assert_false(come(60, NULL));
+	start(BIT(MRG_RXBUF));
+	give(0, BUFFERS, 2048);
+	kick();
+	m.clock.stopped_at++;
+	run_timers();
+	assert_int_equal(played.readied, 2);
+	assert_true(come(60, NULL));
+	assert_int_equal(used()->idx, 1);
+}
+
 /* A ring that is too small for a frame is no reason to stop for ever */
 static void never_fits(void **state)
 {
@@ -543,7 +568,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(receives), TEST(waits), TEST(never_fits),
+		TEST(receives), TEST(waits), TEST(a_reset), TEST(never_fits),
 		TEST(not_for_us), TEST(offloads_to_guest), TEST(sends),
 		TEST(is_full), TEST(bad_frames), TEST(filter), TEST(vlans),
 		TEST(the_link), TEST(features), TEST(a_move),

@@ -23,14 +23,20 @@ static struct virtqueue *receive_queue(struct nic *n)
 	return &n->virtio.queue[NIC_RX];
 }
 
-/* What a paused machine does not do it does when it goes on */
-static bool is_paused(struct nic *n)
+/* At once, but by the loop, and not before a paused machine goes on */
+static void resume_later(struct nic *n)
 {
 	struct loop *loop = n->virtio.pci.device.loop;
 
+	loop_set_timer(loop, &n->resumed, vm_clock_now(loop->clock) + 1);
+}
+
+/* What a paused machine does not do it does when it goes on */
+static bool is_paused(struct nic *n)
+{
 	if (!machine_pausing(n->virtio.pci.device.machine))
 		return false;
-	loop_set_timer(loop, &n->resumed, vm_clock_now(loop->clock) + 1);
+	resume_later(n);
 	return true;
 }
 
@@ -416,9 +422,13 @@ static void forget(struct virtio *virtio)
 
 	memcpy(n->mac, n->own_mac, MAC_LEN);
 	nic_reset_filter(n);
-	n->announce = n->waits = false;
+	n->announce = false;
 	n->port.takes = 0;
 	port_changed(&n->port);
+	/* Without a driver no frame waits: its sender would for ever */
+	if (n->waits)
+		resume_later(n);
+	n->waits = false;
 }
 
 static const struct port_ops port_ops = {
@@ -459,12 +469,11 @@ static void reset(struct device *device)
 static int loaded(struct device *device, struct error *error)
 {
 	struct nic *n = (struct nic *)device;
-	struct loop *loop = device->loop;
 
 	if (nic_check_filter(n, error))
 		return -1;
 	n->moved = true;
-	loop_set_timer(loop, &n->resumed, vm_clock_now(loop->clock) + 1);
+	resume_later(n);
 	return virtio_loaded(&n->virtio, error);
 }
 

@@ -38,7 +38,7 @@ struct mac_list {
  * @port: of which the network is the peer
  * @own_mac: before the driver has set another
  * @mtu: that the driver is told, 0: none
- * @resumed: the machine goes on
+ * @resumed: the machine goes on, or the driver has gone
  * @filled: chains that got parts of a frame
  * @sending: a frame is being sent, which may end the link: not another now
  * @waits: a frame waits for chains to receive
