@@ -33,8 +33,6 @@ void port_connect(struct port *a, struct port *b)
 	b->peer = a;
 	tell(a);
 	tell(b);
-	port_ready(a);
-	port_ready(b);
 }
 
 void port_disconnect(struct port *port)

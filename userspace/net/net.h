@@ -106,6 +106,7 @@ struct port {
 
 /* The loop's lock is held by the callers of the following */
 
+/* A frame that waits in one waits on, until the other one calls port_ready() */
 void port_connect(struct port *a, struct port *b);
 /* Its peer has none then, either */
 void port_disconnect(struct port *port);

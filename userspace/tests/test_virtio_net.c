@@ -473,9 +473,12 @@ static void a_move(void **state)
 	      BIT(GUEST_ANNOUNCE) | BIT(CTRL_MAC_ADDR));
 	assert_int_equal(command(0, VIRTIO_NET_CTRL_RX_PROMISC, "\0", 1), 0);
 	assert_int_equal(command(1, VIRTIO_NET_CTRL_MAC_ADDR_SET, OTHER, 6), 0);
+	memcpy(frame, OTHER, MAC_LEN);
+	assert_false(come(60, NULL));
 	played.full = true;
 	transmit(&plain, 60);
 	give(3, BUFFERS, 2048);
+	played.readied = 0;
 	saved = devices_save(&m);
 	assert_non_null(saved);
 	memcpy(memory, m.memory.base, MEMORY);
@@ -486,8 +489,11 @@ static void a_move(void **state)
 	assert_int_equal(devices_load(&m, saved, &error), 0);
 	/* What waited to be sent is */
 	assert_int_equal(played.frames, 1);
+	/* What waits for the guest does so until its driver is back */
+	assert_int_equal(played.readied, 0);
 	m.clock.stopped_at++;
 	run_timers();
+	assert_int_equal(played.readied, 1);
 	/* And it tells the others, and asks the driver to */
 	assert_int_equal(played.frames, 2);
 	assert_memory_equal(played.bytes, ALL OTHER "\x80\x35", 14);
@@ -497,7 +503,6 @@ static void a_move(void **state)
 				 VIRTIO_NET_CTRL_ANNOUNCE_ACK, "", 0), 0);
 	assert_int_equal(reg_read(CONFIG_AT + 6, 2), VIRTIO_NET_S_LINK_UP);
 	/* The buffer to receive is there, and the filter */
-	memcpy(frame, OTHER, MAC_LEN);
 	assert_true(come(60, NULL));
 	assert_int_equal(got(), 1);
 	assert_memory_equal(at(BUFFERS + HEAD), frame, 60);
