@@ -177,8 +177,8 @@ bool frame_check(struct frame *frame, unsigned int offloads)
 	return true;
 }
 
-static void print_count(const struct port *port, const struct port_count *c,
-			const char *direction, FILE *file)
+static void print_count(const char *name, const char *direction,
+			const struct port_count *c, FILE *file)
 {
 	static const char *const why[DROPS] = {
 		[DROP_NO_LINK] = "without a link",
@@ -189,8 +189,8 @@ static void print_count(const struct port *port, const struct port_count *c,
 		[DROP_LOST] = "lost with a connection" };
 	unsigned int i;
 
-	fprintf(file, "%s, %s: %" PRIu64 " frames of %" PRIu64 ", %" PRIu64
-		" bytes", port->name, direction, c->out, c->in, c->bytes);
+	fprintf(file, "%s%s: %" PRIu64 " frames of %" PRIu64 ", %" PRIu64
+		" bytes", name, direction, c->out, c->in, c->bytes);
 	for (i = 0; i < DROPS; i++)
 		if (c->dropped[i])
 			fprintf(file, "; %" PRIu64 " %s", c->dropped[i],
@@ -200,8 +200,14 @@ static void print_count(const struct port *port, const struct port_count *c,
 
 void port_print(const struct port *port, FILE *file)
 {
-	print_count(port, &port->to_peer, "in", file);
-	print_count(port, &port->from_peer, "out", file);
+	const struct port *nic = port->peer;
+
+	print_count(port->name, ", in", &port->to_peer, file);
+	print_count(port->name, ", out", &port->from_peer, file);
+	if (!nic)
+		return;
+	print_count(port->name, "'s NIC, from the guest", &nic->to_peer, file);
+	print_count(port->name, "'s NIC, to the guest", &nic->from_peer, file);
 }
 
 /* ---- --net ---------------------------------------------------------------- */

@@ -133,7 +133,7 @@ size_t frame_peek(const struct frame *frame, void *bytes, size_t len);
  */
 bool frame_check(struct frame *frame, unsigned int offloads);
 
-/* For the user, in two lines; the ports are not in use */
+/* For the user: of what is behind a NIC, and of that; they are not in use */
 void port_print(const struct port *port, FILE *file);
 
 /* ---- --net (net.c) -------------------------------------------------------- */
@@ -144,7 +144,7 @@ void port_print(const struct port *port, FILE *file);
  * @address: what is behind the kind, or NULL
  * @bridge: where a tap is added, or NULL
  * @server: it listens
- * @hostfwd: how many ports of the host are the guest's
+ * @forwards: how many ports of the host are the guest's
  * @forward: these, as the text has them
  * @mac: of the guest's NIC, if @has_mac
  * @has_mac: it was given

@@ -32,7 +32,7 @@ static void update(struct stream_port *s)
 static void lose(struct stream_port *s, int error)
 {
 	if (s->rest_len)
-		port_drop(&s->port.from_peer, DROP_LOST);
+		port_refuse(&s->port.from_peer, DROP_LOST);
 	loop_watch(s->port.loop, &s->watch, 0);
 	close_fd(&s->watch.fd);
 	s->connecting = s->waits = false;
@@ -95,6 +95,8 @@ bool stream_receive(struct port *port, const struct frame *frame)
 	} else {
 		s->rest_frame = frame->len;
 		keep_rest(s, iov, n, done);
+		/* It waits, and is counted when it does not any more */
+		port->from_peer.in--;
 	}
 	return true;
 }
@@ -114,6 +116,7 @@ static void send_rest(struct stream_port *s)
 		return;
 	s->rest_len = 0;
 	update(s);
+	s->port.from_peer.in++;
 	port_sent(&s->port, &frame);
 	port_ready(&s->port);
 }

@@ -229,6 +229,10 @@ static void backpressure(void **state)
 		loop_wake(&loop);
 	}
 	assert_int_equal(played.port.to_peer.out, sent);
+	/* The last one is on its way, in part, or waits for its turn */
+	assert_int_equal(played.port.peer->from_peer.in,
+			 sum_of(&played.port.peer->from_peer));
+	assert_in_range(played.port.peer->from_peer.in, sent - 1, sent);
 	pthread_mutex_lock(&loop.lock);
 	second.full = false;
 	port_ready(&second.port);

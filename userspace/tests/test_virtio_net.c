@@ -336,6 +336,20 @@ static uint64_t got(void)
 	return nic->port.from_peer.out;
 }
 
+/* What the user is told has a line with both */
+static void assert_printed(const char *line, const char *why)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	port_print(&played.port, f);
+	fclose(f);
+	assert_non_null(strstr(text, line));
+	assert_non_null(strstr(strstr(text, line), why));
+	free(text);
+}
+
 /* Does a frame to this address get through? */
 static bool passes(const char *to)
 {
@@ -367,6 +381,9 @@ static void filter(void **state)
 	assert_false(passes(GROUP));
 	assert_true(passes(OUR));
 	assert_true(passes(ALL));
+	assert_printed("played, in: 5 frames of 5,", "\n");
+	assert_printed("NIC, to the guest: 3 frames of 5, 180 bytes",
+		       "; 2 not for this guest\n");
 	assert_int_equal(command(1, VIRTIO_NET_CTRL_MAC_TABLE_SET, table,
 				 sizeof(table)), 0);
 	assert_true(passes(OTHER));
