@@ -526,6 +526,32 @@ static void a_move(void **state)
 	json_decref(saved);
 }
 
+/* Where it is loaded there is no link */
+static void a_lost_link(void **state)
+{
+	static uint8_t memory[MEMORY];
+	json_t *saved;
+
+	start(BIT(STATUS));
+	assert_int_equal(reg_read(CONFIG_AT + 6, 2), VIRTIO_NET_S_LINK_UP);
+	saved = devices_save(&m);
+	memcpy(memory, m.memory.base, MEMORY);
+	driver_teardown(NULL);
+	played.port.link = false;
+	make_nic();
+	memcpy(m.memory.base, memory, MEMORY);
+	assert_int_equal(devices_load(&m, saved, &error), 0);
+	m.clock.stopped_at++;
+	run_timers();
+	assert_true(reg_read(0x1000, 1) & 2);
+	assert_int_equal(reg_read(CONFIG_AT + 6, 2), 0);
+	/* When one comes, the others are told of the guest */
+	port_set_link(&played.port, true);
+	assert_int_equal(played.frames, 1);
+	assert_true(reg_read(0x1000, 1) & 2);
+	json_decref(saved);
+}
+
 static void a_bad_state(void **state)
 {
 	json_t *saved, *one;
@@ -594,7 +620,8 @@ int main(void)
 		TEST(not_for_us), TEST(offloads_to_guest), TEST(sends),
 		TEST(is_full), TEST(bad_frames), TEST(filter), TEST(vlans),
 		TEST(the_link), TEST(features), TEST(a_move),
-		TEST(a_bad_state), TEST(a_pause), TEST(packed_rings),
+		TEST(a_lost_link), TEST(a_bad_state), TEST(a_pause),
+		TEST(packed_rings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,12 +3,10 @@
  * virtio-net (virtio 1.2, 5.1): a NIC, which is one end of a struct port. What
  * the driver asks of it by its control queue is in net_control.c.
  */
-#include <linux/if_ether.h>
 #include <linux/virtio_ids.h>
 #include <string.h>
 #include "devices/virtio/net.h"
 
-#define MTU_MIN		68
 /* Of the configuration, as far as there is something in it */
 #define CONFIG_LEN	offsetof(struct virtio_net_config, speed)
 #define RARP_LEN	60
@@ -334,6 +332,12 @@ static void announce(struct nic *n)
 	virtio_config_changed(&n->virtio);
 }
 
+static void tell_driver(struct nic *n)
+{
+	if (virtio_has(&n->virtio, VIRTIO_NET_F_STATUS))
+		virtio_config_changed(&n->virtio);
+}
+
 static void changed(struct port *port)
 {
 	struct nic *n = of_port(port);
@@ -341,8 +345,7 @@ static void changed(struct port *port)
 	if (n->had_link == has_link(n))
 		return;
 	n->had_link = has_link(n);
-	if (virtio_has(&n->virtio, VIRTIO_NET_F_STATUS))
-		virtio_config_changed(&n->virtio);
+	tell_driver(n);
 	/* Whoever is there now does not know of the guest */
 	if (n->had_link && !machine_pausing(n->virtio.pci.device.machine))
 		announce(n);
@@ -354,6 +357,9 @@ static void on_resumed(void *ctx)
 
 	if (n->moved && has_link(n))
 		announce(n);
+	else if (n->moved)
+		/* It may have had one where it was saved */
+		tell_driver(n);
 	port_ready(&n->port);
 	transmit(n);
 }
