@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The other end of a stream of frames, which sends and reads at will, while the
+ * guest's side takes frames, or none, and sends; and what a user writes behind
+ * --net. A libFuzzer target: "make fuzz".
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "net/stream.h"
+#include "tests/played_port.h"
+
+static struct vm_clock vm_clock;
+static struct loop loop;
+static bool loop_ran;
+
+static bool once(void *ctx)
+{
+	bool ran = loop_ran;
+
+	loop_ran = true;
+	return ran;
+}
+
+static void run_once(void)
+{
+	loop_ran = false;
+	loop_wake(&loop);
+	loop_run(&loop, once, NULL);
+}
+
+static void on_lost(struct stream_port *s, int error)
+{
+}
+
+static void put(int fd, const void *bytes, size_t len)
+{
+	if (send(fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+}
+
+/* What is done, one after another; some with bytes behind it */
+struct step {
+	uint8_t what;
+	uint16_t len;
+} __attribute__((packed));
+
+/* Returns how many of the @left bytes it took */
+static size_t do_step(struct step s, int fd, const uint8_t *data, size_t left)
+{
+	static uint8_t bytes[FRAME_MAX];
+	uint32_t head = htonl(s.len);
+
+	switch (s.what % 6) {
+	case 0:
+		left = s.len < left ? s.len : left;
+		put(fd, data, left);
+		return left;
+	case 1:
+		put(fd, &head, sizeof(head));
+		put(fd, bytes, s.len);
+		break;
+	case 2:
+		played.full = !played.full;
+		if (!played.full)
+			port_ready(&played.port);
+		break;
+	case 3:
+		played_send_frame(bytes, FRAME_MIN + s.len, NULL);
+		break;
+	case 4:
+		if (recv(fd, bytes, s.len, MSG_DONTWAIT) < 0)
+			break;
+		break;
+	default:
+		shutdown(fd, s.len & 1 ? SHUT_RD : SHUT_WR);
+		break;
+	}
+	return 0;
+}
+
+static void check(const struct port *port)
+{
+	if (port->to_peer.in != sum_of(&port->to_peer) ||
+	    port->from_peer.in != sum_of(&port->from_peer))
+		abort();
+}
+
+static void use_stream(const uint8_t *data, size_t left)
+{
+	static const struct port_ops ops = { .receive = stream_receive,
+					     .ready = stream_ready };
+	struct stream_port *stream = stream_port_new(sizeof(*stream), &ops,
+						     "fuzz");
+	struct step step;
+	size_t n;
+	int fd[2];
+
+	if (!stream || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd))
+		abort();
+	stream->lost = on_lost;
+	stream->port.loop = &loop;
+	played_init(&loop);
+	port_connect(&played.port, &stream->port);
+	if (stream_port_use(stream, fd[0]))
+		abort();
+	while (left >= sizeof(step)) {
+		memcpy(&step, data, sizeof(step));
+		data += sizeof(step);
+		left -= sizeof(step);
+		n = do_step(step, fd[1], data, left);
+		data += n;
+		left -= n;
+		run_once();
+		check(&stream->port);
+		check(&played.port);
+	}
+	port_disconnect(&played.port);
+	stream_free(stream);
+	close(fd[1]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = strndup((const char *)data, size);
+	struct net_config config;
+	struct error error = { 0 };
+
+	if (!text)
+		return 0;
+	/* Cuts it into pieces */
+	if (net_parse(&config, text, &error) && !error.text[0])
+		abort();
+	free(text);
+	vm_clock_init(&vm_clock, 0);
+	vm_clock_start(&vm_clock);
+	if (loop_init(&loop, &vm_clock))
+		abort();
+	use_stream(data, size);
+	loop_destroy(&loop);
+	return 0;
+}
