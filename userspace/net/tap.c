@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_bridge.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -18,6 +19,7 @@
 /* Of one read; then the loop's others come first */
 #define BATCH		64
 #define PIECES		160
+#define MAX_BRIDGE_PORTS 1024	/* Linux's */
 
 /**
  * struct tap - see above
@@ -53,13 +55,16 @@ static void on_readable(void *ctx, uint32_t events)
 	struct iovec iov[] = { { &t->frame.header, sizeof(t->frame.header) },
 			       { t->bytes, sizeof(t->bytes) } };
 	unsigned int i;
+	int err = 0;
 
 	for (i = 0; i < BATCH && !t->waits; i++) {
 		ssize_t n = readv(t->watch.fd, iov, 2);
 
 		/* The interface may be down, and come up again */
-		if (n < (ssize_t)sizeof(t->frame.header))
+		if (n < (ssize_t)sizeof(t->frame.header)) {
+			err = n < 0 ? errno : 0;
 			break;
+		}
 		t->iov.iov_len = t->frame.len = n - sizeof(t->frame.header);
 		pass_on(t);
 	}
@@ -67,7 +72,7 @@ static void on_readable(void *ctx, uint32_t events)
 	if (t->waits)
 		loop_watch(t->port.loop, &t->watch, 0);
 	/* It was deleted: its descriptor would be ready for ever */
-	else if (events & (EPOLLERR | EPOLLHUP) && errno == EBADFD) {
+	else if (events & (EPOLLERR | EPOLLHUP) && err == EBADFD) {
 		dprintf(STDERR_FILENO,
 			"\r\nmvmm run: --net %s: the interface is gone\r\n",
 			t->name);
@@ -207,25 +212,69 @@ static int attach(struct tap *t, struct error *error)
 	return 0;
 }
 
-/* One that was made is up; it has the bridge's MTU, which is the guest's then */
+/* Or the bridge would take the tap's */
+static void take_mtu(struct tap *t, const char *bridge, int fd)
+{
+	struct ifreq r = { 0 };
+
+	strcpy(r.ifr_name, bridge);
+	if (ioctl(fd, SIOCGIFMTU, &r))
+		return;
+	memcpy(r.ifr_name, t->name, IFNAMSIZ);
+	ioctl(fd, SIOCSIFMTU, &r);
+}
+
+static bool is_in_bridge(const char *bridge, int index, int fd)
+{
+	int ports[MAX_BRIDGE_PORTS] = { 0 };
+	unsigned long args[4] = { BRCTL_GET_PORT_LIST, (unsigned long)ports,
+				  MAX_BRIDGE_PORTS, 0 };
+	struct ifreq r = { .ifr_data = (char *)args };
+	unsigned int i;
+
+	strcpy(r.ifr_name, bridge);
+	if (ioctl(fd, SIOCDEVPRIVATE, &r) < 0)
+		return false;
+	for (i = 0; i < MAX_BRIDGE_PORTS; i++)
+		if (ports[i] == index)
+			return true;
+	return false;
+}
+
+static int add_to_bridge(struct tap *t, const char *bridge, int fd,
+			 struct error *error)
+{
+	struct ifreq r = { .ifr_ifindex = if_nametoindex(t->name) };
+
+	strcpy(r.ifr_name, bridge);
+	if (!ioctl(fd, SIOCBRADDIF, &r))
+		return 0;
+	if (errno == ENODEV || errno == EOPNOTSUPP)
+		return fail(error, STATUS_USAGE,
+			    "--net tap: %s is no bridge: ip link add %s type bridge",
+			    bridge, bridge);
+	if (errno != EBUSY)
+		return explain(t, "add it to a bridge", error);
+	if (is_in_bridge(bridge, r.ifr_ifindex, fd))
+		return 0;
+	return fail(error, STATUS_BUSY,
+		    "--net tap=%s: it is in another bridge than %s: ip link set %s nomaster",
+		    t->name, bridge, t->name);
+}
+
+/* One that was made is up, with the bridge's MTU, which is the guest's then */
 static int set_up(struct tap *t, bool made, const char *bridge,
 		  struct error *error)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret = 0;
-	struct ifreq r = { .ifr_ifindex = if_nametoindex(t->name) };
+	struct ifreq r = { 0 };
 
 	if (fd < 0)
 		return explain(t, "ask for a socket", error);
-	if (bridge) {
-		memcpy(r.ifr_name, bridge, strlen(bridge) + 1);
-		/* It may be in it already */
-		if (ioctl(fd, SIOCBRADDIF, &r) && errno != EBUSY)
-			ret = errno == ENODEV || errno == EOPNOTSUPP ?
-				fail(error, STATUS_USAGE,
-				     "--net tap: %s is no bridge: ip link add %s type bridge",
-				     bridge, bridge) :
-				explain(t, "add it to a bridge", error);
-	}
+	if (bridge && made)
+		take_mtu(t, bridge, fd);
+	if (bridge)
+		ret = add_to_bridge(t, bridge, fd, error);
 	memcpy(r.ifr_name, t->name, IFNAMSIZ);
 	if (!ret && made && !ioctl(fd, SIOCGIFFLAGS, &r)) {
 		r.ifr_flags |= IFF_UP;

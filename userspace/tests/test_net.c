@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -482,6 +484,63 @@ static bool tap_is_up(const char *name)
 	return r.ifr_flags & IFF_UP;
 }
 
+static int ask(unsigned long what, const char *name, struct ifreq *r)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), ret;
+
+	strcpy(r->ifr_name, name);
+	ret = ioctl(fd, what, what == SIOCBRADDBR ? (void *)name : r);
+	close(fd);
+	return ret;
+}
+
+static int mtu_of(const char *name)
+{
+	struct ifreq r = { 0 };
+
+	assert_int_equal(ask(SIOCGIFMTU, name, &r), 0);
+	return r.ifr_mtu;
+}
+
+/* As of "ip tuntap add" */
+static void make_tap(const char *name)
+{
+	struct ifreq r = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	int fd = open("/dev/net/tun", O_RDWR);
+
+	strcpy(r.ifr_name, name);
+	assert_int_equal(ioctl(fd, TUNSETIFF, &r), 0);
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, 1), 0);
+	close(fd);
+}
+
+static void bridges(void)
+{
+	struct ifreq r = { .ifr_mtu = 9000 };
+	struct port *port;
+
+	if (ask(SIOCBRADDBR, "br0", &r) || ask(SIOCBRADDBR, "br1", &r)) {
+		print_message("without bridges: %s\n", strerror(errno));
+		return;
+	}
+	r.ifr_mtu = 9000;
+	assert_int_equal(ask(SIOCSIFMTU, "br0", &r), 0);
+	port = open_net("tap=t0,bridge=br0");
+	assert_non_null(port);
+	assert_int_equal(port->mtu, 9000);
+	assert_int_equal(mtu_of("t0"), 9000);
+	assert_int_equal(mtu_of("br0"), 9000);
+	net_close(port);
+	/* One that is in it stays, and in no other */
+	make_tap("t1");
+	net_close(open_net("tap=t1,bridge=br1"));
+	port = open_net("tap=t1,bridge=br1");
+	assert_non_null(port);
+	net_close(port);
+	assert_null(open_net("tap=t1,bridge=br0"));
+	assert_non_null(strstr(error.text, "in another bridge than br0"));
+}
+
 static bool got_ours(void)
 {
 	return played.frames && !memcmp(played.bytes, frame, 64);
@@ -544,6 +603,7 @@ static void a_tap(void **state)
 	port_disconnect(&played.port);
 	net_close(other);
 	assert_int_equal(if_nametoindex("mvmm0"), 0);
+	bridges();
 }
 
 int main(void)
