@@ -289,10 +289,8 @@ static void on_lost(struct stream_port *s, int error)
 			s->listener.fd < 0 ? "trying again each second" :
 					     "waiting for another one");
 	s->was_told = true;
-	if (s->listener.fd < 0)
-		retry_later(s);
-	else
-		loop_watch(s->port.loop, &s->listener, EPOLLIN);
+	/* A server waits, too: others are not to fill the user's disk with this */
+	retry_later(s);
 }
 
 static int new_socket(const struct stream_port *s)
@@ -337,13 +335,24 @@ static void on_other(void *ctx, uint32_t events)
 	int fd = accept4(s->listener.fd, NULL, NULL,
 			 SOCK_NONBLOCK | SOCK_CLOEXEC), one = 1;
 
-	if (fd < 0)
+	if (fd < 0) {
+		/* Without descriptors it would be ready for ever */
+		loop_watch(s->port.loop, &s->listener, 0);
+		retry_later(s);
 		return;
+	}
 	if (s->address.ss_family != AF_UNIX)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	loop_watch(s->port.loop, &s->listener, 0);
 	if (stream_port_use(s, fd))
 		on_lost(s, ENOMEM);
+}
+
+static void accept_again(void *ctx)
+{
+	struct stream_port *s = ctx;
+
+	loop_watch(s->port.loop, &s->listener, EPOLLIN);
 }
 
 static int start(struct port *port, struct error *error)
@@ -453,7 +462,8 @@ struct port *stream_port_open(const struct net_config *config,
 		return NULL;
 	}
 	s->lost = on_lost;
-	s->again = (struct timer){ try_connect, s, 0, NULL };
+	s->again = (struct timer){ config->server ? accept_again : try_connect,
+				   s, 0, NULL };
 	if (!is_unix && strncmp(where, "tcp=", 4))
 		ret = fail(error, STATUS_USAGE,
 			   "--net stream: where? stream:unix=PATH or stream:tcp=HOST:PORT");

@@ -16,7 +16,7 @@
  * struct stream_port - see above
  * @watch: of the connection, -1: there is none
  * @listener: of the socket that listens, -1: it connects
- * @again: it tries to connect
+ * @again: it tries to connect, or to accept
  * @lost: the connection is gone; error: a positive errno, 0: it has ended
  * @address: where
  * @address_len: of it

@@ -15,12 +15,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail
-#include "net/net.h"
+#include "net/stream.h"
 #include "tests/played_port.h"
 
 static struct error error;
@@ -318,6 +319,7 @@ static void hostile_stream(void **state)
 {
 	struct timer timer = { on_wait, NULL, 0, NULL };
 	char text[128];
+	uint64_t then;
 	int fd;
 
 	snprintf(text, sizeof(text), "stream:unix=%s,server", path);
@@ -339,12 +341,42 @@ static void hostile_stream(void **state)
 	assert_int_equal(played.frames, 1);
 	assert_int_equal(played.len, 60);
 	close(fd);
+	/* Nor does it get a line of ours for each of these */
+	then = vm_clock_now(&vm_clock);
 	fd = raw_client();
 	run_until(linked);
+	assert_true(vm_clock_now(&vm_clock) - then > 900000000);
 	put_raw(fd, 0, 0);
 	run_until(unlinked);
 	close(fd);
 	assert_int_equal(other->to_peer.in, sum_of(&other->to_peer));
+	port_disconnect(&played.port);
+	net_close(other);
+}
+
+static bool not_ready(void)
+{
+	return !((struct stream_port *)other)->listener.events;
+}
+
+/* Who cannot be accepted is not tried all the time, but in the end */
+static void no_descriptors(void **state)
+{
+	struct rlimit old, none;
+	char text[128];
+	int fd;
+
+	snprintf(text, sizeof(text), "stream:unix=%s,server", path);
+	other = start_net(text, &played.port);
+	fd = raw_client();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){ fd, old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	run_until(not_ready);
+	assert_false(other->link);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	run_until(linked);
+	close(fd);
 	port_disconnect(&played.port);
 	net_close(other);
 }
@@ -612,7 +644,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(options), TEST(addresses), TEST(a_stream),
 		TEST(backpressure), TEST(reconnected), TEST(hostile_stream),
-		TEST(bad_addresses), TEST(a_capture), TEST(user_network),
+		TEST(no_descriptors), TEST(bad_addresses), TEST(a_capture), TEST(user_network),
 		TEST(a_tap),
 	};
 	int ret;
