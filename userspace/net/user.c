@@ -81,13 +81,19 @@ static int make_spec(const char *text, char *spec, struct error *error)
 {
 	bool known = !strncmp(text, "tcp:", 4) || !strncmp(text, "udp:", 4);
 	const char *address = known ? text + 4 : "";
-	const char *port = strchr(address, ':'), *dash = strstr(text, "-:");
-	unsigned int from = 0, to = 0;
+	const char *dash = strstr(address, "-:");
+	const char *port = dash ? memrchr(address, ':', dash - address) : NULL;
 	int len = port ? port - address : SPEC_LEN;
+	unsigned int from = 0, to = 0;
 
-	if (port && dash > port) {
+	if (port) {
 		from = port_number(port + 1, dash);
 		to = port_number(dash + 2, text + strlen(text));
+	}
+	/* Of IPv6 */
+	if (len >= 2 && *address == '[' && address[len - 1] == ']') {
+		address++;
+		len -= 2;
 	}
 	if (!from || !to || len > ADDRESS_LEN)
 		return fail(error, STATUS_USAGE,

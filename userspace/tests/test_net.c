@@ -396,6 +396,8 @@ static void bad_addresses(void **state)
 	assert_null(open_net("user,hostfwd=sctp::1-:2"));
 	assert_null(open_net("user,hostfwd=tcp::0-:2"));
 	assert_null(open_net("user,hostfwd=tcp::1-:65536"));
+	assert_null(open_net("user,hostfwd=tcp:1-:2"));
+	assert_null(open_net("user,hostfwd=tcp::-:2"));
 }
 
 /* ---- captures -------------------------------------------------------------- */
@@ -476,7 +478,7 @@ static void user_network(void **state)
 	/* It notes what it is asked, and sends all frames back */
 	make_passt("echo \"$*\" >${0%/*}/words; for fd; do case $fd in [0-9]*)"
 		   " eval \"exec cat <&$fd >&$fd\" ;; esac; done");
-	other = start_net("user,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=udp::53-:5353",
+	other = start_net("user,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=udp::53-:5353,hostfwd=tcp:[::1]:8080-:80",
 			  &played.port);
 	assert_true(played_send_frame(frame, 100, NULL));
 	run_until(came_back);
@@ -489,7 +491,7 @@ static void user_network(void **state)
 	fclose(f);
 	unlink(name);
 	assert_non_null(strstr(words, "--foreground --quiet"));
-	assert_non_null(strstr(words, "-t 127.0.0.1/8080:80 -u 53:5353"));
+	assert_non_null(strstr(words, "-t 127.0.0.1/8080:80 -u 53:5353 -t ::1/8080:80"));
 	/* One that ends takes the link along */
 	make_passt("exit 1");
 	other = start_net("user", &played.port);
