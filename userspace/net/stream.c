@@ -432,8 +432,9 @@ static int listen_for(struct stream_port *s, struct error *error)
 		fd = listen_unix((const struct sockaddr_un *)address);
 	} else {
 		fd = new_socket(s);
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-		if (fd >= 0 && (bind(fd, address, s->address_len) ||
+		if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
+					   sizeof(one)) ||
+				bind(fd, address, s->address_len) ||
 				listen(fd, 1)))
 			close_fd(&fd);
 	}

@@ -208,6 +208,30 @@ static void a_stream(void **state)
 	end_pair();
 }
 
+static void by_tcp(void **state)
+{
+	unsigned int number = 20000 + getpid() % 10000;
+	struct port *port;
+	char text[64];
+
+	second = played;
+	snprintf(text, sizeof(text), "stream:tcp=:%u,server", number);
+	other = start_net(text, &second.port);
+	/* Another one cannot be there */
+	assert_null(open_net(text));
+	assert_non_null(strstr(error.text, "Address already in use"));
+	snprintf(text, sizeof(text), "stream:tcp=127.0.0.1:%u", number);
+	port = start_net(text, &played.port);
+	run_until(both_linked);
+	assert_true(send_to_other(60));
+	run_until(got_one);
+	assert_int_equal(second.len, 60);
+	port_disconnect(&played.port);
+	port_disconnect(&second.port);
+	net_close(port);
+	net_close(other);
+}
+
 static bool is_ready(void)
 {
 	return played.readied;
@@ -644,10 +668,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(options), TEST(addresses), TEST(a_stream),
+		TEST(options), TEST(addresses), TEST(a_stream), TEST(by_tcp),
 		TEST(backpressure), TEST(reconnected), TEST(hostile_stream),
-		TEST(no_descriptors), TEST(bad_addresses), TEST(a_capture), TEST(user_network),
-		TEST(a_tap),
+		TEST(no_descriptors), TEST(bad_addresses), TEST(a_capture),
+		TEST(user_network), TEST(a_tap),
 	};
 	int ret;
 
