@@ -311,6 +311,22 @@ static void bad_frames(void **state)
 	assert_int_equal(played.header.gso_size, 0);
 }
 
+/* A driver that breaks its device stops nobody who sends to it */
+static void broken(void **state)
+{
+	start(0);
+	assert_false(come(60, NULL));
+	played.readied = 0;
+	driver.queue = NIC_TX;
+	*desc(0) = (struct vring_desc){ 1ull << 40, 60, 0, 0 };
+	offer(0);
+	kick();
+	assert_true(reg_read(COMMON(device_status), 1) & 0x40);
+	assert_int_equal(played.readied, 1);
+	assert_true(come(60, NULL));
+	assert_int_equal(nic->port.from_peer.dropped[DROP_NO_LINK], 1);
+}
+
 /* ---- the control queue ---------------------------------------------------- */
 
 static uint8_t command(uint8_t class, uint8_t cmd, const void *data,
@@ -618,8 +634,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(receives), TEST(waits), TEST(a_reset), TEST(never_fits),
 		TEST(not_for_us), TEST(offloads_to_guest), TEST(sends),
-		TEST(is_full), TEST(bad_frames), TEST(filter), TEST(vlans),
-		TEST(the_link), TEST(features), TEST(a_move),
+		TEST(is_full), TEST(bad_frames), TEST(broken), TEST(filter),
+		TEST(vlans), TEST(the_link), TEST(features), TEST(a_move),
 		TEST(a_lost_link), TEST(a_bad_state), TEST(a_pause),
 		TEST(packed_rings),
 	};

@@ -376,11 +376,13 @@ static void notified(struct virtio *virtio, struct virtqueue *queue)
 		n->port.takes = takes;
 		port_changed(&n->port);
 	}
-	if (queue->number == NIC_TX) {
+	if (queue->number == NIC_TX)
 		transmit(n);
-	} else if (queue->number == NIC_CONTROL) {
+	else if (queue->number == NIC_CONTROL)
 		nic_control(n, queue);
-	} else if (n->waits) {
+	/* Of a broken device no buffers come any more */
+	if (n->waits && (queue->number == NIC_RX ||
+			 !virtio_is_running(virtio))) {
 		n->waits = false;
 		port_ready(&n->port);
 	}
