@@ -31,7 +31,8 @@ struct options {
 	bool host;		/* nothing was given to boot */
 	bool stats, packed;
 	unsigned int console;	/* see consoles[] */
-	char balloon[32];	/* options of the virtio-balloon */
+	/* Options of the devices that have one of the command line */
+	char balloon[32], vsock[32];
 	bool ephemeral;
 	uint64_t save_every;	/* ms, 0: never */
 	const char *save_to;	/* NULL: RAM stays where it is */
@@ -195,18 +196,21 @@ static void need_device(struct argp_state *state, struct options *o,
 	add_device(state, o, name, options);
 }
 
-static void parse_balloon(struct argp_state *state, struct options *o,
-			  const char *arg)
+/*
+ * What is short for @option of device @name, of which there is one; @text keeps
+ * it. @wrong: what is said of an @arg that is none
+ */
+static void parse_short(struct argp_state *state, struct options *o,
+			const char *name, const char *option, const char *arg,
+			char text[32], const char *wrong)
 {
-	bool longer = snprintf(o->balloon, sizeof(o->balloon), "size=%s", arg) >=
-		      (int)sizeof(o->balloon);
+	bool longer = snprintf(text, 32, "%s=%s", option, arg) >= 32;
 	struct error error = { 0 };
 
 	/* The last one's text is that of the one there is */
-	if (longer || device_check("virtio-balloon", o->balloon, &error))
-		argp_error(state, "--balloon %s is not a size: write 64M, say",
-			   arg);
-	need_device(state, o, "virtio-balloon", o->balloon);
+	if (longer || device_check(name, text, &error))
+		argp_error(state, wrong, arg);
+	need_device(state, o, name, text);
 }
 
 /* @arg is cut into pieces */
@@ -315,13 +319,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		add_vhost(state, o, arg, vhost_user_add);
 		break;
 	case OPT_VSOCK:
-		add_vhost(state, o, arg, vsock_add);
+		parse_short(state, o, "virtio-vsock", "cid", arg, o->vsock,
+			    "--vsock %s is no address: a number from 3 to 4294967294");
 		break;
 	case OPT_RNG:
 		need_device(state, o, "virtio-rng", NULL);
 		break;
 	case OPT_BALLOON:
-		parse_balloon(state, o, arg);
+		parse_short(state, o, "virtio-balloon", "size", arg, o->balloon,
+			    "--balloon %s is not a size: write 64M, say");
 		break;
 	case OPT_NET:
 	case OPT_PORT:

@@ -222,8 +222,6 @@ static int add_devices(struct machine *m, const struct machine_config *config,
 	for (i = 0; i < config->vhosts; i++)
 		if (!device_create(m, "vhost-user", NULL, error))
 			return -1;
-	if (config->vsock && !device_create(m, "virtio-vsock", NULL, error))
-		return -1;
 	for (i = 0; i < m->nics; i++)
 		if (!device_create(m, "virtio-net", NULL, error))
 			return -1;
@@ -360,7 +358,6 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	m->disks = config->disks;
 	memcpy(m->disk, config->disk, sizeof(m->disk));
 	memcpy(m->vhost, config->vhost, sizeof(m->vhost));
-	m->vsock = config->vsock;
 	m->close_disk = config->close_disk;
 	memcpy(m->nic, config->nic, sizeof(m->nic));
 	m->nics = config->nics;

@@ -101,7 +101,6 @@ struct machine_vhost {
  * @iothreads: how many
  * @vhost: devices of other processes, which need @memfd
  * @vhosts: how many
- * @vsock: the guest's address for virtio-vsock; 0: it has none
  * @port: ports of a virtio-console. If the console is one of them it is port 0,
  *	and the serial port has none
  * @ports: one more than the last
@@ -126,7 +125,6 @@ struct machine_config {
 	unsigned int iothreads;
 	struct machine_vhost vhost[MACHINE_VHOSTS];
 	unsigned int vhosts;
-	uint32_t vsock;
 	struct machine_port port[MACHINE_PORTS];
 	unsigned int ports;
 	struct machine_device add[MACHINE_DEVICES];
@@ -168,7 +166,6 @@ struct machine_config {
  * @close_disk: see struct machine_config
  * @vhost: the same
  * @vhosts_made: how many of these have a device
- * @vsock: see struct machine_config
  * @nic: as configured
  * @nics: how many
  * @nics_made: how many have a device
@@ -212,7 +209,6 @@ struct machine {
 	uint32_t disks_taken;
 	struct machine_vhost vhost[MACHINE_VHOSTS];
 	unsigned int vhosts_made;
-	uint32_t vsock;
 	void (*close_disk)(struct block *disk);
 	struct machine_nic nic[MACHINE_NICS];
 	unsigned int nics, nics_made;

@@ -441,11 +441,13 @@ static void options(void **state)
 	config.vhosts = MACHINE_VHOSTS;
 	strcpy(text, "/d");
 	assert_int_equal(share_add(&config, text, &error), -1);
-	assert_int_equal(vsock_add(&config, strcpy(text, "2"), &error), -1);
-	assert_int_equal(vsock_add(&config, strcpy(text, "4294967295"),
-				   &error), -1);
-	assert_int_equal(vsock_add(&config, strcpy(text, "3"), &error), 0);
-	assert_int_equal(config.vsock, 3);
+	assert_int_equal(device_check("virtio-vsock", "cid=2", &error), -1);
+	assert_int_equal(device_check("virtio-vsock", "cid=4294967295",
+				      &error), -1);
+	assert_int_equal(device_check("virtio-vsock", "cid=3", &error), 0);
+	error.text[0] = 0;
+	assert_null(device_create(&m, "virtio-vsock", NULL, &error));
+	assert_non_null(strstr(error.text, "cid="));
 	/* A socket that is not there, and a name that is too long */
 	m.vhost[0] = (struct machine_vhost){ .type = "rng",
 					     .socket = "/nowhere/at/all" };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What --share, --vhost-user and --vsock say. */
+/* What --share and --vhost-user say. */
 #include <linux/virtio_fs.h>
 #include <string.h>
 #include "core/option.h"
@@ -120,18 +120,4 @@ int vhost_user_add(struct machine_config *config, char *text,
 int share_add(struct machine_config *config, char *text, struct error *error)
 {
 	return add(config, text, share_parse, error);
-}
-
-int vsock_add(struct machine_config *c, char *text, struct error *error)
-{
-	uint64_t value;
-
-	/* Those below are hosts', and the last one is anybody's */
-	if (!parse_number(text, &value, false) || value < 3 ||
-	    value >= UINT32_MAX)
-		return fail(error, STATUS_USAGE,
-			    "--vsock %s is out of range: from 3 to 4294967294",
-			    text);
-	c->vsock = value;
-	return 0;
 }

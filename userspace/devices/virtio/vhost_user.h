@@ -11,14 +11,13 @@
 /* Is it a type of device that a back end can have? */
 bool vhost_user_has_type(const char *name);
 /*
- * What is behind --vhost-user, SOCKET,type=TYPE[,queues=N][,tag=TAG], behind --share,
- * DIRECTORY[,tag=TAG][,ro], and behind --vsock, a number. @text is cut into pieces
- * that are used. 0, or -1 with @error
+ * What is behind --vhost-user, SOCKET,type=TYPE[,queues=N][,tag=TAG], and behind
+ * --share, DIRECTORY[,tag=TAG][,ro]. @text is cut into pieces that are used. 0, or
+ * -1 with @error
  */
 int vhost_user_add(struct machine_config *config, char *text,
 		   struct error *error);
 int share_add(struct machine_config *config, char *text, struct error *error);
-int vsock_add(struct machine_config *config, char *text, struct error *error);
 /*
  * Starts virtiofsd for a directory (virtiofsd.c). Returns a socket that is
  * connected to it, and its @pid; or -1 with @error

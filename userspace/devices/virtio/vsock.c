@@ -206,7 +206,9 @@ static int create(struct device *device, struct error *error)
 		.reset = vhost_stop, .revectored = vhost_revectored };
 	struct vsock *s = (struct vsock *)device;
 
-	s->cid = device->machine->vsock;
+	if (!s->cid)
+		return fail(error, STATUS_USAGE,
+			    "--device virtio-vsock: cid=NUMBER is missing: the guest's address");
 	s->vhost.name = DEVICE;
 	s->vhost.served = EVENTS;
 	if (open_vhost(s, error))
@@ -244,8 +246,16 @@ static const struct field fields[] = {
 	FIELDS_END
 };
 
+/* Those below are hosts', and the last one is anybody's */
+static const struct option_spec options[] = {
+	{ .name = "cid", .kind = OPTION_NUMBER, OPTION_AT(struct vsock, cid),
+	  .min = 3, .max = UINT32_MAX - 1, .help = "the guest's address" },
+	OPTIONS_END
+};
+
 static const struct device_class virtio_vsock = {
-	.name = "virtio-vsock", .size = sizeof(struct vsock),
+	.name = "virtio-vsock", .help = "sockets between host and guest",
+	.size = sizeof(struct vsock), .options = options,
 	.fields = fields, .create = create, .reset = reset, .loaded = loaded,
 	.saving = vhost_saving, .destroy = destroy,
 };
