@@ -414,13 +414,11 @@ static int check(struct file *f, const struct block_config *config,
 		return fail(error, STATUS_NO_INPUT, "--disk %s: %s", path,
 			    strerror(errno));
 	f->is_device = S_ISBLK(st.st_mode);
-	if (f->is_device ? ioctl(f->fd, BLKGETSIZE64, &size) :
-			   !S_ISREG(st.st_mode))
-		return fail(error, STATUS_NO_INPUT,
-			    "--disk %s is neither a file nor a block device",
-			    path);
 	if (!f->is_device)
 		size = st.st_size;
+	else if (ioctl(f->fd, BLKGETSIZE64, &size))
+		return fail(error, STATUS_NO_INPUT, "--disk %s: %s", path,
+			    strerror(errno));
 	if (!size || size % BLOCK_SECTOR)
 		return fail(error, STATUS_DATA,
 			    "--disk %s has %llu bytes, which is no multiple of %u: is it a raw image?",
@@ -438,7 +436,14 @@ static int open_file(struct file *f, const struct block_config *config,
 {
 	bool direct = config->cache == CACHE_NONE ||
 		      config->cache == CACHE_DIRECTSYNC;
+	struct stat st;
 
+	/* Before it is opened: of a FIFO that would wait for a writer */
+	if (!stat(config->path, &st) && !S_ISREG(st.st_mode) &&
+	    !S_ISBLK(st.st_mode))
+		return fail(error, STATUS_NO_INPUT,
+			    "--disk %s is neither a file nor a block device",
+			    config->path);
 	f->fd = open(config->path, (config->read_only ? O_RDONLY : O_RDWR) |
 				   (direct ? O_DIRECT : 0) | O_CLOEXEC);
 	if (f->fd < 0 && direct && errno == EINVAL)

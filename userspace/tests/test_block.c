@@ -60,6 +60,19 @@ static void options(void **state)
 	assert_non_null(strstr(error.text, "longer than 20"));
 }
 
+/* Nobody writes to it, and nobody is waited for */
+static void a_fifo(void **state)
+{
+	char path[64];
+	struct block_config c = { .path = path, .read_only = true };
+
+	snprintf(path, sizeof(path), "/tmp/mvmm-fifo.%d", getpid());
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_null(block_open(&c, &error));
+	assert_non_null(strstr(error.text, "neither a file"));
+	unlink(path);
+}
+
 /* ---- a ring as the test wants it -------------------------------------------- */
 
 /*
@@ -570,7 +583,7 @@ int main(void)
 	{ #name " by the " engine, name, setup, teardown, engine }
 #define BOTH(name) TEST(name, "thread"), TEST(name, "ring")
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(options),
+		cmocka_unit_test(options), cmocka_unit_test(a_fifo),
 		BOTH(the_right_one), BOTH(many_at_once), BOTH(by_the_loop),
 		BOTH(holes), BOTH(cut), BOTH(huge), BOTH(cancelled),
 		BOTH(cancelled_zeroes), BOTH(drained_when_done),
