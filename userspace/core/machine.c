@@ -214,11 +214,17 @@ static int add_devices(struct machine *m, const struct machine_config *config,
 		if (!device_create(m, config->add[i].name,
 				   config->add[i].options, error))
 			return -1;
-	for (i = 0; i < m->disks; i++)
-		if (!(m->disks_taken & 1u << i) &&
-		    !device_create(m, "virtio-blk", config->disk_options[i],
-				   error))
+	for (i = 0; i < m->disks; i++) {
+		bool taken = m->disks_taken & 1u << i;
+
+		if (taken && config->disk_options[i])
+			return fail(error, STATUS_USAGE,
+				    "--disk: iothread= and queues= of disk %u are for --device virtio-blk, which it has",
+				    i);
+		if (!taken && !device_create(m, "virtio-blk",
+					     config->disk_options[i], error))
 			return -1;
+	}
 	for (i = 0; i < config->vhosts; i++)
 		if (!device_create(m, "vhost-user", NULL, error))
 			return -1;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
+#include "block/block.h"
 #include "char/stdio.h"
 #include "core/guard.h"
 #include "core/machine.h"
@@ -120,6 +121,35 @@ static void unwinds(void **state)
 			fake.vcpu[j] = (struct fake_vcpu){ .fd = -1 };
 		}
 	}
+}
+
+static void close_disk(struct block *disk)
+{
+	disk->ops->close(disk);
+}
+
+/* A disk's options are its device's: they are not lost if it has one already */
+static void options_of_no_device(void **state)
+{
+	struct machine_config config = {
+		.device = "/dev/null", .vcpus = 1, .ram_size = 1 << 20,
+		.disks = 1, .disk_options = { "queues=2" }, .nr_add = 1,
+		.close_disk = close_disk, .add = { { "virtio-blk", "disk=0" } } };
+	int file = memfd_create("disk", 0), before = open_fds();
+	struct block_config disk = { 0 };
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	disk.path = path;
+	assert_int_equal(ftruncate(file, 4096), 0);
+	config.disk[0] = file_open(&disk, &error);
+	assert_non_null(config.disk[0]);
+	stdio_init(&console, on_event, NULL);
+	assert_int_equal(machine_create(&machine, &config, &console.chardev,
+					&error), -1);
+	assert_non_null(strstr(error.text, "--device virtio-blk"));
+	assert_int_equal(open_fds(), before);
+	close(file);
 }
 
 static void limits(void **state)
@@ -621,6 +651,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(unwinds, setup, teardown),
+		cmocka_unit_test_setup_teardown(options_of_no_device, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(end_of_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(triple_fault, setup, teardown),
