@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What mvmm run is asked for (run_options.c), and does (run.c). */
+#ifndef MVMM_RUN_H
+#define MVMM_RUN_H
+
+#include "block/block.h"
+#include "char/ports.h"
+#include "cmd/config.h"
+#include "core/machine.h"
+#include "net/nets.h"
+
+#define RUN_SHORT	32
+
+/**
+ * struct run_options - the command line
+ * @kernel: a file; NULL: none was given
+ * @initrd: the same
+ * @append: the kernel's command line, with a console
+ * @flat: a file; NULL: none was given
+ * @control: a socket; NULL: nobody listens
+ * @at: where the flat image goes
+ * @has_at: that was given
+ * @host: nothing was given to boot
+ * @stats: they are printed at the end
+ * @packed: virtio devices offer packed rings
+ * @virtio_console: what the terminal is: 0: a serial port, 1: hvc0
+ * @balloon: options of the virtio-balloon, if there is one
+ * @vsock: of the virtio-vsock
+ * @ephemeral: what is written to disks is gone at the end
+ * @save_every: ms, 0: never
+ * @save_to: a directory; NULL: RAM stays where it is
+ * @in_config: options come from a file now
+ * @config: such files
+ * @disk: as opened
+ * @disk_options: of their devices
+ * @nets: networks
+ * @ports: of virtio-console
+ * @machine: the rest
+ */
+struct run_options {
+	const char *kernel, *initrd, *flat, *control;
+	char *append;
+	uint64_t at;
+	bool has_at, host, stats, packed;
+	unsigned int virtio_console;
+	char balloon[RUN_SHORT], vsock[RUN_SHORT];
+	bool ephemeral;
+	uint64_t save_every;
+	const char *save_to;
+	bool in_config;
+	struct config config;
+	struct block_config disk[MACHINE_DISKS];
+	char disk_options[MACHINE_DISKS][64];
+	struct nets nets;
+	struct ports ports;
+	struct machine_config machine;
+};
+
+/* 0, or the exit status: it has said why. Ends the process after --help */
+int run_options_parse(struct run_options *o, int argc, char **argv);
+void run_options_free(struct run_options *o);
+
+#endif
