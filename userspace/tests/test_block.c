@@ -60,6 +60,37 @@ static void options(void **state)
 	assert_non_null(strstr(error.text, "longer than 20"));
 }
 
+/* ---- what is opened ---------------------------------------------------------- */
+
+static void refused_files(void **state)
+{
+	struct block_config c = { .path = "/nowhere/x" };
+	int odd = memfd_create("odd", 0);
+	struct block *once;
+	char name[64];
+
+	assert_null(file_open(&c, &error));
+	assert_non_null(strstr(error.text, "--disk /nowhere/x"));
+	c.path = "/tmp";
+	c.read_only = true;
+	assert_null(file_open(&c, &error));
+	assert_non_null(strstr(error.text, "neither a file nor a block device"));
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", odd);
+	c.path = name;
+	assert_null(file_open(&c, &error));
+	assert_non_null(strstr(error.text, "is it a raw image"));
+	assert_int_equal(ftruncate(odd, 1000), 0);
+	assert_null(file_open(&c, &error));
+	assert_int_equal(ftruncate(odd, 1024), 0);
+	once = file_open(&c, &error);
+	assert_non_null(once);
+	c.read_only = false;
+	assert_null(file_open(&c, &error));
+	assert_non_null(strstr(error.text, "is in use by another"));
+	once->ops->close(once);
+	close(odd);
+}
+
 /* Nobody writes to it, and nobody is waited for */
 static void a_fifo(void **state)
 {
@@ -583,7 +614,8 @@ int main(void)
 	{ #name " by the " engine, name, setup, teardown, engine }
 #define BOTH(name) TEST(name, "thread"), TEST(name, "ring")
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(options), cmocka_unit_test(a_fifo),
+		cmocka_unit_test(options), cmocka_unit_test(refused_files),
+		cmocka_unit_test(a_fifo),
 		BOTH(the_right_one), BOTH(many_at_once), BOTH(by_the_loop),
 		BOTH(holes), BOTH(cut), BOTH(huge), BOTH(cancelled),
 		BOTH(cancelled_zeroes), BOTH(drained_when_done),

@@ -647,32 +647,6 @@ static void a_move(void **state)
 
 /* ---- the file ------------------------------------------------------------ */
 
-static void refused_files(void **state)
-{
-	struct block_config config = { .path = "/nowhere/x" };
-	int odd = memfd_create("odd", 0);
-	char name[64];
-
-	assert_null(file_open(&config, &error));
-	assert_non_null(strstr(error.text, "--disk /nowhere/x"));
-	config.path = "/tmp";
-	config.read_only = true;
-	assert_null(file_open(&config, &error));
-	assert_non_null(strstr(error.text, "neither a file nor a block device"));
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", odd);
-	config.path = name;
-	assert_null(file_open(&config, &error));
-	assert_non_null(strstr(error.text, "is it a raw image"));
-	assert_int_equal(ftruncate(odd, 1000), 0);
-	assert_null(file_open(&config, &error));
-	/* In use, by this very test */
-	config.path = path;
-	config.read_only = false;
-	assert_null(file_open(&config, &error));
-	assert_non_null(strstr(error.text, "is in use by another"));
-	close(odd);
-}
-
 /* The file is cut short under a running guest: an error, and it goes on */
 static void cut_short(void **state)
 {
@@ -691,8 +665,7 @@ int main(void)
 		TEST(endless_requests), TEST(late_vector), TEST(two_disks),
 		TEST(discards), TEST(read_only), TEST(scattered),
 		TEST(event_index), TEST(doorbells), TEST(broken_rings), TEST(not_a_master),
-		TEST(reset_in_flight), TEST(a_move), TEST(refused_files),
-		TEST(cut_short),
+		TEST(reset_in_flight), TEST(a_move), TEST(cut_short),
 	};
 
 	alarm(60);
