@@ -84,9 +84,10 @@ static int start(struct server *server, int socket, int errors)
 	s.environment = calloc(n + 3, sizeof(*s.environment));
 	s.null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (s.environment && s.null >= 0) {
-		memcpy(s.environment, environ, n * sizeof(*environ));
-		s.environment[n] = "LISTEN_FDS=1";
-		s.environment[n + 1] = s.pid;
+		/* Before those that mvmm itself may have been started with */
+		s.environment[0] = "LISTEN_FDS=1";
+		s.environment[1] = s.pid;
+		memcpy(s.environment + 2, environ, n * sizeof(*environ));
 		/* A handler must not run in the child */
 		sigfillset(&all);
 		pthread_sigmask(SIG_SETMASK, &all, &old);
