@@ -173,6 +173,19 @@ static void restarted(void **state)
 	assert_int_equal(child(), 0);
 }
 
+/* The one that ended had written all; the next ones do not begin, and had nothing */
+static void away_for_a_while(void **state)
+{
+	assert_int_equal(open_disk("a.qcow2,format=qcow2"), 0);
+	write_some(0, 1);
+	assert_int_equal(rename("a.qcow2", "b.qcow2"), 0);
+	stop_child(SIGTERM);
+	usleep(1500000);
+	assert_int_equal(rename("b.qcow2", "a.qcow2"), 0);
+	read_some(0, 1);
+	assert_int_equal(block_do(disk, BLOCK_FLUSH, 0, NULL, 0), 0);
+}
+
 /* What mvmm leaves when it is killed is nothing */
 static void orphaned(void **state)
 {
@@ -294,7 +307,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(used), TEST(on_its_own), TEST(restarted), TEST(orphaned),
-		TEST(beneath), TEST(member), TEST(refused), TEST(formats),
+		TEST(away_for_a_while), TEST(beneath), TEST(member), TEST(refused), TEST(formats),
 	};
 	struct block_config config = { .path = "nbd://" };
 

@@ -125,11 +125,12 @@ static void give_up(struct nbd *n, bool cancel)
 
 /*
  * A new one must not begin before it has ended. Part of an image may have been in
- * its memory only: then nothing is known to be on the disk any more
+ * its memory only: then nothing is known to be on the disk any more. One that never
+ * answered had nothing
  */
 static void end_own(struct nbd *n)
 {
-	if (!server_stop(&n->server, 0) || n->broken ||
+	if (!server_stop(&n->server, 0) || n->connecting || n->broken ||
 	    n->changes == n->flushed)
 		return;
 	n->broken = true;
