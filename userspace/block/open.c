@@ -240,12 +240,26 @@ static struct block *open_base(const struct block_config *config,
 	return nbd ? nbd_open(config, error) : open_file(config, error);
 }
 
+/* The base would be written so, and is not written to */
+static bool is_through(const struct block_config *config)
+{
+	return config->overlay && !config->commit &&
+	       (config->cache == CACHE_WRITETHROUGH ||
+		config->cache == CACHE_DIRECTSYNC);
+}
+
 struct block *block_open(const struct block_config *config, struct error *error)
 {
 	bool temporary = config->ephemeral && !config->read_only;
 	struct block_config base = *config;
 	struct block *block;
 
+	if (is_through(config)) {
+		fail(error, STATUS_USAGE,
+		     "--disk %s: cache=%s cannot be had with overlay=, which is flushed when the guest says so",
+		     config->path, block_caches[config->cache]);
+		return NULL;
+	}
 	base.read_only |= temporary || (config->overlay && !config->commit);
 	block = open_base(&base, error);
 	if (block && config->overlay)

@@ -53,6 +53,9 @@ static void options(void **state)
 	assert_int_equal(parse(&c, "raid0:a,b,cache=none"), 0);
 	assert_null(block_open(&c, &error));
 	assert_non_null(strstr(error.text, "with each member"));
+	assert_int_equal(parse(&c, "a,overlay=b,cache=directsync"), 0);
+	assert_null(block_open(&c, &error));
+	assert_non_null(strstr(error.text, "with overlay="));
 	assert_int_equal(parse(&c, ",ro"), -1);
 	assert_non_null(strstr(error.text, "name is missing"));
 	assert_int_equal(parse(&c, "a,serial=12345678901234567890"), 0);
