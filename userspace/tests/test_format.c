@@ -173,7 +173,7 @@ static void restarted(void **state)
 	assert_int_equal(child(), 0);
 }
 
-/* The one that ended had written all; the next ones do not begin, and had nothing */
+/* The one that ended had written all; those that do not begin had nothing */
 static void away_for_a_while(void **state)
 {
 	assert_int_equal(open_disk("a.qcow2,format=qcow2"), 0);

@@ -439,7 +439,8 @@ static void nbd_disk_close(struct block *block)
 		libnbd.close(n->h);
 	/* It writes what it has in its cache */
 	if (n->own) {
-		server_stop(&n->server, END_MS);
+		if (server_stop(&n->server, END_MS) && n->changes != n->flushed)
+			say(n, "qemu-nbd did not end well: what was not flushed may be lost");
 		server_destroy(&n->server);
 	}
 	if (n->event >= 0)
