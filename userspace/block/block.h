@@ -52,9 +52,9 @@ struct block;
  * @submit: begins a request, which is within the disk; does not wait. The loop's
  *	lock is held. What @done reports as written is where FLUSH finds it; what
  *	it reports as flushed survives a power cut
- * @plug: between on and off what is submitted need not begin: it is given to the
- *	host together. Calls @done of what ends at once. The loop's lock is held.
- *	NULL: it makes no difference
+ * @plug: between on and off what is submitted need not begin: it is given to
+ *	the host together. Calls @done of what ends at once. The loop's lock is
+ *	held. NULL: it makes no difference
  * @drain: waits until all is done, and has called @done of all
  * @cancel: the same, but what has not begun is not done (-ECANCELED), and what
  *	has begun ends soon
@@ -80,8 +80,8 @@ struct block_ops {
  * @ops: of the back end
  * @loop: calls @done; from @start on
  * @size: bytes, a multiple of BLOCK_SECTOR; from @start on
- * @physical: bytes that are written in one piece, at least 512; 0: not known, nor
- *	are the next two
+ * @physical: bytes that are written in one piece, at least 512; 0: not known,
+ *	nor are the next two
  * @min_io: bytes of a request that costs no more than it has to; 0: not known
  * @opt_io: of one that keeps all of the disk busy; 0: not known
  * @read_only: writes are refused by the submitter
@@ -98,9 +98,9 @@ struct block {
 };
 
 /*
- * What stands between a raw disk and the host's: the names are QEMU's. Writeback:
- * the host's cache, until a FLUSH; none: O_DIRECT. With writethrough and directsync
- * each write is flushed; with unsafe none is.
+ * What stands between a raw disk and the host's: the names are QEMU's.
+ * Writeback: the host's cache, until a FLUSH; none: O_DIRECT. With writethrough
+ * and directsync each write is flushed; with unsafe none is.
  */
 enum block_cache { CACHE_WRITEBACK, CACHE_NONE, CACHE_WRITETHROUGH,
 		   CACHE_DIRECTSYNC, CACHE_UNSAFE, CACHES };
@@ -152,11 +152,13 @@ struct block_config {
 int block_parse(struct block_config *config, char *text, struct error *error);
 /* Is it a file of this machine's, or a block device? @text: as block_parse() */
 bool block_is_file(const char *text);
-/* https://HOST/PATH, ssh:, rbd: and so on, which qemu-nbd knows; but not nbd: */
+/*
+ * https://HOST/PATH, ssh:, rbd: and so on, which qemu-nbd knows; but not nbd:
+ */
 bool block_is_uri(const char *path);
 /*
- * The format, other than raw, that a file begins as. A guest can make its raw disk
- * seem anything. NULL: none
+ * The format, other than raw, that a file begins as. A guest can make its raw
+ * disk seem anything. NULL: none
  */
 const char *block_seems(const char *path);
 /* By the back end that @config asks for. NULL with @error */

@@ -459,7 +459,9 @@ static int open_file(struct file *f, const struct block_config *config,
 	return f->bounce ? 0 : fail(error, STATUS_OS, "--disk: no memory");
 }
 
-/* Guests read and write 512 bytes, and the host's disk may have larger sectors */
+/*
+ * Guests read and write 512 bytes, and the host's disk may have larger sectors
+ */
 static int check_direct(struct file *f, const struct block_config *config,
 			struct error *error)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A raw disk: what its thread (file.c) and its ring (uring/) share. All requests
- * are the thread's where there is no ring.
+ * A raw disk: what its thread (file.c) and its ring (uring/) share. All
+ * requests are the thread's where there is no ring.
  */
 #ifndef MVMM_FILE_H
 #define MVMM_FILE_H
@@ -64,7 +64,7 @@ bool file_is_stable(const struct file *f, const struct block_request *r);
 /* Takes @n bytes off the front */
 void file_advance(struct iovec **iov, unsigned int *niov, size_t n);
 
-/* ---- by io_uring (uring/uring.c); the loop's lock is held, but in start --- */
+/* ---- by io_uring (uring/uring.c); the loop's lock is held, but in start -- */
 
 #ifdef HAVE_URING
 /* NULL: the host has none, or grants none, or no memory for it */

@@ -54,8 +54,8 @@ struct session {
 };
 
 /*
- * @text: as behind --disk; it is cut into pieces. @format: if @text says nothing.
- * 0, or -1: nothing is open
+ * @text: as behind --disk; it is cut into pieces. @format: if @text says
+ * nothing. 0, or -1: nothing is open
  */
 static int session_open_as(struct session *s, char *text, const char *format,
 			   bool read_only, bool commit, struct error *error)
@@ -419,7 +419,9 @@ static int convert_onto(const struct options *o, struct error *error)
 	return ret;
 }
 
-/* The user calls it so, too: then it is no guess. "a.qcow2" and its first bytes */
+/*
+ * The user calls it so, too: then it is no guess. "a.qcow2" and its first bytes
+ */
 static const char *named(const char *path)
 {
 	const char *seems = block_seems(path), *dot = strrchr(path, '.');

@@ -47,12 +47,12 @@ struct device {
  *	the rest. -1 with @error
  * @saving: the machine is paused, or saved: afterwards nothing is in flight, and
  *	fields that follow from the time are up to date
- * @can_save: -1 with @error: why the device cannot be saved now; the machine goes
- *	on as if nothing had been asked
+ * @can_save: -1 with @error: why the device cannot be saved now; the machine
+ *	goes on as if nothing had been asked
  * @destroy: frees what @create made
  *
- * All but @name, @size, @fields and @create may be NULL. The lock is held but in @create and
- * @destroy.
+ * All but @name, @size, @fields and @create may be NULL. The lock is held but
+ * in @create and @destroy.
  */
 struct device_class {
 	const char *name, *help;
@@ -74,8 +74,8 @@ struct device_class {
 
 /*
  * @options: see options_parse(); NULL: none. Before them come the machine's
- * defaults, as far as it has such. NULL with @error: no such class, or it failed.
- * It has been reset
+ * defaults, as far as it has such. NULL with @error: no such class, or it
+ * failed. It has been reset
  */
 struct device *device_create(struct machine *machine, const char *name,
 			     const char *options, struct error *error);
@@ -87,8 +87,8 @@ int device_print(const char *name, FILE *out, struct error *error);
 void devices_destroy(struct machine *machine);
 void devices_reset(struct machine *machine);
 /*
- * For a device's create, first of all: I/O thread @name serves it; NULL: the main
- * thread does. -1 with @error: there is no such
+ * For a device's create, first of all: I/O thread @name serves it; NULL: the
+ * main thread does. -1 with @error: there is no such
  */
 int device_set_iothread(struct device *device, const char *name,
 			struct error *error);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * I/O threads: each runs a loop of its own, for devices that are not to wait for
- * the main thread. They run while machine_run() does; before and afterwards there
- * is one thread.
+ * I/O threads: each runs a loop of its own, for devices that are not to wait
+ * for the main thread. They run while machine_run() does; before and afterwards
+ * there is one thread.
  */
 #ifndef MVMM_IOTHREAD_H
 #define MVMM_IOTHREAD_H

@@ -104,8 +104,8 @@ struct machine_vhost {
  * @port: ports of a virtio-console. If the console is one of them it is port 0,
  *	and the serial port has none
  * @ports: one more than the last
- * @add: devices besides those of the board. Each disk that none of them takes gets
- *	a virtio-blk
+ * @add: devices besides those of the board. Each disk that none of them takes
+ *	gets a virtio-blk
  * @nr_add: how many
  * @defaults: options of each device that has them; NULL: none
  */
@@ -250,10 +250,10 @@ void machine_end(struct machine *m, int status, const char *format, ...)
 bool machine_ended(struct machine *m);
 /*
  * Pausing: called by the loop, whose lock is held, and given back meanwhile.
- * Afterwards no vCPU is in RUN, each has completed its last exit, VM time and the
- * guest's time stand, no I/O thread calls anything, and no device has anything in
- * flight. machine_resume()
- * undoes it, and the guest is told that it was stopped
+ * Afterwards no vCPU is in RUN, each has completed its last exit, VM time and
+ * the guest's time stand, no I/O thread calls anything, and no device has
+ * anything in flight. machine_resume() undoes it, and the guest is told that it
+ * was stopped
  */
 void machine_pause(struct machine *m);
 void machine_resume(struct machine *m);
@@ -264,8 +264,8 @@ void machine_warn(struct machine *m, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 #define MACHINE_WARNINGS 16
 /*
- * For a device's create: it takes disk *@number, or the next that has no device,
- * whose number it becomes. 0, or -1 with @error
+ * For a device's create: it takes disk *@number, or the next that has no
+ * device, whose number it becomes. 0, or -1 with @error
  */
 #define NEXT_DISK	(~0u)
 int machine_take_disk(struct machine *m, unsigned int *number,

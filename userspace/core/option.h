@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Options as a table: the command line, a file of options and whatever else sets
- * them go through it, and so does their help. Where they are kept, in a device's
- * struct say, is for the table's owner to say.
+ * Options as a table: the command line, a file of options and whatever else
+ * sets them go through it, and so does their help. Where they are kept, in a
+ * device's struct say, is for the table's owner to say.
  */
 #ifndef MVMM_OPTION_H
 #define MVMM_OPTION_H
@@ -26,7 +26,8 @@ enum option_kind { OPTION_END, OPTION_BOOL, OPTION_NUMBER, OPTION_SIZE,
  * @kind: of its value
  * @offset: of the member that keeps it
  * @size: bytes of that
- * @def: the value before it is set; of STRING and CHOICE there is none, or the first
+ * @def: the value before it is set; of STRING and CHOICE there is none, or the
+ *	first
  * @min: of a number or size
  * @max: the same, where it is not 0; of a string its bytes
  * @words: of CHOICE; ends with NULL
@@ -47,14 +48,16 @@ struct option_spec {
 	.offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 #define OPTIONS_END { .kind = OPTION_END }
 
-/* What @object has before anything is set. @specs: may be NULL, here and below */
+/*
+ * What @object has before anything is set. @specs: may be NULL, here and below
+ */
 void options_default(const struct option_spec *specs, void *object);
 /* NULL: there is none */
 const struct option_spec *option_find(const struct option_spec *specs,
 				      const char *name);
 /*
- * 0; or -1, and @error says what @value is not: "is not a number". A string is not
- * copied
+ * 0; or -1, and @error says what @value is not: "is not a number". A string is
+ * not copied
  */
 int option_set(const struct option_spec *spec, void *object, const char *value,
 	       struct error *error);

@@ -34,8 +34,8 @@ int snapshot_read(struct machine *m, const char *directory,
 		  struct error *error);
 
 /*
- * Saved, destroyed, made anew and loaded, for tests. @directory: RAM is saved there,
- * too; NULL: it stays where it is
+ * Saved, destroyed, made anew and loaded, for tests. @directory: RAM is saved
+ * there, too; NULL: it stays where it is
  */
 int machine_renew(struct machine *m, const struct machine_config *config,
 		  const char *directory, struct error *error);

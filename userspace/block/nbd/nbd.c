@@ -124,9 +124,9 @@ static void give_up(struct nbd *n, bool cancel)
 }
 
 /*
- * A new one must not begin before it has ended. Part of an image may have been in
- * its memory only: then nothing is known to be on the disk any more. One that never
- * answered had nothing
+ * A new one must not begin before it has ended. Part of an image may have been
+ * in its memory only: then nothing is known to be on the disk any more. One
+ * that never answered had nothing
  */
 static void end_own(struct nbd *n)
 {

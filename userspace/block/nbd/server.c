@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A qemu-nbd of mvmm's own: what serves formats other than raw, and places other
- * than files. It inherits a socket that has no name any more, on which the one
- * connection waits already, and ends with that.
+ * A qemu-nbd of mvmm's own: what serves formats other than raw, and places
+ * other than files. It inherits a socket that has no name any more, on which
+ * the one connection waits already, and ends with that.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,10 +23,11 @@
 #define KILL_MS		2000
 #define NOT_FOUND	127
 
-/* ---- the process ------------------------------------------------------------ */
+/* ---- the process --------------------------------------------------------- */
 
 /**
- * struct spawn - what the child needs; made by the parent, as it may not allocate
+ * struct spawn - what the child needs; made by the parent, as it may not
+ * allocate
  * @argv: the program's arguments
  * @environment: with room for LISTEN_PID in @pid
  * @pid: that
@@ -43,7 +44,9 @@ struct spawn {
 	int socket, errors, null;
 };
 
-/* It shares the parent's memory, which waits. Returns only if there is no child */
+/*
+ * It shares the parent's memory, which waits. Returns only if there is no child
+ */
 static __attribute__((noinline)) pid_t spawn(struct spawn *s)
 {
 	pid_t pid = vfork();
@@ -105,11 +108,12 @@ static int start(struct server *server, int socket, int errors)
 	return -EAGAIN;
 }
 
-/* ---- the connection ----------------------------------------------------------- */
+/* ---- the connection ------------------------------------------------------ */
 
 /*
  * A socket that listens, and one that is connected to it. Its folder is nobody
- * else's, and gone at the end: what is killed leaves nothing. 0, or a negative errno
+ * else's, and gone at the end: what is killed leaves nothing. 0, or a negative
+ * errno
  */
 static int make_pair(int *listener, int *connection)
 {
@@ -166,7 +170,7 @@ int server_start(struct server *server, struct error *error)
 		    strerror(-ret));
 }
 
-/* ---- its end ------------------------------------------------------------------ */
+/* ---- its end ------------------------------------------------------------- */
 
 /* Waits for @ms at most. Is it gone? */
 static bool wait_for(struct server *server, unsigned int ms, int *status)
@@ -250,14 +254,16 @@ int server_failed(struct server *server, const char *path,
 		    ": install the package qemu-block-extra" : "");
 }
 
-/* ---- what it serves ------------------------------------------------------------ */
+/* ---- what it serves ------------------------------------------------------ */
 
 int server_init(struct server *server, const struct block_config *config,
 		struct error *error)
 {
 	const char *path = config->path;
 	unsigned int n = 0;
-	/* Before a colon stands a protocol, unless there is a slash before it */
+	/*
+	 * Before a colon stands a protocol, unless there is a slash before it
+	 */
 	bool plain = block_is_uri(path) || *path == '/';
 
 	*server = (struct server){ .errors = -1 };

@@ -28,8 +28,8 @@ void server_destroy(struct server *server);
 /* Starts it. Returns a socket that is connected to it, or -1 */
 int server_start(struct server *server, struct error *error);
 /*
- * Ends it, whose connection is closed already: then it ends by itself. It is asked
- * to after @ms, and killed 2 s later. 0: it ended well, or there was none
+ * Ends it, whose connection is closed already: then it ends by itself. It is
+ * asked to after @ms, and killed 2 s later. 0: it ended well, or there was none
  */
 int server_stop(struct server *server, unsigned int ms);
 /* @connection failed: what the server says of it is in @error. Ends it. -1 */

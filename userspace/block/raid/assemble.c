@@ -166,7 +166,9 @@ static int place_member(struct raid *raid, struct member *m,
 	m->slot = role;
 	m->state = m->super.recovered == MD_ALL ? MEMBER_IN_SYNC :
 						  MEMBER_REBUILDING;
-	/* After a crash what was rebuilt may be older than the rest: begin anew */
+	/*
+	 * After a crash what was rebuilt may be older than the rest: begin anew
+	 */
 	if (m->state == MEMBER_REBUILDING && raid->synced != MD_ALL)
 		m->super.recovered = 0;
 	raid->at[role] = m;

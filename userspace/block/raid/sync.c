@@ -290,7 +290,9 @@ static enum raid_action choose(struct raid *raid)
 	return raid->sync.asked;
 }
 
-/* A walk in the volume's order leaves no single border on a member of RAID 10 */
+/*
+ * A walk in the volume's order leaves no single border on a member of RAID 10
+ */
 static bool has_border(const struct raid *raid)
 {
 	return raid->layout.level != 10;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads, writes and flushes of a raw disk by io_uring: what is submitted together
- * costs one system call, many are in flight, and no thread stands in between.
- * Whatever moves no data, a hole say, is the thread's (file.c).
+ * Reads, writes and flushes of a raw disk by io_uring: what is submitted
+ * together costs one system call, many are in flight, and no thread stands in
+ * between. Whatever moves no data, a hole say, is the thread's (file.c).
  *
- * At most one fdatasync is in flight: of two, the host would tell only one that a
- * write was lost, and the other might be reported first.
+ * At most one fdatasync is in flight: of two, the host would tell only one that
+ * a write was lost, and the other might be reported first.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -81,7 +81,7 @@ static void finish(struct ring *ring, struct slot *s, int result)
 	r->done(r);
 }
 
-/* ---- what goes to the kernel ------------------------------------------------ */
+/* ---- what goes to the kernel --------------------------------------------- */
 
 /* There is one: no slot has two */
 static struct io_uring_sqe *get_sqe(struct ring *ring)
@@ -183,7 +183,7 @@ static void enter(struct ring *ring)
 	}
 }
 
-/* ---- what comes back ---------------------------------------------------------- */
+/* ---- what comes back ----------------------------------------------------- */
 
 /* Of what nobody cancelled: the thread that submitted it has ended, say */
 static bool is_to_be_repeated(const struct ring *ring, int result)
@@ -220,7 +220,9 @@ static void transferred(struct ring *ring, struct slot *s, int result)
 		finish(ring, s, 0);
 }
 
-/* All are out of their slots before one is reported: who hears of it may drain */
+/*
+ * All are out of their slots before one is reported: who hears of it may drain
+ */
 static void synced(struct ring *ring, int result)
 {
 	struct block_request *r = NULL, *next;
@@ -278,7 +280,7 @@ static void on_completions(void *ctx, uint32_t events)
 	reap(ring);
 }
 
-/* ---- what file.c calls ---------------------------------------------------------- */
+/* ---- what file.c calls --------------------------------------------------- */
 
 void ring_submit(struct ring *ring, struct block_request *r)
 {

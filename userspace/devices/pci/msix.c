@@ -4,8 +4,8 @@
  *
  * What this process has to say it says by MVMM_VM_MSI: that is one call, as
  * writing an eventfd is, tells if the message was none, and needs no change of
- * the module's when the guest rewrites the table, as Linux does to mask a vector
- * and to move it to another CPU. Eventfds are for others.
+ * the module's when the guest rewrites the table, as Linux does to mask a
+ * vector and to move it to another CPU. Eventfds are for others.
  */
 #include <errno.h>
 #include <string.h>

@@ -98,8 +98,8 @@ static uint64_t wanted_at(const struct pci_function *f, unsigned int n)
 /*
  * Maps all BARs where the guest wants them: also those of other functions, for
  * which there may be room now. Over another BAR, or beyond the bus, one answers
- * nowhere. Of the others, which may be other threads', only what @pci_lock guards
- * is looked at.
+ * nowhere. Of the others, which may be other threads', only what @pci_lock
+ * guards is looked at.
  */
 static void map_bars(struct pci_function *changed)
 {

@@ -33,8 +33,8 @@ struct msix_entry {
 /**
  * struct msix_wire - an eventfd that makes a vector due
  * @function: whose vector
- * @watch: of the eventfd, -1: there is none. While the vector cannot be sent, or
- *	the module has no irqfds, a signal comes to the loop
+ * @watch: of the eventfd, -1: there is none. While the vector cannot be sent,
+ *	or the module has no irqfds, a signal comes to the loop
  * @is_on: the module sends @message at each signal
  * @message: as in the table then
  */
@@ -53,8 +53,8 @@ struct msix_wire {
  * @writable: bits of it that the guest can change
  * @fixed: @config as it was made: what the guest cannot change stays so
  * @bar: what BARs decode; those without a length are not there
- * @wanted: where the guest wants each, 0: nowhere. With machine.pci_lock, as the
- *	base of each @bar
+ * @wanted: where the guest wants each, 0: nowhere. With machine.pci_lock, as
+ *	the base of each @bar
  * @io: a bit for each BAR of ports
  * @wide: a bit for each BAR of 64 bits, which has the next one, too
  * @intx: its interrupt line
@@ -140,10 +140,10 @@ void msix_notify(struct pci_function *f, unsigned int vector);
 void msix_send_pending(struct pci_function *f);
 /*
  * For who is not in this process, a vhost back end: each signal of it is as a
- * msix_notify(), masked or not, whatever the guest makes of the vector. One of no
- * vector (@vector is not less than there are) is for a queue without one. All of
- * them interrupt by @signalled while MSI-X is off. It is the function's; a
- * negative errno: there are no more
+ * msix_notify(), masked or not, whatever the guest makes of the vector. One of
+ * no vector (@vector is not less than there are) is for a queue without one.
+ * All of them interrupt by @signalled while MSI-X is off. It is the function's;
+ * a negative errno: there are no more
  */
 int msix_eventfd(struct pci_function *f, unsigned int vector);
 /* For the device's saving, when nobody signals any more: none is on its way */

@@ -171,8 +171,8 @@ static void split_push(struct virtqueue *q, const struct filled *f,
 		__atomic_store_n(&e->len, f->written, __ATOMIC_RELAXED);
 	}
 	/*
-	 * The driver reads the elements after the index; and the index is written
-	 * before wants_signal() reads what the driver wishes
+	 * The driver reads the elements after the index; and the index is
+	 * written before wants_signal() reads what the driver wishes
 	 */
 	__atomic_store_n(&q->used_at->idx, q->next_used, __ATOMIC_SEQ_CST);
 }

@@ -191,10 +191,10 @@ void virtio_need_reset(struct virtio *virtio);
 void virtio_break(struct virtio *virtio, const char *why);
 
 /*
- * For a queue that another process serves. An eventfd that is signalled when the
- * driver notifies, and from now on @notified is not called; and one that it
- * signals to interrupt the driver: a negative errno, there is none. Both are the
- * device's, and its lock is held
+ * For a queue that another process serves. An eventfd that is signalled when
+ * the driver notifies, and from now on @notified is not called; and one that it
+ * signals to interrupt the driver: a negative errno, there is none. Both are
+ * the device's, and its lock is held
  */
 int virtio_kickfd(struct virtio *virtio, struct virtqueue *queue);
 int virtio_callfd(struct virtio *virtio, struct virtqueue *queue);
