@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A disk that is an I/O thread's: what vCPUs, a pause and a save do to it. */
+/*
+ * A disk that is an I/O thread's: what vCPUs, a pause, a save and the user do to
+ * it. It is a file, one with an overlay, or an array.
+ */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,12 +14,15 @@
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include "block/block.h"
+#include "cmd/cmd.h"
+#include "have.h"
 #include "tests/virtio_driver.h"
 
-#define DISK	(1u << 20)
+#define DISK	(4u << 20)
 #define REQUESTS 5
 
-static int file;
+static int file[2];
+static char path[2][32];
 static struct block *disk;
 
 static void make_devices(void)
@@ -39,23 +45,51 @@ static void hold(bool paused)
 	pthread_mutex_unlock(&m.loop.lock);
 }
 
+#ifdef HAVE_RAID
+static void make_array(void)
+{
+	char *argv[] = { "raid", "create", "1", path[0], path[1],
+			 "--assume-clean", NULL };
+
+	assert_int_equal(cmd_raid(6, argv), 0);
+}
+#endif
+
+/* @state: "file", "ephemeral" or "array" */
+static void open_disk(const char *kind)
+{
+	struct block_config config;
+	char words[100];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		file[i] = memfd_create("disk", 0);
+		assert_int_equal(ftruncate(file[i], DISK), 0);
+		snprintf(path[i], sizeof(path[i]), "/proc/self/fd/%d", file[i]);
+	}
+	snprintf(words, sizeof(words), "%s", path[0]);
+#ifdef HAVE_RAID
+	if (!strcmp(kind, "array")) {
+		make_array();
+		snprintf(words, sizeof(words), "raid1:%s,%s", path[0], path[1]);
+	}
+#endif
+	assert_int_equal(block_parse(&config, words, &error), 0);
+	config.ephemeral = !strcmp(kind, "ephemeral");
+	disk = block_open(&config, &error);
+	assert_non_null(disk);
+}
+
 static int setup(void **state)
 {
 	static const struct machine_config threads = {
 		.iothread = { "one", "two" }, .iothreads = 2 };
-	struct block_config config = { 0 };
-	char path[64];
 
-	file = memfd_create("disk", 0);
-	assert_int_equal(ftruncate(file, DISK), 0);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	config.path = path;
 	bare_start();
 	pthread_mutex_init(&m.pci_lock, NULL);
 	assert_int_equal(memory_create(&m.memory, MEMORY, false, &error), 0);
 	assert_int_equal(iothreads_create(&m, &threads, &error), 0);
-	disk = file_open(&config, &error);
-	assert_non_null(disk);
+	open_disk(*state);
 	m.disk[0] = disk;
 	m.disks = 1;
 	make_devices();
@@ -71,7 +105,8 @@ static int teardown(void **state)
 	iothreads_destroy(&m);
 	memory_destroy(&m.memory);
 	bare_stop();
-	close(file);
+	close(file[0]);
+	close(file[1]);
 	return 0;
 }
 
@@ -150,6 +185,36 @@ static void stands_while_paused(void **state)
 	/* It stops also while it stands */
 	hold(true);
 }
+
+#ifdef HAVE_RAID
+static void command(const char *verb, const char *member)
+{
+	json_t *arguments = json_pack("{s:s}", "member", member);
+	json_t *answer = disk->ops->command(disk, verb, arguments, &error);
+
+	assert_non_null(answer);
+	json_decref(answer);
+	json_decref(arguments);
+}
+
+/* Each comes while the thread is busy with requests, or stands */
+static void commands(void **state)
+{
+	static const char *const verbs[] = { "status", "fail", "remove", "add" };
+	unsigned int i;
+
+	driver_start(0);
+	for (i = 0; i < 12; i++) {
+		hold(i & 1);
+		make_requests();
+		eventfd_write(virtio_blk()->doorbell[0].eventfd, 1);
+		command(verbs[i % 4], path[1]);
+		hold(false);
+		assert_true(wait_used(10000));
+		assert_int_equal(*status_of(0), 0);
+	}
+}
+#endif
 
 /* ---- two vCPUs that reprogram it, while its queue runs ------------------- */
 
@@ -254,9 +319,15 @@ static void reprogrammed(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name, kind) { #name ", " kind, name, setup, teardown, kind }
 	const struct CMUnitTest tests[] = {
-		TEST(serves), TEST(stands_while_paused), TEST(reprogrammed),
+		TEST(serves, "file"), TEST(stands_while_paused, "file"),
+		TEST(reprogrammed, "file"), TEST(serves, "ephemeral"),
+		TEST(stands_while_paused, "ephemeral"),
+#ifdef HAVE_RAID
+		TEST(serves, "array"), TEST(stands_while_paused, "array"),
+		TEST(commands, "array"),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
