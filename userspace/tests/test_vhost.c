@@ -29,6 +29,28 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 	return real(fd, level, name, &short_one, sizeof(short_one));
 }
 
+/* The same: somebody connects to each socket as soon as that is possible */
+static bool intruded;
+
+int listen(int fd, int backlog)
+{
+	static int (*real)(int fd, int backlog);
+	struct sockaddr_un a;
+	socklen_t len = sizeof(a);
+	int ret, intruder;
+
+	if (!real)
+		real = dlsym(RTLD_NEXT, "listen");
+	ret = real(fd, backlog);
+	if (intruded && !getsockname(fd, (void *)&a, &len)) {
+		intruder = socket(AF_UNIX, SOCK_STREAM, 0);
+		assert_int_equal(connect(intruder, (void *)&a, len), 0);
+		/* Its place is taken even so */
+		close(intruder);
+	}
+	return ret;
+}
+
 static void new_machine(void)
 {
 	bare_start();
@@ -465,6 +487,13 @@ static void shares_that_are_not(void **state)
 	m.vhost[0].directory = "/dev/null";
 	assert_null(device_create(&m, "vhost-user", NULL, &error));
 	assert_non_null(strstr(error.text, "not a directory"));
+	/* virtiofsd would serve who is not its guest */
+	m.vhosts_made = 0;
+	m.vhost[0].directory = "/tmp";
+	intruded = true;
+	assert_null(device_create(&m, "vhost-user", NULL, &error));
+	intruded = false;
+	assert_non_null(strstr(error.text, "another process was faster"));
 }
 
 /* ---- virtiofsd itself ------------------------------------------------------ */

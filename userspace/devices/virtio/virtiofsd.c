@@ -123,7 +123,8 @@ static void make_plan(struct plan *p)
 
 /*
  * A socket of virtiofsd's, without a name in the file system, and one that is
- * connected to it: nobody was faster, since nobody knew its name
+ * connected to it. Anybody may guess or read the name that it has: so it has room
+ * for one connection, and if that is another's there is no share
  */
 static int make_sockets(int *listener, struct error *error)
 {
@@ -132,16 +133,19 @@ static int make_sockets(int *listener, struct error *error)
 	int fd;
 
 	*listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (*listener >= 0 && fd >= 0 &&
 	    !bind(*listener, (void *)&address, len)) {
 		len = sizeof(address);
 		if (!getsockname(*listener, (void *)&address, &len) &&
-		    !listen(*listener, 1) &&
-		    !connect(fd, (void *)&address, len))
+		    !listen(*listener, 0) &&
+		    !connect(fd, (void *)&address, len) &&
+		    !fcntl(fd, F_SETFL, 0))
 			return fd;
 	}
-	fail(error, STATUS_OS, "--share: no socket: %s", strerror(errno));
+	fail(error, STATUS_OS, "--share: no socket: %s", errno == EAGAIN ?
+	     "another process was faster to connect to virtiofsd's" :
+	     strerror(errno));
 	close_fd(listener);
 	close_fd(&fd);
 	return -1;
