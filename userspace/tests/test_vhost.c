@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/fuse.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
 #include <sys/time.h>
@@ -578,6 +579,24 @@ static void a_share(void **state)
 	rmdir(directory);
 }
 
+/* Who started us may ignore SIGCHLD: then there is nothing to wait for */
+static void one_whose_end_nobody_tells(void **state)
+{
+	pid_t pid;
+
+	signal(SIGCHLD, SIG_IGN);
+	pid = fork();
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	alarm(10);
+	virtiofsd_end(pid, -1);
+	alarm(0);
+	signal(SIGCHLD, SIG_DFL);
+	assert_int_equal(kill(pid, 0), -1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -592,6 +611,7 @@ int main(void)
 		TEST(a_disk_with_wrong_configuration), TEST(a_file_system),
 		TEST(memory_that_is_not_shared), TEST(options),
 		TEST(shares_that_are_not), cmocka_unit_test(a_share),
+		cmocka_unit_test(one_whose_end_nobody_tells),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

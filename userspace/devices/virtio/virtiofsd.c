@@ -208,7 +208,8 @@ void virtiofsd_end(pid_t pid, int fd)
 
 	/* What we see is the parent of the one that serves, which goes with it */
 	kill(pid, SIGTERM);
-	for (ms = 0; waitpid(pid, NULL, WNOHANG) != pid; ms += 10) {
+	/* Nobody is told of its end where SIGCHLD is ignored: it is an error then */
+	for (ms = 0; !waitpid(pid, NULL, WNOHANG); ms += 10) {
 		if (ms == END_MS)
 			kill(pid, SIGKILL);
 		poll(NULL, 0, 10);
