@@ -12,6 +12,7 @@
 #include <linux/virtio_blk.h>
 #include <linux/virtio_fs.h>
 #include <linux/virtio_ids.h>
+#include <linux/virtio_scsi.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -76,6 +77,8 @@ struct message {
  * @queues: how many it has besides those for requests
  * @requests: it can have several queues for requests
  * @config_len: of its configuration space
+ * @nr_at: where that has how many queues for requests there are
+ * @nr_len: of that number, 0: it is nowhere
  * @features: that do not need the front end's help
  */
 static const struct vhost_type {
@@ -84,11 +87,12 @@ static const struct vhost_type {
 	uint32_t class;
 	unsigned int queues;
 	bool requests;
-	unsigned int config_len;
+	unsigned int config_len, nr_at, nr_len;
 	uint64_t features;
 } types[] = {
 	{ "blk", VIRTIO_ID_BLOCK, 0x010000, 0, true,
 	  offsetof(struct virtio_blk_config, max_secure_erase_sectors),
+	  offsetof(struct virtio_blk_config, num_queues), 2,
 	  1 << VIRTIO_BLK_F_SIZE_MAX | 1 << VIRTIO_BLK_F_SEG_MAX |
 	  1 << VIRTIO_BLK_F_GEOMETRY | 1 << VIRTIO_BLK_F_RO |
 	  1 << VIRTIO_BLK_F_BLK_SIZE | 1 << VIRTIO_BLK_F_FLUSH |
@@ -96,9 +100,11 @@ static const struct vhost_type {
 	  1 << VIRTIO_BLK_F_MQ | 1 << VIRTIO_BLK_F_DISCARD |
 	  1 << VIRTIO_BLK_F_WRITE_ZEROES },
 	{ "fs", VIRTIO_ID_FS, 0x018000, 1, true,
-	  sizeof(struct virtio_fs_config), 0 },
-	{ "rng", VIRTIO_ID_RNG, 0x00ff00, 1, false, 0, 0 },
-	{ "scsi", VIRTIO_ID_SCSI, 0x010000, 2, true, 36, 0 },
+	  sizeof(struct virtio_fs_config),
+	  offsetof(struct virtio_fs_config, num_request_queues), 4, 0 },
+	{ "rng", VIRTIO_ID_RNG, 0x00ff00, 1, false, 0, 0, 0, 0 },
+	{ "scsi", VIRTIO_ID_SCSI, 0x010000, 2, true, 36,
+	  offsetof(struct virtio_scsi_config, num_queues), 4, 0 },
 };
 #define TYPES (sizeof(types) / sizeof(types[0]))
 
@@ -395,6 +401,14 @@ static void config(struct virtio *virtio, uint8_t *bytes)
 	memcpy(bytes, u->space, u->ops.config_len);
 }
 
+/* As many as were asked for here, of which the back end may have more */
+static void set_nr(struct vhost_user *u)
+{
+	uint32_t nr = u->config->queues;
+
+	memcpy(u->space + u->type->nr_at, &nr, u->type->nr_len);
+}
+
 static int read_space(struct vhost_user *u, struct error *error)
 {
 	unsigned int len = u->ops.config_len;
@@ -409,6 +423,7 @@ static int read_space(struct vhost_user *u, struct error *error)
 			    "it was asked for %u bytes of configuration, and gives %u at %u",
 			    len, m.config.size, m.config.at);
 	memcpy(u->space, m.config.bytes, len);
+	set_nr(u);
 	return 0;
 }
 
@@ -444,12 +459,10 @@ static int check_queues(struct vhost_user *u, struct error *error)
 /* Its configuration is the back end's, or, without one, what a file system has */
 static int make_space(struct vhost_user *u, struct error *error)
 {
-	struct virtio_fs_config fs = {
-		.num_request_queues = u->config->queues };
-
 	if (u->type->type == VIRTIO_ID_FS) {
-		memcpy(fs.tag, u->config->tag, strlen(u->config->tag));
-		memcpy(u->space, &fs, sizeof(fs));
+		/* The tag comes first */
+		memcpy(u->space, u->config->tag, strlen(u->config->tag));
+		set_nr(u);
 		return 0;
 	}
 	if (!u->ops.config_len)
