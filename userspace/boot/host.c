@@ -256,16 +256,20 @@ static void add_order(struct archive *a)
 static int find_kernel(char *path, size_t len, struct error *error)
 {
 	struct utsname u;
+	int why;
 
 	uname(&u);
 	snprintf(path, len, "/boot/vmlinuz-%s", u.release);
-	if (access(path, R_OK))
-		snprintf(path, len, "/lib/modules/%s/vmlinuz", u.release);
+	if (!access(path, R_OK))
+		return 0;
+	/* Some distributions let only root read it, which is what to say then */
+	why = errno;
+	snprintf(path, len, "/lib/modules/%s/vmlinuz", u.release);
 	if (!access(path, R_OK))
 		return 0;
 	return fail(error, STATUS_NO_INPUT,
 		    "no file was given, and the host's own kernel, /boot/vmlinuz-%s, cannot be read: %s: give a --kernel, or --flat",
-		    u.release, strerror(errno));
+		    u.release, strerror(why));
 }
 
 static int make_initrd(struct blob *initrd, const char *tags,

@@ -2,6 +2,7 @@
 /* The initramfs that is made of the host: its files, modules and their order. */
 #define _GNU_SOURCE
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,9 +30,13 @@ int open(const char *path, int flags, ...)
 	return syscall(SYS_openat, AT_FDCWD, there, flags, 0600);
 }
 
+/* What access() says of /boot's kernel; there is no other */
+static int unreadable;
+
 int access(const char *path, int mode)
 {
-	return strcmp(path, "/boot/vmlinuz-6.1-test") ? -1 : 0;
+	errno = strcmp(path, "/boot/vmlinuz-6.1-test") ? ENOENT : unreadable;
+	return errno ? -1 : 0;
 }
 
 int uname(struct utsname *u)
@@ -185,6 +190,9 @@ static void what_is_missing_is_named(void **state)
 	refused("busybox-static");
 	put_text("/busybox", "#!/bin/sh\n");
 	refused("busybox-static");
+	unreadable = EACCES;
+	refused("vmlinuz-6.1-test, cannot be read: Permission denied");
+	unreadable = 0;
 }
 
 int main(void)
