@@ -470,6 +470,9 @@ static void options(void **state)
 	assert_string_equal(c[1].directory, "/d");
 	assert_string_equal(c[1].tag, "t");
 	assert_true(c[1].read_only);
+	strcpy(text, "/e,tag=t");
+	assert_int_equal(share_add(&config, text, &error), -1);
+	assert_non_null(strstr(error.text, "the tag t is there twice"));
 	strcpy(text, "/d,rw");
 	assert_int_equal(share_add(&config, text, &error), -1);
 	strcpy(text, "");

@@ -99,6 +99,21 @@ static int share_parse(struct machine_vhost *c, char *text,
 	return 0;
 }
 
+/* Of two with one tag a guest sees the first one only */
+static int check_tags(const struct machine_config *config,
+		      struct error *error)
+{
+	const struct machine_vhost *last = &config->vhost[config->vhosts - 1];
+	const struct machine_vhost *c;
+
+	for (c = config->vhost; c < last; c++)
+		if (c->tag && last->tag && !strcmp(c->tag, last->tag))
+			return fail(error, STATUS_USAGE,
+				    "the tag %s is there twice: give each --share its own by tag=",
+				    c->tag);
+	return 0;
+}
+
 static int add(struct machine_config *config, char *text,
 	       int (*parse)(struct machine_vhost *vhost, char *text,
 			    struct error *error), struct error *error)
@@ -108,7 +123,8 @@ static int add(struct machine_config *config, char *text,
 			    "--share, --vhost-user: at most %u",
 			    MACHINE_VHOSTS);
 	config->memfd = true;
-	return parse(&config->vhost[config->vhosts++], text, error);
+	return parse(&config->vhost[config->vhosts++], text, error) ||
+	       check_tags(config, error) ? -1 : 0;
 }
 
 int vhost_user_add(struct machine_config *config, char *text,
