@@ -20,7 +20,7 @@
 #define BUSYBOX		"/bin/busybox"
 #define MODULES_MAX	32
 
-/* @tags is next to it, and the modules in their order */
+/* "tags" is next to it, a line for each, and the modules in their order */
 static const char init[] =
 	"#!/bin/busybox sh\n"
 	"/bin/busybox --install -s /bin\n"
@@ -30,9 +30,9 @@ static const char init[] =
 	"mount -t devtmpfs devtmpfs /dev\n"
 	"exec </dev/console >/dev/console 2>&1\n"
 	"for i in $(cat /modules/order); do insmod \"/modules/$i\"; done\n"
-	"for i in $(cat /tags); do\n"
+	"while IFS= read -r i; do\n"
 	"\tmkdir -p \"/$i\" && mount -t virtiofs \"$i\" \"/$i\" && cd \"/$i\"\n"
-	"done\n"
+	"done </tags\n"
 	"console=$(cat /sys/class/tty/console/active)\n"
 	"echo '\"exit\" turns the guest off.'\n"
 	"setsid -c sh -i <\"/dev/${console##* }\" >\"/dev/${console##* }\" 2>&1\n"
@@ -272,11 +272,27 @@ static int find_kernel(char *path, size_t len, struct error *error)
 		    u.release, strerror(why));
 }
 
+static const char *const directories[] = { "bin", "dev", "proc", "sys", "tmp",
+					   "modules" };
+#define DIRECTORIES (sizeof(directories) / sizeof(directories[0]))
+
+/* It becomes a directory there, which must not hide what is needed */
+static int check_tag(const char *tag, struct error *error)
+{
+	bool good = *tag != '-' && !strpbrk(tag, "/\n") && strcmp(tag, ".") &&
+		    strcmp(tag, "..");
+	unsigned int i;
+
+	for (i = 0; i < DIRECTORIES; i++)
+		good &= strcmp(tag, directories[i]) != 0;
+	return good ? 0 : fail(error, STATUS_USAGE,
+			       "--share: the guest's system mounts a share at its tag, and cannot at /%s: give another by tag=",
+			       tag);
+}
+
 static int make_initrd(struct blob *initrd, const char *tags,
 		       struct error *error)
 {
-	static const char *const directories[] = { "bin", "dev", "proc", "sys",
-						   "tmp", "modules" };
 	char *bytes = NULL;
 	struct archive a = { .out = open_memstream(&bytes, &initrd->size) };
 	unsigned int i;
@@ -285,7 +301,7 @@ static int make_initrd(struct blob *initrd, const char *tags,
 
 	if (!a.out)
 		return fail(error, STATUS_OS, "no memory");
-	for (i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
+	for (i = 0; i < DIRECTORIES; i++)
 		add(&a, directories[i], S_IFDIR | 0755, NULL, 0);
 	add(&a, "init", S_IFREG | 0755, init, strlen(init));
 	add(&a, "tags", S_IFREG | 0644, tags, strlen(tags));
@@ -305,24 +321,28 @@ int host_boot(struct machine_config *m, const char **kernel, struct boot *boot,
 {
 	static char path[256], here[16];
 	char tags[MACHINE_VHOSTS * 40] = "", full[PATH_MAX];
-	unsigned int i;
+	const struct machine_vhost *v;
 
 	strcpy(here, ".,tag=host");
 	if ((!m->vhosts && share_add(m, here, error)) ||
 	    find_kernel(path, sizeof(path), error))
 		return -1;
-	for (i = 0; i < m->vhosts; i++) {
-		const struct machine_vhost *v = &m->vhost[i];
-
+	for (v = m->vhost; v < m->vhost + m->vhosts; v++) {
 		if (!v->directory)
 			continue;
-		strcat(strcat(tags, v->tag), " ");
-		fprintf(stderr,
-			"mvmm run: boots this host's kernel, %s, with a shell of its busybox; /%s there is the directory %s here%s\n",
-			path, v->tag,
-			realpath(v->directory, full) ? full : v->directory,
-			v->read_only ? ", to be read" : "");
+		if (check_tag(v->tag, error))
+			return -1;
+		strcat(strcat(tags, v->tag), "\n");
 	}
 	*kernel = path;
-	return make_initrd(&boot->initrd, tags, error);
+	if (make_initrd(&boot->initrd, tags, error))
+		return -1;
+	for (v = m->vhost; v < m->vhost + m->vhosts; v++)
+		if (v->directory)
+			fprintf(stderr,
+				"mvmm run: boots this host's kernel, %s, with a shell of its busybox; /%s there is the directory %s here%s\n",
+				path, v->tag, realpath(v->directory, full) ?
+				full : v->directory,
+				v->read_only ? ", to be read" : "");
+	return 0;
 }

@@ -151,11 +151,34 @@ static void all_that_it_needs(void **state)
 	assert_string_equal(content("modules/order"),
 			    "virtio.ko\nvirtio_ring.ko\nvirtio-pci.ko\nfuse.ko\nvirtiofs.ko\n");
 	assert_string_equal(content("modules/virtio_ring.ko"), "ring");
-	assert_string_equal(content("tags"), "host ");
+	assert_string_equal(content("tags"), "host\n");
 	assert_non_null(content("bin/busybox"));
 	assert_non_null(strstr(content("init"), "mount -t virtiofs"));
 	assert_non_null(content("TRAILER!!!"));
 	assert_null(content("modules/virtio_pci_extra.ko"));
+}
+
+static int boot_with(const char *tag)
+{
+	config = (struct machine_config){ .vhosts = 3, .vhost = {
+		{ .directory = "/tmp", .tag = "a b" },
+		{ .socket = "s", .type = "blk" },
+		{ .directory = "/tmp", .tag = tag } } };
+	return host_boot(&config, &kernel, &made, &error);
+}
+
+static void tags_that_are_directories(void **state)
+{
+	static const char *const wrong[] = { "bin", "modules", ".", "..",
+					     "a/b", "a\nb", "-o" };
+	unsigned int i;
+
+	assert_int_equal(boot_with("* $(x)"), 0);
+	assert_string_equal(content("tags"), "a b\n* $(x)\n");
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(boot_with(wrong[i]), -1);
+		assert_non_null(strstr(error.text, wrong[i]));
+	}
 }
 
 static void modules_that_are_built_in(void **state)
@@ -199,7 +222,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(all_that_it_needs), TEST(modules_that_are_built_in),
+		TEST(all_that_it_needs), TEST(tags_that_are_directories),
+		TEST(modules_that_are_built_in),
 		TEST(what_is_missing_is_named),
 	};
 
