@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <cmocka.h>
@@ -28,6 +29,15 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 	if (!real)
 		real = dlsym(RTLD_NEXT, "setsockopt");
 	return real(fd, level, name, &short_one, sizeof(short_one));
+}
+
+/* The same */
+int clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	int ret = syscall(SYS_clock_gettime, clock, ts);
+
+	ts->tv_sec += __atomic_load_n(&back_took, __ATOMIC_SEQ_CST);
+	return ret;
 }
 
 /* The same: somebody connects to each socket as soon as that is possible */
@@ -331,6 +341,27 @@ static void one_with_a_broken_ring(void **state)
 	assert_int_equal(m.warnings, 1);
 }
 
+/* The loop waits with its lock held: there is one patience for a whole task */
+static void a_slow_one(void **state)
+{
+	bare_device("vhost-user");
+	/* 9 requests, in 27 seconds */
+	BACK_SET(slow, 3);
+	driver_start(0);
+	ask_for(0, 64);
+	wait_for_all();
+	cfg_write(PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY, 2);
+	cfg_write(PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
+		  PCI_COMMAND_MASTER, 2);
+	assert_int_equal(BACK_GET(started), 2);
+	assert_int_equal(status() & NEEDS_RESET, 0);
+	BACK_SET(slow, 4);
+	driver_start(0);
+	assert_true(status() & NEEDS_RESET);
+	assert_int_equal(m.warnings, 1);
+	assert_int_equal(BACK_GET(started), 2);
+}
+
 /* One without REPLY_ACK and MQ */
 static void an_old_one(void **state)
 {
@@ -623,7 +654,7 @@ int main(void)
 		TEST(one_that_is_wrong_at_first),
 		TEST(one_that_is_wrong_later), TEST(one_that_does_not_stop),
 		TEST(one_that_goes_away), TEST(one_that_speaks_unasked),
-		TEST(one_with_a_broken_ring), TEST(an_old_one), TEST(a_disk), TEST(a_scsi_adapter),
+		TEST(one_with_a_broken_ring), TEST(a_slow_one), TEST(an_old_one), TEST(a_disk), TEST(a_scsi_adapter),
 		TEST(a_disk_with_wrong_configuration), TEST(a_file_system),
 		TEST(memory_that_is_not_shared), TEST(options),
 		TEST(shares_that_are_not), cmocka_unit_test(a_share),

@@ -94,6 +94,11 @@ void vhost_fail(struct vhost *v, const char *why)
 		virtio_need_reset(virtio);
 }
 
+void vhost_ask(struct vhost *v)
+{
+	v->asked = host_ns();
+}
+
 static int set_call(struct vhost *v, unsigned int n, struct error *error)
 {
 	int fd = virtio_callfd(&v->virtio, &v->virtio.queue[n]);
@@ -122,6 +127,7 @@ void vhost_revectored(struct virtio *virtio, struct virtqueue *q)
 	struct vhost *v = (struct vhost *)virtio;
 	struct error error = { 0 };
 
+	vhost_ask(v);
 	if (q->number < v->served && v->started[q->number] &&
 	    set_call(v, q->number, &error))
 		vhost_fail(v, error.text);
@@ -132,6 +138,7 @@ static int start(struct vhost *v, struct error *error)
 	uint64_t features = v->virtio.driver_features;
 	unsigned int i;
 
+	vhost_ask(v);
 	if (v->back->begin(v, features, error))
 		return -1;
 	v->running = true;
@@ -201,6 +208,7 @@ void vhost_stop(struct virtio *virtio)
 
 	if (!v->running)
 		return;
+	vhost_ask(v);
 	if (v->back->halt)
 		v->back->halt(v);
 	for (i = 0; i < v->served; i++) {

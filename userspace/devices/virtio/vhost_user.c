@@ -41,9 +41,10 @@ enum { GET_FEATURES = 1, SET_FEATURES, SET_OWNER, SET_MEM_TABLE = 5,
 #define REGIONS		8	/* that each back end has room for */
 /*
  * A request in flight may keep its disk busy for so long, before the back end can
- * answer that its ring stands. The device's lock is held meanwhile
+ * answer that its ring stands. The device's lock is held meanwhile: all rings
+ * together have no more
  */
-#define PATIENCE_S	30
+#define PATIENCE_US	30000000ull
 
 struct region_of_memory {
 	uint64_t gpa, size, user, offset;
@@ -132,6 +133,19 @@ struct vhost_user {
 
 /* ---- messages ------------------------------------------------------------- */
 
+/* How long the next send or receive, @name, may wait: the rest of our patience */
+static int set_patience(struct vhost_user *u, int name, struct error *error)
+{
+	uint64_t us = (host_ns() - u->vhost.asked) / 1000;
+	struct timeval left = { .tv_sec = (PATIENCE_US - us) / 1000000,
+				.tv_usec = (PATIENCE_US - us) % 1000000 };
+
+	if (us >= PATIENCE_US)
+		return fail(error, STATUS_OS, "it is too slow");
+	return setsockopt(u->socket.fd, SOL_SOCKET, name, &left, sizeof(left)) ?
+	       fail(error, STATUS_OS, "%s", strerror(errno)) : 0;
+}
+
 static int send_message(struct vhost_user *u, const struct message *m,
 			const int *fds, unsigned int nr, struct error *error)
 {
@@ -153,6 +167,8 @@ static int send_message(struct vhost_user *u, const struct message *m,
 		c->cmsg_len = CMSG_LEN(nr * sizeof(int));
 		memcpy(CMSG_DATA(c), fds, nr * sizeof(int));
 	}
+	if (set_patience(u, SO_SNDTIMEO, error))
+		return -1;
 	do {
 		n = sendmsg(u->socket.fd, &h, MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
@@ -170,6 +186,8 @@ static int receive(struct vhost_user *u, void *to, size_t len,
 	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
+	if (set_patience(u, SO_RCVTIMEO, error))
+		return -1;
 	do {
 		n = recvmsg(u->socket.fd, &h, MSG_WAITALL | MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
@@ -438,6 +456,7 @@ static void write_config(struct virtio *virtio, uint64_t at, uint32_t value,
 	if (!(u->protocol & P_CONFIG) || u->vhost.dead)
 		return;
 	memcpy(m.config.bytes, &value, size);
+	vhost_ask(&u->vhost);
 	if (tell_fds(u, &m, CONFIG_HEADER + size, NULL, 0, &error) ||
 	    read_space(u, &error))
 		vhost_fail(&u->vhost, error.text);
@@ -475,14 +494,9 @@ static int make_space(struct vhost_user *u, struct error *error)
 
 static int introduce(struct vhost_user *u, struct error *error)
 {
-	struct timeval patience = { .tv_sec = PATIENCE_S };
 	uint64_t known = P_MQ | P_REPLY_ACK | P_CONFIG, offered;
 
-	if (setsockopt(u->socket.fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
-		       sizeof(patience)) ||
-	    setsockopt(u->socket.fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
-		       sizeof(patience)))
-		return fail(error, STATUS_OS, "%s", strerror(errno));
+	vhost_ask(&u->vhost);
 	if (ask_value(u, GET_FEATURES, &u->features, error))
 		return -1;
 	if (!(u->features & 1ull << VIRTIO_F_VERSION_1) ||
