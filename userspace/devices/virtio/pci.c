@@ -98,13 +98,6 @@ void virtio_again(struct virtio *v, struct virtqueue *q)
 	eventfd_write(v->doorbell[q->number].eventfd, 1);
 }
 
-int virtio_kickfd(struct virtio *v, struct virtqueue *q)
-{
-	v->handed |= 1ull << q->number;
-	loop_watch(v->pci.device.loop, &v->rung[q->number], 0);
-	return v->doorbell[q->number].eventfd;
-}
-
 int virtio_callfd(struct virtio *v, struct virtqueue *q)
 {
 	return msix_eventfd(&v->pci, q->vector);
@@ -143,12 +136,7 @@ static void soft_reset(struct virtio *v)
 
 static void notify(struct virtio *v, unsigned int n)
 {
-	if (n >= v->ops->queues || !v->queue[n].enabled ||
-	    !virtio_is_running(v))
-		return;
-	if (v->handed & 1ull << n)
-		virtio_again(v, &v->queue[n]);
-	else
+	if (n < v->ops->queues && v->queue[n].enabled && virtio_is_running(v))
 		v->ops->notified(v, &v->queue[n]);
 }
 

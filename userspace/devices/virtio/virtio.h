@@ -136,7 +136,6 @@ struct virtio_ops {
  * @queue: the queues
  * @doorbell: of each queue
  * @rung: watches of their eventfds
- * @handed: a bit for each queue whose notifications go to another process
  */
 struct virtio {
 	struct pci_function pci;
@@ -150,7 +149,6 @@ struct virtio {
 	struct virtqueue queue[VIRTIO_QUEUES];
 	struct doorbell doorbell[VIRTIO_QUEUES];
 	struct watch rung[VIRTIO_QUEUES];
-	uint64_t handed;
 };
 
 extern const struct field virtqueue_fields[];
@@ -191,12 +189,10 @@ void virtio_need_reset(struct virtio *virtio);
 void virtio_break(struct virtio *virtio, const char *why);
 
 /*
- * For a queue that another process serves. An eventfd that is signalled when
- * the driver notifies, and from now on @notified is not called; and one that it
- * signals to interrupt the driver: a negative errno, there is none. Both are
- * the device's, and its lock is held
+ * For a queue that somebody else serves, who waits for the eventfd of @rung while
+ * the loop does not: an eventfd that he signals to interrupt the driver, or a
+ * negative errno. It is the device's, whose lock is held
  */
-int virtio_kickfd(struct virtio *virtio, struct virtqueue *queue);
 int virtio_callfd(struct virtio *virtio, struct virtqueue *queue);
 
 /* ---- queues (queue.c) --------------------------------------------------- */
