@@ -475,6 +475,8 @@ static void options(void **state)
 		{ "s,type=blk,queues=15", "queues=15" },
 		{ "s,type=blk,queues=", "queues=" },
 		{ "s,type=blk,x", "x is not known" },
+		{ "s,type=scsi,tag=t", "tag= is a file system's" },
+		{ "s,queues=2,type=rng", "one queue" },
 		{ "s,type=fs,tag=0123456789012345678901234567890123456",
 		  "1 to 36" } };
 	struct machine_config config;

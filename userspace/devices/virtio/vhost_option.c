@@ -69,6 +69,14 @@ static int vhost_user_parse(struct machine_vhost *c, char *text,
 		return fail(error, STATUS_USAGE,
 			    "--vhost-user %s: a file system needs a tag=",
 			    c->socket);
+	if (strcmp(c->type, "fs") && c->tag)
+		return fail(error, STATUS_USAGE,
+			    "--vhost-user %s: tag= is a file system's",
+			    c->socket);
+	if (!strcmp(c->type, "rng") && c->queues > 1)
+		return fail(error, STATUS_USAGE,
+			    "--vhost-user %s: an rng has one queue",
+			    c->socket);
 	return 0;
 }
 
