@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See loop.h. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include "core/loop.h"
 
@@ -47,6 +49,14 @@ void close_fd(int *fd)
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
+}
+
+bool eventfd_take(int fd)
+{
+	uint64_t count;
+	struct iovec iov = { &count, sizeof(count) };
+
+	return preadv2(fd, &iov, 1, -1, RWF_NOWAIT) == sizeof(count);
 }
 
 void loop_destroy(struct loop *loop)

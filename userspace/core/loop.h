@@ -87,6 +87,11 @@ void loop_destroy(struct loop *loop);
 /* Sets it to -1, which is none */
 void close_fd(int *fd);
 /*
+ * Takes what an eventfd has counted; false: nothing. Does not wait, even if
+ * another process has it, too, and has switched O_NONBLOCK off
+ */
+bool eventfd_take(int fd);
+/*
  * Until @done(@ctx), which is asked with the lock held before each wait. The
  * caller's thread is the loop's
  */

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fuse.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -332,6 +333,28 @@ static void one_that_speaks_unasked(void **state)
 	assert_int_equal(m.warnings, 1);
 }
 
+/* It has the same eventfds as the launcher, whose flags are not the launcher's */
+static void one_whose_eventfds_wait(void **state)
+{
+	bare_device("vhost-user");
+	driver_start(0);
+	pthread_mutex_lock(&back.lock);
+	back.enabled = false;
+	assert_int_equal(fcntl(back.call, F_SETFL, 0), 0);
+	assert_int_equal(fcntl(back.kick, F_SETFL, 0), 0);
+	eventfd_take(back.call);
+	eventfd_take(back.kick);
+	assert_int_equal(eventfd_write(back.kick, UINT64_MAX - 1), 0);
+	pthread_mutex_unlock(&back.lock);
+	alarm(10);
+	kick();
+	assert_true(eventfd_take(BACK_GET(kick)));
+	/* Nothing was signalled when it stops */
+	cfg_write(PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY, 2);
+	alarm(0);
+	assert_int_equal(status() & NEEDS_RESET, 0);
+}
+
 static void one_with_a_broken_ring(void **state)
 {
 	bare_device("vhost-user");
@@ -656,7 +679,8 @@ int main(void)
 		TEST(one_that_is_wrong_at_first),
 		TEST(one_that_is_wrong_later), TEST(one_that_does_not_stop),
 		TEST(one_that_goes_away), TEST(one_that_speaks_unasked),
-		TEST(one_with_a_broken_ring), TEST(a_slow_one), TEST(an_old_one), TEST(a_disk), TEST(a_scsi_adapter),
+		TEST(one_with_a_broken_ring), TEST(one_whose_eventfds_wait),
+		TEST(a_slow_one), TEST(an_old_one), TEST(a_disk), TEST(a_scsi_adapter),
 		TEST(a_disk_with_wrong_configuration), TEST(a_file_system),
 		TEST(memory_that_is_not_shared), TEST(options),
 		TEST(shares_that_are_not), cmocka_unit_test(a_share),

@@ -302,13 +302,16 @@ static inline void *back_main(void *arg)
 
 	BACK_SET(fd, fd);
 	while (goes_on) {
+		pthread_mutex_lock(&back.lock);
 		p[1] = (struct pollfd){ back.enabled ? back.kick : -1, POLLIN,
 					0 };
+		pthread_mutex_unlock(&back.lock);
 		poll(p, 2, -1);
 		pthread_mutex_lock(&back.lock);
 		if (p[0].revents)
 			goes_on = back_hear();
-		else if (p[1].revents && !eventfd_read(back.kick, &count))
+		else if (p[1].revents && back.enabled &&
+			 !eventfd_read(back.kick, &count))
 			back_serve();
 		pthread_mutex_unlock(&back.lock);
 	}

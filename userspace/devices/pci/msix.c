@@ -122,9 +122,8 @@ static void update_wire(struct pci_function *f, unsigned int vector)
 static void collect(struct msix_wire *w)
 {
 	struct pci_function *f = w->function;
-	uint64_t count;
 
-	if (read(w->watch.fd, &count, sizeof(count)) < 0)
+	if (!eventfd_take(w->watch.fd))
 		return;
 	if (msix_enabled(f))
 		msix_notify(f, w - f->wire);

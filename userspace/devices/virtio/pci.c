@@ -324,9 +324,8 @@ static void on_rung(void *ctx, uint32_t events)
 {
 	struct virtqueue *q = ctx;
 	struct virtio *v = q->virtio;
-	uint64_t count;
 
-	if (read(v->rung[q->number].fd, &count, sizeof(count)) > 0)
+	if (eventfd_take(v->rung[q->number].fd))
 		notify(v, q->number);
 }
 

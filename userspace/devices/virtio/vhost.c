@@ -56,9 +56,8 @@ static void set_base(struct virtqueue *q, uint32_t base)
 static void on_err(void *ctx, uint32_t events)
 {
 	struct vhost *v = ctx;
-	eventfd_t count;
 
-	if (!eventfd_read(v->err.fd, &count))
+	if (eventfd_take(v->err.fd))
 		vhost_fail(v, "it says that a ring is broken");
 }
 
@@ -108,6 +107,16 @@ static int set_call(struct vhost *v, unsigned int n, struct error *error)
 	return v->back->call(v, n, fd, error);
 }
 
+/*
+ * A full eventfd would be waited for, if the back end has switched O_NONBLOCK off.
+ * It is not full when it was emptied; what was in there is said by one, too
+ */
+static void ring(struct vhost *v, unsigned int n)
+{
+	eventfd_take(v->virtio.rung[n].fd);
+	eventfd_write(v->virtio.rung[n].fd, 1);
+}
+
 static int start_ring(struct vhost *v, unsigned int n, struct error *error)
 {
 	struct virtqueue *q = &v->virtio.queue[n];
@@ -117,7 +126,7 @@ static int start_ring(struct vhost *v, unsigned int n, struct error *error)
 	v->started[n] = true;
 	if (set_call(v, n, error) || v->back->start(v, n, base_of(q), error))
 		return -1;
-	eventfd_write(v->virtio.rung[n].fd, 1);
+	ring(v, n);
 	return 0;
 }
 
@@ -179,7 +188,7 @@ void vhost_notified(struct virtio *virtio, struct virtqueue *q)
 	if (!v->running && start(v, &error))
 		vhost_fail(v, error.text);
 	else if (q->number < v->served && v->started[q->number])
-		eventfd_write(virtio->rung[q->number].fd, 1);
+		ring(v, q->number);
 }
 
 static int stop_ring(struct vhost *v, unsigned int n, struct error *error)
