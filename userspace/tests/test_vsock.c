@@ -138,6 +138,9 @@ static int play_vhost(unsigned long cmd, void *arg)
 	return 0;
 }
 
+/* Of the device, as an option */
+static char address[16];
+
 static void new_machine(uint32_t cid)
 {
 	memset(&kernel, 0, sizeof(kernel));
@@ -145,7 +148,7 @@ static void new_machine(uint32_t cid)
 	bare_start();
 	other_ioctl = play_vhost;
 	assert_int_equal(memory_create(&m.memory, MEMORY, false, &error), 0);
-	m.vsock = cid;
+	snprintf(address, sizeof(address), "cid=%u", cid);
 	bare_device("pci-host");
 }
 
@@ -200,7 +203,7 @@ static void the_kernel_has_the_rings(void **state)
 	uint64_t ram = 0;
 	eventfd_t count;
 
-	bare_device("virtio-vsock");
+	bare_device_with("virtio-vsock", address);
 	v = (struct virtio *)m.devices;
 	start();
 	assert_int_equal(status() & NEEDS_RESET, 0);
@@ -240,7 +243,7 @@ static void the_kernel_has_the_rings(void **state)
 /* Without bus mastering nothing is in flight, and then it goes on from there */
 static void it_stops_and_goes_on(void **state)
 {
-	bare_device("virtio-vsock");
+	bare_device_with("virtio-vsock", address);
 	start();
 	kernel.base[1] = 3;
 	cfg_write(PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY, 2);
@@ -270,7 +273,7 @@ static void move(uint32_t cid)
 	memcpy(memory, m.memory.base, MEMORY);
 	driver_teardown(NULL);
 	new_machine(cid);
-	bare_device("virtio-vsock");
+	bare_device_with("virtio-vsock", address);
 	memcpy(m.memory.base, memory, MEMORY);
 	m.pausing = true;
 	assert_int_equal(devices_load(&m, saved, &error), 0);
@@ -284,7 +287,7 @@ static void move(uint32_t cid)
 
 static void a_move(void **state)
 {
-	bare_device("virtio-vsock");
+	bare_device_with("virtio-vsock", address);
 	start();
 	kernel.base[0] = 5;
 	kernel.base[1] = 65535;
@@ -310,7 +313,7 @@ static void a_move(void **state)
 /* Also if it has room for that only later, and is saved before */
 static void a_move_without_room(void **state)
 {
-	bare_device("virtio-vsock");
+	bare_device_with("virtio-vsock", address);
 	start();
 	move(8);
 	assert_int_equal(used()->idx, 0);
@@ -337,7 +340,7 @@ static void a_kernel_that_refuses(void **state)
 	for (i = 0; i < sizeof(at_start) / sizeof(at_start[0]); i++) {
 		driver_teardown(NULL);
 		setup(NULL);
-		bare_device("virtio-vsock");
+		bare_device_with("virtio-vsock", address);
 		kernel.refuses = at_start[i];
 		kernel.error = EFAULT;
 		start();
@@ -364,7 +367,8 @@ static void one_that_is_not_there(void **state)
 	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		kernel.refuses = wrong[i].refuses;
 		kernel.error = wrong[i].error;
-		assert_null(device_create(&m, "virtio-vsock", NULL, &error));
+		assert_null(device_create(&m, "virtio-vsock", address,
+					  &error));
 		assert_non_null(strstr(error.text, wrong[i].why));
 		assert_int_equal(fcntl(kernel.fd, F_GETFD), -1);
 		error = (struct error){ 0 };
