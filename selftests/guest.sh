@@ -14,6 +14,9 @@
 #   guest.sh stopped                          the launcher is stopped for 30 s
 #   guest.sh saved VCPUS ROUNDS               the same as stress, while the
 #                                             machine is saved and made anew
+#   guest.sh files DISK...                    file systems on these disks, in
+#                                             Debian; at the second boot what is
+#                                             left of them
 #   guest.sh kills                            the same; it writes until it is killed
 #
 # shellcheck disable=SC2317 # functions that check() calls
@@ -277,7 +280,81 @@ sound() {
 		apt-get check && dpkg --verify p && [ "$(cat /opt/p/16)" = 16 ]
 } >/run/sound.log 2>&1
 
+# All file systems of Debian's kernel that have a checker, which has the last word
+
+made() {
+	case $2 in
+	ext4) mkfs.ext4 -qF "$1" ;;
+	xfs) mkfs.xfs -qf "$1" ;;
+	btrfs) mkfs.btrfs -qf "$1" ;;
+	esac
+}
+
+checked() {
+	case $2 in
+	ext4) e2fsck -fn "$1" ;;
+	xfs) xfs_repair -n "$1" ;;
+	btrfs) btrfs check "$1" ;;
+	esac
+}
+
+# Random writes, verified, and files that are there at the next boot, too
+used() {
+	mount -t "$2" "$1" /mnt || return 1
+	fio --name=used --directory=/mnt --size=4M --rw=randwrite \
+		--bsrange=512-64k --direct=1 --ioengine=libaio --iodepth=16 \
+		--fsync=32 --verify=crc32c --verify_fatal=1 &&
+		cp -r /usr/lib/systemd /mnt/ &&
+		(cd /mnt && find . -type f -exec sha256sum {} + >/run/sums &&
+			mv /run/sums sums)
+	status=$?
+	fstrim /mnt
+	umount /mnt && return "$status"
+}
+
+# As this is the last of them
+left() {
+	mount -t xfs "$1" /mnt || return 1
+	(cd /mnt && grep -v ' ./sums' sums | sha256sum -c --quiet)
+	status=$?
+	umount /mnt && return "$status"
+}
+
+# quiet COMMAND...: its output is shown only if it fails
+quiet() {
+	"$@" >/run/quiet 2>&1 || { tail -n 20 /run/quiet | sed 's/^/# /'; return 1; }
+}
+
+file_systems() {
+	check "$1: badblocks finds none" quiet badblocks -w -b 4096 "/dev/$1" 1023 0
+	check "$1: all is discarded" quiet blkdiscard "/dev/$1"
+	for fs in ext4 btrfs xfs; do
+		check "$1: $fs is made" quiet made "/dev/$1" $fs
+		check "$1: $fs is used" quiet used "/dev/$1" $fs
+		check "$1: $fs is sound" quiet checked "/dev/$1" $fs
+	done
+}
+
 case $1 in
+files)
+	shift
+	while read -r module; do
+		insmod "/run/guest/$module" 2>/dev/null
+	done </run/guest/order
+	if grep -q second_boot /proc/cmdline; then
+		echo "1..$((2 * $#))"
+		for disk; do
+			check "$disk: all files are there" quiet left "/dev/$disk"
+			check "$disk: it is sound" quiet checked "/dev/$disk" xfs
+		done
+	else
+		echo "1..$((11 * $#))"
+		for disk; do
+			file_systems "$disk"
+		done
+	fi
+	exit 7
+	;;
 kills)
 	if ! built || ! sound; then
 		cat /run/sound.log

@@ -290,6 +290,65 @@ guest_on_raid() {
 	ended "$(cat /tmp/status)"
 }
 
+# disk_of KIND NAME: makes a disk of 320 MiB, and prints what --disk gets. nbd:
+# a server's; overlay; raidN; worn-raidN: a member is missing; spare-raidN: and
+# another is made like it meanwhile
+disk_of() {
+	local base=/tmp/$2 level=${1#*raid} i list
+
+	case $1 in
+	*raid*)
+		for i in 1 2 3 4; do
+			truncate -s 321M "$base.$i"
+		done
+		list=$base.1,$base.2,$base.3
+		./mvmm raid create "$level" "$base.1" "$base.2" "$base.3" \
+			"$base.4" --assume-clean >&2
+		case $1 in
+		raid*) echo "raid$level:$list,$base.4" ;;
+		worn*) echo "raid$level:$list,force" ;;
+		spare*)
+			truncate -s 321M "$base.5"
+			echo "raid$level:$list,force,spare=$base.5" ;;
+		esac
+		;;
+	overlay)
+		truncate -s 320M "$base"
+		echo "$base,overlay=$base.changes"
+		;;
+	nbd)
+		truncate -s 320M /tmp/a.img
+		serve >&2
+		echo nbd://127.0.0.1/
+		;;
+	raw)
+		truncate -s 320M "$base"
+		echo "$base"
+		;;
+	esac
+}
+
+# guest_with_files KINDS OPTION...: Debian, with disks of these kinds; twice
+guest_with_files() {
+	local kind n=0 kinds=$1
+
+	shift
+	for kind in $kinds; do
+		n=$((n + 1))
+		set -- "$@" --disk "$(disk_of "$kind" "$kind")"
+	done
+	echo '@@begin files'
+	boot "$@" 2>/tmp/err
+	status=$?
+	sed 's/^/# /' /tmp/err
+	ended $status | sed s/guest/files/
+	echo '@@begin again'
+	APPEND=second_boot boot "$@" 2>/tmp/err
+	status=$?
+	sed 's/^/# /' /tmp/err
+	ended $status | sed s/guest/again/
+}
+
 # resident: how much memory the launcher has, in KiB
 resident() {
 	awk '$1 == "VmRSS:" { print $2 }' "/proc/$(pidof mvmm)/status"

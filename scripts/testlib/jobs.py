@@ -402,6 +402,28 @@ def system(results, name, emulator, what="system", how="guest", kernel="test",
                 done.stdout if done.returncode else "")
 
 
+def files(results, name, emulator, *kinds):
+    """File systems that Debian makes on disks of these kinds (selftests/l1.sh).
+    """
+    modules = labs.with_dependencies("btrfs", "xfs")
+    order = f"{TOP}/build/order-{name}/order"
+    os.makedirs(os.path.dirname(order), exist_ok=True)
+    with open(order, "w") as out:
+        out.writelines(f"{os.path.basename(m)}\n" for m in modules)
+    disks = " ".join(f"vd{chr(ord('b') + i)}" for i in range(len(kinds)))
+    initrd = labs.guest_initrd(name, f"sh /run/guest/guest.sh files {disks}",
+                               "selftests/guest.sh", order, *modules,
+                               disk=True)
+    lab(results, name,
+        ["--timeout", "1800", "--kernel", "debian", "--memory", "4096",
+         "--disk", labs.setup("debian-disk") + ",ro",
+         *labs.files(labs.module("debian"), "build/mvmm", *NBD,
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+        "insmod mvmm.ko; mount -o remount,size=3G /tmp; "
+        f"guest_with_files '{' '.join(kinds)}' --mem 512M "
+        "--disk /dev/vda,overlay=/tmp/root", emulator)
+
+
 def bzimage(results, name, emulator):
     guest(results, name, emulator, "guest_with_button", "bzImage", "")
 
@@ -488,6 +510,8 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        # The small kernel has no UNIX sockets
        job("raid-guest-qemu", disks, "qemu", "guest_on_raid", (), "debian",
            kernels=("debian",)),
+       job("files-qemu", files, "qemu", "raw", "spare-raid5",
+           kernels=("debian",)),
        job("kills-qemu", system, "qemu", "kills", "guest_killed 1"),
        job("nbd-qemu", disks, "qemu", "guest_over_nbd", NBD),
        job("virtio-qemu", virtio, "qemu"),
@@ -531,4 +555,11 @@ LONG = [job(f"long-{emulator}-{cpus}", long, emulator, cpus)
         stress_job(emulator, cpus, vcpus, 20, "long-stress")
         for cpus, vcpus in ((2, 8), (1, 8), (1, 4), (1, 2), (1, 1))
         for emulator in ("bochs", "qemu")] + [
+        job("long-files-qemu", files, "qemu", "raw", "nbd", "overlay",
+            kernels=("debian",)),
+        job("long-files-raid-qemu", files, "qemu", "raid0", "raid1", "raid4",
+            "raid5", "raid6", "raid10", kernels=("debian",)),
+        job("long-files-worn-qemu", files, "qemu",
+            *(f"{how}-raid{level}" for how in ("worn", "spare")
+              for level in (1, 4, 5, 6, 10)), kernels=("debian",)),
         job("long-kills-qemu", system, "qemu", "kills", "guest_killed 50")]
