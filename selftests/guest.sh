@@ -339,7 +339,7 @@ case $1 in
 files)
 	shift
 	while read -r module; do
-		insmod "/run/guest/$module" 2>/dev/null
+		insmod "/run/guest/$module" || echo "# $module is not loaded"
 	done </run/guest/order
 	if grep -q second_boot /proc/cmdline; then
 		echo "1..$((2 * $#))"
