@@ -384,7 +384,6 @@ static const struct argp argp = {
 	       "Ctrl-A p or SIGTERM presses its power button, Ctrl-A x ends the guest, Ctrl-A h shows the keys. A byte written to port 0xf4 is the exit status."
 };
 
-
 int run_options_parse(struct run_options *o, int argc, char **argv)
 {
 	*o = (struct run_options){ .machine.device = MVMM_DEVICE };

@@ -181,24 +181,6 @@ static void line_changed(void *ctx, unsigned int line, bool up)
 		machine_tell_pic(m);
 }
 
-int machine_take_disk(struct machine *m, unsigned int *number,
-		      struct error *error)
-{
-	unsigned int n = *number;
-
-	if (n == NEXT_DISK)
-		for (n = 0; n < m->disks && m->disks_taken & 1u << n; n++)
-			;
-	if (n >= m->disks)
-		return fail(error, STATUS_USAGE,
-			    "there is no disk for a device: give one by --disk");
-	if (m->disks_taken & 1u << n)
-		return fail(error, STATUS_USAGE, "disk %u has two devices", n);
-	m->disks_taken |= 1u << n;
-	*number = n;
-	return 0;
-}
-
 static int add_devices(struct machine *m, const struct machine_config *config,
 		       struct error *error)
 {

@@ -263,13 +263,6 @@ bool machine_pausing(struct machine *m);
 void machine_warn(struct machine *m, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 #define MACHINE_WARNINGS 16
-/*
- * For a device's create: it takes disk *@number, or the next that has no
- * device, whose number it becomes. 0, or -1 with @error
- */
-#define NEXT_DISK	(~0u)
-int machine_take_disk(struct machine *m, unsigned int *number,
-		      struct error *error);
 /* Makes vCPU 0 look at the PIC. @irqs.lock is held */
 void machine_tell_pic(struct machine *m);
 

@@ -347,6 +347,27 @@ static int make_requests(struct blk *blk, struct error *error)
 	       fail(error, STATUS_OS, "--disk: no memory");
 }
 
+#define NEXT_DISK	(~0u)
+
+/* Disk *@number, or the next that has no device, whose number it becomes */
+static int take_disk(struct machine *m, unsigned int *number,
+		     struct error *error)
+{
+	unsigned int n = *number;
+
+	if (n == NEXT_DISK)
+		for (n = 0; n < m->disks && m->disks_taken & 1u << n; n++)
+			;
+	if (n >= m->disks)
+		return fail(error, STATUS_USAGE,
+			    "there is no disk for a device: give one by --disk");
+	if (m->disks_taken & 1u << n)
+		return fail(error, STATUS_USAGE, "disk %u has two devices", n);
+	m->disks_taken |= 1u << n;
+	*number = n;
+	return 0;
+}
+
 static int create(struct device *device, struct error *error)
 {
 	static const struct virtio_ops ops = {
@@ -359,7 +380,7 @@ static int create(struct device *device, struct error *error)
 	struct blk *blk = (struct blk *)device;
 
 	if (device_set_iothread(device, blk->iothread, error) ||
-	    machine_take_disk(m, &blk->number, error))
+	    take_disk(m, &blk->number, error))
 		return -1;
 	blk->virtio.by_vcpu = blk->ioeventfd == IOEVENTFD_OFF ||
 			      (blk->ioeventfd == IOEVENTFD_AUTO &&
