@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Events: injection, windows, shadows, NMIs, single-step, debug registers. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include "kselftest_harness.h"
 #include "vm.h"
 
@@ -89,6 +91,36 @@ TEST_F(events, retire_ends_the_shadow)
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	ASSERT_EQ(1, seen->n);
 	EXPECT_EQ(CODE + 3, seen->ev[0].rip);
+}
+
+static void on_alarm(int sig)
+{
+}
+
+/*
+ * If the host is interrupted before the instruction in it, a shadow stays. One alarm
+ * for each RUN, at another moment of it each time: with more of them, RUN would never
+ * end where a signal takes longer than their period.
+ */
+TEST_F(events, host_interrupts_leave_the_shadow)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct itimerval when = { 0 };
+	volatile int wait;
+	int i;
+
+	LOAD(&self->vm, sti_out);
+	sigaction(SIGALRM, &action, NULL);
+	/* The same exit over and over: it is not completed */
+	for (i = 0; i < 5000; i++) {
+		when.it_value.tv_usec = 1 + i % 50;
+		setitimer(ITIMER_REAL, &when, NULL);
+		for (wait = i % 997; wait; wait--)
+			;
+		ASSERT_EQ(0, vm_run(&self->vm));
+		ASSERT_EQ(MVMM_EXIT_IO, self->vm.run->exit_reason);
+		ASSERT_EQ(0, self->vm.run->can_inject);
+	}
 }
 
 TEST_F(events, nmi)

@@ -14,9 +14,10 @@
 /*
  * QEMU's plain emulation (TCG) does not intercept XSETBV: the guest's XCR0 is
  * adopted if the policy allows it. It does not load the shadow: if the
- * instruction in the shadow exited, the shadow is set again. It may inject an
- * interrupt twice: inject() makes it a virtual one, which is put back here if
- * it was not taken.
+ * instruction in the shadow exited, or the host was interrupted before it, the
+ * shadow is set again; not if V_IRQ was due, which would wait for ever. It may
+ * inject an interrupt twice: inject() makes it a virtual one, which is put back
+ * here if it was not taken.
  */
 static inline void svm_mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state,
 				u32 event_inj)
@@ -31,7 +32,9 @@ static inline void svm_mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state,
 			vcpu->xcr0 = xcr0;
 	}
 	if (int_state & SVM_INTERRUPT_SHADOW_MASK &&
-	    rip == svm->vmcb->save.rip && control->exit_code > SVM_EXIT_VINTR)
+	    rip == svm->vmcb->save.rip &&
+	    control->exit_code >= SVM_EXIT_INTR &&
+	    control->exit_code != SVM_EXIT_VINTR)
 		control->int_state |= SVM_INTERRUPT_SHADOW_MASK;
 	/* An interrupt that inject() has made virtual: V_IRQ set: not taken */
 	if (event_inj && !(event_inj & SVM_EVTINJ_VALID)) {
