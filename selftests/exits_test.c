@@ -532,7 +532,9 @@ static void on_alarm(int sig)
 TEST_F(exits, signal_interrupts)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
-	struct itimerval when = { .it_value = { .tv_usec = 20000 } };
+	/* Again and again: the first one may come before RUN */
+	struct itimerval when = { .it_value = { .tv_usec = 20000 },
+				  .it_interval = { .tv_usec = 20000 } };
 
 	LOAD(&self->vm, loop);
 	sigaction(SIGALRM, &action, NULL);

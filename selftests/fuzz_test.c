@@ -70,7 +70,9 @@ static void on_alarm(int sig)
 /* A timer interrupts a guest that never exits */
 static int run_briefly(struct vm *vm)
 {
-	struct itimerval when = { .it_value = { .tv_usec = 500 } };
+	/* Again and again: the first one may come before RUN */
+	struct itimerval when = { .it_value = { .tv_usec = 500 },
+				  .it_interval = { .tv_usec = 500 } };
 	int ret;
 
 	setitimer(ITIMER_REAL, &when, NULL);
