@@ -252,14 +252,17 @@ seconds() {
 
 # Busy until it is over: time has gone on. The watchdog looks again after that
 slept_through() {
-	last=$(seconds)
-	end=$((last + 300))
+	now=$(seconds)
+	end=$((now + 20))
 	echo 'stop me'
-	until [ "$(seconds)" -ge $((last + 20)) ]; do
-		last=$(seconds)
-		[ "$last" -lt "$end" ] || return 1
+	while [ "$now" -lt "$end" ]; do
+		# Each reading is compared with the next one: the stop may come
+		# anywhere
+		last=$now
+		now=$(seconds)
+		[ "$now" -lt $((last + 20)) ] || break
 	done
-	sleep 5
+	[ "$now" -ge $((last + 20)) ] && sleep 5
 }
 
 # A package of 16 files, to be installed over and over
