@@ -27,6 +27,9 @@ FUZZ_SECONDS = 20
 # It measures in TSC ticks: it would take an hour on models where these are
 # short
 WITH_SCHED = KSELFTESTS + ("sched",)
+# --timeout, which is of CPU time without output, is at most some four times what
+# the whole of the job uses (it says so at its end): what hangs is to be known
+# soon, and a slow machine has room. The lab's own is 300.
 # Seconds of L1's clock for a program: where L1 has two CPUs in QEMU these are
 # real ones, which a busy machine makes short
 LIMIT = 1000
@@ -222,7 +225,7 @@ def debug_smp(results, name):
     # ACPI's interpreter is so slow here that it takes itself for hung
     lab(results, name,
         ["--kernel", "debug", "--cpus", "2", "--append", "pci=noacpi",
-         "--timeout", "1200",
+         "--timeout", "600",
          *labs.files("build/mvmm", "selftests/churn.sh", initrd,
                      labs.small_kernel()),
          *tested("debug", ("apic", "sched"))],
@@ -268,7 +271,7 @@ def guest(results, name, emulator, how, image, options):
     source = f"{root}/boot/vmlinuz-{release}" if image == "bzImage" else \
         labs.setup("debian-vmlinux")
     lab(results, name,
-        ["--timeout", "1500",
+        ["--timeout", "600",
          *labs.files(labs.module("test"), "build/mvmm",
                      "build/selftests/swapper", f"{source}:lab/kernel",
                      initrd)],
@@ -293,7 +296,7 @@ def with_drivers(results, name, emulator, what, drivers, command, more=(),
            "virtio/virtio_pci_modern_dev", "virtio/virtio_pci_legacy_dev",
            "virtio/virtio_pci", *drivers)])
     lab(results, name,
-        ["--timeout", "1500", "--kernel", kernel,
+        ["--timeout", "400", "--kernel", kernel,
          *labs.files(labs.module(kernel), "build/mvmm",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd,
                      *more)],
@@ -344,7 +347,7 @@ def host(results, name, emulator):
              *[os.path.relpath(path, root) for path in
                labs.with_dependencies("virtio_pci", "virtiofs")]]
     lab(results, name,
-        ["--timeout", "1500", "--kernel", "debian",
+        ["--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
                      VIRTIOFSD,
                      # The ELF kernel, which need not be unpacked
@@ -361,7 +364,7 @@ def net(results, name, emulator, command):
     # Of L1: a tap, or an interface with a way out for passt
     modules = labs.with_dependencies("tun", "dummy")
     lab(results, name,
-        ["--timeout", "1500", "--kernel", "debian",
+        ["--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd,
                      "selftests/net.sh", "/usr/bin/tcpdump", "/usr/bin/passt", *modules)],
@@ -375,7 +378,7 @@ def raid(results, name, emulator):
                                      "raid456")
     order = " ".join(os.path.basename(m) for m in modules)
     lab(results, name,
-        ["--kernel", "debian", "--timeout", "600",
+        ["--kernel", "debian", "--timeout", "400",
          *labs.files(*modules, "/sbin/mdadm", "build/mvmm",
                      "selftests/raid_test.sh")],
         f"for m in {order}; do must insmod $m; done; "
@@ -392,7 +395,7 @@ def system(results, name, emulator, what="system", how="guest", kernel="test",
     initrd = labs.guest_initrd(name, f"sh /run/guest/guest.sh {what}",
                                "selftests/guest.sh", disk=True)
     lab(results, name,
-        ["--timeout", "900", "--kernel", kernel, "--disk", image,
+        ["--timeout", "600", "--kernel", kernel, "--disk", image,
          *labs.files(labs.module(kernel), "build/mvmm",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
         f"insmod mvmm.ko; {how} --cpus 2 --mem 512M --disk /dev/vda{options}",
@@ -415,7 +418,7 @@ def files(results, name, emulator, *kinds):
                                "selftests/guest.sh", order, *modules,
                                disk=True)
     lab(results, name,
-        ["--timeout", "1800", "--kernel", "debian", "--memory", "4096",
+        ["--timeout", "600", "--kernel", "debian", "--memory", "4096",
          "--disk", labs.setup("debian-disk") + ",ro",
          *labs.files(labs.module("debian"), "build/mvmm", *NBD,
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
@@ -439,7 +442,7 @@ def stress(results, name, emulator, cpus, vcpus, rounds):
         name, f"guest.sh stress {vcpus} {rounds}", "selftests/guest.sh",
         "build/selftests/stress")
     lab(results, name,
-        [*(TWO_CPUS[emulator] if cpus == 2 else []), "--timeout", "1800",
+        [*(TWO_CPUS[emulator] if cpus == 2 else []), "--timeout", "600",
          *labs.files(labs.module("test"), "build/mvmm",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
         f"insmod mvmm.ko; guest --cpus {vcpus} --mem 256M", emulator)
@@ -454,7 +457,7 @@ def saved(results, name, emulator, every, times, rounds):
         name, f"guest.sh saved 2 {rounds}", "selftests/guest.sh",
         "build/selftests/stress")
     lab(results, name,
-        ["--timeout", "1800",
+        ["--timeout", "900",
          *labs.files(labs.module("test"), "build/mvmm",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
         f"insmod mvmm.ko; guest_saved {times} --cpus 2 --mem 256M "
@@ -465,9 +468,8 @@ def stopped(results, name, emulator):
     """Debian's kernel while its launcher is stopped: no watchdog barks."""
     initrd = labs.guest_initrd(name, "guest.sh stopped", "selftests/guest.sh")
     lab(results, name,
-        ["--timeout", "1500",
-         *labs.files(labs.module("test"), "build/mvmm",
-                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+        labs.files(labs.module("test"), "build/mvmm",
+                   labs.setup("debian-vmlinux") + ":lab/kernel", initrd),
         "insmod mvmm.ko; guest_stopped --cpus 2 --mem 192M", emulator)
 
 
