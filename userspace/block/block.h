@@ -86,10 +86,13 @@ struct block_ops {
  * @opt_io: of one that keeps all of the disk busy; 0: not known
  * @read_only: writes are refused by the submitter
  * @serial: what the guest reads as its serial number; empty: the device's choice
+ * @parent: the disk that this one is a part of, plugged while several requests are
+ *	reported: what those lead to is given to the host together. NULL: none
  */
 struct block {
 	const struct block_ops *ops;
 	struct loop *loop;
+	struct block *parent;
 	uint64_t size;
 	uint32_t physical;
 	uint64_t min_io, opt_io;
@@ -185,6 +188,13 @@ static inline void block_plug(struct block *block, bool on)
 {
 	if (block->ops->plug)
 		block->ops->plug(block, on);
+}
+
+/* Around the report of several requests */
+static inline void block_plug_parents(struct block *block, bool on)
+{
+	while ((block = block->parent))
+		block_plug(block, on);
 }
 
 /* ---- back ends: what block_open() chooses from -------------------------- */

@@ -224,6 +224,7 @@ static int add_member(struct raid *raid, const char *name, struct error *error)
 
 	if (!block)
 		return -1;
+	block->parent = &raid->block;
 	ret = block->ops->start(block, raid->block.loop, error);
 	if (!ret) {
 		lock(raid);

@@ -173,6 +173,7 @@ static void submit(struct raid_sub *sub)
 
 	sub->op->pending++;
 	sub->member->in_flight++;
+	sub->op->raid->sent++;
 	block->ops->submit(block, &sub->request);
 }
 

@@ -116,6 +116,41 @@ static void raid_submit(struct block *block, struct block_request *r)
 	raid_pump(raid);
 }
 
+static void plug_member(struct member *m, bool on)
+{
+	if (m->block)
+		block_plug(m->block, on);
+}
+
+/* Each gives what it has to the host; the others are plugged meanwhile */
+static void push_members(struct raid *raid)
+{
+	unsigned int i;
+
+	for (i = 0; i < raid->members; i++) {
+		plug_member(&raid->member[i], false);
+		plug_member(&raid->member[i], true);
+	}
+}
+
+static void raid_plug(struct block *block, bool on)
+{
+	struct raid *raid = (struct raid *)block;
+	uint64_t sent;
+	unsigned int i;
+
+	/* What was read leads to writes, which are given together, too */
+	while (!on && raid->plugged == 1) {
+		sent = raid->sent;
+		push_members(raid);
+		if (raid->sent == sent)
+			break;
+	}
+	raid->plugged += on ? 1 : -1;
+	for (i = 0; raid->plugged == on && i < raid->members; i++)
+		plug_member(&raid->member[i], on);
+}
+
 /* Until nothing is under way: each member's end begins something else */
 static void wait_for_all(struct raid *raid)
 {
@@ -246,6 +281,8 @@ static void raid_close(struct block *block)
 	for (i = 0; i < raid->members; i++) {
 		struct block *b = raid->member[i].block;
 
+		/* Those that are closed later plug the others until then */
+		raid->member[i].block = NULL;
 		if (b)
 			b->ops->close(b);
 		free(raid->member[i].name);
@@ -261,6 +298,7 @@ struct raid *raid_new(const struct block_config *config)
 {
 	static const struct block_ops ops = { .start = raid_start,
 					      .submit = raid_submit,
+					      .plug = raid_plug,
 					      .drain = raid_drain,
 					      .cancel = raid_cancel,
 					      .command = raid_command,
@@ -292,6 +330,7 @@ int raid_take(struct raid *raid, struct block *block, const char *name,
 		return fail(error, STATUS_OS, "--disk: no memory");
 	}
 	m->block = block;
+	block->parent = &raid->block;
 	m->state = state;
 	raid->members++;
 	return 0;

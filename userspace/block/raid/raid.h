@@ -238,6 +238,8 @@ struct raid_sync {
  * @failures_there: and of which the superblocks say so
  * @held: nothing is begun that is not the guest's
  * @pumping: raid_pump() is at it
+ * @plugged: so many want that members are not given anything yet
+ * @sent: requests to members so far
  * @queue: the guest's requests that have not begun
  * @queue_end: where the next goes
  * @io: the one that is being cut
@@ -267,6 +269,8 @@ struct raid {
 	struct member *at[RAID_DISKS];
 	uint64_t events, synced;
 	bool clean, clean_there, written, running, broken, held, pumping;
+	unsigned int plugged;
+	uint64_t sent;
 	struct block_request *queue, **queue_end;
 	struct raid_io *io, *free_io, ios[RAID_OPS + 1];
 	struct raid_op op[RAID_OPS + 3];

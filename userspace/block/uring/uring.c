@@ -253,9 +253,13 @@ static void synced(struct ring *ring, int result)
 static void reap(struct ring *ring)
 {
 	unsigned int n = io_uring_cq_ready(&ring->uring);
+	struct block *block = &ring->file->block;
 	struct io_uring_cqe *cqe;
 
+	if (!n)
+		return;
 	ring->plugged++;
+	block_plug_parents(block, true);
 	while (n-- && !io_uring_peek_cqe(&ring->uring, &cqe)) {
 		void *data = io_uring_cqe_get_data(cqe);
 		int result = cqe->res;
@@ -269,6 +273,7 @@ static void reap(struct ring *ring)
 	}
 	ring->plugged--;
 	enter(ring);
+	block_plug_parents(block, false);
 }
 
 static void on_completions(void *ctx, uint32_t events)
@@ -303,7 +308,7 @@ void ring_plug(struct ring *ring, bool on)
 {
 	if (on) {
 		ring->plugged++;
-	} else if (!--ring->plugged) {
+	} else if (!--ring->plugged && io_uring_sq_ready(&ring->uring)) {
 		io_uring_cq_eventfd_toggle(&ring->uring, false);
 		enter(ring);
 		io_uring_cq_eventfd_toggle(&ring->uring, true);
