@@ -135,6 +135,7 @@ extern const char *const block_caches[CACHES];
  * @members: how many
  * @spare: disks that may take a member's place
  * @spares: how many
+ * @journal: a disk that has the array's log; NULL: none was given
  */
 struct block_config {
 	const char *path;
@@ -148,7 +149,7 @@ struct block_config {
 	bool is_raid, force;
 	unsigned int level, members, spares;
 	uint64_t chunk;
-	const char *member[BLOCK_MEMBERS - 1], *spare[BLOCK_SPARES];
+	const char *member[BLOCK_MEMBERS - 1], *spare[BLOCK_SPARES], *journal;
 };
 
 /* Cuts @text, "PATH[,OPTION]...", into pieces. 0, or -1 with @error */

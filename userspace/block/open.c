@@ -34,6 +34,8 @@ static int parse_raid_word(struct block_config *config, const char *word,
 	} else if ((value = value_of(word, "spare="))) {
 		return add_word(config->spare, &config->spares, BLOCK_SPARES,
 				value, error);
+	} else if ((value = value_of(word, "journal="))) {
+		config->journal = value;
 	} else if ((value = value_of(word, "chunk="))) {
 		if (!parse_number(value, &config->chunk, true) || !config->chunk)
 			return fail(error, STATUS_USAGE,

@@ -176,20 +176,24 @@ static inline struct block *played_disk(unsigned int i)
 	return &played.disk[i].block;
 }
 
+static inline void played_make_one(unsigned int i, uint64_t size)
+{
+	struct played *d = &played.disk[i];
+
+	free(d->data);
+	free(d->durable);
+	*d = (struct played){ .data = calloc(1, size),
+			      .durable = calloc(1, size),
+			      .block.size = size };
+}
+
 /* @nr blank disks */
 static inline void played_make(unsigned int nr, uint64_t size)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr; i++) {
-		struct played *d = &played.disk[i];
-
-		free(d->data);
-		free(d->durable);
-		*d = (struct played){ .data = calloc(1, size),
-				      .durable = calloc(1, size),
-				      .block.size = size };
-	}
+	for (i = 0; i < nr; i++)
+		played_make_one(i, size);
 	played.nr = 0;
 	played.dead = played.cached = false;
 	played.cut_after = 0;
@@ -213,8 +217,11 @@ static inline void played_power_on(void)
 	unsigned int i;
 	uint64_t at;
 
-	for (i = 0; i < DISKS && played.disk[i].data; i++) {
+	for (i = 0; i < DISKS; i++) {
 		struct played *d = &played.disk[i];
+
+		if (!d->data)
+			continue;
 
 		for (at = 0; played.cached && at < d->block.size; at += 512)
 			if (draw(2))

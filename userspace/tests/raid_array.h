@@ -52,6 +52,10 @@ static const struct shape shapes[] = {
 	{ 6, 8, RAID_LEFT_SYMMETRIC, 4 * K, MD_BITMAP },
 	{ 6, 5, RAID_PARITY_FIRST, 8 * K, MD_BITMAP },
 	{ 6, 5, RAID_PARITY_LAST, 8 * K, MD_BITMAP },
+	{ 4, 4, 0, 8 * K, MD_JOURNAL },
+	{ 5, 3, RAID_LEFT_SYMMETRIC, 64 * K, MD_JOURNAL },
+	{ 6, 4, RAID_LEFT_SYMMETRIC, 4 * K, MD_JOURNAL },
+	{ 6, 6, RAID_LEFT_ASYMMETRIC, 16 * K, MD_JOURNAL },
 	{ 10, 2, RAID10_LAYOUT(2, 1, 0), 8 * K, MD_BITMAP },
 	{ 10, 3, RAID10_LAYOUT(2, 1, 0), 8 * K, MD_RESYNC },
 	{ 10, 4, RAID10_LAYOUT(2, 1, 0), 64 * K, MD_BITMAP },
@@ -74,6 +78,29 @@ static inline struct raid_layout layout_of(const struct shape *s, uint64_t used)
 static inline uint64_t disk_size(void)
 {
 	return MD_DATA_AT + DATA;
+}
+
+/* The last disk is the journal, if there is one */
+#define JOURNAL	(DISKS - 1)
+
+static inline bool has_journal(const struct shape *s)
+{
+	return s->policy == MD_JOURNAL;
+}
+
+/* May it be started after a crash when a member is missing? */
+static inline bool has_hole(const struct shape *s)
+{
+	return s->level > 1 && s->level < 10 && s->policy != MD_PPL &&
+	       !has_journal(s);
+}
+
+/* As small as it may be, so that it is full often */
+static inline void make_journal(const struct shape *s)
+{
+	struct raid_layout l = layout_of(s, DATA);
+
+	played_make_one(JOURNAL, MD_DATA_AT + journal_least(&l));
 }
 
 static inline void lock(void)
@@ -117,6 +144,11 @@ static inline void format(const struct shape *s, unsigned int spares, bool clean
 		disk[i] = played_disk(i);
 		name[i] = "a disk";
 	}
+	if (has_journal(s)) {
+		make_journal(s);
+		disk[nr] = played_disk(JOURNAL);
+		name[nr++] = "the journal";
+	}
 	lock();
 	ret = raid_format(&new, disk, name, nr, &error);
 	unlock();
@@ -127,7 +159,9 @@ static inline void format(const struct shape *s, unsigned int spares, bool clean
 		small_chunks(played.disk[i].data);
 }
 
-/* With the disks in @which, a bit for each. 0, or -1 */
+#define NO_JOURNAL (1u << JOURNAL)
+
+/* With the disks in @which, a bit for each, or NO_JOURNAL. 0, or -1 */
 static inline int assemble(const struct shape *s, uint32_t which, bool force)
 {
 	struct block_config config = { .path = "test", .level = s->level,
@@ -137,13 +171,17 @@ static inline int assemble(const struct shape *s, uint32_t which, bool force)
 
 	raid = raid_new(&config);
 	assert_non_null(raid);
-	for (i = 0; i < DISKS; i++) {
+	for (i = 0; i < JOURNAL; i++) {
 		if (!(which >> i & 1))
 			continue;
 		snprintf(name, sizeof(name), "disk%u", i);
 		assert_int_equal(raid_take(raid, played_disk(i), name,
 					   MEMBER_IN_SYNC, &error), 0);
 	}
+	if (has_journal(s) && !(which & NO_JOURNAL))
+		assert_int_equal(raid_take(raid, played_disk(JOURNAL),
+					   "journal", MEMBER_JOURNAL, &error),
+				 0);
 	if (!raid->block.ops->start(&raid->block, &loop, &error))
 		return 0;
 	raid->block.ops->close(&raid->block);

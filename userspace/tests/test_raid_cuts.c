@@ -108,7 +108,7 @@ static void cut_degraded(bool cached)
 		const struct shape *s = &shapes[i];
 		uint32_t all = ~0u >> (32 - s->disks), rest;
 
-		if (s->policy != MD_PPL)
+		if (s->policy != MD_PPL && !has_journal(s))
 			continue;
 		played_make(s->disks, disk_size());
 		guest_forget();
@@ -147,8 +147,7 @@ static void cuts_while_failing(void **state)
 		const struct shape *s = &shapes[i];
 		uint32_t all = ~0u >> (32 - s->disks);
 
-		if (!s->level || (s->level < 10 && s->level > 1 &&
-				  s->policy != MD_PPL))
+		if (!s->level || has_hole(s))
 			continue;
 		for (k = 0; k < 60; k++) {
 			played_make(s->disks, disk_size());
@@ -184,8 +183,7 @@ static void cuts_while_absent(void **state)
 	for (i = 0; i < SHAPES; i++) {
 		const struct shape *s = &shapes[i];
 		uint32_t all = ~0u >> (32 - s->disks);
-		bool hole = s->level > 1 && s->level < 10 &&
-			    s->policy != MD_PPL;
+		bool hole = has_hole(s);
 
 		if (!s->level)
 			continue;
@@ -213,14 +211,56 @@ static void cuts_while_absent(void **state)
 	}
 }
 
+/*
+ * The journal fails, and then the power: what it has is old, if writes went on, and
+ * is written to the members no more
+ */
+static void cuts_while_journal_fails(void **state)
+{
+	unsigned int i, k, kept = 0, lost = 0;
+
+	for (i = 0; i < SHAPES; i++) {
+		const struct shape *s = &shapes[i];
+		uint32_t all = ~0u >> (32 - s->disks);
+
+		for (k = 0; has_journal(s) && k < 25; k++) {
+			played_make(s->disks, disk_size());
+			guest_forget();
+			format(s, 0, true);
+			assert_int_equal(assemble(s, all, false), 0);
+			work(100);
+			played.disk[JOURNAL].fail_writes = true;
+			played.cut_after = draw(k + 1) + 1;
+			work(2000);
+			assert_true(played.dead);
+			kill_it();
+			played.disk[JOURNAL].fail_writes = false;
+			played_power_on();
+			assert_int_equal(assemble(s, all, false), 0);
+			/* Failed, it has become a new one */
+			kept += raid->synced == MD_ALL;
+			lost += raid->synced != MD_ALL;
+			assert_non_null(raid->journal.member);
+			lock();
+			settle();
+			check_after_cut(false);
+			scrub();
+			unlock();
+			stop();
+		}
+	}
+	assert_true(kept && lost);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(power_cuts), TEST(power_cuts_cached),
 		TEST(power_cuts_degraded), TEST(cuts_while_failing),
+		TEST(cuts_while_journal_fails),
 		TEST(cuts_while_absent),
 	};
 
-	alarm(300);
+	alarm(600);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,14 @@ static bool is_same_array(const struct md_super *a, const struct md_super *b)
 	       a->layout.disks == b->layout.disks &&
 	       a->layout.chunk == b->layout.chunk &&
 	       a->layout.used == b->layout.used &&
-	       !a->ppl_at == !b->ppl_at && !a->bitmap_at == !b->bitmap_at;
+	       !a->ppl_at == !b->ppl_at && !a->bitmap_at == !b->bitmap_at &&
+	       a->has_journal == b->has_journal;
+}
+
+/* Given as a spare, or as a journal: it can become one */
+static bool may_be_new(const struct member *m)
+{
+	return m->state == MEMBER_SPARE || m->state == MEMBER_JOURNAL;
 }
 
 /* 0, or -1 with @error; @has: there is a superblock */
@@ -53,8 +60,8 @@ static int read_super(struct raid *raid, struct member *m, bool *has,
 	*has = md_is_super(raw);
 	if (!*has || !md_parse(&m->super, raw, m->block->size, m->name, error))
 		return 0;
-	/* A spare may have anything on it */
-	if (m->state == MEMBER_SPARE) {
+	/* What becomes one may have anything on it */
+	if (may_be_new(m)) {
 		*has = false;
 		return 0;
 	}
@@ -121,7 +128,8 @@ static bool is_stale(const struct member *m, const struct md_super *newest)
 	uint16_t role = newest->role[m->super.number];
 
 	return role == MD_FAULTY ||
-	       (role < MD_ROLE_MAX && m->super.events + 1 < newest->events) ||
+	       ((role < MD_ROLE_MAX || role == MD_ROLE_JOURNAL) &&
+		m->super.events + 1 < newest->events) ||
 	       (role == MD_SPARE &&
 		m->super.role[m->super.number] < MD_ROLE_MAX);
 }
@@ -155,6 +163,11 @@ static int place_member(struct raid *raid, struct member *m,
 		m->state = MEMBER_SPARE;
 		return 0;
 	}
+	if (role == MD_ROLE_JOURNAL && !raid->journal.member) {
+		m->state = MEMBER_JOURNAL;
+		raid->journal.member = m;
+		return 0;
+	}
 	if (role >= raid->layout.disks) {
 		m->state = MEMBER_FAULTY;
 		return 0;
@@ -181,7 +194,8 @@ static unsigned int free_number(const struct raid *raid,
 	unsigned int n, i;
 
 	for (n = 0; n < MD_NUMBERS; n++) {
-		if (newest->role[n] < MD_ROLE_MAX)
+		if (newest->role[n] < MD_ROLE_MAX ||
+		    newest->role[n] == MD_ROLE_JOURNAL)
 			continue;
 		for (i = 0; i < raid->members; i++)
 			if (raid->member[i].state > MEMBER_FAULTY &&
@@ -196,6 +210,9 @@ static unsigned int free_number(const struct raid *raid,
 int raid_adopt(struct raid *raid, struct member *m,
 	       const struct md_super *newest, struct error *error)
 {
+	bool journal = m->state == MEMBER_JOURNAL;
+	uint64_t least = journal ? journal_least(&newest->layout) :
+				   newest->layout.used;
 	unsigned int number;
 	uint8_t uuid[16];
 
@@ -206,25 +223,25 @@ int raid_adopt(struct raid *raid, struct member *m,
 		return fail(error, STATUS_DATA,
 			    "%s has had too many members", raid->label);
 	if (m->block->size < newest->data_at ||
-	    m->block->size - newest->data_at < newest->layout.used)
+	    m->block->size - newest->data_at < least)
 		return fail(error, STATUS_DATA,
 			    "%s: %s has %llu bytes, a member needs %llu",
 			    raid->label, m->name,
 			    (unsigned long long)m->block->size,
-			    (unsigned long long)(newest->data_at +
-						 newest->layout.used));
+			    (unsigned long long)(newest->data_at + least));
 	if (getrandom(uuid, sizeof(uuid), 0) != sizeof(uuid))
 		return fail(error, STATUS_OS, "no random bytes");
 	md_adopt(&m->super, newest, number,
 		 (m->block->size - newest->data_at) / BLOCK_SECTOR *
 		 BLOCK_SECTOR, uuid);
-	m->state = MEMBER_SPARE;
+	m->state = journal ? MEMBER_JOURNAL : MEMBER_SPARE;
 	return 0;
 }
 
 /* ---- is it enough? ------------------------------------------------------------------ */
 
-static int check_enough(struct raid *raid, struct error *error)
+static int check_enough(struct raid *raid, bool has_journal,
+			struct error *error)
 {
 	unsigned int missing = raid_degraded(raid);
 
@@ -241,6 +258,8 @@ static int check_enough(struct raid *raid, struct error *error)
 				    raid->label, missing, raid->layout.disks);
 		raid_say(raid, "started by force: what missing members had may come out wrong");
 	}
+	if (has_journal && !raid->journal.member)
+		raid_say(raid, "its journal has failed: a power cut may leave wrong rows. A disk given as journal= becomes a new one");
 	if (missing)
 		raid_say(raid, "%u of %u members are missing: it runs without them",
 			 missing, raid->layout.disks);
@@ -271,15 +290,56 @@ static void note_absent(const struct raid *raid, struct md_super *newest)
 	unsigned int n, i;
 
 	for (n = 0; n < MD_NUMBERS; n++) {
-		if (newest->role[n] >= MD_ROLE_MAX)
+		if (newest->role[n] >= MD_ROLE_MAX &&
+		    newest->role[n] != MD_ROLE_JOURNAL)
 			continue;
 		for (i = 0; i < raid->members; i++)
-			if (raid->member[i].state >= MEMBER_REBUILDING &&
+			if (raid->member[i].state > MEMBER_SPARE &&
 			    raid->member[i].super.number == n)
 				break;
 		if (i == raid->members)
 			newest->role[n] = MD_FAULTY;
 	}
+}
+
+/* Without what the journal has, rows may be half written */
+static int check_journal(struct raid *raid, const struct md_super *newest,
+			 struct error *error)
+{
+	bool had = false;
+	unsigned int n;
+
+	for (n = 0; n < MD_NUMBERS; n++)
+		had |= newest->role[n] == MD_ROLE_JOURNAL;
+	if (raid->journal.member || !newest->has_journal)
+		return 0;
+	if (had && !raid->force)
+		return fail(error, STATUS_DATA,
+			    "%s: its journal is missing, or out of date: give it as journal=FILE. The option force starts the array without it, and reads all of it again",
+			    raid->label);
+	if (had)
+		raid->synced = 0;
+	return 0;
+}
+
+/* A spare, or a journal in the place of one that has failed */
+static int adopt(struct raid *raid, struct member *m, struct md_super *newest,
+		 struct error *error)
+{
+	bool journal = m->state == MEMBER_JOURNAL;
+
+	if (journal && (!newest->has_journal || raid->journal.member))
+		return fail(error, STATUS_DATA,
+			    "%s: %s: it has no journal, or has one already: mvmm raid create --write-journal makes an array with one",
+			    raid->label, m->name);
+	if (raid_adopt(raid, m, newest, error))
+		return -1;
+	if (journal) {
+		newest->role[m->super.number] = MD_ROLE_JOURNAL;
+		raid->journal.member = m;
+		raid->journal.fresh = true;
+	}
+	return 0;
 }
 
 int raid_assemble(struct raid *raid, struct error *error)
@@ -304,20 +364,22 @@ int raid_assemble(struct raid *raid, struct error *error)
 		return -1;
 	/* Who is given as a spare, and has missed something, becomes one */
 	for (i = 0; i < raid->members; i++)
-		has[i] &= raid->member[i].state != MEMBER_SPARE ||
+		has[i] &= !may_be_new(&raid->member[i]) ||
 			  !is_stale(&raid->member[i], &copy);
 	for (i = 0; i < raid->members; i++)
 		if (has[i] &&
 		    place_member(raid, &raid->member[i], &copy, error))
 			return -1;
+	if (check_journal(raid, &copy, error))
+		return -1;
 	for (i = 0; i < raid->members; i++)
-		if (!has[i] && raid->member[i].state == MEMBER_SPARE &&
-		    raid_adopt(raid, &raid->member[i], &copy, error))
+		if (!has[i] && may_be_new(&raid->member[i]) &&
+		    adopt(raid, &raid->member[i], &copy, error))
 			return -1;
 	note_absent(raid, &copy);
 	/* What is said from now on is the newest's */
 	for (i = 0; i < raid->members; i++)
 		memcpy(raid->member[i].super.role, copy.role,
 		       sizeof(copy.role));
-	return check_enough(raid, error);
+	return check_enough(raid, copy.has_journal, error);
 }

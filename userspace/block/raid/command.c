@@ -24,6 +24,7 @@ static const char *state_name(const struct member *m)
 {
 	static const char *const names[] = {
 		[MEMBER_FAULTY] = "faulty", [MEMBER_SPARE] = "spare",
+		[MEMBER_JOURNAL] = "journal",
 		[MEMBER_REBUILDING] = "rebuilding",
 		[MEMBER_IN_SYNC] = "in sync" };
 

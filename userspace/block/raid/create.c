@@ -37,6 +37,18 @@ bool raid_layout_parse(const char *text, unsigned int level, uint32_t *layout)
 	return false;
 }
 
+static int check_disk(const struct block *disk, const char *name, uint64_t least,
+		      struct error *error)
+{
+	if (disk->read_only)
+		return fail(error, STATUS_USAGE, "%s can only be read", name);
+	if (disk->size < MD_DATA_AT + least)
+		return fail(error, STATUS_DATA,
+			    "%s is too small: it needs at least %llu bytes",
+			    name, (unsigned long long)(MD_DATA_AT + least));
+	return 0;
+}
+
 /* As much of each as the smallest has, in whole chunks */
 static int choose_size(struct raid_new *new, struct block *const *disk,
 		       const char *const *name, unsigned int nr,
@@ -47,6 +59,8 @@ static int choose_size(struct raid_new *new, struct block *const *disk,
 	const char *wrong;
 	unsigned int i;
 
+	if (new->policy == MD_JOURNAL)
+		nr--;
 	l->disks = nr - new->spares;
 	/* With a size that is enough: what is wrong is not the disks' */
 	l->used = RAID_CHUNK_MAX;
@@ -54,17 +68,14 @@ static int choose_size(struct raid_new *new, struct block *const *disk,
 	if (wrong)
 		return fail(error, STATUS_USAGE, "this array has %s", wrong);
 	for (i = 0; i < nr; i++) {
-		if (disk[i]->read_only)
-			return fail(error, STATUS_USAGE,
-				    "%s can only be read", name[i]);
-		if (disk[i]->size < MD_DATA_AT + unit)
-			return fail(error, STATUS_DATA,
-				    "%s is too small: a member of an array has at least %llu bytes",
-				    name[i],
-				    (unsigned long long)(MD_DATA_AT + unit));
+		if (check_disk(disk[i], name[i], unit, error))
+			return -1;
 		if (disk[i]->size < least)
 			least = disk[i]->size;
 	}
+	if (new->policy == MD_JOURNAL &&
+	    check_disk(disk[nr], name[nr], journal_least(l), error))
+		return -1;
 	l->used = (least - MD_DATA_AT) / unit * unit;
 	wrong = raid_layout_check(l);
 	return wrong ? fail(error, STATUS_USAGE, "this array has %s", wrong) :
@@ -140,7 +151,8 @@ int raid_format(struct raid_new *new, struct block *const *disk,
 	uint8_t uuid[16];
 	unsigned int i;
 
-	if (nr > RAID_MEMBERS || nr <= new->spares)
+	if (nr > RAID_MEMBERS ||
+	    nr <= new->spares + (new->policy == MD_JOURNAL))
 		return fail(error, STATUS_USAGE,
 			    "an array has from 1 to %u members", RAID_DISKS);
 	if (choose_size(new, disk, name, nr, error))
@@ -156,6 +168,8 @@ int raid_format(struct raid_new *new, struct block *const *disk,
 	snprintf(super.name, sizeof(super.name), "%s", new->name);
 	for (i = 0; i < MD_NUMBERS; i++)
 		super.role[i] = i < new->layout.disks ? i : MD_SPARE;
+	if (new->policy == MD_JOURNAL)
+		super.role[nr - 1] = MD_ROLE_JOURNAL;
 	if (getrandom(super.uuid, sizeof(super.uuid), 0) != sizeof(super.uuid))
 		return fail(error, STATUS_OS, "no random bytes");
 	for (i = 0; i < nr; i++) {

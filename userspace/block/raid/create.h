@@ -13,7 +13,8 @@
  * @clean: the user says that it is in sync already: all disks are blank
  * @force: disks that are members of another array may be taken
  * @name: at most 32 bytes
- * @spares: so many of the disks, the last ones, are spares
+ * @spares: so many of the disks, the last ones, are spares; but with MD_JOURNAL the
+ *	very last one is the journal
  */
 struct raid_new {
 	struct raid_layout layout;

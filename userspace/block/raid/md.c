@@ -14,7 +14,8 @@
 /* One log of each member, or several that take turns */
 #define LOGS	(MD_FEATURE_PPL | MD_FEATURE_MULTIPLE_PPLS)
 #define KNOWN	(MD_FEATURE_BITMAP_OFFSET | MD_FEATURE_RECOVERY_OFFSET | \
-		 MD_FEATURE_RECOVERY_BITMAP | LOGS | MD_FEATURE_RAID0_LAYOUT)
+		 MD_FEATURE_RECOVERY_BITMAP | LOGS | MD_FEATURE_RAID0_LAYOUT | \
+		 MD_FEATURE_JOURNAL)
 
 /* Of md, but not in a header for userspace: drivers/md/md-bitmap.h */
 #define BITMAP_MAGIC	0x6d746962
@@ -69,7 +70,6 @@ static const char *unknown_feature(uint32_t features)
 		{ MD_FEATURE_BAD_BLOCKS, "a list of bad blocks" },
 		{ MD_FEATURE_REPLACEMENT, "a replacement" },
 		{ MD_FEATURE_CLUSTERED, "a cluster" },
-		{ MD_FEATURE_JOURNAL, "a journal" },
 	};
 	unsigned int i;
 
@@ -92,6 +92,11 @@ static bool is_before_data(const struct md_super *s, uint64_t at, uint64_t len)
 	       at <= s->data_at && len <= s->data_at - at;
 }
 
+static bool is_journal(const struct md_super *s)
+{
+	return s->role[s->number] == MD_ROLE_JOURNAL;
+}
+
 static const char *parse_places(struct md_super *s,
 				const struct mdp_superblock_1 *sb,
 				uint64_t size)
@@ -101,7 +106,8 @@ static const char *parse_places(struct md_super *s,
 	s->data_at = bytes(le64toh(sb->data_offset));
 	s->data_len = bytes(le64toh(sb->data_size));
 	if (s->data_at < MD_SUPER_AT + MD_SUPER_LEN || s->data_at > size ||
-	    s->data_len > size - s->data_at || s->layout.used > s->data_len)
+	    s->data_len > size - s->data_at ||
+	    (!is_journal(s) && s->layout.used > s->data_len))
 		return "data beyond the member's end: was it cut short?";
 	s->bitmap_at = s->ppl_at = s->ppl_len = 0;
 	if (features & MD_FEATURE_BITMAP_OFFSET) {
@@ -119,6 +125,10 @@ static const char *parse_places(struct md_super *s,
 		    s->ppl_len < MD_PPL_LEN)
 			return "a partial parity log that is not between superblock and data, or too small";
 	}
+	s->has_journal = features & MD_FEATURE_JOURNAL;
+	if (s->has_journal && (!raid_has_parity(&s->layout) ||
+			       features & (LOGS | MD_FEATURE_BITMAP_OFFSET)))
+		return "a journal, which its level cannot have, or a bitmap besides";
 	return NULL;
 }
 
@@ -155,6 +165,11 @@ static const char *parse(struct md_super *s, uint64_t size)
 		s->layout.chunk = 0;
 	else if (s->layout.chunk)
 		s->layout.used -= s->layout.used % s->layout.chunk;
+	s->number = le32toh(sb->dev_number);
+	if (s->number >= MD_NUMBERS)
+		return "a number of a member that is too large";
+	for (i = 0; i < MD_NUMBERS; i++)
+		s->role[i] = i < max_dev ? le16toh(sb->dev_roles[i]) : MD_SPARE;
 	wrong = raid_layout_check(&s->layout);
 	if (!wrong)
 		wrong = parse_places(s, sb, size);
@@ -167,11 +182,10 @@ static const char *parse(struct md_super *s, uint64_t size)
 	s->synced = bytes(le64toh(sb->resync_offset));
 	s->recovered = features & MD_FEATURE_RECOVERY_OFFSET ?
 		       bytes(le64toh(sb->recovery_offset)) : MD_ALL;
-	s->number = le32toh(sb->dev_number);
-	if (s->number >= MD_NUMBERS)
-		return "a number of a member that is too large";
-	for (i = 0; i < MD_NUMBERS; i++)
-		s->role[i] = i < max_dev ? le16toh(sb->dev_roles[i]) : MD_SPARE;
+	if (is_journal(s)) {
+		s->recovered = MD_ALL;
+		s->tail = bytes(le64toh(sb->journal_tail));
+	}
 	return NULL;
 }
 
@@ -197,6 +211,8 @@ void md_make(struct md_super *s, unsigned int number, enum md_policy policy,
 	memset(s->raw, 0, sizeof(s->raw));
 	s->number = number;
 	s->recovered = MD_ALL;
+	s->has_journal = policy == MD_JOURNAL;
+	s->tail = 0;
 	s->data_at = MD_DATA_AT;
 	s->bitmap_at = policy == MD_BITMAP ? MD_BITMAP_AT : 0;
 	s->ppl_at = policy == MD_PPL ? MD_PPL_AT : 0;
@@ -217,6 +233,8 @@ void md_make(struct md_super *s, unsigned int number, enum md_policy policy,
 		sb->feature_map = htole32(MD_FEATURE_PPL);
 		sb->ppl.offset = htole16((MD_PPL_AT - MD_SUPER_AT) / SECTOR);
 		sb->ppl.size = htole16(MD_PPL_LEN / SECTOR);
+	} else if (policy == MD_JOURNAL) {
+		sb->feature_map = htole32(MD_FEATURE_JOURNAL);
 	}
 	sb->data_offset = htole64(s->data_at / SECTOR);
 	sb->data_size = htole64(s->data_len / SECTOR);
@@ -235,6 +253,7 @@ void md_adopt(struct md_super *s, const struct md_super *from,
 	*s = *from;
 	s->number = number;
 	s->data_len = data_len;
+	s->tail = 0;
 	s->recovered = MD_ALL;
 	sb->data_size = htole64(data_len / SECTOR);
 	sb->dev_number = htole32(number);
@@ -253,7 +272,8 @@ void md_update(struct md_super *s, uint64_t now)
 	struct mdp_superblock_1 *sb = (void *)s->raw;
 	uint32_t features, i;
 
-	features = le32toh(sb->feature_map) & (MD_FEATURE_RAID0_LAYOUT | LOGS);
+	features = le32toh(sb->feature_map) &
+		   (MD_FEATURE_RAID0_LAYOUT | LOGS | MD_FEATURE_JOURNAL);
 	if (s->bitmap_at)
 		features |= MD_FEATURE_BITMAP_OFFSET;
 	if (s->recovered != MD_ALL)
@@ -261,6 +281,8 @@ void md_update(struct md_super *s, uint64_t now)
 	sb->feature_map = htole32(features);
 	sb->recovery_offset = s->recovered == MD_ALL ? 0 :
 			      htole64(s->recovered / SECTOR);
+	if (is_journal(s))
+		sb->journal_tail = htole64(s->tail / SECTOR);
 	if (!sb->ctime)
 		sb->ctime = htole64(now);
 	sb->utime = htole64(now);

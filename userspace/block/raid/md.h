@@ -16,6 +16,7 @@
 #define MD_NUMBERS	128u		/* members and spares, dead ones too */
 #define MD_SPARE	0xffffu
 #define MD_FAULTY	0xfffeu
+#define MD_ROLE_JOURNAL	0xfffdu
 #define MD_ROLE_MAX	0xff00u
 
 /* Where an array made here has its parts, in bytes of a member */
@@ -37,7 +38,9 @@
  * @synced: all before that byte is in sync; MD_ALL: it was shut down clean
  * @recovered: of a member that is being rebuilt: so far; else MD_ALL
  * @number: of this member; its role is role[number]
- * @role: by number: its place in the layout, MD_SPARE or MD_FAULTY
+ * @role: by number: its place in the layout, or one of the above
+ * @has_journal: the array has one, or had
+ * @tail: of the journal: the byte of its data where the log begins
  * @bitmap_at: bytes from the member's start; 0: no bitmap
  * @ppl_at: the same of the partial parity log; 0: none
  * @ppl_len: its bytes
@@ -50,10 +53,11 @@ struct md_super {
 	uint64_t data_at, data_len, events, synced, recovered;
 	unsigned int number;
 	uint16_t role[MD_NUMBERS];
-	uint64_t bitmap_at, ppl_at, ppl_len;
+	bool has_journal;
+	uint64_t tail, bitmap_at, ppl_at, ppl_len;
 };
 
-enum md_policy { MD_RESYNC, MD_BITMAP, MD_PPL };
+enum md_policy { MD_RESYNC, MD_BITMAP, MD_PPL, MD_JOURNAL };
 
 /* Is there any superblock of md's? */
 bool md_is_super(const uint8_t raw[MD_SUPER_LEN]);
@@ -64,7 +68,7 @@ int md_parse(struct md_super *s, const uint8_t raw[MD_SUPER_LEN], uint64_t size,
 	     const char *name, struct error *error);
 /*
  * A new array's, for member @number. @s has its layout, uuid, name, data_len,
- * events, synced and roles; the rest is filled in, @raw too
+ * events, synced and roles, which say who is the journal; the rest is filled in, @raw too
  */
 void md_make(struct md_super *s, unsigned int number, enum md_policy policy,
 	     const uint8_t device_uuid[16]);

@@ -69,7 +69,9 @@ static void send_super(struct raid *raid, unsigned int i)
 	struct member *m = &raid->member[i];
 
 	m->super.events = raid->events;
-	m->super.synced = raid->clean ? raid->synced : 0;
+	/* With a journal nothing gets out of sync */
+	m->super.synced = raid->clean || raid->journal.member ?
+			  raid->synced : 0;
 	md_update(&m->super, time(NULL));
 	op_send_raw(raid->meta.op, i, m, BLOCK_WRITE, MD_SUPER_AT,
 		    m->super.raw, MD_SUPER_LEN);

@@ -201,6 +201,18 @@ void op_send_raw(struct raid_op *op, unsigned int index, struct member *m,
 	send(sub, data, len);
 }
 
+void op_send_log(struct raid_op *op, struct member *m, uint64_t at,
+		 struct iovec *iov, unsigned int niov)
+{
+	struct raid_sub *sub = prepare(op, 0, m, BLOCK_WRITE, at,
+				       (uint64_t)niov * RAID_PAGE);
+
+	sub->request.stable = true;
+	sub->request.iov = iov;
+	sub->request.niov = niov;
+	submit(sub);
+}
+
 void op_flush(struct raid_op *op, raid_fn *next)
 {
 	struct raid *raid = op->raid;
@@ -226,14 +238,14 @@ void op_mended(struct raid_op *op)
 
 /* ---- the guest's memory ------------------------------------------------------ */
 
-/* Where data block @i of the operation begins in the guest's request */
+/* Where what is the guest's of the operation's data block @i is in its request */
 static uint64_t in_request(const struct raid_op *op, unsigned int i)
 {
 	const struct raid_layout *l = &op->raid->layout;
-	uint64_t at = op->lo;
+	uint64_t at = op->lo + op->head;
 
 	if (raid_has_parity(l))
-		at = op->lo / l->chunk * l->chunk * op->row.nr_data +
+		at = op->head + op->lo / l->chunk * l->chunk * op->row.nr_data +
 		     (op->first + i) * l->chunk + op->lo % l->chunk;
 	return at - op->io->request->at;
 }
@@ -302,10 +314,12 @@ static void copy(const struct raid_op *op, uint64_t at, uint8_t *block,
 
 void op_copy_in(const struct raid_op *op, unsigned int i, uint8_t *to)
 {
+	size_t len = op_len(op) - op->head - op->tail;
+
 	if (op->io->request->op == BLOCK_WRITE)
-		copy(op, in_request(op, i), to, op_len(op), true);
+		copy(op, in_request(op, i), to + op->head, len, true);
 	else
-		memset(to, 0, op_len(op));
+		memset(to + op->head, 0, len);
 }
 
 void op_copy_out(const struct raid_op *op, const uint8_t *from)
@@ -369,11 +383,23 @@ static uint64_t fit(struct raid_op *op, uint64_t lo, uint64_t hi)
 	op->direct = true;
 	if (!is_transfer(r) && !raid_has_parity(&op->raid->layout))
 		return len;
-	if (len > RAID_COLUMN)
-		len = RAID_COLUMN;
+	/* The next one begins with a page of the journal's */
+	if (len > RAID_COLUMN - lo % RAID_PAGE)
+		len = RAID_COLUMN - lo % RAID_PAGE;
 	op->direct = is_transfer(r) && op->count == 1 &&
 		     slice(r, in_request(op, 0), len, op->iov, RAID_IOV, &n);
 	return len;
+}
+
+/* The journal has whole pages: what the guest does not write of them is read */
+static void widen(struct raid_op *op)
+{
+	if (!op->raid->journal.member || op->io->request->op == BLOCK_READ)
+		return;
+	op->head = op->lo % RAID_PAGE;
+	op->tail = -op->hi % RAID_PAGE;
+	op->lo -= op->head;
+	op->hi += op->tail;
 }
 
 /* The next operation of the request */
@@ -391,10 +417,12 @@ static void cut(struct raid_op *op)
 	}
 	op->first = io->first;
 	op->count = io->count;
+	op->head = op->tail = 0;
 	op_place(op, io->lo, io->hi);
 	size = fit(op, io->lo, io->hi);
 	op->hi = io->lo = op->lo + size;
 	io->cursor += size * io->count;
+	widen(op);
 }
 
 void raid_finish_io(struct raid *raid, struct raid_io *io)
@@ -412,6 +440,7 @@ void op_end(struct raid_op *op, int result)
 	struct raid_io *io = op->io;
 
 	op_unlock(op);
+	journal_done(op);
 	op->used = false;
 	if (result && !io->request->result)
 		io->request->result = result;

@@ -80,6 +80,8 @@ void raid_drop(struct raid *raid, struct member *m, const char *why)
 
 	if (m->state >= MEMBER_REBUILDING)
 		raid->at[m->slot] = NULL;
+	if (m == raid->journal.member)
+		raid->journal.member = NULL;
 	m->state = MEMBER_FAULTY;
 	for (i = 0; i < raid->members; i++)
 		raid->member[i].super.role[m->super.number] = MD_FAULTY;
@@ -243,6 +245,8 @@ static int raid_start(struct block *block, struct loop *loop,
 		ret = fail(error, STATUS_OS, "--disk: no memory for an array");
 	if (!ret && !block->read_only)
 		ret = ppl_recover(raid, error);
+	if (!ret)
+		ret = journal_start(raid, error);
 	if (!ret) {
 		raid->clean = raid->clean_there = true;
 		block->size = raid_capacity(&raid->layout);
@@ -269,6 +273,8 @@ static void raid_close(struct block *block)
 	if (block->loop) {
 		pthread_mutex_lock(&block->loop->lock);
 		if (raid->running) {
+			wait_for_all(raid);
+			journal_close(raid);
 			wait_for_all(raid);
 			meta_close(raid);
 			wait_for_all(raid);
@@ -361,6 +367,8 @@ struct block *raid_open(const struct block_config *config, struct error *error)
 				  error);
 	for (i = 0; !ret && i < config->spares; i++)
 		ret = open_member(raid, config->spare[i], MEMBER_SPARE, error);
+	if (!ret && config->journal)
+		ret = open_member(raid, config->journal, MEMBER_JOURNAL, error);
 	if (!ret)
 		return &raid->block;
 	raid_close(&raid->block);

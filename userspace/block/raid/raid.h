@@ -10,6 +10,7 @@
  * stripe.c	an operation on data and parity: 4, 5, 6
  * meta.c	superblocks and the write-intent bitmap, kept up to date
  * ppl.c	the partial parity log
+ * journal.c	the journal, on a disk of its own
  * sync.c	resync, rebuild, scrub
  *
  * All of it runs under the loop's lock, in the loop or in who submits; it has no
@@ -25,13 +26,15 @@
 #define RAID_OPS	32	/* of guests, at once */
 #define RAID_COLUMN	65536u	/* the most of each member in one operation */
 #define RAID_IOV	32
-#define RAID_MEMBERS	(RAID_DISKS + 8)	/* and spares */
+#define RAID_MEMBERS	(RAID_DISKS + 9)	/* and spares, and a journal */
+#define RAID_PAGE	4096u	/* of the journal */
+#define RAID_LOG_IOV	1024	/* pages of it that are written together */
 
 struct raid;
 struct raid_op;
 
-/* SPARE and below have no place in the layout. GONE has no disk any more */
-enum member_state { MEMBER_GONE, MEMBER_FAULTY, MEMBER_SPARE,
+/* JOURNAL and below have no place in the layout. GONE has no disk any more */
+enum member_state { MEMBER_GONE, MEMBER_FAULTY, MEMBER_SPARE, MEMBER_JOURNAL,
 		    MEMBER_REBUILDING, MEMBER_IN_SYNC };
 
 /**
@@ -96,6 +99,9 @@ typedef void raid_fn(struct raid_op *op);
  *	is copied
  * @first: with parity: the first of the data blocks that the guest wants
  * @count: how many
+ * @head: of what is written to each block, so many bytes at its start are not the
+ *	guest's: with a journal, which has whole pages
+ * @tail: the same at its end
  * @row: with parity: who has what
  * @place: without: the copies
  * @copies: how many
@@ -110,6 +116,7 @@ typedef void raid_fn(struct raid_op *op);
  * @used: it is not free
  * @stable: what it writes is on the members' disks when it is done
  * @logging: it has an entry in a partial parity log
+ * @journaled: it has an entry in the journal that is needed yet
  * @log: what the entry is made of
  * @after_log: what is done when it is written
  * @locked: others wait for it
@@ -127,7 +134,7 @@ struct raid_op {
 	struct raid *raid;
 	struct raid_io *io;
 	uint64_t lo, hi;
-	unsigned int first, count;
+	unsigned int first, count, head, tail;
 	struct raid_row row;
 	struct raid_place place[RAID_DISKS];
 	unsigned int copies;
@@ -135,7 +142,7 @@ struct raid_op {
 	uint64_t bad, wrong;
 	uint32_t lost;
 	int mode;
-	bool direct, stable, logging, used, locked, blocked, marked;
+	bool direct, stable, logging, journaled, used, locked, blocked, marked;
 	const uint8_t *log;
 	raid_fn *after_log;
 	uint64_t ticket;
@@ -187,6 +194,32 @@ struct raid_meta {
 	uint16_t *users;
 	bool *idle;
 	struct timer tick;
+};
+
+/**
+ * struct raid_journal - of levels with parity (journal.c)
+ * @member: the disk; NULL: there is none, or not any more
+ * @fresh: it has become one just now: a log that is on it is an old one
+ * @op: its requests
+ * @waiting: operations that are to be written to it
+ * @now: those that are being written
+ * @in_use: operations that have been, and have not ended
+ * @pages: of the log; 0: there never was one
+ * @head: the page where the next entry goes
+ * @used: pages from the tail to there
+ * @seq: of the next meta block
+ * @iov: what is being written
+ * @niov: how much of it
+ */
+struct raid_journal {
+	struct member *member;
+	bool fresh;
+	struct raid_op *op;
+	struct raid_ops waiting, now;
+	unsigned int in_use;
+	uint64_t pages, head, used, seq;
+	struct iovec iov[RAID_LOG_IOV];
+	unsigned int niov;
 };
 
 enum raid_action { RAID_IDLE, RAID_RESYNC, RAID_REBUILD, RAID_CHECK,
@@ -245,10 +278,11 @@ struct raid_sync {
  * @io: the one that is being cut
  * @free_io: those that are not in use
  * @ios: all of them
- * @op: all operations: RAID_OPS of guests, and those of sync and meta
+ * @op: all operations: RAID_OPS of guests, and those of meta, sync and the journal
  * @tickets: the next one's
  * @meta: see above
  * @sync: see above
+ * @journal: see above
  * @ppl_generation: of the last log entry
  * @ppl_busy: a bit for each place whose log has an entry in use
  * @ppl_waiting: operations that wait for that
@@ -273,11 +307,12 @@ struct raid {
 	uint64_t sent;
 	struct block_request *queue, **queue_end;
 	struct raid_io *io, *free_io, ios[RAID_OPS + 1];
-	struct raid_op op[RAID_OPS + 3];
+	struct raid_op op[RAID_OPS + 4];
 	unsigned int failures, failures_there;
 	uint64_t tickets;
 	struct raid_meta meta;
 	struct raid_sync sync;
+	struct raid_journal journal;
 	uint64_t ppl_generation;
 	uint32_t ppl_busy;
 	struct raid_ops ppl_waiting;
@@ -353,6 +388,9 @@ void op_send(struct raid_op *op, unsigned int index, struct member *m,
 /* The same of the member itself, and on its disk when it is done */
 void op_send_raw(struct raid_op *op, unsigned int index, struct member *m,
 		 enum block_op what, uint64_t at, void *data, size_t len);
+/* Stable, to the journal: @iov stays until it is done */
+void op_send_log(struct raid_op *op, struct member *m, uint64_t at,
+		 struct iovec *iov, unsigned int niov);
 /* A whole step: all members flush */
 void op_flush(struct raid_op *op, raid_fn *next);
 /* Behind a read whose bad blocks were written again: the guest has its data */
@@ -411,6 +449,19 @@ void ppl_done(struct raid_op *op);
 int ppl_recover(struct raid *raid, struct error *error);
 /* In a step of @op: all is in sync from here on, the logs are used */
 void ppl_open(struct raid_op *op);
+
+/* ---- journal.c ------------------------------------------------------------- */
+
+/* Bytes that the log has to have */
+uint64_t journal_least(const struct raid_layout *l);
+/* What the log has is written to the members. 0, or -1 with @error */
+int journal_start(struct raid *raid, struct error *error);
+/* Goes on when what @op writes is in the journal, or it is known to have failed */
+void journal_log(struct raid_op *op, raid_fn *next);
+/* It has ended */
+void journal_done(struct raid_op *op);
+/* Nothing of the log is needed any more, soon. @raid is drained */
+void journal_close(struct raid *raid);
 
 /* ---- sync.c ---------------------------------------------------------------- */
 

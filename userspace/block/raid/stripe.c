@@ -194,6 +194,14 @@ static void write_all(struct raid_op *op)
 	op_go(op);
 }
 
+static void write_logged(struct raid_op *op)
+{
+	if (op->raid->broken)
+		meta_end_write(op, write_failed);
+	else
+		write_all(op);
+}
+
 /*
  * The block that has what was in the operation's data block @i: one that is not
  * used else, because a read-modify-write changes less than half
@@ -261,7 +269,11 @@ static void make_parity(struct raid_op *op)
 			      op->parity, op_len(op));
 	else
 		parity_make(&op->row, op->block, op->parity, op_len(op));
-	ppl_log(op, log, write_all);
+	/* Also where it has failed: that has to be known first */
+	if (op->raid->journal.pages)
+		journal_log(op, write_logged);
+	else
+		ppl_log(op, log, write_all);
 }
 
 /* May this much be taken as read? All of the data, or of what is replaced */
@@ -284,6 +296,9 @@ static int choose_mode(const struct raid_op *op)
 	unsigned int modify = op->count + op->row.nr_parity;
 	unsigned int reconstruct = op->row.nr_data - op->count;
 
+	/* The rest of what is written has to be there, too */
+	if (op->head || op->tail)
+		return RECOVER;
 	/* Less than half is replaced, then: see old_block() */
 	if (modify < reconstruct && can_read(op, true))
 		return MODIFY;
