@@ -15,10 +15,10 @@
 #include "manage/control.h"
 
 #define CHUNK_DEFAULT	(64u << 10)
-#define DISKS		(BLOCK_MEMBERS + BLOCK_SPARES)
+#define DISKS		(BLOCK_MEMBERS + BLOCK_SPARES + 1)
 
-enum { OPT_SPARE = 256, OPT_LAYOUT, OPT_POLICY, OPT_CLEAN, OPT_FORCE, OPT_DISK,
-       OPT_REPAIR, OPT_JSON };
+enum { OPT_SPARE = 256, OPT_LAYOUT, OPT_POLICY, OPT_JOURNAL, OPT_CLEAN, OPT_FORCE,
+       OPT_DISK, OPT_REPAIR, OPT_JSON };
 
 static const struct argp_option option_list[] = {
 	{ "chunk", 'c', "SIZE", 0,
@@ -30,6 +30,8 @@ static const struct argp_option option_list[] = {
 	{ "name", 'N', "NAME", 0, "create: of the array (default: mvmm)", 0 },
 	{ "consistency-policy", OPT_POLICY, "bitmap|ppl|resync", 0,
 	  "create: what is kept for a crash (default: bitmap)", 0 },
+	{ "write-journal", OPT_JOURNAL, "DISK", 0,
+	  "create: RAID 4, 5 and 6: a log of writes, instead of a bitmap", 0 },
 	{ "assume-clean", OPT_CLEAN, NULL, 0,
 	  "create: all disks are blank, and in sync as they are", 0 },
 	{ "force", OPT_FORCE, NULL, 0,
@@ -49,6 +51,7 @@ static const struct argp_option option_list[] = {
  * @new: of create
  * @layout: the same
  * @spare: the same
+ * @journal: the same
  * @disk: -1: none was given
  */
 struct options {
@@ -56,7 +59,7 @@ struct options {
 	unsigned int nr;
 	struct raid_new new;
 	const char *layout;
-	const char *spare[BLOCK_SPARES];
+	const char *spare[BLOCK_SPARES], *journal;
 	long disk;
 	bool repair, json;
 };
@@ -102,6 +105,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_POLICY:
 		parse_policy(state, o, arg);
+		break;
+	case OPT_JOURNAL:
+		o->journal = arg;
+		o->new.policy = MD_JOURNAL;
 		break;
 	case OPT_CLEAN:
 		o->new.clean = true;
@@ -205,6 +212,10 @@ static int parse_create(struct options *o, struct error *error)
 	if (o->new.policy == MD_PPL && level != 5)
 		return fail(error, STATUS_USAGE,
 			    "--consistency-policy ppl is for RAID 5");
+	if (o->journal && (level < 4 || level > 6 ||
+			   o->new.policy != MD_JOURNAL))
+		return fail(error, STATUS_USAGE,
+			    "--write-journal is for RAID 4, 5 and 6, without --consistency-policy");
 	if (!level && o->new.spares)
 		return fail(error, STATUS_USAGE, "RAID 0 has no spares");
 	if (!level)
@@ -220,12 +231,14 @@ static int create(struct options *o, struct error *error)
 
 	if (parse_create(o, error) || disks_init(&d, error))
 		return -1;
-	ret = o->nr - 2 + o->new.spares > DISKS ?
+	ret = o->nr - 2 + o->new.spares >= DISKS ?
 	      fail(error, STATUS_USAGE, "too many members") : 0;
 	for (i = 2; !ret && i < o->nr; i++)
 		ret = open_disk(&d, o->argument[i], false, error);
 	for (i = 0; !ret && i < o->new.spares; i++)
 		ret = open_disk(&d, o->spare[i], false, error);
+	if (!ret && o->journal)
+		ret = open_disk(&d, o->journal, false, error);
 	if (!ret) {
 		pthread_mutex_lock(&d.loop.lock);
 		ret = raid_format(&o->new, d.block, d.name, d.nr, error);
@@ -233,10 +246,11 @@ static int create(struct options *o, struct error *error)
 	}
 	disks_close(&d);
 	if (!ret)
-		printf("RAID %u of %u members, %" PRIu64 " bytes: --disk raid%u:%s%s\n",
+		printf("RAID %u of %u members, %" PRIu64 " bytes: --disk raid%u:%s%s%s%s\n",
 		       o->new.layout.level, o->new.layout.disks,
 		       raid_capacity(&o->new.layout), o->new.layout.level,
-		       o->argument[2], o->nr > 3 ? ",..." : "");
+		       o->argument[2], o->nr > 3 ? ",..." : "",
+		       o->journal ? ",journal=" : "", o->journal ?: "");
 	return ret;
 }
 
@@ -261,9 +275,11 @@ static void print_super(const char *name, const struct md_super *s)
 		printf("  member:    place %u%s\n", role,
 		       s->recovered == MD_ALL ? "" : ", being rebuilt");
 	else
-		printf("  member:    %s\n", role == MD_SPARE ? "spare" : "faulty");
+		printf("  member:    %s\n", role == MD_SPARE ? "spare" :
+		       role == MD_ROLE_JOURNAL ? "journal" : "faulty");
 	printf("  for crashes: %s\n", s->bitmap_at ? "bitmap" :
-	       s->ppl_at ? "partial parity log" : "resync");
+	       s->ppl_at ? "partial parity log" :
+	       s->has_journal ? "journal" : "resync");
 }
 
 static int show_member(const char *path, struct error *error)
