@@ -10,7 +10,7 @@
 # Lists of words are taken apart, and check() calls functions:
 # shellcheck disable=SC2046,SC2086,SC2317
 
-mvmm=$1 mdadm=$2
+mvmm=$1 mdadm=$2 journal=0
 export MDADM_NO_UDEV=1
 n=0
 
@@ -42,12 +42,13 @@ detach() {
 	done
 }
 
-# As --disk wants them
+# As --disk wants them. The last one is the journal, if there is one
 members() {
 	list=0.img
-	for i in $(seq $(($1 - 1))); do
+	for i in $(seq $(($1 - 1 - journal))); do
 		list=$list,$i.img
 	done
+	[ "$journal" = 0 ] || list=$list,journal=$(($1 - 1)).img
 	echo "$list"
 }
 
@@ -171,6 +172,64 @@ failed_by_md() {
 		"$mdadm" --stop /dev/md0 && detach 3 && ours_reads 5 3
 }
 
+# Members and journal as if nothing had been written, but for the log
+save() {
+	for i in $(seq 0 $(($1 - 1))); do
+		dd if="$i.img" of="$i.super" bs=4k skip=1 count=1 2>/dev/null
+	done
+}
+
+lose() {
+	for i in $(seq 0 $(($1 - 1))); do
+		dd if="$i.super" of="$i.img" bs=4k seek=1 conv=notrunc \
+			2>/dev/null || return 1
+	done
+	dd if=/dev/zero of=1.img bs=1M seek=1 count=7 conv=notrunc 2>/dev/null
+}
+
+made_with_journal() {
+	fresh "$2" && truncate -s 32M $(($2 - 1)).img &&
+		"$mvmm" raid create "$1" \
+			$(journal=1 members "$2" | sed 's/,journal=.*//; s/,/ /g') \
+			--write-journal $(($2 - 1)).img --assume-clean &&
+		save "$2"
+}
+
+we_write_and_lose() {
+	ours_writes "$1" "$2" && lose "$2"
+}
+
+# md begins a new log when it starts, and says where with the first write
+md_writes_and_loses() {
+	assemble "$1" && dd if=data of=/dev/md0 bs=4k count=1 conv=fsync &&
+		save "$1" && md_writes && stop "$1" && lose "$1"
+}
+
+# Only who may write writes it again: a resize opens the array so, and then refuses
+replayed_by_us() {
+	"$mvmm" disk resize "raid$1:$(members "$2")" 1M
+	ours_reads "$1" "$2"
+}
+
+# journal LEVEL COUNT: what a log has each writes to the members for the other
+journal() {
+	label="RAID $1 of $(($2 - 1)) with a journal"
+	journal=1
+	check "$label: is made" made_with_journal "$1" "$2"
+	check "$label: mvmm writes, and the members lose it" \
+		we_write_and_lose "$1" "$2"
+	check "$label: md has it from the journal" md_reads "$2"
+	stop "$2" >/dev/null 2>&1
+	check "$label: mvmm reads that" ours_reads "$1" "$2"
+	check "$label: md writes, and the members lose it" \
+		md_writes_and_loses "$2"
+	check "$label: mvmm has it from the journal" replayed_by_us "$1" "$2"
+	check "$label: mvmm writes" ours_writes "$1" "$2"
+	check "$label: and md agrees" md_reads "$2"
+	stop "$2" >/dev/null 2>&1
+	journal=0
+}
+
 mkdir -p /tmp/raid /run/mdadm && cd /tmp/raid || exit 1
 ours 0 3
 ours 1 2
@@ -183,6 +242,9 @@ ours 6 5 --layout left-asymmetric
 ours 10 4
 ours 10 3 --layout f2
 ours 10 4 --layout o2
+journal 4 4
+journal 5 4
+journal 6 5
 theirs 0 2
 theirs 1 3 --bitmap=internal
 theirs 5 3 --bitmap=internal
