@@ -180,6 +180,12 @@ static void *client(void *ctx)
 	expect("raid-remove", name[0], "degraded");
 	refuse("raid-remove", name[0], "has no member");
 	refuse("raid-add", "/nowhere/x", "No such file");
+	/* What is new is read while others have the loop's lock */
+	assert_int_equal(truncate(name[0], 4096), 0);
+	pthread_mutex_lock(&m.loop.lock);
+	refuse("raid-add", name[0], "cannot be read");
+	pthread_mutex_unlock(&m.loop.lock);
+	assert_int_equal(truncate(name[0], SIZE), 0);
 	expect("raid-add", name[3], "degraded");
 	settle();
 	expect("raid-add", name[0], "clean");

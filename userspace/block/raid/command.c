@@ -167,16 +167,12 @@ static struct member *free_entry(struct raid *raid)
 	return i < RAID_MEMBERS ? &raid->member[i] : NULL;
 }
 
-/* Is the disk another array's? */
-static int check_foreign(struct raid *raid, struct member *m,
+/* What is on the disk may be another array's: @raw is its superblock, if any */
+static int check_foreign(const struct member *m, const uint8_t *raw,
 			 const struct md_super *ours, struct error *error)
 {
-	uint8_t raw[MD_SUPER_LEN];
 	struct md_super super;
 
-	if (member_transfer(m, BLOCK_READ, MD_SUPER_AT, raw, sizeof(raw)))
-		return fail(error, STATUS_NO_INPUT, "%s cannot be read",
-			    m->name);
 	if (md_is_super(raw) &&
 	    (md_parse(&super, raw, m->block->size, m->name, error) ||
 	     memcmp(super.uuid, ours->uuid, sizeof(ours->uuid))))
@@ -186,7 +182,7 @@ static int check_foreign(struct raid *raid, struct member *m,
 }
 
 static int add_block(struct raid *raid, struct block *block, const char *name,
-		     struct error *error)
+		     const uint8_t *raw, struct error *error)
 {
 	struct member *m = free_entry(raid), old;
 	const struct md_super *model = NULL;
@@ -201,7 +197,7 @@ static int add_block(struct raid *raid, struct block *block, const char *name,
 			    "%s takes no members now", raid->label);
 	old = *m;
 	*m = (struct member){ .name = strdup(name), .block = block };
-	if (!m->name || check_foreign(raid, m, model, error) ||
+	if (!m->name || check_foreign(m, raw, model, error) ||
 	    raid_adopt(raid, m, model, error)) {
 		free(m->name);
 		*m = old;
@@ -217,19 +213,51 @@ static int add_block(struct raid *raid, struct block *block, const char *name,
 	return 0;
 }
 
-static int add_member(struct raid *raid, const char *name, struct error *error)
+/*
+ * The superblock, if any, read in a loop of its own: the guest's disks do not wait
+ * for an answer that may never come
+ */
+static int read_alone(const struct raid *raid, const char *name, uint8_t *raw,
+		      struct error *error)
 {
-	struct block *block = block_open_member(name, false, raid->retry,
-						error);
+	struct block *block = block_open_member(name, true, raid->retry, error);
+	struct loop loop;
 	int ret;
 
 	if (!block)
 		return -1;
-	block->parent = &raid->block;
+	ret = loop_init(&loop, raid->block.loop->clock) ?
+	      fail(error, STATUS_OS, "no event loop") : 0;
+	if (ret) {
+		block->ops->close(block);
+		return -1;
+	}
+	ret = block->ops->start(block, &loop, error);
+	if (!ret && (block->size < MD_SUPER_AT + MD_SUPER_LEN ||
+		     block_do(block, BLOCK_READ, MD_SUPER_AT, raw,
+			      MD_SUPER_LEN)))
+		ret = fail(error, STATUS_NO_INPUT, "%s cannot be read", name);
+	block->ops->close(block);
+	loop_destroy(&loop);
+	return ret;
+}
+
+static int add_member(struct raid *raid, const char *name, struct error *error)
+{
+	uint8_t raw[MD_SUPER_LEN];
+	struct block *block;
+	int ret;
+
+	if (read_alone(raid, name, raw, error))
+		return -1;
+	block = block_open_member(name, false, raid->retry, error);
+	if (!block)
+		return -1;
 	ret = block->ops->start(block, raid->block.loop, error);
 	if (!ret) {
 		lock(raid);
-		ret = add_block(raid, block, name, error);
+		block->parent = &raid->block;
+		ret = add_block(raid, block, name, raw, error);
 		unlock(raid);
 	}
 	if (ret)
@@ -293,6 +321,8 @@ json_t *raid_command(struct block *block, const char *verb,
 		ret = remove_member(raid, name, error);
 	else if (!strcmp(verb, "add") && name)
 		ret = add_member(raid, name, error);
+	if (ret)
+		return NULL;
 	lock(raid);
 	if (strcmp(verb, "remove") && strcmp(verb, "add"))
 		ret = locked_command(raid, verb, name, arguments, error);
