@@ -100,6 +100,8 @@ static inline void open_disk(void)
 		print_message("%s\n", error.text);
 	assert_non_null(disk);
 	assert_int_equal(disk->size, SIZE);
+	/* As the base is */
+	assert_int_equal(disk->physical, 4096);
 }
 
 static inline void close_disk(void)

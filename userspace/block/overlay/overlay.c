@@ -190,6 +190,10 @@ static int overlay_start(struct block *block, struct loop *loop,
 		return -1;
 	block->loop = loop;
 	block->size = o->base->size;
+	/* Of what is read, and most is, until it has been written */
+	block->physical = o->base->physical;
+	block->min_io = o->base->min_io;
+	block->opt_io = o->base->opt_io;
 	pthread_mutex_lock(&loop->lock);
 	ret = loop_watch(loop, &o->watch, EPOLLIN);
 	pthread_mutex_unlock(&loop->lock);
