@@ -112,6 +112,7 @@ extern const char *const block_caches[CACHES];
 
 #define BLOCK_MEMBERS	32
 #define BLOCK_SPARES	8
+#define BLOCK_TIMEOUT	30
 
 /**
  * struct block_config - how a disk is opened: see mvmm-run.1, --disk
@@ -127,6 +128,8 @@ extern const char *const block_caches[CACHES];
  * @ephemeral: changes are gone when it is closed
  * @commit: the overlay's changes are to be written back to @path
  * @retry: s for which a request waits for a server; 0: the back end's choice
+ * @timeout: s that a server which is there may take for an answer; 0: any, but of an
+ *	array's member BLOCK_TIMEOUT
  * @is_raid: it is an array
  * @level: of the array
  * @chunk: of the array, bytes; 0: whatever it has
@@ -145,7 +148,7 @@ struct block_config {
 	enum block_cache cache;
 	const char *overlay;
 	bool ephemeral, commit;
-	unsigned int retry;
+	unsigned int retry, timeout;
 	bool is_raid, force;
 	unsigned int level, members, spares;
 	uint64_t chunk;

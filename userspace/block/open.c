@@ -48,17 +48,18 @@ static int parse_raid_word(struct block_config *config, const char *word,
 	return 0;
 }
 
-/* A number of seconds, up to a day */
-static int parse_retry(struct block_config *config, const char *text,
-		       struct error *error)
+/* retry= or timeout=: a number of seconds, up to a day */
+static int parse_seconds(const struct block_config *config, const char *name,
+			 const char *text, unsigned int *to,
+			 struct error *error)
 {
 	uint64_t value;
 
 	if (!parse_number(text, &value, false) || value < 1 || value > 86400)
 		return fail(error, STATUS_USAGE,
-			    "--disk %s: retry=%s is no number of seconds from 1 to 86400",
-			    config->path, text);
-	config->retry = value;
+			    "--disk %s: %s=%s is no number of seconds from 1 to 86400",
+			    config->path, name, text);
+	*to = value;
 	return 0;
 }
 
@@ -110,7 +111,11 @@ static int parse_word(struct block_config *config, const char *word,
 	} else if ((value = value_of(word, "queues="))) {
 		config->queues = value;
 	} else if ((value = value_of(word, "retry="))) {
-		return parse_retry(config, value, error);
+		return parse_seconds(config, "retry", value, &config->retry,
+				     error);
+	} else if ((value = value_of(word, "timeout="))) {
+		return parse_seconds(config, "timeout", value,
+				     &config->timeout, error);
 	} else if ((value = value_of(word, "cache="))) {
 		return parse_cache(config, value, error);
 	} else if ((value = value_of(word, "format="))) {
@@ -121,7 +126,7 @@ static int parse_word(struct block_config *config, const char *word,
 		return parse_raid_word(config, word, error);
 	} else {
 		return fail(error, STATUS_USAGE,
-			    "--disk %s: %s is not known: ro, format=NAME, cache=MODE, overlay=FILE, serial=TEXT, iothread=NAME, queues=NUMBER and retry=SECONDS are",
+			    "--disk %s: %s is not known: ro, format=NAME, cache=MODE, overlay=FILE, serial=TEXT, iothread=NAME, queues=NUMBER, retry=SECONDS and timeout=SECONDS are",
 			    config->path, word);
 	}
 	return 0;
@@ -297,6 +302,9 @@ struct block *block_open_member(const char *text, bool read_only,
 		c.read_only |= read_only;
 		if (!c.retry)
 			c.retry = retry;
+		/* The others have what it has */
+		if (!c.timeout)
+			c.timeout = BLOCK_TIMEOUT;
 		block = block_open(&c, error);
 	}
 	/* Back ends have copies of what they need */

@@ -404,6 +404,33 @@ static void cancelled(void **state)
 	assert_written(2);
 }
 
+/* A server that is there and does not answer, as an array's member may be */
+static void muted(void **state)
+{
+	struct block_config config = { .path = uri, .timeout = 2, .retry = 60 };
+	uint64_t start = seconds();
+	uint8_t bytes[512];
+
+	start_server(slow_file());
+	disk = block_open(&config, &error);
+	assert_non_null(disk);
+	assert_int_equal(disk->ops->start(disk, &loop, &error), 0);
+	kill(server, SIGSTOP);
+	assert_int_equal(waitpid(server, NULL, WUNTRACED), server);
+	submit_writes(1);
+	drain_all();
+	assert_int_equal(requests[WRITES - 1].result, -EIO);
+	/* From now on nobody waits, until it answers again */
+	assert_int_equal(request(BLOCK_READ, 0, bytes, 512, false), -EIO);
+	assert_in_range(seconds() - start, 1, 20);
+	kill(server, SIGCONT);
+	while (request(BLOCK_READ, 0, bytes, 512, false))
+		assert_in_range(seconds() - start, 0, 50);
+	submit_writes(3);
+	drain_all();
+	assert_written(3);
+}
+
 static bool all_done(void *ctx)
 {
 	return !left;
@@ -435,7 +462,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(all_operations), TEST(few_operations), TEST(read_only),
 		TEST(errors), TEST(refused), TEST(killed), TEST(gone),
-		TEST(another_size), TEST(cancelled), TEST(by_the_loop),
+		TEST(another_size), TEST(cancelled), TEST(muted), TEST(by_the_loop),
 	};
 	int ret;
 

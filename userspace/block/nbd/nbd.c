@@ -167,6 +167,12 @@ static void disconnect(struct nbd *n, const char *why)
 	}
 }
 
+static void send_flight(struct flight *f)
+{
+	f->sent_at = now_ms();
+	flight_send(f);
+}
+
 static void connected(struct nbd *n)
 {
 	const char *why = look(n);
@@ -182,7 +188,7 @@ static void connected(struct nbd *n)
 	say(n, "connected again");
 	for (i = 0; i < FLIGHTS && n->h; i++)
 		if (n->flight[i].request && !n->flight[i].sent)
-			flight_send(&n->flight[i]);
+			send_flight(&n->flight[i]);
 }
 
 static bool begin_connection(struct nbd *n)
@@ -239,7 +245,7 @@ static void send_new(struct nbd *n)
 		if (!r)
 			return;
 		f->request = r;
-		flight_send(f);
+		send_flight(f);
 	}
 }
 
@@ -253,6 +259,34 @@ static bool any_lost(const struct nbd *n)
 		    n->flight[i].lost)
 			return true;
 	return false;
+}
+
+/* Does one wait for its answer for too long? */
+static bool any_late(const struct nbd *n)
+{
+	uint64_t now = now_ms();
+	unsigned int i;
+
+	for (i = 0; n->timeout && i < FLIGHTS; i++)
+		if (n->flight[i].request && n->flight[i].sent &&
+		    now - n->flight[i].sent_at >= n->timeout)
+			return true;
+	return false;
+}
+
+/*
+ * The server is there and says nothing: what it has is given up, and what comes is not
+ * sent before it has been connected to anew
+ */
+static void give_up_server(struct nbd *n)
+{
+	uint64_t before = now_ms() - n->retry;
+	unsigned int i;
+
+	disconnect(n, "it does not answer");
+	n->lost_at = before;
+	for (i = 0; i < FLIGHTS; i++)
+		n->flight[i].lost_at = before;
 }
 
 static bool is_dead(const struct nbd *n)
@@ -269,6 +303,8 @@ static void look_at_connection(struct nbd *n)
 			connect_again(n);
 	} else if (is_dead(n) || any_lost(n)) {
 		disconnect(n, "the server ended it");
+	} else if (!n->connecting && any_late(n)) {
+		give_up_server(n);
 	} else if (n->connecting && libnbd.aio_is_ready(n->h)) {
 		connected(n);
 	} else if (n->connecting && now >= n->next_try) {
@@ -297,6 +333,22 @@ static void look_at_cancel(struct nbd *n)
 	give_up(n, true);
 }
 
+/*
+ * ms: whoever has a connection, cancels nothing, and has no answer that may be late,
+ * waits for no time
+ */
+static int patience(const struct nbd *n)
+{
+	unsigned int i;
+
+	if (!n->h || n->connecting || n->cancel_at)
+		return 100;
+	for (i = 0; n->timeout && i < FLIGHTS; i++)
+		if (n->flight[i].request)
+			return 500;
+	return -1;
+}
+
 static void wait_for_events(struct nbd *n)
 {
 	unsigned int direction = n->h ? libnbd.aio_get_direction(n->h) : 0;
@@ -311,8 +363,7 @@ static void wait_for_events(struct nbd *n)
 	/* It has died since it was looked at */
 	if (n->h && is_dead(n))
 		return;
-	/* Whoever has a connection, and cancels nothing, waits for no time */
-	if (poll(fds, 2, n->h && !n->connecting && !n->cancel_at ? -1 : 100) < 0)
+	if (poll(fds, 2, patience(n)) < 0)
 		return;
 	if (fds[0].revents)
 		eventfd_read(n->wake, &count);
@@ -518,6 +569,7 @@ struct block *nbd_open(const struct block_config *config, struct error *error)
 	n->block.ops = &ops;
 	n->block.read_only = config->read_only;
 	n->retry = (config->retry ?: RETRY_S) * 1000ull;
+	n->timeout = config->timeout * 1000ull;
 	n->todo_end = &n->todo;
 	for (i = 0; i < FLIGHTS; i++)
 		n->flight[i].nbd = n;

@@ -39,6 +39,7 @@ struct nbd;
  * @sent: otherwise it waits for a connection
  * @changes: of a FLUSH, those before it
  * @flushing: the data is there, and is made stable
+ * @sent_at: when it was sent, in ms
  * @lost_at: when that happened first, in ms; 0: it did not
  * @copy: of buffers that are no whole blocks; NULL: sent as they are
  */
@@ -48,7 +49,7 @@ struct flight {
 	unsigned int left;
 	int error;
 	bool lost, sent, flushing;
-	uint64_t lost_at, changes;
+	uint64_t sent_at, lost_at, changes;
 	void *copy;
 };
 
@@ -58,6 +59,7 @@ struct flight {
  * @own: the server is mvmm's own
  * @server: that
  * @retry: ms for which a request waits for a connection
+ * @timeout: ms for which it waits for an answer; 0: for ever
  * @h: the connection; NULL: there is none. The thread's, as are the next ones
  * @connecting: it is not ready yet
  * @flush: what the server has
@@ -94,7 +96,7 @@ struct nbd {
 	char *uri;
 	bool own;
 	struct server server;
-	uint64_t retry;
+	uint64_t retry, timeout;
 	struct nbd_handle *h;
 	bool connecting, flush, fua, trim, zero;
 	uint64_t block_min, transfer_max;
