@@ -54,7 +54,7 @@ struct mvmm_mem_region;
  * @clock_ns: what it was set to: what kvmclock shows		[V]
  * @stopped_at: host TSC at which the VM's time stands; 0: it runs [V]
  * @has_apic: MVMM_VM_APIC					[C]
- * @nr_vcpus: one more than the highest id in @vcpus		[L to write, A]
+ * @nr_vcpus: ids in @vcpus are below this		[L and M to write, A]
  * @last_lowest: vCPU that took the last lowest-priority interrupt [A]
  * @apic_page: the CPU's APIC-access page may be mapped		[M to write, A]
  * @no_apic_page: it must not be mapped, now and later		[M to write, A]

@@ -453,6 +453,47 @@ TEST_F(dirty, bad_bitmap_loses_nothing)
 	munmap(edge, 4096);
 }
 
+/*
+ * A log that is collected and copied in several parts: the pages at their edges,
+ * in a region whose edges are inside of tables
+ */
+TEST_F(dirty, long_region)
+{
+	static const uint64_t pages[] = { 0, 510, 511, 512, 4095, 4096, 16383,
+					  16384, 16385, 20480, 24574 };
+	const uint64_t nr = 24575, gpa = LOGGED + SIZE + 4096;
+	uint64_t log[384], expected[384] = {}, i;
+	char *p = mmap(NULL, nr * 4096, PROT_READ | PROT_WRITE,
+		       MAP_ANONYMOUS | MAP_PRIVATE | MAP_NORESERVE, -1, 0);
+	int round;
+
+	ASSERT_NE(MAP_FAILED, p);
+	madvise(p, nr * 4096, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, gpa, nr * 4096, p,
+				     MVMM_REGION_LOG_DIRTY));
+	LOAD(&self->vm, write_rdi);
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		expected[pages[i] / 64] |= 1ull << pages[i] % 64;
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < ARRAY_SIZE(pages); i++) {
+			vm_set_rip(&self->vm, CODE);
+			self->vm.run->regs.rdi = gpa + pages[i] * 4096;
+			ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+		}
+		if (round == 1)
+			EXPECT_EQ(-EFAULT, mvmm_get_dirty_log(self->vm.vm, gpa,
+							      nr * 4096, (void *)8));
+		ASSERT_EQ(0, mvmm_get_dirty_log(self->vm.vm, gpa, nr * 4096,
+						log));
+		EXPECT_EQ(0, memcmp(log, expected, sizeof(log)));
+		ASSERT_EQ(0, mvmm_get_dirty_log(self->vm.vm, gpa, nr * 4096,
+						log));
+		for (i = 0; i < ARRAY_SIZE(log); i++)
+			EXPECT_EQ(0, log[i]);
+	}
+	munmap(p, nr * 4096);
+}
+
 /* A part of the log is read, and cleared, without the rest */
 TEST_F(dirty, by_parts)
 {

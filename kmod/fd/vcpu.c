@@ -202,6 +202,8 @@ int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id)
 		goto unlock;
 	}
 	spin_lock(&vm->mmu_lock);
+	/* It stays if there is no fd to be had: it is only a bound */
+	WRITE_ONCE(vm->nr_vcpus, max(vm->nr_vcpus, id + 1));
 	smp_store_release(&vm->vcpus[id], vcpu); /* pairs with mvmm_send() */
 	spin_unlock(&vm->mmu_lock);
 	kref_get(&vm->kref);
@@ -214,8 +216,6 @@ int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id)
 		free_removed(vcpu);
 		/* Not the last reference: the caller has the VM's fd */
 		mvmm_vm_put(vm);
-	} else {
-		WRITE_ONCE(vm->nr_vcpus, max(vm->nr_vcpus, id + 1));
 	}
 unlock:
 	mutex_unlock(&vm->lock);

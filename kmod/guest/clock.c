@@ -58,7 +58,7 @@ static int take_vcpus(struct mvmm_vm *vm)
 {
 	int i;
 
-	for (i = 0; i < MVMM_MAX_VCPUS; i++)
+	for (i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpus[i] && !mvmm_take(vm->vcpus[i]))
 			break;
 	return i;
@@ -76,7 +76,7 @@ static void set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock,
 	vm->clock_tsc = clock->tsc;
 	vm->clock_ns = clock->kvmclock;
 	vm->stopped_at = stop ? host_tsc : 0;
-	for (i = 0; i < MVMM_MAX_VCPUS; i++)
+	for (i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpus[i])
 			follow(vm->vcpus[i], moved, restarted);
 }
@@ -100,7 +100,7 @@ int mvmm_set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock)
 		return -EINVAL;
 	mutex_lock(&vm->lock);
 	i = take_vcpus(vm);
-	if (i == MVMM_MAX_VCPUS) {
+	if (i == vm->nr_vcpus) {
 		set_clock(vm, clock, host_tsc);
 		ret = 0;
 	}

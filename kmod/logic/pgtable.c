@@ -341,34 +341,61 @@ bool pgt_age(struct pgt *pgt, u64 start, u64 end, bool clear)
 	return age_table(pgt, pgt->root, pgt->fmt->levels, 0, start, end, clear);
 }
 
-/**
- * pgt_used() - has a CPU walked through a table since the last call?
- * @pgt: the nested table
- * @gpa: the first address of the 2 MiB that the table of 4 KiB leaves maps
- *
- * Clears the A bit of the table's entry. Until the caller has flushed, a CPU may
- * use the table without setting it again.
- *
- * Return: true if it has, or if that is not known: a large leaf, or no A bits.
- */
-bool pgt_used(struct pgt *pgt, u64 gpa)
+/* The level 2 entry for an address; NULL: there is no table of that level */
+static u64 *find_level2(const struct pgt *pgt, u64 gpa)
 {
-	u64 *table = pgt->root, *entry, bit = pgt->fmt->accessed;
-	int level = pgt->fmt->levels;
+	u64 *table = pgt->root, *entry;
+	int level;
 
-	for (;;) {
+	for (level = pgt->fmt->levels; ; level--) {
 		entry = &table[index_at(gpa, level)];
-		if (!pgt_pte_present(pgt, *entry))
-			return false;
-		if (!bit || is_leaf(pgt, *entry, level))
-			return true;
 		if (level == 2)
-			break;
+			return entry;
+		if (!pgt_pte_present(pgt, *entry) || is_leaf(pgt, *entry, level))
+			return NULL;
 		table = pte_table(*entry);
-		level--;
 	}
-	return *entry & bit &&
-	       test_and_clear_bit(__ffs(bit), (unsigned long *)entry);
+}
+
+/**
+ * pgt_used() - which tables has a CPU walked through since the last call?
+ * @pgt: the nested table
+ * @start: first guest-physical address
+ * @end: one past the last; the range touches at most 64 tables of 4 KiB leaves
+ *
+ * Clears the A bits of the tables' entries. Until the caller has flushed, a CPU
+ * may use a table without setting it again.
+ *
+ * Return: a bit for each 2 MiB that the range touches: there a table was used, or
+ * that is not known: it is partly outside, a large leaf, or has no A bits.
+ */
+u64 pgt_used(struct pgt *pgt, u64 start, u64 end)
+{
+	u64 size = pgt_level_size(2), bit = pgt->fmt->accessed;
+	u64 any = bit | pgt->fmt->large, at = start & -size;
+	u64 used = 0, *entry = NULL;
+	int i;
+
+	for (i = 0; at < end; at += size, i++) {
+		entry = entry && index_at(at, 2) ? entry + 1 :
+						   find_level2(pgt, at);
+		/* Nearly always */
+		if (entry && bit && !(*entry & any))
+			continue;
+		if (!entry || !bit || at < start || at + size > end ||
+		    *entry & pgt->fmt->large ||
+		    test_and_clear_bit(__ffs(bit), (unsigned long *)entry))
+			used |= 1ULL << i;
+	}
+	return used;
+}
+
+#define LINE	8	/* entries in a cache line */
+
+/* All bits that are set in a cache line of a table */
+static u64 line_bits(const u64 *e)
+{
+	return e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7];
 }
 
 /* Level 1's part of clean_table(): nearly always there is nothing to do */
@@ -379,6 +406,11 @@ static unsigned long clean_leaves(struct pgt *pgt, u64 *table, int i, int last,
 	unsigned long cleaned = 0;
 
 	for (; i < last; i++) {
+		if (!(i % LINE) && i + LINE <= last &&
+		    !(line_bits(&table[i]) & bit)) {
+			i += LINE - 1;
+			continue;
+		}
 		pte = READ_ONCE(table[i]);
 		if (likely(!(pte & bit)) || !pgt_pte_dirty(pgt, pte))
 			continue;

@@ -102,7 +102,7 @@ u64 pgt_leaf(const struct pgt_format *fmt, u64 pa, int level,
 	     enum pgt_prot prot);
 unsigned long pgt_clean(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
 			void *ctx);
-bool pgt_used(struct pgt *pgt, u64 gpa);
+u64 pgt_used(struct pgt *pgt, u64 start, u64 end);
 bool pgt_age(struct pgt *pgt, u64 start, u64 end, bool clear);
 void pgt_free_tables(struct list_head *freed);
 

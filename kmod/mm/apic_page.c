@@ -21,7 +21,7 @@ static bool all_in_xapic_mode(struct mvmm_vm *vm)
 
 	lockdep_assert_held(&vm->mmu_lock);
 
-	for (i = 0; i < MVMM_MAX_VCPUS; i++)
+	for (i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpus[i] && !lapic_is_xapic(&vm->vcpus[i]->apic))
 			return false;
 	return true;

@@ -6,16 +6,14 @@
 #include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "memory.h"
 #include "vendor.h"
 
-/*
- * So much is done with mmu_lock held. Each table of a part has a bit in a word:
- * see scan().
- */
+/* So much is done with mmu_lock held: at most 64 tables, see pgt_used() */
 #define PART	(64UL << 20)
+/* Words of the log that are copied at once */
+#define WORDS	64UL
 
 /*
  * Look for D bits. The CPU sets the A bit of a table's entry when it walks
@@ -26,24 +24,15 @@
  */
 static unsigned long scan(struct mvmm_vm *vm, u64 start, u64 end)
 {
+	unsigned long tables = pgt_used(&vm->pgt, start, end), cleaned = 0;
 	const u64 size = pgt_level_size(2);
-	u64 first = start & -size, at;
-	unsigned long tables = 0, cleaned = 0;
-	bool used = false;
 	unsigned int i;
 
-	for (at = first, i = 0; at < end; at += size, i++) {
-		bool part = at < start || at + size > end;
-
-		if (!part && !pgt_used(&vm->pgt, at))
-			continue;
-		__set_bit(i, &tables);
-		used |= !part;
-	}
-	if (used && vm->pgt.fmt->accessed)
+	if (tables && vm->pgt.fmt->accessed)
 		mvmm_flush_guests(vm);
 	for_each_set_bit(i, &tables, BITS_PER_LONG) {
-		at = first + i * size;
+		u64 at = (start & -size) + i * size;
+
 		cleaned += pgt_clean(&vm->pgt, max(at, start),
 				     min(at + size, end), mvmm_note_dirty, vm);
 	}
@@ -81,19 +70,35 @@ static unsigned long clean_part(struct mvmm_vm *vm,
 	return cleaned;
 }
 
-/* A part of the log; @copy has room for it. Returns 0 or -EFAULT */
-static int get_part(struct mvmm_vm *vm, struct mvmm_mem_region *r,
-		    unsigned long first, unsigned long last, bool keep,
-		    unsigned long *copy, void __user *to)
+/*
+ * Copy @n bits, and clear them unless they are to be kept. In one loop: few words
+ * are not 0, and only those are written to.
+ */
+static void take_bits(unsigned long *copy, unsigned long *bits, unsigned long n,
+		      bool keep)
 {
-	unsigned long *bits = r->dirty + BIT_WORD(first), n = last - first;
+	unsigned long i;
+
+	for (i = 0; i < BITS_TO_LONGS(n); i++) {
+		copy[i] = bits[i];
+		if (!copy[i])
+			continue;
+		if (i == BIT_WORD(n))
+			copy[i] &= BITMAP_LAST_WORD_MASK(n);
+		if (!keep)
+			bits[i] &= ~copy[i];
+	}
+}
+
+/* Give the caller the log of @n pages, from page @first of the region */
+static int copy_log(struct mvmm_vm *vm, struct mvmm_mem_region *r,
+		    unsigned long first, unsigned long n, bool keep,
+		    void __user *to)
+{
+	unsigned long *bits = r->dirty + BIT_WORD(first), copy[WORDS];
 
 	spin_lock(&vm->mmu_lock);
-	if (clean_part(vm, r, first, last))
-		mvmm_flush_guests(vm);
-	bitmap_copy_clear_tail(copy, bits, n);
-	if (!keep)
-		bitmap_clear(r->dirty, first, n);
+	take_bits(copy, bits, n, keep);
 	spin_unlock(&vm->mmu_lock);
 	if (!copy_to_user(to, copy, BITS_TO_LONGS(n) * sizeof(long)))
 		return 0;
@@ -108,29 +113,34 @@ static int get_parts(struct mvmm_vm *vm, struct mvmm_mem_region *r,
 		     unsigned long first, unsigned long end, bool keep,
 		     void __user *to)
 {
-	const unsigned long step = PART >> PAGE_SHIFT;
-	unsigned long *copy, at, n;
+	const unsigned long part = PART >> PAGE_SHIFT;
+	unsigned long at, n;
 	int ret = 0;
 
 	lockdep_assert_held(&vm->lock);
-	copy = kmalloc_array(BITS_TO_LONGS(min(step, end - first)), sizeof(long),
-			     GFP_KERNEL_ACCOUNT);
-	if (!copy)
-		return -ENOMEM;
-	for (at = first; at < end && !ret; at += n) {
-		n = min(step, end - at);
-		ret = fatal_signal_pending(current) ? -EINTR :
-		      get_part(vm, r, at, at + n, keep, copy,
-			       to + (at - first) / 8);
-		if (ret && !keep && at > first) {
-			/* What the caller has got it will not use */
+	for (at = first; at < end; at += n) {
+		if (!((at - first) % part)) {
+			cond_resched();
+			if (fatal_signal_pending(current)) {
+				ret = -EINTR;
+				break;
+			}
 			spin_lock(&vm->mmu_lock);
-			bitmap_set(r->dirty, first, at - first);
+			if (clean_part(vm, r, at, min(at + part, end)))
+				mvmm_flush_guests(vm);
 			spin_unlock(&vm->mmu_lock);
 		}
-		cond_resched();
+		n = min(WORDS * BITS_PER_LONG, end - at);
+		ret = copy_log(vm, r, at, n, keep, to + (at - first) / 8);
+		if (ret)
+			break;
 	}
-	kfree(copy);
+	if (ret && !keep) {
+		/* What the caller has got it will not use */
+		spin_lock(&vm->mmu_lock);
+		bitmap_set(r->dirty, first, at - first);
+		spin_unlock(&vm->mmu_lock);
+	}
 	return ret;
 }
 
@@ -142,8 +152,8 @@ static int get_parts(struct mvmm_vm *vm, struct mvmm_mem_region *r,
  * @log: from userspace
  *
  * Context: may sleep, takes vm->lock. Return: 0; -EOPNOTSUPP, -EINVAL; -ENOENT:
- * no region has the range, or it keeps no log; -ENOMEM; -EFAULT: the log has
- * lost nothing; -EINTR: a fatal signal.
+ * no region has the range, or it keeps no log; -EFAULT: the log has lost
+ * nothing; -EINTR: a fatal signal.
  */
 int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log)
 {

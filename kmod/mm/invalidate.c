@@ -74,7 +74,7 @@ void mvmm_kick_guests(struct mvmm_vm *vm)
 	lockdep_assert_held(&vm->mmu_lock);
 	lockdep_assert_irqs_enabled();
 	smp_mb(); /* pairs with mvmm_enter_begin() */
-	for (i = 0; i < MVMM_MAX_VCPUS; i++) {
+	for (i = 0; i < vm->nr_vcpus; i++) {
 		struct mvmm_vcpu *vcpu = vm->vcpus[i];
 
 		/* pairs with mvmm_enter_end() */

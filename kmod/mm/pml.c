@@ -26,7 +26,7 @@ void mvmm_drain_pml(struct mvmm_vm *vm)
 {
 	int i;
 
-	for (i = 0; i < MVMM_MAX_VCPUS; i++)
+	for (i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpus[i])
 			drain_pml(vm->vcpus[i]);
 }

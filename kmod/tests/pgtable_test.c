@@ -254,7 +254,7 @@ static void pgtable_clean(struct kunit *test)
 	struct pgt_test *t = test->priv;
 	const struct pgt_format *fmt = t->pgt.fmt;
 	struct pgt_format no_d = *fmt;
-	int level;
+	int level, i;
 	u64 *entry;
 
 	map(t, 0x3000, 0x3000, 1, true);
@@ -279,12 +279,40 @@ static void pgtable_clean(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, *entry & fmt->dirty);
 
 	/* The table of the first 2 MiB was used; there is none elsewhere */
-	KUNIT_EXPECT_FALSE(test, pgt_used(&t->pgt, 0));
+	KUNIT_EXPECT_EQ(test, 0ULL, pgt_used(&t->pgt, 0, 0x1000000));
 	*pde(&t->pgt, 0) |= fmt->accessed;
-	KUNIT_EXPECT_TRUE(test, pgt_used(&t->pgt, 0));
-	KUNIT_EXPECT_FALSE(test, pgt_used(&t->pgt, 0));
-	KUNIT_EXPECT_FALSE(test, pgt_used(&t->pgt, 0x200000));
-	KUNIT_EXPECT_TRUE(test, pgt_used(&t->pgt, 0x40000000));
+	/* Partly in the range: it keeps its bit */
+	KUNIT_EXPECT_EQ(test, 1ULL, pgt_used(&t->pgt, 0x1000, 0x200000));
+	KUNIT_EXPECT_EQ(test, 1ULL, pgt_used(&t->pgt, 0, 0x1ff000));
+	KUNIT_EXPECT_EQ(test, 1ULL, pgt_used(&t->pgt, 0, 0x1000000));
+	KUNIT_EXPECT_EQ(test, 0ULL, pgt_used(&t->pgt, 0, 0x1000000));
+	/* Over the end of a table of level 2, and a large leaf */
+	*pde(&t->pgt, 0) |= fmt->accessed;
+	KUNIT_EXPECT_EQ(test, 4ULL, pgt_used(&t->pgt, 0x3fc00000, 0x40400000));
+	KUNIT_EXPECT_EQ(test, 3ULL, pgt_used(&t->pgt, 0x80000000, 0x80400000));
+	KUNIT_EXPECT_EQ(test, 1ULL, pgt_used(&t->pgt, 0, 0x200000));
+
+	/* Each place of a line of entries, at the edges of a range too */
+	pgt_clean(&t->pgt, 0, 1ULL << 40, count_leaf, t);
+	for (i = 0; i < 512; i++)
+		map(t, i * 0x1000, i * 0x1000, 1, true);
+	for (i = 0; i < 512; i++) {
+		u64 at = i * 0x1000;
+
+		*pgt_find(&t->pgt, at, &level) |= fmt->dirty;
+		KUNIT_EXPECT_EQ(test, 0UL, pgt_clean(&t->pgt, 0, at, count_leaf,
+						     t));
+		KUNIT_EXPECT_EQ(test, 0UL, pgt_clean(&t->pgt, at + 0x1000,
+						     0x200000, count_leaf, t));
+		KUNIT_EXPECT_EQ(test, 1UL, i % 2 ?
+				pgt_clean(&t->pgt, at, at + 0x1000, count_leaf, t) :
+				pgt_clean(&t->pgt, 0, 0x200000, count_leaf, t));
+	}
+	for (i = 0; i < 512; i++)
+		if (i < 3 || i > 5)
+			*pgt_find(&t->pgt, i * 0x1000, &level) = 0;
+	*pgt_find(&t->pgt, 0x5000, &level) &= ~fmt->write;
+	entry = pgt_find(&t->pgt, 0x4000, &level);
 
 	/* Without D bits pgt_clean() makes the leaves read-only */
 	no_d.dirty = 0;
