@@ -61,11 +61,9 @@ static long create_vm(void *obj, void *arg)
 }
 
 static const struct mvmm_ioctl system_ioctls[] = {
-	MVMM_IOCTL(MVMM_GET_INFO, struct mvmm_info, max_cpuid, true, get_info),
-	MVMM_IOCTL(MVMM_GET_CPUID, struct mvmm_cpuid, entries, true,
-		   get_default_cpuid),
-	MVMM_IOCTL(MVMM_CREATE_VM, struct mvmm_create_vm, flags, false,
-		   create_vm),
+	MVMM_IOCTL(MVMM_GET_INFO, info, max_cpuid, OUT, get_info),
+	MVMM_IOCTL(MVMM_GET_CPUID, cpuid, entries, INOUT, get_default_cpuid),
+	MVMM_IOCTL(MVMM_CREATE_VM, create_vm, flags, IN, create_vm),
 };
 
 static long system_ioctl(struct file *file, unsigned int cmd,

@@ -127,15 +127,17 @@ TEST_F(abi, size_rules)
 {
 	/*
 	 * first: size of the first version of a struct that has grown, else 0;
-	 * feature: without it there is no such ioctl
+	 * feature: without it there is no such ioctl; out: it is output only
 	 */
 	struct {
 		unsigned long cmd;
 		int fd;
 		uint32_t size, first;
 		uint64_t feature;
+		bool out;
 	} all[] = {
-		{ MVMM_GET_INFO, self->vm.system, sizeof(struct mvmm_info) },
+		{ MVMM_GET_INFO, self->vm.system, sizeof(struct mvmm_info),
+		  .out = true },
 		{ MVMM_GET_CPUID, self->vm.system, sizeof(struct mvmm_cpuid) },
 		{ MVMM_CREATE_VM, self->vm.system,
 		  sizeof(struct mvmm_create_vm) },
@@ -153,17 +155,18 @@ TEST_F(abi, size_rules)
 		  MVMM_FEATURE_IRQFD },
 		{ MVMM_VM_SET_SCHED, self->vm.vm,
 		  sizeof(struct mvmm_vm_sched), 0, MVMM_FEATURE_SCHED },
-		{ MVMM_VM_GET_CLOCK, self->vm.vm, sizeof(struct mvmm_clock) },
+		{ MVMM_VM_GET_CLOCK, self->vm.vm, sizeof(struct mvmm_clock),
+		  .out = true },
 		{ MVMM_VM_SET_CLOCK, self->vm.vm, sizeof(struct mvmm_clock) },
 		{ MVMM_VM_CREATE_VCPU, self->vm.vm,
 		  sizeof(struct mvmm_create_vcpu) },
 		{ MVMM_VCPU_INJECT, self->vm.vcpu, sizeof(struct mvmm_inject) },
 		{ MVMM_VCPU_GET_SREGS, self->vm.vcpu,
-		  sizeof(struct mvmm_sregs) },
+		  sizeof(struct mvmm_sregs), .out = true },
 		{ MVMM_VCPU_SET_SREGS, self->vm.vcpu,
 		  sizeof(struct mvmm_sregs) },
 		{ MVMM_VCPU_GET_DREGS, self->vm.vcpu,
-		  sizeof(struct mvmm_dregs) },
+		  sizeof(struct mvmm_dregs), .out = true },
 		{ MVMM_VCPU_SET_DREGS, self->vm.vcpu,
 		  sizeof(struct mvmm_dregs) },
 		{ MVMM_VCPU_GET_XSAVE, self->vm.vcpu,
@@ -171,7 +174,7 @@ TEST_F(abi, size_rules)
 		{ MVMM_VCPU_SET_XSAVE, self->vm.vcpu,
 		  sizeof(struct mvmm_xsave) },
 		{ MVMM_VCPU_GET_EVENTS, self->vm.vcpu,
-		  sizeof(struct mvmm_events) },
+		  sizeof(struct mvmm_events), .out = true },
 		{ MVMM_VCPU_SET_EVENTS, self->vm.vcpu,
 		  sizeof(struct mvmm_events) },
 		{ MVMM_VCPU_GET_MSRS, self->vm.vcpu, sizeof(struct mvmm_msrs) },
@@ -183,17 +186,19 @@ TEST_F(abi, size_rules)
 		{ MVMM_VCPU_SET_CPUID, self->vm.vcpu,
 		  sizeof(struct mvmm_cpuid) },
 		{ MVMM_VCPU_GET_STATS, self->vm.vcpu,
-		  sizeof(struct mvmm_stats) },
+		  sizeof(struct mvmm_stats), .out = true },
 		{ MVMM_VCPU_APIC_ACCESS, self->vm.vcpu,
 		  sizeof(struct mvmm_apic_access) },
-		{ MVMM_VCPU_GET_APIC, self->vm.vcpu, sizeof(struct mvmm_apic) },
+		{ MVMM_VCPU_GET_APIC, self->vm.vcpu, sizeof(struct mvmm_apic),
+		  .out = true },
 		{ MVMM_VCPU_SET_APIC, self->vm.vcpu, sizeof(struct mvmm_apic) },
 		{ MVMM_VCPU_GET_TIMES, self->vm.vcpu, sizeof(struct mvmm_times),
 		  offsetof(struct mvmm_times, longest_wait),
-		  MVMM_FEATURE_SCHED },
+		  MVMM_FEATURE_SCHED, .out = true },
 	};
 	uint32_t buffer[512];
 	unsigned int i;
+	int ret;
 
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		memset(buffer, 0, sizeof(buffer));
@@ -209,9 +214,17 @@ TEST_F(abi, size_rules)
 		buffer[0] = (all[i].first ? all[i].first : all[i].size) - 1;
 		EXPECT_EQ(-EINVAL, call(all[i].fd, all[i].cmd, buffer));
 		/* longer, and its tail is not zero; longer than any struct */
+		if (all[i].out)
+			memset(buffer, 0xff, sizeof(buffer));
 		buffer[0] = all[i].size + 8;
 		buffer[all[i].size / 4 + 1] = 1;
-		EXPECT_EQ(-E2BIG, call(all[i].fd, all[i].cmd, buffer));
+		ret = call(all[i].fd, all[i].cmd, buffer);
+		/* This VM has no local APICs */
+		EXPECT_EQ(!all[i].out ? -E2BIG :
+			  all[i].cmd == MVMM_VCPU_GET_APIC ? -EINVAL : 0, ret);
+		EXPECT_EQ(!all[i].out, buffer[all[i].size / 4 + 1]);
+		if (all[i].out)
+			EXPECT_EQ(-1u, buffer[all[i].size / 4 + 2]);
 		buffer[0] = 1 << 20;
 		EXPECT_EQ(-E2BIG, call(all[i].fd, all[i].cmd, buffer));
 	}

@@ -4,10 +4,13 @@
  *
  * Every struct that an ioctl takes begins with its own size in bytes. A newer
  * caller may pass a longer struct if the part that this kernel does not know
- * is zero (-E2BIG otherwise): this holds for GET too. An older caller may pass
- * a shorter one, down to the first version (-EINVAL below that). Reserved
- * fields are zero (-EINVAL otherwise). Structs grow at the end only; zero keeps
- * the old meaning.
+ * is zero (-E2BIG otherwise). An older caller may pass a shorter one, down to
+ * the first version (-EINVAL below that). Reserved fields are zero (-EINVAL
+ * otherwise). Structs grow at the end only; zero keeps the old meaning.
+ *
+ * Where a struct is output only (MVMM_GET_INFO, MVMM_VM_GET_CLOCK, and of a
+ * vCPU's GET_SREGS, DREGS, EVENTS, APIC, STATS and TIMES) the size is all that is
+ * read of it, and a part that this kernel does not know becomes zero.
  *
  * Errno contract, for every ioctl unless its comment says otherwise:
  *

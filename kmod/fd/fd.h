@@ -14,26 +14,30 @@ long mvmm_vcpu_state_ioctl(struct mvmm_vcpu *vcpu, unsigned int cmd,
 
 #define MVMM_MAX_STRUCT 1600
 
+/* MVMM_OUT: the handler gets zeroes, and @size is all that the caller says */
+enum mvmm_use { MVMM_IN, MVMM_OUT, MVMM_INOUT };
+
 /**
  * struct mvmm_ioctl - one ioctl that takes a struct
  * @cmd: its number, MVMM_*
  * @min: size of the struct's first version
  * @size: the struct's size now, at most MVMM_MAX_STRUCT
- * @out: copy the struct back when @fn returns 0 or more, -ENOSPC or
- *	-EINTR
+ * @use: what the struct is for; if it is output, it is copied back when @fn
+ *	returns 0 or more, -ENOSPC or -EINTR
  * @fn: handler; @obj is the fd's private data, @arg the kernel's copy
  */
 struct mvmm_ioctl {
 	unsigned int cmd;
 	u32 min;
 	u32 size;
-	bool out;
+	enum mvmm_use use;
 	long (*fn)(void *obj, void *arg);
 };
 
-#define MVMM_IOCTL(_cmd, _type, _last, _out, _fn) {			\
-	.cmd = (_cmd), .min = offsetofend(_type, _last),		\
-	.size = sizeof(_type), .out = (_out), .fn = (_fn) }
+#define MVMM_IOCTL(_cmd, _type, _last, _use, _fn) {			\
+	.cmd = (_cmd), .min = offsetofend(struct mvmm_##_type, _last),	\
+	.size = sizeof(struct mvmm_##_type), .use = MVMM_##_use,	\
+	.fn = (_fn) }
 
 /* A handler that passes its pointers to a function with their real types */
 #define MVMM_HANDLER(_name, _fn)					\

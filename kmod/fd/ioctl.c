@@ -45,11 +45,19 @@ long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
 	/* No struct will ever be so long: no need to look for zeroes beyond */
 	if (size > PAGE_SIZE)
 		return -E2BIG;
-	ret = copy_struct_from_user(buf, ioctl->size, user, size);
-	if (ret)
-		return ret;
+	if (ioctl->use == MVMM_OUT) {
+		memset(buf, 0, ioctl->size);
+		if (size > ioctl->size &&
+		    clear_user(user + ioctl->size, size - ioctl->size))
+			return -EFAULT;
+	} else {
+		ret = copy_struct_from_user(buf, ioctl->size, user, size);
+		if (ret)
+			return ret;
+	}
 	ret = ioctl->fn(obj, buf);
-	if (!ioctl->out || (ret < 0 && ret != -ENOSPC && ret != -EINTR))
+	if (ioctl->use == MVMM_IN ||
+	    (ret < 0 && ret != -ENOSPC && ret != -EINTR))
 		return ret;
 	*(u32 *)buf = size;
 	if (copy_to_user(user, buf, min(size, ioctl->size)))

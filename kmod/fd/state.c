@@ -19,7 +19,6 @@ static long get_sregs(void *obj, void *arg)
 	struct mvmm_vcpu *vcpu = obj;
 	struct mvmm_sregs *s = arg;
 
-	memset(s, 0, sizeof(*s));
 	mvmm_vcpu_load(vcpu);
 	mvmm_ops->get_state(vcpu, s);
 	mvmm_vcpu_put(vcpu);
@@ -75,7 +74,6 @@ static long get_dregs(void *obj, void *arg)
 	struct mvmm_vcpu *vcpu = obj;
 	struct mvmm_dregs *d = arg;
 
-	memset(d, 0, sizeof(*d));
 	memcpy(d->dr, vcpu->dr, sizeof(d->dr));
 	d->dr6 = vcpu->dr6;
 	mvmm_vcpu_load(vcpu);
@@ -140,7 +138,6 @@ static long get_events(void *obj, void *arg)
 	const struct mvmm_events_state *state = &vcpu->events;
 	struct mvmm_events *ev = arg;
 
-	memset(ev, 0, sizeof(*ev));
 	if (vcpu->has_apic)
 		mvmm_apic_collect(vcpu);
 	mvmm_vcpu_load(vcpu);
@@ -395,41 +392,25 @@ static long get_apic(void *obj, void *arg)
 /* tour 8: all that a vCPU is */
 
 static const struct mvmm_ioctl vcpu_ioctls[] = {
-	MVMM_IOCTL(MVMM_VCPU_INJECT, struct mvmm_inject, payload, false,
-		   inject),
-	MVMM_IOCTL(MVMM_VCPU_GET_SREGS, struct mvmm_sregs, pdpte, true,
-		   get_sregs),
-	MVMM_IOCTL(MVMM_VCPU_SET_SREGS, struct mvmm_sregs, pdpte, false,
-		   set_sregs),
-	MVMM_IOCTL(MVMM_VCPU_GET_DREGS, struct mvmm_dregs, dr7, true,
-		   get_dregs),
-	MVMM_IOCTL(MVMM_VCPU_SET_DREGS, struct mvmm_dregs, dr7, false,
-		   set_dregs),
-	MVMM_IOCTL(MVMM_VCPU_GET_XSAVE, struct mvmm_xsave, addr, false,
-		   get_xsave),
-	MVMM_IOCTL(MVMM_VCPU_SET_XSAVE, struct mvmm_xsave, addr, false,
-		   set_xsave),
-	MVMM_IOCTL(MVMM_VCPU_GET_EVENTS, struct mvmm_events, pending_dbg, true,
-		   get_events),
-	MVMM_IOCTL(MVMM_VCPU_SET_EVENTS, struct mvmm_events, pending_dbg,
-		   false, set_events),
-	MVMM_IOCTL(MVMM_VCPU_GET_MSRS, struct mvmm_msrs, entries, false,
-		   get_msrs),
-	MVMM_IOCTL(MVMM_VCPU_SET_MSRS, struct mvmm_msrs, entries, false,
-		   set_msrs),
-	MVMM_IOCTL(MVMM_VCPU_GET_MSR_LIST, struct mvmm_msrs, entries, true,
-		   get_msr_list),
-	MVMM_IOCTL(MVMM_VCPU_GET_CPUID, struct mvmm_cpuid, entries, true,
-		   get_cpuid),
-	MVMM_IOCTL(MVMM_VCPU_SET_CPUID, struct mvmm_cpuid, entries, false,
-		   set_cpuid),
-	MVMM_IOCTL(MVMM_VCPU_GET_STATS, struct mvmm_stats, hw_exits, true,
-		   get_stats),
-	MVMM_IOCTL(MVMM_VCPU_APIC_ACCESS, struct mvmm_apic_access, data, true,
+	MVMM_IOCTL(MVMM_VCPU_INJECT, inject, payload, IN, inject),
+	MVMM_IOCTL(MVMM_VCPU_GET_SREGS, sregs, pdpte, OUT, get_sregs),
+	MVMM_IOCTL(MVMM_VCPU_SET_SREGS, sregs, pdpte, IN, set_sregs),
+	MVMM_IOCTL(MVMM_VCPU_GET_DREGS, dregs, dr7, OUT, get_dregs),
+	MVMM_IOCTL(MVMM_VCPU_SET_DREGS, dregs, dr7, IN, set_dregs),
+	MVMM_IOCTL(MVMM_VCPU_GET_XSAVE, xsave, addr, IN, get_xsave),
+	MVMM_IOCTL(MVMM_VCPU_SET_XSAVE, xsave, addr, IN, set_xsave),
+	MVMM_IOCTL(MVMM_VCPU_GET_EVENTS, events, pending_dbg, OUT, get_events),
+	MVMM_IOCTL(MVMM_VCPU_SET_EVENTS, events, pending_dbg, IN, set_events),
+	MVMM_IOCTL(MVMM_VCPU_GET_MSRS, msrs, entries, IN, get_msrs),
+	MVMM_IOCTL(MVMM_VCPU_SET_MSRS, msrs, entries, IN, set_msrs),
+	MVMM_IOCTL(MVMM_VCPU_GET_MSR_LIST, msrs, entries, INOUT, get_msr_list),
+	MVMM_IOCTL(MVMM_VCPU_GET_CPUID, cpuid, entries, INOUT, get_cpuid),
+	MVMM_IOCTL(MVMM_VCPU_SET_CPUID, cpuid, entries, IN, set_cpuid),
+	MVMM_IOCTL(MVMM_VCPU_GET_STATS, stats, hw_exits, OUT, get_stats),
+	MVMM_IOCTL(MVMM_VCPU_APIC_ACCESS, apic_access, data, INOUT,
 		   apic_access),
-	MVMM_IOCTL(MVMM_VCPU_GET_APIC, struct mvmm_apic, regs, true, get_apic),
-	MVMM_IOCTL(MVMM_VCPU_SET_APIC, struct mvmm_apic, regs, false,
-		   set_apic),
+	MVMM_IOCTL(MVMM_VCPU_GET_APIC, apic, regs, OUT, get_apic),
+	MVMM_IOCTL(MVMM_VCPU_SET_APIC, apic, regs, IN, set_apic),
 };
 
 /**

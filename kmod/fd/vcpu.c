@@ -22,10 +22,7 @@
 #ifdef CONFIG_MVMM_SLOTS
 static long get_times(void *obj, void *arg)
 {
-	struct mvmm_times *times = arg;
-
-	times->reserved = 0;
-	mvmm_get_times(obj, times);
+	mvmm_get_times(obj, arg);
 	return 0;
 }
 
@@ -34,8 +31,7 @@ static long get_times(void *obj, void *arg)
 /* These, and MVMM_VCPU_KICK, work while another thread is in RUN */
 static const struct mvmm_ioctl beside_run[] = {
 #ifdef CONFIG_MVMM_SLOTS
-	MVMM_IOCTL(MVMM_VCPU_GET_TIMES, struct mvmm_times, steal, true,
-		   get_times),
+	MVMM_IOCTL(MVMM_VCPU_GET_TIMES, times, steal, OUT, get_times),
 #endif
 };
 

@@ -70,35 +70,26 @@ static long create_vcpu(void *obj, void *arg)
 }
 
 static const struct mvmm_ioctl vm_ioctls[] = {
-	MVMM_IOCTL(MVMM_VM_ADD_REGION, struct mvmm_region, hva, false,
-		   add_region),
-	MVMM_IOCTL(MVMM_VM_REMOVE_REGION, struct mvmm_region, hva, false,
-		   remove_region),
-	MVMM_IOCTL(MVMM_VM_SET_REGION, struct mvmm_region, hva, false,
-		   set_region),
-	MVMM_IOCTL(MVMM_VM_PREFAULT, struct mvmm_prefault, len, true, prefault),
-	MVMM_IOCTL(MVMM_VM_MSI, struct mvmm_msi, reserved, false, msi),
-	MVMM_IOCTL(MVMM_VM_GET_CLOCK, struct mvmm_clock, realtime, true,
-		   get_clock),
-	MVMM_IOCTL(MVMM_VM_SET_CLOCK, struct mvmm_clock, realtime, false,
-		   set_clock),
+	MVMM_IOCTL(MVMM_VM_ADD_REGION, region, hva, IN, add_region),
+	MVMM_IOCTL(MVMM_VM_REMOVE_REGION, region, hva, IN, remove_region),
+	MVMM_IOCTL(MVMM_VM_SET_REGION, region, hva, IN, set_region),
+	MVMM_IOCTL(MVMM_VM_PREFAULT, prefault, len, INOUT, prefault),
+	MVMM_IOCTL(MVMM_VM_MSI, msi, reserved, IN, msi),
+	MVMM_IOCTL(MVMM_VM_GET_CLOCK, clock, realtime, OUT, get_clock),
+	MVMM_IOCTL(MVMM_VM_SET_CLOCK, clock, realtime, IN, set_clock),
 #ifdef CONFIG_MVMM_DIRTY
-	MVMM_IOCTL(MVMM_VM_GET_DIRTY_LOG, struct mvmm_dirty_log, bitmap, false,
-		   get_dirty_log),
+	MVMM_IOCTL(MVMM_VM_GET_DIRTY_LOG, dirty_log, bitmap, IN, get_dirty_log),
 #endif
 #ifdef CONFIG_MVMM_IOEVENTFD
-	MVMM_IOCTL(MVMM_VM_IOEVENTFD, struct mvmm_ioeventfd, datamatch, false,
-		   ioeventfd),
+	MVMM_IOCTL(MVMM_VM_IOEVENTFD, ioeventfd, datamatch, IN, ioeventfd),
 #endif
 #ifdef CONFIG_MVMM_IRQFD
-	MVMM_IOCTL(MVMM_VM_IRQFD, struct mvmm_irqfd, address, false, irqfd),
+	MVMM_IOCTL(MVMM_VM_IRQFD, irqfd, address, IN, irqfd),
 #endif
 #ifdef CONFIG_MVMM_SLOTS
-	MVMM_IOCTL(MVMM_VM_SET_SCHED, struct mvmm_vm_sched, reserved, false,
-		   set_sched),
+	MVMM_IOCTL(MVMM_VM_SET_SCHED, vm_sched, reserved, IN, set_sched),
 #endif
-	MVMM_IOCTL(MVMM_VM_CREATE_VCPU, struct mvmm_create_vcpu, reserved,
-		   false, create_vcpu),
+	MVMM_IOCTL(MVMM_VM_CREATE_VCPU, create_vcpu, reserved, IN, create_vcpu),
 };
 
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

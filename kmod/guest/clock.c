@@ -19,12 +19,10 @@ static u64 vm_tsc(const struct mvmm_vm *vm, u64 host_tsc)
  * @vm: the VM
  * @clock: out
  *
- * Context: may sleep, takes vm->lock. Return: 0 or -EOPNOTSUPP.
+ * Context: may sleep, takes vm->lock. Return: 0.
  */
 int mvmm_get_clock(struct mvmm_vm *vm, struct mvmm_clock *clock)
 {
-	if (clock->flags & ~MVMM_CLOCK_STOPPED)
-		return -EOPNOTSUPP;
 	mutex_lock(&vm->lock);
 	/* Both belong to the same moment */
 	local_irq_disable();
