@@ -39,7 +39,7 @@ static long get_info(void *obj, void *arg)
 		.gpa_bits = MVMM_GPA_BITS,
 		.run_size = PAGE_SIZE,
 		.xsave_size = mvmm_fpu_size(),
-		.xcr0 = mvmm_fpu_xcr0(),
+		.xcr0 = mvmm_fpu_mask,
 		.tsc_khz = tsc_khz,
 		.max_cpuid = MVMM_MAX_CPUID,
 	};

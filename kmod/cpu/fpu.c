@@ -23,6 +23,7 @@
 
 /* XCR0 of the host, the same on every CPU; 0: the host does not use XSAVE */
 u64 mvmm_host_xcr0 __ro_after_init;
+/* What a guest may set in XCR0; 0: no XSAVE */
 u32 mvmm_fpu_mask __ro_after_init;
 static u32 area_size;
 static u32 mxcsr_mask;
@@ -63,12 +64,6 @@ int mvmm_fpu_setup(void)
 	mxcsr_mask = fx->mxcsr_mask ?: 0xffbf;
 	mvmm_fpu_free(fx);
 	return 0;
-}
-
-/** mvmm_fpu_xcr0() - what a guest may set in XCR0; 0: no XSAVE */
-u64 mvmm_fpu_xcr0(void)
-{
-	return mvmm_fpu_mask;
 }
 
 /** mvmm_fpu_size() - bytes of an area */

@@ -12,7 +12,6 @@
 #include "vcpu.h"
 
 int mvmm_fpu_setup(void);
-u64 mvmm_fpu_xcr0(void);
 extern u64 mvmm_host_xcr0;
 u32 mvmm_fpu_size(void);
 void *mvmm_fpu_alloc(void);

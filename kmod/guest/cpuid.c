@@ -23,7 +23,7 @@ void mvmm_cpuid_init(void)
 {
 	struct mvmm_cpuid_host host = {
 		.get = host_cpuid,
-		.xcr0 = mvmm_fpu_xcr0(),
+		.xcr0 = mvmm_fpu_mask,
 		.tsc_khz = tsc_khz,
 		.gpa_bits = MVMM_GPA_BITS,
 		.rdtscp = mvmm_vendor.rdtscp,
@@ -38,7 +38,7 @@ void mvmm_limit_caps(struct mvmm_vcpu *vcpu)
 {
 	mvmm_cpuid_caps(&vcpu->cpuid, &vcpu->caps);
 	vcpu->caps.cr4 &= mvmm_vendor.cr4;
-	vcpu->caps.xcr0 &= mvmm_fpu_xcr0() | XFEATURE_MASK_FP;
+	vcpu->caps.xcr0 &= mvmm_fpu_mask | XFEATURE_MASK_FP;
 	vcpu->caps.tsc_aux &= mvmm_vendor.rdtscp;
 	vcpu->caps.phys_bits = min_t(u8, vcpu->caps.phys_bits, MVMM_GPA_BITS);
 }

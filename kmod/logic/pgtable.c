@@ -22,21 +22,6 @@ static void count_table(struct pgt *pgt, u64 *table, int n)
 	mod_lruvec_page_state(virt_to_page(table), NR_SECONDARY_PAGETABLE, n);
 }
 
-static u64 *pte_table(u64 pte)
-{
-	return phys_to_virt(pte & PGT_ADDR_MASK);
-}
-
-static int index_at(u64 gpa, int level)
-{
-	return (gpa >> (12 + 9 * (level - 1))) & 511;
-}
-
-static bool is_leaf(const struct pgt *pgt, u64 pte, int level)
-{
-	return level == 1 || (pte & pgt->fmt->large);
-}
-
 /**
  * pgt_init() - make an empty table
  * @pgt: to be filled in
@@ -112,12 +97,12 @@ u64 *pgt_find(const struct pgt *pgt, u64 gpa, int *level)
 	u64 *table = pgt->root;
 
 	for (*level = pgt->fmt->levels; ; (*level)--) {
-		u64 *entry = &table[index_at(gpa, *level)];
+		u64 *entry = &table[pgt_index(gpa, *level)];
 
 		if (!pgt_pte_present(pgt, *entry) ||
-		    is_leaf(pgt, *entry, *level))
+		    pgt_is_leaf(pgt, *entry, *level))
 			return entry;
-		table = pte_table(*entry);
+		table = pgt_table(*entry);
 	}
 }
 
@@ -155,7 +140,7 @@ static void split_entry(struct pgt *pgt, u64 *ptep, int level,
 static u64 *walk_to(struct pgt *pgt, u64 gpa, int level,
 		    struct pgt_cache *cache)
 {
-	u64 *ptep = &pgt->root[index_at(gpa, pgt->fmt->levels)];
+	u64 *ptep = &pgt->root[pgt_index(gpa, pgt->fmt->levels)];
 	int l;
 
 	for (l = pgt->fmt->levels; l > level; l--) {
@@ -168,12 +153,12 @@ static u64 *walk_to(struct pgt *pgt, u64 gpa, int level,
 			WRITE_ONCE(*ptep,
 				   virt_to_phys(table) | pgt->fmt->table);
 			count_table(pgt, table, 1);
-		} else if (is_leaf(pgt, *ptep, l)) {
+		} else if (pgt_is_leaf(pgt, *ptep, l)) {
 			if (!cache->nr)
 				return NULL;
 			split_entry(pgt, ptep, l, cache);
 		}
-		ptep = &pte_table(*ptep)[index_at(gpa, l - 1)];
+		ptep = &pgt_table(*ptep)[pgt_index(gpa, l - 1)];
 	}
 	return ptep;
 }
@@ -214,27 +199,10 @@ int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 	ptep = walk_to(pgt, gpa, level, cache);
 	if (!ptep)
 		return -ENOMEM;
-	if (pgt_pte_present(pgt, *ptep) && !is_leaf(pgt, *ptep, level))
+	if (pgt_pte_present(pgt, *ptep) && !pgt_is_leaf(pgt, *ptep, level))
 		return -EEXIST;
 	WRITE_ONCE(*ptep, pgt_leaf(pgt->fmt, pa, level, prot));
 	return 0;
-}
-
-/**
- * pgt_split() - replace a large leaf by leaves of the next smaller size
- * @pgt: the table
- * @gpa: an address in the leaf
- * @cache: one table is taken from here
- *
- * Return: 0, also if a 4 KiB leaf maps @gpa, or none; -ENOMEM: @cache is empty.
- */
-int pgt_split(struct pgt *pgt, u64 gpa, struct pgt_cache *cache)
-{
-	int level;
-
-	if (!pgt_lookup(pgt, gpa, &level) || level == 1)
-		return 0;
-	return walk_to(pgt, gpa, level - 1, cache) ? 0 : -ENOMEM;
 }
 
 /* In leaves: what a table costs that pgt_zap() finds nearly empty */
@@ -253,7 +221,7 @@ static unsigned long zap_table(struct pgt *pgt, u64 *table, int level, u64 base,
 
 		if (!pgt_pte_present(pgt, pte))
 			continue;
-		if (is_leaf(pgt, pte, level)) {
+		if (pgt_is_leaf(pgt, pte, level)) {
 			--*budget;
 			/*
 			 * xchg: the CPU may set the D bit at any moment before
@@ -263,12 +231,12 @@ static unsigned long zap_table(struct pgt *pgt, u64 *table, int level, u64 base,
 			zapped++;
 			continue;
 		}
-		zapped += zap_table(pgt, pte_table(pte), level - 1, at, start,
+		zapped += zap_table(pgt, pgt_table(pte), level - 1, at, start,
 				    end, fn, ctx, freed, budget);
 		if (start <= at && at + size <= end && *budget) {
 			WRITE_ONCE(table[i], 0);
-			list_add(&virt_to_page(pte_table(pte))->lru, freed);
-			count_table(pgt, pte_table(pte), -1);
+			list_add(&virt_to_page(pgt_table(pte))->lru, freed);
+			count_table(pgt, pgt_table(pte), -1);
 			/*
 			 * Counts as an entry: a CPU may have cached the table.
 			 * To look through it has cost something.
@@ -315,8 +283,8 @@ static bool age_table(struct pgt *pgt, u64 *table, int level, u64 base,
 
 		if (!pgt_pte_present(pgt, pte))
 			continue;
-		if (!is_leaf(pgt, pte, level)) {
-			young |= age_table(pgt, pte_table(pte), level - 1,
+		if (!pgt_is_leaf(pgt, pte, level)) {
+			young |= age_table(pgt, pgt_table(pte), level - 1,
 					   base + i * size, start, end, clear);
 		} else if (pte & bit) {
 			young = true;
@@ -339,135 +307,6 @@ static bool age_table(struct pgt *pgt, u64 *table, int level, u64 base,
 bool pgt_age(struct pgt *pgt, u64 start, u64 end, bool clear)
 {
 	return age_table(pgt, pgt->root, pgt->fmt->levels, 0, start, end, clear);
-}
-
-/* The level 2 entry for an address; NULL: there is no table of that level */
-static u64 *find_level2(const struct pgt *pgt, u64 gpa)
-{
-	u64 *table = pgt->root, *entry;
-	int level;
-
-	for (level = pgt->fmt->levels; ; level--) {
-		entry = &table[index_at(gpa, level)];
-		if (level == 2)
-			return entry;
-		if (!pgt_pte_present(pgt, *entry) || is_leaf(pgt, *entry, level))
-			return NULL;
-		table = pte_table(*entry);
-	}
-}
-
-/**
- * pgt_used() - which tables has a CPU walked through since the last call?
- * @pgt: the nested table
- * @start: first guest-physical address
- * @end: one past the last; the range touches at most 64 tables of 4 KiB leaves
- *
- * Clears the A bits of the tables' entries. Until the caller has flushed, a CPU
- * may use a table without setting it again.
- *
- * Return: a bit for each 2 MiB that the range touches: there a table was used, or
- * that is not known: it is partly outside, a large leaf, or has no A bits.
- */
-u64 pgt_used(struct pgt *pgt, u64 start, u64 end)
-{
-	u64 size = pgt_level_size(2), bit = pgt->fmt->accessed;
-	u64 any = bit | pgt->fmt->large, at = start & -size;
-	u64 used = 0, *entry = NULL;
-	int i;
-
-	for (i = 0; at < end; at += size, i++) {
-		entry = entry && index_at(at, 2) ? entry + 1 :
-						   find_level2(pgt, at);
-		/* Nearly always */
-		if (entry && bit && !(*entry & any))
-			continue;
-		if (!entry || !bit || at < start || at + size > end ||
-		    *entry & pgt->fmt->large ||
-		    test_and_clear_bit(__ffs(bit), (unsigned long *)entry))
-			used |= 1ULL << i;
-	}
-	return used;
-}
-
-#define LINE	8	/* entries in a cache line */
-
-/* All bits that are set in a cache line of a table */
-static u64 line_bits(const u64 *e)
-{
-	return e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7];
-}
-
-/* Level 1's part of clean_table(): nearly always there is nothing to do */
-static unsigned long clean_leaves(struct pgt *pgt, u64 *table, int i, int last,
-				  u64 base, pgt_leaf_fn fn, void *ctx)
-{
-	u64 bit = pgt->fmt->dirty ?: pgt->fmt->write, pte;
-	unsigned long cleaned = 0;
-
-	for (; i < last; i++) {
-		if (!(i % LINE) && i + LINE <= last &&
-		    !(line_bits(&table[i]) & bit)) {
-			i += LINE - 1;
-			continue;
-		}
-		pte = READ_ONCE(table[i]);
-		if (likely(!(pte & bit)) || !pgt_pte_dirty(pgt, pte))
-			continue;
-		clear_bit(__ffs(bit), (unsigned long *)&table[i]);
-		fn(ctx, base + i * PAGE_SIZE, pte, 1);
-		cleaned++;
-	}
-	return cleaned;
-}
-
-static unsigned long clean_table(struct pgt *pgt, u64 *table, int level,
-				 u64 base, u64 start, u64 end, pgt_leaf_fn fn,
-				 void *ctx)
-{
-	u64 size = pgt_level_size(level);
-	u64 bit = pgt->fmt->dirty ?: pgt->fmt->write;
-	int i = start > base ? (start - base) / size : 0;
-	int last = min_t(u64, 512, DIV_ROUND_UP(end - base, size));
-	unsigned long cleaned = 0;
-
-	if (level == 1)
-		return clean_leaves(pgt, table, i, last, base, fn, ctx);
-	for (; i < last; i++) {
-		u64 at = base + i * size, pte = table[i];
-
-		if (!pgt_pte_present(pgt, pte))
-			continue;
-		if (!is_leaf(pgt, pte, level)) {
-			cleaned += clean_table(pgt, pte_table(pte), level - 1,
-					       at, start, end, fn, ctx);
-		} else if (pgt_pte_dirty(pgt, pte)) {
-			clear_bit(__ffs(bit), (unsigned long *)&table[i]);
-			fn(ctx, at, pte, level);
-			cleaned++;
-		}
-	}
-	return cleaned;
-}
-
-/**
- * pgt_clean() - find what was written to since the last call
- * @pgt: the table
- * @start: first guest-physical address
- * @end: one past the last
- * @fn: called with each leaf that was written to
- * @ctx: for @fn
- *
- * Clears the D bits; on a CPU without D bits, the right to write. The caller
- * flushes if the result is not 0.
- *
- * Return: how many leaves were dirty.
- */
-unsigned long pgt_clean(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
-			void *ctx)
-{
-	return clean_table(pgt, pgt->root, pgt->fmt->levels, 0, start, end, fn,
-			   ctx);
 }
 
 /**

@@ -9,6 +9,7 @@
 
 #include <linux/list.h>
 #include <linux/types.h>
+#include <asm/io.h>
 
 #define PGT_MAX_LEVELS	5
 #define PGT_ADDR_MASK	GENMASK_ULL(51, 12)
@@ -74,6 +75,21 @@ static inline u64 pgt_level_size(int level)
 	return 1ULL << (12 + 9 * (level - 1));
 }
 
+static inline u64 *pgt_table(u64 pte)
+{
+	return phys_to_virt(pte & PGT_ADDR_MASK);
+}
+
+static inline int pgt_index(u64 gpa, int level)
+{
+	return (gpa >> (12 + 9 * (level - 1))) & 511;
+}
+
+static inline bool pgt_is_leaf(const struct pgt *pgt, u64 pte, int level)
+{
+	return level == 1 || (pte & pgt->fmt->large);
+}
+
 static inline bool pgt_pte_present(const struct pgt *pgt, u64 pte)
 {
 	return pte & pgt->fmt->present;
@@ -94,7 +110,6 @@ void pgt_cache_drain(struct pgt_cache *cache);
 u64 pgt_lookup(const struct pgt *pgt, u64 gpa, int *level);
 int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 	    struct pgt_cache *cache);
-int pgt_split(struct pgt *pgt, u64 gpa, struct pgt_cache *cache);
 unsigned long pgt_zap(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
 		      void *ctx, struct list_head *freed, unsigned long *budget);
 u64 *pgt_find(const struct pgt *pgt, u64 gpa, int *level);

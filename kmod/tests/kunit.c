@@ -7,6 +7,7 @@
 #include <kunit/test.h>
 #include <linux/prandom.h>
 #include "../logic/pgtable.c"
+#include "../logic/pgtable_dirty.c"
 #include "../logic/event.c"
 #include "../logic/lapic.c"
 #include "../guest/msr.c"
