@@ -86,6 +86,7 @@ OFFSET(mvmm_events, shutdown, 16);
 OFFSET(mvmm_events, error_code, 20);
 OFFSET(mvmm_events, pending_dbg, 24);
 SIZE(mvmm_inject, 24);
+SIZE(mvmm_reset, 8);
 SIZE(mvmm_apic_access, 12);
 OFFSET(mvmm_apic_access, offset, 4);
 OFFSET(mvmm_apic_access, write, 6);
@@ -187,6 +188,7 @@ TEST_F(abi, size_rules)
 		  sizeof(struct mvmm_cpuid) },
 		{ MVMM_VCPU_GET_STATS, self->vm.vcpu,
 		  sizeof(struct mvmm_stats), .out = true },
+		{ MVMM_VCPU_RESET, self->vm.vcpu, sizeof(struct mvmm_reset) },
 		{ MVMM_VCPU_APIC_ACCESS, self->vm.vcpu,
 		  sizeof(struct mvmm_apic_access) },
 		{ MVMM_VCPU_GET_APIC, self->vm.vcpu, sizeof(struct mvmm_apic),

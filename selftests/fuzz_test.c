@@ -135,6 +135,7 @@ static const struct {
 	{ MVMM_VCPU_GET_CPUID, sizeof(struct mvmm_cpuid), 'c' },
 	{ MVMM_VCPU_SET_CPUID, sizeof(struct mvmm_cpuid), 'c' },
 	{ MVMM_VCPU_GET_STATS, sizeof(struct mvmm_stats), 'c' },
+	{ MVMM_VCPU_RESET, sizeof(struct mvmm_reset), 'c' },
 	{ MVMM_VCPU_KICK, 0, 'c' },
 };
 #define NR_IOCTLS (sizeof(ioctls) / sizeof(ioctls[0]))

@@ -321,4 +321,140 @@ TEST_F(state, pending_shutdown)
 	EXPECT_EQ(0, self->s.events.shutdown);
 }
 
+/* ---- MVMM_VCPU_RESET ------------------------------------------------------ */
+
+FIXTURE(reset) {
+	struct vm vm;
+	struct mvmm_vcpu_state fresh, s;
+	uint32_t exit;	/* the first of its code */
+};
+
+FIXTURE_VARIANT(reset) {
+	uint32_t flags;
+};
+
+FIXTURE_VARIANT_ADD(reset, with_apic) {
+	.flags = MVMM_VM_APIC,
+};
+
+FIXTURE_VARIANT_ADD(reset, without_apic) {
+	.flags = 0,
+};
+
+/* A guest that has changed all that it can, and is in the middle of an exit */
+FIXTURE_SETUP(reset)
+{
+	struct mvmm_msr pv[] = { { .index = 0x4b564d01, .value = DATA | 1 },
+				 { .index = 0x1b, .value = 0xfee00d00 },
+				 { .index = 0x830, .value = 0x100 } };
+
+	ASSERT_EQ(0, vm_create_flags(&self->vm, variant->flags));
+	ASSERT_EQ(0, save(&self->vm, &self->fresh));
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+	LOAD(&self->vm, mixer);
+	ASSERT_EQ(0, vm_run(&self->vm));
+	self->exit = self->vm.run->exit_reason;
+	ASSERT_EQ(0, mvmm_complete(&self->vm.guest));
+	ASSERT_EQ(0, mvmm_inject_nmi(self->vm.vcpu));
+	if (variant->flags) {
+		ASSERT_LT(1, mvmm_set_msrs(self->vm.vcpu,
+					   pv + built_without("pv"), 2));
+		mvmm_msi(self->vm.vm, 0xfee00000, 0x400);
+		mvmm_msi(self->vm.vm, 0xfee00000, 0x55);
+	}
+	ASSERT_EQ(0, save(&self->vm, &self->s));
+	self->s.events.shutdown = 1;
+	self->s.events.eoi_pending = variant->flags;
+	self->s.events.eoi_vector = 0x61;
+	self->s.msr[find(&self->s, 0x277)].value = 0x0606060606060606;
+	self->s.msr[find(&self->s, 0x3b)].value = 12345;
+	self->s.msr[find(&self->s, 0x1a0)].value = 0;
+	ASSERT_EQ(0, restore(&self->vm, &self->s));
+	EXPECT_EQ(1, self->vm.run->retire != 0);
+}
+
+FIXTURE_TEARDOWN(reset)
+{
+	vm_destroy(&self->vm);
+}
+
+#define SAME(field) \
+	EXPECT_EQ(0, memcmp(&self->s.field, &self->fresh.field, \
+			    sizeof(self->s.field)))
+
+/* After RESET a vCPU is as a new one */
+TEST_F(reset, as_new)
+{
+	if (variant->flags)
+		mvmm_msi(self->vm.vm, 0xfee00000, 0x500);
+	ASSERT_EQ(0, mvmm_reset(self->vm.vcpu, 0));
+	ASSERT_EQ(0, save(&self->vm, &self->s));
+	SAME(sregs);
+	SAME(dregs);
+	SAME(events);
+	SAME(apic);
+	SAME(msr);
+	SAME(cpuid);
+	SAME(xsave);
+	SAME(regs);
+	EXPECT_EQ(0, self->s.retire);
+	/* And goes on from there */
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+	ASSERT_EQ(0, vm_run(&self->vm));
+	EXPECT_EQ(self->exit, self->vm.run->exit_reason);
+}
+
+/* INIT leaves the FPU, MSRs and XCR0 alone, and an EOI that is on its way */
+TEST_F(reset, init)
+{
+	static struct mvmm_vcpu_state s;
+
+	ASSERT_EQ(0, mvmm_reset(self->vm.vcpu, MVMM_RESET_INIT));
+	ASSERT_EQ(0, save(&self->vm, &s));
+	EXPECT_EQ(0, memcmp(self->s.msr, s.msr, sizeof(s.msr)));
+	EXPECT_EQ(0, memcmp(self->s.xsave, s.xsave, sizeof(s.xsave)));
+	EXPECT_EQ(self->s.apic.apic_base, s.apic.apic_base);
+	EXPECT_EQ(variant->flags, s.events.eoi_pending);
+	EXPECT_EQ(variant->flags ? 0x61 : 0, s.events.eoi_vector);
+	s.events.eoi_pending = s.events.eoi_vector = 0;
+	s.sregs.cr0 |= 0x60000000;
+	s.sregs.xcr0 = self->fresh.sregs.xcr0;
+	self->s.sregs = s.sregs;
+	self->s.dregs = s.dregs;
+	self->s.events = s.events;
+	self->s.regs = s.regs;
+	SAME(sregs);
+	SAME(dregs);
+	SAME(events);
+	SAME(regs);
+}
+
+TEST_F(reset, errors)
+{
+	struct mvmm_reset how = { .size = sizeof(how) };
+	struct mvmm_apic apic;
+	int vcpu;
+
+	for (how.flags = 2; how.flags; how.flags <<= 1)
+		EXPECT_EQ(-EOPNOTSUPP, mvmm_reset(self->vm.vcpu, how.flags));
+	if (!variant->flags)
+		return;
+	/* Another processor than the first waits for SIPI, from any state */
+	vcpu = mvmm_create_vcpu(self->vm.vm, 1);
+	ASSERT_LE(0, vcpu);
+	ASSERT_EQ(0, mvmm_get_apic(vcpu, &apic));
+	EXPECT_EQ(MVMM_MP_INIT, apic.mp_state);
+	for (how.flags = 0; how.flags < 2; how.flags++) {
+		apic.mp_state = MVMM_MP_HALTED;
+		ASSERT_EQ(0, mvmm_set_apic(vcpu, &apic));
+		/* INIT and SIPI that came before are lost */
+		ASSERT_EQ(1, mvmm_msi(self->vm.vm, 0xfee01000, 0x4500));
+		mvmm_msi(self->vm.vm, 0xfee01000, 0x610);
+		ASSERT_EQ(0, mvmm_reset(vcpu, how.flags));
+		ASSERT_EQ(0, mvmm_get_apic(vcpu, &apic));
+		EXPECT_EQ(MVMM_MP_INIT, apic.mp_state);
+	}
+	close(vcpu);
+}
+
 TEST_HARNESS_MAIN

@@ -827,6 +827,19 @@ struct mvmm_inject {
 	__u64 payload;
 };
 
+/* Only what INIT changes, not what RESET does */
+#define MVMM_RESET_INIT (1u << 0)
+
+/**
+ * struct mvmm_reset - RESET, or INIT (MVMM_VCPU_RESET)
+ * @size: sizeof(struct mvmm_reset)
+ * @flags: MVMM_RESET_INIT or 0
+ */
+struct mvmm_reset {
+	__u32 size;
+	__u32 flags;
+};
+
 /**
  * struct mvmm_apic_access - a guest's access to its xAPIC page
  * @size: sizeof(struct mvmm_apic_access)
@@ -998,5 +1011,13 @@ struct mvmm_stats {
  * filled in: the array is too short.
  */
 #define MVMM_VCPU_GET_MSR_LIST	_IO(MVMM_IOC, 0x60)
+/*
+ * MVMM_VCPU_RESET: the state that the SDM gives after RESET, as of a new vCPU, or
+ * after INIT (vol. 3, table 10-1; but x87 as after FNINIT); @regs of the run page
+ * too. vCPU 0 runs, with local APICs the others wait for SIPI. What others have
+ * sent before is lost. The CPUID table, the VM's time and the counters stay.
+ * Returns 0; -EOPNOTSUPP: unknown @flags.
+ */
+#define MVMM_VCPU_RESET		_IO(MVMM_IOC, 0x61)
 
 #endif /* _UAPI_MVMM_H */

@@ -72,6 +72,15 @@ u32 mvmm_fpu_size(void)
 	return area_size;
 }
 
+/** mvmm_fpu_reset() - an area after RESET; x87 is as after FNINIT, too */
+void mvmm_fpu_reset(void *area)
+{
+	struct fxregs_state *fx = memset(area, 0, area_size);
+
+	fx->cwd = 0x37f;
+	fx->mxcsr = MXCSR_DEFAULT;
+}
+
 /**
  * mvmm_fpu_alloc() - an area in the state after RESET
  *
@@ -80,14 +89,11 @@ u32 mvmm_fpu_size(void)
 void *mvmm_fpu_alloc(void)
 {
 	/* Whole pages: XSAVE needs an alignment of 64 bytes */
-	struct fxregs_state *fx = alloc_pages_exact(area_size,
-					GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	void *area = alloc_pages_exact(area_size, GFP_KERNEL_ACCOUNT);
 
-	if (fx) {
-		fx->cwd = 0x37f;
-		fx->mxcsr = MXCSR_DEFAULT;
-	}
-	return fx;
+	if (area)
+		mvmm_fpu_reset(area);
+	return area;
 }
 
 /** mvmm_fpu_free() - undo mvmm_fpu_alloc(); @area may be NULL */

@@ -14,6 +14,7 @@
 int mvmm_fpu_setup(void);
 extern u64 mvmm_host_xcr0;
 u32 mvmm_fpu_size(void);
+void mvmm_fpu_reset(void *area);
 void *mvmm_fpu_alloc(void);
 void mvmm_fpu_free(void *area);
 int mvmm_fpu_check(const void *area);

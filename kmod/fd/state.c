@@ -389,6 +389,23 @@ static long get_apic(void *obj, void *arg)
 	return 0;
 }
 
+static long reset(void *obj, void *arg)
+{
+	const struct mvmm_reset *how = arg;
+	struct mvmm_vcpu *vcpu = obj;
+
+	if (how->flags & ~MVMM_RESET_INIT)
+		return -EOPNOTSUPP;
+	if (vcpu->has_apic)
+		mvmm_apic_collect(vcpu);
+	vcpu->sipi = 0;
+	mvmm_vcpu_reset(vcpu, how->flags & MVMM_RESET_INIT);
+	vcpu->run->regs = vcpu->regs;
+	vcpu->run->retire = 0;
+	vcpu->run->set_cr = 0;
+	return 0;
+}
+
 /* tour 8: all that a vCPU is */
 
 static const struct mvmm_ioctl vcpu_ioctls[] = {
@@ -411,6 +428,7 @@ static const struct mvmm_ioctl vcpu_ioctls[] = {
 		   apic_access),
 	MVMM_IOCTL(MVMM_VCPU_GET_APIC, apic, regs, OUT, get_apic),
 	MVMM_IOCTL(MVMM_VCPU_SET_APIC, apic, regs, IN, set_apic),
+	MVMM_IOCTL(MVMM_VCPU_RESET, reset, flags, IN, reset),
 };
 
 /**

@@ -160,16 +160,15 @@ static struct mvmm_vcpu *vcpu_alloc(struct mvmm_vm *vm, u32 id)
 			mvmm_cpuid_add_kvm(&vcpu->cpuid, MVMM_PV_FEATURES);
 	}
 	mvmm_limit_caps(vcpu);
-	vcpu->xcr0 = 1;
-	vcpu->cr0 = X86_CR0_CD | X86_CR0_NW;
-	vcpu->msr[MVMM_MSR_MISC_ENABLE] = MSR_IA32_MISC_ENABLE_FAST_STRING;
 	vcpu->fpu = mvmm_fpu_alloc();
 	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!vcpu->fpu || !vcpu->run) {
 		vcpu_free(vcpu);
 		return ERR_PTR(-ENOMEM);
 	}
-	mvmm_vcpu_reset(vcpu);
+	mvmm_take(vcpu);
+	mvmm_vcpu_reset(vcpu, false);
+	mvmm_let_go(vcpu);
 	vcpu->run->regs = vcpu->regs;
 	return vcpu;
 }

@@ -77,7 +77,7 @@ extern struct mvmm_cpuid_table mvmm_default_cpuid;
 int mvmm_get_clock(struct mvmm_vm *vm, struct mvmm_clock *clock);
 int mvmm_set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock);
 
-void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu);
+void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu, bool init);
 void mvmm_vcpu_start(struct mvmm_vcpu *vcpu, u8 vector);
 
 #endif

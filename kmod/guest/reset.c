@@ -1,21 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What INIT and SIPI do to a vCPU's state. When they do it is run/wait.c's. */
+/* What RESET, INIT and SIPI do to a vCPU's state, not when they do it. */
+#include <asm/msr-index.h>
+#include "cpu/fpu.h"
 #include "guest.h"
 #include "irq/apic.h"
 #include "vendor.h"
 
-/* tour 25: INIT, and the end of making a vCPU */
+#define RESET_PAT	0x0007040600070406ULL
+
+/* What INIT does not change. Each MSR that is state, but for APIC_BASE */
+static void power_up(struct mvmm_vcpu *vcpu)
+{
+	u32 list[MVMM_MAX_STATE_MSRS], n = mvmm_list_msrs(vcpu, list), i;
+
+	vcpu->cr0 = X86_CR0_CD | X86_CR0_NW;
+	vcpu->xcr0 = 1;
+	mvmm_fpu_reset(vcpu->fpu);
+	mvmm_vcpu_load(vcpu);
+	for (i = 0; i < n; i++)
+		mvmm_set_msr(vcpu, list[i],
+			     list[i] == MSR_IA32_CR_PAT ? RESET_PAT :
+			     list[i] == MSR_IA32_MISC_ENABLE ?
+			     MSR_IA32_MISC_ENABLE_FAST_STRING : 0);
+	mvmm_vcpu_put(vcpu);
+	atomic_andnot(MVMM_REQ_EOI, &vcpu->requests);
+}
+
+/* tour 25: RESET and INIT, and the end of making a vCPU */
 
 /**
- * mvmm_vcpu_reset() - the state after INIT (SDM vol. 3, table 10-1)
- * @vcpu: busy for the caller, or new
- *
- * INIT does not change the FPU, MSRs, XCR0, and CR0's cache control. For a new
- * vCPU the caller has set these as RESET does.
+ * mvmm_vcpu_reset() - the state after RESET or INIT (SDM vol. 3, table 10-1)
+ * @vcpu: busy for the caller
+ * @init: INIT
  *
  * Context: may sleep, outside of a section.
  */
-void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu)
+void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu, bool init)
 {
 	static const struct mvmm_segment data = {
 		.limit = 0xffff, .attr = 0x93 };
@@ -31,8 +51,12 @@ void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu)
 
 	mvmm_assert_may_sleep();
 
-	if (vcpu->has_apic)
-		lapic_reset(&vcpu->apic, vcpu->id, true);
+	if (!init)
+		power_up(vcpu);
+	if (vcpu->has_apic) {
+		lapic_reset(&vcpu->apic, vcpu->id, init);
+		vcpu->mp_state = vcpu->id ? MVMM_MP_INIT : MVMM_MP_RUNNABLE;
+	}
 	vcpu->events = (struct mvmm_events_state){};
 	atomic_andnot(MVMM_REQ_TRIPLE, &vcpu->requests);
 	vcpu->unhalted = false;
@@ -56,6 +80,8 @@ void mvmm_vcpu_reset(struct mvmm_vcpu *vcpu)
 		.rip = 0xfff0, .rflags = 2, .rdx = 0x600 };
 	if (vcpu->has_apic)
 		mvmm_apic_refresh(vcpu);
+	else
+		mvmm_apic_set_cr8(vcpu, 0);
 }
 
 /**

@@ -508,13 +508,11 @@ void mvmm_apic_write_trapped(struct mvmm_vcpu *vcpu, u32 offset)
 
 /* ---- life and state --------------------------------------------------- */
 
-/** mvmm_apic_init() - set up the local APIC of a new vCPU, whose id is set */
+/** mvmm_apic_init() - set up what a new vCPU needs for its local APIC */
 void mvmm_apic_init(struct mvmm_vcpu *vcpu)
 {
 	mvmm_hrtimer_setup(&vcpu->timer, timer_fired, CLOCK_MONOTONIC,
 			   HRTIMER_MODE_REL_PINNED_HARD);
-	lapic_reset(&vcpu->apic, vcpu->id, false);
-	vcpu->mp_state = vcpu->id ? MVMM_MP_INIT : MVMM_MP_RUNNABLE;
 	mvmm_apic_refresh(vcpu);
 }
 

@@ -88,6 +88,7 @@ void lapic_reset(struct lapic *a, u32 id, bool keep_mode)
 	WRITE_ONCE(a->id, id);
 	if (!keep_mode)
 		WRITE_ONCE(a->base, base);
+	/* Not eoi_vector: that EOI may not have reached the I/O APIC yet */
 	memset_startat(a, 0, tpr);
 	a->dfr = DFR_FLAT;
 	a->svr = VECTOR_MASK;

@@ -98,12 +98,12 @@ struct lapic_msg {
  */
 struct lapic {
 	u32 id;
+	u8 eoi_vector;
 	u64 base;
 	u32 tpr, ldr, dfr, svr, esr, errors, tmict, tdcr;
 	u64 icr;
 	u32 lvt[LAPIC_NR_LVT];
 	u64 deadline, timer_start;
-	u8 eoi_vector;
 	DECLARE_BITMAP(isr, 256);
 	DECLARE_BITMAP(tmr, 256);
 	DECLARE_BITMAP(irr, 256);

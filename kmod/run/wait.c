@@ -113,11 +113,8 @@ void mvmm_reset_and_start(struct mvmm_vcpu *vcpu)
 {
 	mvmm_assert_busy(vcpu);
 	mvmm_assert_may_sleep();
-	if (vcpu->mp_state == MVMM_MP_RESET) {
-		mvmm_vcpu_reset(vcpu);
-		vcpu->mp_state = vcpu->apic.base & LAPIC_BASE_BSP ?
-				 MVMM_MP_RUNNABLE : MVMM_MP_INIT;
-	}
+	if (vcpu->mp_state == MVMM_MP_RESET)
+		mvmm_vcpu_reset(vcpu, true);
 	if (vcpu->mp_state == MVMM_MP_INIT && vcpu->sipi) {
 		mvmm_vcpu_start(vcpu, vcpu->sipi & 0xff);
 		vcpu->sipi = 0;

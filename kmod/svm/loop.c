@@ -48,7 +48,7 @@ static struct mvmm_vcpu *svm_vcpu_alloc(struct mvmm_vm *vm)
 	svm->vmcb_pa = __pa(svm->vmcb);
 	svm->vcpu.vm = vm;
 	svm->vcpu.cpu = -1;
-	svm_init_state(svm);
+	svm_init_controls(svm);
 	return &svm->vcpu;
 }
 

@@ -8,8 +8,6 @@
 #include <asm/special_insns.h>
 #include "insn.h"
 
-#define RESET_PAT	0x0007040600070406ULL
-
 static void put_segment(struct vmcb_seg *to, const struct mvmm_segment *seg)
 {
 	to->selector = seg->selector;
@@ -24,14 +22,6 @@ static void get_segment(const struct vmcb_seg *from, struct mvmm_segment *seg)
 	seg->base = from->base;
 	seg->limit = from->limit;
 	seg->attr = svm_segment_attr(from->attrib);
-}
-
-/** svm_init_state() - fill a new VMCB; mvmm_vcpu_reset() does the rest */
-void svm_init_state(struct svm_vcpu *svm)
-{
-	svm_init_controls(svm);
-	/* What RESET sets and INIT does not (APM vol. 2, table 14-1) */
-	svm->vmcb->save.g_pat = RESET_PAT;
 }
 
 /** svm_sync_crs() - write vcpu->cr0, cr4 and efer to the VMCB */

@@ -159,7 +159,6 @@ void svm_init_controls(struct svm_vcpu *svm);
 
 /* ---- guest state (state.c) -------------------------------------------- */
 
-void svm_init_state(struct svm_vcpu *svm);
 void svm_sync_crs(struct mvmm_vcpu *vcpu);
 void svm_get_state(struct mvmm_vcpu *vcpu, struct mvmm_sregs *sregs);
 void svm_set_state(struct mvmm_vcpu *vcpu, const struct mvmm_sregs *sregs);

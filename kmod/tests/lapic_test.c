@@ -40,7 +40,10 @@ static void lapic_after_reset(struct kunit *test)
 	lapic_accept(&a, 0x50, false);
 	lapic_accept(&a, 7, false);
 	lapic_ack(&a, 0x50);
+	a.eoi_vector = 0x61;
 	lapic_reset(&a, 3, true);
+	/* For an MVMM_EXIT_EOI that is still to come */
+	KUNIT_EXPECT_EQ(test, 0x61, a.eoi_vector);
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, reg_of(&a, LAPIC_ID, 9), 3ULL << 24);
 		/* Version 0x14: an integrated APIC; six LVT entries */

@@ -12,7 +12,6 @@
 #include "pml.h"
 
 #define DR7_ENABLED	0xff
-#define RESET_PAT	0x0007040600070406ULL
 
 enum seg { ES, CS, SS, DS, FS, GS, LDT, TR, NR_SEGS };
 
@@ -38,15 +37,11 @@ static void get_segment(enum seg s, struct mvmm_segment *seg)
 	seg->attr = vmx_segment_attr(vmcs_get(SEG_AR(s)));
 }
 
-/* What RESET sets and INIT does not; mvmm_vcpu_reset() does the rest */
+/* What mvmm_vcpu_reset() leaves */
 static void init_guest(struct vmx_vcpu *vmx)
 {
 	vmwrite32(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 	vmwrite64(GUEST_IA32_DEBUGCTL, 0);
-	vmwrite64(GUEST_IA32_PAT, RESET_PAT);
-	vmwrite32(GUEST_SYSENTER_CS, 0);
-	vmwriten(GUEST_SYSENTER_ESP, 0);
-	vmwriten(GUEST_SYSENTER_EIP, 0);
 	vmwriten(GUEST_RIP, 0);
 	vmwriten(GUEST_RSP, 0);
 	vmwriten(GUEST_RFLAGS, 2);

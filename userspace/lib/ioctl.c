@@ -199,6 +199,13 @@ int mvmm_kick(int vcpu)
 	return call(vcpu, MVMM_VCPU_KICK, NULL);
 }
 
+int mvmm_reset(int vcpu, uint32_t flags)
+{
+	struct mvmm_reset reset = { .size = sizeof(reset), .flags = flags };
+
+	return call(vcpu, MVMM_VCPU_RESET, &reset);
+}
+
 int mvmm_get_sregs(int vcpu, struct mvmm_sregs *sregs)
 {
 	return GET(vcpu, MVMM_VCPU_GET_SREGS, sregs);

@@ -53,6 +53,7 @@ int mvmm_create_vcpu(int vm, uint32_t id);
 int mvmm_map_run(int vcpu, struct mvmm_run **run);
 int mvmm_run(int vcpu);
 int mvmm_kick(int vcpu);
+int mvmm_reset(int vcpu, uint32_t flags);
 int mvmm_get_sregs(int vcpu, struct mvmm_sregs *sregs);
 int mvmm_set_sregs(int vcpu, struct mvmm_sregs *sregs);
 int mvmm_get_dregs(int vcpu, struct mvmm_dregs *dregs);
