@@ -9,10 +9,13 @@
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 #include "logic/pgtable.h"
 #include "logic/sched.h"
 
-#define MVMM_MAX_VCPUS		64
+/* APIC id 255 is xAPIC's broadcast */
+#define MVMM_MAX_VCPUS		255
+#define MVMM_DOORBELL_BITS	6
 #define MVMM_GPA_BITS		48
 
 struct mvmm_vcpu;
@@ -46,8 +49,10 @@ struct mvmm_mem_region;
  * @inval_seq: counts invalidations that have ended		[M]
  * @tlb_gen: grows whenever an entry is removed or loses rights	[M to write, A]
  * @vcpus: by id					[L and M to write, RCU]
- * @doorbells: see run/doorbell.c			[L to write, RCU]
+ * @doorbells: by port and value, see run/doorbell.c		[L to write, RCU]
+ * @nr_doorbells: how many					[L to write, A]
  * @irqfds: see irq/irqfd.c					[L]
+ * @irqfd_hang_up: removes those whose eventfd was closed
  * @serial: unique number; a later VM may have the same address	[C]
  * @tsc_base: host TSC at which the guest's is 0, at first at creation [V]
  * @clock_tsc: guest's TSC when the VM's clock was last set	[V]
@@ -78,8 +83,10 @@ struct mvmm_vm {
 	unsigned long inval_seq;
 	u64 tlb_gen;
 	struct mvmm_vcpu *vcpus[MVMM_MAX_VCPUS];
-	struct list_head doorbells;
+	struct hlist_head doorbells[1 << MVMM_DOORBELL_BITS];
+	u32 nr_doorbells;
 	struct list_head irqfds;
+	struct work_struct irqfd_hang_up;
 	u64 serial;
 	u64 tsc_base;
 	u64 clock_tsc, clock_ns;

@@ -299,7 +299,8 @@ TEST_F(abi, create_vm)
 TEST_F(abi, create_vcpu)
 {
 	struct mvmm_create_vcpu c = { .size = sizeof(c), .id = 1 };
-	int vm = self->vm.vm, fd;
+	int vm = self->vm.vm, fd, fds[256];
+	struct mvmm_info info;
 
 	EXPECT_EQ(-EEXIST, mvmm_create_vcpu(vm, 0));
 	EXPECT_EQ(-EINVAL, mvmm_create_vcpu(vm, 1 << 20));
@@ -315,6 +316,14 @@ TEST_F(abi, create_vcpu)
 	fd = mvmm_create_vcpu(vm, 1);
 	EXPECT_LE(0, fd);
 	close(fd);
+	/* As many as there may be */
+	ASSERT_EQ(0, mvmm_get_info(self->vm.system, &info));
+	EXPECT_EQ(255, info.max_vcpus);
+	for (c.id = 1; c.id < info.max_vcpus; c.id++)
+		ASSERT_LE(0, fds[c.id] = mvmm_create_vcpu(vm, c.id));
+	EXPECT_EQ(-EINVAL, mvmm_create_vcpu(vm, c.id));
+	while (--c.id)
+		close(fds[c.id]);
 }
 
 TEST_F(abi, regions)

@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
@@ -330,12 +331,55 @@ TEST_F(apic, irqfd_deassigned_is_silent)
 	close(fd);
 }
 
-TEST_F(apic, irqfd_errors)
+/* The message of a wire is replaced; what is signalled meanwhile is not lost */
+TEST_F(apic, irqfd_changes)
 {
-	int vm = self->vm.vm, fds[65], i;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	uint64_t n, one = 1;
 
 	NEEDS("irqfd");
-	for (i = 0; i < 65; i++)
+	LOAD(&self->vm, self_ipi);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ASSERT_EQ(0, mvmm_irqfd(self->vm.vm, fd, 0, MSI, 0x72));
+	ASSERT_EQ(0, mvmm_irqfd(self->vm.vm, fd, 0, MSI, 0x73));
+	ASSERT_EQ(8, write(fd, &one, 8));
+	EXPECT_EQ(-1, read(fd, &n, 8));
+	EXPECT_FALSE(requested(&self->vm, 0x72));
+	EXPECT_TRUE(requested(&self->vm, 0x73));
+	/* There is one wire, not two */
+	ASSERT_EQ(0, mvmm_irqfd(self->vm.vm, fd, MVMM_IRQFD_DEASSIGN, 0, 0));
+	EXPECT_EQ(-ENOENT, mvmm_irqfd(self->vm.vm, fd, MVMM_IRQFD_DEASSIGN, 0,
+				      0));
+	close(fd);
+}
+
+/* The highest id that xAPIC can name */
+TEST_F(apic, highest_id)
+{
+	struct mvmm_apic apic;
+	int vcpu = mvmm_create_vcpu(self->vm.vm, 254);
+
+	ASSERT_LE(0, vcpu);
+	EXPECT_EQ(-EINVAL, mvmm_create_vcpu(self->vm.vm, 255));
+	ASSERT_EQ(0, mvmm_get_apic(vcpu, &apic));
+	EXPECT_EQ(254u << 24, apic.regs[0x20 / 4]);
+	apic.regs[0xf0 / 4] = 0x1ff;
+	ASSERT_EQ(0, mvmm_set_apic(vcpu, &apic));
+	ASSERT_EQ(1, mvmm_msi(self->vm.vm, MSI | 254 << 12, 0x55));
+	ASSERT_EQ(0, mvmm_get_apic(vcpu, &apic));
+	EXPECT_EQ(1u << (0x55 & 31), apic.regs[(0x200 + 0x55 / 32 * 16) / 4]);
+	close(vcpu);
+}
+
+TEST_F(apic, irqfd_errors)
+{
+	const struct rlimit files = { 2048, 2048 };
+	static int fds[1025];
+	int vm = self->vm.vm, i;
+
+	NEEDS("irqfd");
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
+	for (i = 0; i < 1025; i++)
 		ASSERT_LE(0, fds[i] = eventfd(0, EFD_CLOEXEC));
 	for (i = 1; i < 32; i++)
 		EXPECT_EQ(-EOPNOTSUPP, mvmm_irqfd(vm, fds[0], 1u << i, MSI,
@@ -348,14 +392,21 @@ TEST_F(apic, irqfd_errors)
 	EXPECT_EQ(-EINVAL, mvmm_irqfd(vm, fds[0], 0, MSI, 0x641));
 	EXPECT_EQ(-ENOENT, mvmm_irqfd(vm, fds[0], MVMM_IRQFD_DEASSIGN, 0, 0));
 	ASSERT_EQ(0, mvmm_irqfd(vm, fds[0], 0, MSI, 0x41));
-	EXPECT_EQ(-EEXIST, mvmm_irqfd(vm, fds[0], 0, MSI, 0x42));
-	for (i = 1; i < 64; i++)
+	for (i = 1; i < 1024; i++)
 		ASSERT_EQ(0, mvmm_irqfd(vm, fds[i], 0, MSI, 0x41));
-	EXPECT_EQ(-ENOSPC, mvmm_irqfd(vm, fds[64], 0, MSI, 0x41));
+	EXPECT_EQ(-ENOSPC, mvmm_irqfd(vm, fds[1024], 0, MSI, 0x41));
 	EXPECT_EQ(0, mvmm_irqfd(vm, fds[7], MVMM_IRQFD_DEASSIGN, 0, 0));
-	EXPECT_EQ(0, mvmm_irqfd(vm, fds[64], 0, MSI, 0x41));
+	EXPECT_EQ(0, mvmm_irqfd(vm, fds[1024], 0, MSI, 0x41));
+	EXPECT_EQ(-ENOSPC, mvmm_irqfd(vm, fds[7], 0, MSI, 0x41));
+	/* One that is in use can have another message, also now */
+	EXPECT_EQ(0, mvmm_irqfd(vm, fds[0], 0, MSI, 0x42));
+	/* One that is closed makes room, if not at once */
+	close(fds[9]);
+	for (i = 0; i < 10000 && mvmm_irqfd(vm, fds[7], 0, MSI, 0x41); i++)
+		usleep(1000);
+	EXPECT_GT(10000, i);
 	/* Closed while their wires exist; the VM is closed after them */
-	for (i = 0; i < 65; i++)
+	for (i = 0; i < 1025; i++)
 		close(fds[i]);
 }
 

@@ -107,6 +107,28 @@ TEST_F(ioeventfd, length_and_value)
 	EXPECT_EQ(1, rung(fd));
 }
 
+/* As many as there may be, at one port: each rings for its own value only */
+TEST_F(ioeventfd, many_values)
+{
+	int vm = self->vm.vm, other = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), i;
+
+	ASSERT_LE(0, other);
+	for (i = 0; i < 1023; i++)
+		ASSERT_EQ(0, mvmm_ioeventfd(vm, PORT, 2, i == 7 ? self->fd :
+					    other, MVMM_IOEVENTFD_DATAMATCH, i));
+	ASSERT_EQ(MVMM_EXIT_HLT, ring_all(&self->vm));
+	EXPECT_EQ(1, rung(self->fd));
+	EXPECT_EQ(0, rung(other));
+	EXPECT_EQ(5, self->vm.io_count);
+	/* Beside one for all values, which the bytes ring */
+	ASSERT_EQ(0, mvmm_ioeventfd(vm, PORT, 0, other, 0, 0));
+	ASSERT_EQ(MVMM_EXIT_HLT, ring_all(&self->vm));
+	EXPECT_EQ(1, rung(self->fd));
+	EXPECT_EQ(2, rung(other));
+	EXPECT_EQ(3, self->vm.io_count);
+	close(other);
+}
+
 TEST_F(ioeventfd, errors)
 {
 	int vm = self->vm.vm, fd = self->fd, i;
@@ -124,9 +146,12 @@ TEST_F(ioeventfd, errors)
 					  MVMM_IOEVENTFD_DEASSIGN, 0));
 	ASSERT_EQ(0, mvmm_ioeventfd(vm, PORT, 1, fd, 0, 0));
 	EXPECT_EQ(-EEXIST, mvmm_ioeventfd(vm, PORT, 1, fd, 0, 0));
-	for (i = 1; i < 64; i++)
+	for (i = 1; i < 1024; i++)
 		ASSERT_EQ(0, mvmm_ioeventfd(vm, PORT + i, 1, fd, 0, 0));
 	EXPECT_EQ(-ENOSPC, mvmm_ioeventfd(vm, PORT + i, 1, fd, 0, 0));
+	EXPECT_EQ(0, mvmm_ioeventfd(vm, PORT + 700, 1, fd,
+				    MVMM_IOEVENTFD_DEASSIGN, 0));
+	EXPECT_EQ(0, mvmm_ioeventfd(vm, PORT + i, 1, fd, 0, 0));
 	/* The VM's end removes the doorbells */
 }
 

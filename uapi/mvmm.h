@@ -337,7 +337,8 @@ struct mvmm_clock {
  * struct mvmm_create_vcpu - (MVMM_VM_CREATE_VCPU)
  * @size: sizeof(struct mvmm_create_vcpu)
  * @flags: zero
- * @id: 0 .. max_vcpus - 1, not in use; it is the guest's initial APIC id
+ * @id: 0 .. max_vcpus - 1, at most 254, not in use; it is the guest's initial
+ *	APIC id. Ids above 255, which only x2APIC has, are not supported
  * @reserved: zero
  */
 struct mvmm_create_vcpu {
@@ -380,7 +381,7 @@ struct mvmm_create_vcpu {
 /*
  * MVMM_VM_IOEVENTFD: returns 0; -EBADF, -EINVAL: @fd is not an eventfd; -EEXIST:
  * there is one for this port, length and value; -ENOENT: there is none to
- * remove; -ENOSPC: the VM has 64 already. OUTS always exits. Needs
+ * remove; -ENOSPC: the VM has 1024 already. OUTS always exits. Needs
  * MVMM_FEATURE_IOEVENTFD.
  */
 #define MVMM_VM_IOEVENTFD	_IO(MVMM_IOC, 0x25)
@@ -390,10 +391,11 @@ struct mvmm_create_vcpu {
  */
 #define MVMM_VM_MSI		_IO(MVMM_IOC, 0x26)
 /*
- * MVMM_VM_IRQFD: each signal of @fd sends the message. Returns 0; -EBADF,
- * -EINVAL: @fd is not an eventfd; -EEXIST: @fd has a message already; -ENOENT:
- * there is none to remove; -ENOSPC: the VM has 64 already; -EINVAL also: as
- * for MVMM_VM_MSI. Needs MVMM_FEATURE_IRQFD.
+ * MVMM_VM_IRQFD: each signal of @fd sends the message. If @fd has one already, it
+ * has the new one then; no signal is lost. Closing the last fd of the eventfd
+ * removes it, too. Returns 0; -EBADF, -EINVAL: @fd is not an eventfd; -ENOENT:
+ * there is none to remove; -ENOSPC: the VM has 1024 already; -EINVAL also: as for
+ * MVMM_VM_MSI. Needs MVMM_FEATURE_IRQFD.
  */
 #define MVMM_VM_IRQFD		_IO(MVMM_IOC, 0x27)
 /*

@@ -139,8 +139,7 @@ int mvmm_vm_create(u32 flags)
 	}
 	kref_init(&vm->kref);
 	mutex_init(&vm->lock);
-	INIT_LIST_HEAD(&vm->doorbells);
-	INIT_LIST_HEAD(&vm->irqfds);
+	mvmm_irqfds_init(vm);
 	vm->serial = atomic64_inc_return(&serial);
 	vm->tsc_base = rdtsc();
 	vm->has_apic = flags & MVMM_VM_APIC;

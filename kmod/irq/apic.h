@@ -62,8 +62,10 @@ int mvmm_set_apic(struct mvmm_vcpu *vcpu, const struct mvmm_apic *state);
 
 #ifdef CONFIG_MVMM_IRQFD
 int mvmm_irqfd(struct mvmm_vm *vm, const struct mvmm_irqfd *i);
+void mvmm_irqfds_init(struct mvmm_vm *vm);
 void mvmm_irqfds_destroy(struct mvmm_vm *vm);
 #else
+static inline void mvmm_irqfds_init(struct mvmm_vm *vm) {}
 static inline void mvmm_irqfds_destroy(struct mvmm_vm *vm) {}
 #endif
 

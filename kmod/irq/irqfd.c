@@ -7,9 +7,10 @@
 #include <linux/file.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include "apic.h"
 
-#define MVMM_MAX_IRQFDS		64
+#define MVMM_MAX_IRQFDS		1024
 
 /* The connection from an eventfd to a message */
 struct mvmm_irqfd_wire {
@@ -17,6 +18,7 @@ struct mvmm_irqfd_wire {
 	struct mvmm_vm *vm;
 	struct eventfd_ctx *ctx;
 	struct lapic_msg msg;
+	bool hung_up;		/* nobody has the eventfd any more */
 	wait_queue_entry_t wait;
 	poll_table table;
 };
@@ -35,6 +37,10 @@ static int irqfd_signalled(wait_queue_entry_t *wait, unsigned int mode, int sync
 	if (key_to_poll(key) & EPOLLIN) {
 		eventfd_ctx_do_read(wire->ctx, &count);
 		mvmm_send(wire->vm, NULL, &wire->msg);
+	}
+	if (key_to_poll(key) & EPOLLHUP) {
+		WRITE_ONCE(wire->hung_up, true);
+		schedule_work(&wire->vm->irqfd_hang_up);
 	}
 	return 0;
 }
@@ -59,6 +65,18 @@ static void irqfd_remove(struct mvmm_irqfd_wire *wire)
 	kfree(wire);
 }
 
+static void hang_up(struct work_struct *work)
+{
+	struct mvmm_vm *vm = container_of(work, struct mvmm_vm, irqfd_hang_up);
+	struct mvmm_irqfd_wire *wire, *next;
+
+	mutex_lock(&vm->lock);
+	list_for_each_entry_safe(wire, next, &vm->irqfds, link)
+		if (READ_ONCE(wire->hung_up))
+			irqfd_remove(wire);
+	mutex_unlock(&vm->lock);
+}
+
 /* The wire of @ctx; if there is none, NULL, and *@nr is how many there are */
 static struct mvmm_irqfd_wire *irqfd_find(struct mvmm_vm *vm,
 					  const struct eventfd_ctx *ctx,
@@ -76,9 +94,13 @@ static struct mvmm_irqfd_wire *irqfd_find(struct mvmm_vm *vm,
 	return NULL;
 }
 
-/* If it succeeds, the wire has the caller's reference to @ctx */
+/*
+ * If it succeeds, the wire has the caller's reference to @ctx, and @old, if it is
+ * not NULL, is gone. A signal between the two waits in the eventfd.
+ */
 static int irqfd_add(struct mvmm_vm *vm, struct file *file,
-		     struct eventfd_ctx *ctx, const struct lapic_msg *msg)
+		     struct eventfd_ctx *ctx, const struct lapic_msg *msg,
+		     struct mvmm_irqfd_wire *old)
 {
 	struct mvmm_irqfd_wire *wire;
 
@@ -91,6 +113,8 @@ static int irqfd_add(struct mvmm_vm *vm, struct file *file,
 	wire->msg = *msg;
 	init_waitqueue_func_entry(&wire->wait, irqfd_signalled);
 	init_poll_funcptr(&wire->table, irqfd_poll_cb);
+	if (old)
+		irqfd_remove(old);
 	list_add(&wire->link, &vm->irqfds);
 	/* It may have been signalled before */
 	if (vfs_poll(file, &wire->table) & EPOLLIN)
@@ -114,12 +138,10 @@ static int irqfd_change(struct mvmm_vm *vm, const struct mvmm_irqfd *i,
 			irqfd_remove(wire);
 		else
 			ret = -ENOENT;
-	} else if (wire) {
-		ret = -EEXIST;
-	} else if (nr >= MVMM_MAX_IRQFDS) {
+	} else if (!wire && nr >= MVMM_MAX_IRQFDS) {
 		ret = -ENOSPC;
 	} else {
-		ret = irqfd_add(vm, file, ctx, msg);
+		ret = irqfd_add(vm, file, ctx, msg, wire);
 		if (!ret)
 			ctx = NULL;
 	}
@@ -135,7 +157,7 @@ static int irqfd_change(struct mvmm_vm *vm, const struct mvmm_irqfd *i,
  * @i: from userspace
  *
  * Context: may sleep, takes vm->lock. Return: 0; -EOPNOTSUPP, -EINVAL, -EBADF,
- * -EEXIST, -ENOENT, -ENOSPC, -ENOMEM as in the ABI.
+ * -ENOENT, -ENOSPC, -ENOMEM as in the ABI.
  */
 int mvmm_irqfd(struct mvmm_vm *vm, const struct mvmm_irqfd *i)
 {
@@ -156,6 +178,13 @@ int mvmm_irqfd(struct mvmm_vm *vm, const struct mvmm_irqfd *i)
 	return ret;
 }
 
+/** mvmm_irqfds_init() - of a new VM */
+void mvmm_irqfds_init(struct mvmm_vm *vm)
+{
+	INIT_LIST_HEAD(&vm->irqfds);
+	INIT_WORK(&vm->irqfd_hang_up, hang_up);
+}
+
 /**
  * mvmm_irqfds_destroy() - remove all wires of a VM
  * @vm: the VM, without vCPUs
@@ -166,6 +195,10 @@ void mvmm_irqfds_destroy(struct mvmm_vm *vm)
 {
 	struct mvmm_irqfd_wire *wire, *next;
 
+	mutex_lock(&vm->lock);
 	list_for_each_entry_safe(wire, next, &vm->irqfds, link)
 		irqfd_remove(wire);
+	mutex_unlock(&vm->lock);
+	/* Without wires nobody schedules it again */
+	cancel_work_sync(&vm->irqfd_hang_up);
 }

@@ -5,15 +5,16 @@
  * memory needs an instruction decoder, and that is in userspace.
  */
 #include <linux/eventfd.h>
+#include <linux/hash.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 #include "compat.h"
 #include "run.h"
 
-#define MVMM_MAX_IOEVENTFDS	64
+#define MVMM_MAX_IOEVENTFDS	1024
 
 struct mvmm_doorbell {
-	struct list_head link;	/* in vm->doorbells */
+	struct hlist_node link;	/* in vm->doorbells */
 	struct eventfd_ctx *ctx;
 	u64 datamatch;
 	u32 flags;
@@ -21,14 +22,36 @@ struct mvmm_doorbell {
 	u8 len;
 };
 
+/*
+ * Where a doorbell is: many may be at one port, for one value each. @value: 0 if
+ * it is for any
+ */
+static struct hlist_head *bucket(struct mvmm_vm *vm, u16 port, u64 value)
+{
+	return &vm->doorbells[hash_64(value << 16 | port, MVMM_DOORBELL_BITS)];
+}
+
 static bool doorbell_matches(const struct mvmm_doorbell *bell, u16 port, u8 len,
 			     u32 value)
 {
 	if (bell->port != port || (bell->len && bell->len != len))
 		return false;
-	if (!(bell->flags & MVMM_IOEVENTFD_DATAMATCH))
+	return !(bell->flags & MVMM_IOEVENTFD_DATAMATCH) ||
+	       bell->datamatch == value;
+}
+
+static bool ring_in(struct hlist_head *head, const struct mvmm_exit *exit,
+		    u32 value)
+{
+	struct mvmm_doorbell *bell;
+
+	hlist_for_each_entry_rcu(bell, head, link, irqs_disabled()) {
+		if (!doorbell_matches(bell, exit->io.port, exit->io.size, value))
+			continue;
+		mvmm_eventfd_signal(bell->ctx);
 		return true;
-	return bell->datamatch == (value & (~0U >> (32 - 8 * len)));
+	}
+	return false;
 }
 
 /* tour 12: an OUT that needs no userspace */
@@ -42,20 +65,14 @@ static bool doorbell_matches(const struct mvmm_doorbell *bell, u16 port, u8 len,
 bool mvmm_ring_any(struct mvmm_vcpu *vcpu)
 {
 	const struct mvmm_exit *exit = &vcpu->exit;
-	struct mvmm_doorbell *bell;
+	u32 value = vcpu->regs.rax & (~0U >> (32 - 8 * exit->io.size));
+	u16 port = exit->io.port;
 
 	lockdep_assert_irqs_disabled();
 	if (exit->io.flags)
 		return false;
-	list_for_each_entry_rcu(bell, &vcpu->vm->doorbells, link,
-				irqs_disabled()) {
-		if (!doorbell_matches(bell, exit->io.port, exit->io.size,
-				      vcpu->regs.rax))
-			continue;
-		mvmm_eventfd_signal(bell->ctx);
-		return true;
-	}
-	return false;
+	return ring_in(bucket(vcpu->vm, port, value), exit, value) ||
+	       (value && ring_in(bucket(vcpu->vm, port, 0), exit, value));
 }
 
 static bool doorbell_equal(const struct mvmm_doorbell *a,
@@ -78,10 +95,12 @@ static int doorbell_deassign(struct mvmm_vm *vm,
 
 	lockdep_assert_held(&vm->lock);
 
-	list_for_each_entry(bell, &vm->doorbells, link) {
+	hlist_for_each_entry(bell, bucket(vm, which->port, which->datamatch),
+			     link) {
 		if (!doorbell_equal(bell, which) || bell->ctx != which->ctx)
 			continue;
-		list_del_rcu(&bell->link);
+		hlist_del_rcu(&bell->link);
+		WRITE_ONCE(vm->nr_doorbells, vm->nr_doorbells - 1);
 		synchronize_rcu(); /* pairs with mvmm_ring_any() */
 		free_doorbell(bell);
 		return 0;
@@ -91,19 +110,18 @@ static int doorbell_deassign(struct mvmm_vm *vm,
 
 static int doorbell_assign(struct mvmm_vm *vm, struct mvmm_doorbell *new)
 {
+	struct hlist_head *head = bucket(vm, new->port, new->datamatch);
 	struct mvmm_doorbell *bell;
-	int nr = 0;
 
 	lockdep_assert_held(&vm->lock);
 
-	list_for_each_entry(bell, &vm->doorbells, link) {
+	hlist_for_each_entry(bell, head, link)
 		if (doorbell_equal(bell, new))
 			return -EEXIST;
-		nr++;
-	}
-	if (nr >= MVMM_MAX_IOEVENTFDS)
+	if (vm->nr_doorbells >= MVMM_MAX_IOEVENTFDS)
 		return -ENOSPC;
-	list_add_tail_rcu(&new->link, &vm->doorbells);
+	hlist_add_tail_rcu(&new->link, head);
+	WRITE_ONCE(vm->nr_doorbells, vm->nr_doorbells + 1);
 	return 0;
 }
 
@@ -155,8 +173,11 @@ int mvmm_ioeventfd(struct mvmm_vm *vm, const struct mvmm_ioeventfd *e)
  */
 void mvmm_doorbells_destroy(struct mvmm_vm *vm)
 {
-	struct mvmm_doorbell *bell, *next;
+	struct mvmm_doorbell *bell;
+	struct hlist_node *next;
+	int i;
 
-	list_for_each_entry_safe(bell, next, &vm->doorbells, link)
-		free_doorbell(bell);
+	for (i = 0; i < ARRAY_SIZE(vm->doorbells); i++)
+		hlist_for_each_entry_safe(bell, next, &vm->doorbells[i], link)
+			free_doorbell(bell);
 }

@@ -43,7 +43,7 @@ void mvmm_doorbells_destroy(struct mvmm_vm *vm);
  */
 static inline bool mvmm_ring(struct mvmm_vcpu *vcpu)
 {
-	return unlikely(!list_empty(&vcpu->vm->doorbells)) &&
+	return unlikely(READ_ONCE(vcpu->vm->nr_doorbells)) &&
 	       mvmm_ring_any(vcpu);
 }
 #else
