@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See iothread.h. */
-#define _GNU_SOURCE
-#include <stdio.h>
 #include <string.h>
 #include "core/machine.h"
 
@@ -48,22 +46,14 @@ static void *iothread_main(void *ctx)
 void iothreads_start(struct machine *m)
 {
 	unsigned int i;
-	char name[16];
 
 	for (i = 0; i < m->iothreads; i++) {
 		struct iothread *t = &m->iothread[i];
-		int ret = pthread_create(&t->thread, NULL, iothread_main, t);
 
-		if (ret) {
-			machine_end(m, STATUS_OS,
-				    "cannot start I/O thread %s: %s", t->name,
-				    strerror(ret));
+		t->started = machine_thread(m, &t->thread, iothread_main, t,
+					    "io %s", t->name);
+		if (!t->started)
 			return;
-		}
-		t->started = true;
-		/* For top and ps */
-		snprintf(name, sizeof(name), "io %s", t->name);
-		pthread_setname_np(t->thread, name);
 	}
 }
 

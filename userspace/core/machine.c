@@ -389,25 +389,33 @@ void machine_destroy(struct machine *m)
 	memory_destroy(&m->memory);
 }
 
+bool machine_thread(struct machine *m, pthread_t *thread, void *(*fn)(void *ctx),
+		    void *ctx, const char *format, ...)
+{
+	int ret = pthread_create(thread, NULL, fn, ctx);
+	va_list args;
+	char name[16];
+
+	va_start(args, format);
+	vsnprintf(name, sizeof(name), format, args);
+	va_end(args);
+	if (ret)
+		machine_end(m, STATUS_OS, "cannot start the thread %s: %s",
+			    name, strerror(ret));
+	else
+		pthread_setname_np(*thread, name);
+	return !ret;
+}
+
 /* Returns how many were started */
 static unsigned int start_vcpus(struct machine *m)
 {
-	unsigned int i;
-	char name[16];
-	int ret;
+	unsigned int i = 0;
 
-	for (i = 0; i < m->nr_vcpus; i++) {
-		ret = pthread_create(&m->vcpu[i].thread, NULL, vcpu_main,
-				     &m->vcpu[i]);
-		if (ret) {
-			machine_end(m, STATUS_OS, "cannot start vCPU %u: %s",
-				    i, strerror(ret));
-			break;
-		}
-		/* For top and ps */
-		snprintf(name, sizeof(name), "vcpu %u", i);
-		pthread_setname_np(m->vcpu[i].thread, name);
-	}
+	while (i < m->nr_vcpus &&
+	       machine_thread(m, &m->vcpu[i].thread, vcpu_main, &m->vcpu[i],
+			      "vcpu %u", i))
+		i++;
 	return i;
 }
 

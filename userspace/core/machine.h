@@ -259,6 +259,10 @@ void machine_pause(struct machine *m);
 void machine_resume(struct machine *m);
 /* Are the vCPUs to stand? Any thread */
 bool machine_pausing(struct machine *m);
+/* Starts one, whose name top and ps show. False: it has ended the machine */
+bool machine_thread(struct machine *m, pthread_t *thread, void *(*fn)(void *ctx),
+		    void *ctx, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
 /* A line for the user: what the guest did wrong. Only the first few are shown */
 void machine_warn(struct machine *m, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
