@@ -12,6 +12,7 @@
 #   guest.sh virtio                           -rng, -console, -balloon; packed
 #   guest.sh share                            virtio-fs, -vsock, vhost-user-blk
 #   guest.sh stopped                          the launcher is stopped for 30 s
+#   guest.sh hpet                             --device hpet, and no other timer
 #   guest.sh saved VCPUS ROUNDS               the same as stress, while the
 #                                             machine is saved and made anew
 #   guest.sh files DISK...                    file systems on these disks, in
@@ -133,6 +134,21 @@ verified() {
 installed() {
 	echo 'fio hold' | dpkg --set-selections && apt-mark showhold |
 		grep -qx fio && apt-get check -qq && [ -z "$(dpkg --audit)" ]
+}
+
+# Its interrupts come on line 0, instead of the 8254's
+ticks_by() {
+	grep -q "^Clock Event Device: $1" /proc/timer_list &&
+		before=$(awk '$1 == "0:" { print $2 }' /proc/interrupts) &&
+		sleep 0.5 &&
+		[ "$(awk '$1 == "0:" { print $2 }' /proc/interrupts)" -gt "$before" ]
+}
+
+slept_a_second() {
+	before=$(date +%s)
+	sleep 1
+	after=$(date +%s)
+	[ $((after - before)) -ge 1 ] && [ $((after - before)) -le 3 ]
 }
 
 random() {
@@ -411,6 +427,14 @@ share)
 	check 'a disk of another process is written and read' written
 	check 'a socket to the host' vsock send 2 1234
 	check 'a socket to the guest' called
+	exit 7
+	;;
+hpet)
+	echo 1..4
+	check 'its counter is the time' [ "$(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)" = hpet ]
+	check 'its timer is the tick' ticks_by hpet
+	check 'the clock goes on' slept_a_second
+	check 'the kernel does not complain' no_complaint
 	exit 7
 	;;
 stopped)

@@ -431,6 +431,17 @@ def bzimage(results, name, emulator):
     guest(results, name, emulator, "guest_with_button", "bzImage", "")
 
 
+def hpet(results, name, emulator):
+    """Debian's kernel with an HPET, whose ticks are all that it has."""
+    initrd = labs.guest_initrd(name, "guest.sh hpet", "selftests/guest.sh")
+    lab(results, name,
+        ["--timeout", "900",
+         *labs.files(labs.module("test"), "build/mvmm",
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+        "insmod mvmm.ko; APPEND='nolapic_timer clocksource=hpet' "
+        "guest --device hpet --mem 192M --save-every 500", emulator)
+
+
 def swapped(results, name, emulator):
     guest(results, name, emulator, "guest_swapped", "vmlinux",
           "--mem-backend memfd")
@@ -541,6 +552,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
            "guest_with_disks --save-every 10"),
        job("saved-ram-qemu", saved, "qemu", "300,/tmp/saved", 6, 1),
        job("saved-bochs", saved, "bochs", "50", 30, 2),
+       job("hpet-qemu", hpet, "qemu"),
        job("debian-qemu", debian, "qemu", kernels=("debian",)),
        job("life-qemu", life, "qemu"),
        job("smp-qemu", smp, "qemu"),

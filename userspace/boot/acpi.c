@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 #include "boot/boot.h"
+#include "devices/isa/hpet.h"
 /* The DSDT, which iasl makes of dsdt.asl */
 #include "dsdt.hex"
 
@@ -18,6 +19,7 @@
 #define MADT		0xe0500
 #define DSDT		0xe0900
 #define MCFG		0xe0f00
+#define HPET		0xe0f80
 #define ECAM		0xe0000000ull	/* see dsdt.asl */
 
 #define PM1A_EVENT	0x600
@@ -135,6 +137,17 @@ struct mcfg {
 	uint32_t reserved2;
 } __attribute__((packed));
 
+struct hpet_table {
+	struct header header;
+	uint32_t id;
+	struct address address;
+	uint8_t number;
+	uint16_t min_ticks;
+	uint8_t page_protection;
+} __attribute__((packed));
+
+_Static_assert(MCFG + sizeof(struct mcfg) <= HPET, "the MCFG fits");
+
 uint8_t table_checksum(const void *data, size_t len)
 {
 	const uint8_t *p = data;
@@ -216,6 +229,23 @@ static void make_madt(const struct memory *memory, unsigned int cpus)
 			0, sizeof(madt.lapic[i]), i, i, MADT_ENABLED };
 	madt.header = make_header("APIC", length, 5);
 	put(memory, MADT, &madt, length);
+}
+
+void acpi_add_hpet(const struct memory *memory)
+{
+	struct hpet_table hpet = {
+		.header = make_header("HPET", sizeof(hpet), 1), .id = HPET_ID,
+		.address = { .bits = 64, .address = HPET_BASE },
+		/* A tick is 10 ns: no guest needs to be nearer */
+		.min_ticks = 100,
+	};
+	struct header *xsdt = (struct header *)(memory->base + XSDT);
+	uint64_t at = HPET;
+
+	put(memory, HPET, &hpet, sizeof(hpet));
+	memcpy(memory->base + XSDT + xsdt->length, &at, sizeof(at));
+	xsdt->length += sizeof(at);
+	put(memory, XSDT, xsdt, xsdt->length);
 }
 
 uint64_t make_acpi(const struct memory *memory, unsigned int apics)

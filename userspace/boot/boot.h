@@ -64,6 +64,8 @@ uint64_t make_acpi(const struct memory *memory, unsigned int apics);
  * nowhere there
  */
 void acpi_set_window(const struct memory *memory, uint64_t first, uint64_t end);
+/* After it, once: there is a HPET */
+void acpi_add_hpet(const struct memory *memory);
 /* The byte with which the sum of all @len bytes is 0 */
 uint8_t table_checksum(const void *data, size_t len);
 /* The MP table for so many CPUs, all with a local APIC; at 0xf0000 */

@@ -158,6 +158,8 @@ struct machine_config {
  * @power: one of them
  * @defaults: see struct machine_config
  * @balloon: one of them, or NULL
+ * @hpet: there is one, to which ACPI's table points
+ * @legacy: the sources of lines 0 and 8, which it can replace
  * @pci: those on the PCI bus, by slot
  * @pci_lock: guards where their BARs are. Taken after a device's lock
  * @disk: what its disks are
@@ -201,6 +203,8 @@ struct machine {
 	struct device *devices;
 	struct power *power;
 	struct balloon *balloon;
+	bool hpet;
+	struct irq *legacy[2];
 	const char *defaults;
 	struct pci_function *pci[32];
 	pthread_mutex_t pci_lock;

@@ -3,8 +3,11 @@
  * A saved machine that somebody has changed, or only its devices: it is refused,
  * or a guest goes on with it. A libFuzzer target: "make fuzz".
  */
+#define _GNU_SOURCE
 #include <stdlib.h>
+#include <string.h>
 #include "tests/bare.h"
+#include "devices/isa/hpet.h"
 #include "manage/snapshot.h"
 
 static const char *const all[] = { "i82093aa", "i8259", "i8254", "mc146818",
@@ -25,6 +28,10 @@ static void go_on(void)
 	for (i = 0; i < 64; i++) {
 		bus_access(&m.mmio, IOAPIC_BASE, &i, 4, true);
 		bus_access(&m.mmio, IOAPIC_BASE + 0x10, &value, 4, false);
+	}
+	for (i = 0; i < 0x160; i += 4) {
+		bus_access(&m.mmio, HPET_BASE + i, &value, 4, false);
+		bus_access(&m.mmio, HPET_BASE + i, &value, 4, true);
 	}
 	for (i = 0; i < 4; i++) {
 		m.clock.stopped_at += 1000000;
@@ -62,6 +69,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	m.defaults = "packed";
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		bare_device(all[i]);
+	/* Machines without one are worth a try, too */
+	if (memmem(data, size, "\"hpet.0\"", 8))
+		bare_device("hpet");
 	if (!load(saved))
 		go_on();
 	else if (!error.text[0])

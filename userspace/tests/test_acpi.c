@@ -3,11 +3,14 @@
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include "boot/boot.h"
+#include "devices/isa/hpet.h"
 #include "devices/pci/pci.h"
 
 #define RAM (1u << 20)
@@ -130,6 +133,80 @@ static void mcfg(void **state)
 	assert_int_equal(get(at + 52, 4), 0);	/* segment 0, bus 0 to 0 */
 }
 
+static void hpet(void **state)
+{
+	uint64_t rsdp = make_acpi(&ram, 1), at;
+
+	assert_int_equal(find(rsdp, "HPET"), 0);
+	acpi_add_hpet(&ram);
+	at = find(rsdp, "HPET");
+	assert_int_equal(check(at, "HPET"), 56);
+	assert_int_equal(get(at + 36, 4), HPET_ID);
+	assert_int_equal(get(at + 40, 1), 0);		/* in memory */
+	assert_int_equal(get(at + 44, 8), 0xfed00000);
+	/* The others are where they were */
+	assert_int_not_equal(find(rsdp, "APIC"), 0);
+	assert_int_not_equal(find(rsdp, "FACP"), 0);
+	/* After a reset there is one again, and without local APICs, too */
+	rsdp = make_acpi(&ram, 0);
+	acpi_add_hpet(&ram);
+	assert_int_equal(find(rsdp, "HPET"), at);
+	assert_int_equal(find(rsdp, "APIC"), 0);
+}
+
+/* Has to end with status 0, and says so */
+static void run(const char *format, const char *dir, const char *name)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), format, dir, name);
+	assert_int_equal(system(command), 0);
+}
+
+/*
+ * iasl takes the table to pieces, and makes it of these once more: what its
+ * compiler refuses, or reads as something else, is none. The header has the
+ * compiler's name then, and so another checksum
+ */
+static void compile(const char *dir, const char *name, uint64_t at)
+{
+	uint32_t len = check(at, name);
+	uint8_t *again = calloc(1, len + 1);
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s.dat", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(ram.base + at, len, 1, f), 1);
+	fclose(f);
+	run("cd %s && iasl -d %s.dat >log 2>&1", dir, name);
+	run("cd %s && iasl -ve %s.dsl >>log 2>&1", dir, name);
+	snprintf(path, sizeof(path), "%s/%s.aml", dir, name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fread(again, 1, len + 1, f), len);
+	fclose(f);
+	memcpy(again + 28, ram.base + at + 28, 8);
+	again[9] = get(at + 9, 1);
+	assert_memory_equal(again, ram.base + at, len);
+	free(again);
+}
+
+static void tables_of_iasl(void **state)
+{
+	static const char *const names[] = { "FACP", "APIC", "MCFG", "HPET" };
+	char dir[] = "/tmp/mvmm-acpi.XXXXXX";
+	uint64_t rsdp = make_acpi(&ram, 3);
+	unsigned int i;
+
+	acpi_add_hpet(&ram);
+	assert_non_null(mkdtemp(dir));
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		compile(dir, names[i], find(rsdp, names[i]));
+	run("rm -r %s%s", dir, "");
+}
+
 struct found {
 	unsigned int cpus, ioapics, overrides, nmis;
 };
@@ -213,10 +290,11 @@ static void no_apic(void **state)
 /* The tables are where the loaders' memory maps say reserved; none overlap */
 static void places(void **state)
 {
-	struct { uint64_t at, len; } t[6];
+	struct { uint64_t at, len; } t[7];
 	uint64_t rsdp = make_acpi(&ram, VCPUS_MAX);
 	unsigned int i, j;
 
+	acpi_add_hpet(&ram);
 	t[0].at = rsdp;
 	t[0].len = 36;
 	t[1].at = get(rsdp + 24, 8);
@@ -224,7 +302,8 @@ static void places(void **state)
 	t[3].at = find(rsdp, "APIC");
 	t[4].at = get(t[2].at + 140, 8);
 	t[5].at = find(rsdp, "MCFG");
-	for (i = 0; i < 6; i++) {
+	t[6].at = find(rsdp, "HPET");
+	for (i = 0; i < 7; i++) {
 		if (i)
 			t[i].len = get(t[i].at + 4, 4);
 		assert_true(t[i].at >= 0xe0000 && t[i].at + t[i].len <= RAM);
@@ -261,6 +340,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(dsdt, setup, teardown),
 		cmocka_unit_test_setup_teardown(window, setup, teardown),
 		cmocka_unit_test_setup_teardown(mcfg, setup, teardown),
+		cmocka_unit_test_setup_teardown(hpet, setup, teardown),
+		cmocka_unit_test_setup_teardown(tables_of_iasl, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(madt, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_apic, setup, teardown),
 		cmocka_unit_test_setup_teardown(places, setup, teardown),

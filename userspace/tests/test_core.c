@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include "tests/bare.h"
+#include "devices/isa/hpet.h"
 
 /* libc's: the real-time clock's is fixed */
 int clock_gettime(clockid_t clock, struct timespec *now)
@@ -285,7 +286,7 @@ static void hostile_state(void **state)
 
 static const char *const all[] = { "i82093aa", "i8259", "i8254", "mc146818",
 				   "ns16550", "i8042", "acpi-pm",
-				   "debug-exit" };
+				   "debug-exit", "hpet" };
 
 static void make_all(void)
 {
@@ -318,6 +319,9 @@ static void make_state(unsigned int steps)
 		bus_access(&m.mmio, IOAPIC_BASE, &value, 4, true);
 		value = rnd() << 8 | rnd() % 256;
 		bus_access(&m.mmio, IOAPIC_BASE + 0x10, &value, 4, true);
+		value >>= rnd() % 32;
+		bus_access(&m.mmio, HPET_BASE + 4 * (rnd() % 0x5c), &value, 4,
+			   true);
 		m.clock.stopped_at += rnd() % 1000000;
 		run_timers();
 		if (!(rnd() % 8)) {
@@ -349,12 +353,15 @@ static void observe(uint8_t *seen_by_guest, size_t len)
 		bus_access(&m.mmio, IOAPIC_BASE + 0x10, &value, 4, false);
 		memcpy(seen_by_guest + 64 + 4 * i, &value, 4);
 	}
+	for (i = 0; i < 0x58; i++)
+		bus_access(&m.mmio, HPET_BASE + 4 * i,
+			   seen_by_guest + 320 + 4 * i, 4, false);
 }
 
 /* Saved, destroyed, made anew, loaded: nobody notices, and nothing is lost */
 static void each_device_moves(void **state)
 {
-	uint8_t before[512], after[512];
+	uint8_t before[672], after[672];
 	json_t *saved, *again_saved;
 	uint64_t now, due;
 	int i;

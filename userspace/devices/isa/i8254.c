@@ -358,6 +358,7 @@ static int create(struct device *device, struct error *error)
 	struct machine *m = device->machine;
 
 	pit->irq = (struct irq){ .irqs = &m->irqs, .line = 0 };
+	m->legacy[0] = &pit->irq;
 	pit->timer = (struct timer){ .fn = on_timer, .ctx = pit };
 	pit->counters = (struct region){ &counters, device, .len = 4 };
 	pit->port61 = (struct region){ &port61, device, .len = 1 };

@@ -305,6 +305,7 @@ static int create(struct device *device, struct error *error)
 	struct mc146818 *rtc = (struct mc146818 *)device;
 
 	rtc->irq = (struct irq){ .irqs = &device->machine->irqs, .line = 8 };
+	device->machine->legacy[1] = &rtc->irq;
 	rtc->update = (struct timer){ .fn = on_update, .ctx = rtc };
 	rtc->periodic = (struct timer){ .fn = on_periodic, .ctx = rtc };
 	rtc->region = (struct region){ &ops, device, .len = 2 };
