@@ -4,17 +4,29 @@
 #define MVMM_BOOT_H
 
 #include <stddef.h>
+#include <stdio.h>
 #include "core/error.h"
 #include "core/machine.h"
 #include "core/memory.h"
 
-/* A file in memory */
+/**
+ * struct blob - the content of a file
+ * @data: in memory; or
+ * @size: bytes
+ * @file: where it is, and @data is NULL
+ */
 struct blob {
 	uint8_t *data;
 	size_t size;
+	FILE *file;
 };
 
+/* Opens it. A kernel is large: it is read to where it goes, and not before */
+int blob_open(struct blob *blob, const char *path, struct error *error);
+/* Reads it into memory */
 int blob_read(struct blob *blob, const char *path, struct error *error);
+/* False: not all of that is there */
+bool blob_copy(const struct blob *blob, uint64_t at, void *to, uint64_t len);
 void blob_free(struct blob *blob);
 
 /* What the guest gets besides the kernel */

@@ -28,11 +28,10 @@ static int check_header(const struct blob *image, struct setup_header *h,
 {
 	unsigned int sectors;
 
-	if (image->size < HEADER + sizeof(*h))
+	if (!blob_copy(image, HEADER, h, sizeof(*h)))
 		return fail(error, STATUS_DATA,
 			    "the kernel of %zu bytes is shorter than a bzImage's header: is it the right file?",
 			    image->size);
-	memcpy(h, image->data + HEADER, sizeof(*h));
 	if (h->header != MAGIC || h->boot_flag != 0xaa55)
 		return fail(error, STATUS_DATA,
 			    "the kernel is neither a bzImage (magic 0x%x, want 0x%x) nor ELF",
@@ -72,7 +71,8 @@ static int place_kernel(const struct memory *memory, const struct blob *image,
 			    "the kernel needs %lluM of memory, the guest has %lluM: give it more with --mem",
 			    (unsigned long long)(*at + need + (1 << 20) - 1) >>
 			    20, (unsigned long long)memory->low >> 20);
-	memcpy(memory->base + *at, image->data + code, size);
+	if (!blob_copy(image, code, memory->base + *at, size))
+		return fail(error, STATUS_NO_INPUT, "the kernel cannot be read");
 	*end = *at + need;
 	return 0;
 }

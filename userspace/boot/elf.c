@@ -18,6 +18,7 @@
 #define COMMAND_LINE_MAX 0x10000
 #define HIGH		0x100000ull
 #define PHYS32_ENTRY	18
+#define NOTES_MAX	4096
 #define START_MAGIC	0x336ec578
 #define MAP_RAM		1
 #define MAP_RESERVED	2
@@ -39,20 +40,23 @@ struct start_memory {
 
 bool is_elf(const struct blob *image)
 {
-	return image->size >= SELFMAG && !memcmp(image->data, ELFMAG, SELFMAG);
+	char magic[SELFMAG];
+
+	return blob_copy(image, 0, magic, SELFMAG) &&
+	       !memcmp(magic, ELFMAG, SELFMAG);
 }
 
-/* [offset, offset + size) of the file, or NULL if it is not all there */
-static const void *part(const struct blob *image, uint64_t offset,
-			uint64_t size)
+static bool find_entry(const struct blob *image, const Elf64_Phdr *ph,
+		       uint32_t *entry)
 {
-	if (offset > image->size || size > image->size - offset)
-		return NULL;
-	return image->data + offset;
-}
+	uint8_t all[NOTES_MAX], *notes = all;
+	uint64_t size = ph->p_filesz;
 
-static bool find_entry(const uint8_t *notes, uint64_t size, uint32_t *entry)
-{
+	/* A kernel's are some hundred bytes */
+	if (size > sizeof(all))
+		size = sizeof(all);
+	if (!blob_copy(image, ph->p_offset, all, size))
+		return false;
 	while (size >= sizeof(Elf64_Nhdr)) {
 		Elf64_Nhdr note;
 		uint64_t name, desc, total;
@@ -79,15 +83,9 @@ static int load_segment(const struct memory *memory, const struct blob *image,
 			const Elf64_Phdr *ph, uint64_t *end,
 			struct error *error)
 {
-	const void *from = part(image, ph->p_offset, ph->p_filesz);
 	uint8_t *to = memory_at(memory, ph->p_paddr, ph->p_memsz,
 				MVMM_ACCESS_WRITE);
 
-	if (!from || ph->p_filesz > ph->p_memsz)
-		return fail(error, STATUS_DATA,
-			    "the ELF segment at offset 0x%llx of 0x%llx bytes is not in the file of 0x%zx bytes",
-			    (unsigned long long)ph->p_offset,
-			    (unsigned long long)ph->p_filesz, image->size);
 	/* Below HIGH are the tables that this file makes */
 	if (!to || ph->p_paddr < HIGH || ph->p_paddr >= HIGH_RAM)
 		return fail(error, STATUS_OS,
@@ -95,7 +93,12 @@ static int load_segment(const struct memory *memory, const struct blob *image,
 			    (unsigned long long)ph->p_paddr,
 			    (unsigned long long)ph->p_memsz, HIGH,
 			    (unsigned long long)memory->low);
-	memcpy(to, from, ph->p_filesz);
+	if (ph->p_filesz > ph->p_memsz ||
+	    !blob_copy(image, ph->p_offset, to, ph->p_filesz))
+		return fail(error, STATUS_DATA,
+			    "the ELF segment at offset 0x%llx of 0x%llx bytes is not in the file of 0x%zx bytes",
+			    (unsigned long long)ph->p_offset,
+			    (unsigned long long)ph->p_filesz, image->size);
 	memset(to + ph->p_filesz, 0, ph->p_memsz - ph->p_filesz);
 	if (ph->p_paddr + ph->p_memsz > *end)
 		*end = ph->p_paddr + ph->p_memsz;
@@ -109,36 +112,29 @@ static int load_segments(const struct memory *memory, const struct blob *image,
 	Elf64_Ehdr eh;
 	int i;
 
-	if (image->size < sizeof(eh))
+	if (!blob_copy(image, 0, &eh, sizeof(eh)))
 		return fail(error, STATUS_DATA,
 			    "the ELF file of %zu bytes is cut short",
 			    image->size);
-	memcpy(&eh, image->data, sizeof(eh));
 	if (eh.e_ident[EI_CLASS] != ELFCLASS64 || eh.e_machine != EM_X86_64 ||
 	    eh.e_phentsize != sizeof(Elf64_Phdr))
 		return fail(error, STATUS_DATA,
 			    "the ELF file is not for x86-64 (class %u, machine %u)",
 			    eh.e_ident[EI_CLASS], eh.e_machine);
 	for (i = 0; i < eh.e_phnum; i++) {
-		const void *from = part(image, eh.e_phoff + i *
-					(uint64_t)sizeof(Elf64_Phdr),
-					sizeof(Elf64_Phdr));
-		const uint8_t *notes;
 		Elf64_Phdr ph;
 
-		if (!from || eh.e_phoff > image->size)
+		if (eh.e_phoff > image->size ||
+		    !blob_copy(image, eh.e_phoff + i * (uint64_t)sizeof(ph),
+			       &ph, sizeof(ph)))
 			return fail(error, STATUS_DATA,
 				    "program header %d of the ELF file is not in it",
 				    i);
-		memcpy(&ph, from, sizeof(ph));
-		if (ph.p_type == PT_NOTE) {
-			notes = part(image, ph.p_offset, ph.p_filesz);
-			found |= notes &&
-				 find_entry(notes, ph.p_filesz, entry);
-		} else if (ph.p_type == PT_LOAD && ph.p_memsz &&
-			   load_segment(memory, image, &ph, end, error)) {
+		if (ph.p_type == PT_NOTE)
+			found |= find_entry(image, &ph, entry);
+		else if (ph.p_type == PT_LOAD && ph.p_memsz &&
+			 load_segment(memory, image, &ph, end, error))
 			return -1;
-		}
 	}
 	if (!found)
 		return fail(error, STATUS_DATA,

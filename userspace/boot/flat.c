@@ -22,8 +22,8 @@ int place_initrd(const struct memory *memory, const struct blob *initrd,
 			    initrd->size, (unsigned long long)above,
 			    (unsigned long long)top);
 	*gpa = (top - initrd->size) & ~(PAGE - 1);
-	memcpy(memory->base + *gpa, initrd->data, initrd->size);
-	return 0;
+	return blob_copy(initrd, 0, memory->base + *gpa, initrd->size) ? 0 :
+	       fail(error, STATUS_NO_INPUT, "the initrd cannot be read");
 }
 
 void flat_segments(struct mvmm_sregs *s, uint16_t code, uint16_t data,
@@ -60,7 +60,9 @@ int load_flat(const struct memory *memory, const struct blob *image, uint64_t at
 			    image->size, (unsigned long long)at,
 			    (unsigned long long)memory->low, HOLE_START,
 			    HOLE_END);
-	memcpy(to, image->data, image->size);
+	if (!blob_copy(image, 0, to, image->size))
+		return fail(error, STATUS_NO_INPUT,
+			    "the flat image cannot be read");
 	/* Real mode: the state of RESET, except where execution begins */
 	entry->sregs.cs.base = at;
 	entry->sregs.cs.selector = at >> 4;

@@ -246,9 +246,9 @@ static int run(struct run_options *o, struct error *error)
 		o->machine.port[0].chardev = &s->console.chardev;
 	ret = o->host ? host_boot(&o->machine, &o->kernel, &boot, error) : 0;
 	if (!ret)
-		ret = blob_read(&image, o->kernel ? o->kernel : o->flat, error);
+		ret = blob_open(&image, o->kernel ? o->kernel : o->flat, error);
 	if (!ret && o->initrd)
-		ret = blob_read(&boot.initrd, o->initrd, error);
+		ret = blob_open(&boot.initrd, o->initrd, error);
 	if (!ret)
 		ret = open_disks(o, error);
 	if (!ret)

@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static uint8_t *base;
 	struct memory memory = { .size = RAM, .low = RAM, .nr = 2 };
 	uint8_t *copy = malloc(size ? size : 1);
-	struct blob image = { copy, size };
+	struct blob image = { .data = copy, .size = size };
 	struct boot boot = { .append = "console=ttyS0" };
 	struct entry entry = { 0 };
 	struct error error = { 0 };

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include <asm/bootparam.h>
@@ -38,7 +39,7 @@ static int teardown(void **state)
 
 static struct blob make_bzimage(void)
 {
-	struct blob image = { calloc(1, 8192), 8192 };
+	struct blob image = { .data = calloc(1, 8192), .size = 8192 };
 	struct setup_header *h = (void *)(image.data + HEADER);
 
 	h->setup_sects = 1;
@@ -106,7 +107,8 @@ static void bzimage_truncated(void **state)
 
 	/* Wherever it is cut off: an error, and no read beyond the end */
 	for (image.size = 0; image.size <= 1024; image.size++) {
-		struct blob copy = { malloc(image.size + 1), image.size };
+		struct blob copy = { .data = malloc(image.size + 1),
+				     .size = image.size };
 
 		memcpy(copy.data, image.data, image.size);
 		assert_int_equal(bzimage(&copy, "", 0), -1);
@@ -200,7 +202,7 @@ static void make_elf(struct elf *e)
 
 static int elf(const struct elf *e, size_t size)
 {
-	struct blob image = { malloc(size + 1), size };
+	struct blob image = { .data = malloc(size + 1), .size = size };
 	struct boot boot = { .append = "x" };
 	int ret;
 
@@ -222,6 +224,37 @@ static void elf_good(void **state)
 	assert_int_equal(ram.base[16 * MB + 64], 0);
 	assert_int_equal(ram.base[16 * MB + 8191], 0);
 	assert_int_equal(entry.sregs.cr0, 0x11);
+}
+
+/* From a file, which somebody may make shorter meanwhile */
+static void elf_from_a_file(void **state)
+{
+	char path[] = "/tmp/mvmm-elf.XXXXXX";
+	struct boot boot = { .append = "x" };
+	int fd = mkstemp(path);
+	struct blob image;
+	struct elf e;
+
+	make_elf(&e);
+	assert_int_equal(write(fd, &e, sizeof(e)), sizeof(e));
+	assert_int_equal(blob_open(&image, path, &error), 0);
+	assert_null(image.data);
+	assert_int_equal(image.size, sizeof(e));
+	assert_true(is_elf(&image));
+	assert_int_equal(load_elf(&ram, &image, &boot, &entry, &error), 0);
+	assert_int_equal(entry.regs.rip, 0x1000040);
+	assert_int_equal(ram.base[16 * MB + 63], 0xcc);
+	assert_int_equal(ftruncate(fd, sizeof(e) - 1), 0);
+	assert_int_equal(load_elf(&ram, &image, &boot, &entry, &error), -1);
+	assert_int_equal(error.status, STATUS_DATA);
+	assert_false(blob_copy(&image, -1ull, &e, 1));
+	assert_false(blob_copy(&image, 1, &e, -1ull));
+	blob_free(&image);
+	close(fd);
+	unlink(path);
+	assert_int_equal(blob_open(&image, path, &error), -1);
+	assert_int_equal(blob_open(&image, "/tmp", &error), -1);
+	assert_non_null(strstr(error.text, "not a regular file"));
 }
 
 static void elf_truncated(void **state)
@@ -273,7 +306,8 @@ static void elf_hostile(void **state)
 static void flat(void **state)
 {
 	uint8_t bytes[4096] = { 0xf4 };
-	struct blob image = { bytes, sizeof(bytes) }, empty = { bytes, 0 };
+	struct blob image = { .data = bytes, .size = sizeof(bytes) },
+		    empty = { .data = bytes };
 
 	assert_int_equal(load_flat(&ram, &image, 0x7c00, &entry, &error), 0);
 	assert_int_equal(entry.sregs.cs.base, 0x7c00);
@@ -310,6 +344,7 @@ int main(void)
 		cmocka_unit_test(bzimage_truncated),
 		cmocka_unit_test(bzimage_hostile),
 		cmocka_unit_test(elf_good),
+		cmocka_unit_test(elf_from_a_file),
 		cmocka_unit_test(elf_truncated),
 		cmocka_unit_test(elf_hostile),
 		cmocka_unit_test(flat),
