@@ -93,9 +93,9 @@ void vhost_fail(struct vhost *v, const char *why)
 		virtio_need_reset(virtio);
 }
 
-void vhost_ask(struct vhost *v)
+void vhost_ask(struct vhost *v, unsigned int seconds)
 {
-	v->asked = host_ns();
+	v->until = host_ns() + seconds * 1000000000ull;
 }
 
 static int set_call(struct vhost *v, unsigned int n, struct error *error)
@@ -136,7 +136,7 @@ void vhost_revectored(struct virtio *virtio, struct virtqueue *q)
 	struct vhost *v = (struct vhost *)virtio;
 	struct error error = { 0 };
 
-	vhost_ask(v);
+	vhost_ask(v, VHOST_ANSWERS);
 	if (q->number < v->served && v->started[q->number] &&
 	    set_call(v, q->number, &error))
 		vhost_fail(v, error.text);
@@ -147,7 +147,7 @@ static int start(struct vhost *v, struct error *error)
 	uint64_t features = v->virtio.driver_features;
 	unsigned int i;
 
-	vhost_ask(v);
+	vhost_ask(v, VHOST_ANSWERS);
 	if (v->back->begin(v, features, error))
 		return -1;
 	v->running = true;
@@ -217,7 +217,7 @@ void vhost_stop(struct virtio *virtio)
 
 	if (!v->running)
 		return;
-	vhost_ask(v);
+	vhost_ask(v, VHOST_STOPS);
 	if (v->back->halt)
 		v->back->halt(v);
 	for (i = 0; i < v->served; i++) {

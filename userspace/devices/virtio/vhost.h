@@ -49,7 +49,7 @@ struct vhost_ops {
  * @running: it has the rings
  * @dead: it has failed
  * @started: that it has this ring
- * @asked: when it was asked for what it has to do now, by the host's clock
+ * @until: when it must have done what it was asked for, by the host's clock
  * @err: the eventfd by which it says that a ring is broken
  * @again: the rings are given back when the machine goes on
  */
@@ -60,7 +60,7 @@ struct vhost {
 	unsigned int served;
 	bool running, dead;
 	bool started[VIRTIO_QUEUES];
-	uint64_t asked;
+	uint64_t until;
 	struct watch err;
 	struct timer again;
 };
@@ -78,10 +78,15 @@ void vhost_saving(struct device *device);
 /* It has failed: the device stops, and a line says why */
 void vhost_fail(struct vhost *vhost, const char *why);
 /*
- * It is asked for something, by as many requests as that takes. vhost.c asks it to
- * start all rings, to stop them, and to take another eventfd
+ * It is asked for something, by as many requests as that takes, and has so many
+ * seconds for all of them. vhost.c asks it to start all rings, to stop them, and
+ * to take another eventfd. The device's lock is held meanwhile, for which others
+ * of its loop wait. So it has little time, but to stop: a request in flight may
+ * keep its disk busy
  */
-void vhost_ask(struct vhost *vhost);
+void vhost_ask(struct vhost *vhost, unsigned int seconds);
+#define VHOST_ANSWERS	5
+#define VHOST_STOPS	30
 /* Features that may be offered of those that a back end has, besides its own */
 uint64_t vhost_ring_features(const struct vhost *vhost, uint64_t features);
 /* Is @base one that queue @n can have? */

@@ -39,13 +39,6 @@ enum { GET_FEATURES = 1, SET_FEATURES, SET_OWNER, SET_MEM_TABLE = 5,
 #define QUEUES		VHOST_USER_QUEUES
 #define CONFIG_MAX	256
 #define REGIONS		8	/* that each back end has room for */
-/*
- * A request in flight may keep its disk busy for so long, before the back end can
- * answer that its ring stands. The device's lock is held meanwhile: all rings
- * together have no more
- */
-#define PATIENCE_US	30000000ull
-
 struct region_of_memory {
 	uint64_t gpa, size, user, offset;
 };
@@ -136,11 +129,12 @@ struct vhost_user {
 /* How long the next send or receive, @name, may wait: the rest of our patience */
 static int set_patience(struct vhost_user *u, int name, struct error *error)
 {
-	uint64_t us = (host_ns() - u->vhost.asked) / 1000;
-	struct timeval left = { .tv_sec = (PATIENCE_US - us) / 1000000,
-				.tv_usec = (PATIENCE_US - us) % 1000000 };
+	uint64_t now = host_ns(), us = (u->vhost.until - now) / 1000;
+	struct timeval left = { .tv_sec = us / 1000000,
+				.tv_usec = us % 1000000 };
 
-	if (us >= PATIENCE_US)
+	/* Zero would be for ever */
+	if (now >= u->vhost.until || !us)
 		return fail(error, STATUS_OS, "it is too slow");
 	return setsockopt(u->socket.fd, SOL_SOCKET, name, &left, sizeof(left)) ?
 	       fail(error, STATUS_OS, "%s", strerror(errno)) : 0;
@@ -456,7 +450,7 @@ static void write_config(struct virtio *virtio, uint64_t at, uint32_t value,
 	if (!(u->protocol & P_CONFIG) || u->vhost.dead)
 		return;
 	memcpy(m.config.bytes, &value, size);
-	vhost_ask(&u->vhost);
+	vhost_ask(&u->vhost, VHOST_ANSWERS);
 	if (tell_fds(u, &m, CONFIG_HEADER + size, NULL, 0, &error) ||
 	    read_space(u, &error))
 		vhost_fail(&u->vhost, error.text);
@@ -496,7 +490,8 @@ static int introduce(struct vhost_user *u, struct error *error)
 {
 	uint64_t known = P_MQ | P_REPLY_ACK | P_CONFIG, offered;
 
-	vhost_ask(&u->vhost);
+	/* It may have to start, and there is nobody yet who would wait */
+	vhost_ask(&u->vhost, VHOST_STOPS);
 	if (ask_value(u, GET_FEATURES, &u->features, error))
 		return -1;
 	if (!(u->features & 1ull << VIRTIO_F_VERSION_1) ||
