@@ -500,7 +500,7 @@ guest_of_host() {
 		echo 'cat question >answer; uname -r >release; exit'
 		when nothing /dev/null
 	} | {
-		/lab/mvmm run >/tmp/console 2>/tmp/err
+		/lab/mvmm run "$@" >/tmp/console 2>/tmp/err
 		echo $? >/tmp/status
 	}
 	sed 's/^/# /' /tmp/console /tmp/err

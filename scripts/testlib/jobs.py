@@ -338,14 +338,15 @@ def share(results, name, emulator):
                  ["build/selftests/vsock"])
 
 
-def host(results, name, emulator):
+def host(results, name, emulator, options=""):
     """mvmm run without a file: L1's own kernel, and a directory of L1's."""
     root = labs.setup("debian-kernel")
     release = os.path.basename(root)[len("linux-image-"):]
     modules = f"lib/modules/{release}"
     there = [f"{modules}/modules.dep", f"{modules}/modules.builtin",
              *[os.path.relpath(path, root) for path in
-               labs.with_dependencies("virtio_pci", "virtiofs")]]
+               labs.with_dependencies("virtio_pci", "virtiofs",
+                                    "virtio_console")]]
     lab(results, name,
         ["--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
@@ -354,7 +355,7 @@ def host(results, name, emulator):
                      f"{labs.setup('debian-vmlinux')}:"
                      f"lab/root/boot/vmlinuz-{release}",
                      *[f"{root}/{path}:lab/root/{path}" for path in there])],
-        "insmod mvmm.ko; in_a_root guest_of_host", emulator)
+        f"insmod mvmm.ko; in_a_root guest_of_host {options}", emulator)
 
 
 def net(results, name, emulator, command):
@@ -531,6 +532,8 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("virtio-bochs", virtio, "bochs"),
        job("share-qemu", share, "qemu", kernels=("debian",)),
        job("host-qemu", host, "qemu", kernels=("debian",)),
+       job("host-console-qemu", host, "qemu", "--console virtio",
+           kernels=("debian",)),
        job("net-qemu", net, "qemu",
            "guest_with_tap --mem 192M --cpus 2; "
            "guests_on_stream --mem 160M --packed", kernels=("debian",)),

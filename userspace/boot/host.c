@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The host's own system as a guest's: its kernel, and an initramfs that is made of
- * its busybox and of those of its modules that the guest needs to see the shared
- * directories.
+ * its busybox and of those of its modules that the guest needs for its devices.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -28,8 +27,13 @@ static const char init[] =
 	"mount -t proc proc /proc\n"
 	"mount -t sysfs sysfs /sys\n"
 	"mount -t devtmpfs devtmpfs /dev\n"
-	"exec </dev/console >/dev/console 2>&1\n"
+	/* The console's driver may be one of these, and needs a moment then */
+	"console=/dev/console\n"
+	"(: <$console) 2>/dev/null || console=/dev/null\n"
+	"exec <$console >$console 2>&1\n"
 	"for i in $(cat /modules/order); do insmod \"/modules/$i\"; done\n"
+	"until (: </dev/console) 2>/dev/null; do usleep 10000; done\n"
+	"exec </dev/console >/dev/console 2>&1\n"
 	"while IFS= read -r i; do\n"
 	"\tmkdir -p \"/$i\" && mount -t virtiofs \"$i\" \"/$i\" && cd \"/$i\"\n"
 	"done </tags\n"
@@ -120,6 +124,12 @@ static int add_busybox(struct archive *a, struct error *error)
 			       BUSYBOX);
 }
 
+/* - and _ are one in a module's name */
+static char fold(char c)
+{
+	return c == '-' ? '_' : c;
+}
+
 /* A module's name in a line of modules.dep, or of modules.builtin, ends it */
 static bool is_named(const char *line, size_t len, const char *name)
 {
@@ -133,7 +143,7 @@ static bool is_named(const char *line, size_t len, const char *name)
 	if (len < n + 3 || memcmp(line + n, ".ko", 3))
 		return false;
 	for (i = 0; i < n; i++)
-		if (line[i] != name[i] && !(line[i] == '-' && name[i] == '_'))
+		if (fold(line[i]) != fold(name[i]))
 			return false;
 	return true;
 }
@@ -212,27 +222,51 @@ static char *read_text(const char *directory, const char *name)
 	return text;
 }
 
-static int add_modules(struct archive *a, struct error *error)
+/* @needs, @builtin: modules.dep and modules.builtin of @directory */
+static int add_driver(struct archive *a, const char *directory, char *needs,
+		      char *builtin, const char *name, struct error *error)
 {
-	static const char *const wanted[] = { "virtio_pci", "virtiofs" };
+	char *line = needs ? find_module(needs, name) : NULL;
+
+	if (line)
+		return add_line(a, directory, line, error);
+	return builtin && find_module(builtin, name) ? 0 :
+	       fail(error, STATUS_NO_INPUT,
+		    "the host's kernel has no %s in %s, which the guest needs: give a --kernel",
+		    name, directory);
+}
+
+/* Of the device of that name; NULL: it needs none */
+static const char *driver_of(const char *device)
+{
+	if (!strcmp(device, "virtio-vsock"))
+		return "vmw_vsock_virtio_transport";
+	return strncmp(device, "virtio-", 7) ? NULL : device;
+}
+
+static int add_modules(struct archive *a, const struct machine_config *m,
+		       bool nics, struct error *error)
+{
+	const char *drivers[4 + MACHINE_DEVICES] = { "virtio_pci", "virtiofs" };
+	char directory[256], *needs, *builtin;
+	unsigned int nr = 2, i;
 	struct utsname u;
-	char directory[256], *needs, *builtin, *line;
-	unsigned int i;
 	int ret = 0;
 
+	if (m->disks)
+		drivers[nr++] = "virtio_blk";
+	if (nics)
+		drivers[nr++] = "virtio_net";
+	for (i = 0; i < m->nr_add; i++)
+		if (driver_of(m->add[i].name))
+			drivers[nr++] = driver_of(m->add[i].name);
 	uname(&u);
 	snprintf(directory, sizeof(directory), "/lib/modules/%s", u.release);
 	needs = read_text(directory, "modules.dep");
 	builtin = read_text(directory, "modules.builtin");
-	for (i = 0; i < 2 && !ret; i++) {
-		line = needs ? find_module(needs, wanted[i]) : NULL;
-		if (line)
-			ret = add_line(a, directory, line, error);
-		else if (!builtin || !find_module(builtin, wanted[i]))
-			ret = fail(error, STATUS_NO_INPUT,
-				   "the host's kernel %s has no %s in %s, by which the guest sees the host's directory: give a --kernel",
-				   u.release, wanted[i], directory);
-	}
+	for (i = 0; i < nr && !ret; i++)
+		ret = add_driver(a, directory, needs, builtin, drivers[i],
+				 error);
 	free(needs);
 	free(builtin);
 	return ret;
@@ -290,7 +324,8 @@ static int check_tag(const char *tag, struct error *error)
 			       tag);
 }
 
-static int make_initrd(struct blob *initrd, const char *tags,
+static int make_initrd(const struct machine_config *m, bool nics,
+		       struct blob *initrd, const char *tags,
 		       struct error *error)
 {
 	char *bytes = NULL;
@@ -305,7 +340,7 @@ static int make_initrd(struct blob *initrd, const char *tags,
 		add(&a, directories[i], S_IFDIR | 0755, NULL, 0);
 	add(&a, "init", S_IFREG | 0755, init, strlen(init));
 	add(&a, "tags", S_IFREG | 0644, tags, strlen(tags));
-	ret = add_busybox(&a, error) || add_modules(&a, error) ? -1 : 0;
+	ret = add_busybox(&a, error) || add_modules(&a, m, nics, error) ? -1 : 0;
 	add_order(&a);
 	add(&a, "TRAILER!!!", 0, NULL, 0);
 	broken = ferror(a.out);
@@ -316,8 +351,8 @@ static int make_initrd(struct blob *initrd, const char *tags,
 	return ret;
 }
 
-int host_boot(struct machine_config *m, const char **kernel, struct boot *boot,
-	      struct error *error)
+int host_boot(struct machine_config *m, bool nics, const char **kernel,
+	      struct boot *boot, struct error *error)
 {
 	static char path[256], here[16];
 	char tags[MACHINE_VHOSTS * 40] = "", full[PATH_MAX];
@@ -335,7 +370,7 @@ int host_boot(struct machine_config *m, const char **kernel, struct boot *boot,
 		strcat(strcat(tags, v->tag), "\n");
 	}
 	*kernel = path;
-	if (make_initrd(&boot->initrd, tags, error))
+	if (make_initrd(m, nics, &boot->initrd, tags, error))
 		return -1;
 	for (v = m->vhost; v < m->vhost + m->vhosts; v++)
 		if (v->directory)
