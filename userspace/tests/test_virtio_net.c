@@ -15,7 +15,7 @@
 #define BIT(name)	(1ull << VIRTIO_NET_F_##name)
 #define CONFIG_AT	0x2000
 
-static const uint8_t mac[MAC_LEN] = { 2, 1, 1, 1, 1, 1 };
+static uint8_t mac[MAC_LEN] = { 2, 1, 1, 1, 1, 1 };
 static uint8_t frame[FRAME_MAX];
 static struct nic *nic;
 
@@ -517,7 +517,11 @@ static void a_move(void **state)
 	memcpy(memory, m.memory.base, MEMORY);
 	driver_teardown(NULL);
 	played.full = false;
+	/* There it would have another address */
+	mac[5] = 9;
 	make_nic();
+	mac[5] = 1;
+	assert_int_equal(nic->own_mac[5], 9);
 	memcpy(m.memory.base, memory, MEMORY);
 	assert_int_equal(devices_load(&m, saved, &error), 0);
 	/* What waited to be sent is */
@@ -540,6 +544,9 @@ static void a_move(void **state)
 	assert_int_equal(got(), 1);
 	assert_memory_equal(at(BUFFERS + HEAD), frame, 60);
 	json_decref(saved);
+	/* Its own address is the one that it had from the beginning */
+	reg_write(COMMON(device_status), 0, 1);
+	assert_int_equal(reg_read(CONFIG_AT + 4, 2), 0x101);
 }
 
 /* Where it is loaded there is no link */

@@ -457,7 +457,7 @@ static int create(struct device *device, struct error *error)
 				 .name = "virtio-net", .link = true,
 				 .gives = PORT_CSUM | PORT_TSO4 | PORT_TSO6 |
 					  PORT_ECN };
-	memcpy(n->own_mac, is->mac, MAC_LEN);
+	n->given = is->mac;
 	n->mtu = is->mtu ? is->mtu : is->port->mtu;
 	n->resumed = (struct timer){ on_resumed, n, 0, NULL };
 	if (virtio_create(&n->virtio, &ops, error))
@@ -470,7 +470,10 @@ static int create(struct device *device, struct error *error)
 
 static void reset(struct device *device)
 {
-	virtio_reset((struct virtio *)device);
+	struct nic *n = (struct nic *)device;
+
+	memcpy(n->own_mac, n->given, MAC_LEN);
+	virtio_reset(&n->virtio);
 }
 
 /* The guest may be elsewhere now */
@@ -498,6 +501,7 @@ static void destroy(struct device *device)
 
 static const struct field fields[] = {
 	VIRTIO_FIELDS(struct nic, NIC_QUEUES), FIELD_ARRAY(struct nic, mac),
+	FIELD_ARRAY(struct nic, own_mac),
 	FIELD_ARRAY(struct nic, mode), FIELD_ARRAY(struct nic, unicast.mac),
 	FIELD(struct nic, unicast.nr), FIELD(struct nic, unicast.too_many),
 	FIELD_ARRAY(struct nic, multicast.mac),

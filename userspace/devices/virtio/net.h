@@ -36,7 +36,8 @@ struct mac_list {
 /**
  * struct nic - the device
  * @port: of which the network is the peer
- * @own_mac: before the driver has set another
+ * @given: the address that this machine's user gave it
+ * @own_mac: before the driver has set another: it stays when a guest is loaded
  * @mtu: that the driver is told, 0: none
  * @resumed: the machine goes on, or the driver has gone
  * @filled: chains that got parts of a frame
@@ -54,6 +55,7 @@ struct mac_list {
 struct nic {
 	struct virtio virtio;
 	struct port port;
+	const uint8_t *given;
 	uint8_t own_mac[MAC_LEN];
 	uint16_t mtu;
 	struct timer resumed;
