@@ -29,7 +29,12 @@ static void ways_to_end(void **state)
 	ended_by(STATUS_RESET);
 	assert_int_equal(inb(0x64), 0xff);
 	outb(0xf4, 42);
+	assert_string_equal(m.end.text, "");
 	ended_by(42);
+	/* One that is mvmm's, too */
+	outb(0xf4, STATUS_OS);
+	assert_string_equal(m.end.text, "the status 71 is the guest's own");
+	ended_by(STATUS_OS);
 	assert_int_equal(ins(0x604, 2) & 1, 1);
 	/* Another sleep state does nothing */
 	outs(0x604, 0x2000 | 1 << 10, 2);

@@ -16,7 +16,13 @@ static uint64_t debug_exit_read(struct device *device, uint64_t at,
 static void debug_exit_write(struct device *device, uint64_t at, uint64_t value,
 			     unsigned int size)
 {
-	machine_end(device->machine, value, "%s", "");
+	/* Of these a reader would think that they are mvmm's, which failed */
+	if (value >= STATUS_USAGE && value <= STATUS_RESET)
+		machine_end(device->machine, value,
+			    "the status %u is the guest's own",
+			    (unsigned int)value);
+	else
+		machine_end(device->machine, value, "%s", "");
 }
 
 static int create(struct device *device, struct error *error)
