@@ -207,25 +207,22 @@ static void parse_iothread(struct argp_state *state, struct run_options *o,
 		c->iothread[c->iothreads++] = arg;
 }
 
-/* @arg is cut into pieces */
-static void parse_port(struct argp_state *state, struct run_options *o, int key,
-		       char *arg)
+/* What another room knows; @arg is cut into pieces */
+static void parse_there(struct argp_state *state, struct run_options *o, int key,
+			char *arg)
 {
 	struct error error = { 0 };
+	int ret;
 
-	if (key == OPT_NET ? nets_parse(&o->nets, arg, &error) :
-			     ports_parse(&o->ports, arg, &error))
-		argp_error(state, "%s", error.text);
-}
-
-/* @arg is cut into pieces */
-static void add_vhost(struct argp_state *state, struct run_options *o, char *arg,
-		      int (*add)(struct machine_config *config, char *text,
-				 struct error *error))
-{
-	struct error error = { 0 };
-
-	if (add(&o->machine, arg, &error))
+	if (key == OPT_NET)
+		ret = nets_parse(&o->nets, arg, &error);
+	else if (key == OPT_PORT)
+		ret = ports_parse(&o->ports, arg, &error);
+	else if (key == OPT_SHARE)
+		ret = share_add(&o->machine, arg, &error);
+	else
+		ret = vhost_user_add(&o->machine, arg, &error);
+	if (ret)
 		argp_error(state, "%s", error.text);
 }
 
@@ -278,12 +275,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_EPHEMERAL:
 		o->ephemeral = true;
 		break;
-	case OPT_SHARE:
-		add_vhost(state, o, arg, share_add);
-		break;
-	case OPT_VHOST_USER:
-		add_vhost(state, o, arg, vhost_user_add);
-		break;
 	case OPT_VSOCK:
 		parse_short(state, o, "virtio-vsock", "cid", arg, o->vsock,
 			    "--vsock %s is no address: a number from 3 to 4294967294");
@@ -295,9 +286,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		parse_short(state, o, "virtio-balloon", "size", arg, o->balloon,
 			    "--balloon %s is not a size: write 64M, say");
 		break;
+	case OPT_SHARE:
+	case OPT_VHOST_USER:
 	case OPT_NET:
 	case OPT_PORT:
-		parse_port(state, o, key, arg);
+		parse_there(state, o, key, arg);
 		break;
 	case OPT_PACKED:
 		o->packed = true;
