@@ -6,14 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "boot/boot.h"
+#include "tests/hole.h"
 
 #define RAM (4u << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* From malloc(), so that the sanitizer sees what goes beyond its end */
-	static uint8_t *base;
-	struct memory memory = { .size = RAM, .low = RAM, .nr = 2 };
+	static struct memory memory;
 	uint8_t *copy = malloc(size ? size : 1);
 	struct blob image = { .data = copy, .size = size };
 	struct boot boot = { .append = "console=ttyS0" };
@@ -21,12 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct error error = { 0 };
 	int ret;
 
-	if (!base)
-		base = malloc(RAM);
-	memory.base = base;
-	memory.block[0] = (struct memory_block){ HOLE_END, RAM - HOLE_END,
-						 base + HOLE_END, false };
-	memory.block[1] = (struct memory_block){ 0, HOLE_START, base, false };
+	if (!memory.base)
+		memory = ram_with_hole(RAM);
 	if (size)
 		memcpy(copy, data, size);
 	if (is_elf(&image))

@@ -12,6 +12,7 @@
 #include "boot/boot.h"
 #include "devices/isa/hpet.h"
 #include "devices/pci/pci.h"
+#include "tests/hole.h"
 
 #define RAM (1u << 20)
 
@@ -315,14 +316,8 @@ static void places(void **state)
 
 static int setup(void **state)
 {
-	uint8_t *base = calloc(1, RAM);
-
-	/* From calloc(), so that the sanitizer sees what goes beyond its end */
-	ram = (struct memory){
-		.base = base, .size = RAM, .low = RAM, .nr = 2,
-		.block = { { HOLE_END, RAM - HOLE_END, base + HOLE_END, false },
-			   { 0, HOLE_START, base, false } } };
-	return base ? 0 : -1;
+	ram = ram_with_hole(RAM);
+	return ram.base ? 0 : -1;
 }
 
 static int teardown(void **state)

@@ -10,6 +10,7 @@
 #include <asm/bootparam.h>
 #include <elf.h>
 #include "boot/boot.h"
+#include "tests/hole.h"
 
 #define MB (1ull << 20)
 #define RAM (32 * MB)
@@ -21,14 +22,8 @@ static struct error error;
 
 static int setup(void **state)
 {
-	uint8_t *base = calloc(1, RAM);
-
-	/* From calloc(), so that the sanitizer sees what goes beyond its end */
-	ram = (struct memory){
-		.base = base, .size = RAM, .low = RAM, .nr = 2,
-		.block = { { HOLE_END, RAM - HOLE_END, base + HOLE_END, false },
-			   { 0, HOLE_START, base, false } } };
-	return base ? 0 : -1;
+	ram = ram_with_hole(RAM);
+	return ram.base ? 0 : -1;
 }
 
 static int teardown(void **state)
