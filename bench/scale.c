@@ -255,12 +255,12 @@ static unsigned long process_stat(pid_t pid, int number)
 	return field ? strtoul(field, NULL, 10) : 0;
 }
 
-static void say_outside(pid_t pid)
+static void say_outside(const char *name, pid_t pid)
 {
 	unsigned long all = process_stat(pid, 14) + process_stat(pid, 15);
 
 	if (all)
-		say("boot_linux_outside", "%",
+		say(name, "%",
 		    100.0 * (all - process_stat(pid, 43)) / all);
 }
 
@@ -303,9 +303,11 @@ int launch(const char *operation, const char *mark, char **command)
 		say("rss_8_devices", "KiB", private_kib(pid));
 	else
 		say(operation, "kticks", (end - start - idle) / 1e3);
+	if (!strcmp(operation, "boot_disk"))
+		say_outside("boot_disk_outside", pid);
 	if (!strcmp(operation, "boot_linux")) {
 		say("boot_linux_elapsed", "kticks", (end - start) / 1e3);
-		say_outside(pid);
+		say_outside("boot_linux_outside", pid);
 		say("rss_launcher", "KiB", private_kib(pid));
 	}
 	kill(pid, SIGKILL);
