@@ -177,16 +177,28 @@ bool frame_check(struct frame *frame, unsigned int offloads)
 	return true;
 }
 
-static void print_count(const char *name, const char *direction,
-			const struct port_count *c, FILE *file)
+const char *port_why(enum port_drop why)
 {
-	static const char *const why[DROPS] = {
+	static const char *const text[DROPS] = {
 		[DROP_NO_LINK] = "without a link",
 		[DROP_LENGTH] = "too short or too long",
 		[DROP_HEADER] = "with offloads that are not allowed",
 		[DROP_FILTER] = "not for this guest",
 		[DROP_REFUSED] = "refused by the host",
-		[DROP_LOST] = "lost with a connection" };
+		[DROP_LOST] = "lost with a connection",
+		[DROP_VLAN] = "of a VLAN that is not the port's",
+		[DROP_NOBODY] = "with nowhere to go",
+		[DROP_FULL] = "for a receiver that was full",
+		[DROP_SOURCE] = "from a group's address",
+		[DROP_LOCAL] = "for the link alone",
+		[DROP_MIRROR] = "from the end of a mirror" };
+
+	return text[why];
+}
+
+static void print_count(const char *name, const char *direction,
+			const struct port_count *c, FILE *file)
+{
 	unsigned int i;
 
 	fprintf(file, "%s%s: %" PRIu64 " frames of %" PRIu64 ", %" PRIu64
@@ -194,7 +206,7 @@ static void print_count(const char *name, const char *direction,
 	for (i = 0; i < DROPS; i++)
 		if (c->dropped[i])
 			fprintf(file, "; %" PRIu64 " %s", c->dropped[i],
-				why[i]);
+				port_why(i));
 	fputc('\n', file);
 }
 

@@ -41,7 +41,10 @@ struct frame {
 
 /* Why a frame did not get on */
 enum port_drop { DROP_NO_LINK, DROP_LENGTH, DROP_HEADER, DROP_FILTER,
-		 DROP_REFUSED, DROP_LOST, DROPS };
+		 DROP_REFUSED, DROP_LOST,
+		 /* A switch's */
+		 DROP_VLAN, DROP_NOBODY, DROP_FULL, DROP_SOURCE, DROP_LOCAL,
+		 DROP_MIRROR, DROPS };
 
 /**
  * struct port_count - of the frames in one direction; one that waits is in none
@@ -133,6 +136,8 @@ size_t frame_peek(const struct frame *frame, void *bytes, size_t len);
  */
 bool frame_check(struct frame *frame, unsigned int offloads);
 
+/* Why, in a few words */
+const char *port_why(enum port_drop why);
 /* For the user: of what is behind a NIC, and of that; they are not in use */
 void port_print(const struct port *port, FILE *file);
 

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See switch.h. */
+#include <string.h>
+#include "net/switch/switch.h"
+
+#define PIECES		160
+#define ADDRESSES	(2 * MAC_LEN)
+#define TAG		4		/* 0x8100, and the next: */
+#define TAG_TYPE	0x8100
+#define TAG_VLAN	0x0fff
+#define TAG_PRIORITY	0xf000		/* and "drop eligible" */
+
+/**
+ * struct view - a frame as a switch sees it: what decides was read once
+ * @head: addresses, and the tag that it gets where it gets one
+ * @tagged: it came with one
+ * @vlan: it belongs to
+ * @niov: of @iov, where the first one is @head
+ * @rest: bytes behind that
+ */
+struct view {
+	uint8_t head[ADDRESSES + TAG];
+	bool tagged;
+	unsigned int vlan;
+	struct iovec iov[PIECES];
+	unsigned int niov;
+	size_t rest;
+};
+
+static bool is_member(const struct switch_port *p, unsigned int vlan)
+{
+	return p->vlans.bits[vlan / 64] >> vlan % 64 & 1;
+}
+
+static uint64_t bit(const struct switch_port *p)
+{
+	return 1ull << p->number;
+}
+
+/* All but the first @skip bytes, behind @head. False: too many pieces */
+static bool take_rest(struct view *v, const struct frame *frame, size_t skip)
+{
+	unsigned int i;
+
+	v->iov[0].iov_base = v->head;
+	v->niov = 1;
+	v->rest = frame->len - skip;
+	for (i = 0; i < frame->niov; i++) {
+		const struct iovec *from = &frame->iov[i];
+		size_t n = skip < from->iov_len ? skip : from->iov_len;
+
+		skip -= n;
+		if (n == from->iov_len)
+			continue;
+		if (v->niov == PIECES)
+			return false;
+		v->iov[v->niov++] = (struct iovec){
+			(uint8_t *)from->iov_base + n, from->iov_len - n };
+	}
+	return true;
+}
+
+/* Which VLAN it belongs to, or else DROP_VLAN */
+static enum port_drop classify(const struct switch_port *from, struct view *v,
+			       unsigned int tag)
+{
+	unsigned int vlan = v->tagged ? tag & TAG_VLAN : 0;
+
+	/* Of an access port's guest, a tag would be a way into another VLAN */
+	if (vlan && from->vlans.access)
+		return DROP_VLAN;
+	/* A tag without a VLAN has a priority, no more */
+	v->vlan = vlan ? vlan : from->vlans.native;
+	if (!v->vlan || !is_member(from, v->vlan))
+		return DROP_VLAN;
+	tag = (v->tagged ? tag & TAG_PRIORITY : 0) | v->vlan;
+	v->head[ADDRESSES] = TAG_TYPE >> 8;
+	v->head[ADDRESSES + 1] = TAG_TYPE & 0xff;
+	v->head[ADDRESSES + 2] = tag >> 8;
+	v->head[ADDRESSES + 3] = tag;
+	return DROPS;
+}
+
+/* 01:80:c2:00:00:01 to 0f: pause frames, LACP. 00, of spanning trees, may pass */
+static bool is_link_local(const uint8_t *mac)
+{
+	return !memcmp(mac, "\x01\x80\xc2\0\0", 5) && mac[5] && mac[5] < 16;
+}
+
+/* Returns why it is dropped, or DROPS */
+static enum port_drop look(const struct switch_port *from, struct view *v,
+			   const struct frame *frame)
+{
+	uint8_t *head = v->head;
+	size_t n = frame_peek(frame, head, sizeof(v->head));
+	unsigned int tag;
+
+	if (n < FRAME_MIN)
+		return DROP_LENGTH;
+	v->tagged = head[ADDRESSES] == TAG_TYPE >> 8 &&
+		    head[ADDRESSES + 1] == (TAG_TYPE & 0xff);
+	if (v->tagged && frame->len < FRAME_MIN + TAG)
+		return DROP_LENGTH;
+	if (from == from->sw->mirror)
+		return DROP_MIRROR;
+	if (head[MAC_LEN] & 1)
+		return DROP_SOURCE;
+	if (is_link_local(head))
+		return DROP_LOCAL;
+	tag = head[ADDRESSES + 2] << 8 | head[ADDRESSES + 3];
+	if (!take_rest(v, frame, ADDRESSES + (v->tagged ? TAG : 0)))
+		return DROP_LENGTH;
+	return classify(from, v, tag);
+}
+
+static bool may_go(const struct switch_port *from,
+		   const struct switch_port *to, unsigned int vlan)
+{
+	return from != to && is_member(to, vlan) && to->port.peer &&
+	       to->port.peer->link && !(from->isolated && to->isolated) &&
+	       to != from->sw->mirror;
+}
+
+/* Where it goes: to one, or to all that it may */
+static uint64_t choose(const struct switch_port *from, const struct view *v)
+{
+	struct ether_switch *sw = from->sw;
+	int port = v->head[0] & 1 ? -1 :
+		   macs_find(&sw->macs, mac_key(v->vlan, v->head));
+	uint64_t left = port < 0 ? sw->used : 1ull << port, set = left;
+
+	for (; left; left &= left - 1) {
+		const struct switch_port *p = &sw->port[__builtin_ctzll(left)];
+
+		if (!may_go(from, p, v->vlan))
+			set &= ~bit(p);
+	}
+	return set;
+}
+
+static void learn(struct switch_port *from, const struct view *v)
+{
+	struct ether_switch *sw = from->sw;
+
+	if (!macs_learn(&sw->macs, mac_key(v->vlan, v->head + MAC_LEN),
+			from->number, sw->now))
+		from->unlearned++;
+}
+
+/* Nobody waits for a port that is full */
+static void give(struct switch_port *to, const struct frame *frame)
+{
+	if (!port_send(&to->port, frame))
+		port_refuse(&to->port.to_peer, DROP_FULL);
+	to->sw->touched |= bit(to);
+}
+
+static void put_out(struct switch_port *to, struct view *v)
+{
+	bool tagged = v->vlan != to->vlans.native;
+	struct frame frame = { .iov = v->iov, .niov = v->niov };
+
+	v->iov[0].iov_len = ADDRESSES + (tagged ? TAG : 0);
+	frame.len = v->iov[0].iov_len + v->rest;
+	give(to, &frame);
+}
+
+static bool switch_receive(struct port *port, const struct frame *frame)
+{
+	struct switch_port *from = (struct switch_port *)port;
+	struct ether_switch *sw = from->sw;
+	struct view v;
+	enum port_drop why = look(from, &v, frame);
+	uint64_t set;
+
+	if (why == DROPS) {
+		learn(from, &v);
+		set = choose(from, &v);
+		if (!set)
+			why = DROP_NOBODY;
+	}
+	/* Once, and as it came */
+	if (sw->mirror && from != sw->mirror &&
+	    (sw->mirrored & (bit(from) | (why == DROPS ? set : 0)))) {
+		from->copies++;
+		give(sw->mirror, frame);
+	}
+	if (why != DROPS) {
+		port_drop(&port->from_peer, why);
+		return true;
+	}
+	port_sent(port, frame);
+	for (; set; set &= set - 1) {
+		from->copies++;
+		put_out(&sw->port[__builtin_ctzll(set)], &v);
+	}
+	return true;
+}
+
+static void switch_flush(struct port *port)
+{
+	struct ether_switch *sw = ((struct switch_port *)port)->sw;
+	uint64_t left = sw->touched;
+
+	sw->touched = 0;
+	for (; left; left &= left - 1)
+		port_flush(&sw->port[__builtin_ctzll(left)].port);
+}
+
+/* Who was there may be elsewhere when the link comes back */
+static void switch_changed(struct port *port)
+{
+	struct switch_port *p = (struct switch_port *)port;
+
+	if (!port->peer || !port->peer->link)
+		macs_forget(&p->sw->macs, p->number);
+}
+
+struct switch_port *switch_add(struct ether_switch *sw, struct loop *loop,
+			       const struct switch_config *config,
+			       struct error *error)
+{
+	static const struct port_ops ops = { .receive = switch_receive,
+		.flush = switch_flush, .changed = switch_changed };
+	struct switch_port *p;
+	struct vlans vlans;
+
+	if (vlan_parse(&vlans, config->vlan ? config->vlan : "trunk", error))
+		return NULL;
+	if (!~sw->used) {
+		fail(error, STATUS_BUSY, "all %u ports are in use",
+		     SWITCH_PORTS);
+		return NULL;
+	}
+	p = &sw->port[__builtin_ctzll(~sw->used)];
+	*p = (struct switch_port){ .sw = sw, .number = p - sw->port,
+		.vlans = vlans, .isolated = config->isolated };
+	p->port = (struct port){ .ops = &ops, .loop = loop, .link = true,
+				 .name = p->name };
+	strncpy(p->name, config->name ? config->name : "port",
+		sizeof(p->name) - 1);
+	sw->used |= bit(p);
+	return p;
+}
+
+void switch_remove(struct switch_port *p)
+{
+	struct ether_switch *sw = p->sw;
+
+	port_disconnect(&p->port);
+	macs_forget(&sw->macs, p->number);
+	sw->used &= ~bit(p);
+	sw->touched &= ~bit(p);
+	/* "All" stays all, but the next one with this number is another */
+	if (~sw->mirrored)
+		sw->mirrored &= ~bit(p);
+	if (sw->mirror == p)
+		switch_mirror(sw, 0, NULL);
+	p->sw = NULL;
+}
+
+void switch_set_vlans(struct switch_port *p, const struct vlans *vlans)
+{
+	p->vlans = *vlans;
+	macs_forget(&p->sw->macs, p->number);
+}
+
+void switch_mirror(struct ether_switch *sw, uint64_t mirrored,
+		   struct switch_port *to)
+{
+	sw->mirrored = to ? mirrored : 0;
+	sw->mirror = to;
+	if (to)
+		macs_forget(&sw->macs, to->number);
+}
+
+void switch_tick(struct ether_switch *sw, uint32_t now)
+{
+	sw->now = now;
+	macs_age(&sw->macs, now);
+}
