@@ -98,9 +98,9 @@ static struct block *find_disk(const struct machine *m, const json_t *arguments,
 	return NULL;
 }
 
-static json_t *execute(struct machine *m, const json_t *request,
-		       struct error *error)
+static json_t *execute(void *ctx, const json_t *request, struct error *error)
 {
+	struct machine *m = ctx;
 	const char *name = json_string_value(json_object_get(request,
 							     "execute"));
 	const json_t *arguments = json_object_get(request, "arguments");
@@ -116,14 +116,14 @@ static json_t *execute(struct machine *m, const json_t *request,
 		      NULL;
 }
 
-static json_t *answer(struct machine *m, const char *line)
+static json_t *answer(const struct control *c, const char *line)
 {
 	struct error error = { 0 };
 	json_error_t where;
 	json_t *request = json_loads(line, 0, &where), *result = NULL;
 
 	if (json_is_object(request))
-		result = execute(m, request, &error);
+		result = c->execute(c->ctx, request, &error);
 	else
 		fail(&error, STATUS_USAGE, "a request is a JSON object");
 	json_decref(request);
@@ -139,7 +139,7 @@ static void serve(const struct control *c, int fd)
 	int ret = 0;
 
 	while (!ret && (line = read_line(fd, c->stop, CLIENT_MS))) {
-		ret = write_line(fd, answer(c->machine, line));
+		ret = write_line(fd, answer(c, line));
 		free(line);
 	}
 }
@@ -188,7 +188,7 @@ static int connect_to(const char *path, struct error *error)
 	}
 	if (fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof(address)))
 		return fd;
-	fail(error, STATUS_NO_INPUT, "%s: %s: is a guest running with --control %s?",
+	fail(error, STATUS_NO_INPUT, "%s: %s: is a guest running with --control %s, or a switch?",
 	     path, strerror(errno), path);
 	close_fd(&fd);
 	return -1;
@@ -231,12 +231,14 @@ static int listen_at(struct control *c, struct error *error)
 	return -1;
 }
 
-int control_start(struct control *c, struct machine *machine, const char *path,
-		  struct error *error)
+int control_serve(struct control *c,
+		  json_t *(*fn)(void *ctx, const json_t *request,
+				struct error *error),
+		  void *ctx, const char *path, struct error *error)
 {
 	int ret;
 
-	*c = (struct control){ .machine = machine, .path = path,
+	*c = (struct control){ .execute = fn, .ctx = ctx, .path = path,
 		.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			     0),
 		.stop = eventfd(0, EFD_CLOEXEC) };
@@ -254,6 +256,12 @@ int control_start(struct control *c, struct machine *machine, const char *path,
 	close_fd(&c->stop);
 	c->path = NULL;
 	return -1;
+}
+
+int control_start(struct control *c, struct machine *machine, const char *path,
+		  struct error *error)
+{
+	return control_serve(c, execute, machine, path, error);
 }
 
 void control_stop(struct control *c)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A socket by which a running machine is told what to do: one JSON object in a
- * line, {"execute": NAME, "arguments": {...}}, and, before the next one is sent,
- * one back, {"return": ...} or
- * {"error": {"desc": TEXT}}, as in QEMU's QMP.
+ * A socket by which a running machine, or a switch, is told what to do: one JSON
+ * object in a line, {"execute": NAME, "arguments": {...}}, and, before the next one
+ * is sent, one back, {"return": ...} or {"error": {"desc": TEXT}}, as in QEMU's QMP.
  */
 #ifndef MVMM_CONTROL_H
 #define MVMM_CONTROL_H
@@ -14,18 +13,21 @@
 
 struct machine;
 
-#define CONTROL_LINE	65536u	/* bytes of a request, at most */
+#define CONTROL_LINE	262144u	/* bytes of a request or an answer, at most */
 
 /**
  * struct control - see above
- * @machine: that it is of
+ * @execute: does what a request says; NULL with @error
+ * @ctx: its argument
  * @path: of the socket; NULL: there is none
  * @fd: listens
  * @stop: an eventfd: the thread is to return
  * @thread: answers, one client at a time
  */
 struct control {
-	struct machine *machine;
+	json_t *(*execute)(void *ctx, const json_t *request,
+			   struct error *error);
+	void *ctx;
 	const char *path;
 	int fd, stop;
 	pthread_t thread;
@@ -37,6 +39,11 @@ struct control {
  */
 int control_start(struct control *control, struct machine *machine,
 		  const char *path, struct error *error);
+/* The same for anything else; @ctx, where the machine is there */
+int control_serve(struct control *control,
+		  json_t *(*execute)(void *ctx, const json_t *request,
+				     struct error *error),
+		  void *ctx, const char *path, struct error *error);
 void control_stop(struct control *control);
 /* The other side: sends @request, which it takes. The answer, or NULL with @error */
 json_t *control_ask(const char *path, json_t *request, struct error *error);
