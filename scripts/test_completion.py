@@ -20,7 +20,7 @@ def complete(*words):
 class Completion(unittest.TestCase):
     def test_commands(self):
         self.assertEqual(set(complete("")),
-                         {"run", "sched", "info", "disk", "raid"})
+                         {"run", "sched", "info", "disk", "raid", "switch"})
         self.assertEqual(complete("ra"), ["raid"])
 
     def test_options(self):
@@ -34,6 +34,8 @@ class Completion(unittest.TestCase):
                          {"create", "status", "scrub", "fail", "remove",
                           "add", "speed"})
         self.assertIn("convert", complete("disk", "c"))
+        self.assertEqual(set(complete("switch", "lab", "")),
+                         {"show", "stats", "mac", "vlan", "mirror"})
 
     def test_files(self):
         self.assertIn(f"{TOP}/README.md",

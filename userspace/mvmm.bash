@@ -62,6 +62,10 @@ _mvmm() {
 		help=$("${COMP_WORDS[0]}" "${COMP_WORDS[1]}" --help 2>/dev/null)
 		words=$(sed -n 's/^\(Usage\|  or\):.*\] \([a-z|]*\) .*/\2/p' <<<"$help" |
 			tr '|' '\n')
+	elif [ "$COMP_CWORD" = 3 ] && [ "${COMP_WORDS[1]}" = switch ]; then
+		# The second one is a name
+		help=$("${COMP_WORDS[0]}" switch --help 2>/dev/null)
+		words=$(sed -nE 's/^  ([a-z]+) .*/\1/p' <<<"$help" | sort -u)
 	elif [ "${COMP_WORDS[1]}" = run ] && _mvmm_value; then
 		# Else "=" would be quoted, as in the name of a file
 		compopt +o filenames 2>/dev/null

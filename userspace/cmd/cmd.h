@@ -14,6 +14,7 @@ int cmd_disk(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_raid(int argc, char **argv);
 int cmd_sched(int argc, char **argv);
+int cmd_switch(int argc, char **argv);
 
 /* ---- what the scheduler shows (sched_table.c, sched_plot.c) ------------- */
 

@@ -16,6 +16,7 @@ static const struct {
 } commands[] = {
 	{ "run", cmd_run, "boot a guest on this terminal" },
 	{ "disk", cmd_disk, "make, show, change and copy disks" },
+	{ "switch", cmd_switch, "an Ethernet switch for guests" },
 	{ "sched", cmd_sched, "who runs, who waits, and for how long" },
 #ifdef HAVE_RAID
 	{ "raid", cmd_raid, "make RAID arrays, and look after them" },

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a running switch is asked, and told, by its control socket. */
+#include <string.h>
+#include "net/switch/server.h"
+
+#define PAGE	1024		/* stations in one answer */
+
+static json_t *count_json(const struct port_count *c)
+{
+	json_t *dropped = json_object();
+	unsigned int i;
+
+	for (i = 0; i < DROPS; i++)
+		if (c->dropped[i])
+			json_object_set_new(dropped, port_why(i),
+					    json_integer(c->dropped[i]));
+	return json_pack("{s:I, s:I, s:I, s:o}", "in", (json_int_t)c->in,
+			 "out", (json_int_t)c->out, "bytes",
+			 (json_int_t)c->bytes, "dropped", dropped);
+}
+
+static json_t *port_json(const struct member *m)
+{
+	const struct switch_port *p = m->plug;
+	char vlan[256];
+
+	vlan_text(&p->vlans, vlan, sizeof(vlan));
+	return json_pack("{s:i, s:s, s:s, s:b, s:s, s:b, s:i, s:I, s:I, s:o, s:o}",
+			 "port", p->number, "name", p->name, "kind", m->kind,
+			 "link", m->port->link, "vlan", vlan, "isolated",
+			 p->isolated, "macs", p->sw->macs.of_port[p->number],
+			 "unlearned", (json_int_t)p->unlearned,
+			 "copies", (json_int_t)p->copies,
+			 "from", count_json(&p->port.from_peer),
+			 "to", count_json(&p->port.to_peer));
+}
+
+static json_t *show(struct switch_server *s, const json_t *arguments,
+		    struct error *error)
+{
+	json_t *ports = json_array(), *all;
+	unsigned int i;
+
+	for (i = 0; i < SWITCH_PORTS; i++)
+		if (s->member[i].plug)
+			json_array_append_new(ports, port_json(&s->member[i]));
+	all = json_pack("{s:s, s:o}", "name", s->name, "ports", ports);
+	if (!s->sw.mirror)
+		return all;
+	json_object_set_new(all, "mirror",
+			    json_integer(s->sw.mirror->number));
+	json_object_set_new(all, "mirrored", !~s->sw.mirrored ?
+			    json_string("all") : !s->sw.mirrored ? json_null() :
+			    json_integer(__builtin_ctzll(s->sw.mirrored)));
+	return all;
+}
+
+static json_t *mac_json(const struct switch_server *s,
+			const struct mac_entry *e)
+{
+	char text[18];
+
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x",
+		 (int)(e->key >> 40 & 0xff), (int)(e->key >> 32 & 0xff),
+		 (int)(e->key >> 24 & 0xff), (int)(e->key >> 16 & 0xff),
+		 (int)(e->key >> 8 & 0xff), (int)(e->key & 0xff));
+	return json_pack("{s:s, s:i, s:i, s:i}", "mac", text, "vlan",
+			 (int)(e->key >> 48), "port", e->port, "age",
+			 (int)(s->sw.now - e->seen));
+}
+
+/* From entry "from" on; "next" is where it goes on */
+static json_t *macs(struct switch_server *s, const json_t *arguments,
+		    struct error *error)
+{
+	const struct macs *m = &s->sw.macs;
+	json_int_t from = json_integer_value(json_object_get(arguments,
+							     "from"));
+	json_t *list = json_array(), *all;
+	uint32_t i = from < 0 || from > m->used ? m->used : from;
+
+	for (; i < m->used && json_array_size(list) < PAGE; i++)
+		if (m->entry[i].key)
+			json_array_append_new(list, mac_json(s, &m->entry[i]));
+	all = json_pack("{s:o}", "macs", list);
+	if (i < m->used)
+		json_object_set_new(all, "next", json_integer(i));
+	return all;
+}
+
+/* NULL with @error */
+static struct switch_port *find_port(struct switch_server *s,
+				     const json_t *arguments, const char *key,
+				     struct error *error)
+{
+	const json_t *number = json_object_get(arguments, key);
+	json_int_t n = json_integer_value(number);
+
+	if (json_is_integer(number) && n >= 0 && n < SWITCH_PORTS &&
+	    s->member[n].plug)
+		return s->member[n].plug;
+	fail(error, STATUS_USAGE, "there is no such port");
+	return NULL;
+}
+
+static json_t *set_vlan(struct switch_server *s, const json_t *arguments,
+			struct error *error)
+{
+	struct switch_port *p = find_port(s, arguments, "port", error);
+	const char *text = json_string_value(json_object_get(arguments,
+							     "vlan"));
+	struct vlans vlans;
+
+	if (!p || vlan_parse(&vlans, text ? text : "", error))
+		return NULL;
+	switch_set_vlans(p, &vlans);
+	return show(s, NULL, error);
+}
+
+/* "port" goes to "to", too; without it all do; without "to" none does any more */
+static json_t *set_mirror(struct switch_server *s, const json_t *arguments,
+			  struct error *error)
+{
+	struct switch_port *to = NULL, *from = NULL;
+
+	if (json_object_get(arguments, "to")) {
+		to = find_port(s, arguments, "to", error);
+		if (!to)
+			return NULL;
+	}
+	if (json_object_get(arguments, "port")) {
+		from = find_port(s, arguments, "port", error);
+		if (!from)
+			return NULL;
+	}
+	if (from && from == to) {
+		fail(error, STATUS_USAGE, "a port is no mirror of itself");
+		return NULL;
+	}
+	switch_mirror(&s->sw, from ? 1ull << from->number : ~0ull, to);
+	return show(s, NULL, error);
+}
+
+json_t *switch_execute(void *ctx, const json_t *request, struct error *error)
+{
+	static const struct {
+		const char *name;
+		json_t *(*fn)(struct switch_server *s, const json_t *arguments,
+			      struct error *error);
+	} all[] = { { "switch-show", show }, { "switch-mac", macs },
+		    { "switch-vlan", set_vlan },
+		    { "switch-mirror", set_mirror } };
+	const char *name = json_string_value(json_object_get(request,
+							     "execute"));
+	struct switch_server *s = ctx;
+	json_t *answer = NULL;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (!name || strcmp(name, all[i].name))
+			continue;
+		pthread_mutex_lock(&s->loop.lock);
+		answer = all[i].fn(s, json_object_get(request, "arguments"),
+				   error);
+		pthread_mutex_unlock(&s->loop.lock);
+		return answer;
+	}
+	fail(error, STATUS_USAGE, "%s is not known: switch-... is",
+	     name ? name : "a request without \"execute\"");
+	return NULL;
+}
