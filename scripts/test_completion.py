@@ -73,7 +73,7 @@ class Completion(unittest.TestCase):
                          ["$(echo", "x),serial="])
 
     def test_networks(self):
-        self.assertLessEqual({"user", "tap", "stream:unix="},
+        self.assertLessEqual({"user", "tap", "stream:unix=", "switch="},
                              set(complete("run", "--net", "")))
         self.assertEqual(complete("run", "--net", "user,ho"),
                          ["user,hostfwd="])

@@ -83,8 +83,8 @@ static int run(struct options *o, struct error *error)
 	if (!ret)
 		ret = control_serve(&control, switch_execute, s, path, error);
 	if (!ret) {
-		printf("%s: it runs: mvmm run --net stream:unix=%s\n",
-		       o->word[0], s->stream_at.sun_path);
+		printf("%s: mvmm run --net switch=%s, or --net stream:unix=%s\n",
+		       o->word[0], o->word[0], s->stream_at.sun_path);
 		fflush(stdout);
 		switch_run(s);
 	}

@@ -286,6 +286,21 @@ static int parse_forward(struct net_config *config, const char *text,
 	return 0;
 }
 
+static bool parse_switch_word(struct net_config *c, const char *word)
+{
+	const char *value;
+
+	if ((value = value_of(word, "vlan=")) && *value)
+		c->vlan = value;
+	else if ((value = value_of(word, "name=")) && *value)
+		c->port_name = value;
+	else if (!strcmp(word, "isolated"))
+		c->isolated = true;
+	else
+		return false;
+	return true;
+}
+
 static int parse_word(struct net_config *c, const char *word,
 		      struct error *error)
 {
@@ -307,19 +322,21 @@ static int parse_word(struct net_config *c, const char *word,
 	else if (!strcmp(c->kind, "user") &&
 		 (value = value_of(word, "hostfwd=")))
 		return parse_forward(c, value, error);
-	else
+	else if (strcmp(c->kind, "switch") || !parse_switch_word(c, word))
 		return fail(error, STATUS_USAGE,
-			    "--net %s: %s is not known: mac=ADDRESS, mtu=BYTES and pcap=FILE are, bridge=NAME of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user",
+			    "--net %s: %s is not known: mac=ADDRESS, mtu=BYTES and pcap=FILE are, bridge=NAME of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user, vlan=VLANS, name=NAME and isolated of a switch",
 			    c->kind, word);
 	return 0;
 }
 
+/* @separator: before an address, 0: there is none */
 static const struct {
 	const char *name;
 	struct port *(*open)(const struct net_config *config,
 			     struct error *error);
-} kinds[] = { { "tap", tap_open }, { "stream", stream_port_open },
-	      { "user", user_open } };
+	char separator;
+} kinds[] = { { "tap", tap_open, '=' }, { "stream", stream_port_open, ':' },
+	      { "user", user_open, 0 }, { "switch", switch_port_open, '=' } };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 /* "tap=NAME", "stream:ADDRESS", or a kind alone */
@@ -337,12 +354,11 @@ int net_parse(struct net_config *config, char *text, struct error *error)
 		;
 	if (i == KINDS)
 		return fail(error, STATUS_USAGE,
-			    "--net %s is not known: tap, stream and user are",
+			    "--net %s is not known: tap, stream, user and switch are",
 			    word);
-	if (separator && (separator != (*word == 't' ? '=' : ':') ||
-			  *word == 'u' || !end[1]))
+	if (separator && (separator != kinds[i].separator || !end[1]))
 		return fail(error, STATUS_USAGE,
-			    "--net: write tap=NAME, stream:unix=PATH, stream:tcp=HOST:PORT or user");
+			    "--net: write tap=NAME, stream:unix=PATH, stream:tcp=HOST:PORT, switch=NAME or user");
 	while ((word = strsep(&text, ",")))
 		if (parse_word(config, word, error))
 			return -1;

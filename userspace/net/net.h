@@ -90,6 +90,7 @@ struct port_ops {
  * @takes: PORT_*: what frames to it may leave undone
  * @gives: PORT_*: what its own may, if the peer takes that
  * @mtu: of what is behind it, 0: not known
+ * @mac: what the NIC gets, says who is behind it; zero: it does not say
  * @name: for messages; static or the kind's
  * @capture: of what it and its peer send, or NULL
  * @to_peer: frames from outside, on their way to the peer
@@ -102,6 +103,7 @@ struct port {
 	bool link;
 	unsigned int takes, gives;
 	unsigned int mtu;
+	uint8_t mac[MAC_LEN];
 	const char *name;
 	struct pcap *capture;
 	struct port_count to_peer, from_peer;
@@ -145,13 +147,16 @@ void port_print(const struct port *port, FILE *file);
 
 /**
  * struct net_config - what --net says
- * @kind: "tap", "stream", "user"
+ * @kind: "tap", "stream", "user", "switch"
  * @address: what is behind the kind, or NULL
  * @bridge: where a tap is added, or NULL
  * @server: it listens
  * @forwards: how many ports of the host are the guest's
  * @forward: these, as the text has them
- * @mac: of the guest's NIC, if @has_mac
+ * @port_name: of the port of a switch, or NULL
+ * @vlan: the same
+ * @isolated: the same
+ * @mac: of the guest's NIC, if @has_mac; else what a switch may change
  * @has_mac: it was given
  * @mtu: of that NIC, 0: the back end's
  * @pcap: a file that gets all frames, or NULL
@@ -162,6 +167,8 @@ struct net_config {
 	bool server;
 	unsigned int forwards;
 	const char *forward[NET_FORWARDS];
+	const char *port_name, *vlan;
+	bool isolated;
 	uint8_t mac[MAC_LEN];
 	bool has_mac;
 	unsigned int mtu;
@@ -186,6 +193,8 @@ void net_mac(const char *text, uint8_t *mac);
 
 struct port *tap_open(const struct net_config *config, struct error *error);
 struct port *stream_port_open(const struct net_config *config,
+			      struct error *error);
+struct port *switch_port_open(const struct net_config *config,
 			      struct error *error);
 struct port *user_open(const struct net_config *config, struct error *error);
 

@@ -19,13 +19,18 @@ int nets_parse(struct nets *nets, char *arg, struct error *error)
  * The interface's name is in it: two guests that are started in the same way have
  * taps of their own, at least
  */
-static void choose_mac(const struct nets *nets, unsigned int i, uint8_t *mac)
+static void choose_mac(const struct nets *nets, unsigned int i,
+		       const char *interface, uint8_t *mac)
 {
 	char text[512];
 
-	snprintf(text, sizeof(text), "%u,%s,%s", i, nets->port[i]->name,
-		 nets->text[i]);
+	snprintf(text, sizeof(text), "%u,%s,%s", i, interface, nets->text[i]);
 	net_mac(text, mac);
+}
+
+static bool has_mac(const struct port *port)
+{
+	return memcmp(port->mac, "\0\0\0\0\0", MAC_LEN);
 }
 
 int nets_open(struct nets *nets, struct machine_config *config,
@@ -34,17 +39,22 @@ int nets_open(struct nets *nets, struct machine_config *config,
 	unsigned int i;
 
 	for (i = 0; i < nets->nr; i++) {
-		const struct net_config *net = &nets->config[i];
+		struct net_config *net = &nets->config[i];
 		struct machine_nic *nic = &config->nic[i];
 
+		/* A switch changes it, if somebody has it there */
+		if (!net->has_mac)
+			choose_mac(nets, i, net->kind, net->mac);
 		nic->port = nets->port[i] = net_open(net, error);
 		if (!nic->port)
 			return -1;
 		nic->mtu = net->mtu;
 		if (net->has_mac)
 			memcpy(nic->mac, net->mac, sizeof(nic->mac));
+		else if (has_mac(nic->port))
+			memcpy(nic->mac, nic->port->mac, sizeof(nic->mac));
 		else
-			choose_mac(nets, i, nic->mac);
+			choose_mac(nets, i, nic->port->name, nic->mac);
 	}
 	config->nics = nets->nr;
 	return 0;

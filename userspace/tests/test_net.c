@@ -71,8 +71,16 @@ static void options(void **state)
 			 0);
 	assert_memory_equal(c.mac, "\x52\x54\x00\xab\xcd\xef", MAC_LEN);
 	assert_int_equal(c.forwards, 1);
+	assert_int_equal(parse(&c, "switch=s,vlan=trunk:1+2/3,name=a,isolated"),
+			 0);
+	assert_string_equal(c.address, "s");
+	assert_string_equal(c.vlan, "trunk:1+2/3");
+	assert_string_equal(c.port_name, "a");
+	assert_true(c.isolated);
+	assert_int_equal(parse(&c, "switch:s"), -1);
+	assert_int_equal(parse(&c, "tap,vlan=1"), -1);
 	assert_int_equal(parse(&c, "slirp"), -1);
-	assert_non_null(strstr(error.text, "tap, stream and user are"));
+	assert_non_null(strstr(error.text, "tap, stream, user and switch are"));
 	assert_int_equal(parse(&c, "tap:t0"), -1);
 	assert_int_equal(parse(&c, "stream"), 0);
 	assert_int_equal(parse(&c, "stream="), -1);

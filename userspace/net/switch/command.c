@@ -19,14 +19,22 @@ static json_t *count_json(const struct port_count *c)
 			 (json_int_t)c->bytes, "dropped", dropped);
 }
 
+static char *mac_text(const uint8_t *mac, char *text, size_t len)
+{
+	snprintf(text, len, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
+		 mac[2], mac[3], mac[4], mac[5]);
+	return text;
+}
+
 static json_t *port_json(const struct member *m)
 {
 	const struct switch_port *p = m->plug;
-	char vlan[256];
+	char vlan[256], mac[18];
 
 	vlan_text(&p->vlans, vlan, sizeof(vlan));
-	return json_pack("{s:i, s:s, s:s, s:b, s:s, s:b, s:i, s:I, s:I, s:o, s:o}",
+	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:s, s:b, s:i, s:I, s:I, s:o, s:o}",
 			 "port", p->number, "name", p->name, "kind", m->kind,
+			 "mac", mac_text(m->mac, mac, sizeof(mac)),
 			 "link", m->port->link, "vlan", vlan, "isolated",
 			 p->isolated, "macs", p->sw->macs.of_port[p->number],
 			 "unlearned", (json_int_t)p->unlearned,
@@ -58,13 +66,12 @@ static json_t *show(struct switch_server *s, const json_t *arguments,
 static json_t *mac_json(const struct switch_server *s,
 			const struct mac_entry *e)
 {
+	const uint8_t mac[] = { e->key >> 40, e->key >> 32, e->key >> 24,
+				e->key >> 16, e->key >> 8, e->key };
 	char text[18];
 
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x",
-		 (int)(e->key >> 40 & 0xff), (int)(e->key >> 32 & 0xff),
-		 (int)(e->key >> 24 & 0xff), (int)(e->key >> 16 & 0xff),
-		 (int)(e->key >> 8 & 0xff), (int)(e->key & 0xff));
-	return json_pack("{s:s, s:i, s:i, s:i}", "mac", text, "vlan",
+	return json_pack("{s:s, s:i, s:i, s:i}", "mac",
+			 mac_text(mac, text, sizeof(text)), "vlan",
 			 (int)(e->key >> 48), "port", e->port, "age",
 			 (int)(s->sw.now - e->seen));
 }

@@ -95,8 +95,12 @@ static int make_directory(const char *path, struct error *error)
 
 /* ---- members -------------------------------------------------------------- */
 
-static void reap_later(struct switch_server *s)
+/* Its caller may be in the middle of its frames */
+void member_gone(struct member *m)
 {
+	struct switch_server *s = m->server;
+
+	m->gone = true;
 	loop_set_timer(&s->loop, &s->reaper, vm_clock_now(&s->clock));
 }
 
@@ -118,8 +122,7 @@ static void reap(void *ctx)
 			close_member(&s->member[i]);
 }
 
-/* @port is plugged in. NULL with @error; the caller closes it then */
-static struct member *join(struct switch_server *s, struct port *port,
+struct member *member_join(struct switch_server *s, struct port *port,
 			   const char *kind,
 			   const struct switch_config *config,
 			   struct error *error)
@@ -130,7 +133,8 @@ static struct member *join(struct switch_server *s, struct port *port,
 	if (!plug)
 		return NULL;
 	m = &s->member[plug->number];
-	*m = (struct member){ s, port, plug, kind, false };
+	*m = (struct member){ .server = s, .port = port, .plug = plug,
+			      .kind = kind };
 	port->loop = &s->loop;
 	port_connect(&plug->port, port);
 	return m;
@@ -150,11 +154,7 @@ struct guest {
 
 static void on_lost(struct stream_port *stream, int error)
 {
-	struct member *m = ((struct guest *)stream)->member;
-
-	m->gone = true;
-	/* Its caller may be in the middle of its frames */
-	reap_later(m->server);
+	member_gone(((struct guest *)stream)->member);
 }
 
 static void close_guest(struct port *port)
@@ -172,7 +172,8 @@ static void admit(struct switch_server *s, int fd)
 	struct error error;
 
 	if (g)
-		g->member = join(s, &g->stream.port, "stream", &config, &error);
+		g->member = member_join(s, &g->stream.port, "stream", &config,
+					&error);
 	if (!g || !g->member) {
 		close(fd);
 		if (g)
@@ -184,18 +185,35 @@ static void admit(struct switch_server *s, int fd)
 		on_lost(&g->stream, ENOMEM);
 }
 
+/* -1: there is none, and it is tried again later */
+static int accept_one(struct switch_server *s, struct watch *watch)
+{
+	int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	/* Without descriptors it would be ready for ever */
+	loop_watch(&s->loop, watch, 0);
+	loop_set_timer(&s->loop, &s->again, vm_clock_now(&s->clock) + NS);
+	return -1;
+}
+
 static void on_stream(void *ctx, uint32_t events)
 {
 	struct switch_server *s = ctx;
-	int fd = accept4(s->stream.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = accept_one(s, &s->stream);
 
-	if (fd >= 0) {
+	if (fd >= 0)
 		admit(s, fd);
-		return;
-	}
-	/* Without descriptors it would be ready for ever */
-	loop_watch(&s->loop, &s->stream, 0);
-	loop_set_timer(&s->loop, &s->again, vm_clock_now(&s->clock) + NS);
+}
+
+static void on_door(void *ctx, uint32_t events)
+{
+	struct switch_server *s = ctx;
+	int fd = accept_one(s, &s->door);
+
+	if (fd >= 0)
+		newcomer_admit(s, fd);
 }
 
 static void listen_again(void *ctx)
@@ -203,6 +221,7 @@ static void listen_again(void *ctx)
 	struct switch_server *s = ctx;
 
 	loop_watch(&s->loop, &s->stream, EPOLLIN);
+	loop_watch(&s->loop, &s->door, EPOLLIN);
 }
 
 static int listen_at(struct switch_server *s, struct watch *watch,
@@ -265,20 +284,26 @@ int switch_uplink(struct switch_server *s, char *text, struct error *error)
 	struct switch_config config = { 0 };
 	struct net_config net;
 	struct member *m = NULL;
+	uint8_t mac[MAC_LEN];
 	struct port *port;
 	char rest[512];
 	int ret;
 
-	if (split(text, &config, rest, sizeof(rest), error) ||
-	    net_parse(&net, rest, error))
+	if (split(text, &config, rest, sizeof(rest), error))
 		return -1;
+	/* Of another switch */
+	net_mac(rest, mac);
+	if (net_parse(&net, rest, error))
+		return -1;
+	if (!net.has_mac)
+		memcpy(net.mac, mac, sizeof(mac));
 	port = net_open(&net, error);
 	if (!port)
 		return -1;
 	if (!config.name)
 		config.name = port->name;
 	pthread_mutex_lock(&s->loop.lock);
-	m = join(s, port, "uplink", &config, error);
+	m = member_join(s, port, "uplink", &config, error);
 	pthread_mutex_unlock(&s->loop.lock);
 	ret = m ? net_start(port, &s->loop, error) : -1;
 	if (!m)
@@ -330,7 +355,9 @@ static int start(struct switch_server *s, struct error *error)
 	if (watch_signals(s, error))
 		return -1;
 	return listen_at(s, &s->stream, &s->stream_at, "stream", on_stream,
-			 error);
+			 error) ||
+	       listen_at(s, &s->door, &s->door_at, "port", on_door, error) ?
+	       -1 : 0;
 }
 
 struct switch_server *switch_start(const char *name, struct error *error)
@@ -342,7 +369,7 @@ struct switch_server *switch_start(const char *name, struct error *error)
 		return NULL;
 	}
 	s->name = name;
-	s->stream.fd = s->signals.fd = -1;
+	s->stream.fd = s->door.fd = s->signals.fd = -1;
 	/* 0 is no time */
 	vm_clock_init(&s->clock, 1);
 	vm_clock_start(&s->clock);
@@ -393,8 +420,11 @@ void switch_end(struct switch_server *s)
 	for (i = 0; i < SWITCH_PORTS; i++)
 		if (s->member[i].plug)
 			close_member(&s->member[i]);
+	for (i = 0; i < NEWCOMERS; i++)
+		newcomer_close(&s->newcomer[i]);
 	pthread_mutex_unlock(&s->loop.lock);
 	stop_listening(&s->stream, &s->stream_at);
+	stop_listening(&s->door, &s->door_at);
 	close_fd(&s->signals.fd);
 	/* It stays while something else is there */
 	if (!switch_path(path, sizeof(path), s->name, NULL, &ignored))

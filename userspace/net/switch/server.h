@@ -12,6 +12,7 @@
 #include "net/switch/switch.h"
 
 #define SWITCH_UPLINKS	16
+#define NEWCOMERS	16
 
 /**
  * struct member - what is plugged into a port
@@ -19,6 +20,7 @@
  * @port: what moves its frames
  * @plug: the switch's
  * @kind: for the user
+ * @mac: which it has said is its; zero: it has said nothing
  * @gone: it is to be closed, when nobody uses it any more
  */
 struct member {
@@ -26,7 +28,18 @@ struct member {
 	struct port *port;
 	struct switch_port *plug;
 	const char *kind;
+	uint8_t mac[MAC_LEN];
 	bool gone;
+};
+
+/**
+ * struct newcomer - one who has connected, and said nothing yet
+ * @server: NULL: never used
+ * @watch: of the socket, -1: there is none
+ */
+struct newcomer {
+	struct switch_server *server;
+	struct watch watch;
 };
 
 /**
@@ -35,8 +48,11 @@ struct member {
  * @clock: goes on always
  * @sw: what moves frames
  * @member: of each of its ports
+ * @newcomer: those; @next_newcomer: where the next one goes
  * @stream: listens for those who speak the protocol of net/stream.h
  * @stream_at: there
+ * @door: listens for guests with rings
+ * @door_at: there
  * @reaper: those who are gone are closed
  * @ticker: what was learned gets older
  * @again: after a failure it listens again
@@ -49,8 +65,10 @@ struct switch_server {
 	struct vm_clock clock;
 	struct ether_switch sw;
 	struct member member[SWITCH_PORTS];
-	struct watch stream, signals;
-	struct sockaddr_un stream_at;
+	struct newcomer newcomer[NEWCOMERS];
+	unsigned int next_newcomer;
+	struct watch stream, door, signals;
+	struct sockaddr_un stream_at, door_at;
 	struct timer reaper, ticker, again;
 	bool ended;
 };
@@ -77,5 +95,17 @@ void switch_end(struct switch_server *server);
  * @ctx: the server. NULL with @error
  */
 json_t *switch_execute(void *ctx, const json_t *request, struct error *error);
+
+/* ---- between server.c and door.c; the loop's lock is held -------------------- */
+
+/* @port is plugged in. NULL with @error; the caller closes it then */
+struct member *member_join(struct switch_server *server, struct port *port,
+			   const char *kind,
+			   const struct switch_config *config,
+			   struct error *error);
+/* It is closed soon */
+void member_gone(struct member *member);
+void newcomer_admit(struct switch_server *server, int fd);
+void newcomer_close(struct newcomer *newcomer);
 
 #endif

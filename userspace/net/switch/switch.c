@@ -216,6 +216,15 @@ static void switch_changed(struct port *port)
 		macs_forget(&p->sw->macs, p->number);
 }
 
+/* It is shown on terminals, and in JSON */
+static void set_name(struct switch_port *p, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(p->name) - 1 && name[i]; i++)
+		p->name[i] = name[i] > ' ' && name[i] <= '~' ? name[i] : '?';
+}
+
 struct switch_port *switch_add(struct ether_switch *sw, struct loop *loop,
 			       const struct switch_config *config,
 			       struct error *error)
@@ -237,8 +246,7 @@ struct switch_port *switch_add(struct ether_switch *sw, struct loop *loop,
 		.vlans = vlans, .isolated = config->isolated };
 	p->port = (struct port){ .ops = &ops, .loop = loop, .link = true,
 				 .name = p->name };
-	strncpy(p->name, config->name ? config->name : "port",
-		sizeof(p->name) - 1);
+	set_name(p, config->name ? config->name : "port");
 	sw->used |= bit(p);
 	return p;
 }

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The switch's door: guests that come by the socket "port" say what they want, and
+ * get a port with rings, or hear why not.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "net/switch/ring_port.h"
+#include "net/switch/server.h"
+
+/**
+ * struct ring_guest - one with rings
+ * @ring: begins it
+ * @member: what it is here
+ */
+struct ring_guest {
+	struct ring_port ring;
+	struct member *member;
+};
+
+static void on_lost(struct ring_port *ring, int error)
+{
+	member_gone(((struct ring_guest *)ring)->member);
+}
+
+static void close_guest(struct port *port)
+{
+	ring_port_close((struct ring_port *)port);
+	free(port);
+}
+
+static struct member *owner_of(struct switch_server *s, const uint8_t *mac)
+{
+	unsigned int i;
+
+	for (i = 0; i < SWITCH_PORTS; i++)
+		if (s->member[i].plug && !s->member[i].gone &&
+		    !memcmp(s->member[i].mac, mac, MAC_LEN))
+			return &s->member[i];
+	return NULL;
+}
+
+/* One that nobody else has said. There are fewer ports than tries */
+static int choose_mac(struct switch_server *s, uint8_t *mac, bool fixed,
+		      struct error *error)
+{
+	struct member *other;
+	unsigned int i;
+
+	if (mac[0] & 1 || !memcmp(mac, "\0\0\0\0\0", MAC_LEN))
+		return fail(error, STATUS_DATA,
+			    "that is not the address of one NIC");
+	while ((other = owner_of(s, mac))) {
+		if (fixed)
+			return fail(error, STATUS_BUSY,
+				    "port %u has that address already",
+				    other->plug->number);
+		for (i = MAC_LEN; i-- > 3 && !++mac[i]; )
+			;
+	}
+	return 0;
+}
+
+static int send_welcome(int fd, const struct ring_welcome *w, int memory)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { (void *)w, sizeof(*w) };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c = (struct cmsghdr *)control;
+
+	if (memory >= 0) {
+		message.msg_control = control;
+		message.msg_controllen = sizeof(control);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &memory, sizeof(memory));
+	}
+	return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	       sizeof(*w) ? 0 : -1;
+}
+
+/* A member with rings in @memory. NULL with @error */
+static struct ring_guest *admit(struct switch_server *s,
+				struct ring_hello *hello, int memory,
+				struct error *error)
+{
+	static const struct port_ops ops = {
+		.receive = ring_receive, .flush = ring_flush,
+		.ready = ring_ready, .close = close_guest };
+	struct switch_config config = { .name = "guest" };
+	struct ring_guest *g;
+
+	hello->options[sizeof(hello->options) - 1] = 0;
+	if (options_parse(switch_options, &config, hello->options, false,
+			  error) ||
+	    choose_mac(s, hello->mac, hello->fixed, error))
+		return NULL;
+	g = calloc(1, sizeof(*g));
+	if (!g) {
+		fail(error, STATUS_OS, "no memory");
+		return NULL;
+	}
+	ring_port_init(&g->ring, &ops);
+	g->ring.lost = on_lost;
+	if (memory < 0 || ring_port_map(&g->ring, memory, RING_OF_SWITCH))
+		fail(error, STATUS_OS, "no memory to share: %s",
+		     strerror(errno));
+	else
+		g->member = member_join(s, &g->ring.port, "guest", &config,
+					error);
+	if (g->member) {
+		memcpy(g->member->mac, hello->mac, MAC_LEN);
+		return g;
+	}
+	close_guest(&g->ring.port);
+	return NULL;
+}
+
+/* The whole hello has come; @fd is the guest's, or closed */
+static void answer(struct switch_server *s, struct ring_hello *hello, int fd)
+{
+	struct ring_welcome w = { .magic = RING_MAGIC };
+	int memory = ring_make_memory();
+	struct error error = { 0 };
+	struct ring_guest *g = admit(s, hello, memory, &error);
+
+	if (g) {
+		memcpy(w.mac, hello->mac, MAC_LEN);
+		if (send_welcome(fd, &w, memory) ||
+		    ring_port_use(&g->ring, fd)) {
+			close(fd);
+			member_gone(g->member);
+		}
+	} else {
+		w.status = error.status;
+		snprintf(w.text, sizeof(w.text), "%.*s",
+			 (int)sizeof(w.text) - 1, error.text);
+		/* Who does not read it hears nothing */
+		if (send_welcome(fd, &w, -1))
+			fail(&error, STATUS_OS, "gone");
+		close(fd);
+	}
+	close_fd(&memory);
+}
+
+static void on_hello(void *ctx, uint32_t events)
+{
+	struct newcomer *n = ctx;
+	struct ring_hello hello;
+	int fd = n->watch.fd;
+	ssize_t len = recv(fd, &hello, sizeof(hello), MSG_DONTWAIT);
+
+	loop_watch(&n->server->loop, &n->watch, 0);
+	n->watch.fd = -1;
+	if (len == sizeof(hello) &&
+	    !memcmp(hello.magic, RING_MAGIC, sizeof(hello.magic)))
+		answer(n->server, &hello, fd);
+	else
+		close(fd);
+}
+
+void newcomer_admit(struct switch_server *s, int fd)
+{
+	struct newcomer *n = &s->newcomer[s->next_newcomer++ % NEWCOMERS];
+
+	/* Who has said nothing for so long makes room */
+	newcomer_close(n);
+	*n = (struct newcomer){ s, { on_hello, n, fd, 0 } };
+	if (loop_watch(&s->loop, &n->watch, EPOLLIN))
+		close_fd(&n->watch.fd);
+}
+
+void newcomer_close(struct newcomer *n)
+{
+	if (!n->server)
+		return;
+	loop_watch(&n->server->loop, &n->watch, 0);
+	close_fd(&n->watch.fd);
+}

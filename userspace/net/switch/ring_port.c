@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See ring_port.h. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "net/switch/ring_port.h"
+
+/* At a time, in bytes and what else a frame costs: then the loop's others come first */
+#define BATCH		(256u << 10)
+#define COST		1000
+#define WORDS		4096	/* of both rings; then their bytes */
+#define MEMORY		(WORDS + 2 * RING_BYTES)
+#define SEALS		(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+/* Without waiting: who has its wakers unread is awake */
+static void wake(struct ring_port *p)
+{
+	/* Its end is found by reading */
+	if (p->watch.fd >= 0 &&
+	    send(p->watch.fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+}
+
+static void lose(struct ring_port *p, int error)
+{
+	loop_watch(p->port.loop, &p->watch, 0);
+	loop_set_timer(p->port.loop, &p->more, 0);
+	close_fd(&p->watch.fd);
+	p->waits = p->full = false;
+	port_set_link(&p->port, false);
+	p->lost(p, error);
+}
+
+bool ring_receive(struct port *port, const struct frame *frame)
+{
+	struct ring_port *p = (struct ring_port *)port;
+	enum ring_result ret;
+
+	if (frame->len > FRAME_MAX) {
+		port_drop(&port->from_peer, DROP_LENGTH);
+		return true;
+	}
+	do {
+		ret = ring_put(&p->out, frame);
+	} while (ret == RING_NONE && !ring_wait_room(&p->out));
+	if (ret == RING_NONE) {
+		p->full = true;
+		return false;
+	}
+	if (ret == RING_DONE) {
+		port_sent(port, frame);
+		return true;
+	}
+	port_drop(&port->from_peer, DROP_LOST);
+	lose(p, EPROTO);
+	return true;
+}
+
+void ring_flush(struct port *port)
+{
+	struct ring_port *p = (struct ring_port *)port;
+
+	if (p->watch.fd >= 0 && ring_put_wakes(&p->out))
+		wake(p);
+}
+
+/* RING_NONE: it waits for the other end, or for the peer */
+static enum ring_result pass_on(struct ring_port *p)
+{
+	struct iovec iov[RING_PIECES];
+	enum ring_result ret;
+	struct frame frame;
+	size_t done;
+
+	for (done = 0; done < BATCH; done += frame.len + COST) {
+		frame.len = 0;
+		ret = ring_get(&p->in, iov, &frame);
+		if (ret == RING_NONE && ring_wait_more(&p->in))
+			return RING_NONE;
+		if (ret == RING_NONE)
+			continue;
+		if (ret == RING_BAD)
+			return RING_BAD;
+		if (!port_send(&p->port, &frame)) {
+			p->waits = true;
+			return RING_NONE;
+		}
+		/* The peer's answer may have ended it */
+		if (p->watch.fd < 0)
+			return RING_NONE;
+		ring_next(&p->in, &frame);
+	}
+	return RING_DONE;
+}
+
+static void serve(struct ring_port *p)
+{
+	enum ring_result ret = p->waits ? RING_NONE : pass_on(p);
+	struct loop *loop = p->port.loop;
+
+	port_flush(&p->port);
+	if (p->watch.fd < 0)
+		return;
+	if (ring_get_wakes(&p->in))
+		wake(p);
+	if (ret == RING_BAD)
+		lose(p, EPROTO);
+	else if (ret == RING_DONE)
+		loop_set_timer(loop, &p->more, vm_clock_now(loop->clock));
+}
+
+static void go_on(void *ctx)
+{
+	serve(ctx);
+}
+
+void ring_ready(struct port *port)
+{
+	struct ring_port *p = (struct ring_port *)port;
+
+	if (!p->waits)
+		return;
+	p->waits = false;
+	serve(p);
+}
+
+static void on_event(void *ctx, uint32_t events)
+{
+	struct ring_port *p = ctx;
+	char bytes[4096];
+	ssize_t n = recv(p->watch.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	if (!n || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		lose(p, n ? errno : 0);
+		return;
+	}
+	if (p->full) {
+		p->full = false;
+		port_ready(&p->port);
+	}
+	if (p->watch.fd >= 0)
+		serve(p);
+}
+
+void ring_port_init(struct ring_port *p, const struct port_ops *ops)
+{
+	p->port.ops = ops;
+	p->watch = (struct watch){ on_event, p, -1, 0 };
+	p->more = (struct timer){ go_on, p, 0, NULL };
+}
+
+int ring_make_memory(void)
+{
+	int fd = memfd_create("mvmm switch", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd >= 0 && (ftruncate(fd, MEMORY) ||
+			fcntl(fd, F_ADD_SEALS, SEALS))) {
+		int err = errno;
+
+		close_fd(&fd);
+		errno = err;
+	}
+	return fd;
+}
+
+int ring_port_map(struct ring_port *p, int memory, enum ring_end end)
+{
+	int seals = fcntl(memory, F_GET_SEALS);
+	struct ring *first = end == RING_OF_GUEST ? &p->out : &p->in;
+	struct ring *second = end == RING_OF_GUEST ? &p->in : &p->out;
+	struct stat st;
+	uint8_t *at;
+
+	/* One that could shrink would be a SIGBUS */
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(memory, &st) ||
+	    st.st_size != MEMORY) {
+		errno = EPROTO;
+		return -1;
+	}
+	at = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+	if (at == MAP_FAILED)
+		return -1;
+	p->memory = at;
+	*first = (struct ring){ (struct ring_words *)at, at + WORDS, 0, 0 };
+	*second = (struct ring){ (struct ring_words *)at + 1,
+				 at + WORDS + RING_BYTES, 0, 0 };
+	return 0;
+}
+
+int ring_port_use(struct ring_port *p, int fd)
+{
+	int ret;
+
+	p->watch.fd = fd;
+	ret = loop_watch(p->port.loop, &p->watch, EPOLLIN);
+	if (ret) {
+		p->watch.fd = -1;
+		return ret;
+	}
+	port_set_link(&p->port, true);
+	/* The other end may have been faster */
+	serve(p);
+	return 0;
+}
+
+void ring_port_close(struct ring_port *p)
+{
+	if (p->port.loop) {
+		loop_watch(p->port.loop, &p->watch, 0);
+		loop_set_timer(p->port.loop, &p->more, 0);
+	}
+	close_fd(&p->watch.fd);
+	if (p->memory)
+		munmap(p->memory, MEMORY);
+	p->memory = NULL;
+}

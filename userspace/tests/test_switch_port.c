@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * --net switch=NAME against a switch that runs in a thread: guests with rings, and
+ * those who write there what no guest would. Also under TSan.
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+#undef fail
+#include "net/switch/ring_port.h"
+#include "net/switch/server.h"
+#include "tests/played_port.h"
+
+#define GUESTS	3
+
+static char directory[] = "/tmp/mvmm-port.XXXXXX";
+static struct switch_server *server;
+static pthread_t thread;
+static struct error error;
+static struct vm_clock vm_clock;
+static struct loop loop;
+static struct played_port guest[GUESTS];
+static uint8_t bytes[FRAME_MAX];
+
+/* ---- the switch ------------------------------------------------------------------ */
+
+static void *server_main(void *ctx)
+{
+	switch_run(server);
+	return NULL;
+}
+
+static void start(void)
+{
+	server = switch_start("s", &error);
+	assert_non_null(server);
+	assert_int_equal(pthread_create(&thread, NULL, server_main, NULL), 0);
+}
+
+static void stop(void)
+{
+	pthread_mutex_lock(&server->loop.lock);
+	server->ended = true;
+	pthread_mutex_unlock(&server->loop.lock);
+	loop_wake(&server->loop);
+	pthread_join(thread, NULL);
+	switch_end(server);
+}
+
+static void wait_for_ports(unsigned int ports)
+{
+	unsigned int there;
+
+	do {
+		usleep(1000);
+		pthread_mutex_lock(&server->loop.lock);
+		there = __builtin_popcountll(server->sw.used);
+		pthread_mutex_unlock(&server->loop.lock);
+	} while (there != ports);
+}
+
+static struct switch_port count_of(unsigned int port)
+{
+	struct switch_port p;
+
+	pthread_mutex_lock(&server->loop.lock);
+	p = server->sw.port[port];
+	pthread_mutex_unlock(&server->loop.lock);
+	return p;
+}
+
+/* ---- guests ---------------------------------------------------------------------- */
+
+static int setup(void **state)
+{
+	unsigned int i;
+
+	error = (struct error){ 0 };
+	vm_clock_init(&vm_clock, 1);
+	vm_clock_start(&vm_clock);
+	assert_int_equal(loop_init(&loop, &vm_clock), 0);
+	played_init(&loop);
+	for (i = 0; i < GUESTS; i++)
+		guest[i] = played;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	loop_destroy(&loop);
+	return 0;
+}
+
+/* As a guest that is given no address: all have the same text */
+static struct port *open_port(const char *options)
+{
+	struct net_config config;
+	char text[128];
+
+	snprintf(text, sizeof(text), "switch=s%s", options);
+	assert_int_equal(net_parse(&config, text, &error), 0);
+	if (!config.has_mac)
+		memcpy(config.mac, "\x02\x00\x00\x00\x00\xff", MAC_LEN);
+	return net_open(&config, &error);
+}
+
+static void join(unsigned int i, const char *options)
+{
+	struct port *port = open_port(options);
+
+	if (!port)
+		print_error("%s\n", error.text);
+	assert_non_null(port);
+	port_connect(&guest[i].port, port);
+	assert_int_equal(net_start(port, &loop, &error), 0);
+	assert_true(port->link);
+}
+
+static void leave(unsigned int i)
+{
+	struct port *port = guest[i].port.peer;
+
+	assert_int_equal(port->to_peer.in, sum_of(&port->to_peer));
+	assert_int_equal(port->from_peer.in, sum_of(&port->from_peer));
+	port_disconnect(&guest[i].port);
+	net_close(port);
+}
+
+static unsigned int wanted[GUESTS];
+
+static bool has_all(void *ctx)
+{
+	unsigned int i;
+
+	for (i = 0; i < GUESTS; i++)
+		if (guest[i].frames < wanted[i])
+			return false;
+	return true;
+}
+
+static bool are_linked(void *ctx)
+{
+	return guest[0].port.peer->link && guest[1].port.peer->link;
+}
+
+static bool are_cut(void *ctx)
+{
+	return !guest[0].port.peer->link && !guest[1].port.peer->link;
+}
+
+/* False: it is to be sent again */
+static bool send_from(unsigned int i, uint8_t to, uint8_t from, size_t len)
+{
+	const struct iovec iov[] = { { bytes, 9 }, { bytes + 9, len - 9 } };
+	struct frame frame = { .iov = iov, .niov = 2, .len = len };
+	bool taken;
+
+	memcpy(bytes, "\2\0\0\0\0\0\2\0\0\0\0\0\x88\xb5", FRAME_MIN);
+	bytes[5] = to;
+	if (to == 0xff)
+		memset(bytes, 0xff, MAC_LEN);
+	bytes[11] = from;
+	pthread_mutex_lock(&loop.lock);
+	taken = port_send(&guest[i].port, &frame);
+	port_flush(&guest[i].port);
+	pthread_mutex_unlock(&loop.lock);
+	return taken;
+}
+
+static void frames_of_all_sizes(void **state)
+{
+	static const size_t sizes[] = { 14, 60, 64, 65, 1514, 9000, 65000,
+					FRAME_MAX };
+	unsigned int i, round;
+
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = i * 11;
+	start();
+	join(0, "");
+	join(1, "");
+	join(2, "");
+	memset(wanted, 0, sizeof(wanted));
+	for (round = 0; round < 10; round++) {
+		for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+			assert_true(send_from(0, 0xff, 1, sizes[i]));
+			wanted[1]++;
+			wanted[2]++;
+			loop_run(&loop, has_all, NULL);
+			assert_int_equal(guest[2].len, sizes[i]);
+			assert_memory_equal(guest[2].bytes, bytes, sizes[i]);
+			assert_true(send_from(1, 1, 2, sizes[i]));
+			wanted[0]++;
+			loop_run(&loop, has_all, NULL);
+			assert_memory_equal(guest[0].bytes, bytes, sizes[i]);
+		}
+	}
+	assert_int_equal(guest[0].frames, wanted[0]);
+	assert_int_equal(guest[1].frames, wanted[1]);
+	assert_int_equal(guest[2].frames, wanted[2]);
+	for (i = 0; i < GUESTS; i++)
+		leave(i);
+	wait_for_ports(0);
+	stop();
+}
+
+/* A guest that does not take any stops nobody; one that sends too much waits */
+static void slow_and_fast(void **state)
+{
+	unsigned int sent = 0;
+	struct switch_port p;
+
+	start();
+	join(0, "");
+	join(1, "");
+	join(2, "");
+	guest[1].full = true;
+	memset(wanted, 0, sizeof(wanted));
+	while (sent < 5000) {
+		if (!send_from(0, 0xff, 1, 1514)) {
+			/* Until it is called: no frame of its own is lost */
+			guest[0].readied = 0;
+			while (!guest[0].readied) {
+				wanted[2] = guest[2].frames + 1;
+				loop_run(&loop, has_all, NULL);
+			}
+			continue;
+		}
+		sent++;
+		/* The third one takes what comes */
+		if (!(sent % 100)) {
+			wanted[2] = sent;
+			loop_run(&loop, has_all, NULL);
+		}
+	}
+	wanted[2] = sent;
+	loop_run(&loop, has_all, NULL);
+	assert_int_equal(guest[2].frames, sent);
+	assert_int_equal(guest[1].frames, 0);
+	p = count_of(1);
+	assert_int_equal(p.port.to_peer.in, sent);
+	assert_in_range(p.port.to_peer.dropped[DROP_FULL], 1000, sent - 600);
+	/* It gets what was kept, and goes on */
+	guest[1].full = false;
+	pthread_mutex_lock(&loop.lock);
+	port_ready(&guest[1].port);
+	pthread_mutex_unlock(&loop.lock);
+	wanted[1] = p.port.to_peer.out;
+	loop_run(&loop, has_all, NULL);
+	assert_true(send_from(0, 0xff, 1, 1514));
+	wanted[1]++;
+	wanted[2]++;
+	loop_run(&loop, has_all, NULL);
+	leave(0);
+	leave(1);
+	leave(2);
+	stop();
+}
+
+/* The ring is full: the guest waits for the switch, which is busy */
+static void backpressure(void **state)
+{
+	unsigned int sent = 0;
+
+	start();
+	join(0, "");
+	join(1, "");
+	pthread_mutex_lock(&server->loop.lock);
+	while (send_from(0, 0xff, 1, 9000))
+		sent++;
+	assert_in_range(sent, 100, RING_BYTES / 9000);
+	pthread_mutex_unlock(&server->loop.lock);
+	memset(wanted, 0, sizeof(wanted));
+	wanted[1] = sent;
+	loop_run(&loop, has_all, NULL);
+	while (!guest[0].readied) {
+		assert_true(send_from(1, 1, 2, 60));
+		wanted[0] = guest[0].frames + 1;
+		loop_run(&loop, has_all, NULL);
+	}
+	assert_true(send_from(0, 0xff, 1, 9000));
+	wanted[1] = sent + 1;
+	loop_run(&loop, has_all, NULL);
+	leave(0);
+	leave(1);
+	stop();
+}
+
+static void addresses(void **state)
+{
+	start();
+	join(0, ",name=a");
+	join(1, ",name=b");
+	/* The same was proposed, and each has its own; with a carry */
+	assert_memory_equal(guest[0].port.peer->mac, "\2\0\0\0\0\xff", MAC_LEN);
+	assert_memory_equal(guest[1].port.peer->mac, "\2\0\0\0\1\0", MAC_LEN);
+	assert_null(open_port(",mac=02:00:00:00:01:00"));
+	assert_non_null(strstr(error.text, "port 1 has that address already"));
+	assert_null(open_port(",vlan=no"));
+	assert_non_null(strstr(error.text, "vlan=no is not known"));
+	join(2, ",mac=02:00:00:00:01:01");
+	leave(1);
+	wait_for_ports(2);
+	join(1, ",mac=02:00:00:00:01:00");
+	leave(0);
+	leave(1);
+	leave(2);
+	stop();
+	assert_null(open_port(""));
+	assert_non_null(strstr(error.text, "\"mvmm switch s\" starts one"));
+}
+
+static void vlans(void **state)
+{
+	start();
+	join(0, ",vlan=10");
+	join(1, ",vlan=20");
+	join(2, ",vlan=trunk:10");
+	memset(wanted, 0, sizeof(wanted));
+	assert_true(send_from(0, 0xff, 1, 60));
+	wanted[2] = 1;
+	loop_run(&loop, has_all, NULL);
+	assert_int_equal(guest[2].len, 64);
+	assert_memory_equal(guest[2].bytes + 12, "\x81\0\0\x0a", 4);
+	assert_true(send_from(1, 0xff, 2, 60));
+	assert_true(send_from(0, 0xff, 1, 60));
+	wanted[2] = 2;
+	loop_run(&loop, has_all, NULL);
+	assert_int_equal(guest[1].frames + guest[0].frames, 0);
+	leave(0);
+	leave(1);
+	leave(2);
+	stop();
+}
+
+/* The link is down while there is no switch, and the address stays */
+static void a_new_switch(void **state)
+{
+	uint8_t mac[MAC_LEN];
+
+	start();
+	join(0, "");
+	join(1, "");
+	memcpy(mac, guest[1].port.peer->mac, MAC_LEN);
+	stop();
+	loop_run(&loop, are_cut, NULL);
+	assert_true(send_from(0, 0xff, 1, 60));
+	assert_int_equal(guest[0].port.to_peer.dropped[DROP_NO_LINK], 1);
+	start();
+	loop_run(&loop, are_linked, NULL);
+	assert_memory_equal(mac, guest[1].port.peer->mac, MAC_LEN);
+	memset(wanted, 0, sizeof(wanted));
+	wanted[1] = guest[1].frames + 1;
+	assert_true(send_from(0, 0xff, 1, 60));
+	loop_run(&loop, has_all, NULL);
+	leave(0);
+	leave(1);
+	stop();
+}
+
+/* ---- those who are no guests ------------------------------------------------------- */
+
+static int dial(const void *hello, size_t len)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_int_equal(switch_path(a.sun_path, sizeof(a.sun_path), "s",
+				     "port", &error), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	if (len)
+		assert_int_equal(write(fd, hello, len), len);
+	return fd;
+}
+
+static bool ends(int fd)
+{
+	char byte;
+
+	return read(fd, &byte, 1) == 0;
+}
+
+/* Joins by hand: the rings are all its own */
+static int join_by_hand(uint8_t **memory)
+{
+	struct ring_hello hello = { .magic = RING_MAGIC,
+				    .mac = { 2, 9, 9, 9, 9, 9 },
+				    .options = "name=x\33[1m" };
+	char control[CMSG_SPACE(sizeof(int))];
+	struct ring_welcome w;
+	struct iovec iov = { &w, sizeof(w) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control) };
+	int fd = dial(&hello, sizeof(hello)), memfd;
+
+	assert_int_equal(recvmsg(fd, &m, 0), sizeof(w));
+	assert_int_equal(w.status, 0);
+	memcpy(&memfd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(int));
+	/* It cannot be taken away under the switch's feet */
+	assert_int_equal(ftruncate(memfd, 0), -1);
+	*memory = mmap(NULL, 4096 + 2 * RING_BYTES, PROT_READ | PROT_WRITE,
+		       MAP_SHARED, memfd, 0);
+	assert_ptr_not_equal(*memory, MAP_FAILED);
+	close(memfd);
+	return fd;
+}
+
+static void hostile_peers(void **state)
+{
+	struct ring_hello hello = { .magic = RING_MAGIC, .mac = { 3 } };
+	struct ring_words *w;
+	uint8_t *memory;
+	unsigned int i, n;
+	int fd, silent[NEWCOMERS + 1];
+
+	start();
+	join(0, "");
+	join(1, "");
+	/* No hello, one that is short, one without an address or an end */
+	fd = dial("hello", 5);
+	assert_true(ends(fd));
+	close(fd);
+	fd = dial(&hello, sizeof(hello) - 1);
+	assert_true(ends(fd));
+	close(fd);
+	memset(hello.options, 'x', sizeof(hello.options));
+	fd = dial(&hello, sizeof(hello));
+	assert_int_equal(read(fd, bytes, sizeof(bytes)),
+			 sizeof(struct ring_welcome));
+	assert_true(ends(fd));
+	close(fd);
+	/* Those who say nothing make room, at last */
+	for (i = 0; i <= NEWCOMERS; i++)
+		silent[i] = dial(NULL, 0);
+	assert_true(ends(silent[0]));
+	for (i = 0; i <= NEWCOMERS; i++)
+		close(silent[i]);
+	/* More than the ring has; a length that is none; a tail that is not there */
+	for (n = 0; n < 3; n++) {
+		fd = join_by_hand(&memory);
+		w = (struct ring_words *)memory;
+		if (n < 2)
+			w[0].head = n ? 64 : RING_BYTES + 16;
+		else
+			w[1].tail = 64;
+		assert_int_equal(write(fd, "", 1), 1);
+		if (n == 2)
+			assert_true(send_from(0, 0xff, 1, 60));
+		while (!ends(fd))
+			;
+		close(fd);
+		munmap(memory, 4096 + 2 * RING_BYTES);
+		wait_for_ports(2);
+	}
+	memset(wanted, 0, sizeof(wanted));
+	wanted[1] = guest[1].frames + 1;
+	assert_true(send_from(0, 0xff, 1, 60));
+	loop_run(&loop, has_all, NULL);
+	leave(0);
+	leave(1);
+	stop();
+}
+
+static int make_directory(void **state)
+{
+	return !mkdtemp(directory) || setenv("XDG_RUNTIME_DIR", directory, 1);
+}
+
+static int remove_directory(void **state)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s/mvmm/switch", directory);
+	rmdir(name);
+	snprintf(name, sizeof(name), "%s/mvmm", directory);
+	rmdir(name);
+	return rmdir(directory);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(frames_of_all_sizes), TEST(slow_and_fast),
+		TEST(backpressure), TEST(addresses), TEST(vlans),
+		TEST(a_new_switch), TEST(hostile_peers),
+	};
+
+	alarm(120);
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
