@@ -14,8 +14,8 @@
 enum { OPT_UPLINK = 256, OPT_JSON };
 
 static const struct argp_option option_list[] = {
-	{ "uplink", OPT_UPLINK, "KIND[,vlan=VLANS][,isolated]", 0,
-	  "a port of the switch that leads elsewhere: what mvmm run takes behind --net; can be repeated",
+	{ "uplink", OPT_UPLINK, "KIND[,OPTION...]", 0,
+	  "a port of the switch that leads elsewhere: what mvmm run takes behind --net, and name=, vlan=, isolated, locked, storm=; can be repeated",
 	  0 },
 	{ "json", OPT_JSON, NULL, 0, "answers as JSON", 0 },
 	{ 0 }
@@ -105,6 +105,11 @@ static const char *text(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key)) ?: "";
 }
 
+static const char *if_so(const json_t *port, const char *key, const char *word)
+{
+	return json_is_true(json_object_get(port, key)) ? word : "";
+}
+
 static void print_ports(const json_t *answer)
 {
 	const json_t *p, *mirror = json_object_get(answer, "mirror");
@@ -113,12 +118,13 @@ static void print_ports(const json_t *answer)
 	printf("%-5s %-24s %-8s %-5s %-20s %s\n", "port", "name", "kind",
 	       "link", "vlan", "stations");
 	json_array_foreach(json_object_get(answer, "ports"), i, p)
-		printf("%-5lld %-24s %-8s %-5s %-20s %lld%s%s\n",
+		printf("%-5lld %-24s %-8s %-5s %-20s %lld%s%s%s%s\n",
 		       number(p, "port"), text(p, "name"), text(p, "kind"),
-		       json_is_true(json_object_get(p, "link")) ? "up" : "down",
-		       text(p, "vlan"), number(p, "macs"),
-		       json_is_true(json_object_get(p, "isolated")) ?
-		       ", isolated" : "", mirror && json_integer_value(mirror) ==
+		       *if_so(p, "link", "up") ? "up" : "down", text(p, "vlan"),
+		       number(p, "macs"), if_so(p, "isolated", ", isolated"),
+		       if_so(p, "locked", ", locked"),
+		       number(p, "storm") ? ", storms are cut off" : "",
+		       mirror && json_integer_value(mirror) ==
 		       number(p, "port") ? ", end of a mirror" : "");
 }
 

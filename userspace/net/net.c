@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "core/option.h"
 #include "net/net.h"
+#include "net/switch/switch.h"
 
 /* ---- two ports ------------------------------------------------------------ */
 
@@ -191,7 +192,9 @@ const char *port_why(enum port_drop why)
 		[DROP_FULL] = "for a receiver that was full",
 		[DROP_SOURCE] = "from a group's address",
 		[DROP_LOCAL] = "for the link alone",
-		[DROP_MIRROR] = "from the end of a mirror" };
+		[DROP_MIRROR] = "from the end of a mirror",
+		[DROP_FORGED] = "from an address that is not the port's",
+		[DROP_STORM] = "of a storm" };
 
 	return text[why];
 }
@@ -286,19 +289,25 @@ static int parse_forward(struct net_config *config, const char *text,
 	return 0;
 }
 
-static bool parse_switch_word(struct net_config *c, const char *word)
+/* What it means is for the switch to say */
+static bool is_port_option(const char *word)
 {
-	const char *value;
+	char key[16];
 
-	if ((value = value_of(word, "vlan=")) && *value)
-		c->vlan = value;
-	else if ((value = value_of(word, "name=")) && *value)
-		c->port_name = value;
-	else if (!strcmp(word, "isolated"))
-		c->isolated = true;
-	else
-		return false;
-	return true;
+	snprintf(key, sizeof(key), "%.*s", (int)strcspn(word, "="), word);
+	return option_find(switch_options, key);
+}
+
+static int add_port_option(struct net_config *c, const char *word,
+			   struct error *error)
+{
+	size_t n = strlen(c->port_options);
+	size_t left = sizeof(c->port_options) - n;
+
+	if ((size_t)snprintf(c->port_options + n, left, "%s%s", n ? "," : "",
+			     word) < left)
+		return 0;
+	return fail(error, STATUS_USAGE, "--net switch: too many options");
 }
 
 static int parse_word(struct net_config *c, const char *word,
@@ -322,9 +331,11 @@ static int parse_word(struct net_config *c, const char *word,
 	else if (!strcmp(c->kind, "user") &&
 		 (value = value_of(word, "hostfwd=")))
 		return parse_forward(c, value, error);
-	else if (strcmp(c->kind, "switch") || !parse_switch_word(c, word))
+	else if (!strcmp(c->kind, "switch") && is_port_option(word))
+		return add_port_option(c, word, error);
+	else
 		return fail(error, STATUS_USAGE,
-			    "--net %s: %s is not known: mac=ADDRESS, mtu=BYTES and pcap=FILE are, bridge=NAME of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user, vlan=VLANS, name=NAME and isolated of a switch",
+			    "--net %s: %s is not known: mac=ADDRESS, mtu=BYTES and pcap=FILE are, bridge=NAME of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user, vlan=VLANS, name=NAME, isolated, locked and storm=FRAMES of a switch",
 			    c->kind, word);
 	return 0;
 }

@@ -44,7 +44,7 @@ enum port_drop { DROP_NO_LINK, DROP_LENGTH, DROP_HEADER, DROP_FILTER,
 		 DROP_REFUSED, DROP_LOST,
 		 /* A switch's */
 		 DROP_VLAN, DROP_NOBODY, DROP_FULL, DROP_SOURCE, DROP_LOCAL,
-		 DROP_MIRROR, DROPS };
+		 DROP_MIRROR, DROP_FORGED, DROP_STORM, DROPS };
 
 /**
  * struct port_count - of the frames in one direction; one that waits is in none
@@ -153,22 +153,20 @@ void port_print(const struct port *port, FILE *file);
  * @server: it listens
  * @forwards: how many ports of the host are the guest's
  * @forward: these, as the text has them
- * @port_name: of the port of a switch, or NULL
- * @vlan: the same
- * @isolated: the same
+ * @port_options: of the port of a switch, as text: switch_options
  * @mac: of the guest's NIC, if @has_mac; else what a switch may change
  * @has_mac: it was given
  * @mtu: of that NIC, 0: the back end's
  * @pcap: a file that gets all frames, or NULL
  */
 #define NET_FORWARDS	32
+#define NET_PORT_OPTIONS 240
 struct net_config {
 	const char *kind, *address, *bridge;
 	bool server;
 	unsigned int forwards;
 	const char *forward[NET_FORWARDS];
-	const char *port_name, *vlan;
-	bool isolated;
+	char port_options[NET_PORT_OPTIONS];
 	uint8_t mac[MAC_LEN];
 	bool has_mac;
 	unsigned int mtu;

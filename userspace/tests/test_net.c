@@ -74,9 +74,7 @@ static void options(void **state)
 	assert_int_equal(parse(&c, "switch=s,vlan=trunk:1+2/3,name=a,isolated"),
 			 0);
 	assert_string_equal(c.address, "s");
-	assert_string_equal(c.vlan, "trunk:1+2/3");
-	assert_string_equal(c.port_name, "a");
-	assert_true(c.isolated);
+	assert_string_equal(c.port_options, "vlan=trunk:1+2/3,name=a,isolated");
 	assert_int_equal(parse(&c, "switch:s"), -1);
 	assert_int_equal(parse(&c, "tap,vlan=1"), -1);
 	assert_int_equal(parse(&c, "slirp"), -1);

@@ -407,6 +407,62 @@ static void full_receiver(void **state)
 	assert_int_equal(station[0].plug->copies, 20);
 }
 
+/* One address, in ARP as well, with a tag or without */
+static void locked(void **state)
+{
+	const struct port_count *c;
+	unsigned int tag, n;
+
+	plug(0, NULL, false);
+	plug(1, NULL, false);
+	station[0].plug->locked = true;
+	c = &station[0].plug->port.from_peer;
+	send_frame(&station[0], ~0u, 100, -1);
+	send_frame(&station[0], ~0u, 101, -1);
+	assert_int_equal(c->dropped[DROP_FORGED], 1);
+	send_frame(&station[0], ~0u, 100, -1);
+	assert_int_equal(station[1].frames, 2);
+	for (tag = 0; tag < 2; tag++) {
+		n = fill(~0u, 100, tag ? 7 : -1);
+		memcpy(bytes + n - 2, "\x08\x06\0\1\x08\0\6\4\0\1", 10);
+		set_mac(bytes + n + 8, 100);
+		memset(bytes + n + 14, 9, 20);
+		send_bytes(&station[0], n + 34, 5);
+		assert_int_equal(station[1].frames, 3 + tag);
+		assert_int_equal(station[1].len, n + 34);
+		assert_memory_equal(station[1].last, bytes, n + 34);
+		set_mac(bytes + n + 8, 1);
+		send_bytes(&station[0], n + 34, 5);
+		assert_int_equal(c->dropped[DROP_FORGED], 2 + tag);
+	}
+	/* What was forged is not learned */
+	clear();
+	send_frame(&station[1], 101, 1, -1);
+	assert_int_equal(sw->macs.of_port[0], 2);
+}
+
+static void storm(void **state)
+{
+	const struct port_count *c;
+	unsigned int i;
+
+	plug(0, NULL, false);
+	plug(1, NULL, false);
+	station[0].plug->storm = 5;
+	c = &station[0].plug->port.from_peer;
+	for (i = 0; i < 9; i++)
+		send_frame(&station[0], ~0u, 100, -1);
+	assert_int_equal(station[1].frames, 5);
+	assert_int_equal(c->dropped[DROP_STORM], 4);
+	/* What is for one who is known is none; and the next second is another */
+	send_frame(&station[1], 100, 101, -1);
+	send_frame(&station[0], 101, 100, -1);
+	assert_int_equal(station[1].frames, 6);
+	switch_tick(sw, 1);
+	send_frame(&station[0], ~0u, 100, -1);
+	assert_int_equal(station[1].frames, 7);
+}
+
 /* Who came, from whom, and as which one: none is lost, doubled or late */
 static void check_pair(struct station *to, unsigned int from, uint32_t number,
 		       size_t len)
@@ -520,7 +576,7 @@ static void texts(void **state)
 		"trunk:1+", "trunk/", "trunk/4095", "trunkx", "trunk:1/2/3",
 		"99999999999999" };
 	struct switch_config config = { 0 };
-	char text[40], options[] = "vlan=trunk:1+2,isolated,name=x";
+	char text[40], options[] = "vlan=trunk:1+2,isolated,name=x,storm=7,locked";
 	struct vlans v;
 	unsigned int i;
 
@@ -542,7 +598,8 @@ static void texts(void **state)
 	assert_int_equal(options_parse(switch_options, &config, options, false,
 				       &error), 0);
 	assert_string_equal(config.vlan, "trunk:1+2");
-	assert_true(config.isolated);
+	assert_true(config.isolated && config.locked);
+	assert_int_equal(config.storm, 7);
 }
 
 int main(void)
@@ -551,7 +608,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(learning), TEST(ageing), TEST(wrong_frames), TEST(vlans),
 		TEST(isolation), TEST(mirror), TEST(full_receiver),
-		TEST(all_pairs), TEST(a_thousand_macs), TEST(forged_macs),
+		TEST(locked), TEST(storm), TEST(all_pairs), TEST(a_thousand_macs), TEST(forged_macs),
 		TEST(texts),
 	};
 

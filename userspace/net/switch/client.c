@@ -55,15 +55,23 @@ static int dial(const struct client *c)
 	return -1;
 }
 
-/* A descriptor that came along, or -1 */
+/* The descriptor that came along, or -1. There may be more: they are closed */
 static int take_fd(struct msghdr *message)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(message);
-	int fd = -1;
+	int fd = -1, other;
+	size_t at;
 
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -1;
+	for (at = 0; CMSG_LEN(at + sizeof(int)) <= c->cmsg_len;
+	     at += sizeof(int)) {
+		memcpy(&other, CMSG_DATA(c) + at, sizeof(other));
+		if (fd < 0)
+			fd = other;
+		else
+			close(other);
+	}
 	return fd;
 }
 
@@ -175,23 +183,14 @@ static void close_client(struct port *port)
 	free(c);
 }
 
-static int make_hello(struct client *c, const struct net_config *config,
-		      struct error *error)
+static void make_hello(struct client *c, const struct net_config *config)
 {
 	struct ring_hello *h = &c->hello;
-	int n;
 
 	memcpy(h->magic, RING_MAGIC, sizeof(h->magic));
 	memcpy(h->mac, config->mac, MAC_LEN);
 	h->fixed = config->has_mac;
-	n = snprintf(h->options, sizeof(h->options), "name=%s%s%s%s",
-		     config->port_name ? config->port_name : "guest",
-		     config->vlan ? ",vlan=" : "",
-		     config->vlan ? config->vlan : "",
-		     config->isolated ? ",isolated" : "");
-	return n < (int)sizeof(h->options) ? 0 :
-	       fail(error, STATUS_USAGE, "--net %s: its options are too long",
-		    c->text);
+	memcpy(h->options, config->port_options, sizeof(h->options));
 }
 
 static int join(struct client *c, const char *name, struct error *error)
@@ -230,9 +229,9 @@ struct port *switch_port_open(const struct net_config *config,
 	snprintf(c->text, sizeof(c->text), "switch=%s", name);
 	c->ring.port.name = c->text;
 	c->at.sun_family = AF_UNIX;
+	make_hello(c, config);
 	if (!switch_path(c->at.sun_path, sizeof(c->at.sun_path), name, "port",
-			 error) &&
-	    !make_hello(c, config, error) && !join(c, name, error))
+			 error) && !join(c, name, error))
 		return &c->ring.port;
 	close_client(&c->ring.port);
 	return NULL;

@@ -96,8 +96,9 @@ static struct ring_guest *admit(struct switch_server *s,
 	struct ring_guest *g;
 
 	hello->options[sizeof(hello->options) - 1] = 0;
-	if (options_parse(switch_options, &config, hello->options, false,
-			  error) ||
+	if ((hello->options[0] &&
+	     options_parse(switch_options, &config, hello->options, false,
+			   error)) ||
 	    choose_mac(s, hello->mac, hello->fixed, error))
 		return NULL;
 	g = calloc(1, sizeof(*g));
@@ -115,6 +116,8 @@ static struct ring_guest *admit(struct switch_server *s,
 					error);
 	if (g->member) {
 		memcpy(g->member->mac, hello->mac, MAC_LEN);
+		/* The one that counts, if the port is locked */
+		memcpy(g->member->plug->mac, hello->mac, MAC_LEN);
 		return g;
 	}
 	close_guest(&g->ring.port);

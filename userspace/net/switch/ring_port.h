@@ -63,7 +63,7 @@ void ring_port_close(struct ring_port *ring);
 struct ring_hello {
 	char magic[8];
 	uint8_t mac[MAC_LEN], fixed, reserved;
-	char options[240];
+	char options[NET_PORT_OPTIONS];
 };
 
 /**

@@ -15,7 +15,6 @@
 #include "net/switch/server.h"
 
 #define NS		1000000000ull
-#define TICK_NS		(10 * NS)
 
 /* ---- the directory -------------------------------------------------------- */
 
@@ -319,7 +318,7 @@ static void tick(void *ctx)
 	uint64_t now = vm_clock_now(&s->clock);
 
 	switch_tick(&s->sw, now / NS);
-	loop_set_timer(&s->loop, &s->ticker, now + TICK_NS);
+	loop_set_timer(&s->loop, &s->ticker, now + NS);
 }
 
 static void on_signal(void *ctx, uint32_t events)

@@ -9,18 +9,23 @@
 #define TAG_TYPE	0x8100
 #define TAG_VLAN	0x0fff
 #define TAG_PRIORITY	0xf000		/* and "drop eligible" */
+#define ARP_TYPE	0x0806
+#define ARP_LEN		(2 + 8 + MAC_LEN)	/* with the type, up to its sender */
 
 /**
  * struct view - a frame as a switch sees it: what decides was read once
  * @head: addresses, and the tag that it gets where it gets one
+ * @arp: what was read of ARP, if the sender's address there counts
  * @tagged: it came with one
+ * @is_arp: @arp is used
+ * @flooded: it is for all, or nobody knows for whom
  * @vlan: it belongs to
- * @niov: of @iov, where the first one is @head
+ * @niov: of @iov, where the first one is @head, and then @arp
  * @rest: bytes behind that
  */
 struct view {
-	uint8_t head[ADDRESSES + TAG];
-	bool tagged;
+	uint8_t head[ADDRESSES + TAG], arp[ARP_LEN];
+	bool tagged, is_arp, flooded;
 	unsigned int vlan;
 	struct iovec iov[PIECES];
 	unsigned int niov;
@@ -37,7 +42,7 @@ static uint64_t bit(const struct switch_port *p)
 	return 1ull << p->number;
 }
 
-/* All but the first @skip bytes, behind @head. False: too many pieces */
+/* All but the first @skip bytes, behind those that were read. False: many pieces */
 static bool take_rest(struct view *v, const struct frame *frame, size_t skip)
 {
 	unsigned int i;
@@ -45,6 +50,11 @@ static bool take_rest(struct view *v, const struct frame *frame, size_t skip)
 	v->iov[0].iov_base = v->head;
 	v->niov = 1;
 	v->rest = frame->len - skip;
+	/* What was checked is what is sent */
+	if (v->is_arp) {
+		v->iov[v->niov++] = (struct iovec){ v->arp, ARP_LEN };
+		skip += ARP_LEN;
+	}
 	for (i = 0; i < frame->niov; i++) {
 		const struct iovec *from = &frame->iov[i];
 		size_t n = skip < from->iov_len ? skip : from->iov_len;
@@ -87,16 +97,40 @@ static bool is_link_local(const uint8_t *mac)
 	return !memcmp(mac, "\x01\x80\xc2\0\0", 5) && mac[5] && mac[5] < 16;
 }
 
+static bool is_zero(const uint8_t *mac)
+{
+	return !memcmp(mac, "\0\0\0\0\0", MAC_LEN);
+}
+
+/* Of a port with a lock, whose first frame it may be. @body: begins with the type */
+static bool is_own(struct switch_port *from, struct view *v,
+		   const uint8_t *body, size_t len)
+{
+	const uint8_t *source = v->head + MAC_LEN;
+
+	if (is_zero(from->mac))
+		memcpy(from->mac, source, MAC_LEN);
+	v->is_arp = len >= ARP_LEN && body[0] == ARP_TYPE >> 8 &&
+		    body[1] == (ARP_TYPE & 0xff);
+	if (v->is_arp)
+		memcpy(v->arp, body, ARP_LEN);
+	return !memcmp(source, from->mac, MAC_LEN) &&
+	       (!v->is_arp || !memcmp(v->arp + ARP_LEN - MAC_LEN, source,
+				      MAC_LEN));
+}
+
 /* Returns why it is dropped, or DROPS */
-static enum port_drop look(const struct switch_port *from, struct view *v,
+static enum port_drop look(struct switch_port *from, struct view *v,
 			   const struct frame *frame)
 {
-	uint8_t *head = v->head;
-	size_t n = frame_peek(frame, head, sizeof(v->head));
+	uint8_t bytes[ADDRESSES + TAG + ARP_LEN], *head = v->head;
+	size_t n = frame_peek(frame, bytes, sizeof(bytes)), skip;
 	unsigned int tag;
 
 	if (n < FRAME_MIN)
 		return DROP_LENGTH;
+	memcpy(head, bytes, sizeof(v->head));
+	v->is_arp = false;
 	v->tagged = head[ADDRESSES] == TAG_TYPE >> 8 &&
 		    head[ADDRESSES + 1] == (TAG_TYPE & 0xff);
 	if (v->tagged && frame->len < FRAME_MIN + TAG)
@@ -108,7 +142,10 @@ static enum port_drop look(const struct switch_port *from, struct view *v,
 	if (is_link_local(head))
 		return DROP_LOCAL;
 	tag = head[ADDRESSES + 2] << 8 | head[ADDRESSES + 3];
-	if (!take_rest(v, frame, ADDRESSES + (v->tagged ? TAG : 0)))
+	skip = ADDRESSES + (v->tagged ? TAG : 0);
+	if (from->locked && !is_own(from, v, bytes + skip, n - skip))
+		return DROP_FORGED;
+	if (!take_rest(v, frame, skip))
 		return DROP_LENGTH;
 	return classify(from, v, tag);
 }
@@ -122,13 +159,14 @@ static bool may_go(const struct switch_port *from,
 }
 
 /* Where it goes: to one, or to all that it may */
-static uint64_t choose(const struct switch_port *from, const struct view *v)
+static uint64_t choose(const struct switch_port *from, struct view *v)
 {
 	struct ether_switch *sw = from->sw;
 	int port = v->head[0] & 1 ? -1 :
 		   macs_find(&sw->macs, mac_key(v->vlan, v->head));
 	uint64_t left = port < 0 ? sw->used : 1ull << port, set = left;
 
+	v->flooded = port < 0;
 	for (; left; left &= left - 1) {
 		const struct switch_port *p = &sw->port[__builtin_ctzll(left)];
 
@@ -171,13 +209,16 @@ static bool switch_receive(struct port *port, const struct frame *frame)
 	struct ether_switch *sw = from->sw;
 	struct view v;
 	enum port_drop why = look(from, &v, frame);
-	uint64_t set;
+	uint64_t set = 0;
 
 	if (why == DROPS) {
 		learn(from, &v);
 		set = choose(from, &v);
 		if (!set)
 			why = DROP_NOBODY;
+		else if (v.flooded && from->storm &&
+			 from->flooded++ >= from->storm)
+			why = DROP_STORM;
 	}
 	/* Once, and as it came */
 	if (sw->mirror && from != sw->mirror &&
@@ -243,7 +284,8 @@ struct switch_port *switch_add(struct ether_switch *sw, struct loop *loop,
 	}
 	p = &sw->port[__builtin_ctzll(~sw->used)];
 	*p = (struct switch_port){ .sw = sw, .number = p - sw->port,
-		.vlans = vlans, .isolated = config->isolated };
+		.vlans = vlans, .isolated = config->isolated,
+		.locked = config->locked, .storm = config->storm };
 	p->port = (struct port){ .ops = &ops, .loop = loop, .link = true,
 				 .name = p->name };
 	set_name(p, config->name ? config->name : "port");
@@ -284,6 +326,13 @@ void switch_mirror(struct ether_switch *sw, uint64_t mirrored,
 
 void switch_tick(struct ether_switch *sw, uint32_t now)
 {
+	/* The table is long */
+	bool ages = now / 10 != sw->now / 10;
+	unsigned int i;
+
 	sw->now = now;
-	macs_age(&sw->macs, now);
+	for (i = 0; i < SWITCH_PORTS; i++)
+		sw->port[i].flooded = 0;
+	if (ages)
+		macs_age(&sw->macs, now);
 }

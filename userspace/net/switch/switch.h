@@ -22,10 +22,13 @@
  * @name: for the user
  * @vlan: which VLANs, as text: vlan_parse()
  * @isolated: nothing goes from here to another one that is
+ * @locked: from here come only frames of one address
+ * @storm: frames for all, or for nobody who is known, in a second; 0: any number
  */
 struct switch_config {
 	const char *name, *vlan;
-	bool isolated;
+	bool isolated, locked;
+	unsigned int storm;
 };
 
 extern const struct option_spec switch_options[];
@@ -51,6 +54,10 @@ struct ether_switch;
  * @name: for the user
  * @vlans: see above
  * @isolated: see struct switch_config
+ * @locked: the same
+ * @mac: which address that is; zero: the first one that sends something
+ * @storm: the same
+ * @flooded: of @storm, in this second
  * @copies: how many frames those from here became: a flooded one becomes several
  * @unlearned: senders that were not learned: the port's share was used up
  *
@@ -64,7 +71,9 @@ struct switch_port {
 	unsigned int number;
 	char name[SWITCH_NAME];
 	struct vlans vlans;
-	bool isolated;
+	bool isolated, locked;
+	uint8_t mac[MAC_LEN];
+	unsigned int storm, flooded;
 	uint64_t copies, unlearned;
 };
 
@@ -106,6 +115,7 @@ void switch_set_vlans(struct switch_port *port, const struct vlans *vlans);
 /* @mirrored: of one port, or ~0 for all. @to NULL: no more */
 void switch_mirror(struct ether_switch *sw, uint64_t mirrored,
 		   struct switch_port *to);
+/* Once in each second */
 void switch_tick(struct ether_switch *sw, uint32_t now);
 
 #endif

@@ -15,6 +15,12 @@ const struct option_spec switch_options[] = {
 	{ .name = "isolated", .kind = OPTION_BOOL,
 	  OPTION_AT(struct switch_config, isolated),
 	  .help = "nothing goes to other isolated ports" },
+	{ .name = "locked", .kind = OPTION_BOOL,
+	  OPTION_AT(struct switch_config, locked),
+	  .help = "frames come from the NIC's own address, in ARP too" },
+	{ .name = "storm", .kind = OPTION_NUMBER, .max = 1000000,
+	  OPTION_AT(struct switch_config, storm),
+	  .help = "frames for all in a second, 0: any number" },
 	OPTIONS_END
 };
 
