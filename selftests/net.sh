@@ -5,7 +5,8 @@
 # Networks: what guests do, and L1 as the other end of a tap; with busybox. A guest
 # runs "net.sh", and is told by its command line which one it is, net=1 or net=2;
 # net=user is the only one. It prints TAP, and returns 7 if it gets to the end. L1
-# reads this file behind l1.sh.
+# reads this file behind l1.sh. With "third" on its command line a guest waits for
+# L1, which is the third one on a switch.
 #
 # Each of two has a file with random bytes that the other fetches; the first one
 # waits until the second has all.
@@ -102,9 +103,10 @@ the_end() {
 }
 
 guest_of_two() {
-	local me=$1 other=$((3 - $1))
+	local me=$1 other=$((3 - $1)) third=0
 
-	echo 1..7
+	grep -q 'third' /proc/cmdline && third=1
+	echo 1..$((7 + third))
 	check 'the driver is loaded' load failover net_failover virtio_net
 	check 'the NIC has an address' address eth0 "$me"
 	serve_file /tmp/www
@@ -112,6 +114,8 @@ guest_of_two() {
 	check 'pings of all sizes' pinged "192.168.7.$other"
 	check 'and by IPv6' answers "fd07::$other" -6 -s 1300
 	check 'a file is fetched' fetched "192.168.7.$other"
+	[ $third = 0 ] || check 'L1 is done' try get http://192.168.7.3/done \
+		/tmp/done
 	check 'the other one has fetched, too' the_end "$me" "192.168.7.$other"
 	exit 7
 }
@@ -206,6 +210,73 @@ guests_on_stream() {
 	wait
 	cat /tmp/first /tmp/second
 	ended "$status"
+}
+
+# in_vlan NUMBER: L1's port is in that VLAN from now on
+in_vlan() {
+	./mvmm switch lab vlan 0 "$1" >/dev/null
+}
+
+on_their_own() {
+	in_vlan 20 && ! ping -q -c 5 -W 1 192.168.7.1 >/dev/null
+}
+
+together_again() {
+	in_vlan 10 && answers 192.168.7.1
+}
+
+# The switch's counters: what came in went out, or is counted; and both files are through
+switched() {
+	./mvmm switch lab stats >/tmp/stats || return 1
+	awk '/^  (from|to) / {
+		lines++; sum = $2; frames += $2
+		for (i = 7; i < NF; i++)
+			if ($i ~ /;$/) sum += $(i + 1)
+		if (sum != $5 + 0) bad = 1
+	} END { exit bad || lines != 6 || frames < 10000 }' /tmp/stats
+}
+
+three_ports() {
+	[ "$(./mvmm switch lab show | grep -c ' up ')" = 3 ]
+}
+
+# guests_on_switch OPTION...: two guests, and L1 by an uplink, which is told to leave
+# their VLAN and to come back
+guests_on_switch() {
+	local switch first second
+
+	rm -f /tmp/status
+	mkdir -p /run
+	./mvmm switch lab --uplink tap=t1,name=l1,vlan=10 >/tmp/switch 2>&1 &
+	switch=$!
+	try [ -S /run/mvmm/switch/lab/port ]
+	APPEND='net=1 third' boot "$@" --net switch=lab,name=one,vlan=10 \
+		>/tmp/first 2>&1 &
+	first=$!
+	APPEND='net=2 third' in_background "$@" \
+		--net switch=lab,name=two,vlan=10 >/tmp/second 2>&1 &
+	second=$!
+	address t1 3
+	echo '@@begin switch'
+	echo 1..6
+	check 'three ports are up' try three_ports
+	check 'L1 reaches a guest in its VLAN' answers 192.168.7.1
+	check 'from another VLAN it does not' on_their_own
+	check 'and does again' together_again
+	# Their ports, with what these have counted, end with them
+	check 'each frame was counted' try switched
+	mkdir -p /tmp/third
+	echo 'done' >/tmp/third/done
+	httpd -p 80 -h /tmp/third
+	wait $first $second
+	kill $switch
+	wait $switch
+	check 'the switch leaves nothing' [ ! -e /run/mvmm/switch/lab ]
+	sed 's/^/# /' /tmp/switch
+	echo "@@end switch 0"
+	echo '@@begin guests'
+	cat /tmp/first /tmp/second
+	ended "$(cat /tmp/status)"
 }
 
 # in_own_root COMMAND...: passt changes its root, which Linux refuses on an
