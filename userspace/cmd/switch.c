@@ -141,6 +141,13 @@ static void print_count(const char *what, const json_t *count)
 	printf("\n");
 }
 
+/* Of what is plugged in: the same, unless it has dropped some */
+static void print_outside(const char *what, const json_t *count)
+{
+	if (json_object_size(json_object_get(count, "dropped")))
+		print_count(what, count);
+}
+
 static void print_stats(const json_t *answer)
 {
 	const json_t *p;
@@ -152,6 +159,8 @@ static void print_stats(const json_t *answer)
 		       number(p, "unlearned"));
 		print_count("from", json_object_get(p, "from"));
 		print_count("to", json_object_get(p, "to"));
+		print_outside("came", json_object_get(p, "came"));
+		print_outside("went", json_object_get(p, "went"));
 	}
 }
 

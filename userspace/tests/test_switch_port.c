@@ -467,6 +467,84 @@ static void hostile_peers(void **state)
 	stop();
 }
 
+/* The switch's thread ends; from here on a round of its loop is a step of the test */
+static void take_over(void)
+{
+	pthread_mutex_lock(&server->loop.lock);
+	server->ended = true;
+	pthread_mutex_unlock(&server->loop.lock);
+	loop_wake(&server->loop);
+	pthread_join(thread, NULL);
+}
+
+static bool once(void *ctx)
+{
+	bool *ran = ctx, before = *ran;
+
+	*ran = true;
+	return before;
+}
+
+static void run_once(struct loop *l)
+{
+	bool ran = false;
+
+	loop_wake(l);
+	loop_run(l, once, &ran);
+}
+
+/* As much as its ring takes, to all */
+static void flood(struct ring *ring, int fd)
+{
+	static const uint8_t storm[1500] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+					     2, 9, 9, 9, 9, 9, 0x88, 0xb5 };
+	const struct iovec iov = { (void *)storm, sizeof(storm) };
+	const struct frame frame = { .iov = &iov, .niov = 1,
+				     .len = sizeof(storm) };
+
+	while (ring_put(ring, &frame) == RING_DONE)
+		;
+	assert_int_equal(write(fd, "", 1), 1);
+}
+
+/*
+ * Beside one whose ring is never empty a frame of others passes in a step or two, in
+ * each of which that one has one turn
+ */
+static void fair_share(void **state)
+{
+	const unsigned int turn = (256 << 10) / (1500 + 1000) + 1, rounds = 50;
+	unsigned int i, steps = 0;
+	struct ring ring;
+	uint64_t others;
+	uint8_t *memory;
+	int fd;
+
+	start();
+	join(0, ",vlan=10");
+	join(1, ",vlan=10");
+	fd = join_by_hand(&memory);
+	ring = (struct ring){ (struct ring_words *)memory, memory + 4096, 0, 0 };
+	take_over();
+	for (i = 1; i <= rounds; i++) {
+		assert_true(send_from(0, 2, 1, 60));
+		while (guest[1].frames < i) {
+			flood(&ring, fd);
+			run_once(&server->loop);
+			run_once(&loop);
+			steps++;
+		}
+	}
+	assert_in_range(steps, rounds, 2 * rounds);
+	others = server->sw.port[2].port.from_peer.in;
+	assert_in_range(others, (steps - 1) * turn / 2, steps * turn);
+	munmap(memory, 4096 + 2 * RING_BYTES);
+	close(fd);
+	leave(0);
+	leave(1);
+	switch_end(server);
+}
+
 static int make_directory(void **state)
 {
 	return !mkdtemp(directory) || setenv("XDG_RUNTIME_DIR", directory, 1);
@@ -490,6 +568,7 @@ int main(void)
 		TEST(frames_of_all_sizes), TEST(slow_and_fast),
 		TEST(backpressure), TEST(addresses), TEST(vlans),
 		TEST(a_new_switch), TEST(hostile_peers),
+		TEST(fair_share),
 	};
 
 	alarm(120);

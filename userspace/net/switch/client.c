@@ -86,7 +86,8 @@ static int take_welcome(struct client *c, int fd, struct error *error)
 	ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	int memory = n < 0 ? -1 : take_fd(&message), ret = -1;
 
-	if (n != sizeof(w) || memcmp(w.magic, RING_MAGIC, sizeof(w.magic)))
+	if (n != sizeof(w) || memcmp(w.magic, RING_MAGIC, sizeof(w.magic)) ||
+	    w.mac[0] & 1)
 		fail(error, STATUS_DATA,
 		     "--net %s: the answer is not that of a switch", c->text);
 	else if (w.status)

@@ -32,7 +32,7 @@ static json_t *port_json(const struct member *m)
 	char vlan[256], mac[18];
 
 	vlan_text(&p->vlans, vlan, sizeof(vlan));
-	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:s, s:b, s:b, s:i, s:i, s:I, s:I, s:o, s:o}",
+	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:s, s:b, s:b, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o}",
 			 "port", p->number, "name", p->name, "kind", m->kind,
 			 "mac", mac_text(m->mac, mac, sizeof(mac)),
 			 "link", m->port->link, "vlan", vlan, "isolated",
@@ -41,7 +41,10 @@ static json_t *port_json(const struct member *m)
 			 "unlearned", (json_int_t)p->unlearned,
 			 "copies", (json_int_t)p->copies,
 			 "from", count_json(&p->port.from_peer),
-			 "to", count_json(&p->port.to_peer));
+			 "to", count_json(&p->port.to_peer),
+			 /* What became of them in what is plugged in */
+			 "came", count_json(&m->port->to_peer),
+			 "went", count_json(&m->port->from_peer));
 }
 
 static json_t *show(struct switch_server *s, const json_t *arguments,

@@ -29,7 +29,6 @@ static void wake(struct ring_port *p)
 static void lose(struct ring_port *p, int error)
 {
 	loop_watch(p->port.loop, &p->watch, 0);
-	loop_set_timer(p->port.loop, &p->more, 0);
 	close_fd(&p->watch.fd);
 	p->waits = p->full = false;
 	port_set_link(&p->port, false);
@@ -101,7 +100,6 @@ static enum ring_result pass_on(struct ring_port *p)
 static void serve(struct ring_port *p)
 {
 	enum ring_result ret = p->waits ? RING_NONE : pass_on(p);
-	struct loop *loop = p->port.loop;
 
 	port_flush(&p->port);
 	if (p->watch.fd < 0)
@@ -110,13 +108,10 @@ static void serve(struct ring_port *p)
 		wake(p);
 	if (ret == RING_BAD)
 		lose(p, EPROTO);
-	else if (ret == RING_DONE)
-		loop_set_timer(loop, &p->more, vm_clock_now(loop->clock));
-}
-
-static void go_on(void *ctx)
-{
-	serve(ctx);
+	else
+		/* There is more: in the loop's next round, as others have theirs */
+		loop_watch(p->port.loop, &p->watch,
+			   EPOLLIN | (ret == RING_DONE ? EPOLLOUT : 0));
 }
 
 void ring_ready(struct port *port)
@@ -129,16 +124,24 @@ void ring_ready(struct port *port)
 	serve(p);
 }
 
-static void on_event(void *ctx, uint32_t events)
+/* False: the connection has ended */
+static bool take_bytes(struct ring_port *p)
 {
-	struct ring_port *p = ctx;
 	char bytes[4096];
 	ssize_t n = recv(p->watch.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
-	if (!n || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-		lose(p, n ? errno : 0);
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return true;
+	lose(p, n ? errno : 0);
+	return false;
+}
+
+static void on_event(void *ctx, uint32_t events)
+{
+	struct ring_port *p = ctx;
+
+	if (events & ~EPOLLOUT && !take_bytes(p))
 		return;
-	}
 	if (p->full) {
 		p->full = false;
 		port_ready(&p->port);
@@ -151,7 +154,6 @@ void ring_port_init(struct ring_port *p, const struct port_ops *ops)
 {
 	p->port.ops = ops;
 	p->watch = (struct watch){ on_event, p, -1, 0 };
-	p->more = (struct timer){ go_on, p, 0, NULL };
 }
 
 int ring_make_memory(void)
@@ -212,8 +214,7 @@ void ring_port_close(struct ring_port *p)
 {
 	if (p->port.loop) {
 		loop_watch(p->port.loop, &p->watch, 0);
-		loop_set_timer(p->port.loop, &p->more, 0);
-	}
+		}
 	close_fd(&p->watch.fd);
 	if (p->memory)
 		munmap(p->memory, MEMORY);

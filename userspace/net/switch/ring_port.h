@@ -11,7 +11,6 @@
 /**
  * struct ring_port - see above
  * @watch: of the socket, -1: there is none
- * @more: it goes on when others were served
  * @memory: both rings, or NULL
  * @in: from the other end
  * @out: to there
@@ -22,7 +21,6 @@
 struct ring_port {
 	struct port port;
 	struct watch watch;
-	struct timer more;
 	void *memory;
 	struct ring in, out;
 	bool waits, full;

@@ -244,7 +244,9 @@ static int listen_at(struct switch_server *s, struct watch *watch,
 			    "%s: %s", path, err == EADDRINUSE ?
 			    "the switch runs already" : strerror(err));
 	}
-	return loop_watch(&s->loop, watch, EPOLLIN) ?
+	/* All guests may come at once, and do not wait */
+	return listen(watch->fd, SWITCH_PORTS) ||
+	       loop_watch(&s->loop, watch, EPOLLIN) ?
 	       fail(error, STATUS_OS, "cannot wait for others") : 0;
 }
 
