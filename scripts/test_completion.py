@@ -35,7 +35,7 @@ class Completion(unittest.TestCase):
                           "add", "speed"})
         self.assertIn("convert", complete("disk", "c"))
         self.assertEqual(set(complete("switch", "lab", "")),
-                         {"show", "stats", "mac", "vlan", "mirror"})
+                         {"show", "stats", "mac", "vlan", "mirror", "capture"})
 
     def test_files(self):
         self.assertIn(f"{TOP}/README.md",

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "cmd/cmd.h"
 #include "core/option.h"
 #include "manage/control.h"
@@ -118,11 +119,12 @@ static void print_ports(const json_t *answer)
 	printf("%-5s %-24s %-8s %-5s %-20s %s\n", "port", "name", "kind",
 	       "link", "vlan", "stations");
 	json_array_foreach(json_object_get(answer, "ports"), i, p)
-		printf("%-5lld %-24s %-8s %-5s %-20s %lld%s%s%s%s\n",
+		printf("%-5lld %-24s %-8s %-5s %-20s %lld%s%s%s%s%s\n",
 		       number(p, "port"), text(p, "name"), text(p, "kind"),
 		       *if_so(p, "link", "up") ? "up" : "down", text(p, "vlan"),
 		       number(p, "macs"), if_so(p, "isolated", ", isolated"),
 		       if_so(p, "locked", ", locked"),
+		       if_so(p, "capture", ", captured"),
 		       number(p, "storm") ? ", storms are cut off" : "",
 		       mirror && json_integer_value(mirror) ==
 		       number(p, "port") ? ", end of a mirror" : "");
@@ -187,6 +189,18 @@ static int add_port(json_t *arguments, const char *key, const char *word,
 	return 0;
 }
 
+/* The switch runs in another directory, maybe */
+static int add_file(json_t *arguments, const char *file, struct error *error)
+{
+	char here[4096] = "", path[8192];
+
+	if (*file != '/' && !getcwd(here, sizeof(here)))
+		return fail(error, STATUS_OS, "no current directory");
+	snprintf(path, sizeof(path), "%s%s%s", here, *here ? "/" : "", file);
+	json_object_set_new(arguments, "file", json_string(path));
+	return 0;
+}
+
 static int make_arguments(const struct options *o, json_t *arguments,
 			  struct error *error)
 {
@@ -203,9 +217,13 @@ static int make_arguments(const struct options *o, json_t *arguments,
 	if (!strcmp(verb, "mirror") && o->words == 3 &&
 	    !strcmp(o->word[2], "off"))
 		return 0;
-	if (!strcmp(verb, "mirror") || o->words > 2)
+	if (!strcmp(verb, "capture") && o->words == 4)
+		return (strcmp(o->word[3], "off") &&
+			add_file(arguments, o->word[3], error)) ||
+		       add_port(arguments, "port", o->word[2], error) ? -1 : 0;
+	if (!strcmp(verb, "mirror") || !strcmp(verb, "capture") || o->words > 2)
 		return fail(error, STATUS_USAGE,
-			    "write vlan PORT VLANS, mirror PORT|all TO or mirror off");
+			    "write vlan PORT VLANS, mirror PORT|all TO, mirror off or capture PORT FILE|off");
 	return 0;
 }
 
@@ -249,7 +267,8 @@ static int tell(const struct options *o, struct error *error)
 		    { "mac", "switch-mac", print_macs },
 		    { "vlan", "switch-show", print_ports },
 		    { "vlan", "switch-vlan", print_ports },
-		    { "mirror", "switch-mirror", print_ports } };
+		    { "mirror", "switch-mirror", print_ports },
+		    { "capture", "switch-capture", print_ports } };
 	bool sets = o->words > 2;
 	json_t *arguments;
 	unsigned int i;
@@ -260,7 +279,7 @@ static int tell(const struct options *o, struct error *error)
 			break;
 	if (i == sizeof(all) / sizeof(all[0]))
 		return fail(error, STATUS_USAGE,
-			    "%s is not known: show, stats, mac, vlan and mirror are",
+			    "%s is not known: show, stats, mac, vlan, mirror and capture are",
 			    o->word[1]);
 	if (o->uplinks)
 		return fail(error, STATUS_USAGE,
@@ -276,14 +295,15 @@ int cmd_switch(int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = option_list, .parser = parse,
-		.args_doc = "NAME [show|stats|mac|vlan|mirror [ARGUMENT...]]",
+		.args_doc = "NAME [show|stats|mac|vlan|mirror|capture [ARGUMENT...]]",
 		.doc = "An Ethernet switch for guests: NAME alone starts it, until Ctrl-C or SIGTERM ends it.\v"
 		       "  show                 its ports\n"
 		       "  stats                their counters\n"
 		       "  mac                  which stations are where\n"
 		       "  vlan PORT VLANS      which VLANs a port is in\n"
 		       "  mirror PORT|all TO   what comes and goes there also goes to another\n"
-		       "  mirror off           no more\n" };
+		       "  mirror off           no more\n"
+		       "  capture PORT FILE    what passes there is written down; FILE off: no more\n" };
 	struct options o = { 0 };
 	struct error error = { 0 };
 

@@ -292,6 +292,45 @@ static void commands(void **state)
 	end();
 }
 
+/* How many bytes a capture of these frames has */
+static void captures(void **state)
+{
+	char file[64], words[128];
+	struct stat before, after;
+	int a, b;
+
+	start(NULL);
+	a = join(1);
+	b = join(2);
+	snprintf(file, sizeof(file), "%s/capture", directory);
+	snprintf(words, sizeof(words), "{\"port\": 1, \"file\": \"%s\"}", file);
+	json_decref(ask("switch-capture", words));
+	assert_int_equal(stat(file, &before), 0);
+	put_frame(a, 0xff, 1, 1);
+	assert_int_equal(get_frame(b), 1);
+	put_frame(b, 0xff, 2, 2);
+	assert_int_equal(get_frame(a), 2);
+	/* The other one's are not in it; nor is what comes when it has ended */
+	json_decref(ask("switch-capture", "{\"port\": 1}"));
+	assert_int_equal(stat(file, &after), 0);
+	assert_int_equal(after.st_size - before.st_size,
+			 2 * (28 + 60 + 16));
+	put_frame(a, 0xff, 1, 3);
+	assert_int_equal(get_frame(b), 3);
+	assert_int_equal(stat(file, &before), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	refused("switch-capture", "{\"port\": 1, \"file\": \"/nowhere/x\"}",
+		"cannot write the capture");
+	refused("switch-capture", "{\"port\": 5}", "no such port");
+	/* One that is open ends with its port */
+	json_decref(ask("switch-capture", words));
+	close(b);
+	wait_for(1);
+	unlink(file);
+	close(a);
+	end();
+}
+
 /* In several answers */
 static void many_macs(void **state)
 {
@@ -380,7 +419,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 	const struct CMUnitTest tests[] = {
 		TEST(frames), TEST(bad_peers), TEST(an_uplink), TEST(commands),
-		TEST(many_macs), TEST(names),
+		TEST(captures), TEST(many_macs), TEST(names),
 	};
 
 	alarm(120);

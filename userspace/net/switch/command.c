@@ -32,11 +32,12 @@ static json_t *port_json(const struct member *m)
 	char vlan[256], mac[18];
 
 	vlan_text(&p->vlans, vlan, sizeof(vlan));
-	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:s, s:b, s:b, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:s, s:b, s:b, s:b, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o}",
 			 "port", p->number, "name", p->name, "kind", m->kind,
 			 "mac", mac_text(m->mac, mac, sizeof(mac)),
 			 "link", m->port->link, "vlan", vlan, "isolated",
-			 p->isolated, "locked", p->locked, "storm", p->storm,
+			 p->isolated, "locked", p->locked, "capture",
+			 p->port.capture != NULL, "storm", p->storm,
 			 "macs", p->sw->macs.of_port[p->number],
 			 "unlearned", (json_int_t)p->unlearned,
 			 "copies", (json_int_t)p->copies,
@@ -152,6 +153,24 @@ static json_t *set_mirror(struct switch_server *s, const json_t *arguments,
 	return show(s, NULL, error);
 }
 
+/* What passes at "port" goes to "file"; without that it does not any more */
+static json_t *set_capture(struct switch_server *s, const json_t *arguments,
+			   struct error *error)
+{
+	struct switch_port *p = find_port(s, arguments, "port", error);
+	const char *file = json_string_value(json_object_get(arguments,
+							     "file"));
+	struct pcap *pcap = NULL;
+
+	if (p && file)
+		pcap = pcap_open(file, p->name, error);
+	if (!p || (file && !pcap))
+		return NULL;
+	pcap_close(p->port.capture);
+	p->port.capture = pcap;
+	return show(s, NULL, error);
+}
+
 json_t *switch_execute(void *ctx, const json_t *request, struct error *error)
 {
 	static const struct {
@@ -160,7 +179,8 @@ json_t *switch_execute(void *ctx, const json_t *request, struct error *error)
 			      struct error *error);
 	} all[] = { { "switch-show", show }, { "switch-mac", macs },
 		    { "switch-vlan", set_vlan },
-		    { "switch-mirror", set_mirror } };
+		    { "switch-mirror", set_mirror },
+		    { "switch-capture", set_capture } };
 	const char *name = json_string_value(json_object_get(request,
 							     "execute"));
 	struct switch_server *s = ctx;

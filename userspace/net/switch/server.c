@@ -105,6 +105,7 @@ void member_gone(struct member *m)
 
 static void close_member(struct member *m)
 {
+	pcap_close(m->plug->port.capture);
 	switch_remove(m->plug);
 	pcap_close(m->port->capture);
 	m->port->ops->close(m->port);
