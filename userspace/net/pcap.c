@@ -43,12 +43,12 @@ static uint32_t padding(size_t len)
 static void give_up(struct pcap *p, int error)
 {
 	dprintf(STDERR_FILENO,
-		"\r\nmvmm run: --net: the capture ends here: %s\r\n",
+		"\r\nmvmm: --net: the capture ends here: %s\r\n",
 		strerror(error));
 	/* Half a block would make the file unreadable */
 	if (ftruncate(p->fd, p->end))
 		dprintf(STDERR_FILENO,
-			"\r\nmvmm run: --net: its last block is not whole\r\n");
+			"\r\nmvmm: --net: its last block is not whole\r\n");
 	close_fd(&p->fd);
 }
 

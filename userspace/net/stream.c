@@ -195,7 +195,7 @@ void stream_ready(struct port *port)
 static void connected(struct stream_port *s)
 {
 	if (s->was_told)
-		dprintf(STDERR_FILENO, "\r\nmvmm run: --net %s is connected\r\n",
+		dprintf(STDERR_FILENO, "\r\nmvmm: --net %s is connected\r\n",
 			s->text);
 	s->connecting = s->was_told = false;
 	update(s);
@@ -284,7 +284,7 @@ static void on_lost(struct stream_port *s, int error)
 {
 	if (!s->was_told)
 		dprintf(STDERR_FILENO,
-			"\r\nmvmm run: --net %s has no connection: %s: %s\r\n",
+			"\r\nmvmm: --net %s has no connection: %s: %s\r\n",
 			s->text, error ? strerror(error) : "the other end has gone",
 			s->listener.fd < 0 ? "trying again each second" :
 					     "waiting for another one");

@@ -74,7 +74,7 @@ static void on_readable(void *ctx, uint32_t events)
 	/* It was deleted: its descriptor would be ready for ever */
 	else if (events & (EPOLLERR | EPOLLHUP) && err == EBADFD) {
 		dprintf(STDERR_FILENO,
-			"\r\nmvmm run: --net %s: the interface is gone\r\n",
+			"\r\nmvmm: --net %s: the interface is gone\r\n",
 			t->name);
 		loop_watch(t->port.loop, &t->watch, 0);
 		port_set_link(&t->port, false);
@@ -132,7 +132,7 @@ static void tap_changed(struct port *port)
 	t->allowed = can;
 	if (ioctl(t->watch.fd, TUNSETOFFLOAD, flags))
 		dprintf(STDERR_FILENO,
-			"\r\nmvmm run: --net %s: offloads 0x%x: %s\r\n",
+			"\r\nmvmm: --net %s: offloads 0x%x: %s\r\n",
 			t->name, flags, strerror(errno));
 }
 

@@ -32,7 +32,7 @@ struct user {
 static void on_lost(struct stream_port *s, int error)
 {
 	dprintf(STDERR_FILENO,
-		"\r\nmvmm run: --net user: passt has ended: the guest has no network any more\r\n");
+		"\r\nmvmm: --net user: passt has ended: the guest has no network any more\r\n");
 }
 
 static int user_start(struct port *port, struct error *error)

@@ -115,7 +115,7 @@ static void retry_later(struct client *c, const char *why)
 
 	if (!c->was_told)
 		dprintf(STDERR_FILENO,
-			"\r\nmvmm run: --net %s has no connection: %s: trying again each second\r\n",
+			"\r\nmvmm: --net %s has no connection: %s: trying again each second\r\n",
 			c->text, why);
 	c->was_told = true;
 	loop_set_timer(loop, &c->again, vm_clock_now(loop->clock) + RETRY_NS);
@@ -140,7 +140,7 @@ static void on_welcome(void *ctx, uint32_t events)
 		retry_later(c, error.text);
 		return;
 	}
-	dprintf(STDERR_FILENO, "\r\nmvmm run: --net %s is connected\r\n",
+	dprintf(STDERR_FILENO, "\r\nmvmm: --net %s is connected\r\n",
 		c->text);
 	c->was_told = false;
 }

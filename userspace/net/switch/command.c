@@ -32,7 +32,8 @@ static json_t *port_json(const struct member *m)
 	char vlan[256], mac[18];
 
 	vlan_text(&p->vlans, vlan, sizeof(vlan));
-	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:s, s:b, s:b, s:b, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:s, s:b, s:b, s:b, s:i, "
+			 "s:i, s:I, s:I, s:o, s:o, s:o, s:o}",
 			 "port", p->number, "name", p->name, "kind", m->kind,
 			 "mac", mac_text(m->mac, mac, sizeof(mac)),
 			 "link", m->port->link, "vlan", vlan, "isolated",
