@@ -17,6 +17,10 @@
 #define MEMORY		(WORDS + 2 * RING_BYTES)
 #define SEALS		(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
+_Static_assert(sizeof(struct ring_words) == 128, "two cache lines");
+_Static_assert(sizeof(struct ring_hello) == 256, "as networking.rst has it");
+_Static_assert(sizeof(struct ring_welcome) == 128, "the same");
+
 /* Without waiting: who has its wakers unread is awake */
 static void wake(struct ring_port *p)
 {
