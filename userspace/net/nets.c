@@ -16,15 +16,23 @@ int nets_parse(struct nets *nets, char *arg, struct error *error)
 }
 
 /*
- * The interface's name is in it: two guests that are started in the same way have
- * taps of their own, at least
+ * Whose name is given on a switch stays the same one, whatever else is said. Else the
+ * interface's name is in it: two guests that are started in the same way have taps of
+ * their own, at least
  */
 static void choose_mac(const struct nets *nets, unsigned int i,
 		       const char *interface, uint8_t *mac)
 {
+	const struct net_config *net = &nets->config[i];
+	const char *name = strstr(net->port_options, "name=");
 	char text[512];
 
-	snprintf(text, sizeof(text), "%u,%s,%s", i, interface, nets->text[i]);
+	if (name && net->address)
+		snprintf(text, sizeof(text), "switch=%s,%.*s", net->address,
+			 (int)strcspn(name, ","), name);
+	else
+		snprintf(text, sizeof(text), "%u,%s,%s", i, interface,
+			 nets->text[i]);
 	net_mac(text, mac);
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail
+#include "net/nets.h"
 #include "net/switch/ring_port.h"
 #include "net/switch/server.h"
 #include "tests/played_port.h"
@@ -316,6 +317,46 @@ static void addresses(void **state)
 	assert_non_null(strstr(error.text, "\"mvmm switch s\" starts one"));
 }
 
+/* As of mvmm run: the address that the NIC of the option gets */
+static struct nets nets_of(const char *option, uint8_t *mac)
+{
+	static struct machine_config config;
+	struct nets nets = { 0 };
+	char text[128];
+
+	snprintf(text, sizeof(text), "switch=s%s", option);
+	assert_int_equal(nets_parse(&nets, text, &error), 0);
+	assert_int_equal(nets_open(&nets, &config, &error), 0);
+	memcpy(mac, config.nic[0].mac, MAC_LEN);
+	return nets;
+}
+
+static void address_of_a_name(void **state)
+{
+	uint8_t web[MAC_LEN], again[MAC_LEN], other[MAC_LEN];
+	struct nets nets, second;
+
+	start();
+	nets = nets_of(",name=web", web);
+	assert_int_equal(web[0] & 3, 2);
+	/* At the same time it is another's */
+	second = nets_of(",name=web", other);
+	assert_memory_not_equal(web, other, MAC_LEN);
+	nets_close(&second);
+	nets_close(&nets);
+	wait_for_ports(0);
+	nets = nets_of(",vlan=5,name=web,locked", again);
+	assert_memory_equal(web, again, MAC_LEN);
+	second = nets_of(",name=db", other);
+	assert_memory_not_equal(web, other, MAC_LEN);
+	nets_close(&second);
+	nets_close(&nets);
+	nets = nets_of(",mac=02:01:02:03:04:05,name=web", again);
+	assert_memory_equal(again, "\2\1\2\3\4\5", MAC_LEN);
+	nets_close(&nets);
+	stop();
+}
+
 static void vlans(void **state)
 {
 	start();
@@ -566,7 +607,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(frames_of_all_sizes), TEST(slow_and_fast),
-		TEST(backpressure), TEST(addresses), TEST(vlans),
+		TEST(backpressure), TEST(addresses), TEST(address_of_a_name),
+		TEST(vlans),
 		TEST(a_new_switch), TEST(hostile_peers),
 		TEST(fair_share),
 	};
