@@ -9,13 +9,15 @@ DESTDIR ?=
 # For "make run". KERNEL: the host kernel in the lab, debian or test; CMD: a
 # command for the guest; CPUS: the guest's vCPUs; DISK: debian, for a system on
 # a disk instead of an initramfs, or raid5, on an array; PULL=1 takes one of its
-# members away meanwhile; NET: user, for a guest with a network
+# members away meanwhile; NET: user, for a guest with a network, or switch, for VMS
+# guests on one
 KERNEL ?= debian
 CMD ?=
 CPUS ?= 1
 DISK ?=
 PULL ?=
 NET ?=
+VMS ?= 1
 
 CC ?= gcc
 CFLAGS ?= -O2 -g
@@ -66,7 +68,8 @@ help:
 	@echo '                 DISK=debian boots Debian from a disk, DISK=raid5'
 	@echo '                 from three, of which PULL=1 takes one away;'
 	@echo '                 CPUS=N sets how many vCPUs it has;'
-	@echo '                 NET=user gives it a network;'
+	@echo '                 NET=user gives it a network, NET=switch VMS=2'
+	@echo '                 one with a second guest;'
 	@echo '                 KERNEL=debian|test picks the host kernel,'
 	@echo '                 LAB=bochs|qemu|host the place'
 	@echo 'test             all tests'
@@ -197,7 +200,7 @@ run-guest:
 	@mkdir -p $(O)
 	@scripts/run-guest --kernel $(KERNEL) --cpus $(CPUS) \
 		$(if $(DISK),--disk '$(DISK)') $(if $(PULL),--pull) \
-		$(if $(NET),--net '$(NET)') \
+		$(if $(NET),--net '$(NET)') --vms '$(VMS)' \
 		$(if $(CMD),--command '$(subst ','\'',$(CMD))'); \
 		echo $$? >$(O)/run-status
 
