@@ -78,7 +78,7 @@ static int take_fd(struct msghdr *message)
 /* The answer. -1 with @error: it is none, or says no */
 static int take_welcome(struct client *c, int fd, struct error *error)
 {
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct ring_welcome w = { 0 };
 	struct iovec iov = { &w, sizeof(w) };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1,
@@ -140,6 +140,9 @@ static void on_welcome(void *ctx, uint32_t events)
 		retry_later(c, error.text);
 		return;
 	}
+	/* It may have been lost at once */
+	if (!c->ring.port.link)
+		return;
 	dprintf(STDERR_FILENO, "\r\nmvmm: --net %s is connected\r\n",
 		c->text);
 	c->was_told = false;

@@ -67,7 +67,7 @@ static int choose_mac(struct switch_server *s, uint8_t *mac, bool fixed,
 
 static int send_welcome(int fd, const struct ring_welcome *w, int memory)
 {
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec iov = { (void *)w, sizeof(*w) };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *c = (struct cmsghdr *)control;
