@@ -295,6 +295,7 @@ static void vlans(void **state)
 		       *c = plug(2, "20", false),
 		       *trunk = plug(3, "trunk:10+20", false),
 		       *native = plug(4, "trunk/10", false);
+	size_t n;
 
 	send_frame(a, ~0u, 100, -1);
 	assert_int_equal(b->frames, 1);
@@ -309,6 +310,14 @@ static void vlans(void **state)
 	send_frame(a, ~0u, 100, 5 << 13);
 	assert_tag(b, -1);
 	assert_tag(trunk, 5 << 13 | 10);
+	/* Nor does one behind that, nor one of a provider's */
+	n = fill(~0u, 100, 0);
+	memcpy(bytes + n - 2, "\x81\0\0\x14\x88\xb5", 6);
+	send_bytes(a, 60, 16);
+	n = fill(~0u, 100, -1);
+	memcpy(bytes + n - 2, "\x88\xa8\0\x14\x88\xb5", 6);
+	send_bytes(a, 60, 16);
+	assert_int_equal(a->plug->port.from_peer.dropped[DROP_VLAN], 4);
 	/* From a trunk, by the tag; without one there is none; 30 is not its */
 	clear();
 	send_frame(trunk, ~0u, 101, 20);

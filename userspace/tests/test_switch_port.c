@@ -202,6 +202,9 @@ static void frames_of_all_sizes(void **state)
 			assert_memory_equal(guest[0].bytes, bytes, sizes[i]);
 		}
 	}
+	/* One that is too short is dropped here: the switch would end this */
+	assert_true(port_send(&guest[0].port, &(struct frame){ .len = 13 }));
+	assert_int_equal(guest[0].port.peer->from_peer.dropped[DROP_LENGTH], 1);
 	assert_int_equal(guest[0].frames, wanted[0]);
 	assert_int_equal(guest[1].frames, wanted[1]);
 	assert_int_equal(guest[2].frames, wanted[2]);

@@ -44,7 +44,8 @@ bool ring_receive(struct port *port, const struct frame *frame)
 	struct ring_port *p = (struct ring_port *)port;
 	enum ring_result ret;
 
-	if (frame->len > FRAME_MAX) {
+	/* The other end would take it for a lie */
+	if (frame->len < FRAME_MIN || frame->len > FRAME_MAX) {
 		port_drop(&port->from_peer, DROP_LENGTH);
 		return true;
 	}

@@ -9,23 +9,26 @@
 #define TAG_TYPE	0x8100
 #define TAG_VLAN	0x0fff
 #define TAG_PRIORITY	0xf000		/* and "drop eligible" */
+#define STAG_TYPE	0x88a8		/* of 802.1ad */
 #define ARP_TYPE	0x0806
-#define ARP_LEN		(2 + 8 + MAC_LEN)	/* with the type, up to its sender */
+/* A type and what is behind it: of ARP, up to the sender's address */
+#define BODY		(2 + 8 + MAC_LEN)
 
 /**
  * struct view - a frame as a switch sees it: what decides was read once
  * @head: addresses, and the tag that it gets where it gets one
- * @arp: what was read of ARP, if the sender's address there counts
+ * @body: its type, and some bytes more
+ * @body_len: how many
  * @tagged: it came with one
- * @is_arp: @arp is used
  * @flooded: it is for all, or nobody knows for whom
  * @vlan: it belongs to
- * @niov: of @iov, where the first one is @head, and then @arp
+ * @niov: of @iov, where the first one is @head, and then @body
  * @rest: bytes behind that
  */
 struct view {
-	uint8_t head[ADDRESSES + TAG], arp[ARP_LEN];
-	bool tagged, is_arp, flooded;
+	uint8_t head[ADDRESSES + TAG], body[BODY];
+	size_t body_len;
+	bool tagged, flooded;
 	unsigned int vlan;
 	struct iovec iov[PIECES];
 	unsigned int niov;
@@ -48,13 +51,11 @@ static bool take_rest(struct view *v, const struct frame *frame, size_t skip)
 	unsigned int i;
 
 	v->iov[0].iov_base = v->head;
-	v->niov = 1;
 	v->rest = frame->len - skip;
 	/* What was checked is what is sent */
-	if (v->is_arp) {
-		v->iov[v->niov++] = (struct iovec){ v->arp, ARP_LEN };
-		skip += ARP_LEN;
-	}
+	v->iov[1] = (struct iovec){ v->body, v->body_len };
+	v->niov = 2;
+	skip += v->body_len;
 	for (i = 0; i < frame->niov; i++) {
 		const struct iovec *from = &frame->iov[i];
 		size_t n = skip < from->iov_len ? skip : from->iov_len;
@@ -70,14 +71,26 @@ static bool take_rest(struct view *v, const struct frame *frame, size_t skip)
 	return true;
 }
 
+static unsigned int type_of(const struct view *v)
+{
+	return v->body[0] << 8 | v->body[1];
+}
+
 /* Which VLAN it belongs to, or else DROP_VLAN */
 static enum port_drop classify(const struct switch_port *from, struct view *v,
 			       unsigned int tag)
 {
 	unsigned int vlan = v->tagged ? tag & TAG_VLAN : 0;
+	bool inner = type_of(v) == TAG_TYPE || type_of(v) == STAG_TYPE;
 
-	/* Of an access port's guest, a tag would be a way into another VLAN */
-	if (vlan && from->vlans.access)
+	/*
+	 * Of an access port's guest, a tag would be a way into another VLAN; so would
+	 * one behind a priority, which is the first one where that is taken away
+	 */
+	if ((vlan || inner) && from->vlans.access)
+		return DROP_VLAN;
+	/* What is behind that was not looked at */
+	if (inner && from->locked)
 		return DROP_VLAN;
 	/* A tag without a VLAN has a priority, no more */
 	v->vlan = vlan ? vlan : from->vlans.native;
@@ -102,35 +115,29 @@ static bool is_zero(const uint8_t *mac)
 	return !memcmp(mac, "\0\0\0\0\0", MAC_LEN);
 }
 
-/* Of a port with a lock, whose first frame it may be. @body: begins with the type */
-static bool is_own(struct switch_port *from, struct view *v,
-		   const uint8_t *body, size_t len)
+/* Of a port with a lock, whose first frame it may be */
+static bool is_own(struct switch_port *from, const struct view *v)
 {
 	const uint8_t *source = v->head + MAC_LEN;
+	bool arp = v->body_len == BODY && type_of(v) == ARP_TYPE;
 
 	if (is_zero(from->mac))
 		memcpy(from->mac, source, MAC_LEN);
-	v->is_arp = len >= ARP_LEN && body[0] == ARP_TYPE >> 8 &&
-		    body[1] == (ARP_TYPE & 0xff);
-	if (v->is_arp)
-		memcpy(v->arp, body, ARP_LEN);
 	return !memcmp(source, from->mac, MAC_LEN) &&
-	       (!v->is_arp || !memcmp(v->arp + ARP_LEN - MAC_LEN, source,
-				      MAC_LEN));
+	       (!arp || !memcmp(v->body + BODY - MAC_LEN, source, MAC_LEN));
 }
 
 /* Returns why it is dropped, or DROPS */
 static enum port_drop look(struct switch_port *from, struct view *v,
 			   const struct frame *frame)
 {
-	uint8_t bytes[ADDRESSES + TAG + ARP_LEN], *head = v->head;
+	uint8_t bytes[ADDRESSES + TAG + BODY] = { 0 }, *head = v->head;
 	size_t n = frame_peek(frame, bytes, sizeof(bytes)), skip;
 	unsigned int tag;
 
 	if (n < FRAME_MIN)
 		return DROP_LENGTH;
 	memcpy(head, bytes, sizeof(v->head));
-	v->is_arp = false;
 	v->tagged = head[ADDRESSES] == TAG_TYPE >> 8 &&
 		    head[ADDRESSES + 1] == (TAG_TYPE & 0xff);
 	if (v->tagged && frame->len < FRAME_MIN + TAG)
@@ -143,7 +150,9 @@ static enum port_drop look(struct switch_port *from, struct view *v,
 		return DROP_LOCAL;
 	tag = head[ADDRESSES + 2] << 8 | head[ADDRESSES + 3];
 	skip = ADDRESSES + (v->tagged ? TAG : 0);
-	if (from->locked && !is_own(from, v, bytes + skip, n - skip))
+	v->body_len = n - skip < BODY ? n - skip : BODY;
+	memcpy(v->body, bytes + skip, BODY);
+	if (from->locked && !is_own(from, v))
 		return DROP_FORGED;
 	if (!take_rest(v, frame, skip))
 		return DROP_LENGTH;
@@ -221,7 +230,7 @@ static bool switch_receive(struct port *port, const struct frame *frame)
 			why = DROP_STORM;
 	}
 	/* Once, and as it came */
-	if (sw->mirror && from != sw->mirror &&
+	if (sw->mirror && from != sw->mirror && why != DROP_LENGTH &&
 	    (sw->mirrored & (bit(from) | (why == DROPS ? set : 0)))) {
 		from->copies++;
 		give(sw->mirror, frame);
