@@ -43,14 +43,20 @@ static void run_once(void)
 	loop_run(&server->loop, once, NULL);
 }
 
+static char directory[] = "/tmp/mvmm-fuzz.XXXXXX";
+
 static void end(void)
 {
 	switch_end(server);
+	if (!chdir(directory)) {
+		rmdir("mvmm/switch");
+		rmdir("mvmm");
+		rmdir(directory);
+	}
 }
 
 static void begin(void)
 {
-	static char directory[] = "/tmp/mvmm-fuzz.XXXXXX";
 	struct error error;
 
 	if (!mkdtemp(directory) || setenv("XDG_RUNTIME_DIR", directory, 1))
