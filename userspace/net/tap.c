@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/if_bridge.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 /**
  * struct tap - see above
  * @watch: of its descriptor
+ * @news: a socket that tells of the host's interfaces
  * @name: of the interface
  * @allowed: PORT_*: what the kernel was told that it may leave undone
  * @waits: the frame in @bytes, which the peer does not take yet
@@ -32,7 +34,7 @@
  */
 struct tap {
 	struct port port;
-	struct watch watch;
+	struct watch watch, news;
 	char name[IFNAMSIZ];
 	unsigned int allowed;
 	bool waits;
@@ -136,15 +138,39 @@ static void tap_changed(struct port *port)
 			t->name, flags, strerror(errno));
 }
 
+/* As the interface is now: a cable that is pulled is "ip link set NAME down" */
+static void look_at_link(struct tap *t)
+{
+	struct ifreq r = { 0 };
+
+	memcpy(r.ifr_name, t->name, IFNAMSIZ);
+	port_set_link(&t->port, !ioctl(t->news.fd, SIOCGIFFLAGS, &r) &&
+		      r.ifr_flags & IFF_UP);
+}
+
+/* What the news are does not matter, nor that some were lost: it is looked at */
+static void on_news(void *ctx, uint32_t events)
+{
+	struct tap *t = ctx;
+	uint8_t news[4096];
+
+	while (recv(t->news.fd, news, sizeof(news), MSG_DONTWAIT) >= 0 ||
+	       errno == ENOBUFS)
+		;
+	look_at_link(t);
+}
+
 static int tap_start(struct port *port, struct error *error)
 {
 	struct tap *t = (struct tap *)port;
 	int ret = loop_watch(port->loop, &t->watch, EPOLLIN);
 
+	if (!ret)
+		ret = loop_watch(port->loop, &t->news, EPOLLIN);
 	if (ret)
 		return fail(error, STATUS_OS, "--net %s: cannot wait for it: %s",
 			    t->name, strerror(-ret));
-	port_set_link(port, true);
+	look_at_link(t);
 	return 0;
 }
 
@@ -152,9 +178,12 @@ static void tap_close(struct port *port)
 {
 	struct tap *t = (struct tap *)port;
 
-	if (port->loop)
+	if (port->loop) {
 		loop_watch(port->loop, &t->watch, 0);
+		loop_watch(port->loop, &t->news, 0);
+	}
 	close_fd(&t->watch.fd);
+	close_fd(&t->news.fd);
 	free(t);
 }
 
@@ -177,6 +206,7 @@ static int explain(const struct tap *t, const char *what, struct error *error)
 
 static int open_tun(struct tap *t, struct error *error)
 {
+	t->news = (struct watch){ on_news, t, -1, 0 };
 	t->watch = (struct watch){ on_readable, t,
 		open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC), 0 };
 	if (t->watch.fd >= 0)
@@ -185,6 +215,19 @@ static int open_tun(struct tap *t, struct error *error)
 		return fail(error, STATUS_NO_DEVICE,
 			    "--net tap: there is no /dev/net/tun: modprobe tun");
 	return explain(t, "open /dev/net/tun", error);
+}
+
+static int open_news(struct tap *t, struct error *error)
+{
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK,
+				       .nl_groups = RTMGRP_LINK };
+
+	t->news.fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
+			    NETLINK_ROUTE);
+	if (t->news.fd >= 0 && !bind(t->news.fd, (struct sockaddr *)&address,
+				     sizeof(address)))
+		return 0;
+	return explain(t, "hear of the interface's state", error);
 }
 
 /* An interface that is there is joined; its name is known then */
@@ -322,9 +365,10 @@ struct port *tap_open(const struct net_config *config, struct error *error)
 	t->frame.niov = 1;
 	made = !t->name[0] || !if_nametoindex(t->name);
 	if (!open_tun(t, error) && !attach(t, error) &&
-	    !set_up(t, made, config->bridge, error))
+	    !set_up(t, made, config->bridge, error) && !open_news(t, error))
 		return &t->port;
 	close_fd(&t->watch.fd);
+	close_fd(&t->news.fd);
 	free(t);
 	return NULL;
 }
