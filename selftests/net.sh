@@ -200,6 +200,68 @@ guest_with_tap() {
 	ended "$(cat /tmp/status)"
 }
 
+# bonding NAME VALUE: of Linux's driver
+bonding() {
+	echo "$2" >"/sys/class/net/bond0/bonding/$1"
+}
+
+# Linux's bond at the other ends of the taps
+bond_made() {
+	[ -e /sys/class/net/t1 ] || return 1
+	ip link set t0 down
+	ip link set t1 down
+	insmod tls.ko
+	insmod bonding.ko max_bonds=1 && bonding mode "$1" && bonding miimon 100 &&
+		bonding xmit_hash_policy layer3+4 &&
+		{ [ "$1" != 802.3ad ] || bonding lacp_rate fast; } &&
+		address bond0 2 && bonding slaves +t0 && bonding slaves +t1
+}
+
+# Both links are one with the partner that has the guest's bond
+both_joined() {
+	[ "$(sed -n 's/.*Number of ports: //p' /proc/net/bonding/bond0)" = 2 ]
+}
+
+# fetched_by_other DEVICE: it is cut in the middle of a file that comes and goes on
+fetched_by_other() {
+	local i
+
+	rm -f /tmp/data
+	get http://192.168.7.1/data /tmp/data &
+	for i in $(seq 500); do
+		[ ! -s /tmp/data ] || break
+		usleep 10000
+	done
+	ip link set "$1" down
+	wait $!
+	fetched 192.168.7.1 && ip link set "$1" up
+}
+
+# guest_with_bond MODE OPTION...: L1 is the second one, by a bond of Linux's
+guest_with_bond() {
+	local mode=$1
+
+	shift
+	n=0
+	rm -f /tmp/status /tmp/heard
+	echo '@@begin guest'
+	APPEND='net=1' in_background "$@" --stats \
+		--net "bond(t0,t1),mode=$mode,xmit_hash_policy=layer3+4,lacp_rate=fast" \
+		2>/tmp/err &
+	if [ "$mode" = 802.3ad ]; then echo 1..6; else echo 1..4; fi
+	check 'there are two taps, and a bond of them' try bond_made "$mode"
+	serve_file /tmp/www
+	check 'L1 fetches the file of the guest' fetched 192.168.7.1
+	[ "$mode" != 802.3ad ] || check 'LACP has joined both links' try both_joined
+	check 'and once more, by the other link alone' fetched_by_other t0
+	[ "$mode" != 802.3ad ] || check 'both are one again' try both_joined
+	check 'and by the first one alone' fetched_by_other t1
+	try tell 192.168.7.1
+	wait
+	sed 's/^/# /' /tmp/err
+	ended "$(cat /tmp/status)"
+}
+
 # guests_on_stream OPTION...: two guests
 guests_on_stream() {
 	echo '@@begin guests'

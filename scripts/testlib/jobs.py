@@ -363,7 +363,7 @@ def net(results, name, emulator, command):
     drivers = labs.with_dependencies("virtio_pci", "virtio_net")
     initrd = labs.guest_initrd(name, "net.sh", "selftests/net.sh", *drivers)
     # Of L1: a tap, or an interface with a way out for passt
-    modules = labs.with_dependencies("tun", "dummy")
+    modules = labs.with_dependencies("tun", "dummy", "bonding")
     lab(results, name,
         ["--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
@@ -536,7 +536,8 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
            kernels=("debian",)),
        job("net-qemu", net, "qemu",
            "guest_with_tap --mem 192M --cpus 2; "
-           "guests_on_stream --mem 160M --packed", kernels=("debian",)),
+           "guests_on_stream --mem 160M --packed; "
+           "guest_with_bond 802.3ad --mem 192M", kernels=("debian",)),
        job("user-net-qemu", net, "qemu", "guest_with_user --mem 192M",
            kernels=("debian",)),
        job("switch-qemu", net, "qemu", "guests_on_switch --mem 160M",
@@ -569,7 +570,11 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("refused-npt", refused, "qemu", "max,npt=off",
            "nested paging (NPT)")]
 
-LONG = [job(f"long-{emulator}-{cpus}", long, emulator, cpus)
+LONG = [job("long-bond-qemu", net, "qemu",
+            "; ".join(f"guest_with_bond {mode} --mem 192M" for mode in
+                      ("active-backup", "balance-xor", "broadcast")),
+            kernels=("debian",))] + [
+        job(f"long-{emulator}-{cpus}", long, emulator, cpus)
         for cpus in (1, 2) for emulator in ("bochs", "qemu")] + [
         stress_job(emulator, cpus, vcpus, 20, "long-stress")
         for cpus, vcpus in ((2, 8), (1, 8), (1, 4), (1, 2), (1, 1))

@@ -8,6 +8,8 @@
 #include "net/net.h"
 #include "net/switch/switch.h"
 
+#define RARP_LEN	60
+
 /* ---- two ports ------------------------------------------------------------ */
 
 static void tell(struct port *port)
@@ -135,6 +137,23 @@ void port_flush(struct port *port)
 		port->peer->ops->flush(port->peer);
 }
 
+void port_announce(struct port *port, const uint8_t *mac)
+{
+	static const uint8_t rarp[] = { 0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3 };
+	uint8_t bytes[RARP_LEN] = { 0 };
+	const struct iovec iov = { bytes, sizeof(bytes) };
+	const struct frame frame = { { 0 }, &iov, 1, sizeof(bytes) };
+
+	memset(bytes, 0xff, MAC_LEN);
+	memcpy(bytes + 6, mac, MAC_LEN);
+	memcpy(bytes + 12, rarp, sizeof(rarp));
+	/* The sender's address, IPv4's not known, and the same of the target */
+	memcpy(bytes + 22, mac, MAC_LEN);
+	memcpy(bytes + 32, mac, MAC_LEN);
+	if (port_send(port, &frame))
+		port_flush(port);
+}
+
 /* ---- frames --------------------------------------------------------------- */
 
 size_t frame_peek(const struct frame *frame, void *bytes, size_t len)
@@ -213,12 +232,19 @@ static void print_count(const char *name, const char *direction,
 	fputc('\n', file);
 }
 
+void port_print_own(const struct port *port, FILE *file)
+{
+	print_count(port->name, ", in", &port->to_peer, file);
+	print_count(port->name, ", out", &port->from_peer, file);
+	if (port->ops->print)
+		port->ops->print(port, file);
+}
+
 void port_print(const struct port *port, FILE *file)
 {
 	const struct port *nic = port->peer;
 
-	print_count(port->name, ", in", &port->to_peer, file);
-	print_count(port->name, ", out", &port->from_peer, file);
+	port_print_own(port, file);
 	if (!nic)
 		return;
 	print_count(port->name, "'s NIC, from the guest", &nic->to_peer, file);
@@ -227,7 +253,7 @@ void port_print(const struct port *port, FILE *file)
 
 /* ---- --net ---------------------------------------------------------------- */
 
-static const char *value_of(const char *word, const char *name)
+const char *net_value(const char *word, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -314,28 +340,31 @@ static int parse_word(struct net_config *c, const char *word,
 		      struct error *error)
 {
 	const char *value;
+	int ret = c->bond.links ? bond_parse_word(&c->bond, word, error) : 1;
 
-	if ((value = value_of(word, "mac="))) {
+	if (ret <= 0)
+		return ret;
+	if ((value = net_value(word, "mac="))) {
 		c->has_mac = true;
 		return parse_mac(c->mac, value, error);
 	}
-	if ((value = value_of(word, "mtu=")))
+	if ((value = net_value(word, "mtu=")))
 		return parse_mtu(c, value, error);
-	if ((value = value_of(word, "pcap=")) && *value)
+	if ((value = net_value(word, "pcap=")) && *value)
 		c->pcap = value;
 	else if (!strcmp(c->kind, "tap") &&
-		 (value = value_of(word, "bridge=")) && *value)
+		 (value = net_value(word, "bridge=")) && *value)
 		c->bridge = value;
 	else if (!strcmp(c->kind, "stream") && !strcmp(word, "server"))
 		c->server = true;
 	else if (!strcmp(c->kind, "user") &&
-		 (value = value_of(word, "hostfwd=")))
+		 (value = net_value(word, "hostfwd=")))
 		return parse_forward(c, value, error);
 	else if (!strcmp(c->kind, "switch") && is_port_option(word))
 		return add_port_option(c, word, error);
 	else
 		return fail(error, STATUS_USAGE,
-			    "--net %s: %s is not known: mac=ADDRESS, mtu=BYTES and pcap=FILE are, bridge=NAME of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user, vlan=VLANS, name=NAME, isolated, locked and storm=FRAMES of a switch",
+			    "--net %s: %s is not known: mac=ADDRESS, mtu=BYTES and pcap=FILE are, bridge=NAME of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user, vlan=VLANS, name=NAME, isolated, locked and storm=FRAMES of a switch, mode=MODE of a bond",
 			    c->kind, word);
 	return 0;
 }
@@ -347,13 +376,30 @@ static const struct {
 			     struct error *error);
 	char separator;
 } kinds[] = { { "tap", tap_open, '=' }, { "stream", stream_port_open, ':' },
-	      { "user", user_open, 0 }, { "switch", switch_port_open, '=' } };
+	      { "user", user_open, 0 }, { "switch", switch_port_open, '=' },
+	      { "bond", bond_open, 0 } };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-/* "tap=NAME", "stream:ADDRESS", or a kind alone */
-int net_parse(struct net_config *config, char *text, struct error *error)
+/* "bond(LINK,LINK...)": what is between the parentheses, and what follows */
+static int parse_bond(struct net_config *config, char *inside, char **rest,
+		      struct error *error)
 {
-	char *word = strsep(&text, ","), *end = word + strcspn(word, "=:");
+	char *end = strchr(inside, ')');
+
+	if (!end || (end[1] && end[1] != ','))
+		return fail(error, STATUS_USAGE,
+			    "--net bond: write bond(LINK,LINK),mode=MODE");
+	*rest = end[1] ? end + 2 : NULL;
+	*end = 0;
+	*config = (struct net_config){ .kind = "bond" };
+	return bond_parse_links(&config->bond, inside, error);
+}
+
+/* "tap=NAME", "stream:ADDRESS", or a kind alone */
+static int parse_kind(struct net_config *config, char **text,
+		      struct error *error)
+{
+	char *word = strsep(text, ","), *end = word + strcspn(word, "=:");
 	char separator = *end;
 	unsigned int i;
 
@@ -363,13 +409,23 @@ int net_parse(struct net_config *config, char *text, struct error *error)
 		config->address = end + 1;
 	for (i = 0; i < KINDS && strcmp(kinds[i].name, word); i++)
 		;
-	if (i == KINDS)
+	if (i == KINDS || !strcmp(word, "bond"))
 		return fail(error, STATUS_USAGE,
-			    "--net %s is not known: tap, stream, user and switch are",
+			    "--net %s is not known: tap, stream, user, switch and bond(LINK,LINK) are",
 			    word);
 	if (separator && (separator != kinds[i].separator || !end[1]))
 		return fail(error, STATUS_USAGE,
 			    "--net: write tap=NAME, stream:unix=PATH, stream:tcp=HOST:PORT, switch=NAME or user");
+	return 0;
+}
+
+int net_parse(struct net_config *config, char *text, struct error *error)
+{
+	char *inside = (char *)net_value(text, "bond("), *word;
+
+	if (inside ? parse_bond(config, inside, &text, error) :
+		     parse_kind(config, &text, error))
+		return -1;
 	while ((word = strsep(&text, ",")))
 		if (parse_word(config, word, error))
 			return -1;

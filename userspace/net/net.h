@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include "core/error.h"
 #include "core/loop.h"
+#include "net/bond/bond.h"
 
 #define MAC_LEN		6
 #define FRAME_MIN	14		/* two addresses, and a type */
@@ -68,6 +69,7 @@ struct pcap;
  * @flush: the peer has no more for now
  * @ready: the peer takes frames again
  * @changed: the peer's link or offloads are others now, or the peer
+ * @print: what else there is to say of it, behind its counters; not in use
  * @close: frees it
  *
  * All but @receive may be NULL.
@@ -78,6 +80,7 @@ struct port_ops {
 	void (*flush)(struct port *port);
 	void (*ready)(struct port *port);
 	void (*changed)(struct port *port);
+	void (*print)(const struct port *port, FILE *file);
 	void (*close)(struct port *port);
 };
 
@@ -126,6 +129,11 @@ void port_ready(struct port *port);
 void port_set_link(struct port *port, bool up);
 /* The peer looks at its offloads, and at its link */
 void port_changed(struct port *port);
+/*
+ * Sends reverse ARP, which no host answers: each switch learns that @mac is behind
+ * this port
+ */
+void port_announce(struct port *port, const uint8_t *mac);
 /* A frame that was counted is dropped; of port_refuse() it was not */
 void port_drop(struct port_count *count, enum port_drop why);
 void port_refuse(struct port_count *count, enum port_drop why);
@@ -142,12 +150,14 @@ bool frame_check(struct frame *frame, unsigned int offloads);
 const char *port_why(enum port_drop why);
 /* For the user: of what is behind a NIC, and of that; they are not in use */
 void port_print(const struct port *port, FILE *file);
+/* Without that */
+void port_print_own(const struct port *port, FILE *file);
 
 /* ---- --net (net.c) -------------------------------------------------------- */
 
 /**
  * struct net_config - what --net says
- * @kind: "tap", "stream", "user", "switch"
+ * @kind: "tap", "stream", "user", "switch", "bond"
  * @address: what is behind the kind, or NULL
  * @bridge: where a tap is added, or NULL
  * @server: it listens
@@ -158,6 +168,7 @@ void port_print(const struct port *port, FILE *file);
  * @has_mac: it was given
  * @mtu: of that NIC, 0: the back end's
  * @pcap: a file that gets all frames, or NULL
+ * @bond: of the kind "bond"
  */
 #define NET_FORWARDS	32
 #define NET_PORT_OPTIONS 240
@@ -171,10 +182,13 @@ struct net_config {
 	bool has_mac;
 	unsigned int mtu;
 	const char *pcap;
+	struct bond_config bond;
 };
 
 /* @text is cut into pieces, which @config points to. -1 with @error */
 int net_parse(struct net_config *config, char *text, struct error *error);
+/* What follows @name, which ends with "=", in @word; or NULL */
+const char *net_value(const char *word, const char *name);
 /* NULL with @error */
 struct port *net_open(const struct net_config *config, struct error *error);
 /* From here on @loop serves it. -1 with @error */

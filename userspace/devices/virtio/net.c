@@ -9,7 +9,6 @@
 
 /* Of the configuration, as far as there is something in it */
 #define CONFIG_LEN	offsetof(struct virtio_net_config, speed)
-#define RARP_LEN	60
 
 static struct nic *of_port(struct port *port)
 {
@@ -301,31 +300,13 @@ static bool has_link(const struct nic *n)
 	return n->port.peer && n->port.peer->link;
 }
 
-/* Reverse ARP, which no host answers: each switch learns where the guest is */
-static void announce_itself(struct nic *n)
-{
-	static const uint8_t rarp[] = { 0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3 };
-	uint8_t bytes[RARP_LEN] = { 0 };
-	const struct iovec iov = { bytes, sizeof(bytes) };
-	const struct frame frame = { { 0 }, &iov, 1, sizeof(bytes) };
-
-	memset(bytes, 0xff, MAC_LEN);
-	memcpy(bytes + 6, n->mac, MAC_LEN);
-	memcpy(bytes + 12, rarp, sizeof(rarp));
-	/* The sender's address, IPv4's not known, and the same of the target */
-	memcpy(bytes + 22, n->mac, MAC_LEN);
-	memcpy(bytes + 32, n->mac, MAC_LEN);
-	if (port_send(&n->port, &frame))
-		port_flush(&n->port);
-}
-
 /* A driver that can tells the others all of its addresses, when it is asked */
 static void announce(struct nic *n)
 {
 	n->moved = false;
 	if (!virtio_is_running(&n->virtio))
 		return;
-	announce_itself(n);
+	port_announce(&n->port, n->mac);
 	if (!virtio_has(&n->virtio, VIRTIO_NET_F_GUEST_ANNOUNCE))
 		return;
 	n->announce = true;
