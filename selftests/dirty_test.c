@@ -387,6 +387,64 @@ TEST_F(dirty, while_they_run)
 	close(r[1].vcpu);
 }
 
+/* Writes rsi to each of 1024 pages, then one less, and so on */
+GUEST(sweeps, "1: mov $1024, %ecx\n"
+      "2: dec %ecx\n mov %rcx, %rax\n shl $12, %rax\n"
+      "mov %rsi, (%rdi,%rax)\n test %ecx, %ecx\n jnz 2b\n"
+      "dec %rsi\n jnz 1b\n hlt");
+
+/*
+ * The CPU's own logs are full again and again while the bitmap is copied, which
+ * takes long: the kernel has to make a large page for it. No write is lost to
+ * pages that were written to meanwhile
+ */
+TEST_F(dirty, while_it_is_copied)
+{
+	const uint64_t nr = 4096 + 1024, gpa = LOGGED + 2 * SIZE;
+	struct runner r = { .vcpu = self->vm.vcpu, .run = self->vm.run };
+	char *room = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t *log = (void *)(((uintptr_t)room + HUGE - 1) & -HUGE);
+	char *p = mmap(NULL, nr * 4096, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t *seen = calloc(nr, 8), i, lost = 0;
+	bool done;
+
+	ASSERT_NE(MAP_FAILED, room);
+	ASSERT_NE(MAP_FAILED, p);
+	ASSERT_NE(NULL, seen);
+	madvise(log, HUGE, MADV_HUGEPAGE);
+	madvise(p, nr * 4096, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, gpa, nr * 4096, p,
+				     MVMM_REGION_LOG_DIRTY));
+	LOAD(&self->vm, sweeps);
+	r.run->regs = (struct mvmm_regs){ .rip = CODE, .rflags = 0x202,
+		.rsi = 1000, .rdi = gpa + 4096 * 4096 };
+	ASSERT_EQ(0, pthread_create(&r.thread, NULL, run_to_halt, &r));
+	do {
+		done = r.done;
+		ASSERT_EQ(0, madvise(log, HUGE, MADV_DONTNEED));
+		ASSERT_EQ(0, mvmm_get_dirty_log(self->vm.vm, gpa, nr * 4096,
+						log));
+		for (i = 0; i < nr; i++) {
+			uint64_t now = *(volatile uint64_t *)(p + i * 4096);
+
+			if (log[i / 64] >> i % 64 & 1)
+				seen[i] = now;
+			else if (done)
+				lost += seen[i] != now;
+		}
+	} while (!done);
+	ASSERT_EQ(0, pthread_join(r.thread, NULL));
+	EXPECT_EQ(0, r.ret);
+	EXPECT_EQ(MVMM_EXIT_HLT, r.run->exit_reason);
+	EXPECT_EQ(0, lost);
+	EXPECT_EQ(1, seen[nr - 1]);
+	free(seen);
+	munmap(p, nr * 4096);
+	munmap(room, 2 * HUGE);
+}
+
 /* The log keeps the writes of a vCPU that was closed */
 TEST_F(dirty, vcpu_goes)
 {

@@ -10,11 +10,6 @@
 #include "memory.h"
 #include "vendor.h"
 
-/* So much is done with mmu_lock held: at most 64 tables, see pgt_used() */
-#define PART	(64UL << 20)
-/* Words of the log that are copied at once */
-#define WORDS	64UL
-
 /*
  * Look for D bits. The CPU sets the A bit of a table's entry when it walks
  * through it, so a table without that bit has no new D bit. The A bits are
@@ -90,14 +85,22 @@ static void take_bits(unsigned long *copy, unsigned long *bits, unsigned long n,
 	}
 }
 
-/* Give the caller the log of @n pages, from page @first of the region */
-static int copy_log(struct mvmm_vm *vm, struct mvmm_mem_region *r,
+/*
+ * Give the caller the log of @n pages, from page @first of the region. They are
+ * cleaned and their bits are taken under one hold of the lock: with PML a log that
+ * is drained in between has pages whose D bits are set, and which the CPU will not
+ * log again, so their bits must stay.
+ */
+static int get_part(struct mvmm_vm *vm, struct mvmm_mem_region *r,
 		    unsigned long first, unsigned long n, bool keep,
 		    void __user *to)
 {
-	unsigned long *bits = r->dirty + BIT_WORD(first), copy[WORDS];
+	unsigned long *bits = r->dirty + BIT_WORD(first);
+	unsigned long *copy = r->dirty + BITS_TO_LONGS(r->len >> PAGE_SHIFT);
 
 	spin_lock(&vm->mmu_lock);
+	if (clean_part(vm, r, first, first + n))
+		mvmm_flush_guests(vm);
 	take_bits(copy, bits, n, keep);
 	spin_unlock(&vm->mmu_lock);
 	if (!copy_to_user(to, copy, BITS_TO_LONGS(n) * sizeof(long)))
@@ -113,25 +116,15 @@ static int get_parts(struct mvmm_vm *vm, struct mvmm_mem_region *r,
 		     unsigned long first, unsigned long end, bool keep,
 		     void __user *to)
 {
-	const unsigned long part = PART >> PAGE_SHIFT;
 	unsigned long at, n;
 	int ret = 0;
 
 	lockdep_assert_held(&vm->lock);
 	for (at = first; at < end; at += n) {
-		if (!((at - first) % part)) {
-			cond_resched();
-			if (fatal_signal_pending(current)) {
-				ret = -EINTR;
-				break;
-			}
-			spin_lock(&vm->mmu_lock);
-			if (clean_part(vm, r, at, min(at + part, end)))
-				mvmm_flush_guests(vm);
-			spin_unlock(&vm->mmu_lock);
-		}
-		n = min(WORDS * BITS_PER_LONG, end - at);
-		ret = copy_log(vm, r, at, n, keep, to + (at - first) / 8);
+		cond_resched();
+		n = min(MVMM_LOG_PART >> PAGE_SHIFT, end - at);
+		ret = fatal_signal_pending(current) ? -EINTR :
+		      get_part(vm, r, at, n, keep, to + (at - first) / 8);
 		if (ret)
 			break;
 	}

@@ -117,7 +117,8 @@ static int grow_regions(struct mvmm_vm *vm)
 
 static unsigned long *new_log(const struct mvmm_region *region)
 {
-	return kvzalloc(mvmm_bitmap_bytes(region->len),
+	return kvzalloc(mvmm_bitmap_bytes(region->len) +
+			mvmm_bitmap_bytes(MVMM_LOG_PART),
 			GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 }
 

@@ -40,6 +40,12 @@ void mvmm_flush_guests(struct mvmm_vm *vm);
 void mvmm_note_dirty(void *ctx, u64 gpa, u64 pte, int level);
 extern const struct mmu_notifier_ops mvmm_notifier_ops;
 
+/*
+ * So much of a dirty log is read with mmu_lock held: at most 64 tables, see
+ * pgt_used(). Behind each bitmap is room for a copy of that, guarded by vm->lock
+ */
+#define MVMM_LOG_PART	(64UL << 20)
+
 /* Bytes of the dirty bitmap for @len bytes of memory */
 static inline size_t mvmm_bitmap_bytes(u64 len)
 {
