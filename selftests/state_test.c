@@ -266,6 +266,15 @@ TEST_F(state, init)
 	EXPECT_EQ(0, self->s.events.nmi_pending);
 	/* It is the one that boots */
 	EXPECT_EQ(MVMM_MP_RUNNABLE, self->s.apic.mp_state);
+	/* A MOV to CR0 that was completed before is gone: RUN takes the page */
+	self->vm.run->retire = 3;
+	self->vm.run->set_cr = MVMM_SET_CR0;
+	ASSERT_EQ(1, mvmm_msi(self->vm.vm, 0xfee00000, 0x4500));
+	ASSERT_EQ(0, save(&self->vm, &self->s));
+	EXPECT_EQ(0, self->vm.run->retire);
+	EXPECT_EQ(0, self->vm.run->set_cr);
+	self->vm.run->immediate_exit = 1;
+	EXPECT_EQ(-EINTR, mvmm_run(self->vm.vcpu));
 }
 
 /* The end of a level-triggered interrupt that RUN has not reported yet */
@@ -387,7 +396,9 @@ TEST_F(reset, as_new)
 {
 	if (variant->flags)
 		mvmm_msi(self->vm.vm, 0xfee00000, 0x500);
+	self->vm.run->set_cr = MVMM_SET_CR0;
 	ASSERT_EQ(0, mvmm_reset(self->vm.vcpu, 0));
+	EXPECT_EQ(0, self->vm.run->set_cr);
 	ASSERT_EQ(0, save(&self->vm, &self->s));
 	SAME(sregs);
 	SAME(dregs);

@@ -375,6 +375,7 @@ static long get_apic(void *obj, void *arg)
 		mvmm_reset_and_start(vcpu);
 		vcpu->run->regs = vcpu->regs;
 		vcpu->run->retire = 0;
+		vcpu->run->set_cr = 0;
 	}
 	if (vcpu->unhalted && vcpu->mp_state == MVMM_MP_HALTED) {
 		vcpu->mp_state = MVMM_MP_RUNNABLE;
