@@ -5,18 +5,16 @@
  */
 #include "pgtable.h"
 
-/* The level 2 entry for an address; NULL: there is no table of that level */
-static u64 *find_level2(const struct pgt *pgt, u64 gpa)
+/* The level 2 entry for an address, or the one above where the walk ends */
+static u64 *find_level2(const struct pgt *pgt, u64 gpa, int *level)
 {
 	u64 *table = pgt->root, *entry;
-	int level;
 
-	for (level = pgt->fmt->levels; ; level--) {
-		entry = &table[pgt_index(gpa, level)];
-		if (level == 2)
+	for (*level = pgt->fmt->levels; ; (*level)--) {
+		entry = &table[pgt_index(gpa, *level)];
+		if (*level == 2 || !pgt_pte_present(pgt, *entry) ||
+		    pgt_is_leaf(pgt, *entry, *level))
 			return entry;
-		if (!pgt_pte_present(pgt, *entry) || pgt_is_leaf(pgt, *entry, level))
-			return NULL;
 		table = pgt_table(*entry);
 	}
 }
@@ -38,15 +36,15 @@ u64 pgt_used(struct pgt *pgt, u64 start, u64 end)
 	u64 size = pgt_level_size(2), bit = pgt->fmt->accessed;
 	u64 any = bit | pgt->fmt->large, at = start & -size;
 	u64 used = 0, *entry = NULL;
-	int i;
+	int i, level = 0;
 
 	for (i = 0; at < end; at += size, i++) {
-		entry = entry && pgt_index(at, 2) ? entry + 1 :
-						   find_level2(pgt, at);
-		/* Nearly always */
-		if (entry && bit && !(*entry & any))
+		entry = level == 2 && pgt_index(at, 2) ? entry + 1 :
+				find_level2(pgt, at, &level);
+		/* Nearly always; so it is where nothing is mapped */
+		if (bit && !(*entry & any))
 			continue;
-		if (!entry || !bit || at < start || at + size > end ||
+		if (!bit || at < start || at + size > end ||
 		    *entry & pgt->fmt->large ||
 		    test_and_clear_bit(__ffs(bit), (unsigned long *)entry))
 			used |= 1ULL << i;
