@@ -340,6 +340,24 @@ TEST_F(clock, kvmclock)
 	EXPECT_EQ(0, page->flags & STOPPED_FLAG);
 }
 
+/* After RESET there is another guest, which was not stopped */
+TEST_F(clock, reset)
+{
+	struct mvmm_clock c;
+
+	NEEDS("pv");
+	ASSERT_EQ(0, set_msr(self->vm.vcpu, MSR_CLOCK, PAGE | 1));
+	ASSERT_EQ(0, stop(self->vm.vm, &c));
+	ASSERT_EQ(0, go_on(self->vm.vm));
+	ASSERT_EQ(0, mvmm_reset(self->vm.vcpu, 0));
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+	ASSERT_EQ(0, set_msr(self->vm.vcpu, MSR_CLOCK, PAGE | 1));
+	LOAD(&self->vm, reads);
+	guest_tsc(&self->vm);
+	EXPECT_NE(0, self->page->version);
+	EXPECT_EQ(0, self->page->flags & STOPPED_FLAG);
+}
+
 /* A thread that does not come back for a second was stopped */
 TEST_F(clock, interrupted)
 {

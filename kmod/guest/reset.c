@@ -23,6 +23,7 @@ static void power_up(struct mvmm_vcpu *vcpu)
 			     list[i] == MSR_IA32_MISC_ENABLE ?
 			     MSR_IA32_MISC_ENABLE_FAST_STRING : 0);
 	mvmm_vcpu_put(vcpu);
+	vcpu->pv.stopped = false;
 	atomic_andnot(MVMM_REQ_EOI, &vcpu->requests);
 }
 
