@@ -322,6 +322,53 @@ static struct lacp_info some_actor(uint8_t system)
 				   .key = 1, .port = 1 };
 }
 
+/* Another system says that it is at the other end of a wire */
+static void say(unsigned int i, uint8_t system)
+{
+	struct lacp_info actor = some_actor(system);
+	uint8_t frame[LACP_FRAME];
+	struct lacp lacp;
+
+	lacp_init(&lacp, &actor, false);
+	lacp_set_link(&lacp, true, SECOND);
+	assert_true(lacp_make(&lacp, actor.system, frame, SECOND));
+	assert_true(send_bytes(&wire[0][i].port, frame, sizeof(frame)));
+}
+
+/* Whichever of its links goes: the first one is nothing special */
+static void a_group_stays(void **state)
+{
+	make_both((struct bond_config){ .mode = BOND_8023AD,
+					.hash = BOND_LAYER3_4 });
+	pass(50);
+	wire[0][0].other = wire[1][0].other = NULL;
+	say(0, 9);
+	assert_true(bond[0]->link);
+	assert_int_equal(send_flows(0, 100), 2);
+	assert_int_equal(wire[0][0].frames, 0);
+}
+
+/* And before there is one it is the largest, not the first that speaks */
+static void the_largest_group(void **state)
+{
+	struct bond_config config = { .mode = BOND_8023AD, .links = WIRES,
+				      .hash = BOND_LAYER3_4 };
+	unsigned int i;
+
+	for (i = 1; i < WIRES; i++) {
+		wire[0][i].other = &wire[1][i];
+		wire[1][i].other = &wire[0][i];
+	}
+	make_one(config);
+	say(0, 9);
+	pass(5);
+	make_bond(1, &config);
+	assert_int_equal(net_start(bond[1], &loop, &error), 0);
+	pass(50);
+	assert_true(bond[0]->link);
+	assert_int_equal(send_flows(0, 100), 2);
+}
+
 static void hostile_lacpdus(void **state)
 {
 	struct lacp_info actor = some_actor(1);
@@ -600,7 +647,8 @@ int main(void)
 		TEST(lacp_joins), TEST(lacp_speaks_seldom),
 		TEST(lacp_speaks_each_second), TEST(a_link_is_cut),
 		TEST(a_link_is_dead), TEST(nobody_speaks_lacp),
-		TEST(a_partner_comes), TEST(hostile_lacpdus),
+		TEST(a_partner_comes), TEST(a_group_stays),
+		TEST(the_largest_group), TEST(hostile_lacpdus),
 		TEST(answers_are_few), TEST(a_marker), TEST(backup),
 		TEST(without_a_primary), TEST(broadcast),
 		TEST(one_that_is_full), TEST(a_full_guest), TEST(offloads),

@@ -100,17 +100,26 @@ static unsigned int worth(const struct bond *b, unsigned int i)
 	       l->carries;
 }
 
-/* A group that has links stays, unless nobody there speaks LACP, and elsewhere */
+/* Of the group that carries frames, or BOND_NONE */
+static unsigned int one_in_use(const struct bond *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->config.links; i++)
+		if (b->link[i].lacp.mux >= LACP_COLLECTS)
+			return i;
+	return BOND_NONE;
+}
+
+/* A group that carries frames stays, unless nobody there speaks LACP */
 static unsigned int choose_group(const struct bond *b)
 {
-	unsigned int i, best = b->active, most;
+	unsigned int i, best = one_in_use(b), most;
 
 	most = best == BOND_NONE ? 0 : worth(b, best);
+	if (most >= 4 * BOND_LINKS)
+		return best;
 	for (i = 0; i < b->config.links; i++) {
-		bool speaks = lacp_has_partner(&b->link[i].lacp);
-
-		if (most && !(speaks && most < 4 * BOND_LINKS))
-			continue;
 		if (worth(b, i) > most) {
 			best = i;
 			most = worth(b, i);
@@ -150,7 +159,7 @@ static unsigned int look_lacp(struct bond *b)
 
 		lacp_set_link(&l->lacp, is_up(l), now);
 		/* One that is of another group now leaves the old one first */
-		lacp_run(&l->lacp, in_group(b, i), now);
+		lacp_run(&l->lacp, l->lacp.mux >= LACP_COLLECTS, now);
 	}
 	b->active = choose_group(b);
 	for (i = 0; i < b->config.links; i++) {
