@@ -348,6 +348,29 @@ static void vlans(void **state)
 	assert_int_equal(b->frames, 0);
 }
 
+/* Between trunks, too, it leads into no VLAN that the sender is not in */
+static void second_tags(void **state)
+{
+	struct station *from = plug(0, "trunk:10/5", false),
+		       *to = plug(1, "trunk:20/5", false),
+		       *guest = plug(2, "5", false);
+	size_t n;
+	int tag;
+
+	for (tag = 0; tag <= 5; tag += 5) {
+		n = fill(~0u, 100, tag);
+		memcpy(bytes + n - 2, "\x81\0\0\x14\x88\xb5", 6);
+		send_bytes(from, 60, 16);
+		assert_memory_equal(to->last + 12, "\x81\0\0\5\x81\0\0\x14", 8);
+		assert_memory_equal(guest->last + 12, "\x81\0\0\x14", 4);
+	}
+	/* What came without one is as it came */
+	n = fill(~0u, 100, -1);
+	memcpy(bytes + n - 2, "\x88\xa8\0\x14\x88\xb5", 6);
+	send_bytes(from, 60, 16);
+	assert_memory_equal(to->last, bytes, 60);
+}
+
 static void isolation(void **state)
 {
 	plug(0, NULL, true);
@@ -616,7 +639,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(learning), TEST(ageing), TEST(wrong_frames), TEST(vlans),
-		TEST(isolation), TEST(mirror), TEST(full_receiver),
+		TEST(second_tags), TEST(isolation), TEST(mirror),
+		TEST(full_receiver),
 		TEST(locked), TEST(storm), TEST(all_pairs), TEST(a_thousand_macs), TEST(forged_macs),
 		TEST(texts),
 	};

@@ -20,6 +20,7 @@
  * @body: its type, and some bytes more
  * @body_len: how many
  * @tagged: it came with one
+ * @inner: behind that there is a second one
  * @flooded: it is for all, or nobody knows for whom
  * @vlan: it belongs to
  * @niov: of @iov, where the first one is @head, and then @body
@@ -28,7 +29,7 @@
 struct view {
 	uint8_t head[ADDRESSES + TAG], body[BODY];
 	size_t body_len;
-	bool tagged, flooded;
+	bool tagged, inner, flooded;
 	unsigned int vlan;
 	struct iovec iov[PIECES];
 	unsigned int niov;
@@ -81,16 +82,16 @@ static enum port_drop classify(const struct switch_port *from, struct view *v,
 			       unsigned int tag)
 {
 	unsigned int vlan = v->tagged ? tag & TAG_VLAN : 0;
-	bool inner = type_of(v) == TAG_TYPE || type_of(v) == STAG_TYPE;
 
+	v->inner = type_of(v) == TAG_TYPE || type_of(v) == STAG_TYPE;
 	/*
 	 * Of an access port's guest, a tag would be a way into another VLAN; so would
 	 * one behind a priority, which is the first one where that is taken away
 	 */
-	if ((vlan || inner) && from->vlans.access)
+	if ((vlan || v->inner) && from->vlans.access)
 		return DROP_VLAN;
 	/* What is behind that was not looked at */
-	if (inner && from->locked)
+	if (v->inner && from->locked)
 		return DROP_VLAN;
 	/* A tag without a VLAN has a priority, no more */
 	v->vlan = vlan ? vlan : from->vlans.native;
@@ -204,7 +205,9 @@ static void give(struct switch_port *to, const struct frame *frame)
 
 static void put_out(struct switch_port *to, struct view *v)
 {
-	bool tagged = v->vlan != to->vlans.native;
+	/* On a trunk a second tag would be the first one then: of another VLAN */
+	bool stays = v->tagged && v->inner && !to->vlans.access;
+	bool tagged = v->vlan != to->vlans.native || stays;
 	struct frame frame = { .iov = v->iov, .niov = v->niov };
 
 	v->iov[0].iov_len = ADDRESSES + (tagged ? TAG : 0);
