@@ -138,13 +138,16 @@ static void tap_changed(struct port *port)
 			t->name, flags, strerror(errno));
 }
 
-/* As the interface is now: a cable that is pulled is "ip link set NAME down" */
+/*
+ * As the interface is now: a cable that is pulled is "ip link set NAME down". It may
+ * have another name by now, and another one may have its name
+ */
 static void look_at_link(struct tap *t)
 {
 	struct ifreq r = { 0 };
 
-	memcpy(r.ifr_name, t->name, IFNAMSIZ);
-	port_set_link(&t->port, !ioctl(t->news.fd, SIOCGIFFLAGS, &r) &&
+	port_set_link(&t->port, !ioctl(t->watch.fd, TUNGETIFF, &r) &&
+		      !ioctl(t->news.fd, SIOCGIFFLAGS, &r) &&
 		      r.ifr_flags & IFF_UP);
 }
 

@@ -92,11 +92,11 @@ static bool got_ours(void)
 	return played.frames && !memcmp(played.bytes, frame, 64);
 }
 
-static void set_tap_up(bool up)
+static void set_tap_up(const char *name, bool up)
 {
 	struct ifreq r = { .ifr_flags = up ? IFF_UP : 0 };
 
-	assert_int_equal(ask(SIOCSIFFLAGS, "mvmm0", &r), 0);
+	assert_int_equal(ask(SIOCSIFFLAGS, name, &r), 0);
 }
 
 static bool has_link(void)
@@ -107,6 +107,19 @@ static bool has_link(void)
 static bool has_no_link(void)
 {
 	return !other->link;
+}
+
+/* It is still the same interface. It is down before and afterwards */
+static void give_name(const char *old, const char *new)
+{
+	struct ifreq r = { 0 };
+
+	strcpy(r.ifr_newname, new);
+	assert_int_equal(ask(SIOCSIFNAME, old, &r), 0);
+	set_tap_up(new, true);
+	run_until(has_link);
+	set_tap_up(new, false);
+	run_until(has_no_link);
 }
 
 /* In a network of its own, as root there */
@@ -158,10 +171,14 @@ static void a_tap(void **state)
 	close(fd);
 	/* The cable is pulled, and is there again */
 	assert_true(has_link());
-	set_tap_up(false);
+	set_tap_up("mvmm0", false);
 	run_until(has_no_link);
-	set_tap_up(true);
+	set_tap_up("mvmm0", true);
 	run_until(has_link);
+	set_tap_up("mvmm0", false);
+	run_until(has_no_link);
+	give_name("mvmm0", "new");
+	give_name("new", "mvmm0");
 	/* Nobody else has it; and it is no bridge */
 	assert_null(open_net("tap=mvmm0"));
 	assert_non_null(strstr(error.text, "somebody uses it already"));
