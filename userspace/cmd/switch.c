@@ -223,7 +223,7 @@ static int make_arguments(const struct options *o, json_t *arguments,
 		       add_port(arguments, "port", o->word[2], error) ? -1 : 0;
 	if (!strcmp(verb, "mirror") || !strcmp(verb, "capture") || o->words > 2)
 		return fail(error, STATUS_USAGE,
-			    "write vlan PORT VLANS, mirror PORT|all TO, mirror off or capture PORT FILE|off");
+			    "write show, stats, mac, vlan PORT VLANS, mirror PORT|all TO, mirror off or capture PORT FILE|off");
 	return 0;
 }
 
@@ -265,8 +265,8 @@ static int tell(const struct options *o, struct error *error)
 	} all[] = { { "show", "switch-show", print_ports },
 		    { "stats", "switch-show", print_stats },
 		    { "mac", "switch-mac", print_macs },
-		    { "vlan", "switch-show", print_ports },
 		    { "vlan", "switch-vlan", print_ports },
+		    { "vlan", "switch-show", print_ports },
 		    { "mirror", "switch-mirror", print_ports },
 		    { "capture", "switch-capture", print_ports } };
 	bool sets = o->words > 2;
@@ -275,7 +275,7 @@ static int tell(const struct options *o, struct error *error)
 
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (!strcmp(all[i].verb, o->word[1]) &&
-		    (!sets || strcmp(all[i].execute, "switch-show")))
+		    (sets || strcmp(all[i].execute, "switch-vlan")))
 			break;
 	if (i == sizeof(all) / sizeof(all[0]))
 		return fail(error, STATUS_USAGE,
