@@ -385,20 +385,22 @@ static void hostile_lacpdus(void **state)
 	lacp_set_link(&a, true, SECOND);
 	assert_false(lacp_take(&a, frame, sizeof(frame) - 1, SECOND));
 	memcpy(bad, frame, sizeof(bad));
-	bad[16] = 2;
-	assert_false(lacp_take(&a, bad, sizeof(bad), SECOND));
-	memcpy(bad, frame, sizeof(bad));
 	bad[17] = 19;
 	assert_false(lacp_take(&a, bad, sizeof(bad), SECOND));
 	memcpy(bad, frame, sizeof(bad));
-	bad[36] = 1;
+	bad[37] = 21;
 	assert_false(lacp_take(&a, bad, sizeof(bad), SECOND));
 	/* Its own comes back */
 	assert_true(lacp_make(&a, a.actor.system, bad, SECOND));
 	assert_false(lacp_take(&a, bad, sizeof(bad), SECOND));
-	assert_int_equal(a.lost, 6);
+	assert_int_equal(a.lost, 5);
+	/* Of a later version, with other types */
+	memcpy(bad, frame, sizeof(bad));
+	bad[15] = 2;
+	bad[16] = bad[36] = 9;
+	assert_true(lacp_take(&a, bad, sizeof(bad), SECOND));
 	assert_true(lacp_take(&a, frame, sizeof(frame), SECOND));
-	assert_int_equal(a.received, 1);
+	assert_int_equal(a.received, 2);
 	assert_int_equal(a.partner.system[5], 2);
 }
 

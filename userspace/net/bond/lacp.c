@@ -149,8 +149,8 @@ bool lacp_take(struct lacp *lacp, const uint8_t *frame, size_t len,
 	if (lacp->receive == LACP_RX_DISABLED || len < sizeof(pdu))
 		goto lost;
 	memcpy(&pdu, frame, sizeof(pdu));
-	if (pdu.subtype != 1 || pdu.actor.type != 1 || pdu.partner.type != 2 ||
-	    pdu.actor.length != sizeof(pdu.actor) ||
+	/* Version and types are not looked at, 6.4.12: later ones may be others */
+	if (pdu.subtype != 1 || pdu.actor.length != sizeof(pdu.actor) ||
 	    pdu.partner.length != sizeof(pdu.partner))
 		goto lost;
 	actor = from_pdu(&pdu.actor);
