@@ -217,6 +217,42 @@ static void cannot_have_one(void **state)
 	assert_non_null(strstr(error.text, "--write-journal"));
 }
 
+/*
+ * What was written before all was in sync is replayed when it is: with parity
+ * that was made of all data, and not of a parity that was wrong
+ */
+static void before_sync(void **state)
+{
+	static const struct shape five = { 5, 6, RAID_LEFT_SYMMETRIC, 8 * K,
+					   MD_JOURNAL };
+	unsigned int i;
+	size_t at;
+
+	played_make(five.disks, disk_size());
+	guest_forget();
+	for (i = 0; i < five.disks; i++)
+		for (at = 0; at < DATA; at++)
+			played.disk[i].data[MD_DATA_AT + at] = draw(256);
+	format(&five, 0, false);
+	assert_int_equal(assemble(&five, 63, false), 0);
+	lock();
+	guest_submit(0, BLOCK_WRITE, 0, 4096);
+	while (guest.busy[0])
+		play_one();
+	settle();
+	assert_true(raid->synced == MD_ALL);
+	unlock();
+	kill_it();
+	guest_forget();
+	played_power_on();
+	assert_int_equal(assemble(&five, 63, false), 0);
+	assert_true(raid->synced == MD_ALL);
+	lock();
+	scrub();
+	unlock();
+	stop();
+}
+
 /* A FLUSH, or nothing at all, does not need a log that grows */
 static void drained(void **state)
 {
@@ -239,7 +275,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(fails), TEST(by_force), TEST(write_back), TEST(hostile),
-		TEST(too_small), TEST(cannot_have_one), TEST(drained),
+		TEST(too_small), TEST(cannot_have_one), TEST(before_sync),
+		TEST(drained),
 	};
 
 	alarm(300);

@@ -295,12 +295,15 @@ static int choose_mode(const struct raid_op *op)
 {
 	unsigned int modify = op->count + op->row.nr_parity;
 	unsigned int reconstruct = op->row.nr_data - op->count;
+	const struct raid *raid = op->raid;
+	/* What the journal keeps may be written again when a resync is done */
+	bool trusted = !raid->journal.member || raid->synced == MD_ALL;
 
 	/* The rest of what is written has to be there, too */
 	if (op->head || op->tail)
 		return RECOVER;
 	/* Less than half is replaced, then: see old_block() */
-	if (modify < reconstruct && can_read(op, true))
+	if (modify < reconstruct && trusted && can_read(op, true))
 		return MODIFY;
 	return can_read(op, false) ? RECONSTRUCT : RECOVER;
 }
