@@ -253,6 +253,34 @@ static void before_sync(void **state)
 	stop();
 }
 
+/*
+ * A disk that has become the journal, of which no member knows yet, by a number
+ * that a spare had: it is no spare
+ */
+static void unknown(void **state)
+{
+	unsigned int i;
+
+	played_make(six.disks + 1, disk_size());
+	guest_forget();
+	format(&six, 1, true);
+	assert_int_equal(assemble(&six, 31, false), 0);
+	work(50);
+	lock();
+	raid_fail(raid, raid->journal.member, "the test says so");
+	settle();
+	unlock();
+	stop();
+	make_journal(&six);
+	/* The spare is not there, and its number is taken */
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(assemble(&six, 15, false), 0);
+		assert_non_null(raid->journal.member);
+		assert_true(raid->journal.fresh);
+		stop();
+	}
+}
+
 /* A FLUSH, or nothing at all, does not need a log that grows */
 static void drained(void **state)
 {
@@ -276,7 +304,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(fails), TEST(by_force), TEST(write_back), TEST(hostile),
 		TEST(too_small), TEST(cannot_have_one), TEST(before_sync),
-		TEST(drained),
+		TEST(unknown), TEST(drained),
 	};
 
 	alarm(300);

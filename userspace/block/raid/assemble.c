@@ -126,12 +126,13 @@ static int check_members(struct raid *raid, const bool *has,
 static bool is_stale(const struct member *m, const struct md_super *newest)
 {
 	uint16_t role = newest->role[m->super.number];
+	uint16_t own = m->super.role[m->super.number];
 
 	return role == MD_FAULTY ||
 	       ((role < MD_ROLE_MAX || role == MD_ROLE_JOURNAL) &&
 		m->super.events + 1 < newest->events) ||
 	       (role == MD_SPARE &&
-		m->super.role[m->super.number] < MD_ROLE_MAX);
+		(own < MD_ROLE_MAX || own == MD_ROLE_JOURNAL));
 }
 
 /*
