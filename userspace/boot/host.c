@@ -244,10 +244,27 @@ static const char *driver_of(const char *device)
 	return strncmp(device, "virtio-", 7) ? NULL : device;
 }
 
+/* Those of a device that another process serves. How many there are then */
+static unsigned int add_served(const char *type, const char **drivers,
+			       unsigned int nr)
+{
+	static const struct {
+		const char *type, *driver;
+	} all[] = { { "blk", "virtio_blk" }, { "rng", "virtio_rng" },
+		    { "scsi", "virtio_scsi" }, { "scsi", "sd_mod" } };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (!strcmp(type, all[i].type))
+			drivers[nr++] = all[i].driver;
+	return nr;
+}
+
 static int add_modules(struct archive *a, const struct machine_config *m,
 		       bool nics, struct error *error)
 {
-	const char *drivers[4 + MACHINE_DEVICES] = { "virtio_pci", "virtiofs" };
+	const char *drivers[4 + MACHINE_DEVICES + 2 * MACHINE_VHOSTS] = {
+		"virtio_pci", "virtiofs" };
 	char directory[256], *needs, *builtin;
 	unsigned int nr = 2, i;
 	struct utsname u;
@@ -260,6 +277,9 @@ static int add_modules(struct archive *a, const struct machine_config *m,
 	for (i = 0; i < m->nr_add; i++)
 		if (driver_of(m->add[i].name))
 			drivers[nr++] = driver_of(m->add[i].name);
+	for (i = 0; i < m->vhosts; i++)
+		if (m->vhost[i].socket)
+			nr = add_served(m->vhost[i].type, drivers, nr);
 	uname(&u);
 	snprintf(directory, sizeof(directory), "/lib/modules/%s", u.release);
 	needs = read_text(directory, "modules.dep");

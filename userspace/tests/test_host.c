@@ -79,11 +79,13 @@ static int setup(void **state)
 	error = (struct error){ 0 };
 	put_program(PT_LOAD);
 	put_text("/modules.dep",
+		 "kernel/drivers/block/virtio_blk.ko:\n"
 		 "kernel/fs/fuse/fuse.ko:\n"
 		 "kernel/fs/fuse/virtiofs.ko: kernel/fs/fuse/fuse.ko kernel/drivers/virtio/virtio_ring.ko kernel/drivers/virtio/virtio.ko\n"
 		 "kernel/drivers/virtio/virtio.ko:\n"
 		 "kernel/drivers/virtio/virtio_pci_extra.ko:\n"
 		 "kernel/drivers/virtio/virtio-pci.ko: kernel/drivers/virtio/virtio_ring.ko kernel/drivers/virtio/virtio.ko\n");
+	put_text("/virtio_blk.ko", "blk");
 	put_text("/fuse.ko", "fuse");
 	put_text("/virtiofs.ko", "virtiofs");
 	put_text("/virtio.ko", "virtio");
@@ -203,6 +205,28 @@ static void drivers_of_devices(void **state)
 	assert_non_null(strstr(error.text, "no virtio-balloon in"));
 }
 
+/* And what another process serves */
+static void drivers_of_others(void **state)
+{
+	put_text("/modules.dep",
+		 "a/virtio_pci.ko:\na/virtiofs.ko:\na/virtio_blk.ko:\n"
+		 "a/virtio_scsi.ko: a/scsi_mod.ko\na/sd_mod.ko: a/scsi_mod.ko\n"
+		 "a/virtio-rng.ko:\n");
+	put_text("/virtio_pci.ko", "");
+	put_text("/virtio_scsi.ko", "");
+	put_text("/scsi_mod.ko", "");
+	put_text("/sd_mod.ko", "");
+	put_text("/virtio-rng.ko", "");
+	config = (struct machine_config){ .vhosts = 4, .vhost = {
+		{ .socket = "a", .type = "blk" },
+		{ .socket = "b", .type = "fs", .tag = "c" },
+		{ .socket = "d", .type = "scsi" },
+		{ .socket = "e", .type = "rng" } } };
+	assert_int_equal(host_boot(&config, false, &kernel, &made, &error), 0);
+	assert_string_equal(content("modules/order"),
+			    "virtio_pci.ko\nvirtiofs.ko\nvirtio_blk.ko\nscsi_mod.ko\nvirtio_scsi.ko\nsd_mod.ko\nvirtio-rng.ko\n");
+}
+
 static void tags_that_are_directories(void **state)
 {
 	static const char *const wrong[] = { "bin", "modules", ".", "..",
@@ -259,6 +283,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(all_that_it_needs), TEST(drivers_of_devices),
+		TEST(drivers_of_others),
 		TEST(tags_that_are_directories),
 		TEST(modules_that_are_built_in),
 		TEST(what_is_missing_is_named),
