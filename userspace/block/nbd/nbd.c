@@ -286,7 +286,8 @@ static void give_up_server(struct nbd *n)
 	disconnect(n, "it does not answer");
 	n->lost_at = before;
 	for (i = 0; i < FLIGHTS; i++)
-		n->flight[i].lost_at = before;
+		if (n->flight[i].request)
+			n->flight[i].lost_at = before;
 }
 
 static bool is_dead(const struct nbd *n)
