@@ -107,13 +107,21 @@ def converse(args, work, process, screen, com, log):
     out = sys.stdout.buffer
     own = None
     while True:
-        fds = [screen, com] + [f for f in (stdin, own) if f is not None]
-        ready = select.select(fds, [], [], 1)[0]
+        # Asked first: what it wrote before its end is there to be read then
+        ended = process.poll() is not None
+        fds = [f for f in (screen, com) + (() if ended else (stdin, own))
+               if f is not None]
+        ready = select.select(fds, [], [], 0 if ended else 1)[0]
+        if ended and not {screen, com} & set(ready):
+            del log[:-2000]
+            out.write(pending)
+            out.flush()
+            return None, ENDED
         if screen in ready:
             try:
                 log += os.read(screen, 65536)
             except OSError:
-                return None, ENDED
+                screen = None
             if own is None and (found := OWN_SCREEN.search(log)):
                 # Read it: the emulator stops when it is full
                 own = os.open(found.group(1), os.O_RDWR | os.O_NOCTTY)
@@ -140,19 +148,9 @@ def converse(args, work, process, screen, com, log):
             if mark:
                 return int(mark.group(1)), ""
             pending = pending[keep:]
-            dog.heard(cpu_seconds(process.pid), time.monotonic())
-        if process.poll() is not None:
-            # Its last words may have come after select()
-            while select.select([screen], [], [], 0)[0]:
-                try:
-                    log += os.read(screen, 65536)
-                except OSError:
-                    break
-            del log[:-2000]
-            out.write(pending)
-            out.flush()
-            return None, ENDED
-        if time.monotonic() > looked + 1:
+            if not ended:
+                dog.heard(cpu_seconds(process.pid), time.monotonic())
+        if time.monotonic() > looked + 1 and not ended:
             looked = time.monotonic()
             if panicked(f"{work}/console"):
                 # Let the rest of its message come

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """When does the watchdog end a run? Pairs of times: CPU time, real time."""
+import argparse
+import io
 import os
+import sys
+import tempfile
 import time
 import unittest
+from unittest import mock
 
 from . import console
 
@@ -35,6 +40,31 @@ class Watchdog(unittest.TestCase):
             self.dog.heard(now, now)
             self.assertIsNone(self.dog.verdict(now, now))
         self.assertIn("no end", self.dog.verdict(7300, 7300))
+
+
+class End(unittest.TestCase):
+    def end_of(self, command):
+        """What the lab makes of an emulator that has ended before it looks."""
+        args = argparse.Namespace(timeout=60, interactive=False)
+        out = io.TextIOWrapper(io.BytesIO())
+        with tempfile.TemporaryDirectory() as work, \
+                mock.patch.object(sys, "stdout", out):
+            process, screen, com = console.start(
+                work, ["sh", "-c", f"exec >{work}/tty; {command}"])
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            end = console.converse(args, work, process, screen, com,
+                                   bytearray())
+        return end, out.buffer.getvalue()
+
+    def test_last_words_count(self):
+        end, said = self.end_of(r"printf 'ok 1\n\n@@lab-exit 3\n'")
+        self.assertEqual(end, (3, ""))
+        self.assertEqual(said.split(), [b"ok", b"1"])
+
+    def test_without_a_mark(self):
+        end, said = self.end_of(r"printf 'ok 1\n'")
+        self.assertEqual(end, (None, console.ENDED))
+        self.assertEqual(said.split(), [b"ok", b"1"])
 
 
 class CpuSeconds(unittest.TestCase):
