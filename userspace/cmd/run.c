@@ -198,8 +198,7 @@ static void on_saver(void *ctx)
 	if (machine_ended(m))
 		return;
 	pthread_mutex_unlock(&m->loop.lock);
-	if (machine_renew(m, &s->options->machine, s->options->save_to,
-			  &error))
+	if (machine_renew(m, s->options->save_to, &error))
 		machine_end(m, error.status, "%s", error.text);
 	pthread_mutex_lock(&m->loop.lock);
 	if (machine_ended(m))

@@ -40,8 +40,8 @@ static const struct argp_option option_list[] = {
 	  "what the memory is on the host (default: anon)", 0 },
 	{ "disk", OPT_DISK, "FILE|URI[,ro][,format=NAME][,cache=MODE][,overlay=FILE][,serial=TEXT][,iothread=NAME][,queues=NUMBER]", 0,
 	  "an image (raw, or NAME by qemu-nbd), or an NBD export, as the next disk: /dev/vda, /dev/vdb ...", 0 },
-	{ "iothread", OPT_IOTHREAD, "NAME", 0,
-	  "a thread for disks: --disk ...,iothread=NAME", 0 },
+	{ "iothread", OPT_IOTHREAD, "NAME[,poll-max-ns=NS]", 0,
+	  "a thread for disks: --disk ...,iothread=NAME; it looks for events for up to NS before it sleeps", 0 },
 	{ "ephemeral", OPT_EPHEMERAL, NULL, 0,
 	  "what the guest writes to its disks is gone at the end", 0 },
 	{ "share", OPT_SHARE, "DIRECTORY[,tag=TAG][,ro]", 0,
@@ -190,21 +190,33 @@ static void parse_disk(struct argp_state *state, struct run_options *o, char *ar
 		argp_error(state, "%s", error.text);
 }
 
+static const struct option_spec iothread_options[] = {
+	{ .name = "poll-max-ns", .kind = OPTION_NUMBER,
+	  OPTION_AT(struct machine_iothread, poll_max), .max = 10000000,
+	  .help = "it looks for so long before it sleeps" }, OPTIONS_END
+};
+
+/* @arg is cut into pieces */
 static void parse_iothread(struct argp_state *state, struct run_options *o,
-			   const char *arg)
+			   char *arg)
 {
 	struct machine_config *c = &o->machine;
+	struct machine_iothread t = { .name = strsep(&arg, ",") };
+	struct error error = { 0 };
 	unsigned int i;
 
 	for (i = 0; i < c->iothreads; i++)
-		if (!strcmp(c->iothread[i], arg))
-			argp_error(state, "--iothread %s is there twice", arg);
-	if (!*arg || strpbrk(arg, ",[]") || strlen(arg) > 32)
-		argp_error(state, "--iothread %s is no name", arg);
+		if (!strcmp(c->iothread[i].name, t.name))
+			argp_error(state, "--iothread %s is there twice",
+				   t.name);
+	if (!*t.name || strpbrk(t.name, "[]") || strlen(t.name) > 32)
+		argp_error(state, "--iothread %s is no name", t.name);
+	else if (arg && options_parse(iothread_options, &t, arg, false, &error))
+		argp_error(state, "--iothread %s: %s", t.name, error.text);
 	else if (c->iothreads == MACHINE_IOTHREADS)
 		argp_error(state, "--iothread: at most %u", MACHINE_IOTHREADS);
 	else
-		c->iothread[c->iothreads++] = arg;
+		c->iothread[c->iothreads++] = t;
 }
 
 /* What another room knows; @arg is cut into pieces */

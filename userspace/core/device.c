@@ -114,8 +114,9 @@ int device_print(const char *name, FILE *out, struct error *error)
 struct device *device_create(struct machine *machine, const char *name,
 			     const char *options, struct error *error)
 {
-	struct device *device = device_alloc(name, machine->defaults, options,
-					     error), *other;
+	const char *defaults = machine->config.defaults;
+	struct device *device = device_alloc(name, defaults, options, error);
+	struct device *other;
 
 	if (!device)
 		return NULL;
@@ -142,8 +143,9 @@ int device_set_iothread(struct device *device, const char *name,
 
 	if (!name)
 		return 0;
-	for (i = 0; i < m->iothreads && strcmp(m->iothread[i].name, name); i++)
-		;
+	for (i = 0; i < m->iothreads; i++)
+		if (!strcmp(m->config.iothread[i].name, name))
+			break;
 	if (i == m->iothreads)
 		return fail(error, STATUS_USAGE,
 			    "%s: there is no --iothread %s",

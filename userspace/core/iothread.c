@@ -3,21 +3,19 @@
 #include <string.h>
 #include "core/machine.h"
 
-int iothreads_create(struct machine *m, const struct machine_config *config,
-		     struct error *error)
+int iothreads_create(struct machine *m, struct error *error)
 {
-	int ret;
+	while (m->iothreads < m->config.iothreads) {
+		struct machine_iothread *is = &m->config.iothread[m->iothreads];
+		struct loop *loop = &m->iothread[m->iothreads].loop;
+		int ret = loop_init(loop, &m->clock);
 
-	while (m->iothreads < config->iothreads) {
-		struct iothread *t = &m->iothread[m->iothreads];
-
-		t->name = config->iothread[m->iothreads];
-		ret = loop_init(&t->loop, &m->clock);
+		loop->poll_max = is->poll_max;
 		if (ret) {
 			iothreads_destroy(m);
 			return fail(error, STATUS_OS,
 				    "cannot make the loop of I/O thread %s: %s",
-				    t->name, strerror(-ret));
+				    is->name, strerror(-ret));
 		}
 		m->iothreads++;
 	}
@@ -51,7 +49,7 @@ void iothreads_start(struct machine *m)
 		struct iothread *t = &m->iothread[i];
 
 		t->started = machine_thread(m, &t->thread, iothread_main, t,
-					    "io %s", t->name);
+					    "io %s", m->config.iothread[i].name);
 		if (!t->started)
 			return;
 	}
@@ -59,11 +57,9 @@ void iothreads_start(struct machine *m)
 
 void iothreads_stop(struct machine *m)
 {
-	unsigned int i;
+	struct iothread *t;
 
-	for (i = 0; i < m->iothreads; i++) {
-		struct iothread *t = &m->iothread[i];
-
+	for (t = m->iothread; t < m->iothread + m->iothreads; t++) {
 		if (!t->started)
 			continue;
 		pthread_mutex_lock(&t->loop.lock);

@@ -11,28 +11,24 @@
 #include "core/loop.h"
 
 struct machine;
-struct machine_config;
 
 #define MACHINE_IOTHREADS	16
 
 /**
  * struct iothread - see above
- * @name: the user's
  * @loop: its
  * @thread: runs the loop
  * @started: it does
  * @stop: it is to return; with the loop's lock
  */
 struct iothread {
-	const char *name;
 	struct loop loop;
 	pthread_t thread;
 	bool started, stop;
 };
 
 /* Loops only. -1 with @error, and there is nothing to destroy */
-int iothreads_create(struct machine *m, const struct machine_config *config,
-		     struct error *error);
+int iothreads_create(struct machine *m, struct error *error);
 void iothreads_destroy(struct machine *m);
 /* If one cannot be started the machine ends */
 void iothreads_start(struct machine *m);

@@ -149,6 +149,33 @@ static void wait_parked(struct loop *loop, bool (*done)(void *ctx), void *ctx)
 		pthread_cond_wait(&loop->goes, &loop->lock);
 }
 
+/* It was looked for in vain, and something came after @waited ns */
+static void adapt(struct loop *loop, uint64_t waited)
+{
+	bool vain = waited > loop->poll_max;
+	uint64_t poll = vain ? loop->poll / 2 : loop->poll * 2;
+
+	if (poll < LOOP_POLL_MIN)
+		poll = vain ? 0 : LOOP_POLL_MIN;
+	loop->poll = poll < loop->poll_max ? poll : loop->poll_max;
+}
+
+/* Returns how many. Who looks has them sooner than who has to be woken */
+static int wait_for_events(struct loop *loop)
+{
+	uint64_t begin = loop->poll_max ? host_ns() : 0;
+	int n = 0;
+
+	while (loop->poll && n <= 0 && host_ns() - begin < loop->poll)
+		n = epoll_wait(loop->epoll, loop->batch, LOOP_BATCH, 0);
+	if (n > 0)
+		return n;
+	n = epoll_wait(loop->epoll, loop->batch, LOOP_BATCH, -1);
+	if (loop->poll_max)
+		adapt(loop, host_ns() - begin);
+	return n;
+}
+
 void loop_run(struct loop *loop, bool (*done)(void *ctx), void *ctx)
 {
 	unsigned int removed;
@@ -158,7 +185,7 @@ void loop_run(struct loop *loop, bool (*done)(void *ctx), void *ctx)
 	while (wait_parked(loop, done, ctx), run_timers(loop), !done(ctx)) {
 		removed = loop->removed;
 		pthread_mutex_unlock(&loop->lock);
-		n = epoll_wait(loop->epoll, loop->batch, LOOP_BATCH, -1);
+		n = wait_for_events(loop);
 		pthread_mutex_lock(&loop->lock);
 		/*
 		 * Another thread may have removed one of these before the lock

@@ -49,6 +49,7 @@ struct timer {
 #define TIMER_FLOOR_NS 200000
 
 #define LOOP_BATCH 16
+#define LOOP_POLL_MIN 4000	/* ns: less is not worth it */
 
 /**
  * struct loop - see above
@@ -64,6 +65,8 @@ struct timer {
  * @batch: events that were not handled yet
  * @nr: how many
  * @removed: how many watches were removed so far
+ * @poll_max: an I/O thread looks for so many ns at most before it sleeps
+ * @poll: the same at present, which follows from what was of use
  * @parked: of an I/O thread: it calls nothing, since the machine is paused
  * @goes: signalled when it is to go on, or to look at @done
  */
@@ -77,6 +80,7 @@ struct loop {
 	struct epoll_event batch[LOOP_BATCH];
 	int nr;
 	unsigned int removed;
+	uint64_t poll_max, poll;
 	bool parked;
 	pthread_cond_t goes;
 };

@@ -181,12 +181,11 @@ static void line_changed(void *ctx, unsigned int line, bool up)
 		machine_tell_pic(m);
 }
 
-static int add_devices(struct machine *m, const struct machine_config *config,
-		       struct error *error)
+static int add_devices(struct machine *m, struct error *error)
 {
+	const struct machine_config *config = &m->config;
 	unsigned int i;
 
-	m->defaults = config->defaults;
 	if (m->apic && !device_create(m, "i82093aa", NULL, error))
 		return -1;
 	for (i = 0; i < sizeof(board) / sizeof(board[0]); i++)
@@ -196,7 +195,7 @@ static int add_devices(struct machine *m, const struct machine_config *config,
 		if (!device_create(m, config->add[i].name,
 				   config->add[i].options, error))
 			return -1;
-	for (i = 0; i < m->disks; i++) {
+	for (i = 0; i < config->disks; i++) {
 		bool taken = m->disks_taken & 1u << i;
 
 		if (taken && config->disk_options[i])
@@ -210,7 +209,7 @@ static int add_devices(struct machine *m, const struct machine_config *config,
 	for (i = 0; i < config->vhosts; i++)
 		if (!device_create(m, "vhost-user", NULL, error))
 			return -1;
-	for (i = 0; i < m->nics; i++)
+	for (i = 0; i < config->nics; i++)
 		if (!device_create(m, "virtio-net", NULL, error))
 			return -1;
 	return 0;
@@ -232,29 +231,27 @@ static int check_vcpus(struct machine *m, const struct mvmm_info *info,
 	return 0;
 }
 
-static int set_sched(struct machine *m, const struct machine_config *config,
-		     struct error *error)
+static int set_sched(struct machine *m, struct error *error)
 {
-	uint32_t weight = config->weight ? config->weight : WEIGHT_DEFAULT;
+	uint32_t weight = m->config.weight ? m->config.weight : WEIGHT_DEFAULT;
 	int ret;
 
-	if (weight == WEIGHT_DEFAULT && !config->cap)
+	if (weight == WEIGHT_DEFAULT && !m->config.cap)
 		return 0;
-	ret = mvmm_set_sched(m->vm, weight, config->cap);
+	ret = mvmm_set_sched(m->vm, weight, m->config.cap);
 	if (ret == -ENOTTY)
 		return fail(error, STATUS_USAGE,
 			    "--weight, --cap: this mvmm.ko was built without its scheduler (WITHOUT=slots): leave them out, or load one that has it");
 	if (ret)
 		return fail(error, STATUS_OS,
 			    "the module refused weight %u and cap %u: %s",
-			    weight, config->cap, strerror(-ret));
+			    weight, m->config.cap, strerror(-ret));
 	return 0;
 }
 
-static int make_vm(struct machine *m, const struct machine_config *config,
-		   struct error *error)
+static int make_vm(struct machine *m, struct error *error)
 {
-	const char *device = config->device;
+	const char *device = m->config.device;
 	struct mvmm_info info;
 	unsigned int i;
 	int ret;
@@ -273,7 +270,7 @@ static int make_vm(struct machine *m, const struct machine_config *config,
 		return explain_open(-m->vm, device, error);
 	if (info.features & MVMM_FEATURE_IOEVENTFD)
 		m->ports.vm = m->vm;
-	if (set_sched(m, config, error) || memory_map(&m->memory, m->vm, error))
+	if (set_sched(m, error) || memory_map(&m->memory, m->vm, error))
 		return -1;
 	for (i = 0; i < m->nr_vcpus; i++)
 		if (vcpu_create(m, i, error))
@@ -284,18 +281,16 @@ static int make_vm(struct machine *m, const struct machine_config *config,
 /* After their devices, before the loop that serves them */
 static void close_disks(struct machine *m)
 {
-	while (m->close_disk && m->disks)
-		m->close_disk(m->disk[--m->disks]);
+	while (m->config.close_disk && m->config.disks)
+		m->config.close_disk(m->config.disk[--m->config.disks]);
 }
 
 /* VM, vCPUs, buses and devices */
-static int build(struct machine *m, const struct machine_config *config,
-		 struct error *error)
+static int build(struct machine *m, struct error *error)
 {
 	bus_init(&m->ports, "port", 0xffff);
 	bus_init(&m->mmio, "address", ~0ull);
-	return make_vm(m, config, error) || add_devices(m, config, error) ?
-	       -1 : 0;
+	return make_vm(m, error) || add_devices(m, error) ? -1 : 0;
 }
 
 static void unbuild(struct machine *m)
@@ -320,11 +315,10 @@ static void unbuild(struct machine *m)
 	m->nics_made = 0;
 }
 
-int machine_rebuild(struct machine *m, const struct machine_config *config,
-		    struct error *error)
+int machine_rebuild(struct machine *m, struct error *error)
 {
 	unbuild(m);
-	return build(m, config, error);
+	return build(m, error);
 }
 
 static void destroy_loops(struct machine *m)
@@ -343,15 +337,8 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	m->system = m->vm = -1;
 	m->nr_vcpus = config->vcpus;
 	m->console = console;
-	m->disks = config->disks;
-	memcpy(m->disk, config->disk, sizeof(m->disk));
-	memcpy(m->vhost, config->vhost, sizeof(m->vhost));
-	m->close_disk = config->close_disk;
-	memcpy(m->nic, config->nic, sizeof(m->nic));
-	m->nics = config->nics;
-	memcpy(m->port, config->port, sizeof(m->port));
-	m->nr_ports = config->ports;
-	m->serial = m->port[0].chardev == console ? NULL : console;
+	m->config = *config;
+	m->serial = config->port[0].chardev == console ? NULL : console;
 	for (i = 0; i < VCPUS_MAX; i++)
 		m->vcpu[i].fd = -1;
 	pthread_mutex_init(&m->end_lock, NULL);
@@ -367,12 +354,12 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	if (ret)
 		fail(error, STATUS_OS, "cannot make the main thread's loop: %s",
 		     strerror(-ret));
-	else if (iothreads_create(m, config, error))
+	else if (iothreads_create(m, error))
 		loop_destroy(&m->loop);
 	else if (memory_create(&m->memory, config->ram_size, config->memfd,
 			       error))
 		destroy_loops(m);
-	else if (build(m, config, error))
+	else if (build(m, error))
 		machine_destroy(m);
 	else
 		return 0;

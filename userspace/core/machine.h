@@ -84,6 +84,16 @@ struct machine_vhost {
 };
 
 /**
+ * struct machine_iothread - a thread with a loop of its own
+ * @name: for the options of devices
+ * @poll_max: see struct loop
+ */
+struct machine_iothread {
+	const char *name;
+	uint64_t poll_max;
+};
+
+/**
  * struct machine_config - what is to be made
  * @device: /dev/mvmm
  * @vcpus: 1 to VCPUS_MAX
@@ -97,7 +107,7 @@ struct machine_vhost {
  * @nic: its NICs; what they are connected to stays the caller's
  * @nics: how many
  * @disk_options: of the virtio-blk of each; NULL: none
- * @iothread: names of I/O threads
+ * @iothread: its I/O threads
  * @iothreads: how many
  * @vhost: devices of other processes, which need @memfd
  * @vhosts: how many
@@ -121,7 +131,7 @@ struct machine_config {
 	struct machine_nic nic[MACHINE_NICS];
 	unsigned int nics;
 	const char *disk_options[MACHINE_DISKS];
-	const char *iothread[MACHINE_IOTHREADS];
+	struct machine_iothread iothread[MACHINE_IOTHREADS];
 	unsigned int iothreads;
 	struct machine_vhost vhost[MACHINE_VHOSTS];
 	unsigned int vhosts;
@@ -134,6 +144,7 @@ struct machine_config {
 
 /**
  * struct machine - see above
+ * @config: what was asked for
  * @system: system fd
  * @vm: VM fd
  * @apic: the vCPUs have local APICs, and there is an I/O APIC
@@ -152,24 +163,15 @@ struct machine_config {
  * @iothreads: how many
  * @console: the user's
  * @serial: what the serial port is connected to, or NULL
- * @port: what the ports of virtio-console are
- * @nr_ports: how many
  * @devices: all of them
  * @power: one of them
- * @defaults: see struct machine_config
  * @balloon: one of them, or NULL
  * @hpet: there is one, to which ACPI's table points
  * @legacy: the sources of lines 0 and 8, which it can replace
  * @pci: those on the PCI bus, by slot
  * @pci_lock: guards where their BARs are. Taken after a device's lock
- * @disk: what its disks are
- * @disks: how many
  * @disks_taken: a bit for each that has a device
- * @close_disk: see struct machine_config
- * @vhost: the same
  * @vhosts_made: how many of these have a device
- * @nic: as configured
- * @nics: how many
  * @nics_made: how many have a device
  * @running: vCPUs whose thread has not returned; with @loop.lock
  * @standing: how many of these stand, since the machine is paused; the same
@@ -184,6 +186,7 @@ struct machine_config {
  * @end: why it ended, and the exit status
  */
 struct machine {
+	struct machine_config config;
 	int system, vm;
 	bool apic, irqfd;
 	unsigned int nr_vcpus;
@@ -198,24 +201,15 @@ struct machine {
 	struct iothread iothread[MACHINE_IOTHREADS];
 	unsigned int iothreads;
 	struct chardev *console, *serial;
-	struct machine_port port[MACHINE_PORTS];
-	unsigned int nr_ports;
 	struct device *devices;
 	struct power *power;
 	struct balloon *balloon;
 	bool hpet;
 	struct irq *legacy[2];
-	const char *defaults;
 	struct pci_function *pci[32];
 	pthread_mutex_t pci_lock;
-	struct block *disk[MACHINE_DISKS];
-	unsigned int disks;
 	uint32_t disks_taken;
-	struct machine_vhost vhost[MACHINE_VHOSTS];
-	unsigned int vhosts_made;
-	void (*close_disk)(struct block *disk);
-	struct machine_nic nic[MACHINE_NICS];
-	unsigned int nics, nics_made;
+	unsigned int vhosts_made, nics_made;
 	unsigned int running, standing;
 	pthread_cond_t stands, goes;
 	bool pausing;
@@ -241,8 +235,7 @@ void machine_destroy(struct machine *m);
  * and memory stay. The machine is paused, and the caller the loop's thread, which
  * has given its lock back. -1 with @error: only to be destroyed
  */
-int machine_rebuild(struct machine *m, const struct machine_config *config,
-		    struct error *error);
+int machine_rebuild(struct machine *m, struct error *error);
 /*
  * Runs until the guest ends; the exit status and the reason are in m->end.
  * @entry: NULL: the machine was loaded

@@ -64,9 +64,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (memory_create(&m.memory, RAM_MIN, false, &error))
 		abort();
 	console = (struct chardev){ .ops = wire.chardev.ops, .is_open = true };
-	m.port[0].chardev = &console;
-	m.nr_ports = 1;
-	m.defaults = "packed";
+	m.config.port[0].chardev = &console;
+	m.config.ports = 1;
+	m.config.defaults = "packed";
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		bare_device(all[i]);
 	/* Machines without one are worth a try, too */

@@ -158,7 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	m.warnings = MACHINE_WARNINGS;
 	if (memory_create(&m.memory, MEMORY, true, &error))
 		abort();
-	m.vhost[0] = (struct machine_vhost){ .type = size & 1 ? "blk" : "rng",
+	m.config.vhost[0] = (struct machine_vhost){ .type = size & 1 ? "blk" : "rng",
 					     .socket = "s", .queues = 1 };
 	bare_device("pci-host");
 	memset(&driver, 0, sizeof(driver));

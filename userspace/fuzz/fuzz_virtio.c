@@ -121,15 +121,15 @@ static void start(void)
 	disk = file_open(&config, &error);
 	if (!disk)
 		abort();
-	m.disk[0] = disk;
-	m.disks = 1;
+	m.config.disk[0] = disk;
+	m.config.disks = 1;
 	peer = (struct chardev){ .ops = &ops };
-	m.port[0].chardev = &wire.chardev;
-	m.port[1] = (struct machine_port){ "peer", &peer };
-	m.nr_ports = 2;
-	m.defaults = "packed";
+	m.config.port[0].chardev = &wire.chardev;
+	m.config.port[1] = (struct machine_port){ "peer", &peer };
+	m.config.ports = 2;
+	m.config.defaults = "packed";
 	played_init(&m.loop);
-	m.nic[0].port = &played.port;
+	m.config.nic[0].port = &played.port;
 	bare_device("pci-host");
 	for (i = 0; i < DEVICES; i++)
 		bare_device_with(devices[i], i ? NULL : "queues=4");

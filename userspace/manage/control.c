@@ -84,13 +84,13 @@ static struct block *find_disk(const struct machine *m, const json_t *arguments,
 	json_int_t n = json_integer_value(number);
 	unsigned int i;
 
-	if (number && (n < 0 || n >= m->disks)) {
+	if (number && (n < 0 || n >= m->config.disks)) {
 		fail(error, STATUS_USAGE, "there is no disk %lld", (long long)n);
 		return NULL;
 	}
-	for (i = number ? n : 0; i < m->disks; i++) {
-		if (m->disk[i]->ops->command)
-			return m->disk[i];
+	for (i = number ? n : 0; i < m->config.disks; i++) {
+		if (m->config.disk[i]->ops->command)
+			return m->config.disk[i];
 		if (number)
 			break;
 	}

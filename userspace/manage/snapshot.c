@@ -343,9 +343,7 @@ int snapshot_read(struct machine *m, const char *directory,
 }
 
 /* A state in memory goes through its text, as one in a file does */
-static int renew_in_memory(struct machine *m,
-			   const struct machine_config *config,
-			   struct error *error)
+static int renew_in_memory(struct machine *m, struct error *error)
 {
 	json_t *saved = machine_save(m, error);
 	char *text = saved ? json_dumps(saved, 0) : NULL;
@@ -356,7 +354,7 @@ static int renew_in_memory(struct machine *m,
 	json_decref(saved);
 	if (!text)
 		return -1;
-	if (!machine_rebuild(m, config, error)) {
+	if (!machine_rebuild(m, error)) {
 		saved = json_loads(text, 0, NULL);
 		ret = machine_load(m, saved, error);
 		json_decref(saved);
@@ -365,12 +363,12 @@ static int renew_in_memory(struct machine *m,
 	return ret;
 }
 
-int machine_renew(struct machine *m, const struct machine_config *config,
-		  const char *directory, struct error *error)
+int machine_renew(struct machine *m, const char *directory,
+		  struct error *error)
 {
 	if (!directory)
-		return renew_in_memory(m, config, error);
+		return renew_in_memory(m, error);
 	return snapshot_write(m, directory, error) ||
-	       machine_rebuild(m, config, error) ||
+	       machine_rebuild(m, error) ||
 	       snapshot_read(m, directory, error) ? -1 : 0;
 }

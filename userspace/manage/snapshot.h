@@ -37,7 +37,7 @@ int snapshot_read(struct machine *m, const char *directory,
  * Saved, destroyed, made anew and loaded, for tests. @directory: RAM is saved
  * there, too; NULL: it stays where it is
  */
-int machine_renew(struct machine *m, const struct machine_config *config,
-		  const char *directory, struct error *error);
+int machine_renew(struct machine *m, const char *directory,
+		  struct error *error);
 
 #endif

@@ -69,11 +69,11 @@ static void start(unsigned int ports)
 	peer.room = sizeof(peer.sent);
 	peer.chardev.ops = &ops;
 	assert_int_equal(memory_create(&m.memory, MEMORY, false, &error), 0);
-	m.port[0].chardev = &wire.chardev;
+	m.config.port[0].chardev = &wire.chardev;
 	for (i = 1; i < ports; i++)
-		m.port[i] = (struct machine_port){
+		m.config.port[i] = (struct machine_port){
 			"org.example.0", i == 2 ? NULL : &peer.chardev };
-	m.nr_ports = ports;
+	m.config.ports = ports;
 	bare_device("pci-host");
 	bare_device("virtio-console");
 }

@@ -89,10 +89,10 @@ static int setup(void **state)
 	snprintf(text, sizeof(text), "raid5:%s,%s,%s", name[0], name[1],
 		 name[2]);
 	assert_int_equal(block_parse(&config, text, &error), 0);
-	m.disk[0] = block_open(&config, &error);
-	assert_non_null(m.disk[0]);
-	assert_int_equal(m.disk[0]->ops->start(m.disk[0], &m.loop, &error), 0);
-	m.disks = 1;
+	m.config.disk[0] = block_open(&config, &error);
+	assert_non_null(m.config.disk[0]);
+	assert_int_equal(m.config.disk[0]->ops->start(m.config.disk[0], &m.loop, &error), 0);
+	m.config.disks = 1;
 	ended = false;
 	return control_start(&control, &m, path, &error);
 }
@@ -102,7 +102,7 @@ static int teardown(void **state)
 	unsigned int i;
 
 	control_stop(&control);
-	m.disk[0]->ops->close(m.disk[0]);
+	m.config.disk[0]->ops->close(m.config.disk[0]);
 	loop_destroy(&m.loop);
 	for (i = 0; i <= MEMBERS; i++)
 		unlink(name[i]);

@@ -136,6 +136,41 @@ static void a_stop(void **state)
 	loop_set_timer(&m.loop, &a, 0);
 }
 
+/*
+ * A timer fires 2 ms from now; how long it looks before it sleeps is as given, and
+ * at most so long. Returns how long it looks the next time
+ */
+static uint64_t polled(uint64_t poll, uint64_t max)
+{
+	struct timer a = { fire, "a", 0, NULL };
+
+	bare_start();
+	vm_clock_start(&m.clock);
+	nr_fired = 3;
+	m.loop.poll = poll;
+	m.loop.poll_max = max;
+	loop_set_timer(&m.loop, &a, vm_clock_now(&m.clock) + 2000000);
+	/* It was told of the timer, and would wake up for that first */
+	assert_true(eventfd_take(m.loop.wake));
+	loop_run(&m.loop, four_fired, NULL);
+	return m.loop.poll;
+}
+
+static void polling(void **state)
+{
+	const uint64_t hour = 3600000000000;
+
+	assert_int_equal(polled(0, 0), 0);
+	/* It would have been worth it */
+	assert_int_equal(polled(0, hour), LOOP_POLL_MIN);
+	assert_int_equal(polled(LOOP_POLL_MIN, hour), 2 * LOOP_POLL_MIN);
+	assert_int_equal(polled(LOOP_POLL_MIN, LOOP_POLL_MIN), 0);
+	/* It was not */
+	assert_int_equal(polled(100000, 200000), 50000);
+	/* It did not sleep at all */
+	assert_int_equal(polled(hour - 1, hour), hour - 1);
+}
+
 static struct watch first, second;
 static unsigned int seen[2];
 
@@ -465,6 +500,7 @@ int main(void)
 		cmocka_unit_test(blocks),
 		cmocka_unit_test(timers),
 		cmocka_unit_test(a_stop),
+		cmocka_unit_test(polling),
 		cmocka_unit_test(watches),
 		cmocka_unit_test(shared_line),
 		cmocka_unit_test(saved_and_loaded),

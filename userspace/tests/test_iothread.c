@@ -83,15 +83,17 @@ static void open_disk(const char *kind)
 static int setup(void **state)
 {
 	static const struct machine_config threads = {
-		.iothread = { "one", "two" }, .iothreads = 2 };
+		.iothread = { { .name = "one" }, { .name = "two" } },
+		.iothreads = 2 };
 
 	bare_start();
 	pthread_mutex_init(&m.pci_lock, NULL);
 	assert_int_equal(memory_create(&m.memory, MEMORY, false, &error), 0);
-	assert_int_equal(iothreads_create(&m, &threads, &error), 0);
+	m.config = threads;
+	assert_int_equal(iothreads_create(&m, &error), 0);
 	open_disk(*state);
-	m.disk[0] = disk;
-	m.disks = 1;
+	m.config.disk[0] = disk;
+	m.config.disks = 1;
 	make_devices();
 	iothreads_start(&m);
 	return 0;

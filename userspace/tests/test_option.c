@@ -171,7 +171,7 @@ static void of_a_device(void **state)
 	assert_string_equal(error.text, "--device virtio-rng: wings is not known: these are: packed");
 	/* Those of the machine come first, as far as they are known */
 	bare_start();
-	m.defaults = "packed,wings";
+	m.config.defaults = "packed,wings";
 	bare_device_with("virtio-rng", "packed=off");
 	bare_device("i8042");
 	assert_null(device_create(&m, "virtio-rng", "packed=2", &error));

@@ -251,7 +251,7 @@ static void on_timer_renew(void *ctx)
 	assert_non_null(saved);
 	dumped = json_dumps(saved, 0);
 	json_decref(saved);
-	assert_int_equal(machine_rebuild(&machine, &config, &error), 0);
+	assert_int_equal(machine_rebuild(&machine, &error), 0);
 	text = json_loads(dumped, 0, NULL);
 	assert_int_equal(machine_load(&machine, text, &error), 0);
 	/* What is saved now is what was loaded */
@@ -409,7 +409,7 @@ static void directory(void **state)
 	assert_int_equal(st.st_size, 1 << 20);
 	assert_true(st.st_blocks * 512 <= 1 << 17);
 	/* It can be written again while it is in use */
-	assert_int_equal(machine_rebuild(&machine, &config, &error), 0);
+	assert_int_equal(machine_rebuild(&machine, &error), 0);
 	strcpy(ram + 0x80000, "lost");
 	assert_int_equal(snapshot_read(&machine, dir, &error), 0);
 	assert_string_equal(ram + 0x80000, "written");

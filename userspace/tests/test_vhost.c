@@ -71,7 +71,7 @@ static void new_machine(void)
 {
 	bare_start();
 	assert_int_equal(memory_create(&m.memory, MEMORY, true, &error), 0);
-	m.vhost[0] = (struct machine_vhost){ .type = "rng", .queues = 1,
+	m.config.vhost[0] = (struct machine_vhost){ .type = "rng", .queues = 1,
 					     .socket = back.path };
 	bare_device("pci-host");
 }
@@ -408,8 +408,8 @@ static void an_old_one(void **state)
 /* The configuration is the back end's */
 static void a_disk(void **state)
 {
-	m.vhost[0].type = "blk";
-	m.vhost[0].queues = 2;
+	m.config.vhost[0].type = "blk";
+	m.config.vhost[0].queues = 2;
 	bare_device("vhost-user");
 	driver_start(0);
 	assert_int_equal(reg_read(COMMON(num_queues), 2), 2);
@@ -423,7 +423,7 @@ static void a_disk(void **state)
 
 static void a_scsi_adapter(void **state)
 {
-	m.vhost[0].type = "scsi";
+	m.config.vhost[0].type = "scsi";
 	bare_device("vhost-user");
 	driver_start(0);
 	assert_int_equal(reg_read(COMMON(num_queues), 2), 3);
@@ -441,27 +441,27 @@ static void a_disk_with_wrong_configuration(void **state)
 
 	for (i = 0; i < COUNT(wrong); i++) {
 		do_wrong(&wrong[i]);
-		m.vhost[0].type = "blk";
+		m.config.vhost[0].type = "blk";
 		assert_null(device_create(&m, "vhost-user", NULL, &error));
 	}
 	do_wrong(&wrong[0]);
 	BACK_SET(protocol, 1 << 3);
-	m.vhost[0].type = "blk";
+	m.config.vhost[0].type = "blk";
 	assert_null(device_create(&m, "vhost-user", NULL, &error));
 	assert_non_null(strstr(error.text, "protocol feature 9"));
 	/* It has 4 queues */
 	teardown(NULL);
 	setup(NULL);
-	m.vhost[0].type = "blk";
-	m.vhost[0].queues = 5;
+	m.config.vhost[0].type = "blk";
+	m.config.vhost[0].queues = 5;
 	assert_null(device_create(&m, "vhost-user", NULL, &error));
 	assert_non_null(strstr(error.text, "would have 5"));
 }
 
 static void a_file_system(void **state)
 {
-	m.vhost[0].type = "fs";
-	m.vhost[0].tag = "host";
+	m.config.vhost[0].type = "fs";
+	m.config.vhost[0].tag = "host";
 	bare_device("vhost-user");
 	driver_start(0);
 	assert_int_equal(cfg_read(PCI_VENDOR_ID, 4), 0x105a1af4);
@@ -553,7 +553,7 @@ static void options(void **state)
 	assert_null(device_create(&m, "virtio-vsock", NULL, &error));
 	assert_non_null(strstr(error.text, "cid="));
 	/* A socket that is not there, and a name that is too long */
-	m.vhost[0] = (struct machine_vhost){ .type = "rng",
+	m.config.vhost[0] = (struct machine_vhost){ .type = "rng",
 					     .socket = "/nowhere/at/all" };
 	assert_null(device_create(&m, "vhost-user", NULL, &error));
 	assert_non_null(strstr(error.text, "No such file"));
@@ -561,17 +561,17 @@ static void options(void **state)
 
 static void shares_that_are_not(void **state)
 {
-	m.vhost[0] = (struct machine_vhost){ .type = "fs", .queues = 1,
+	m.config.vhost[0] = (struct machine_vhost){ .type = "fs", .queues = 1,
 		.tag = "t", .directory = "/nowhere" };
 	assert_null(device_create(&m, "vhost-user", NULL, &error));
 	assert_non_null(strstr(error.text, "No such file"));
 	m.vhosts_made = 0;
-	m.vhost[0].directory = "/dev/null";
+	m.config.vhost[0].directory = "/dev/null";
 	assert_null(device_create(&m, "vhost-user", NULL, &error));
 	assert_non_null(strstr(error.text, "not a directory"));
 	/* virtiofsd would serve who is not its guest */
 	m.vhosts_made = 0;
-	m.vhost[0].directory = "/tmp";
+	m.config.vhost[0].directory = "/tmp";
 	intruded = true;
 	assert_null(device_create(&m, "vhost-user", NULL, &error));
 	intruded = false;
@@ -612,7 +612,7 @@ static int shared_mkdir(const char *directory, bool read_only)
 	int ret;
 
 	new_machine();
-	m.vhost[0] = (struct machine_vhost){ .type = "fs", .queues = 1,
+	m.config.vhost[0] = (struct machine_vhost){ .type = "fs", .queues = 1,
 		.tag = "t", .directory = directory, .read_only = read_only };
 	bare_device("vhost-user");
 	driver_begin(0);

@@ -45,8 +45,8 @@ static void start(bool read_only)
 	assert_int_equal(memory_create(&m.memory, MEMORY, false, &error), 0);
 	disk = file_open(&config, &error);
 	assert_non_null(disk);
-	m.disk[0] = disk;
-	m.disks = 1;
+	m.config.disk[0] = disk;
+	m.config.disks = 1;
 	bare_device("pci-host");
 	bare_device_with("virtio-blk", "ioeventfd=on");
 }
@@ -354,9 +354,9 @@ static void two_disks(void **state)
 
 	stop();
 	start(true);
-	m.disk[1] = file_open(&config, &error);
-	assert_non_null(m.disk[1]);
-	m.disks = 2;
+	m.config.disk[1] = file_open(&config, &error);
+	assert_non_null(m.config.disk[1]);
+	m.config.disks = 2;
 	assert_null(device_create(&m, "virtio-blk", "disk=0", &error));
 	assert_non_null(strstr(error.text, "disk 0 has two devices"));
 	bare_device_with("virtio-blk", "disk=1");
@@ -370,7 +370,7 @@ static void two_disks(void **state)
 	assert_non_null(strstr(error.text, "a state of 4 devices"));
 	json_decref(saved);
 	devices_destroy(&m);
-	m.disk[1]->ops->close(m.disk[1]);
+	m.config.disk[1]->ops->close(m.config.disk[1]);
 }
 
 static void discards(void **state)

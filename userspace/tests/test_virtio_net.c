@@ -23,10 +23,10 @@ static void make_nic(void)
 {
 	bare_start();
 	assert_int_equal(memory_create(&m.memory, MEMORY, false, &error), 0);
-	m.defaults = "packed";
-	m.nic[0].port = &played.port;
-	m.nic[0].mtu = 9000;
-	memcpy(m.nic[0].mac, mac, MAC_LEN);
+	m.config.defaults = "packed";
+	m.config.nic[0].port = &played.port;
+	m.config.nic[0].mtu = 9000;
+	memcpy(m.config.nic[0].mac, mac, MAC_LEN);
 	bare_device("pci-host");
 	bare_device("virtio-net");
 	nic = (struct nic *)m.devices;

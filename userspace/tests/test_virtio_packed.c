@@ -40,7 +40,7 @@ static void start(bool packed)
 {
 	bare_start();
 	assert_int_equal(memory_create(&m.memory, MEMORY, false, &error), 0);
-	m.defaults = packed ? "packed" : NULL;
+	m.config.defaults = packed ? "packed" : NULL;
 	bare_device("pci-host");
 	bare_device("virtio-rng");
 	bare_device("virtio-balloon");

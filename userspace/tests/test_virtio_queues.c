@@ -31,8 +31,8 @@ static void start(const char *options)
 	disk = file_open(&config, &error);
 	close(file);
 	assert_non_null(disk);
-	m.disk[0] = disk;
-	m.disks = 1;
+	m.config.disk[0] = disk;
+	m.config.disks = 1;
 	bare_device("pci-host");
 	bare_device_with("virtio-blk", options);
 }

@@ -356,9 +356,9 @@ static int take_disk(struct machine *m, unsigned int *number,
 	unsigned int n = *number;
 
 	if (n == NEXT_DISK)
-		for (n = 0; n < m->disks && m->disks_taken & 1u << n; n++)
+		for (n = 0; n < m->config.disks && m->disks_taken & 1u << n; n++)
 			;
-	if (n >= m->disks)
+	if (n >= m->config.disks)
 		return fail(error, STATUS_USAGE,
 			    "there is no disk for a device: give one by --disk");
 	if (m->disks_taken & 1u << n)
@@ -390,7 +390,7 @@ static int create(struct device *device, struct error *error)
 			      m->nr_vcpus : QUEUES_MAX;
 	blk->ops = ops;
 	blk->ops.queues = blk->queues;
-	blk->block = m->disk[blk->number];
+	blk->block = m->config.disk[blk->number];
 	if (blk->block->serial[0])
 		memcpy(blk->serial, blk->block->serial, sizeof(blk->serial));
 	else

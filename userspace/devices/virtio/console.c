@@ -394,17 +394,17 @@ static int create(struct device *device, struct error *error)
 	struct machine *m = device->machine;
 	unsigned int id;
 
-	if (device->number || !m->nr_ports)
+	if (device->number || !m->config.ports)
 		return fail(error, STATUS_USAGE,
 			    "a virtio-console has the ports of --port, and all of them");
-	c->ports = m->nr_ports;
+	c->ports = m->config.ports;
 	for (id = 0; id < c->ports; id++) {
 		struct console_port *p = &c->port[id];
 
 		p->console = c;
 		p->id = id;
-		p->name = m->port[id].name;
-		p->chardev = m->port[id].chardev;
+		p->name = m->config.port[id].name;
+		p->chardev = m->config.port[id].chardev;
 	}
 	c->ops = ops;
 	c->ops.queues = QUEUES(c->ports);

@@ -432,7 +432,7 @@ static int create(struct device *device, struct error *error)
 		.notified = notified, .reset = forget };
 	struct machine *m = device->machine;
 	struct nic *n = (struct nic *)device;
-	const struct machine_nic *is = &m->nic[m->nics_made++];
+	const struct machine_nic *is = &m->config.nic[m->nics_made++];
 
 	n->port = (struct port){ .ops = &port_ops, .loop = device->loop,
 				 .name = "virtio-net", .link = true,

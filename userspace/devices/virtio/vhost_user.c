@@ -578,7 +578,7 @@ static int create(struct device *device, struct error *error)
 {
 	struct vhost_user *u = (struct vhost_user *)device;
 	struct machine *m = device->machine;
-	const struct machine_vhost *c = &m->vhost[m->vhosts_made++];
+	const struct machine_vhost *c = &m->config.vhost[m->vhosts_made++];
 	int fd;
 
 	u->config = c;
