@@ -11,6 +11,8 @@
 # shellcheck disable=SC2046,SC2086,SC2317
 
 mvmm=$1 mdadm=$2 journal=0
+# Blocks of 64K of data; members that differ
+blocks=40 uneven=0
 export MDADM_NO_UDEV=1
 n=0
 
@@ -83,7 +85,7 @@ agrees() {
 }
 
 new_data() {
-	dd if=/dev/urandom of=data bs=64k count=40 2>/dev/null
+	dd if=/dev/urandom of=data bs=64k count=$blocks 2>/dev/null
 }
 
 ours_reads() {
@@ -118,7 +120,11 @@ both() {
 fresh() {
 	rm -f ./*.img
 	for i in $(seq 0 $(($1 - 1))); do
-		truncate -s 8M "$i.img"
+		if [ $uneven = 1 ]; then
+			truncate -s "$((2048 + 64 + 1024 * i))K" "$i.img"
+		else
+			truncate -s 8M "$i.img"
+		fi
 	done
 }
 
@@ -232,6 +238,12 @@ journal() {
 
 mkdir -p /tmp/raid /run/mdadm && cd /tmp/raid || exit 1
 ours 0 3
+# 17, 33 and 49 chunks: the second zone begins where the two layouts differ, and
+# the data goes on in the third
+blocks=90 uneven=1
+ours 0 3
+ours 0 3 --layout original
+blocks=40 uneven=0
 ours 1 2
 ours 4 3
 ours 5 3

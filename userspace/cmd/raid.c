@@ -24,7 +24,7 @@ static const struct argp_option option_list[] = {
 	{ "chunk", 'c', "SIZE", 0,
 	  "create: bytes that stay together on a member (default: 64K)", 0 },
 	{ "layout", OPT_LAYOUT, "NAME", 0,
-	  "create: where parity goes, as mdadm calls it: left-symmetric (default) and so on; of RAID 10: n2 (default), f2, o2 and so on",
+	  "create: where parity goes, as mdadm calls it: left-symmetric (default) and so on; of RAID 10: n2 (default), f2, o2 and so on; of RAID 0, where members differ: alternate (default) or original",
 	  0 },
 	{ "spare", OPT_SPARE, "DISK", 0, "create: a spare; can be repeated", 0 },
 	{ "name", 'N', "NAME", 0, "create: of the array (default: mvmm)", 0 },
@@ -262,8 +262,12 @@ static void print_super(const char *name, const struct md_super *s)
 	uint16_t role = s->role[s->number];
 	unsigned int i;
 
-	printf("%s:\n  array:     RAID %u of %u members, %" PRIu64 " bytes, \"%s\", ",
-	       name, l->level, l->disks, raid_capacity(l), s->name);
+	printf("%s:\n  array:     RAID %u of %u members, ", name, l->level,
+	       l->disks);
+	/* Of RAID 0 only all members know */
+	if (l->level)
+		printf("%" PRIu64 " bytes, ", raid_capacity(l));
+	printf("\"%s\", ", s->name);
 	for (i = 0; i < sizeof(s->uuid); i++)
 		printf("%s%02x", i && !(i % 4) ? ":" : "", s->uuid[i]);
 	if (l->chunk)

@@ -29,6 +29,40 @@ static void drawn(const struct raid_layout *l, uint64_t row, const char *want)
 	assert_string_equal(text, want);
 }
 
+/* Of one, three and two chunks: who has each chunk of the volume, and where */
+static void zones(void)
+{
+	struct raid_layout l = { .level = 0, .disks = 3, .chunk = 4096,
+				 .used = 4096, .size = { 4096, 12288, 8192 } };
+	static const struct { unsigned int disk, row; }
+		alternate[] = { { 0, 0 }, { 1, 0 }, { 2, 0 }, { 1, 1 },
+				{ 2, 1 }, { 1, 2 } },
+		original[] = { { 0, 0 }, { 1, 0 }, { 2, 0 }, { 2, 1 },
+			       { 1, 1 }, { 1, 2 } };
+	struct raid_place place[RAID_DISKS];
+	unsigned int i;
+	uint64_t len;
+
+	assert_non_null(strstr(raid_layout_check(&l), "members that differ"));
+	l.layout = RAID0_ORIGINAL;
+	assert_null(raid_layout_check(&l));
+	assert_int_equal(raid_capacity(&l), 6 * 4096);
+	for (i = 0; i < 6; i++) {
+		assert_int_equal(raid_copies(&l, i * 4096 + 7, place, &len), 1);
+		assert_int_equal(place[0].disk, original[i].disk);
+		assert_int_equal(place[0].at, original[i].row * 4096 + 7);
+		assert_int_equal(len, 4096 - 7);
+	}
+	l.layout = RAID0_ALTERNATE;
+	for (i = 0; i < 6; i++) {
+		raid_copies(&l, i * 4096, place, &len);
+		assert_int_equal(place[0].disk, alternate[i].disk);
+		assert_int_equal(place[0].at, alternate[i].row * 4096);
+	}
+	l.layout++;
+	assert_non_null(raid_layout_check(&l));
+}
+
 static void layouts(void **state)
 {
 	struct raid_layout l = { .level = 5, .disks = 3, .chunk = 4096,
@@ -65,6 +99,7 @@ static void layouts(void **state)
 	assert_int_equal(place[0].disk, 11 % 4);
 	assert_int_equal(place[0].at, 11 / 4 * 4096 + 5);
 	assert_int_equal(len, 4091);
+	zones();
 	/* Near, far and offset copies of chunk 1 of four disks */
 	l.level = 10;
 	l.layout = RAID10_LAYOUT(2, 1, 0);

@@ -27,7 +27,7 @@ static bool is_same_array(const struct md_super *a, const struct md_super *b)
 	       a->layout.layout == b->layout.layout &&
 	       a->layout.disks == b->layout.disks &&
 	       a->layout.chunk == b->layout.chunk &&
-	       a->layout.used == b->layout.used &&
+	       (a->layout.used == b->layout.used || !a->layout.level) &&
 	       !a->ppl_at == !b->ppl_at && !a->bitmap_at == !b->bitmap_at &&
 	       a->has_journal == b->has_journal;
 }
@@ -323,6 +323,23 @@ static int check_journal(struct raid *raid, const struct md_super *newest,
 	return 0;
 }
 
+/* Of RAID 0: as large as each of them is. One that is missing is as the smallest */
+static int take_sizes(struct raid *raid, struct error *error)
+{
+	struct raid_layout *l = &raid->layout;
+	const char *wrong;
+	unsigned int i;
+
+	for (i = 0; i < l->disks; i++) {
+		l->size[i] = raid->at[i] ? raid->at[i]->super.layout.used : 0;
+		if (l->size[i] && l->size[i] < l->used)
+			l->used = l->size[i];
+	}
+	wrong = raid_layout_check(l);
+	return wrong ? fail(error, STATUS_DATA, "%s has %s", raid->label,
+			    wrong) : 0;
+}
+
 /* A spare, or a journal in the place of one that has failed */
 static int adopt(struct raid *raid, struct member *m, struct md_super *newest,
 		 struct error *error)
@@ -371,6 +388,8 @@ int raid_assemble(struct raid *raid, struct error *error)
 		if (has[i] &&
 		    place_member(raid, &raid->member[i], &copy, error))
 			return -1;
+	if (!raid->layout.level && take_sizes(raid, error))
+		return -1;
 	if (check_journal(raid, &copy, error))
 		return -1;
 	for (i = 0; i < raid->members; i++)

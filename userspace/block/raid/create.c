@@ -19,6 +19,11 @@ bool raid_layout_parse(const char *text, unsigned int level, uint32_t *layout)
 		[RAID_PARITY_LAST] = "parity-last" };
 	unsigned int i;
 
+	if (!level) {
+		*layout = strcmp(text, "original") ? RAID0_ALTERNATE :
+						     RAID0_ORIGINAL;
+		return *layout == RAID0_ORIGINAL || !strcmp(text, "alternate");
+	}
 	if (level == 10) {
 		if (!strchr("nfo", text[0]) || text[1] < '2' || text[1] > '9' ||
 		    text[2])
@@ -49,7 +54,7 @@ static int check_disk(const struct block *disk, const char *name, uint64_t least
 	return 0;
 }
 
-/* As much of each as the smallest has, in whole chunks */
+/* As much of each as the smallest has, in whole chunks; of RAID 0 all of each */
 static int choose_size(struct raid_new *new, struct block *const *disk,
 		       const char *const *name, unsigned int nr,
 		       struct error *error)
@@ -72,11 +77,15 @@ static int choose_size(struct raid_new *new, struct block *const *disk,
 			return -1;
 		if (disk[i]->size < least)
 			least = disk[i]->size;
+		if (!l->level)
+			l->size[i] = (disk[i]->size - MD_DATA_AT) / unit * unit;
 	}
 	if (new->policy == MD_JOURNAL &&
 	    check_disk(disk[nr], name[nr], journal_least(l), error))
 		return -1;
 	l->used = (least - MD_DATA_AT) / unit * unit;
+	if (raid_has_zones(l) && !l->layout)
+		l->layout = RAID0_ALTERNATE;
 	wrong = raid_layout_check(l);
 	return wrong ? fail(error, STATUS_USAGE, "this array has %s", wrong) :
 		       0;
@@ -179,7 +188,7 @@ int raid_format(struct raid_new *new, struct block *const *disk,
 		member[i].super.data_len = (disk[i]->size - MD_DATA_AT) /
 					   BLOCK_SECTOR * BLOCK_SECTOR;
 		if (!new->layout.level)
-			member[i].super.data_len = new->layout.used;
+			member[i].super.data_len = new->layout.size[i];
 		md_make(&member[i].super, i, new->policy, uuid);
 		md_update(&member[i].super, time(NULL));
 		if (write_member(new, &member[i], error))

@@ -53,6 +53,83 @@ static const char *check_raid10(const struct raid_layout *l)
 	return NULL;
 }
 
+/* ---- RAID 0: zones --------------------------------------------------------- */
+
+static uint64_t size_of(const struct raid_layout *l, unsigned int disk)
+{
+	return l->size[disk] ? l->size[disk] : l->used;
+}
+
+bool raid_has_zones(const struct raid_layout *l)
+{
+	unsigned int i;
+
+	for (i = 1; !l->level && i < l->disks; i++)
+		if (size_of(l, i) != size_of(l, 0))
+			return true;
+	return false;
+}
+
+/**
+ * struct zone - chunks of all members that go so far
+ * @start: in the volume, bytes
+ * @row: in each of them, bytes
+ * @end: of the smallest of them, bytes
+ * @disks: how many
+ */
+struct zone {
+	uint64_t start, row, end;
+	unsigned int disks;
+};
+
+/* The next one; behind the last there is none with disks */
+static void next_zone(const struct raid_layout *l, struct zone *z)
+{
+	unsigned int i;
+
+	z->start += (z->end - z->row) * z->disks;
+	z->row = z->end;
+	z->disks = 0;
+	for (i = 0; i < l->disks; i++) {
+		uint64_t size = size_of(l, i);
+
+		if (size <= z->row)
+			continue;
+		if (!z->disks++ || size < z->end)
+			z->end = size;
+	}
+}
+
+/* md's find_zone() and map_sector() */
+static struct raid_place raid0_place(const struct raid_layout *l, uint64_t at)
+{
+	struct zone z = { 0 };
+	uint64_t chunk, number;
+	unsigned int disk = 0, i;
+
+	do {
+		next_zone(l, &z);
+	} while (at - z.start >= (z.end - z.row) * z.disks);
+	chunk = (at - z.start) / l->chunk;
+	number = l->layout == RAID0_ORIGINAL ? at / l->chunk : chunk;
+	for (i = number % z.disks; size_of(l, disk) <= z.row || i--; disk++)
+		;
+	return (struct raid_place){ disk, z.row + chunk / z.disks * l->chunk +
+				    at % l->chunk };
+}
+
+static uint64_t raid0_capacity(const struct raid_layout *l)
+{
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < l->disks; i++)
+		sum += size_of(l, i) / l->chunk * l->chunk;
+	return sum;
+}
+
+/* ---- all levels -------------------------------------------------------------- */
+
 const char *raid_layout_check(const struct raid_layout *l)
 {
 	static const unsigned int least[] = { [0] = 1, [1] = 1, [4] = 2,
@@ -74,6 +151,10 @@ const char *raid_layout_check(const struct raid_layout *l)
 	if (l->used > UINT64_MAX / RAID_DISKS / 2 || l->used % 512 ||
 	    raid_capacity(l) < 512)
 		return "a size that cannot be";
+	if (!l->level && l->layout > RAID0_ALTERNATE)
+		return "a layout that is not known here";
+	if (raid_has_zones(l) && l->layout == RAID0_UNKNOWN)
+		return "members that differ, and no word of how Linux counts them (its layout): it was made before that was written down";
 	return l->level == 10 ? check_raid10(l) : NULL;
 }
 
@@ -83,6 +164,8 @@ uint64_t raid_capacity(const struct raid_layout *l)
 
 	if (l->level == 1)
 		return l->used;
+	if (!l->level)
+		return raid0_capacity(l);
 	chunks = l->used / l->chunk;
 	if (l->level != 10)
 		return chunks * l->chunk * (l->disks - raid_redundancy(l));
@@ -133,7 +216,6 @@ static unsigned int raid10_copies(const struct raid_layout *l, uint64_t at,
 unsigned int raid_copies(const struct raid_layout *l, uint64_t at,
 			 struct raid_place place[RAID_DISKS], uint64_t *len)
 {
-	uint64_t chunk;
 	unsigned int i;
 
 	if (l->level == 1) {
@@ -145,9 +227,7 @@ unsigned int raid_copies(const struct raid_layout *l, uint64_t at,
 	*len = l->chunk - at % l->chunk;
 	if (l->level == 10)
 		return raid10_copies(l, at, place);
-	chunk = at / l->chunk;
-	place[0] = (struct raid_place){ chunk % l->disks,
-		chunk / l->disks * l->chunk + at % l->chunk };
+	place[0] = raid0_place(l, at);
 	return 1;
 }
 

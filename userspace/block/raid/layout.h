@@ -16,6 +16,11 @@
 /* md's numbers for the layout of RAID 5 and 6 */
 enum { RAID_LEFT_ASYMMETRIC, RAID_RIGHT_ASYMMETRIC, RAID_LEFT_SYMMETRIC,
        RAID_RIGHT_SYMMETRIC, RAID_PARITY_FIRST, RAID_PARITY_LAST };
+/*
+ * The same of RAID 0, where members differ: larger ones go on without the smaller
+ * ones. There are two ways to count them then: on from before, or anew
+ */
+enum { RAID0_UNKNOWN, RAID0_ORIGINAL, RAID0_ALTERNATE };
 /* The same of RAID 10: copies that are near, copies that are far, and a flag */
 #define RAID10_LAYOUT(near, far, offset) \
 	((near) | (far) << 8 | ((offset) ? 1u << 16 : 0))
@@ -23,20 +28,23 @@ enum { RAID_LEFT_ASYMMETRIC, RAID_RIGHT_ASYMMETRIC, RAID_LEFT_SYMMETRIC,
 /**
  * struct raid_layout - an array's geometry
  * @level: 0, 1, 4, 5, 6 or 10
- * @layout: md's number; of 0, 1 and 4: 0
+ * @layout: md's number; of 1 and 4: 0
  * @disks: members, without spares
  * @chunk: bytes that follow each other on one member; of 1: 0
- * @used: bytes of each member that hold data
+ * @used: bytes of each member that hold data; of 0: of the smallest
+ * @size: of 0: the same of each, whole chunks; all 0: they have @used
  */
 struct raid_layout {
 	unsigned int level;
 	uint32_t layout;
 	unsigned int disks;
-	uint64_t chunk, used;
+	uint64_t chunk, used, size[RAID_DISKS];
 };
 
 /* NULL, or why it cannot be */
 const char *raid_layout_check(const struct raid_layout *l);
+/* Of 0: do its members differ? */
+bool raid_has_zones(const struct raid_layout *l);
 /* Bytes of the volume */
 uint64_t raid_capacity(const struct raid_layout *l);
 /* 4, 5 and 6: data and parity, in rows of a chunk of each member */

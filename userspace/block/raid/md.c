@@ -156,10 +156,11 @@ static const char *parse(struct md_super *s, uint64_t size)
 		.disks = le32toh(sb->raid_disks),
 		.chunk = bytes(le32toh(sb->chunksize)),
 		.used = bytes(le64toh(sb->size)) };
-	/* RAID 0 has no common size; those with one zone are what is known here */
+	/* RAID 0 has no common size: this member's, until all are known */
 	if (!s->layout.level)
 		s->layout.used = bytes(le64toh(sb->data_size));
-	if (s->layout.level <= 1 || s->layout.level == 4)
+	if (s->layout.level == 1 || s->layout.level == 4 ||
+	    (!s->layout.level && !(features & MD_FEATURE_RAID0_LAYOUT)))
 		s->layout.layout = 0;
 	if (s->layout.level == 1)
 		s->layout.chunk = 0;
@@ -236,6 +237,8 @@ void md_make(struct md_super *s, unsigned int number, enum md_policy policy,
 	} else if (policy == MD_JOURNAL) {
 		sb->feature_map = htole32(MD_FEATURE_JOURNAL);
 	}
+	if (!l->level && l->layout)
+		sb->feature_map = htole32(MD_FEATURE_RAID0_LAYOUT);
 	sb->data_offset = htole64(s->data_at / SECTOR);
 	sb->data_size = htole64(s->data_len / SECTOR);
 	sb->super_offset = htole64(MD_SUPER_AT / SECTOR);

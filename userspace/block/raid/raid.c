@@ -252,7 +252,9 @@ static int raid_start(struct block *block, struct loop *loop,
 		block->size = raid_capacity(&raid->layout);
 		block->physical = 4096;
 		block->min_io = raid->layout.chunk;
-		if (raid->layout.used)
+		if (!raid->layout.level)
+			block->opt_io = raid->layout.disks * block->min_io;
+		else if (raid->layout.used)
 			block->opt_io = block->size / raid->layout.used *
 					raid->layout.chunk;
 		ret = meta_start(raid, error);
