@@ -123,6 +123,7 @@ extern const char *const block_caches[CACHES];
  * @queues: the same
  * @format: what the image is, as qemu-nbd calls it; NULL: raw, and nothing that
  *	begins as another one
+ * @key: a file with the key of an encrypted @format; NULL: it has none
  * @cache: see above
  * @overlay: a file that has the changes to what @path is; NULL: none
  * @ephemeral: changes are gone when it is closed
@@ -143,7 +144,7 @@ extern const char *const block_caches[CACHES];
 struct block_config {
 	const char *path;
 	bool read_only;
-	const char *serial, *format;
+	const char *serial, *format, *key;
 	const char *iothread, *queues;
 	enum block_cache cache;
 	const char *overlay;

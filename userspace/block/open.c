@@ -120,13 +120,15 @@ static int parse_word(struct block_config *config, const char *word,
 		return parse_cache(config, value, error);
 	} else if ((value = value_of(word, "format="))) {
 		return parse_format(config, value, error);
+	} else if ((value = value_of(word, "key=")) && *value) {
+		config->key = value;
 	} else if ((value = value_of(word, "overlay="))) {
 		config->overlay = value;
 	} else if (config->is_raid) {
 		return parse_raid_word(config, word, error);
 	} else {
 		return fail(error, STATUS_USAGE,
-			    "--disk %s: %s is not known: ro, format=NAME, cache=MODE, overlay=FILE, serial=TEXT, iothread=NAME, queues=NUMBER, retry=SECONDS and timeout=SECONDS are",
+			    "--disk %s: %s is not known: ro, format=NAME, key=FILE, cache=MODE, overlay=FILE, serial=TEXT, iothread=NAME, queues=NUMBER, retry=SECONDS and timeout=SECONDS are",
 			    config->path, word);
 	}
 	return 0;
@@ -239,6 +241,12 @@ static struct block *open_base(const struct block_config *config,
 	if ((config->is_raid || nbd) && !is_raw(config)) {
 		fail(error, STATUS_USAGE,
 		     "--disk %s: format= is for files: write it with each member of an array, in brackets; an export is raw",
+		     config->path);
+		return NULL;
+	}
+	if (config->key && is_raw(config)) {
+		fail(error, STATUS_USAGE,
+		     "--disk %s: key= is for formats that are encrypted: say format=luks, or format=qcow2",
 		     config->path);
 		return NULL;
 	}

@@ -38,7 +38,7 @@ static const struct argp_option option_list[] = {
 	  " (default: no limit)", 0 },
 	{ "mem-backend", OPT_BACKEND, "anon|memfd", 0,
 	  "what the memory is on the host (default: anon)", 0 },
-	{ "disk", OPT_DISK, "FILE|URI[,ro][,format=NAME][,cache=MODE][,overlay=FILE][,serial=TEXT][,iothread=NAME][,queues=NUMBER]", 0,
+	{ "disk", OPT_DISK, "FILE|URI[,ro][,format=NAME][,key=FILE][,cache=MODE][,overlay=FILE][,serial=TEXT][,iothread=NAME][,queues=NUMBER]", 0,
 	  "an image (raw, or NAME by qemu-nbd), or an NBD export, as the next disk: /dev/vda, /dev/vdb ...", 0 },
 	{ "iothread", OPT_IOTHREAD, "NAME[,poll-max-ns=NS]", 0,
 	  "a thread for disks: --disk ...,iothread=NAME; it looks for events for up to NS before it sleeps", 0 },

@@ -122,6 +122,39 @@ static void used(void **state)
 	assert_int_equal(system("qemu-img check -q a.qcow2"), 0);
 }
 
+static void is_refused(const char *text, const char *why)
+{
+	assert_int_equal(open_disk(text), -1);
+	assert_non_null(strstr(error.text, why));
+	if (disk)
+		close_disk();
+}
+
+/* Brackets stay in a name; a comma in there begins no option of qemu-nbd's */
+static void encrypted(void **state)
+{
+	static const char *const create[] = {
+		"printf secret >'[k,1]'; printf wrong >k2",
+		"qemu-img create -q --object secret,id=s,file='[k,,1]' -f luks -o key-secret=s,iter-time=10 '[a,b.luks]' 8M",
+		"qemu-img create -q --object secret,id=s,file=k2 -f qcow2 -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 b.qcow2 8M" };
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		assert_int_equal(system(create[i]), 0);
+	assert_int_equal(open_disk("[a,b.luks],format=luks,key=[k,1]"), 0);
+	assert_int_equal(disk->size, 8 << 20);
+	write_some(1 << 20, 5);
+	close_disk();
+	assert_int_equal(open_disk("[a,b.luks],format=luks,key=[k,1]"), 0);
+	read_some(1 << 20, 5);
+	close_disk();
+	is_refused("[a,b.luks],format=luks,key=k2", "Invalid password");
+	is_refused("[a,b.luks],format=luks", "key-secret");
+	assert_int_equal(open_disk("b.qcow2,format=qcow2,key=k2"), 0);
+	close_disk();
+	is_refused("[a,b.luks],key=k2", "say format=luks");
+}
+
 /* It has a session of its own, one socket, and leaves no name behind */
 static void on_its_own(void **state)
 {
@@ -306,7 +339,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(used), TEST(on_its_own), TEST(restarted), TEST(orphaned),
+		TEST(used), TEST(encrypted), TEST(on_its_own), TEST(restarted), TEST(orphaned),
 		TEST(away_for_a_while), TEST(beneath), TEST(member), TEST(refused), TEST(formats),
 	};
 	struct block_config config = { .path = "nbd://" };

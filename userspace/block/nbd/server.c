@@ -256,6 +256,40 @@ int server_failed(struct server *server, const char *path,
 
 /* ---- what it serves ------------------------------------------------------ */
 
+/* What comes next has commas between, and a comma of its own is doubled */
+static char *escape(const char *text)
+{
+	char *copy = malloc(2 * strlen(text) + 1), *to = copy;
+
+	for (; copy && *text; text++) {
+		if (*text == ',')
+			*to++ = ',';
+		*to++ = *text;
+	}
+	if (copy)
+		*to = 0;
+	return copy;
+}
+
+/* The key is in its file, not among the arguments, which everybody sees */
+static void use_key(struct server *server, const struct block_config *config)
+{
+	bool luks = !strcmp(config->format, "luks");
+	char *key = escape(config->key), *image = escape(server->image);
+
+	free(server->image);
+	server->image = NULL;
+	if (!key || asprintf(&server->secret, "secret,id=key,file=%s", key) < 0)
+		server->secret = NULL;
+	if (!image || !server->secret ||
+	    asprintf(&server->image, "driver=%s,%skey-secret=key%s,file.filename=%s",
+		     config->format, luks ? "" : "encrypt.",
+		     luks ? "" : ",encrypt.format=luks", image) < 0)
+		server->image = NULL;
+	free(key);
+	free(image);
+}
+
 int server_init(struct server *server, const struct block_config *config,
 		struct error *error)
 {
@@ -270,13 +304,21 @@ int server_init(struct server *server, const struct block_config *config,
 	if (asprintf(&server->image, "%s%s", plain ? "" : "./", path) < 0)
 		server->image = NULL;
 	server->format = strdup(config->format ?: "raw");
+	if (server->image && config->key)
+		use_key(server, config);
 	if (!server->image || !server->format) {
 		server_destroy(server);
 		return fail(error, STATUS_OS, "--disk: no memory");
 	}
 	server->argv[n++] = PROGRAM;
-	server->argv[n++] = "-f";
-	server->argv[n++] = server->format;
+	if (server->secret) {
+		server->argv[n++] = "--object";
+		server->argv[n++] = server->secret;
+		server->argv[n++] = "--image-opts";
+	} else {
+		server->argv[n++] = "-f";
+		server->argv[n++] = server->format;
+	}
 	server->argv[n++] = "--cache";
 	server->argv[n++] = block_caches[config->cache];
 	server->argv[n++] = "--discard=unmap";
@@ -291,4 +333,5 @@ void server_destroy(struct server *server)
 {
 	free(server->image);
 	free(server->format);
+	free(server->secret);
 }

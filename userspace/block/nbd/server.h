@@ -11,12 +11,13 @@
  * @argv: how it is called
  * @image: the last of these, which is its own
  * @format: the same
+ * @secret: the same: where the key is, or NULL
  * @pid: 0: there is no process
  * @errors: what it says on stderr, -1: nothing
  */
 struct server {
 	const char *argv[12];
-	char *image, *format;
+	char *image, *format, *secret;
 	pid_t pid;
 	int errors;
 };
