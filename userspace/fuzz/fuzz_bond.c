@@ -83,8 +83,7 @@ static size_t do_step(uint8_t what, uint8_t arg, const uint8_t *data,
 
 static void check(const struct port *port)
 {
-	if (port->to_peer.in != sum_of(&port->to_peer) ||
-	    port->from_peer.in != sum_of(&port->from_peer))
+	if (!adds_up(port))
 		abort();
 }
 

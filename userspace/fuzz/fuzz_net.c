@@ -9,26 +9,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "net/stream.h"
+#include "tests/loop_round.h"
 #include "tests/played_port.h"
 
 static struct vm_clock vm_clock;
 static struct loop loop;
-static bool loop_ran;
-
-static bool once(void *ctx)
-{
-	bool ran = loop_ran;
-
-	loop_ran = true;
-	return ran;
-}
-
-static void run_once(void)
-{
-	loop_ran = false;
-	loop_wake(&loop);
-	loop_run(&loop, once, NULL);
-}
 
 static void on_lost(struct stream_port *s, int error)
 {
@@ -82,8 +67,7 @@ static size_t do_step(struct step s, int fd, const uint8_t *data, size_t left)
 
 static void check(const struct port *port)
 {
-	if (port->to_peer.in != sum_of(&port->to_peer) ||
-	    port->from_peer.in != sum_of(&port->from_peer))
+	if (!adds_up(port))
 		abort();
 }
 
@@ -112,7 +96,7 @@ static void use_stream(const uint8_t *data, size_t left)
 		n = do_step(step, fd[1], data, left);
 		data += n;
 		left -= n;
-		run_once();
+		run_once(&loop);
 		check(&stream->port);
 		check(&played.port);
 	}

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "net/switch/ring_port.h"
 #include "net/switch/server.h"
+#include "tests/loop_round.h"
 #include "tests/played_port.h"
 
 #define GUESTS	4
@@ -26,23 +27,6 @@ static struct guest {
 } guests[GUESTS];
 
 static struct switch_server *server;
-static bool loop_ran;
-
-static bool once(void *ctx)
-{
-	bool ran = loop_ran;
-
-	loop_ran = true;
-	return ran;
-}
-
-static void run_once(void)
-{
-	loop_ran = false;
-	loop_wake(&server->loop);
-	loop_run(&server->loop, once, NULL);
-}
-
 static char directory[] = "/tmp/mvmm-fuzz.XXXXXX";
 
 static void end(void)
@@ -124,7 +108,7 @@ static void join(struct guest *g, const uint8_t *data, size_t len)
 	memcpy(hello.options, data, len < sizeof(hello.options) ? len :
 	       sizeof(hello.options));
 	say(g, &hello, sizeof(hello));
-	run_once();
+	run_once(&server->loop);
 	take_memory(g);
 }
 
@@ -206,10 +190,7 @@ static void check(void)
 	for (i = 0; i < SWITCH_PORTS; i++) {
 		const struct member *m = &server->member[i];
 
-		if (m->plug && (m->plug->port.from_peer.in !=
-				sum_of(&m->plug->port.from_peer) ||
-				m->plug->port.to_peer.in !=
-				sum_of(&m->plug->port.to_peer)))
+		if (m->plug && !adds_up(&m->plug->port))
 			abort();
 	}
 }
@@ -234,14 +215,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		do_step(step, data);
 		data += step.len;
 		size -= step.len;
-		run_once();
+		run_once(&server->loop);
 		check();
 	}
 	for (i = 0; i < GUESTS; i++)
 		leave(&guests[i]);
 	/* Their ends are seen, and then they are closed */
 	for (i = 0; i < 3; i++)
-		run_once();
+		run_once(&server->loop);
 	if (server->sw.used)
 		abort();
 	return 0;

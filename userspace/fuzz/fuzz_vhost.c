@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "tests/loop_round.h"
 #include "tests/virtio_driver.h"
 
 /* What the back end has to say yet */
@@ -88,16 +89,6 @@ ssize_t recv(int fd, void *to, size_t len, int flags)
 	return -1;
 }
 
-static bool loop_ran;
-
-static bool once(void *ctx)
-{
-	bool ran = loop_ran;
-
-	loop_ran = true;
-	return ran;
-}
-
 static void do_step(uint8_t what)
 {
 	struct virtio *v = (struct virtio *)m.devices;
@@ -140,9 +131,7 @@ static void do_step(uint8_t what)
 		eventfd_write(msix_eventfd(&v->pci, what >> 4), 1);
 		break;
 	default:
-		loop_ran = false;
-		loop_wake(&m.loop);
-		loop_run(&m.loop, once, NULL);
+		run_once(&m.loop);
 		break;
 	}
 }

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "block/block.h"
+#include "tests/loop_round.h"
 #include "tests/played_port.h"
 #include "tests/virtio_driver.h"
 
@@ -88,16 +89,6 @@ static void change_network(const struct step *s)
 }
 
 static struct block *disk;
-static bool loop_ran;
-
-static bool once(void *ctx)
-{
-	bool ran = loop_ran;
-
-	loop_ran = true;
-	return ran;
-}
-
 static void start(void)
 {
 	static int file = -1;
@@ -252,9 +243,7 @@ static void do_step(const struct step *s)
 		break;
 	default:
 		/* What the device is asked to do later */
-		loop_ran = false;
-		loop_wake(&m.loop);
-		loop_run(&m.loop, once, NULL);
+		run_once(&m.loop);
 		break;
 	}
 }
@@ -271,9 +260,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += sizeof(step);
 	}
 	/* What the disk has done comes back */
-	loop_ran = false;
-	loop_wake(&m.loop);
-	loop_run(&m.loop, once, NULL);
+	run_once(&m.loop);
 	stop();
 	return 0;
 }

@@ -82,4 +82,11 @@ static inline uint64_t sum_of(const struct port_count *c)
 	return sum;
 }
 
+/* Each frame went on, or is counted by the reason for which it did not */
+static inline bool adds_up(const struct port *port)
+{
+	return port->to_peer.in == sum_of(&port->to_peer) &&
+	       port->from_peer.in == sum_of(&port->from_peer);
+}
+
 #endif

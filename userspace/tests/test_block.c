@@ -16,6 +16,10 @@
 #include <cmocka.h>
 #undef fail
 #include "block/file.h"
+
+#define MANY	300	/* more than a ring has */
+#define PIECE	8192
+#include "tests/many_requests.h"
 #ifdef HAVE_URING
 #include <liburing.h>
 #endif
@@ -175,7 +179,6 @@ static struct vm_clock vm_clock;
 static struct loop loop;
 static int fd;
 static struct block *disk;
-static unsigned int left;
 
 /* A file on a disk, where tmpfs has no O_DIRECT. It has no name afterwards */
 static int file_on_disk(void)
@@ -257,12 +260,8 @@ static void the_right_one(void **state)
 		needs_ring();
 }
 
-#define MANY	300	/* more than a ring has */
-#define PIECE	8192
 
-static uint8_t data[MANY][PIECE];
 static struct iovec iov[MANY][3];
-static struct block_request many[MANY];
 
 /* Buffers in three parts. @plug: in one go */
 static void submit_all(enum block_op op, bool plug)
@@ -284,26 +283,6 @@ static void submit_all(enum block_op op, bool plug)
 	}
 	if (plug)
 		block_plug(disk, false);
-}
-
-static void fill(unsigned int seed)
-{
-	unsigned int i;
-
-	for (i = 0; i < MANY; i++)
-		memset(data[i], seed ? seed + i : 0, PIECE);
-}
-
-static void assert_filled(unsigned int seed)
-{
-	unsigned int i;
-
-	assert_int_equal(left, 0);
-	for (i = 0; i < MANY; i++) {
-		assert_int_equal(many[i].result, 0);
-		assert_int_equal(data[i][0], (uint8_t)(seed + i));
-		assert_memory_equal(data[i], data[i] + 1, PIECE - 1);
-	}
 }
 
 static void lock(void)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
+#include "tests/loop_round.h"
 #include "tests/virtio_driver.h"
 
 #define F_MULTIPORT	(1ull << VIRTIO_CONSOLE_F_MULTIPORT)
@@ -111,25 +112,12 @@ static int setup(void **state)
 }
 
 /* What the loop does now, if there is anything */
-static bool looked;
-
-static bool has_looked(void *ctx)
-{
-	bool before = looked;
-
-	looked = true;
-	return before;
-}
-
 static void run_loop(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < 4; i++) {
-		looked = false;
-		loop_wake(&m.loop);
-		loop_run(&m.loop, has_looked, NULL);
-	}
+	for (i = 0; i < 4; i++)
+		run_once(&m.loop);
 }
 
 static void say(uint32_t id, uint16_t event, uint16_t value)

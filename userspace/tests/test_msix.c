@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
+#include "tests/loop_round.h"
 #include "tests/virtio_driver.h"
 
 #define TABLE_AT	0x3000
@@ -52,20 +53,6 @@ static int eventfd_of(unsigned int vector)
 	return fd;
 }
 
-static bool once(void *ctx)
-{
-	return (*(unsigned int *)ctx)++;
-}
-
-/* What the loop does with what it has been told so far */
-static void run_once(void)
-{
-	unsigned int runs = 0;
-
-	loop_wake(&m.loop);
-	loop_run(&m.loop, once, &runs);
-}
-
 static void set_flags(uint16_t flags)
 {
 	cfg_write(cap + PCI_MSIX_FLAGS, flags, 2);
@@ -101,7 +88,7 @@ static void the_module_sends(void **state)
 	assert_int_equal(noted.irqfd.data, 0x41);
 	/* The loop leaves it to the module */
 	eventfd_write(fd, 1);
-	run_once();
+	run_once(&m.loop);
 	assert_int_equal(noted.msis, 0);
 	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
 	/* Another message, without a mask */
@@ -138,7 +125,7 @@ static void a_mask_keeps_it(void **state)
 	set_message(1, 0x41);
 	set_flags(PCI_MSIX_FLAGS_ENABLE);
 	eventfd_write(fd, 1);
-	run_once();
+	run_once(&m.loop);
 	assert_int_equal(reg_read(PENDING_AT, 4), 2);
 	assert_int_equal(noted.msis, 0);
 	set_mask(1, false);
@@ -150,7 +137,7 @@ static void a_mask_keeps_it(void **state)
 	set_mask(1, true);
 	eventfd_write(fd, 1);
 	set_mask(1, false);
-	run_once();
+	run_once(&m.loop);
 	assert_int_equal(noted.msis, 1);
 	assert_int_equal(reg_read(PENDING_AT, 4), 0);
 }
@@ -166,7 +153,7 @@ static void without_irqfds(void **state)
 	set_mask(1, false);
 	assert_int_equal(noted.irqfds, 0);
 	eventfd_write(fd, 1);
-	run_once();
+	run_once(&m.loop);
 	assert_int_equal(noted.msis, 1);
 	assert_int_equal(noted.msi.data, 0x41);
 	noted.irqfd_refused = m.irqfd = false;
@@ -174,7 +161,7 @@ static void without_irqfds(void **state)
 	set_mask(1, false);
 	assert_int_equal(noted.irqfds, 0);
 	eventfd_write(fd, 1);
-	run_once();
+	run_once(&m.loop);
 	assert_int_equal(noted.msis, 2);
 }
 
@@ -185,18 +172,18 @@ static void the_line(void **state)
 
 	assert_int_not_equal(fd, none);
 	eventfd_write(fd, 1);
-	run_once();
+	run_once(&m.loop);
 	assert_true(noted.up[11]);
 	assert_int_equal(reg_read(0x1000, 1), 1);
 	assert_false(noted.up[11]);
 	eventfd_write(none, 1);
-	run_once();
+	run_once(&m.loop);
 	assert_true(noted.up[11]);
 	assert_int_equal(reg_read(0x1000, 1), 1);
 	/* With it a queue without a vector tells nobody */
 	set_flags(PCI_MSIX_FLAGS_ENABLE);
 	eventfd_write(none, 1);
-	run_once();
+	run_once(&m.loop);
 	assert_false(noted.up[11]);
 	assert_int_equal(noted.msis, 0);
 	assert_int_equal(reg_read(PENDING_AT, 4), 0);
@@ -204,7 +191,7 @@ static void the_line(void **state)
 	set_flags(0);
 	reg_write(COMMON(device_status), 0, 1);
 	eventfd_write(none, 1);
-	run_once();
+	run_once(&m.loop);
 	assert_false(noted.up[11]);
 }
 

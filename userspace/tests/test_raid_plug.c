@@ -19,18 +19,17 @@
 
 #define MEMBERS	4
 #define MANY	32
-#define BLOCK	4096u
+#define PIECE	4096u
 #define CHUNK	65536u
+#include "tests/many_requests.h"
 
 static struct error error;
 static struct vm_clock vm_clock;
 static struct loop loop;
 static struct block *disk;
 static char path[MEMBERS][64];
-static uint8_t data[MANY][BLOCK];
 static struct iovec iov[MANY];
-static struct block_request many[MANY];
-static unsigned int left, entered;
+static unsigned int entered;
 
 /* A host that has all in its cache: what is submitted ends at once */
 int io_uring_submit(struct io_uring *ring)
@@ -129,36 +128,16 @@ static void submit_all(enum block_op op, bool plug)
 	if (plug)
 		block_plug(disk, true);
 	for (i = 0; i < MANY; i++) {
-		iov[i] = (struct iovec){ data[i], BLOCK };
+		iov[i] = (struct iovec){ data[i], PIECE };
 		many[i] = (struct block_request){
 			.op = op, .at = i * (MEMBERS - 1) * CHUNK,
-			.len = BLOCK, .iov = &iov[i], .niov = 1, .done = done,
+			.len = PIECE, .iov = &iov[i], .niov = 1, .done = done,
 			.result = 1 };
 		left++;
 		disk->ops->submit(disk, &many[i]);
 	}
 	if (plug)
 		block_plug(disk, false);
-}
-
-static void fill(unsigned int seed)
-{
-	unsigned int i;
-
-	for (i = 0; i < MANY; i++)
-		memset(data[i], seed ? seed + i : 0, BLOCK);
-}
-
-static void assert_filled(unsigned int seed)
-{
-	unsigned int i;
-
-	assert_int_equal(left, 0);
-	for (i = 0; i < MANY; i++) {
-		assert_int_equal(many[i].result, 0);
-		assert_int_equal(data[i][0], (uint8_t)(seed + i));
-		assert_memory_equal(data[i], data[i] + 1, BLOCK - 1);
-	}
 }
 
 static bool all_done(void *ctx)

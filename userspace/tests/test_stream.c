@@ -18,6 +18,7 @@
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include "char/ports.h"
+#include "tests/loop_round.h"
 
 static struct vm_clock vm_clock;
 static struct loop loop;
@@ -25,7 +26,6 @@ static struct error error;
 static char dir[32], path[64];
 static struct stream *s;
 static unsigned int readable, writable, changed;
-static bool looked;
 
 static void on_readable(void *ctx)
 {
@@ -42,24 +42,13 @@ static void on_changed(void *ctx)
 	changed++;
 }
 
-static bool has_looked(void *ctx)
-{
-	bool before = looked;
-
-	looked = true;
-	return before;
-}
-
 /* What the loop does now */
 static void run_loop(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < 5; i++) {
-		looked = false;
-		loop_wake(&loop);
-		loop_run(&loop, has_looked, NULL);
-	}
+	for (i = 0; i < 5; i++)
+		run_once(&loop);
 }
 
 static bool is_readable(void *ctx)

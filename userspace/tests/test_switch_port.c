@@ -16,14 +16,12 @@
 #undef fail
 #include "net/nets.h"
 #include "net/switch/ring_port.h"
-#include "net/switch/server.h"
+#include "tests/loop_round.h"
 #include "tests/played_port.h"
+#include "tests/switch_thread.h"
 
 #define GUESTS	3
 
-static char directory[] = "/tmp/mvmm-port.XXXXXX";
-static struct switch_server *server;
-static pthread_t thread;
 static struct error error;
 static struct vm_clock vm_clock;
 static struct loop loop;
@@ -31,12 +29,6 @@ static struct played_port guest[GUESTS];
 static uint8_t bytes[FRAME_MAX];
 
 /* ---- the switch ------------------------------------------------------------------ */
-
-static void *server_main(void *ctx)
-{
-	switch_run(server);
-	return NULL;
-}
 
 static void start(void)
 {
@@ -47,11 +39,7 @@ static void start(void)
 
 static void stop(void)
 {
-	pthread_mutex_lock(&server->loop.lock);
-	server->ended = true;
-	pthread_mutex_unlock(&server->loop.lock);
-	loop_wake(&server->loop);
-	pthread_join(thread, NULL);
+	take_over();
 	switch_end(server);
 }
 
@@ -511,32 +499,6 @@ static void hostile_peers(void **state)
 	stop();
 }
 
-/* The switch's thread ends; from here on a round of its loop is a step of the test */
-static void take_over(void)
-{
-	pthread_mutex_lock(&server->loop.lock);
-	server->ended = true;
-	pthread_mutex_unlock(&server->loop.lock);
-	loop_wake(&server->loop);
-	pthread_join(thread, NULL);
-}
-
-static bool once(void *ctx)
-{
-	bool *ran = ctx, before = *ran;
-
-	*ran = true;
-	return before;
-}
-
-static void run_once(struct loop *l)
-{
-	bool ran = false;
-
-	loop_wake(l);
-	loop_run(l, once, &ran);
-}
-
 /* As much as its ring takes, to all */
 static void flood(struct ring *ring, int fd)
 {
@@ -587,22 +549,6 @@ static void fair_share(void **state)
 	leave(0);
 	leave(1);
 	switch_end(server);
-}
-
-static int make_directory(void **state)
-{
-	return !mkdtemp(directory) || setenv("XDG_RUNTIME_DIR", directory, 1);
-}
-
-static int remove_directory(void **state)
-{
-	char name[128];
-
-	snprintf(name, sizeof(name), "%s/mvmm/switch", directory);
-	rmdir(name);
-	snprintf(name, sizeof(name), "%s/mvmm", directory);
-	rmdir(name);
-	return rmdir(directory);
 }
 
 int main(void)

@@ -16,19 +16,11 @@
 #include <cmocka.h>
 #undef fail
 #include "manage/control.h"
-#include "net/switch/server.h"
+#include "tests/switch_thread.h"
 
-static char directory[] = "/tmp/mvmm-switch.XXXXXX", path[128];
-static struct switch_server *server;
+static char path[128];
 static struct control control;
-static pthread_t thread;
 static struct error error;
-
-static void *server_main(void *ctx)
-{
-	switch_run(server);
-	return NULL;
-}
 
 static void start(const char *uplink)
 {
@@ -57,11 +49,7 @@ static void end(void)
 {
 	char name[128];
 
-	pthread_mutex_lock(&server->loop.lock);
-	server->ended = true;
-	pthread_mutex_unlock(&server->loop.lock);
-	loop_wake(&server->loop);
-	pthread_join(thread, NULL);
+	take_over();
 	control_stop(&control);
 	switch_end(server);
 	/* With all that it has made */
@@ -396,22 +384,6 @@ static void names(void **state)
 	assert_null(switch_start("s", &error));
 	assert_non_null(strstr(error.text, "is not yours alone"));
 	assert_int_equal(chmod(mine, 0700), 0);
-}
-
-static int make_directory(void **state)
-{
-	return !mkdtemp(directory) || setenv("XDG_RUNTIME_DIR", directory, 1);
-}
-
-static int remove_directory(void **state)
-{
-	char name[128];
-
-	snprintf(name, sizeof(name), "%s/mvmm/switch", directory);
-	rmdir(name);
-	snprintf(name, sizeof(name), "%s/mvmm", directory);
-	rmdir(name);
-	return rmdir(directory);
 }
 
 int main(void)
