@@ -77,15 +77,24 @@ bool ring_wait_room(struct ring *r)
 	return load(&r->words->tail) == tail;
 }
 
-bool ring_put_wakes(struct ring *r)
+/*
+ * Says in @mine where it is now. Has that passed what the other one waits for, in
+ * @awaited?
+ */
+static bool tell(struct ring *r, uint32_t *mine, const uint32_t *awaited)
 {
 	uint32_t before = r->told;
 
 	if (before == r->at)
 		return false;
 	r->told = r->at;
-	store(&r->words->head, r->at);
-	return passed(load(&r->words->wants_more), r->at, before);
+	store(mine, r->at);
+	return passed(load(awaited), r->at, before);
+}
+
+bool ring_put_wakes(struct ring *r)
+{
+	return tell(r, &r->words->head, &r->words->wants_more);
 }
 
 enum ring_result ring_get(struct ring *r, struct iovec *iov,
@@ -126,11 +135,5 @@ bool ring_wait_more(struct ring *r)
 
 bool ring_get_wakes(struct ring *r)
 {
-	uint32_t before = r->told;
-
-	if (before == r->at)
-		return false;
-	r->told = r->at;
-	store(&r->words->tail, r->at);
-	return passed(load(&r->words->wants_room), r->at, before);
+	return tell(r, &r->words->tail, &r->words->wants_room);
 }
