@@ -30,9 +30,11 @@ O := build
 exists = $(shell pkg-config --exists $(1) && echo $(2))
 have := $(filter-out $(WITHOUT),$(call exists,libnbd,nbd) \
 	$(call exists,libisal,raid) $(call exists,liburing,uring))
-# Rewritten when the choice is another than last time
-$(shell mkdir -p $(O); for o in $(have); do echo "HAVE_$$o"; done | \
-	tr a-z A-Z | sed 's/.*/#define & 1/' >$(O)/have.tmp; \
+# Rewritten when the choice, or the version, is another than last time
+version := $(shell cat VERSION)
+$(shell mkdir -p $(O); { for o in $(have); do echo "HAVE_$$o"; done | \
+	tr a-z A-Z | sed 's/.*/#define & 1/'; \
+	echo '#define MVMM_VERSION "$(version)"'; } >$(O)/have.tmp; \
 	cmp -s $(O)/have.tmp $(O)/have.h || cp $(O)/have.tmp $(O)/have.h)
 libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) \
 	$(if $(filter uring,$(have)),-luring) -lpthread
@@ -175,7 +177,8 @@ install: userspace
 	install -m 644 $(O)/libmvmm.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 644 uapi/mvmm.h userspace/lib/libmvmm.h \
 		$(DESTDIR)$(PREFIX)/include/mvmm/
-	sed 's|@PREFIX@|$(PREFIX)|' userspace/lib/libmvmm.pc.in \
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(version)|' \
+		userspace/lib/libmvmm.pc.in \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/libmvmm.pc
 	install -m 644 userspace/99-mvmm.rules \
 		$(DESTDIR)$(PREFIX)/lib/udev/rules.d/

@@ -127,10 +127,7 @@ static int __init mvmm_module_init(void)
 		pr_err("the rate of this CPU's TSC is not known to the kernel\n");
 		return -ENODEV;
 	}
-	ret = mvmm_fpu_setup();
-	if (ret)
-		return ret;
-	ret = mvmm_ops->setup();
+	ret = mvmm_fpu_setup() ?: mvmm_ops->setup();
 	if (ret)
 		return ret;
 	mvmm_cpuid_init();
@@ -169,3 +166,4 @@ module_exit(mvmm_module_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("mvmm: a minimal virtual machine monitor");
+MODULE_VERSION(MVMM_VERSION);

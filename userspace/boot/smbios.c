@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "boot/boot.h"
-#include "libmvmm.h"
+#include "have.h"
 
 /* Systems look for the entry point between 0xf0000 and 1 MiB (5.2.1) */
 #define ENTRY		0xf2000

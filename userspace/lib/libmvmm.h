@@ -16,7 +16,6 @@
 #include "mvmm.h"
 
 #define MVMM_DEVICE "/dev/mvmm"
-#define MVMM_VERSION "0.1"
 
 /* ---- ioctls (ioctl.c) ------------------------------------------------- */
 
