@@ -42,7 +42,8 @@ libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) \
 lib-src := $(wildcard userspace/lib/*.c)
 dev-src := $(wildcard userspace/core/*.c userspace/boot/*.c \
 	userspace/char/*.c userspace/block/*.c userspace/block/overlay/*.c \
-	userspace/devices/*/*.c userspace/manage/*.c userspace/net/*.c \
+	userspace/devices/*.c userspace/devices/*/*.c userspace/manage/*.c \
+	userspace/net/*.c \
 	userspace/net/*/*.c \
 	$(have:%=userspace/block/%/*.c))
 cmd-src := $(filter-out $(if $(filter raid,$(have)),,%/raid.c),$(wildcard \

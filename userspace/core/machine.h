@@ -35,6 +35,7 @@ struct block;
 struct pci_function;
 struct power;
 struct balloon;
+struct input;
 struct port;
 
 /**
@@ -166,6 +167,7 @@ struct machine_config {
  * @devices: all of them
  * @power: one of them
  * @balloon: one of them, or NULL
+ * @inputs: devices that take keys and pointers; with @loop.lock
  * @hpet: there is one, to which ACPI's table points
  * @legacy: the sources of lines 0 and 8, which it can replace
  * @pci: those on the PCI bus, by slot
@@ -204,6 +206,7 @@ struct machine {
 	struct device *devices;
 	struct power *power;
 	struct balloon *balloon;
+	struct input *inputs;
 	bool hpet;
 	struct irq *legacy[2];
 	struct pci_function *pci[32];

@@ -157,7 +157,7 @@ static inline void bare_device_with(const char *name, const char *options)
 		__builtin_trap();
 }
 
-static void bare_device(const char *name)
+static inline void bare_device(const char *name)
 {
 	bare_device_with(name, NULL);
 }
