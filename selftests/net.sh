@@ -262,12 +262,13 @@ guest_with_bond() {
 	ended "$(cat /tmp/status)"
 }
 
-# guests_on_stream OPTION...: two guests
+# guests_on_stream OPTION...: two guests, whose NICs are those of their thread "io"
 guests_on_stream() {
 	echo '@@begin guests'
-	APPEND='net=1' boot "$@" --net stream:unix=/tmp/net,server \
+	APPEND='net=1' boot "$@" --net stream:unix=/tmp/net,server,iothread=io \
 		>/tmp/first 2>&1 &
-	APPEND='net=2' boot "$@" --net stream:unix=/tmp/net >/tmp/second 2>&1
+	APPEND='net=2' boot "$@" --net stream:unix=/tmp/net,iothread=io \
+		>/tmp/second 2>&1
 	status=$?
 	wait
 	cat /tmp/first /tmp/second

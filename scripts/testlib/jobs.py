@@ -536,7 +536,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
            kernels=("debian",)),
        job("net-qemu", net, "qemu",
            "guest_with_tap --mem 192M --cpus 2; "
-           "guests_on_stream --mem 160M --packed; "
+           "guests_on_stream --mem 160M --packed --iothread io; "
            "guest_with_bond 802.3ad --mem 192M", kernels=("debian",)),
        job("user-net-qemu", net, "qemu", "guest_with_user --mem 192M",
            kernels=("debian",)),

@@ -43,11 +43,13 @@ struct port;
  * @port: what it is connected to
  * @mac: its address
  * @mtu: that the guest is told; 0: the network's
+ * @iothread: that serves it, or NULL
  */
 struct machine_nic {
 	struct port *port;
 	uint8_t mac[6];
 	uint16_t mtu;
+	const char *iothread;
 };
 
 /**

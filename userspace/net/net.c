@@ -352,6 +352,8 @@ static int parse_word(struct net_config *c, const char *word,
 		return parse_mtu(c, value, error);
 	if ((value = net_value(word, "pcap=")) && *value)
 		c->pcap = value;
+	else if ((value = net_value(word, "iothread=")) && *value)
+		c->iothread = value;
 	else if (!strcmp(c->kind, "tap") &&
 		 (value = net_value(word, "bridge=")) && *value)
 		c->bridge = value;
@@ -364,7 +366,7 @@ static int parse_word(struct net_config *c, const char *word,
 		return add_port_option(c, word, error);
 	else
 		return fail(error, STATUS_USAGE,
-			    "--net %s: %s is not known: mac=ADDRESS, mtu=BYTES and pcap=FILE are, bridge=NAME of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user, vlan=VLANS, name=NAME, isolated, locked and storm=FRAMES of a switch, mode=MODE of a bond",
+			    "--net %s: %s is not known: mac=ADDRESS, mtu=BYTES, pcap=FILE and iothread=NAME are, bridge=NAME of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user, vlan=VLANS, name=NAME, isolated, locked and storm=FRAMES of a switch, mode=MODE of a bond",
 			    c->kind, word);
 	return 0;
 }

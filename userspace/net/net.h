@@ -168,6 +168,7 @@ void port_print_own(const struct port *port, FILE *file);
  * @has_mac: it was given
  * @mtu: of that NIC, 0: the back end's
  * @pcap: a file that gets all frames, or NULL
+ * @iothread: that serves the NIC and what is behind it, or NULL
  * @bond: of the kind "bond"
  */
 #define NET_FORWARDS	32
@@ -181,7 +182,7 @@ struct net_config {
 	uint8_t mac[MAC_LEN];
 	bool has_mac;
 	unsigned int mtu;
-	const char *pcap;
+	const char *pcap, *iothread;
 	struct bond_config bond;
 };
 

@@ -57,6 +57,7 @@ int nets_open(struct nets *nets, struct machine_config *config,
 		if (!nic->port)
 			return -1;
 		nic->mtu = net->mtu;
+		nic->iothread = net->iothread;
 		if (net->has_mac)
 			memcpy(nic->mac, net->mac, sizeof(nic->mac));
 		else if (has_mac(nic->port))
@@ -72,9 +73,12 @@ int nets_start(struct nets *nets, struct loop *loop, struct error *error)
 {
 	unsigned int i;
 
-	for (i = 0; i < nets->nr; i++)
-		if (net_start(nets->port[i], loop, error))
+	for (i = 0; i < nets->nr; i++) {
+		const struct port *nic = nets->port[i]->peer;
+
+		if (net_start(nets->port[i], nic ? nic->loop : loop, error))
 			return -1;
+	}
 	return 0;
 }
 

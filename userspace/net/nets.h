@@ -25,6 +25,7 @@ int nets_parse(struct nets *nets, char *arg, struct error *error);
 /* Into @config. -1 with @error; nets_close() is due then, too */
 int nets_open(struct nets *nets, struct machine_config *config,
 	      struct error *error);
+/* Each is served by the loop of its NIC; without one by @loop */
 int nets_start(struct nets *nets, struct loop *loop, struct error *error);
 /* Counters, for the user */
 void nets_print(const struct nets *nets, FILE *file);

@@ -434,6 +434,8 @@ static int create(struct device *device, struct error *error)
 	struct nic *n = (struct nic *)device;
 	const struct machine_nic *is = &m->config.nic[m->nics_made++];
 
+	if (device_set_iothread(device, is->iothread, error))
+		return -1;
 	n->port = (struct port){ .ops = &port_ops, .loop = device->loop,
 				 .name = "virtio-net", .link = true,
 				 .gives = PORT_CSUM | PORT_TSO4 | PORT_TSO6 |
