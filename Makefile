@@ -5,6 +5,7 @@
 KDIR ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) \
 	$(shell ls -d /lib/modules/*/build 2>/dev/null | sort -rV))
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 # For "make run". KERNEL: the host kernel in the lab, debian or test; CMD: a
 # command for the guest; CPUS: the guest's vCPUs; DISK: debian, for a system on
@@ -40,6 +41,8 @@ libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) \
 	$(if $(filter uring,$(have)),-luring) -lpthread
 
 lib-src := $(wildcard userspace/lib/*.c)
+# Another number when programs that use libmvmm.so have to be built anew
+so := libmvmm.so.1
 dev-src := $(wildcard userspace/core/*.c userspace/boot/*.c \
 	userspace/char/*.c userspace/block/*.c userspace/block/overlay/*.c \
 	userspace/devices/*.c userspace/devices/*/*.c userspace/manage/*.c \
@@ -49,6 +52,7 @@ dev-src := $(wildcard userspace/core/*.c userspace/boot/*.c \
 cmd-src := $(filter-out $(if $(filter raid,$(have)),,%/raid.c),$(wildcard \
 	userspace/cmd/*.c))
 lib-obj := $(lib-src:%.c=$(O)/%.o)
+pic-obj := $(lib-src:%.c=$(O)/pic/%.o)
 dev-obj := $(dev-src:%.c=$(O)/%.o)
 cmd-obj := $(cmd-src:%.c=$(O)/%.o)
 unit-tests := $(wildcard userspace/tests/test_*.c)
@@ -92,7 +96,7 @@ module:
 modules_install:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
 
-userspace: $(O)/mvmm $(O)/libmvmm.a
+userspace: $(O)/mvmm $(O)/libmvmm.a $(O)/$(so)
 
 $(O)/dsdt.hex: userspace/boot/dsdt.asl
 	@mkdir -p $(@D)
@@ -106,6 +110,15 @@ $(O)/userspace/boot/acpi.o $(O)/unit/userspace/boot/acpi.o \
 $(O)/libmvmm.a: $(lib-obj)
 	rm -f $@
 	$(AR) rcs $@ $^
+
+# What libmvmm.h declares is visible, and nothing else
+$(O)/$(so): $(pic-obj)
+	$(CC) -shared $(LDFLAGS) -Wl,-soname,$(so) -Wl,-z,defs -o $@ $^ \
+		-lZydis -lZycore
+
+$(O)/pic/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fPIC -fvisibility=hidden -c -o $@ $<
 
 $(O)/mvmm: $(cmd-obj) $(dev-obj) $(O)/libmvmm.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(libs)
@@ -169,18 +182,19 @@ $(O)/%.o: %.c
 unit: $(unit-bin)
 
 install: userspace
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig \
 		$(DESTDIR)$(PREFIX)/include/mvmm \
 		$(DESTDIR)$(PREFIX)/share/man/man1 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/lib/udev/rules.d
 	install -m 755 $(O)/mvmm $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 $(O)/libmvmm.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 $(O)/libmvmm.a $(O)/$(so) $(DESTDIR)$(LIBDIR)/
+	ln -sf $(so) $(DESTDIR)$(LIBDIR)/libmvmm.so
 	install -m 644 uapi/mvmm.h userspace/lib/libmvmm.h \
 		$(DESTDIR)$(PREFIX)/include/mvmm/
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(version)|' \
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(version)|' \
 		userspace/lib/libmvmm.pc.in \
-		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/libmvmm.pc
+		>$(DESTDIR)$(LIBDIR)/pkgconfig/libmvmm.pc
 	install -m 644 userspace/99-mvmm.rules \
 		$(DESTDIR)$(PREFIX)/lib/udev/rules.d/
 	install -m 644 userspace/mvmm.bash \
@@ -253,7 +267,7 @@ clean:
 	$(if $(KDIR),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
 	rm -rf $(O)
 
--include $(shell find $(O)/userspace $(O)/unit $(O)/tsan $(O)/fuzz -name '*.d' 2>/dev/null)
+-include $(shell find $(O)/userspace $(O)/pic $(O)/unit $(O)/tsan $(O)/fuzz -name '*.d' 2>/dev/null)
 
 .PHONY: all help module modules_install userspace unit install run-guest run \
 	test test-long test-matrix bench fuzz check lint lines clean

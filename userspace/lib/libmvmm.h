@@ -15,6 +15,9 @@
 #include <stdint.h>
 #include "mvmm.h"
 
+/* In the shared library nothing else is visible: see the Makefile */
+#pragma GCC visibility push(default)
+
 #define MVMM_DEVICE "/dev/mvmm"
 
 /* ---- ioctls (ioctl.c) ------------------------------------------------- */
@@ -223,5 +226,7 @@ int mvmm_complete(struct mvmm_guest *guest);
 const char *mvmm_exit_name(uint32_t reason);
 /* The instruction at rip, for messages: its bytes and its text (insn.c) */
 void mvmm_describe_insn(struct mvmm_guest *guest, char *text, size_t size);
+
+#pragma GCC visibility pop
 
 #endif
