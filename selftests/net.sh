@@ -6,7 +6,7 @@
 # runs "net.sh", and is told by its command line which one it is, net=1 or net=2;
 # net=user is the only one. It prints TAP, and returns 7 if it gets to the end. L1
 # reads this file behind l1.sh. With "third" on its command line a guest waits for
-# L1, which is the third one on a switch.
+# L1, which is the third one on a switch; with "pairs" it has two pairs of queues.
 #
 # Each of two has a file with random bytes that the other fetches; the first one
 # waits until the second has all.
@@ -102,12 +102,18 @@ the_end() {
 	fi
 }
 
+two_pairs() {
+	[ -e /sys/class/net/eth0/queues/rx-1 ]
+}
+
 guest_of_two() {
-	local me=$1 other=$((3 - $1)) third=0
+	local me=$1 other=$((3 - $1)) third=0 pairs=0
 
 	grep -q 'third' /proc/cmdline && third=1
-	echo 1..$((7 + third))
+	grep -q 'pairs' /proc/cmdline && pairs=1
+	echo 1..$((7 + third + pairs))
 	check 'the driver is loaded' load failover net_failover virtio_net
+	[ $pairs = 0 ] || check 'it has two pairs of queues' two_pairs
 	check 'the NIC has an address' address eth0 "$me"
 	serve_file /tmp/www
 	check 'the other one answers' answers "192.168.7.$other"
@@ -183,7 +189,8 @@ counted() {
 # guest_with_tap OPTION...: L1 is the second one
 guest_with_tap() {
 	echo '@@begin guest'
-	APPEND='net=1' in_background "$@" --net tap=t0,pcap=/tmp/capture --stats \
+	APPEND='net=1 pairs' in_background "$@" --stats \
+		--net tap=t0,pcap=/tmp/capture,queues=2 \
 		2>/tmp/err &
 	try ready_interface
 	address t0 2

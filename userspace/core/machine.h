@@ -43,12 +43,13 @@ struct port;
  * @port: what it is connected to
  * @mac: its address
  * @mtu: that the guest is told; 0: the network's
+ * @queues: pairs of these, 0: one
  * @iothread: that serves it, or NULL
  */
 struct machine_nic {
 	struct port *port;
 	uint8_t mac[6];
-	uint16_t mtu;
+	uint16_t mtu, queues;
 	const char *iothread;
 };
 

@@ -121,6 +121,7 @@ static void start(void)
 	m.config.defaults = "packed";
 	played_init(&m.loop);
 	m.config.nic[0].port = &played.port;
+	m.config.nic[0].queues = 4;
 	bare_device("pci-host");
 	for (i = 0; i < DEVICES; i++)
 		bare_device_with(devices[i], i ? NULL : "queues=4");

@@ -305,6 +305,20 @@ static int parse_mtu(struct net_config *config, const char *text,
 	return 0;
 }
 
+static int parse_queues(struct net_config *config, const char *text,
+			struct error *error)
+{
+	uint64_t value;
+
+	if (!parse_number(text, &value, false) || value < 1 ||
+	    value > NET_QUEUES)
+		return fail(error, STATUS_USAGE,
+			    "--net: queues=%s is out of range: from 1 to %u",
+			    text, NET_QUEUES);
+	config->queues = value;
+	return 0;
+}
+
 static int parse_forward(struct net_config *config, const char *text,
 			 struct error *error)
 {
@@ -350,6 +364,8 @@ static int parse_word(struct net_config *c, const char *word,
 	}
 	if ((value = net_value(word, "mtu=")))
 		return parse_mtu(c, value, error);
+	if ((value = net_value(word, "queues=")))
+		return parse_queues(c, value, error);
 	if ((value = net_value(word, "pcap=")) && *value)
 		c->pcap = value;
 	else if ((value = net_value(word, "iothread=")) && *value)
@@ -366,7 +382,7 @@ static int parse_word(struct net_config *c, const char *word,
 		return add_port_option(c, word, error);
 	else
 		return fail(error, STATUS_USAGE,
-			    "--net %s: %s is not known: mac=ADDRESS, mtu=BYTES, pcap=FILE and iothread=NAME are, bridge=NAME of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user, vlan=VLANS, name=NAME, isolated, locked and storm=FRAMES of a switch, mode=MODE of a bond",
+			    "--net %s: %s is not known: mac=ADDRESS, mtu=BYTES, pcap=FILE, queues=NUMBER and iothread=NAME are, bridge=NAME of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user, vlan=VLANS, name=NAME, isolated, locked and storm=FRAMES of a switch, mode=MODE of a bond",
 			    c->kind, word);
 	return 0;
 }

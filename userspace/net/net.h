@@ -169,9 +169,11 @@ void port_print_own(const struct port *port, FILE *file);
  * @mtu: of that NIC, 0: the back end's
  * @pcap: a file that gets all frames, or NULL
  * @iothread: that serves the NIC and what is behind it, or NULL
+ * @queues: pairs of the NIC's, 0: one
  * @bond: of the kind "bond"
  */
 #define NET_FORWARDS	32
+#define NET_QUEUES	8		/* pairs of a NIC */
 #define NET_PORT_OPTIONS 240
 struct net_config {
 	const char *kind, *address, *bridge;
@@ -181,7 +183,7 @@ struct net_config {
 	char port_options[NET_PORT_OPTIONS];
 	uint8_t mac[MAC_LEN];
 	bool has_mac;
-	unsigned int mtu;
+	unsigned int mtu, queues;
 	const char *pcap, *iothread;
 	struct bond_config bond;
 };

@@ -58,6 +58,7 @@ int nets_open(struct nets *nets, struct machine_config *config,
 			return -1;
 		nic->mtu = net->mtu;
 		nic->iothread = net->iothread;
+		nic->queues = net->queues;
 		if (net->has_mac)
 			memcpy(nic->mac, net->mac, sizeof(nic->mac));
 		else if (has_mac(nic->port))

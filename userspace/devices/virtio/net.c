@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * virtio-net (virtio 1.2, 5.1): a NIC, which is one end of a struct port. What
- * the driver asks of it by its control queue is in net_control.c.
+ * the driver asks of it by its control queue is in net_control.c, and which of
+ * several queues a frame takes in net_steer.c.
  */
+#include <linux/ethtool.h>
 #include <linux/virtio_ids.h>
 #include <string.h>
 #include "devices/virtio/net.h"
 
-/* Of the configuration, as far as there is something in it */
+/* Of the configuration, as far as there is something in it; more with RSS */
 #define CONFIG_LEN	offsetof(struct virtio_net_config, speed)
 
 static struct nic *of_port(struct port *port)
@@ -15,9 +17,18 @@ static struct nic *of_port(struct port *port)
 	return (struct nic *)((char *)port - offsetof(struct nic, port));
 }
 
-static struct virtqueue *receive_queue(struct nic *n)
+static struct virtqueue *queue_of(struct nic *n, unsigned int pair,
+				  unsigned int queue)
 {
-	return &n->virtio.queue[NIC_RX];
+	return &n->virtio.queue[2 * pair + queue];
+}
+
+/* Where the control queue is: of more pairs than one the driver may not know */
+static unsigned int control_number(const struct nic *n)
+{
+	return virtio_has(&n->virtio, VIRTIO_NET_F_MQ) ||
+	       virtio_has(&n->virtio, VIRTIO_NET_F_RSS) ? n->ops.queues - 1 :
+	       NIC_CONTROL;
 }
 
 /* At once, but by the loop, and not before a paused machine goes on */
@@ -90,13 +101,13 @@ static uint8_t *byte_at(const struct chain *chain, size_t at)
 }
 
 /* The chains that were taken go back, the last one first */
-static void take_back(struct nic *n, unsigned int nr)
+static void take_back(struct nic *n, struct virtqueue *q, unsigned int nr)
 {
 	struct chain chain;
 
 	while (nr--) {
 		chain.slots = n->filled[nr].slots;
-		queue_unpop(receive_queue(n), &chain);
+		queue_unpop(q, &chain);
 	}
 }
 
@@ -110,12 +121,11 @@ static void set_number(uint8_t *const number[2], unsigned int nr)
  * Fills chains until the frame is in them. 1: it is; 0: there are not enough, for
  * now; -1: there never will be
  */
-static int deliver(struct nic *n, const struct frame *frame)
+static int deliver(struct nic *n, struct virtqueue *q, const struct frame *frame)
 {
 	const size_t head = sizeof(frame->header), whole = head + frame->len;
 	bool merge = virtio_has(&n->virtio, VIRTIO_NET_F_MRG_RXBUF);
 	struct source from = { frame->iov, frame->niov, 0 };
-	struct virtqueue *q = receive_queue(n);
 	unsigned int nr = 0, slots = 0;
 	size_t done = 0, first;
 	uint8_t *number[2] = { 0 };
@@ -137,7 +147,7 @@ static int deliver(struct nic *n, const struct frame *frame)
 				return -1;
 			}
 			if (room < whole && !merge) {
-				take_back(n, nr);
+				take_back(n, q, nr);
 				return -1;
 			}
 			number[0] = byte_at(&chain, head - 2);
@@ -151,7 +161,7 @@ static int deliver(struct nic *n, const struct frame *frame)
 		bool never = nr == VIRTIO_RING_MAX || slots >= q->size ||
 			     !virtio_is_running(&n->virtio);
 
-		take_back(n, nr);
+		take_back(n, q, nr);
 		return never ? -1 : 0;
 	}
 	set_number(number, nr);
@@ -162,12 +172,13 @@ static int deliver(struct nic *n, const struct frame *frame)
 static bool receive(struct port *port, const struct frame *frame)
 {
 	struct nic *n = of_port(port);
+	struct virtqueue *q = queue_of(n, nic_steer(n, frame), NIC_RX);
 	uint8_t head[NIC_HEAD];
 	struct frame to = *frame;
 	size_t len;
 	int ret;
 
-	if (!virtio_is_running(&n->virtio) || !receive_queue(n)->enabled) {
+	if (!virtio_is_running(&n->virtio) || !q->enabled) {
 		port_drop(&port->from_peer, DROP_NO_LINK);
 		return true;
 	}
@@ -185,7 +196,7 @@ static bool receive(struct port *port, const struct frame *frame)
 	if (!virtio_has(&n->virtio, VIRTIO_NET_F_GUEST_CSUM))
 		to.header.flags = 0;
 	to.header.num_buffers = 1;
-	ret = deliver(n, &to);
+	ret = deliver(n, q, &to);
 	n->waits = !ret;
 	if (ret < 0)
 		port_drop(&port->from_peer, DROP_LENGTH);
@@ -197,9 +208,10 @@ static bool receive(struct port *port, const struct frame *frame)
 static void flush(struct port *port)
 {
 	struct nic *n = of_port(port);
+	unsigned int pair;
 
-	if (virtio_is_running(&n->virtio))
-		queue_signal(receive_queue(n));
+	for (pair = 0; pair < nic_pairs(n) && virtio_is_running(&n->virtio); pair++)
+		queue_signal(queue_of(n, pair, NIC_RX));
 }
 
 /* ---- from the guest ------------------------------------------------------- */
@@ -229,7 +241,7 @@ static unsigned int may_receive(const struct nic *n)
 }
 
 /* False: the peer does not take it now */
-static bool send_chain(struct nic *n, struct chain *chain)
+static bool send_chain(struct nic *n, unsigned int pair, struct chain *chain)
 {
 	struct port_count *count = &n->port.to_peer;
 	struct frame frame;
@@ -257,12 +269,13 @@ static bool send_chain(struct nic *n, struct chain *chain)
 		port_refuse(count, DROP_HEADER);
 		return true;
 	}
+	nic_sent_by(n, &frame, pair);
 	return port_send(&n->port, &frame);
 }
 
-static void transmit(struct nic *n)
+static void transmit(struct nic *n, unsigned int pair)
 {
-	struct virtqueue *q = &n->virtio.queue[NIC_TX];
+	struct virtqueue *q = queue_of(n, pair, NIC_TX);
 	unsigned int left = q->size;
 	struct chain chain;
 
@@ -277,7 +290,7 @@ static void transmit(struct nic *n)
 			virtio_again(&n->virtio, q);
 			break;
 		}
-		if (!send_chain(n, &chain)) {
+		if (!send_chain(n, pair, &chain)) {
 			queue_unpop(q, &chain);
 			break;
 		}
@@ -288,9 +301,19 @@ static void transmit(struct nic *n)
 	queue_signal(q);
 }
 
+/* Where there is not room for all, another pair is the first one next time */
+static void transmit_all(struct nic *n)
+{
+	unsigned int nr = nic_pairs(n), i;
+
+	for (i = 0; i < nr; i++)
+		transmit(n, (n->first + i) % nr);
+	n->first++;
+}
+
 static void ready(struct port *port)
 {
-	transmit(of_port(port));
+	transmit_all(of_port(port));
 }
 
 /* ---- the link ------------------------------------------------------------- */
@@ -342,7 +365,7 @@ static void on_resumed(void *ctx)
 		/* It may have had one where it was saved */
 		tell_driver(n);
 	port_ready(&n->port);
-	transmit(n);
+	transmit_all(n);
 }
 
 /* ---- the device ----------------------------------------------------------- */
@@ -357,12 +380,12 @@ static void notified(struct virtio *virtio, struct virtqueue *queue)
 		n->port.takes = takes;
 		port_changed(&n->port);
 	}
-	if (queue->number == NIC_TX)
-		transmit(n);
-	else if (queue->number == NIC_CONTROL)
+	if (queue->number == control_number(n))
 		nic_control(n, queue);
+	else if (queue->number % 2 == NIC_TX)
+		transmit(n, queue->number / 2);
 	/* Of a broken device no buffers come any more */
-	if (n->waits && (queue->number == NIC_RX ||
+	if (n->waits && (queue->number % 2 == NIC_RX ||
 			 !virtio_is_running(virtio))) {
 		n->waits = false;
 		port_ready(&n->port);
@@ -390,6 +413,8 @@ static uint64_t features(struct virtio *virtio)
 		if (gives & bits[i].port)
 			f |= 1ull << bits[i].gives;
 	}
+	if (nic_pairs(n) > 1)
+		f |= 1ull << VIRTIO_NET_F_MQ | 1ull << VIRTIO_NET_F_RSS;
 	return n->mtu ? f | 1ull << VIRTIO_NET_F_MTU : f;
 }
 
@@ -399,10 +424,14 @@ static void config(struct virtio *virtio, uint8_t *bytes)
 	struct virtio_net_config c = {
 		.status = (has_link(n) ? VIRTIO_NET_S_LINK_UP : 0) |
 			  (n->announce ? VIRTIO_NET_S_ANNOUNCE : 0),
-		.max_virtqueue_pairs = 1, .mtu = n->mtu };
+		.max_virtqueue_pairs = nic_pairs(n), .mtu = n->mtu,
+		.speed = SPEED_UNKNOWN, .duplex = DUPLEX_UNKNOWN,
+		.rss_max_key_size = NIC_RSS_KEY,
+		.rss_max_indirection_table_length = NIC_RSS_TABLE,
+		.supported_hash_types = NIC_RSS_TYPES };
 
 	memcpy(c.mac, n->mac, MAC_LEN);
-	memcpy(bytes, &c, CONFIG_LEN);
+	memcpy(bytes, &c, n->ops.config_len);
 }
 
 static void forget(struct virtio *virtio)
@@ -411,6 +440,7 @@ static void forget(struct virtio *virtio)
 
 	memcpy(n->mac, n->own_mac, MAC_LEN);
 	nic_reset_filter(n);
+	nic_reset_steering(n);
 	n->announce = false;
 	n->port.takes = 0;
 	port_changed(&n->port);
@@ -427,8 +457,7 @@ static int create(struct device *device, struct error *error)
 {
 	static const struct virtio_ops ops = {
 		.type = VIRTIO_ID_NET, .class = 0x020000,
-		.features = features, .queues = NIC_QUEUES,
-		.config_len = CONFIG_LEN, .config = config,
+		.features = features, .config = config,
 		.notified = notified, .reset = forget };
 	struct machine *m = device->machine;
 	struct nic *n = (struct nic *)device;
@@ -443,7 +472,11 @@ static int create(struct device *device, struct error *error)
 	n->given = is->mac;
 	n->mtu = is->mtu ? is->mtu : is->port->mtu;
 	n->resumed = (struct timer){ on_resumed, n, 0, NULL };
-	if (virtio_create(&n->virtio, &ops, error))
+	n->ops = ops;
+	n->ops.queues = 2 * (is->queues ? is->queues : 1) + 1;
+	n->ops.config_len = nic_pairs(n) > 1 ? sizeof(struct virtio_net_config) :
+			    CONFIG_LEN;
+	if (virtio_create(&n->virtio, &n->ops, error))
 		return -1;
 	pthread_mutex_lock(device->lock);
 	port_connect(&n->port, is->port);
@@ -456,6 +489,7 @@ static void reset(struct device *device)
 	struct nic *n = (struct nic *)device;
 
 	memcpy(n->own_mac, n->given, MAC_LEN);
+	n->pairs = nic_pairs(n);
 	virtio_reset(&n->virtio);
 }
 
@@ -464,7 +498,11 @@ static int loaded(struct device *device, struct error *error)
 {
 	struct nic *n = (struct nic *)device;
 
-	if (nic_check_filter(n, error))
+	if (n->pairs != nic_pairs(n))
+		return fail(error, STATUS_DATA,
+			    "a state with %u pairs of queues, for a NIC with %u",
+			    n->pairs, nic_pairs(n));
+	if (nic_check_filter(n, error) || nic_check_steering(n, error))
 		return -1;
 	n->moved = true;
 	resume_later(n);
@@ -483,7 +521,11 @@ static void destroy(struct device *device)
 }
 
 static const struct field fields[] = {
-	VIRTIO_FIELDS(struct nic, NIC_QUEUES), FIELD_ARRAY(struct nic, mac),
+	VIRTIO_FIELDS(struct nic, NIC_QUEUES), FIELD(struct nic, pairs),
+	FIELD(struct nic, active), FIELD(struct nic, rss.on),
+	FIELD(struct nic, rss.types), FIELD(struct nic, rss.mask),
+	FIELD(struct nic, rss.unclassified), FIELD_ARRAY(struct nic, rss.table),
+	FIELD_ARRAY(struct nic, rss.key), FIELD_ARRAY(struct nic, mac),
 	FIELD_ARRAY(struct nic, own_mac),
 	FIELD_ARRAY(struct nic, mode), FIELD_ARRAY(struct nic, unicast.mac),
 	FIELD(struct nic, unicast.nr), FIELD(struct nic, unicast.too_many),

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The parts of virtio-net: frames (net.c), and its control queue (net_control.c). */
+/*
+ * The parts of virtio-net: frames (net.c), its control queue (net_control.c), and
+ * which of several queues a frame takes (net_steer.c).
+ */
 #ifndef MVMM_VIRTIO_NET_H
 #define MVMM_VIRTIO_NET_H
 
@@ -7,7 +10,16 @@
 #include "devices/virtio/virtio.h"
 #include "net/net.h"
 
-enum { NIC_RX, NIC_TX, NIC_CONTROL, NIC_QUEUES };
+/* Of the first pair; the control queue is behind all pairs that the driver knows */
+enum { NIC_RX, NIC_TX, NIC_CONTROL };
+#define NIC_PAIRS	NET_QUEUES
+#define NIC_QUEUES	(2 * NIC_PAIRS + 1)
+#define NIC_RSS_TABLE	128
+#define NIC_RSS_KEY	40
+#define NIC_RSS_TYPES							\
+	(VIRTIO_NET_RSS_HASH_TYPE_IPv4 | VIRTIO_NET_RSS_HASH_TYPE_TCPv4 |	\
+	 VIRTIO_NET_RSS_HASH_TYPE_UDPv4 | VIRTIO_NET_RSS_HASH_TYPE_IPv6 |	\
+	 VIRTIO_NET_RSS_HASH_TYPE_TCPv6 | VIRTIO_NET_RSS_HASH_TYPE_UDPv6)
 
 /* Of a frame, what the filter looks at: addresses, a tag, a type */
 #define NIC_HEAD	18
@@ -34,7 +46,30 @@ struct mac_list {
 };
 
 /**
+ * struct nic_rss - to which pair a frame goes, as the driver wants it
+ * @on: by this; else by where its flow was sent last
+ * @types: VIRTIO_NET_RSS_HASH_TYPE_* that have a hash
+ * @mask: of the hash: the rest is where in @table
+ * @unclassified: the pair of a frame without a hash
+ * @table: pairs
+ * @key: of the hash
+ */
+struct nic_rss {
+	bool on;
+	uint32_t types;
+	uint16_t mask, unclassified;
+	uint16_t table[NIC_RSS_TABLE];
+	uint8_t key[NIC_RSS_KEY];
+};
+
+/**
  * struct nic - the device
+ * @ops: for as many queues as there are, whatever a state says
+ * @pairs: of the state: nic_pairs() has those that there are
+ * @active: pairs that the driver sends by
+ * @rss: by which it receives
+ * @sent_by: the pair by which a flow was sent last, by a hash; a state has none
+ * @first: the pair that sends first when the network has room again
  * @port: of which the network is the peer
  * @given: the address that this machine's user gave it
  * @own_mac: before the driver has set another: it stays when a guest is loaded
@@ -54,6 +89,11 @@ struct mac_list {
  */
 struct nic {
 	struct virtio virtio;
+	struct virtio_ops ops;
+	uint16_t pairs, active;
+	struct nic_rss rss;
+	uint8_t sent_by[256];
+	unsigned int first;
 	struct port port;
 	const uint8_t *given;
 	uint8_t own_mac[MAC_LEN];
@@ -75,5 +115,20 @@ void nic_reset_filter(struct nic *nic);
 /* It was loaded */
 int nic_check_filter(const struct nic *nic, struct error *error);
 void nic_control(struct nic *nic, struct virtqueue *queue);
+
+static inline unsigned int nic_pairs(const struct nic *nic)
+{
+	return nic->ops.queues / 2;
+}
+
+/* The pair of queues that gets a frame: that of the queues is enabled, or 0 */
+unsigned int nic_steer(const struct nic *nic, const struct frame *frame);
+/* The frame was sent by that pair */
+void nic_sent_by(struct nic *nic, const struct frame *frame, unsigned int pair);
+/* True: done */
+bool nic_steer_command(struct nic *nic, struct chain *chain, uint8_t command);
+/* One pair, until the driver asks for more */
+void nic_reset_steering(struct nic *nic);
+int nic_check_steering(const struct nic *nic, struct error *error);
 
 #endif

@@ -168,6 +168,8 @@ static bool handle(struct nic *n, struct chain *chain)
 		return set_addresses(n, chain, h.cmd);
 	case VIRTIO_NET_CTRL_VLAN:
 		return set_vlan(n, chain, h.cmd);
+	case VIRTIO_NET_CTRL_MQ:
+		return nic_steer_command(n, chain, h.cmd);
 	case VIRTIO_NET_CTRL_ANNOUNCE:
 		return acknowledge(n, h.cmd);
 	default:
