@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Devices whose queues somebody else serves, the back end: another process
- * (vhost_user.c) or the kernel (vsock.c). The transport stays pci.c's; here a
+ * (vhost_user.c) or the kernel (vhost_kernel.c). The transport stays pci.c's; here a
  * back end is given the rings while the driver is up, and taken from it again
  * whenever nothing may be in flight.
  */

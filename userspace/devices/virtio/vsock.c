@@ -5,18 +5,14 @@
  * served here.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/vhost.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_vsock.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 #include "core/machine.h"
-#include "devices/virtio/vhost.h"
+#include "devices/virtio/vhost_kernel.h"
 
-#define DEVICE		"/dev/vhost-vsock"
 enum { RX, TX, EVENTS, QUEUES };
 
 /**
@@ -34,76 +30,32 @@ struct vsock {
 	bool moved;
 };
 
-static int call(struct vhost *v, unsigned long request, void *arg,
-		const char *what, struct error *error)
+static int fd_of(const struct vhost *v)
 {
-	return ioctl(((struct vsock *)v)->fd, request, arg) < 0 ?
-	       fail(error, STATUS_OS, "%s: %s", what, strerror(errno)) : 0;
-}
-
-static int tell_memory(struct vhost *v, struct error *error)
-{
-	const struct memory *memory = &v->virtio.pci.device.machine->memory;
-	struct vhost_memory *table;
-	unsigned int i;
-	int ret;
-
-	table = calloc(1, sizeof(*table) +
-		       memory->nr * sizeof(table->regions[0]));
-	if (!table)
-		return fail(error, STATUS_OS, "no memory");
-	for (i = 0; i < memory->nr; i++) {
-		const struct memory_block *b = &memory->block[i];
-
-		/* It would write there without asking us */
-		if (b->read_only)
-			continue;
-		table->regions[table->nregions++] = (struct vhost_memory_region){
-			.guest_phys_addr = b->gpa, .memory_size = b->size,
-			.userspace_addr = (uintptr_t)b->host };
-	}
-	ret = call(v, VHOST_SET_MEM_TABLE, table, "memory", error);
-	free(table);
-	return ret;
+	return ((const struct vsock *)v)->fd;
 }
 
 static int begin(struct vhost *v, uint64_t features, struct error *error)
 {
-	return call(v, VHOST_SET_FEATURES, &features, "features", error) ||
-	       tell_memory(v, error) ? -1 : 0;
+	return vhost_kernel_begin(fd_of(v), v, features, error);
 }
 
 static int set_call(struct vhost *v, unsigned int n, int fd,
 		    struct error *error)
 {
-	struct vhost_vring_file file = { n, fd };
-
-	return call(v, VHOST_SET_VRING_CALL, &file, "an eventfd", error);
+	return vhost_kernel_call(fd_of(v), n, fd, error);
 }
 
 static int start_ring(struct vhost *v, unsigned int n, uint32_t base,
 		      struct error *error)
 {
-	const struct virtqueue *q = &v->virtio.queue[n];
-	struct vhost_vring_state size = { n, q->size }, at = { n, base };
-	struct vhost_vring_file kick = { n, v->virtio.rung[n].fd };
-	struct vhost_vring_file err = { n, v->err.fd };
-	struct vhost_vring_addr addr = { .index = n,
-		.desc_user_addr = (uintptr_t)q->desc_at,
-		.avail_user_addr = (uintptr_t)q->avail_at,
-		.used_user_addr = (uintptr_t)q->used_at };
-
-	return call(v, VHOST_SET_VRING_NUM, &size, "a ring's size", error) ||
-	       call(v, VHOST_SET_VRING_BASE, &at, "a ring's index", error) ||
-	       call(v, VHOST_SET_VRING_ADDR, &addr, "a ring", error) ||
-	       call(v, VHOST_SET_VRING_ERR, &err, "an eventfd", error) ||
-	       call(v, VHOST_SET_VRING_KICK, &kick, "an eventfd", error) ?
-	       -1 : 0;
+	return vhost_kernel_start(fd_of(v), n, v, n, base, error);
 }
 
 static int run(struct vhost *v, int on, struct error *error)
 {
-	return call(v, VHOST_VSOCK_SET_RUNNING, &on, "running", error);
+	return vhost_kernel_ioctl(fd_of(v), VHOST_VSOCK_SET_RUNNING, &on,
+				  "running", error);
 }
 
 static int go(struct vhost *v, struct error *error)
@@ -122,12 +74,7 @@ static void halt(struct vhost *v)
 static int stop_ring(struct vhost *v, unsigned int n, uint32_t *base,
 		     struct error *error)
 {
-	struct vhost_vring_state at = { n, 0 };
-
-	if (call(v, VHOST_GET_VRING_BASE, &at, "a ring's index", error))
-		return -1;
-	*base = at.num;
-	return 0;
+	return vhost_kernel_stop(fd_of(v), n, base, error);
 }
 
 static const struct vhost_ops back_ops = {
@@ -178,20 +125,15 @@ static int open_vhost(struct vsock *s, struct error *error)
 {
 	uint64_t cid = s->cid;
 
-	s->fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	s->fd = vhost_kernel_open("--vsock", "vhost-vsock", "vhost_vsock",
+				  &s->features, error);
 	if (s->fd < 0)
-		return fail(error, STATUS_NO_INPUT,
-			    "--vsock: %s: %s: it needs the module vhost_vsock (modprobe vhost_vsock)",
-			    DEVICE, strerror(errno));
-	if (!call(&s->vhost, VHOST_SET_OWNER, NULL, "--vsock: owner", error) &&
-	    !call(&s->vhost, VHOST_GET_FEATURES, &s->features,
-		  "--vsock: features", error)) {
-		if (!ioctl(s->fd, VHOST_VSOCK_SET_GUEST_CID, &cid))
-			return 0;
-		fail(error, STATUS_USAGE, "--vsock %u: %s", s->cid,
-		     errno == EADDRINUSE ? "another guest has this address" :
-		     strerror(errno));
-	}
+		return -1;
+	if (!ioctl(s->fd, VHOST_VSOCK_SET_GUEST_CID, &cid))
+		return 0;
+	fail(error, STATUS_USAGE, "--vsock %u: %s", s->cid,
+	     errno == EADDRINUSE ? "another guest has this address" :
+	     strerror(errno));
 	close_fd(&s->fd);
 	return -1;
 }
@@ -209,7 +151,7 @@ static int create(struct device *device, struct error *error)
 	if (!s->cid)
 		return fail(error, STATUS_USAGE,
 			    "--device virtio-vsock: cid=NUMBER is missing: the guest's address");
-	s->vhost.name = DEVICE;
+	s->vhost.name = "/dev/vhost-vsock";
 	s->vhost.served = EVENTS;
 	if (open_vhost(s, error))
 		return -1;
