@@ -207,6 +207,43 @@ guest_with_tap() {
 	ended "$(cat /tmp/status)"
 }
 
+# What --stats says: mvmm has seen none of the guest's
+moved_by_kernel() {
+	grep -q '^t0, in: 0 frames of 0' /tmp/err &&
+		grep -q '^t0: the kernel moves the frames' /tmp/err
+}
+
+# Frames of the interface's, each way; there was a file of 4 MiB each way
+many_frames() {
+	[ "$(cat /sys/class/net/t0/statistics/tx_bytes)" -gt 4000000 ] &&
+		[ "$(cat /sys/class/net/t0/statistics/rx_bytes)" -gt 4000000 ]
+}
+
+saved_often() {
+	[ "$(sed -n 's/^saved and loaded: \([0-9]*\) times/\1/p' /tmp/err)" -ge 3 ]
+}
+
+# guest_with_vhost OPTION...: the same, and the kernel serves the NIC; the guest is
+# saved and loaded over and over
+guest_with_vhost() {
+	n=0
+	echo '@@begin guest'
+	APPEND='net=1 pairs' in_background "$@" --save-every 1000 --stats \
+		--net tap=t0,vhost=on,queues=2 2>/tmp/err &
+	try ready_interface
+	address t0 2
+	serve_file /tmp/www
+	echo 1..4
+	check 'L1 fetches the file of the guest' fetched 192.168.7.1
+	check 'both files have passed' try many_frames
+	try tell 192.168.7.1
+	wait
+	sed 's/^/# /' /tmp/err
+	check 'the kernel has moved all frames' moved_by_kernel
+	check 'the guest was saved meanwhile' saved_often
+	ended "$(cat /tmp/status)"
+}
+
 # bonding NAME VALUE: of Linux's driver
 bonding() {
 	echo "$2" >"/sys/class/net/bond0/bonding/$1"

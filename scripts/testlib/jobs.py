@@ -363,7 +363,7 @@ def net(results, name, emulator, command):
     drivers = labs.with_dependencies("virtio_pci", "virtio_net")
     initrd = labs.guest_initrd(name, "net.sh", "selftests/net.sh", *drivers)
     # Of L1: a tap, or an interface with a way out for passt
-    modules = labs.with_dependencies("tun", "dummy", "bonding")
+    modules = labs.with_dependencies("tun", "dummy", "bonding", "vhost_net")
     lab(results, name,
         ["--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
@@ -538,6 +538,9 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
            "guest_with_tap --mem 192M --cpus 2; "
            "guests_on_stream --mem 160M --packed --iothread io; "
            "guest_with_bond 802.3ad --mem 192M", kernels=("debian",)),
+       job("vhost-net-qemu", net, "qemu",
+           "for m in vhost_iotlb vhost tap vhost_net; do must insmod $m.ko; "
+           "done; guest_with_vhost --mem 192M --cpus 2", kernels=("debian",)),
        job("user-net-qemu", net, "qemu", "guest_with_user --mem 192M",
            kernels=("debian",)),
        job("switch-qemu", net, "qemu", "guests_on_switch --mem 160M",

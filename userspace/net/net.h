@@ -68,7 +68,7 @@ struct pcap;
  *	or dropped. False: not now, and @ready of the peer follows
  * @flush: the peer has no more for now
  * @ready: the peer takes frames again
- * @changed: the peer's link or offloads are others now, or the peer
+ * @changed: the peer's link, offloads or queues are others now, or the peer
  * @print: what else there is to say of it, behind its counters; not in use
  * @close: frees it
  *
@@ -94,6 +94,9 @@ struct port_ops {
  * @gives: PORT_*: what its own may, if the peer takes that
  * @mtu: of what is behind it, 0: not known
  * @mac: what the NIC gets, says who is behind it; zero: it does not say
+ * @queue_fd: of a tap, whose frames the host's kernel is to move: a descriptor for
+ *	each pair of the NIC's queues; else NULL
+ * @queues: of a NIC: how many of these it uses
  * @name: for messages; static or the kind's
  * @capture: of what it and its peer send, or NULL
  * @to_peer: frames from outside, on their way to the peer
@@ -107,6 +110,8 @@ struct port {
 	unsigned int takes, gives;
 	unsigned int mtu;
 	uint8_t mac[MAC_LEN];
+	const int *queue_fd;
+	unsigned int queues;
 	const char *name;
 	struct pcap *capture;
 	struct port_count to_peer, from_peer;
@@ -170,6 +175,7 @@ void port_print_own(const struct port *port, FILE *file);
  * @pcap: a file that gets all frames, or NULL
  * @iothread: that serves the NIC and what is behind it, or NULL
  * @queues: pairs of the NIC's, 0: one
+ * @vhost: the host's kernel moves frames between the NIC and a tap
  * @bond: of the kind "bond"
  */
 #define NET_FORWARDS	32
@@ -177,7 +183,7 @@ void port_print_own(const struct port *port, FILE *file);
 #define NET_PORT_OPTIONS 240
 struct net_config {
 	const char *kind, *address, *bridge;
-	bool server;
+	bool server, vhost;
 	unsigned int forwards;
 	const char *forward[NET_FORWARDS];
 	char port_options[NET_PORT_OPTIONS];

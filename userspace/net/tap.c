@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * --net tap: an interface of the host's. One that is there already (ip tuntap add)
- * is used as it is; else it is made, set up, and gone at the end.
+ * is used as it is; else it is made, set up, and gone at the end. With vhost=on its
+ * frames are moved by the kernel, which has a descriptor for each pair of the NIC's
+ * queues; here only what the NIC itself says is sent then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +29,9 @@
  * @watch: of its descriptor
  * @news: a socket that tells of the host's interfaces
  * @name: of the interface
+ * @fd: for vhost: that of @watch, and those of the other queues
+ * @queues: how many, 0: the kernel moves no frames
+ * @attached: of these, into which frames come
  * @allowed: PORT_*: what the kernel was told that it may leave undone
  * @waits: the frame in @bytes, which the peer does not take yet
  * @frame: that one
@@ -36,6 +41,8 @@ struct tap {
 	struct port port;
 	struct watch watch, news;
 	char name[IFNAMSIZ];
+	int fd[NET_QUEUES];
+	unsigned int queues, attached;
 	unsigned int allowed;
 	bool waits;
 	struct frame frame;
@@ -116,6 +123,27 @@ static bool tap_receive(struct port *port, const struct frame *frame)
 	return true;
 }
 
+/* Flows go to the first @nr queues, the others are the kernel's no more */
+static void attach_queues(struct tap *t, unsigned int nr)
+{
+	struct ifreq r = { 0 };
+
+	nr = nr < 1 ? 1 : nr > t->queues ? t->queues : nr;
+	while (t->attached != nr) {
+		bool more = t->attached < nr;
+
+		r.ifr_flags = more ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE;
+		if (ioctl(t->fd[more ? t->attached : t->attached - 1],
+			  TUNSETQUEUE, &r)) {
+			dprintf(STDERR_FILENO,
+				"\r\nmvmm: --net %s: %u queues: %s\r\n",
+				t->name, nr, strerror(errno));
+			break;
+		}
+		t->attached += more ? 1 : -1;
+	}
+}
+
 /* The kernel may leave undone what the guest's driver does */
 static void tap_changed(struct port *port)
 {
@@ -126,6 +154,8 @@ static void tap_changed(struct port *port)
 			     (can & PORT_TSO6 ? TUN_F_TSO6 : 0) |
 			     (can & PORT_ECN ? TUN_F_TSO_ECN : 0);
 
+	if (t->queues > 1)
+		attach_queues(t, port->peer ? port->peer->queues : 1);
 	/* None of the others without a checksum */
 	if (!(flags & TUN_F_CSUM))
 		can = flags = 0;
@@ -166,7 +196,7 @@ static void on_news(void *ctx, uint32_t events)
 static int tap_start(struct port *port, struct error *error)
 {
 	struct tap *t = (struct tap *)port;
-	int ret = loop_watch(port->loop, &t->watch, EPOLLIN);
+	int ret = t->queues ? 0 : loop_watch(port->loop, &t->watch, EPOLLIN);
 
 	if (!ret)
 		ret = loop_watch(port->loop, &t->news, EPOLLIN);
@@ -177,6 +207,25 @@ static int tap_start(struct port *port, struct error *error)
 	return 0;
 }
 
+static void tap_print(const struct port *port, FILE *file)
+{
+	const struct tap *t = (const struct tap *)port;
+
+	if (t->queues)
+		fprintf(file,
+			"%s: the kernel moves the frames: ip -s link show %s\n",
+			t->name, t->name);
+}
+
+/* But the first one's, which is that of the watch */
+static void close_queues(struct tap *t)
+{
+	unsigned int i;
+
+	for (i = 1; i < t->queues; i++)
+		close_fd(&t->fd[i]);
+}
+
 static void tap_close(struct port *port)
 {
 	struct tap *t = (struct tap *)port;
@@ -185,6 +234,7 @@ static void tap_close(struct port *port)
 		loop_watch(port->loop, &t->watch, 0);
 		loop_watch(port->loop, &t->news, 0);
 	}
+	close_queues(t);
 	close_fd(&t->watch.fd);
 	close_fd(&t->news.fd);
 	free(t);
@@ -233,10 +283,16 @@ static int open_news(struct tap *t, struct error *error)
 	return explain(t, "hear of the interface's state", error);
 }
 
+static int tap_flags(const struct tap *t)
+{
+	return IFF_TAP | IFF_NO_PI | IFF_VNET_HDR |
+	       (t->queues > 1 ? IFF_MULTI_QUEUE : 0);
+}
+
 /* An interface that is there is joined; its name is known then */
 static int attach(struct tap *t, struct error *error)
 {
-	struct ifreq r = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	struct ifreq r = { .ifr_flags = tap_flags(t) };
 	int len = sizeof(struct virtio_net_hdr_v1);
 
 	strcpy(r.ifr_name, t->name[0] ? t->name : "mvmm%d");
@@ -247,14 +303,36 @@ static int attach(struct tap *t, struct error *error)
 				    t->name);
 		if (errno == EINVAL)
 			return fail(error, STATUS_USAGE,
-				    "--net tap=%s: there is an interface of that name which is no tap",
-				    t->name);
+				    "--net tap=%s: there is an interface of that name which is no tap%s",
+				    t->name, t->queues > 1 ?
+				    ", or has one queue: ip tuntap add needs multi_queue" :
+				    "");
 		return explain(t, "make or use an interface", error);
 	}
 	memcpy(t->name, r.ifr_name, IFNAMSIZ);
 	if (ioctl(t->watch.fd, TUNSETVNETHDRSZ, &len) ||
 	    ioctl(t->watch.fd, TUNSETOFFLOAD, 0))
 		return explain(t, "use a header for offloads", error);
+	return 0;
+}
+
+/* One for each pair of the NIC's, for vhost */
+static int open_queues(struct tap *t, struct error *error)
+{
+	struct ifreq r = { .ifr_flags = tap_flags(t) };
+	unsigned int i;
+
+	if (!t->queues)
+		return 0;
+	memcpy(r.ifr_name, t->name, IFNAMSIZ);
+	t->fd[0] = t->watch.fd;
+	for (i = 1; i < t->queues; i++) {
+		t->fd[i] = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+		if (t->fd[i] < 0 || ioctl(t->fd[i], TUNSETIFF, &r))
+			return explain(t, "have more queues", error);
+	}
+	t->attached = t->queues;
+	t->port.queue_fd = t->fd;
 	return 0;
 }
 
@@ -346,9 +424,10 @@ struct port *tap_open(const struct net_config *config, struct error *error)
 {
 	static const struct port_ops ops = {
 		.start = tap_start, .receive = tap_receive, .ready = tap_ready,
-		.changed = tap_changed, .close = tap_close };
+		.changed = tap_changed, .print = tap_print, .close = tap_close };
 	struct tap *t;
 	bool made;
+	unsigned int i;
 
 	if (name_fits(config->address, error) ||
 	    name_fits(config->bridge, error))
@@ -366,10 +445,15 @@ struct port *tap_open(const struct net_config *config, struct error *error)
 	t->iov.iov_base = t->bytes;
 	t->frame.iov = &t->iov;
 	t->frame.niov = 1;
+	for (i = 0; i < NET_QUEUES; i++)
+		t->fd[i] = -1;
+	if (config->vhost)
+		t->queues = config->queues ? config->queues : 1;
 	made = !t->name[0] || !if_nametoindex(t->name);
-	if (!open_tun(t, error) && !attach(t, error) &&
+	if (!open_tun(t, error) && !attach(t, error) && !open_queues(t, error) &&
 	    !set_up(t, made, config->bridge, error) && !open_news(t, error))
 		return &t->port;
+	close_queues(t);
 	close_fd(&t->watch.fd);
 	close_fd(&t->news.fd);
 	free(t);

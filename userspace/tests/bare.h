@@ -53,6 +53,7 @@ static int note_irqfd(const struct mvmm_irqfd *irqfd)
 
 /* Those of another kernel's module, if a test plays that: vhost's */
 static int (*other_ioctl)(unsigned long cmd, void *arg);
+static int other_fd;	/* of the last one */
 
 int ioctl(int fd, unsigned long cmd, ...)
 {
@@ -62,8 +63,10 @@ int ioctl(int fd, unsigned long cmd, ...)
 	va_start(args, cmd);
 	arg = va_arg(args, void *);
 	va_end(args);
-	if (other_ioctl && _IOC_TYPE(cmd) != MVMM_IOC)
+	if (other_ioctl && _IOC_TYPE(cmd) != MVMM_IOC) {
+		other_fd = fd;
 		return other_ioctl(cmd, arg);
+	}
 	if (cmd == MVMM_VM_IOEVENTFD) {
 		noted.doorbell = *(struct mvmm_ioeventfd *)arg;
 		if (noted.doorbell.flags & MVMM_IOEVENTFD_DEASSIGN)

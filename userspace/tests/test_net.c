@@ -53,6 +53,15 @@ static void options(void **state)
 	assert_int_equal(parse(&c, "user,bridge=br0"), -1);
 	assert_non_null(strstr(error.text, "bridge=br0 is not known"));
 	assert_int_equal(parse(&c, "tap,server"), -1);
+	assert_int_equal(parse(&c, "tap=t,vhost=on,queues=8,iothread=io"), 0);
+	assert_true(c.vhost);
+	assert_int_equal(c.queues, 8);
+	assert_string_equal(c.iothread, "io");
+	assert_int_equal(parse(&c, "tap,queues=0"), -1);
+	assert_int_equal(parse(&c, "tap,queues=9"), -1);
+	assert_int_equal(parse(&c, "tap,vhost=maybe"), -1);
+	assert_int_equal(parse(&c, "user,vhost=on"), -1);
+	assert_int_equal(parse(&c, "tap,pcap=/tmp/a,vhost=on"), -1);
 	assert_int_equal(parse(&c, "tap,mtu=67"), -1);
 	assert_int_equal(parse(&c, "tap,mtu=65536"), -1);
 	assert_int_equal(parse(&c, "tap,mac=52:54:00:ab:cd"), -1);

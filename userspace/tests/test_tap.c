@@ -122,6 +122,51 @@ static void give_name(const char *old, const char *new)
 	run_until(has_no_link);
 }
 
+/* Is the queue one that frames come into? */
+static bool is_attached(int fd)
+{
+	struct ifreq r = { 0 };
+
+	assert_int_equal(ioctl(fd, TUNGETIFF, &r), 0);
+	return !(r.ifr_flags & IFF_DETACH_QUEUE);
+}
+
+/* For vhost: a descriptor for each pair of queues, of which some are in use */
+static void queues(void)
+{
+	struct port *port = open_net("tap=q0,vhost=on,queues=3");
+	static const unsigned int in_use[] = { 0, 3, 1, 2 };
+	unsigned int i, q;
+
+	assert_non_null(port);
+	assert_non_null(port->queue_fd);
+	port_connect(&played.port, port);
+	assert_int_equal(net_start(port, &loop, &error), 0);
+	for (i = 0; i < sizeof(in_use) / sizeof(in_use[0]); i++) {
+		played.port.queues = in_use[i];
+		port_changed(&played.port);
+		for (q = 0; q < 3; q++)
+			assert_int_equal(is_attached(port->queue_fd[q]),
+					 q < (in_use[i] ? in_use[i] : 1));
+	}
+	/* Nobody reads here */
+	played.frames = 0;
+	assert_true(played_send_frame(frame, 64, NULL));
+	port_disconnect(&played.port);
+	net_close(port);
+	assert_int_equal(if_nametoindex("q0"), 0);
+	/* One that is there has to have several */
+	make_tap("q1");
+	assert_null(open_net("tap=q1,vhost=on,queues=2"));
+	assert_non_null(strstr(error.text, "needs multi_queue"));
+	port = open_net("tap=q1,vhost=on");
+	assert_non_null(port);
+	net_close(port);
+	port = open_net("tap,vhost=off,queues=2");
+	assert_null(port->queue_fd);
+	net_close(port);
+}
+
 /* In a network of its own, as root there */
 static void a_tap(void **state)
 {
@@ -189,6 +234,7 @@ static void a_tap(void **state)
 	port_disconnect(&played.port);
 	net_close(other);
 	assert_int_equal(if_nametoindex("mvmm0"), 0);
+	queues();
 	bridges();
 }
 

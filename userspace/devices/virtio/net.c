@@ -280,7 +280,7 @@ static void transmit(struct nic *n, unsigned int pair)
 	struct chain chain;
 
 	if (!virtio_is_running(&n->virtio) || !q->enabled || n->sending ||
-	    is_paused(n))
+	    n->tap_fd || is_paused(n))
 		return;
 	n->sending = true;
 	while (queue_pop(q, &chain)) {
@@ -382,6 +382,8 @@ static void notified(struct virtio *virtio, struct virtqueue *queue)
 	}
 	if (queue->number == control_number(n))
 		nic_control(n, queue);
+	else if (n->tap_fd)
+		nic_vhost_notified(n, queue, control_number(n));
 	else if (queue->number % 2 == NIC_TX)
 		transmit(n, queue->number / 2);
 	/* Of a broken device no buffers come any more */
@@ -415,6 +417,13 @@ static uint64_t features(struct virtio *virtio)
 	}
 	if (nic_pairs(n) > 1)
 		f |= 1ull << VIRTIO_NET_F_MQ | 1ull << VIRTIO_NET_F_RSS;
+	if (n->tap_fd) {
+		/* The tap chooses by flow, and knows no table */
+		f &= ~(1ull << VIRTIO_NET_F_RSS);
+		if (!(n->vhost_features & 1ull << VIRTIO_NET_F_MRG_RXBUF))
+			f &= ~(1ull << VIRTIO_NET_F_MRG_RXBUF);
+		f |= vhost_ring_features(&n->vhost, n->vhost_features);
+	}
 	return n->mtu ? f | 1ull << VIRTIO_NET_F_MTU : f;
 }
 
@@ -438,6 +447,8 @@ static void forget(struct virtio *virtio)
 {
 	struct nic *n = (struct nic *)virtio;
 
+	if (n->tap_fd)
+		vhost_stop(virtio);
 	memcpy(n->mac, n->own_mac, MAC_LEN);
 	nic_reset_filter(n);
 	nic_reset_steering(n);
@@ -476,7 +487,14 @@ static int create(struct device *device, struct error *error)
 	n->ops.queues = 2 * (is->queues ? is->queues : 1) + 1;
 	n->ops.config_len = nic_pairs(n) > 1 ? sizeof(struct virtio_net_config) :
 			    CONFIG_LEN;
-	if (virtio_create(&n->virtio, &n->ops, error))
+	n->tap_fd = is->port->queue_fd;
+	if (n->tap_fd) {
+		n->ops.own_rings = true;
+		n->ops.drain = vhost_stop;
+		n->ops.revectored = vhost_revectored;
+	}
+	if (n->tap_fd ? nic_vhost_create(n, error) :
+			virtio_create(&n->virtio, &n->ops, error))
 		return -1;
 	pthread_mutex_lock(device->lock);
 	port_connect(&n->port, is->port);
@@ -505,6 +523,7 @@ static int loaded(struct device *device, struct error *error)
 	if (nic_check_filter(n, error) || nic_check_steering(n, error))
 		return -1;
 	n->moved = true;
+	nic_set_active(n, n->active);
 	resume_later(n);
 	return virtio_loaded(&n->virtio, error);
 }
@@ -517,7 +536,27 @@ static void destroy(struct device *device)
 	port_disconnect(&n->port);
 	loop_set_timer(device->loop, &n->resumed, 0);
 	pthread_mutex_unlock(device->lock);
-	virtio_destroy(&n->virtio);
+	if (n->tap_fd)
+		nic_vhost_destroy(n);
+	else
+		virtio_destroy(&n->virtio);
+}
+
+/* Without vhost nothing is ever in flight */
+static void saving(struct device *device)
+{
+	if (((struct nic *)device)->tap_fd)
+		vhost_saving(device);
+}
+
+static int can_save(struct device *device, struct error *error)
+{
+	struct nic *n = (struct nic *)device;
+
+	return !n->tap_fd || !n->vhost.dead ? 0 :
+	       fail(error, STATUS_USAGE,
+		    "the machine cannot be saved: the back end of %s is lost, and with it what was in flight",
+		    n->vhost.name);
 }
 
 static const struct field fields[] = {
@@ -543,6 +582,6 @@ static const struct device_class virtio_net = {
 	.name = "virtio-net", .size = sizeof(struct nic), .options = options,
 	.fields = fields,
 	.create = create, .reset = reset, .loaded = loaded,
-	.destroy = destroy,
+	.saving = saving, .can_save = can_save, .destroy = destroy,
 };
 DEVICE_CLASS(virtio_net);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The parts of virtio-net: frames (net.c), its control queue (net_control.c), and
- * which of several queues a frame takes (net_steer.c).
+ * The parts of virtio-net: frames (net.c), its control queue (net_control.c), which
+ * of several queues a frame takes (net_steer.c), and the host's kernel in the place
+ * of the first and the last (net_vhost.c).
  */
 #ifndef MVMM_VIRTIO_NET_H
 #define MVMM_VIRTIO_NET_H
 
 #include "core/machine.h"
-#include "devices/virtio/virtio.h"
+#include "devices/virtio/vhost.h"
 #include "net/net.h"
 
 /* Of the first pair; the control queue is behind all pairs that the driver knows */
@@ -70,6 +71,10 @@ struct nic_rss {
  * @rss: by which it receives
  * @sent_by: the pair by which a flow was sent last, by a hash; a state has none
  * @first: the pair that sends first when the network has room again
+ * @tap_fd: the network's queues, which the host's kernel serves by vhost; NULL: it
+ *	does not
+ * @vhost_fd: of that, for each pair
+ * @vhost_features: that it offers
  * @port: of which the network is the peer
  * @given: the address that this machine's user gave it
  * @own_mac: before the driver has set another: it stays when a guest is loaded
@@ -88,12 +93,18 @@ struct nic_rss {
  * @announce: the driver is asked to announce itself
  */
 struct nic {
-	struct virtio virtio;
+	union {
+		struct virtio virtio;
+		struct vhost vhost;
+	};
 	struct virtio_ops ops;
 	uint16_t pairs, active;
 	struct nic_rss rss;
 	uint8_t sent_by[256];
 	unsigned int first;
+	const int *tap_fd;
+	int vhost_fd[NIC_PAIRS];
+	uint64_t vhost_features;
 	struct port port;
 	const uint8_t *given;
 	uint8_t own_mac[MAC_LEN];
@@ -127,8 +138,17 @@ unsigned int nic_steer(const struct nic *nic, const struct frame *frame);
 void nic_sent_by(struct nic *nic, const struct frame *frame, unsigned int pair);
 /* True: done */
 bool nic_steer_command(struct nic *nic, struct chain *chain, uint8_t command);
+/* So many pairs are in use */
+void nic_set_active(struct nic *nic, unsigned int pairs);
 /* One pair, until the driver asks for more */
 void nic_reset_steering(struct nic *nic);
 int nic_check_steering(const struct nic *nic, struct error *error);
+
+/* In the place of virtio_create() and its kin, if there is a @tap_fd */
+int nic_vhost_create(struct nic *nic, struct error *error);
+void nic_vhost_destroy(struct nic *nic);
+/* @rings: of the driver's, but for the control queue */
+void nic_vhost_notified(struct nic *nic, struct virtqueue *queue,
+			unsigned int rings);
 
 #endif

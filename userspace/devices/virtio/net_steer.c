@@ -154,6 +154,13 @@ unsigned int nic_steer(const struct nic *n, const struct frame *frame)
 	return n->virtio.queue[2 * pair + NIC_RX].enabled ? pair : 0;
 }
 
+/* A tap that has a queue for each pair is told */
+void nic_set_active(struct nic *n, unsigned int pairs)
+{
+	n->active = n->port.queues = pairs;
+	port_changed(&n->port);
+}
+
 /* ---- commands ------------------------------------------------------------- */
 
 static bool take16(struct chain *chain, uint16_t *value)
@@ -168,8 +175,8 @@ static bool set_pairs(struct nic *n, struct chain *chain)
 	if (!virtio_has(&n->virtio, VIRTIO_NET_F_MQ) || !take16(chain, &pairs) ||
 	    pairs < 1 || pairs > nic_pairs(n))
 		return false;
-	n->active = pairs;
 	n->rss.on = false;
+	nic_set_active(n, pairs);
 	return true;
 }
 
@@ -206,7 +213,7 @@ static bool set_rss(struct nic *n, struct chain *chain)
 	    !rss_is_valid(n, &rss))
 		return false;
 	n->rss = rss;
-	n->active = senders;
+	nic_set_active(n, senders);
 	return true;
 }
 
@@ -224,7 +231,7 @@ bool nic_steer_command(struct nic *n, struct chain *chain, uint8_t command)
 
 void nic_reset_steering(struct nic *n)
 {
-	n->active = 1;
+	nic_set_active(n, 1);
 	n->rss = (struct nic_rss){ .on = false };
 	memset(n->sent_by, 0, sizeof(n->sent_by));
 }
