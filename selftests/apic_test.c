@@ -833,6 +833,24 @@ TEST_F(apic, the_pic_comes_by_lint0)
 	EXPECT_EQ(1, run->extint);
 }
 
+GUEST(window, X2APIC_ON "sti\n nop\n mov $1, %r9d\n" WRMSR(0x835, 0x700)
+      "nop\n nop\n cli\n hlt");
+TEST_F(apic, the_window_waits_for_lint0)
+{
+	struct mvmm_run *run = self->vm.run;
+
+	LOAD(&self->vm, window);
+	run->irq_window = 1;
+	ASSERT_EQ(MVMM_EXIT_IRQ_WINDOW, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(1, run->regs.r9);
+	EXPECT_EQ(1, run->extint);
+	EXPECT_EQ(1, run->can_inject);
+	EXPECT_EQ(0, mvmm_inject_irq(self->vm.vcpu, 0x21));
+	run->irq_window = 0;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	CHECK_VECTORS(&self->vm, 0x21);
+}
+
 TEST_F(apic, extint_is_0_without_lint0)
 {
 	vm_load(&self->vm, CODE, "\xf4", 1);	/* HLT */

@@ -508,7 +508,7 @@ struct mvmm_paging {
  * @immediate_exit: in: not 0: RUN completes @retire and returns -EINTR without
  *	entering the guest. The kernel does not change it.
  * @irq_window: in: not 0: RUN returns MVMM_EXIT_IRQ_WINDOW as soon as the guest
- *	can take an interrupt
+ *	can take an interrupt, and LINT0 passes it on
  * @retire: in: userspace has executed the instruction at rip, which has this
  *	many bytes (0 .. 15; 0: none): RUN advances rip, ends the STI and MOV SS
  *	shadow, clears RFLAGS.RF and raises the single-step trap if RFLAGS.TF is

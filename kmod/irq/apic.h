@@ -43,6 +43,19 @@ static inline void mvmm_apic_pull(struct mvmm_vcpu *vcpu)
 
 void mvmm_apic_collect(struct mvmm_vcpu *vcpu);
 
+/**
+ * mvmm_wants_window() - does userspace wait until it may inject an interrupt?
+ * @vcpu: the calling thread's, in RUN
+ *
+ * It may not while LINT0 is closed. The guest can open it without an exit to
+ * userspace: so this is asked again at each entry.
+ */
+static inline bool mvmm_wants_window(const struct mvmm_vcpu *vcpu)
+{
+	return unlikely(vcpu->user_irq_window) &&
+	       (!vcpu->has_apic || lapic_takes_extint(&vcpu->apic));
+}
+
 /* Is it for mvmm_apic_get_msr() and mvmm_apic_set_msr()? */
 static inline bool mvmm_is_apic_msr(u32 index)
 {

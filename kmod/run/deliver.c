@@ -84,7 +84,7 @@ enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu)
 {
 	/* An interrupt that waits here goes first, at the next entry */
 	if (vcpu->events.irq_pending || mvmm_apic_ready(&vcpu->events) ||
-	    !vcpu->user_irq_window)
+	    !mvmm_wants_window(vcpu))
 		return MVMM_STEP_REENTER;
 	vcpu->exit.reason = MVMM_EXIT_IRQ_WINDOW;
 	return MVMM_STEP_USER;

@@ -47,7 +47,7 @@ static bool has_reason_to_wake(const struct mvmm_vcpu *vcpu)
 		return true;
 	return vcpu->regs.rflags & X86_EFLAGS_IF &&
 	       (ev->irq_pending || mvmm_apic_ready(ev) ||
-		vcpu->user_irq_window);
+		mvmm_wants_window(vcpu));
 }
 
 /* Any request except SLOT and PAUSE: a halted vCPU needs no slot */

@@ -15,6 +15,7 @@
 #include <asm/trapnr.h>
 #include "compat.h"
 #include "cpu/fpu.h"
+#include "irq/apic.h"
 #include "mm/memory.h"
 #include "quirks.h"
 #include "trace.h"
@@ -173,7 +174,7 @@ static void inject(struct svm_vcpu *svm)
 		.nmi_masked = svm->nmi_masked,
 		.if_set = svm->vmcb->save.rflags & X86_EFLAGS_IF,
 	};
-	plan = mvmm_plan_event(&vcpu->events, ready, vcpu->user_irq_window);
+	plan = mvmm_plan_event(&vcpu->events, ready, mvmm_wants_window(vcpu));
 	set_irq_window(svm, plan.irq_window);
 	if (plan.nmi_window)
 		set_nmi_window(svm, plan.inject.valid);

@@ -143,7 +143,7 @@ static void inject(struct vmx_vcpu *vmx)
 
 	if (!vcpu->vapic_irqs)
 		mvmm_apic_pull(vcpu);
-	plan = mvmm_plan_event(&vcpu->events, ready, vcpu->user_irq_window);
+	plan = mvmm_plan_event(&vcpu->events, ready, mvmm_wants_window(vcpu));
 	/*
 	 * The CPU may open the NMI window in STI's shadow (SDM vol. 3, 25.2):
 	 * wait until the shadow ends.

@@ -171,13 +171,8 @@ static void line_changed(void *ctx, unsigned int line, bool up)
 	if (line >= 16)
 		return;
 	irqs->pic.set(irqs->pic.device, line, up);
-	/*
-	 * vCPU 0 needs to be told only once, since it then waits until it can
-	 * take the interrupt. But if it found LINT0 closed it does not wait, and
-	 * the guest may have opened LINT0 since: tell it each time.
-	 */
-	if (pic_pending(irqs) &&
-	    (!before || (m->apic && !m->vcpu[0].run->extint)))
+	/* Only once: it then waits until it can take the interrupt */
+	if (pic_pending(irqs) && !before)
 		machine_tell_pic(m);
 }
 

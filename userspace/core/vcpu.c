@@ -126,12 +126,12 @@ static bool offer_interrupt(struct vcpu *v)
 	}
 	/*
 	 * Do not go by run->extint: it is older than the completion of this
-	 * exit, which may be the guest's write to LINT0. And do not ask for a
-	 * window while LINT0 is closed: each RUN would return at once.
+	 * exit. While LINT0 is closed there is no window: it opens with it.
 	 */
 	ret = mvmm_inject_irq(v->fd, pic->ack(pic->device));
 	if (ret == -EAGAIN) {
 		pic->put_back(pic->device);
+		run->irq_window = 1;
 		return run->irq_pending;
 	}
 	if (ret)
