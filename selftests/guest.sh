@@ -15,6 +15,7 @@
 #   guest.sh hpet                             --device hpet, and no other timer
 #   guest.sh saved VCPUS ROUNDS               the same as stress, while the
 #                                             machine is saved and made anew
+#   guest.sh reloaded VCPUS ROUNDS SECONDS    and what compute.c does
 #   guest.sh files DISK...                    file systems on these disks, in
 #                                             Debian; at the second boot what is
 #                                             left of them
@@ -443,6 +444,16 @@ stopped)
 	echo 4 >/proc/sys/kernel/watchdog_thresh
 	check 'the watchdog runs' grep -q 1 /proc/sys/kernel/soft_watchdog
 	check 'time goes on, and the guest with it' slept_through
+	check 'the kernel does not complain' no_complaint
+	exit 7
+	;;
+reloaded)
+	echo 1..3
+	check 'all vCPUs are there' [ "$(nproc)" = "$2" ]
+	compute "$4" >/tmp/computed &
+	stress "$3" || exit 1
+	check 'the other program ends well' wait $!
+	cat /tmp/computed
 	check 'the kernel does not complain' no_complaint
 	exit 7
 	;;

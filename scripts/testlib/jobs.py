@@ -476,6 +476,21 @@ def saved(results, name, emulator, every, times, rounds):
         f"--save-every {every}", emulator)
 
 
+def reloaded(results, name, emulator, times, rounds, seconds):
+    """Two vCPUs are read, reset and written in place at each exit, and while
+    they compute, and nothing is lost.
+    """
+    initrd = labs.guest_initrd(
+        name, f"guest.sh reloaded 2 {rounds} {seconds}", "selftests/guest.sh",
+        "build/selftests/stress", "build/selftests/compute")
+    lab(results, name,
+        ["--timeout", "900",
+         *labs.files(labs.module("test"), "build/mvmm",
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+        f"insmod mvmm.ko; guest_saved {times} --cpus 2 --mem 256M "
+        "--reload-every 2", emulator)
+
+
 def stopped(results, name, emulator):
     """Debian's kernel while its launcher is stopped: no watchdog barks."""
     initrd = labs.guest_initrd(name, "guest.sh stopped", "selftests/guest.sh")
@@ -561,6 +576,8 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
            "guest_with_disks --save-every 10"),
        job("saved-ram-qemu", saved, "qemu", "300,/tmp/saved", 6, 1),
        job("saved-bochs", saved, "bochs", "50", 30, 2),
+       job("reloaded-qemu", reloaded, "qemu", 500, 2, 2),
+       job("reloaded-bochs", reloaded, "bochs", 500, 2, 1),
        job("hpet-qemu", hpet, "qemu"),
        job("debian-qemu", debian, "qemu", kernels=("debian",)),
        job("life-qemu", life, "qemu"),
@@ -573,7 +590,8 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("refused-npt", refused, "qemu", "max,npt=off",
            "nested paging (NPT)")]
 
-LONG = [job("long-bond-qemu", net, "qemu",
+LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
+        job("long-bond-qemu", net, "qemu",
             "; ".join(f"guest_with_bond {mode} --mem 192M" for mode in
                       ("active-backup", "balance-xor", "broadcast")),
             kernels=("debian",))] + [

@@ -15,6 +15,7 @@
 #include "devices/pci/pci.h"
 #include "devices/virtio/balloon.h"
 #include "manage/control.h"
+#include "manage/reload.h"
 
 static int load(struct machine *m, const struct run_options *o,
 		const struct blob *image, struct boot *boot,
@@ -69,6 +70,7 @@ static void print_stats(const struct vcpu *v)
  * @options: of the command line
  * @saver: the next time that the machine is saved
  * @saved: how often it was
+ * @reload: of its vCPUs
  * @unheard: the button was pressed, and the guest had not enabled it
  */
 struct session {
@@ -78,6 +80,7 @@ struct session {
 	const struct run_options *options;
 	struct timer saver;
 	unsigned int saved;
+	struct reload reload;
 	bool unheard;
 };
 
@@ -219,6 +222,7 @@ static int run_machine(struct session *s, struct entry *entry,
 	s->saver = (struct timer){ on_saver, s, 0, NULL };
 	pthread_mutex_lock(&m->loop.lock);
 	plan_save(s);
+	reload_start(&s->reload);
 	pthread_mutex_unlock(&m->loop.lock);
 	guard_memory(m->memory.base, m->memory.size, stdio_restore);
 	ret = machine_run(m, entry, error);
@@ -256,6 +260,7 @@ static int run(struct run_options *o, struct error *error)
 		      nets_open(&o->nets, &o->machine, error) ? -1 : 0;
 	stdio_init(&s->console, on_event, s);
 	s->options = o;
+	reload_init(&s->reload, &o->machine, &s->machine, o->reload_every);
 	if (!ret)
 		ret = machine_create(&s->machine, &o->machine,
 				     &s->console.chardev, error);
@@ -277,9 +282,9 @@ static int run(struct run_options *o, struct error *error)
 			print_stats(&s->machine.vcpu[i]);
 		if (o->stats && s->machine.balloon)
 			balloon_print(s->machine.balloon, stderr);
-		if (o->stats && o->save_every)
+		if (o->stats && (o->save_every || o->reload_every))
 			fprintf(stderr, "saved and loaded: %u times\n",
-				s->saved);
+				s->saved + s->reload.done);
 		if (o->stats)
 			nets_print(&o->nets, stderr);
 		/* Devices use the ports, which use the machine's loop */

@@ -29,6 +29,7 @@
  * @ephemeral: what is written to disks is gone at the end
  * @save_every: ms, 0: never
  * @save_to: a directory; NULL: RAM stays where it is
+ * @reload_every: exits, 0: never
  * @in_config: options come from a file now
  * @config: such files
  * @disk: as opened
@@ -45,7 +46,7 @@ struct run_options {
 	unsigned int virtio_console;
 	char balloon[RUN_SHORT], vsock[RUN_SHORT];
 	bool ephemeral;
-	uint64_t save_every;
+	uint64_t save_every, reload_every;
 	const char *save_to;
 	bool in_config;
 	struct config config;

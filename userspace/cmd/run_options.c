@@ -14,8 +14,8 @@
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS, OPT_DISK,
        OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_NET, OPT_RNG, OPT_BALLOON,
        OPT_PORT, OPT_PACKED, OPT_IOTHREAD, OPT_DEVICE, OPT_MVMM, OPT_SHARE,
-       OPT_VHOST_USER, OPT_VSOCK, OPT_MEM, OPT_CPUS, OPT_WEIGHT,
-       OPT_CAP, OPT_AT, OPT_BACKEND, OPT_CONSOLE, OPT_SAVE_EVERY };
+       OPT_VHOST_USER, OPT_VSOCK, OPT_MEM, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
+       OPT_AT, OPT_BACKEND, OPT_CONSOLE, OPT_SAVE_EVERY, OPT_RELOAD_EVERY };
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -76,6 +76,8 @@ static const struct argp_option option_list[] = {
 	  "print counters of the vCPUs and of the balloon to stderr at the end", 2 },
 	{ "save-every", OPT_SAVE_EVERY, "MS[,DIRECTORY]", 0,
 	  "for tests: every so many milliseconds save the machine and go on in a new one; with a directory the RAM is saved, too", 2 },
+	{ "reload-every", OPT_RELOAD_EVERY, "EXITS", 0,
+	  "for tests: after about so many exits read all vCPUs, reset them, and write them again", 2 },
 	{ "mvmm", OPT_MVMM, "FILE", 0, "instead of " MVMM_DEVICE, 2 },
 	{ 0 }
 };
@@ -103,6 +105,8 @@ static const struct option_spec values[] = {
 	  .words = consoles },
 	{ "save-every", OPTION_NUMBER, OPTION_AT(struct run_options, save_every),
 	  .min = 1, .max = 1000000, .hint = "milliseconds" },
+	{ "reload-every", OPTION_NUMBER,
+	  OPTION_AT(struct run_options, reload_every), .min = 1, .max = 1000000 },
 	OPTIONS_END
 };
 
@@ -326,6 +330,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_CAP:
 	case OPT_BACKEND:
 	case OPT_CONSOLE:
+	case OPT_RELOAD_EVERY:
 		parse_value(state, o, key, arg);
 		break;
 	case OPT_STATS:

@@ -122,6 +122,8 @@ struct machine_iothread {
  *	gets a virtio-blk
  * @nr_add: how many
  * @defaults: options of each device that has them; NULL: none
+ * @after_run: for tests: a vCPU's thread calls it, with @after_run_ctx, before
+ *	it completes an exit; or NULL
  */
 struct machine_config {
 	const char *device;
@@ -144,6 +146,8 @@ struct machine_config {
 	struct machine_device add[MACHINE_DEVICES];
 	unsigned int nr_add;
 	const char *defaults;
+	void (*after_run)(void *ctx, struct vcpu *v);
+	void *after_run_ctx;
 };
 
 /**

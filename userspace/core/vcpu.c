@@ -290,6 +290,8 @@ void *vcpu_main(void *ctx)
 			continue;
 		}
 		ret = mvmm_run(v->fd);
+		if (m->config.after_run)
+			m->config.after_run(m->config.after_run_ctx, v);
 		if (ret && ret != -EINTR)
 			machine_end(m, STATUS_VM, "RUN of vCPU %u failed: %s",
 				    v->id, strerror(-ret));

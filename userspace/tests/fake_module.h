@@ -42,6 +42,7 @@ static struct fake {
 	uint8_t vector;
 	struct mvmm_clock clock;	/* host_tsc: the last one set */
 	unsigned int running, run_while_stopped;
+	bool forgetful;			/* debug registers are not kept */
 	/* Fills in the exit of a vCPU and returns 0; or returns WAIT */
 	int (*script)(unsigned int id, unsigned int step, struct mvmm_run *run);
 } fake;
@@ -155,8 +156,11 @@ static int fake_vcpu_call(struct fake_vcpu *v, unsigned long cmd, void *arg)
 	case MVMM_VCPU_SET_SREGS:
 		return fake_keep(&s->sregs, arg, sizeof(s->sregs),
 				 cmd == MVMM_VCPU_GET_SREGS);
-	case MVMM_VCPU_GET_DREGS:
 	case MVMM_VCPU_SET_DREGS:
+		if (fake.forgetful)
+			return 0;
+		/* fall through */
+	case MVMM_VCPU_GET_DREGS:
 		return fake_keep(&s->dregs, arg, sizeof(s->dregs),
 				 cmd == MVMM_VCPU_GET_DREGS);
 	case MVMM_VCPU_GET_EVENTS:
@@ -184,6 +188,10 @@ static int fake_vcpu_call(struct fake_vcpu *v, unsigned long cmd, void *arg)
 	case MVMM_VCPU_GET_CPUID:
 	case MVMM_VCPU_SET_CPUID:
 		return fake_cpuid(v, arg, cmd == MVMM_VCPU_GET_CPUID);
+	case MVMM_VCPU_RESET:
+		v->state = (struct mvmm_vcpu_state){ .nr_msrs = s->nr_msrs };
+		memset(&v->run->regs, 0, sizeof(v->run->regs));
+		return 0;
 	case MVMM_VCPU_RUN:
 		return fake_run(v);
 	case MVMM_VCPU_KICK:

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
+#include "manage/reload.h"
 #include "manage/snapshot.h"
 #include "tests/fake_module.h"
 
@@ -305,6 +306,65 @@ static void renews(void **state)
 	machine_destroy(&machine);
 }
 
+static struct reload reload;
+
+static void on_timer_reloads(void *ctx)
+{
+	static unsigned int last;
+
+	rounds += reload.done != last;
+	last = reload.done;
+	if (rounds < ROUNDS)
+		loop_set_timer(&machine.loop, &timer,
+			       vm_clock_now(&machine.clock) + 1000000);
+	else
+		machine_end(&machine, 6, "%s", "");
+}
+
+/* In place, by threads of vCPUs that are at an exit which is not completed yet */
+static void reloads(void **state)
+{
+	struct machine_config with = config;
+
+	rounds = wrong = 0;
+	memset(count, 0, sizeof(count));
+	memset(&reload, 0, sizeof(reload));
+	timer = (struct timer){ on_timer_reloads, NULL, 0, NULL };
+	with.vcpus = VCPUS;
+	reload_init(&reload, &with, &machine, 50);
+	assert_int_equal(machine_create(&machine, &with, &console, &error), 0);
+	pthread_mutex_lock(&machine.loop.lock);
+	reload_start(&reload);
+	pthread_mutex_unlock(&machine.loop.lock);
+	assert_int_equal(run(counts, &timer), 0);
+	assert_true(reload.done >= ROUNDS);
+	assert_int_equal(wrong, 0);
+	assert_int_equal(fake.run_while_stopped, 0);
+	assert_string_equal(machine.end.text, "");
+	assert_int_equal(machine.end.status, 6);
+	machine_destroy(&machine);
+}
+
+/* What a vCPU forgets is named */
+static void misses_what_is_lost(void **state)
+{
+	struct machine_config with = config;
+
+	memset(count, 0, sizeof(count));
+	memset(&reload, 0, sizeof(reload));
+	rounds = 0;
+	timer = (struct timer){ on_timer_reloads, NULL, 0, NULL };
+	with.vcpus = 1;
+	reload_init(&reload, &with, &machine, 1);
+	assert_int_equal(machine_create(&machine, &with, &console, &error), 0);
+	fake.forgetful = true;
+	fake.vcpu[0].state.dregs.dr7 = 0x400;
+	assert_int_equal(run(counts, &timer), 0);
+	assert_int_equal(machine.end.status, STATUS_VM);
+	assert_non_null(strstr(machine.end.text, "vCPU 0 is not as before"));
+	machine_destroy(&machine);
+}
+
 /* What was saved goes on in another machine, which has not run yet */
 static int ends(unsigned int id, unsigned int step, struct mvmm_run *run)
 {
@@ -506,6 +566,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test(table_of_a_vcpu),
 		cmocka_unit_test_setup_teardown(renews, setup, teardown),
+		cmocka_unit_test_setup_teardown(reloads, setup, teardown),
+		cmocka_unit_test_setup_teardown(misses_what_is_lost, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(another_machine, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(directory, setup, teardown),
