@@ -12,6 +12,7 @@
 #   guest.sh virtio                           -rng, -console, -balloon; packed
 #   guest.sh share                            virtio-fs, -vsock, vhost-user-blk
 #   guest.sh stopped                          the launcher is stopped for 30 s
+#   guest.sh i8042                            --device i8042
 #   guest.sh hpet                             --device hpet, and no other timer
 #   guest.sh saved VCPUS ROUNDS               the same as stress, while the
 #                                             machine is saved and made anew
@@ -143,6 +144,15 @@ ticks_by() {
 		before=$(awk '$1 == "0:" { print $2 }' /proc/interrupts) &&
 		sleep 0.5 &&
 		[ "$(awk '$1 == "0:" { print $2 }' /proc/interrupts)" -gt "$before" ]
+}
+
+printed() {
+	dmesg | grep -q "$1"
+}
+
+# One of its lines, at least
+interrupted_by() {
+	awk -v name="$1" '$NF == name { n += $2 } END { exit !n }' /proc/interrupts
 }
 
 slept_a_second() {
@@ -428,6 +438,15 @@ share)
 	check 'a disk of another process is written and read' written
 	check 'a socket to the host' vsock send 2 1234
 	check 'a socket to the guest' called
+	exit 7
+	;;
+i8042)
+	echo 1..5
+	check 'ACPI has it' printed 'i8042: PNP: PS/2 Controller'
+	check 'there is a keyboard' grep -q 'AT Translated Set 2 keyboard' /proc/bus/input/devices
+	check 'a mouse can be there' [ -e /sys/bus/serio/devices/serio1 ]
+	check 'the keyboard interrupts' interrupted_by i8042
+	check 'the kernel does not complain' no_complaint
 	exit 7
 	;;
 hpet)

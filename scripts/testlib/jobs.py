@@ -443,6 +443,17 @@ def hpet(results, name, emulator):
         "guest --device hpet --mem 192M --save-every 500", emulator)
 
 
+def keyboard(results, name, emulator):
+    """Debian's kernel with an i8042, a keyboard and a mouse."""
+    initrd = labs.guest_initrd(name, "guest.sh i8042", "selftests/guest.sh")
+    lab(results, name,
+        ["--timeout", "900",
+         *labs.files(labs.module("test"), "build/mvmm",
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+        "insmod mvmm.ko; guest --device i8042 --mem 192M --save-every 500",
+        emulator)
+
+
 def swapped(results, name, emulator):
     guest(results, name, emulator, "guest_swapped", "vmlinux",
           "--mem-backend memfd")
@@ -579,6 +590,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("reloaded-qemu", reloaded, "qemu", 500, 2, 2),
        job("reloaded-bochs", reloaded, "bochs", 500, 2, 1),
        job("hpet-qemu", hpet, "qemu"),
+       job("keyboard-qemu", keyboard, "qemu"),
        job("debian-qemu", debian, "qemu", kernels=("debian",)),
        job("life-qemu", life, "qemu"),
        job("smp-qemu", smp, "qemu"),

@@ -27,6 +27,7 @@
 #define PM_TIMER	0x608
 #define SPACE_IO	1
 #define BOOT_NO_VGA	(1u << 2)
+#define BOOT_8042		(1u << 1)
 #define FLAG_WBINVD	(1u << 0)
 #define FLAG_C1		(1u << 2)
 /*
@@ -229,6 +230,15 @@ static void make_madt(const struct memory *memory, unsigned int cpus)
 			0, sizeof(madt.lapic[i]), i, i, MADT_ENABLED };
 	madt.header = make_header("APIC", length, 5);
 	put(memory, MADT, &madt, length);
+}
+
+void acpi_add_i8042(const struct memory *memory)
+{
+	struct fadt *fadt = (struct fadt *)(memory->base + FADT);
+
+	/* The DSDT looks for it where it is */
+	fadt->boot_arch |= BOOT_8042;
+	put(memory, FADT, fadt, sizeof(*fadt));
 }
 
 void acpi_add_hpet(const struct memory *memory)

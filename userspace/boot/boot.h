@@ -77,6 +77,8 @@ uint64_t make_acpi(const struct memory *memory, unsigned int apics);
  * nowhere there
  */
 void acpi_set_window(const struct memory *memory, uint64_t first, uint64_t end);
+/* After it: there is an i8042 */
+void acpi_add_i8042(const struct memory *memory);
 /* After it, once: there is a HPET */
 void acpi_add_hpet(const struct memory *memory);
 /* The byte with which the sum of all @len bytes is 0 */

@@ -18,6 +18,50 @@ DefinitionBlock ("", "DSDT", 2, "MVMM", "MVMM", 1)
             })
         }
 
+        // What answers at an i8042's status: without one there are only ones
+        OperationRegion (KBDC, SystemIO, 0x64, 1)
+        Field (KBDC, ByteAcc, NoLock, Preserve)
+        {
+            KBST, 8
+        }
+
+        Method (I842, 0, NotSerialized)
+        {
+            If (KBST == 0xff)
+            {
+                Return (0)
+            }
+            Return (0xf)
+        }
+
+        Device (PS2K)
+        {
+            Name (_HID, EisaId ("PNP0303"))
+            Method (_STA, 0, NotSerialized)
+            {
+                Return (I842 ())
+            }
+            Name (_CRS, ResourceTemplate ()
+            {
+                IO (Decode16, 0x60, 0x60, 1, 1)
+                IO (Decode16, 0x64, 0x64, 1, 1)
+                IRQNoFlags () { 1 }
+            })
+        }
+
+        Device (PS2M)
+        {
+            Name (_HID, EisaId ("PNP0F13"))
+            Method (_STA, 0, NotSerialized)
+            {
+                Return (I842 ())
+            }
+            Name (_CRS, ResourceTemplate ()
+            {
+                IRQNoFlags () { 12 }
+            })
+        }
+
         Device (PCI0)
         {
             Name (_HID, EisaId ("PNP0A08"))

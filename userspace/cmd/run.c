@@ -32,6 +32,8 @@ static int load(struct machine *m, const struct run_options *o,
 	boot->rsdp = make_acpi(&m->memory, m->apic ? m->nr_vcpus : 0);
 	if (window.first < window.end)
 		acpi_set_window(&m->memory, window.first, window.end);
+	if (m->i8042)
+		acpi_add_i8042(&m->memory);
 	if (m->hpet)
 		acpi_add_hpet(&m->memory);
 	if (m->apic)

@@ -12,8 +12,8 @@
 
 /* A PC. The interrupt controllers come first: others have lines to them */
 static const char *const board[] = {
-	"i8259", "i8254", "mc146818", "ns16550", "i8042", "acpi-pm",
-	"debug-exit", "pci-host",
+	"i8259", "i8254", "mc146818", "ns16550", "acpi-pm", "debug-exit",
+	"pci-host",
 };
 
 void machine_end(struct machine *m, int status, const char *format, ...)
@@ -35,6 +35,13 @@ void machine_end(struct machine *m, int status, const char *format, ...)
 		mvmm_kick(m->vcpu[i].fd);
 	/* The main thread wakes those who wait for an interrupt: is_done() */
 	loop_wake(&m->loop);
+}
+
+void machine_reset(struct machine *m)
+{
+	/* A reboot ends mvmm: what was booted is in the command's arguments */
+	machine_end(m, STATUS_RESET,
+		    "the guest reset itself: a reboot, or a panic with panic=-1");
 }
 
 /* A guest that repeats it is not to fill the user's disk */

@@ -176,6 +176,7 @@ struct machine_config {
  * @balloon: one of them, or NULL
  * @inputs: devices that take keys and pointers; with @loop.lock
  * @hpet: there is one, to which ACPI's table points
+ * @i8042: there is one, with a keyboard and a mouse
  * @legacy: the sources of lines 0 and 8, which it can replace
  * @pci: those on the PCI bus, by slot
  * @pci_lock: guards where their BARs are. Taken after a device's lock
@@ -214,7 +215,7 @@ struct machine {
 	struct power *power;
 	struct balloon *balloon;
 	struct input *inputs;
-	bool hpet;
+	bool hpet, i8042;
 	struct irq *legacy[2];
 	struct pci_function *pci[32];
 	pthread_mutex_t pci_lock;
@@ -254,6 +255,8 @@ int machine_run(struct machine *m, struct entry *entry, struct error *error);
 /* Stops all threads. The first call counts. Any thread, any lock but end_lock */
 void machine_end(struct machine *m, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The guest has pulled the line of RESET. The same */
+void machine_reset(struct machine *m);
 bool machine_ended(struct machine *m);
 /*
  * Pausing: called by the loop, whose lock is held, and given back meanwhile.

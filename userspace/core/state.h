@@ -53,6 +53,9 @@ struct field {
 	FIELD_STRUCTS_OF(type, member,					\
 			 sizeof(MEMBER(type, member)) /			\
 			 sizeof(MEMBER(type, member)[0]), table)
+#define FIELD_ONE(type, member, table)					\
+	{ #member, FIELD_STRUCT, offsetof(type, member), 1,		\
+	  sizeof(MEMBER(type, member)), table }
 #define FIELDS_END { NULL, FIELD_END, 0, 0, 0, NULL }
 
 /* All fields zero */

@@ -11,7 +11,7 @@
 #include "manage/snapshot.h"
 
 static const char *const all[] = { "i82093aa", "i8259", "i8254", "mc146818",
-				   "ns16550", "i8042", "acpi-pm",
+				   "ns16550", "acpi-pm",
 				   "debug-exit", "pci-host", "virtio-rng",
 				   "virtio-balloon", "virtio-console" };
 
@@ -72,6 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Machines without one are worth a try, too */
 	if (memmem(data, size, "\"hpet.0\"", 8))
 		bare_device("hpet");
+	if (memmem(data, size, "\"i8042.0\"", 9))
+		bare_device("i8042");
 	if (!load(saved))
 		go_on();
 	else if (!error.text[0])

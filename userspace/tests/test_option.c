@@ -173,7 +173,7 @@ static void of_a_device(void **state)
 	bare_start();
 	m.config.defaults = "packed,wings";
 	bare_device_with("virtio-rng", "packed=off");
-	bare_device("i8042");
+	bare_device("i8254");
 	assert_null(device_create(&m, "virtio-rng", "packed=2", &error));
 	assert_string_equal(error.text, "--device virtio-rng: packed=2 is none of off|on");
 	bare_stop();

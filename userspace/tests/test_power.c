@@ -20,7 +20,6 @@ static void ways_to_end(void **state)
 	uint32_t a;
 
 	bare_start();
-	bare_device("i8042");
 	bare_device("acpi-pm");
 	bare_device("debug-exit");
 	outb(0x64, 0xd1);

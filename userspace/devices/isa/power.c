@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ACPI's fixed hardware (ACPI 6.4, 4.8), but only soft-off, the power button and
- * the PM timer.
+ * ACPI's fixed hardware (ACPI 6.4, 4.8), but only soft-off, the power button, the
+ * PM timer, and the reset register: by that of an i8042 (i8042.c) systems reset
+ * a PC that has none.
  */
 #include <string.h>
 #include "core/machine.h"
@@ -17,6 +18,8 @@
 #define SLP_EN		(1u << 13)
 /* The DSDT's \_S5 */
 #define SLP_TYP_S5	5
+/* The FADT has it, too */
+#define RESET_VALUE	0xfe
 
 static uint32_t pm_timer(const struct power *power)
 {
@@ -89,17 +92,35 @@ static void power_write(struct device *device, uint64_t at, uint64_t value,
 	}
 }
 
+static uint64_t reset_read(struct device *device, uint64_t at,
+			   unsigned int size)
+{
+	return 0xff;
+}
+
+static void reset_write(struct device *device, uint64_t at, uint64_t value,
+			unsigned int size)
+{
+	if (value == RESET_VALUE)
+		machine_reset(device->machine);
+}
+
 static int create(struct device *device, struct error *error)
 {
 	static const struct region_ops ops = { .max = 4, .read = power_read,
 					       .write = power_write };
+	static const struct region_ops reset_ops = { .read = reset_read,
+						     .write = reset_write };
 	struct power *power = (struct power *)device;
 	struct machine *m = device->machine;
 
 	power->sci = (struct irq){ .irqs = &m->irqs, .line = SCI_IRQ };
 	power->region = (struct region){ &ops, device, .len = 12 };
+	power->reset_register = (struct region){ &reset_ops, device, .len = 1 };
 	m->power = power;
-	return region_map(&m->ports, &power->region, 0x600, error);
+	return region_map(&m->ports, &power->region, 0x600, error) ||
+	       region_map(&m->ports, &power->reset_register, 0x64, error) ?
+	       -1 : 0;
 }
 
 static void reset(struct device *device)

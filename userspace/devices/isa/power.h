@@ -12,12 +12,13 @@
  * @pm1_control: PM1_CNT
  * @sci: ACPI's interrupt
  * @region: its ports
+ * @reset_register: port 0x64, which PCs have had for this
  */
 struct power {
 	struct device device;
 	uint16_t pm1_status, pm1_enable, pm1_control;
 	struct irq sci;
-	struct region region;
+	struct region region, reset_register;
 };
 
 /* Presses the button. False: the guest has not enabled it. The lock is held */
