@@ -226,7 +226,7 @@ static int run_machine(struct session *s, struct entry *entry,
 	plan_save(s);
 	reload_start(&s->reload);
 	pthread_mutex_unlock(&m->loop.lock);
-	guard_memory(m->memory.base, m->memory.size, stdio_restore);
+	guard_memory(m->memory.base, m->memory.all, stdio_restore);
 	ret = machine_run(m, entry, error);
 	stdio_stop(&s->console);
 	if (!ret)

@@ -50,13 +50,15 @@ int memory_create(struct memory *memory, uint64_t size, bool memfd,
 		  struct error *error)
 {
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, fd = -1;
+	uint64_t first = (size + HUGE_PAGE - 1) & -HUGE_PAGE;
+	uint64_t all = first + DEVICE_MEMORY;
 
 	*memory = (struct memory){ .fd = -1 };
 	if (memfd) {
 		flags = MAP_SHARED | MAP_NORESERVE;
 		fd = memfd_create("mvmm-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 		/* Who is given it cannot take it away from us */
-		if (fd < 0 || ftruncate(fd, size) ||
+		if (fd < 0 || ftruncate(fd, all) ||
 		    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW |
 			  F_SEAL_SEAL)) {
 			fail(error, STATUS_OS, "no memfd of %llu bytes: %s",
@@ -66,7 +68,7 @@ int memory_create(struct memory *memory, uint64_t size, bool memfd,
 			return -1;
 		}
 	}
-	memory->base = map_aligned(size, flags, fd);
+	memory->base = map_aligned(all, flags, fd);
 	if (!memory->base) {
 		fail(error, STATUS_OS,
 		     "no %llu bytes for the guest's memory: %s; give it less with --mem",
@@ -79,6 +81,8 @@ int memory_create(struct memory *memory, uint64_t size, bool memfd,
 	/* Fails on a host without huge pages, which does no harm */
 	madvise(memory->base, size, MADV_HUGEPAGE);
 	memory->size = size;
+	memory->all = all;
+	memory->taken = first;
 	memory->shared = memfd;
 	memory->low = size < LOW_RAM_MAX ? size : LOW_RAM_MAX;
 	memory->high = size - memory->low;
@@ -94,11 +98,21 @@ int memory_create(struct memory *memory, uint64_t size, bool memfd,
 void memory_destroy(struct memory *memory)
 {
 	if (memory->base) {
-		munmap(memory->base, memory->size);
+		munmap(memory->base, memory->all);
 		if (memory->fd >= 0)
 			close(memory->fd);
 	}
 	*memory = (struct memory){ .fd = -1 };
+}
+
+uint8_t *memory_take(struct memory *memory, uint64_t len)
+{
+	uint8_t *taken = memory->base + memory->taken;
+
+	if (len > memory->all - memory->taken)
+		return NULL;
+	memory->taken += (len + 4095) & -4096ull;
+	return taken;
 }
 
 int memory_map(const struct memory *memory, int vm, struct error *error)

@@ -17,6 +17,7 @@
 #define HOLE_START	0xa0000		/* VGA and option ROMs: no RAM */
 #define HOLE_END	0xc0000
 #define MEMORY_BLOCKS	16
+#define DEVICE_MEMORY	(18ull << 20)	/* for devices; costs nothing untouched */
 
 struct memory_block {
 	uint64_t gpa, size;
@@ -28,6 +29,8 @@ struct memory_block {
  * struct memory - see above
  * @base: the RAM on the host; below LOW_RAM_MAX at the guest's address
  * @size: bytes of RAM
+ * @all: bytes from @base on: RAM, and what devices have of their own
+ * @taken: the end of what they have
  * @low: bytes of it below LOW_RAM_MAX, with the hole
  * @high: bytes of it from HIGH_RAM on
  * @block: what is mapped where
@@ -38,7 +41,7 @@ struct memory_block {
  */
 struct memory {
 	uint8_t *base;
-	uint64_t size, low, high;
+	uint64_t size, all, taken, low, high;
 	struct memory_block block[MEMORY_BLOCKS];
 	unsigned int nr;
 	bool shared, of_snapshot;
@@ -49,6 +52,12 @@ struct memory {
 int memory_create(struct memory *memory, uint64_t size, bool memfd,
 		  struct error *error);
 void memory_destroy(struct memory *memory);
+/*
+ * For a device's create: pages of its own, which are saved and loaded with the
+ * RAM, as the memory of a video card; zero at the beginning. NULL: there are no
+ * more
+ */
+uint8_t *memory_take(struct memory *memory, uint64_t len);
 /* The blocks of a VM. 0, or -1 with @error */
 int memory_map(const struct memory *memory, int vm, struct error *error);
 /*

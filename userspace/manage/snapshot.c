@@ -150,10 +150,10 @@ static int write_ram(const struct memory *memory, int fd)
 	uint64_t at, n;
 	ssize_t done;
 
-	if (ftruncate(fd, memory->size))
+	if (ftruncate(fd, memory->all))
 		return -1;
-	for (at = 0; at < memory->size; at += n) {
-		n = memory->size - at;
+	for (at = 0; at < memory->all; at += n) {
+		n = memory->all - at;
 		if (n > CHUNK)
 			n = CHUNK;
 		if (!memcmp(memory->base + at, zero, n))
@@ -274,11 +274,11 @@ static int map_ram(struct memory *memory, int fd)
 
 	if (fstat(fd, &st))
 		return -1;
-	if (st.st_size != (off_t)memory->size) {
+	if (st.st_size != (off_t)memory->all) {
 		errno = EINVAL;
 		return -1;
 	}
-	if (mmap(memory->base, memory->size, PROT_READ | PROT_WRITE,
+	if (mmap(memory->base, memory->all, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
 		return -1;
 	memory->shared = false;

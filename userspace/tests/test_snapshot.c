@@ -466,7 +466,7 @@ static void directory(void **state)
 	/* Only what is not zero takes space: a part of 1 MiB */
 	find_ram(dir, file, sizeof(file));
 	assert_int_equal(stat(file, &st), 0);
-	assert_int_equal(st.st_size, 1 << 20);
+	assert_int_equal(st.st_size, machine.memory.all);
 	assert_true(st.st_blocks * 512 <= 1 << 17);
 	/* It can be written again while it is in use */
 	assert_int_equal(machine_rebuild(&machine, &error), 0);
@@ -492,7 +492,7 @@ static void directory(void **state)
 	find_ram(dir, file, sizeof(file));
 	assert_int_equal(truncate(file, 4096), 0);
 	refuses_to_read(dir, "/ram.");
-	assert_int_equal(truncate(file, 1 << 20), 0);
+	assert_int_equal(truncate(file, machine.memory.all), 0);
 	/* Another host's rate, a time that cannot be, a file from elsewhere */
 	change(dir, "tsc_khz\": ", "tsc_khz\": 7");
 	refuses_to_read(dir, "whose TSC has 7");
