@@ -11,7 +11,8 @@ void bus_init(struct bus *bus, const char *name, uint64_t last)
 {
 	pthread_rwlockattr_t attr;
 
-	*bus = (struct bus){ .name = name, .last = last, .vm = -1 };
+	*bus = (struct bus){ .name = name, .last = last, .vm = -1,
+			     .memory_vm = -1 };
 	/* vCPUs that access all the time must not keep a change out */
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(
@@ -158,6 +159,34 @@ static void set_all_doorbells(struct bus *bus)
 		set_doorbells(bus->region[i], true);
 }
 
+/*
+ * Without a log there is no harm: whoever wants it then asks in vain. If the guest
+ * has put it over RAM, all is exits.
+ */
+static void map_ram(struct region *region)
+{
+	int vm = region->bus->memory_vm, ret;
+	uint32_t flags = region->ram_flags;
+
+	if (!region->ram || vm < 0)
+		return;
+	ret = mvmm_add_region(vm, region->base, region->len, region->ram,
+			      flags);
+	if (ret && flags & MVMM_REGION_LOG_DIRTY)
+		ret = mvmm_add_region(vm, region->base, region->len,
+				      region->ram,
+				      flags & ~MVMM_REGION_LOG_DIRTY);
+	region->ram_on = !ret;
+}
+
+static void unmap_ram(struct region *region)
+{
+	if (region->ram_on)
+		mvmm_remove_region(region->bus->memory_vm, region->base,
+				   region->len);
+	region->ram_on = false;
+}
+
 int region_map(struct bus *bus, struct region *region, uint64_t base,
 	       struct error *error)
 {
@@ -176,6 +205,7 @@ int region_map(struct bus *bus, struct region *region, uint64_t base,
 				   bus->name);
 		} else {
 			set_all_doorbells(bus);
+			map_ram(region);
 		}
 	}
 	pthread_rwlock_unlock(&bus->lock);
@@ -191,6 +221,7 @@ void region_unmap(struct region *region)
 		return;
 	pthread_rwlock_wrlock(&bus->lock);
 	set_doorbells(region, false);
+	unmap_ram(region);
 	for (i = 0; bus->region[i] != region; i++)
 		;
 	bus->region[i] = bus->region[--bus->nr];

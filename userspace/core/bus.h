@@ -52,6 +52,11 @@ struct doorbell {
  * @len: how many
  * @priority: where regions overlap the highest counts
  * @bus: where it is mapped, or NULL
+ * @ram: whole pages that are there; @ops is for those who come by an exit all
+ *	the same. The module has its own map of memory, where this one's priorities
+ *	do not count. NULL: there are none
+ * @ram_flags: MVMM_REGION_*
+ * @ram_on: the module has it
  * @doorbell: they move with it
  * @doorbells: how many
  */
@@ -61,6 +66,9 @@ struct region {
 	uint64_t base, len;
 	int priority;
 	struct bus *bus;
+	uint8_t *ram;
+	uint32_t ram_flags;
+	bool ram_on;
 	struct doorbell *doorbell;
 	unsigned int doorbells;
 };
@@ -84,6 +92,7 @@ struct bus_map {
  * @name: for messages
  * @last: the highest address
  * @vm: the VM whose ports these are, for doorbells; -1: no such
+ * @memory_vm: the VM whose addresses these are, for RAM; -1: no such
  * @lock: guards what follows, against accesses
  * @region: what is mapped
  * @nr: how many
@@ -92,7 +101,7 @@ struct bus_map {
 struct bus {
 	const char *name;
 	uint64_t last;
-	int vm;
+	int vm, memory_vm;
 	pthread_rwlock_t lock;
 	struct region *region[BUS_REGIONS];
 	unsigned int nr;

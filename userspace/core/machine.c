@@ -270,6 +270,7 @@ static int make_vm(struct machine *m, struct error *error)
 	m->vm = mvmm_create_vm_flags(m->system, m->apic ? MVMM_VM_APIC : 0);
 	if (m->vm < 0)
 		return explain_open(-m->vm, device, error);
+	m->mmio.memory_vm = m->vm;
 	if (info.features & MVMM_FEATURE_IOEVENTFD)
 		m->ports.vm = m->vm;
 	if (set_sched(m, error) || memory_map(&m->memory, m->vm, error))

@@ -7,6 +7,11 @@
 
 #define HEADER_END	0x40
 
+static unsigned int bar_register(unsigned int n)
+{
+	return n == PCI_ROM ? PCI_ROM_ADDRESS : PCI_BASE_ADDRESS_0 + 4 * n;
+}
+
 int pci_create(struct pci_function *f, const struct pci_id *id,
 	       struct error *error)
 {
@@ -39,12 +44,13 @@ int pci_create(struct pci_function *f, const struct pci_id *id,
 
 void pci_add_bar(struct pci_function *f, unsigned int n, bool io, bool wide)
 {
-	unsigned int at = PCI_BASE_ADDRESS_0 + 4 * n;
+	unsigned int at = bar_register(n);
 	uint64_t mask = -f->bar[n].len;
 
 	f->fixed[at] = io ? PCI_BASE_ADDRESS_SPACE_IO :
 		       wide ? PCI_BASE_ADDRESS_MEM_TYPE_64 : 0;
-	pci_put32(f->writable, at, mask);
+	pci_put32(f->writable, at, mask | (n == PCI_ROM ?
+					   PCI_ROM_ADDRESS_ENABLE : 0));
 	if (wide)
 		pci_put32(f->writable, at + 4, mask >> 32);
 	f->io |= io << n;
@@ -77,7 +83,7 @@ bool pci_is_master(const struct pci_function *f)
 
 static uint64_t bar_address(const struct pci_function *f, unsigned int n)
 {
-	unsigned int at = PCI_BASE_ADDRESS_0 + 4 * n;
+	unsigned int at = bar_register(n);
 	uint64_t address = pci_get32(f->config, at);
 
 	if (f->wide & 1u << n)
@@ -92,6 +98,8 @@ static uint64_t wanted_at(const struct pci_function *f, unsigned int n)
 	bool on = command & (f->io & 1u << n ? PCI_COMMAND_IO :
 					       PCI_COMMAND_MEMORY);
 
+	if (n == PCI_ROM)
+		on &= f->config[PCI_ROM_ADDRESS] & PCI_ROM_ADDRESS_ENABLE;
 	return on && f->bar[n].len ? bar_address(f, n) : 0;
 }
 
@@ -237,7 +245,7 @@ struct pci_window pci_high_window(struct machine *m)
 static bool place_bar(struct pci_function *f, unsigned int n,
 		      struct pci_window *window)
 {
-	unsigned int reg = PCI_BASE_ADDRESS_0 + 4 * n;
+	unsigned int reg = bar_register(n);
 	uint64_t len = f->bar[n].len, at = (window->first + len - 1) & -len;
 
 	if (at < window->first || at > window->end || len > window->end - at)
@@ -254,7 +262,7 @@ static int assign_bar(struct pci_function *f, unsigned int n,
 {
 	enum { PORTS, LOW, HIGH };
 	bool io = f->io & 1u << n, wide = f->wide & 1u << n;
-	bool prefetchable = f->fixed[PCI_BASE_ADDRESS_0 + 4 * n] &
+	bool prefetchable = f->fixed[bar_register(n)] &
 			    PCI_BASE_ADDRESS_MEM_PREFETCH;
 
 	if (io ? place_bar(f, n, &window[PORTS]) :

@@ -10,7 +10,8 @@
 #include "core/device.h"
 
 #define PCI_SLOTS	32
-#define PCI_BARS	6
+#define PCI_BARS	7
+#define PCI_ROM		6	/* the option ROM's, which has its own switch */
 #define PCI_CONFIG	256
 /* Where BARs are placed before the guest starts; boot/dsdt.asl has the same */
 #define PCI_PORTS_FIRST	0x1000
