@@ -47,7 +47,7 @@ dev-src := $(wildcard userspace/core/*.c userspace/boot/*.c \
 	userspace/char/*.c userspace/block/*.c userspace/block/overlay/*.c \
 	userspace/devices/*.c userspace/devices/*/*.c userspace/manage/*.c \
 	userspace/net/*.c \
-	userspace/net/*/*.c \
+	userspace/net/*/*.c userspace/display/*.c \
 	$(have:%=userspace/block/%/*.c))
 cmd-src := $(filter-out $(if $(filter raid,$(have)),,%/raid.c),$(wildcard \
 	userspace/cmd/*.c))

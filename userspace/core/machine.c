@@ -313,6 +313,7 @@ static void unbuild(struct machine *m)
 	memset(m->pci, 0, sizeof(m->pci));
 	m->power = NULL;
 	m->balloon = NULL;
+	m->screen = NULL;
 	m->memory.taken = m->memory.all - DEVICE_MEMORY;
 	m->disks_taken = 0;
 	m->vhosts_made = 0;

@@ -33,6 +33,7 @@
 
 struct block;
 struct pci_function;
+struct screen;
 struct power;
 struct balloon;
 struct input;
@@ -177,6 +178,7 @@ struct machine_config {
  * @inputs: devices that take keys and pointers; with @loop.lock
  * @hpet: there is one, to which ACPI's table points
  * @i8042: there is one, with a keyboard and a mouse
+ * @screen: of one of them, or NULL. With @loop.lock, while not @pausing
  * @legacy: the sources of lines 0 and 8, which it can replace
  * @pci: those on the PCI bus, by slot
  * @pci_lock: guards where their BARs are. Taken after a device's lock
@@ -216,6 +218,7 @@ struct machine {
 	struct balloon *balloon;
 	struct input *inputs;
 	bool hpet, i8042;
+	struct screen *screen;
 	struct irq *legacy[2];
 	struct pci_function *pci[32];
 	pthread_mutex_t pci_lock;

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The standard modes' registers, as a video BIOS sets them. */
+#ifndef MVMM_VGA_MODES_H
+#define MVMM_VGA_MODES_H
+
+#include "devices/vga/vga.h"
+
+struct test_mode {
+	uint8_t misc, seq[SEQ_NR], crtc[CRTC_NR], gfx[GFX_NR], attr[ATTR_NR];
+};
+
+/* 80x25 characters of 9x16 */
+static const struct test_mode mode_03 = {
+	0x67, { 3, 0, 3, 0, 2 },
+	{ 0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0, 0x4f, 0x20, 0, 0,
+	  0, 0, 0, 0x9c, 0x8e, 0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff },
+	{ 0, 0, 0, 0, 0, 0x10, 0x0e, 0, 0xff },
+	{ 0, 1, 2, 3, 4, 5, 0x14, 7, 0x38, 0x39, 0x3a, 0x3b, 0x3c, 0x3d, 0x3e,
+	  0x3f, 0x0c, 0, 0x0f, 8, 0 },
+};
+
+/* 320x200, 4 colours, as CGA has them */
+static const struct test_mode mode_04 = {
+	0x63, { 3, 9, 3, 0, 2 },
+	{ 0x2d, 0x27, 0x28, 0x90, 0x2b, 0x80, 0xbf, 0x1f, 0, 0xc1, 0, 0, 0,
+	  0, 0, 0, 0x9c, 0x8e, 0x8f, 0x14, 0, 0x96, 0xb9, 0xa2, 0xff },
+	{ 0, 0, 0, 0, 0, 0x30, 0x0f, 0, 0xff },
+	{ 0, 0x13, 0x15, 0x17, 2, 4, 6, 7, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15,
+	  0x16, 0x17, 1, 0, 3, 0, 0 },
+};
+
+/* 640x480, 16 colours */
+static const struct test_mode mode_12 = {
+	0xe3, { 3, 1, 0xf, 0, 6 },
+	{ 0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0x0b, 0x3e, 0, 0x40, 0, 0, 0, 0,
+	  0, 0, 0xea, 0x0c, 0xdf, 0x28, 0, 0xe7, 0x04, 0xe3, 0xff },
+	{ 0, 0, 0, 0, 0, 0, 5, 0xf, 0xff },
+	{ 0, 1, 2, 3, 4, 5, 0x14, 7, 0x38, 0x39, 0x3a, 0x3b, 0x3c, 0x3d, 0x3e,
+	  0x3f, 1, 0, 0xf, 0, 0 },
+};
+
+/* 320x200, 256 colours */
+static const struct test_mode mode_13 = {
+	0x63, { 3, 1, 0xf, 0, 0xe },
+	{ 0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0xbf, 0x1f, 0, 0x41, 0, 0, 0, 0,
+	  0, 0, 0x9c, 0x8e, 0x8f, 0x28, 0x40, 0x96, 0xb9, 0xa3, 0xff },
+	{ 0, 0, 0, 0, 0, 0x40, 5, 0xf, 0xff },
+	{ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0x41, 0, 0xf,
+	  0, 0 },
+};
+
+static inline void mode_set(const struct test_mode *mode,
+			    void (*put)(unsigned int port, uint8_t value),
+			    uint8_t (*get)(unsigned int port))
+{
+	unsigned int i;
+
+	put(0x3c2, mode->misc);
+	for (i = 0; i < SEQ_NR; i++) {
+		put(0x3c4, i);
+		put(0x3c5, mode->seq[i]);
+	}
+	for (i = 0; i < GFX_NR; i++) {
+		put(0x3ce, i);
+		put(0x3cf, mode->gfx[i]);
+	}
+	/* Without the lock first */
+	put(0x3d4, CRTC_V_SYNC_END);
+	put(0x3d5, 0);
+	for (i = 0; i < CRTC_NR; i++) {
+		put(0x3d4, i);
+		put(0x3d5, i == CRTC_V_SYNC_END ? mode->crtc[i] & 0x7f :
+						  mode->crtc[i]);
+	}
+	get(0x3da);
+	for (i = 0; i < ATTR_NR; i++) {
+		put(0x3c0, i);
+		put(0x3c0, mode->attr[i]);
+	}
+	put(0x3c0, ATTR_ON);
+	/* The next is an index again */
+	get(0x3da);
+}
+
+/* Colours that differ all */
+static inline void mode_colours(void (*put)(unsigned int port, uint8_t value))
+{
+	unsigned int i;
+
+	put(0x3c6, 0xff);
+	put(0x3c8, 0);
+	for (i = 0; i < 256; i++) {
+		put(0x3c9, i & 0x3f);
+		put(0x3c9, i >> 2);
+		put(0x3c9, 0x3f);
+	}
+}
+
+static inline uint32_t mode_part(unsigned int six)
+{
+	return six << 2 | six >> 4;
+}
+
+static inline uint32_t mode_colour(unsigned int i)
+{
+	return mode_part(i & 0x3f) << 16 | mode_part(i >> 2) << 8 |
+	       mode_part(0x3f);
+}
+
+#endif
