@@ -55,6 +55,9 @@ static int note_irqfd(const struct mvmm_irqfd *irqfd)
 static int (*other_ioctl)(unsigned long cmd, void *arg);
 static int other_fd;	/* of the last one */
 
+/* The module's memory, if a test plays that */
+static int (*memory_ioctl)(unsigned long cmd, void *arg);
+
 int ioctl(int fd, unsigned long cmd, ...)
 {
 	va_list args;
@@ -74,6 +77,10 @@ int ioctl(int fd, unsigned long cmd, ...)
 		else
 			noted.doorbells++;
 	}
+	if (memory_ioctl && (cmd == MVMM_VM_ADD_REGION ||
+			     cmd == MVMM_VM_REMOVE_REGION ||
+			     cmd == MVMM_VM_GET_DIRTY_LOG))
+		return memory_ioctl(cmd, arg);
 	if (cmd == MVMM_VM_IRQFD)
 		return note_irqfd(arg);
 	if (cmd == MVMM_VCPU_GET_MSR_LIST)
