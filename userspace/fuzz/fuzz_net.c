@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The other end of a stream of frames, which sends and reads at will, while the
- * guest's side takes frames, or none, and sends; and what a user writes behind
- * --net. A libFuzzer target: "make fuzz".
+ * guest's side takes frames, or none, and sends; frames that leave things to do; and
+ * what a user writes behind --net. A libFuzzer target: "make fuzz".
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -105,6 +105,34 @@ static void use_stream(const uint8_t *data, size_t left)
 	close(fd[1]);
 }
 
+/* Each is no longer than what it comes from, and leaves nothing undone */
+static bool take_finished(void *ctx, const struct frame *frame, unsigned int nr)
+{
+	if (frame->len > *(size_t *)ctx || frame->header.flags ||
+	    frame->header.gso_type)
+		abort();
+	return true;
+}
+
+static void finish_frame(const uint8_t *data, size_t size)
+{
+	static uint8_t bytes[FRAME_MAX];
+	struct frame frame = { .niov = 1 };
+	struct iovec iov = { bytes, 0 };
+
+	if (size < sizeof(frame.header) + 2)
+		return;
+	memcpy(&frame.header, data, sizeof(frame.header));
+	data += sizeof(frame.header);
+	size -= sizeof(frame.header);
+	/* Of what length, and how it begins: the rest is of an earlier one */
+	frame.len = iov.iov_len = FRAME_MIN + (data[0] << 8 | data[1]);
+	memcpy(bytes, data, size < frame.len ? size : frame.len);
+	frame.iov = &iov;
+	if (frame_check(&frame, PORT_ALL))
+		offload_finish(&frame, take_finished, &frame.len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = strndup((const char *)data, size);
@@ -122,6 +150,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (loop_init(&loop, &vm_clock))
 		abort();
 	use_stream(data, size);
+	finish_frame(data, size);
 	loop_destroy(&loop);
 	return 0;
 }

@@ -103,24 +103,69 @@ static unsigned int left_undone(const struct frame *frame)
 	return h->gso_type & VIRTIO_NET_HDR_GSO_ECN ? needs | PORT_ECN : needs;
 }
 
+/* Of a frame that was cut: what there is no room for behind the first one is lost */
+static bool give_finished(void *ctx, const struct frame *frame, unsigned int nr)
+{
+	struct port *peer = ((struct port *)ctx)->peer;
+
+	/* With a segment before this one it may have gone */
+	if (!peer)
+		return true;
+	if (!peer->link) {
+		port_refuse(&peer->from_peer, DROP_NO_LINK);
+		return true;
+	}
+	peer->from_peer.in++;
+	if (peer->ops->receive(peer, frame))
+		return true;
+	if (nr)
+		port_drop(&peer->from_peer, DROP_FULL);
+	else
+		peer->from_peer.in--;
+	return nr;
+}
+
+/* As @receive. @bad: its header is not that of the frame */
+static bool give(struct port *port, const struct frame *frame, bool *bad)
+{
+	struct port *peer = port->peer;
+	unsigned int undone = left_undone(frame);
+	bool taken;
+
+	if (undone == ~0u) {
+		*bad = true;
+		return true;
+	}
+	if (undone & ~peer->takes) {
+		enum offload_result ret = offload_finish(frame, give_finished,
+							 port);
+
+		*bad = ret == OFFLOAD_BAD;
+		return ret != OFFLOAD_STOPPED;
+	}
+	/* It may lose its link with this frame: it was a try */
+	peer->from_peer.in++;
+	taken = peer->ops->receive(peer, frame);
+	if (!taken)
+		peer->from_peer.in--;
+	return taken;
+}
+
 bool port_send(struct port *port, const struct frame *frame)
 {
 	struct port *peer = port->peer;
 	struct port_count *count = &port->to_peer;
+	bool bad = false;
 
 	if (!peer || !peer->link) {
 		port_refuse(count, DROP_NO_LINK);
 		return true;
 	}
-	if (left_undone(frame) & ~peer->takes) {
+	if (!give(port, frame, &bad))
+		return false;
+	if (bad) {
 		port_refuse(count, DROP_HEADER);
 		return true;
-	}
-	/* It may lose its link with this frame: it was a try */
-	peer->from_peer.in++;
-	if (!peer->ops->receive(peer, frame)) {
-		peer->from_peer.in--;
-		return false;
 	}
 	count->in++;
 	count_out(count, frame);

@@ -25,6 +25,7 @@
 #define PORT_TSO4	2u
 #define PORT_TSO6	4u
 #define PORT_ECN	8u
+#define PORT_ALL	15u
 
 /**
  * struct frame - an Ethernet frame on its way, without its check sequence
@@ -123,7 +124,10 @@ struct port {
 void port_connect(struct port *a, struct port *b);
 /* Its peer has none then, either */
 void port_disconnect(struct port *port);
-/* Gives the peer a frame, or drops it. False: it is to be sent again: @ready */
+/*
+ * Gives the peer a frame, or drops it; what it leaves undone and the peer does not take
+ * is done here. False: it is to be sent again: @ready
+ */
 bool port_send(struct port *port, const struct frame *frame);
 /* After one or more of these */
 void port_flush(struct port *port);
@@ -150,6 +154,16 @@ size_t frame_peek(const struct frame *frame, void *bytes, size_t len);
  * a checksum, which lies within the frame. What has no meaning becomes zero.
  */
 bool frame_check(struct frame *frame, unsigned int offloads);
+
+/*
+ * Does what a frame leaves to do (offload.c): @emit gets it, or its segments, with
+ * their number. False: no more. BAD: the header is not that of the frame, or there
+ * would be too many
+ */
+enum offload_result { OFFLOAD_BAD, OFFLOAD_STOPPED, OFFLOAD_DONE };
+typedef bool offload_emit(void *ctx, const struct frame *frame, unsigned int nr);
+enum offload_result offload_finish(const struct frame *frame, offload_emit *emit,
+				   void *ctx);
 
 /* Why, in a few words */
 const char *port_why(enum port_drop why);

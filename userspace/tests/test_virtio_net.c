@@ -182,9 +182,9 @@ static void not_for_us(void **state)
 	give(0, BUFFERS, 2048);
 	assert_true(come(13, NULL));
 	assert_int_equal(nic->port.from_peer.dropped[DROP_LENGTH], 1);
-	/* Offloads that it has not agreed to are not even sent to it */
+	/* What it has not agreed to, and nobody else can do, is not even sent to it */
 	assert_true(come(60, &(struct virtio_net_hdr_v1){
-		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM }));
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 60 }));
 	assert_int_equal(played.port.to_peer.dropped[DROP_HEADER], 1);
 	/* A header that does not fit breaks the device */
 	start(BIT(MRG_RXBUF));

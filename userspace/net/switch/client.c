@@ -101,6 +101,7 @@ static int take_welcome(struct client *c, int fd, struct error *error)
 		ret = 0;
 	if (!ret) {
 		memcpy(c->ring.port.mac, w.mac, MAC_LEN);
+		ring_port_agree(&c->ring, w.offloads, RING_OF_GUEST);
 		/* The guest has it now: it is to get it again, or none */
 		memcpy(c->hello.mac, w.mac, MAC_LEN);
 		c->hello.fixed = 1;
@@ -194,6 +195,7 @@ static void make_hello(struct client *c, const struct net_config *config)
 	memcpy(h->magic, RING_MAGIC, sizeof(h->magic));
 	memcpy(h->mac, config->mac, MAC_LEN);
 	h->fixed = config->has_mac;
+	h->offloads = PORT_ALL;
 	memcpy(h->options, config->port_options, sizeof(h->options));
 }
 
@@ -218,7 +220,8 @@ struct port *switch_port_open(const struct net_config *config,
 {
 	static const struct port_ops ops = {
 		.start = start, .receive = ring_receive, .flush = ring_flush,
-		.ready = ring_ready, .close = close_client };
+		.ready = ring_ready, .changed = ring_changed,
+		.close = close_client };
 	const char *name = config->address ? config->address : "";
 	struct client *c = calloc(1, sizeof(*c));
 

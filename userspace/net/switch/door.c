@@ -91,7 +91,8 @@ static struct ring_guest *admit(struct switch_server *s,
 {
 	static const struct port_ops ops = {
 		.receive = ring_receive, .flush = ring_flush,
-		.ready = ring_ready, .close = close_guest };
+		.ready = ring_ready, .changed = ring_changed,
+		.close = close_guest };
 	struct switch_config config = { .name = "guest" };
 	struct ring_guest *g;
 
@@ -108,6 +109,7 @@ static struct ring_guest *admit(struct switch_server *s,
 	}
 	ring_port_init(&g->ring, &ops);
 	g->ring.lost = on_lost;
+	ring_port_agree(&g->ring, hello->offloads, RING_OF_SWITCH);
 	if (memory < 0 || ring_port_map(&g->ring, memory, RING_OF_SWITCH))
 		fail(error, STATUS_OS, "no memory to share: %s",
 		     strerror(errno));
@@ -134,6 +136,7 @@ static void answer(struct switch_server *s, struct ring_hello *hello, int fd)
 
 	if (g) {
 		memcpy(w.mac, hello->mac, MAC_LEN);
+		w.offloads = g->ring.offloads;
 		if (send_welcome(fd, &w, memory) ||
 		    ring_port_use(&g->ring, fd)) {
 			close(fd);

@@ -49,7 +49,7 @@ static void copy_in(struct ring *r, uint32_t at, const uint8_t *bytes,
 
 enum ring_result ring_put(struct ring *r, const struct frame *frame)
 {
-	struct ring_record record = { .len = frame->len };
+	struct ring_record record = { frame->len, frame->header };
 	uint32_t used = r->at - __atomic_load_n(&r->words->tail,
 						__ATOMIC_ACQUIRE);
 	uint32_t at = r->at + UNIT;
@@ -104,20 +104,23 @@ enum ring_result ring_get(struct ring *r, struct iovec *iov,
 			r->at;
 	uint32_t at = r->at + UNIT, len;
 	size_t first = RING_BYTES - (at & MASK);
+	struct ring_record record;
 
 	if (!used)
 		return RING_NONE;
 	if (used > RING_BYTES || used < UNIT)
 		return RING_BAD;
-	len = __atomic_load_n(&((struct ring_record *)(r->data +
-				(r->at & MASK)))->len, __ATOMIC_RELAXED);
+	memcpy(&record, r->data + (r->at & MASK), sizeof(record));
+	/* The compiler must not read it again */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	len = record.len;
 	if (len < FRAME_MIN || len > FRAME_MAX || room_for(len) > used)
 		return RING_BAD;
 	first = first < len ? first : len;
 	iov[0] = (struct iovec){ r->data + (at & MASK), first };
 	iov[1] = (struct iovec){ r->data, len - first };
-	*frame = (struct frame){ .iov = iov, .niov = len > first ? 2 : 1,
-				 .len = len };
+	*frame = (struct frame){ .header = record.header, .iov = iov,
+				 .niov = len > first ? 2 : 1, .len = len };
 	return RING_DONE;
 }
 

@@ -19,10 +19,11 @@
 /**
  * struct ring_record - before each frame
  * @len: of the frame
- * @reserved: 0, which nobody reads
+ * @header: what is left to do; all 0 where the two ends have not agreed on offloads
  */
 struct ring_record {
-	uint32_t len, reserved[3];
+	uint32_t len;
+	struct virtio_net_hdr_v1 header;
 };
 
 /**
@@ -31,10 +32,11 @@ struct ring_record {
  * @wants_room: who puts frames in waits until @tail has passed this
  * @tail: the next frame is taken there
  * @wants_more: who takes them waits until @head has passed this
+ * @takes: PORT_*, of frames that are put in
  */
 struct ring_words {
 	uint32_t head, wants_room, pad[14];
-	uint32_t tail, wants_more, pad2[14];
+	uint32_t tail, wants_more, takes, pad2[13];
 };
 
 /**
@@ -60,7 +62,7 @@ bool ring_wait_room(struct ring *ring);
 /* It has put frames in: does the other one wait for them? */
 bool ring_put_wakes(struct ring *ring);
 
-/* The next one, where it lies: others may write there */
+/* The next one, where it lies: others may write there. Its header is not checked */
 enum ring_result ring_get(struct ring *ring, struct iovec *iov,
 			  struct frame *frame);
 /* That one is not needed any more */

@@ -39,11 +39,38 @@ static void lose(struct ring_port *p, int error)
 	p->lost(p, error);
 }
 
+void ring_port_agree(struct ring_port *p, unsigned int offloads,
+		     enum ring_end end)
+{
+	p->offloads = p->port.takes = p->port.gives = offloads & PORT_ALL;
+	p->follows = end == RING_OF_SWITCH;
+}
+
+/* The other end has our word for it, which changes with the guest's driver */
+void ring_changed(struct port *port)
+{
+	struct ring_port *p = (struct ring_port *)port;
+
+	if (p->memory)
+		__atomic_store_n(&p->in.words->takes, port->peer ?
+				 port->peer->takes & p->offloads : 0,
+				 __ATOMIC_RELAXED);
+}
+
+/* For the next frame. If it is late somebody else does what it leaves undone */
+static void look_at_takes(struct ring_port *p)
+{
+	if (p->follows)
+		p->port.takes = p->offloads &
+			__atomic_load_n(&p->out.words->takes, __ATOMIC_RELAXED);
+}
+
 bool ring_receive(struct port *port, const struct frame *frame)
 {
 	struct ring_port *p = (struct ring_port *)port;
 	enum ring_result ret;
 
+	look_at_takes(p);
 	/* The other end would take it for a lie */
 	if (frame->len < FRAME_MIN || frame->len > FRAME_MAX) {
 		port_drop(&port->from_peer, DROP_LENGTH);
@@ -90,6 +117,11 @@ static enum ring_result pass_on(struct ring_port *p)
 			continue;
 		if (ret == RING_BAD)
 			return RING_BAD;
+		if (!frame_check(&frame, p->offloads)) {
+			port_refuse(&p->port.to_peer, DROP_HEADER);
+			ring_next(&p->in, &frame);
+			continue;
+		}
 		if (!port_send(&p->port, &frame)) {
 			p->waits = true;
 			return RING_NONE;
@@ -209,6 +241,8 @@ int ring_port_use(struct ring_port *p, int fd)
 		p->watch.fd = -1;
 		return ret;
 	}
+	ring_changed(&p->port);
+	look_at_takes(p);
 	port_set_link(&p->port, true);
 	/* The other end may have been faster */
 	serve(p);

@@ -16,6 +16,8 @@
  * @out: to there
  * @waits: the peer does not take the next frame of @in
  * @full: the peer was told that @out has no room
+ * @offloads: PORT_*: both ends know of them
+ * @follows: @port.takes is what the other end says; else it takes all of these
  * @lost: the socket was closed; error: a positive errno, 0: by the other end
  */
 struct ring_port {
@@ -23,7 +25,8 @@ struct ring_port {
 	struct watch watch;
 	void *memory;
 	struct ring in, out;
-	bool waits, full;
+	bool waits, full, follows;
+	unsigned int offloads;
 	void (*lost)(struct ring_port *ring, int error);
 };
 
@@ -43,6 +46,10 @@ int ring_port_use(struct ring_port *ring, int fd);
 bool ring_receive(struct port *port, const struct frame *frame);
 void ring_flush(struct port *port);
 void ring_ready(struct port *port);
+void ring_changed(struct port *port);
+/* What both ends have agreed on; before it is used */
+void ring_port_agree(struct ring_port *ring, unsigned int offloads,
+		     enum ring_end end);
 /* Ends it, without a word to @lost */
 void ring_port_close(struct ring_port *ring);
 
@@ -55,12 +62,12 @@ void ring_port_close(struct ring_port *ring);
  * @magic: RING_MAGIC
  * @mac: its NIC's address
  * @fixed: 1: no other will do
- * @reserved: 0
+ * @offloads: PORT_* that it knows
  * @options: switch_options, as text, with its end
  */
 struct ring_hello {
 	char magic[8];
-	uint8_t mac[MAC_LEN], fixed, reserved;
+	uint8_t mac[MAC_LEN], fixed, offloads;
 	char options[NET_PORT_OPTIONS];
 };
 
@@ -69,13 +76,14 @@ struct ring_hello {
  * @magic: RING_MAGIC
  * @status: 0; or STATUS_*, and then there is no memory
  * @mac: the address that it gets: nobody else here has it
+ * @offloads: of those that the guest knows, what the switch knows, too
  * @reserved: 0
  * @text: why not
  */
 struct ring_welcome {
 	char magic[8];
 	uint32_t status;
-	uint8_t mac[MAC_LEN], reserved[2];
+	uint8_t mac[MAC_LEN], offloads, reserved;
 	char text[108];
 };
 

@@ -25,6 +25,7 @@
  * @vlan: it belongs to
  * @niov: of @iov, where the first one is @head, and then @body
  * @rest: bytes behind that
+ * @header: what the frame leaves to do, as it came
  */
 struct view {
 	uint8_t head[ADDRESSES + TAG], body[BODY];
@@ -34,6 +35,7 @@ struct view {
 	struct iovec iov[PIECES];
 	unsigned int niov;
 	size_t rest;
+	struct virtio_net_hdr_v1 header;
 };
 
 static bool is_member(const struct switch_port *p, unsigned int vlan)
@@ -128,6 +130,14 @@ static bool is_own(struct switch_port *from, const struct view *v)
 	       (!arp || !memcmp(v->body + BODY - MAC_LEN, source, MAC_LEN));
 }
 
+/* A tag moves where the checksum begins, which is behind Ethernet's header anyway */
+static bool can_move(const struct virtio_net_hdr_v1 *h)
+{
+	return !(h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
+	       (h->csum_start >= FRAME_MIN + 2 * TAG &&
+		h->csum_start <= UINT16_MAX - TAG);
+}
+
 /* Returns why it is dropped, or DROPS */
 static enum port_drop look(struct switch_port *from, struct view *v,
 			   const struct frame *frame)
@@ -155,6 +165,9 @@ static enum port_drop look(struct switch_port *from, struct view *v,
 	memcpy(v->body, bytes + skip, BODY);
 	if (from->locked && !is_own(from, v))
 		return DROP_FORGED;
+	v->header = frame->header;
+	if (!can_move(&v->header))
+		return DROP_HEADER;
 	if (!take_rest(v, frame, skip))
 		return DROP_LENGTH;
 	return classify(from, v, tag);
@@ -208,10 +221,14 @@ static void put_out(struct switch_port *to, struct view *v)
 	/* On a trunk a second tag would be the first one then: of another VLAN */
 	bool stays = v->tagged && v->inner && !to->vlans.access;
 	bool tagged = v->vlan != to->vlans.native || stays;
-	struct frame frame = { .iov = v->iov, .niov = v->niov };
+	struct frame frame = { .header = v->header, .iov = v->iov,
+			       .niov = v->niov };
+	int moved = (tagged ? TAG : 0) - (v->tagged ? TAG : 0);
 
 	v->iov[0].iov_len = ADDRESSES + (tagged ? TAG : 0);
 	frame.len = v->iov[0].iov_len + v->rest;
+	if (frame.header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+		frame.header.csum_start += moved;
 	give(to, &frame);
 }
 
@@ -299,6 +316,7 @@ struct switch_port *switch_add(struct ether_switch *sw, struct loop *loop,
 		.vlans = vlans, .isolated = config->isolated,
 		.locked = config->locked, .storm = config->storm };
 	p->port = (struct port){ .ops = &ops, .loop = loop, .link = true,
+				 .takes = PORT_ALL, .gives = PORT_ALL,
 				 .name = p->name };
 	set_name(p, config->name ? config->name : "port");
 	sw->used |= bit(p);
