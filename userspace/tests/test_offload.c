@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a frame leaves to its receiver, done for one that takes no such frames */
+/*
+ * What a frame leaves to its receiver: done for one that takes no such frames, and
+ * left as it is on its way through a switch to one that does.
+ */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,10 +12,12 @@
 #include <cmocka.h>
 #undef fail
 #include "tests/played_port.h"
+#include "tests/switch_thread.h"
 
 #define SEGMENTS_MAX	64
 #define SIZE		1000	/* of a segment */
 
+static struct error error;
 static uint8_t frame[FRAME_MAX];
 static struct virtio_net_hdr_v1 header;
 
@@ -259,11 +264,157 @@ static void a_full_peer(void **state)
 	assert_true(adds_up(&to));
 }
 
+/* ---- across a switch ------------------------------------------------------ */
+
+/* In the place of a guest's NIC; @net: the switch's port */
+static struct end {
+	struct played_port played;
+	struct port *net;
+} end[2];
+static struct vm_clock vm_clock;
+static struct loop loop;
+
+static bool end_receive(struct port *port, const struct frame *f)
+{
+	struct played_port *p = (struct played_port *)port;
+
+	p->frames++;
+	p->header = f->header;
+	p->len = frame_peek(f, p->bytes, sizeof(p->bytes));
+	port_sent(port, f);
+	return true;
+}
+
+static void open_end(unsigned int i, const char *vlan)
+{
+	static const struct port_ops ops = { .receive = end_receive };
+	struct net_config config;
+	char text[64];
+
+	snprintf(text, sizeof(text), "switch=s,mac=02:00:00:00:00:%02x,vlan=%s",
+		 i + 1, vlan);
+	end[i] = (struct end){ .played.port = { .ops = &ops, .loop = &loop,
+		.link = true, .takes = PORT_ALL, .name = "end" } };
+	assert_int_equal(net_parse(&config, text, &error), 0);
+	end[i].net = net_open(&config, &error);
+	assert_non_null(end[i].net);
+	/* Before a driver is there: what the NIC may offer it */
+	assert_int_equal(end[i].net->takes, PORT_ALL);
+	assert_int_equal(end[i].net->gives, PORT_ALL);
+	port_connect(&end[i].played.port, end[i].net);
+	assert_int_equal(net_start(end[i].net, &loop, &error), 0);
+}
+
+static int setup_switch(void **state)
+{
+	vm_clock_init(&vm_clock, 0);
+	vm_clock_start(&vm_clock);
+	assert_int_equal(loop_init(&loop, &vm_clock), 0);
+	server = switch_start("s", &error);
+	assert_non_null(server);
+	assert_int_equal(pthread_create(&thread, NULL, server_main, NULL), 0);
+	open_end(0, "5");
+	open_end(1, *state);
+	return 0;
+}
+
+static int end_switch(void **state)
+{
+	unsigned int i;
+
+	take_over();
+	for (i = 0; i < SWITCH_PORTS; i++)
+		if (server->member[i].plug) {
+			assert_true(adds_up(&server->member[i].plug->port));
+			assert_true(adds_up(server->member[i].port));
+		}
+	switch_end(server);
+	for (i = 0; i < 2; i++) {
+		port_disconnect(&end[i].played.port);
+		assert_true(adds_up(end[i].net));
+		net_close(end[i].net);
+	}
+	loop_destroy(&loop);
+	return 0;
+}
+
+static void send_from(unsigned int i, size_t len)
+{
+	const struct iovec iov = { frame, len };
+	const struct frame f = { header, &iov, 1, len };
+
+	pthread_mutex_lock(&loop.lock);
+	assert_true(port_send(&end[i].played.port, &f));
+	port_flush(&end[i].played.port);
+	pthread_mutex_unlock(&loop.lock);
+}
+
+static unsigned int wanted;
+
+static bool has_come(void *ctx)
+{
+	return end[1].played.frames >= wanted;
+}
+
+static void wait_for_frames(unsigned int nr)
+{
+	wanted = nr;
+	loop_run(&loop, has_come, NULL);
+	assert_int_equal(end[1].played.frames, nr);
+}
+
+/* The second one is in the first one's VLAN, or on a trunk, where a tag comes in */
+static void through_a_switch(void **state)
+{
+	const unsigned int tag = strcmp(*state, "5") ? 4 : 0;
+	struct played_port *to = &end[1].played;
+	size_t len = make_tcp(0, false, 30 * SIZE);
+	unsigned int start = header.csum_start;
+
+	/* With a frame the switch looks what the next one may leave undone */
+	header = (struct virtio_net_hdr_v1){ 0 };
+	send_from(0, 60);
+	wait_for_frames(1);
+	make_tcp(0, false, 30 * SIZE);
+	send_from(0, len);
+	wait_for_frames(2);
+	assert_int_equal(to->len, len + tag);
+	assert_int_equal(to->header.gso_size, SIZE);
+	assert_int_equal(to->header.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
+	assert_int_equal(to->header.csum_start, start + tag);
+	assert_memory_equal(to->bytes + 12 + tag, frame + 12, len - 12);
+	/* Another driver, that takes none: there is one frame at most in between */
+	pthread_mutex_lock(&loop.lock);
+	to->port.takes = 0;
+	port_changed(&to->port);
+	pthread_mutex_unlock(&loop.lock);
+	to->frames = 0;
+	send_from(0, len);
+	wait_for_frames(30);
+	assert_int_equal(to->header.gso_type, 0);
+	assert_int_equal(to->header.flags, 0);
+	send_from(0, len);
+	wait_for_frames(60);
+	/* A header that is none is the sender's loss */
+	header.csum_start = 3;
+	send_from(0, len);
+	header.csum_start = 65535;
+	header.gso_size = 0;
+	send_from(0, len);
+	make_tcp(0, false, 1);
+	header = (struct virtio_net_hdr_v1){ 0 };
+	send_from(0, 60);
+	wait_for_frames(61);
+}
+
 int main(void)
 {
+#define ACROSS(vlan) cmocka_unit_test_prestate_setup_teardown(		\
+	through_a_switch, setup_switch, end_switch, (void *)(vlan))
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segments), cmocka_unit_test(checksums),
-		cmocka_unit_test(lies), cmocka_unit_test(a_full_peer) };
+		cmocka_unit_test(lies), cmocka_unit_test(a_full_peer),
+		ACROSS("5"), ACROSS("trunk") };
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
