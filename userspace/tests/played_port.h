@@ -9,6 +9,7 @@
 static struct played_port {
 	struct port port;
 	bool full;
+	unsigned int limit;	/* of frames, if it is not 0: then it is, too */
 	unsigned int frames, flushed, readied, changes;
 	struct virtio_net_hdr_v1 header;	/* of the last one */
 	size_t len;
@@ -19,7 +20,7 @@ static bool played_receive(struct port *port, const struct frame *frame)
 {
 	struct played_port *p = (struct played_port *)port;
 
-	if (p->full)
+	if (p->full || (p->limit && p->frames >= p->limit))
 		return false;
 	p->frames++;
 	p->header = frame->header;
