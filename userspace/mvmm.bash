@@ -34,7 +34,7 @@ _mvmm_value() {
 		words=$(grep -oE '[,|][a-z]+=?' <<<"$text" | tr -d ',|' |
 			sort -u)
 	elif [[ $argument == KIND* ]]; then
-		words=$(sed -E 's/.*virtio-net: //; s/, | or /\n/g' <<<"$text" |
+		words=$(sed -E 's/.*next NIC: //; s/, | or /\n/g' <<<"$text" |
 			sed -E 's/\[.*//; s/=.*/=/')
 	elif [[ $argument =~ ^[a-z|]+$ ]]; then
 		words=${argument//|/$'\n'}

@@ -39,10 +39,10 @@ struct boot {
 /*
  * The host's own kernel, whose path goes to @kernel, and an initramfs made for it:
  * a shell that sees the directories that @m shares, or else this one, which is added
- * to them (host.c); with drivers for its disks and devices, and for @nics. Says
+ * to them (host.c); with drivers for its disks, NICs and devices. Says
  * so to the user. 0, or -1 with @error
  */
-int host_boot(struct machine_config *m, bool nics, const char **kernel,
+int host_boot(struct machine_config *m, const char **kernel,
 	      struct boot *boot, struct error *error);
 /*
  * Each loader puts an image into RAM and fills in @entry. Returns 0, or -1 with

@@ -241,7 +241,8 @@ static const char *driver_of(const char *device)
 {
 	if (!strcmp(device, "virtio-vsock"))
 		return "vmw_vsock_virtio_transport";
-	return strncmp(device, "virtio-", 7) ? NULL : device;
+	return strncmp(device, "virtio-", 7) && strcmp(device, "e1000") ?
+	       NULL : device;
 }
 
 /* Those of a device that another process serves. How many there are then */
@@ -261,9 +262,10 @@ static unsigned int add_served(const char *type, const char **drivers,
 }
 
 static int add_modules(struct archive *a, const struct machine_config *m,
-		       bool nics, struct error *error)
+		       struct error *error)
 {
-	const char *drivers[4 + MACHINE_DEVICES + 2 * MACHINE_VHOSTS] = {
+	const char *drivers[3 + MACHINE_NICS + MACHINE_DEVICES +
+			    2 * MACHINE_VHOSTS] = {
 		"virtio_pci", "virtiofs" };
 	char directory[256], *needs, *builtin;
 	unsigned int nr = 2, i;
@@ -272,8 +274,8 @@ static int add_modules(struct archive *a, const struct machine_config *m,
 
 	if (m->disks)
 		drivers[nr++] = "virtio_blk";
-	if (nics)
-		drivers[nr++] = "virtio_net";
+	for (i = 0; i < m->nics; i++)
+		drivers[nr++] = driver_of(m->nic[i].model);
 	for (i = 0; i < m->nr_add; i++)
 		if (driver_of(m->add[i].name))
 			drivers[nr++] = driver_of(m->add[i].name);
@@ -344,9 +346,8 @@ static int check_tag(const char *tag, struct error *error)
 			       tag);
 }
 
-static int make_initrd(const struct machine_config *m, bool nics,
-		       struct blob *initrd, const char *tags,
-		       struct error *error)
+static int make_initrd(const struct machine_config *m, struct blob *initrd,
+		       const char *tags, struct error *error)
 {
 	char *bytes = NULL;
 	struct archive a = { .out = open_memstream(&bytes, &initrd->size) };
@@ -360,7 +361,7 @@ static int make_initrd(const struct machine_config *m, bool nics,
 		add(&a, directories[i], S_IFDIR | 0755, NULL, 0);
 	add(&a, "init", S_IFREG | 0755, init, strlen(init));
 	add(&a, "tags", S_IFREG | 0644, tags, strlen(tags));
-	ret = add_busybox(&a, error) || add_modules(&a, m, nics, error) ? -1 : 0;
+	ret = add_busybox(&a, error) || add_modules(&a, m, error) ? -1 : 0;
 	add_order(&a);
 	add(&a, "TRAILER!!!", 0, NULL, 0);
 	broken = ferror(a.out);
@@ -371,7 +372,7 @@ static int make_initrd(const struct machine_config *m, bool nics,
 	return ret;
 }
 
-int host_boot(struct machine_config *m, bool nics, const char **kernel,
+int host_boot(struct machine_config *m, const char **kernel,
 	      struct boot *boot, struct error *error)
 {
 	static char path[256], here[16];
@@ -390,7 +391,7 @@ int host_boot(struct machine_config *m, bool nics, const char **kernel,
 		strcat(strcat(tags, v->tag), "\n");
 	}
 	*kernel = path;
-	if (make_initrd(m, nics, &boot->initrd, tags, error))
+	if (make_initrd(m, &boot->initrd, tags, error))
 		return -1;
 	for (v = m->vhost; v < m->vhost + m->vhosts; v++)
 		if (v->directory)

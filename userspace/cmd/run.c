@@ -249,8 +249,7 @@ static int run(struct run_options *o, struct error *error)
 		return fail(error, STATUS_OS, "no memory");
 	if (o->virtio_console)
 		o->machine.port[0].chardev = &s->console.chardev;
-	ret = o->host ? host_boot(&o->machine, o->nets.nr, &o->kernel, &boot,
-				  error) : 0;
+	ret = o->host ? host_boot(&o->machine, &o->kernel, &boot, error) : 0;
 	if (!ret)
 		ret = blob_open(&image, o->kernel ? o->kernel : o->flat, error);
 	if (!ret && o->initrd)

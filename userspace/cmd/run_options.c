@@ -50,8 +50,8 @@ static const struct argp_option option_list[] = {
 	  "a device that another process serves, a blk, fs, rng or scsi; the memory is a memfd", 0 },
 	{ "vsock", OPT_VSOCK, "CID", 0,
 	  "sockets between host and guest, which has this address, 3 or more, by virtio-vsock", 0 },
-	{ "net", OPT_NET, "KIND[,mac=ADDRESS][,mtu=BYTES][,pcap=FILE][,queues=NUMBER][,iothread=NAME]", 0,
-	  "the network behind the next virtio-net: user[,hostfwd=tcp::PORT-:PORT], switch=NAME[,vlan=VLANS][,name=NAME][,isolated][,locked][,storm=FRAMES], tap[=NAME][,bridge=NAME][,vhost=on], stream:unix=PATH[,server], stream:tcp=HOST:PORT[,server] or bond(LINK,LINK)[,mode=MODE]", 0 },
+	{ "net", OPT_NET, "KIND[,model=e1000][,mac=ADDRESS][,mtu=BYTES][,pcap=FILE][,queues=NUMBER][,iothread=NAME]", 0,
+	  "the network behind the next NIC: user[,hostfwd=tcp::PORT-:PORT], switch=NAME[,vlan=VLANS][,name=NAME][,isolated][,locked][,storm=FRAMES], tap[=NAME][,bridge=NAME][,vhost=on], stream:unix=PATH[,server], stream:tcp=HOST:PORT[,server] or bond(LINK,LINK)[,mode=MODE]", 0 },
 	{ "rng", OPT_RNG, NULL, 0,
 	  "random numbers of the host's, by virtio-rng", 0 },
 	{ "balloon", OPT_BALLOON, "SIZE", 0,
@@ -231,7 +231,7 @@ static void parse_there(struct argp_state *state, struct run_options *o, int key
 	int ret;
 
 	if (key == OPT_NET)
-		ret = nets_parse(&o->nets, arg, &error);
+		ret = nets_parse(&o->nets, &o->machine, arg, &error);
 	else if (key == OPT_PORT)
 		ret = ports_parse(&o->ports, arg, &error);
 	else if (key == OPT_SHARE)

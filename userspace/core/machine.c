@@ -212,7 +212,7 @@ static int add_devices(struct machine *m, struct error *error)
 		if (!device_create(m, "vhost-user", NULL, error))
 			return -1;
 	for (i = 0; i < config->nics; i++)
-		if (!device_create(m, "virtio-net", NULL, error))
+		if (!device_create(m, config->nic[i].model, NULL, error))
 			return -1;
 	return 0;
 }
@@ -316,8 +316,7 @@ static void unbuild(struct machine *m)
 	m->screen = NULL;
 	m->memory.taken = m->memory.all - DEVICE_MEMORY;
 	m->disks_taken = 0;
-	m->vhosts_made = 0;
-	m->nics_made = 0;
+	m->vhosts_made = m->nics_made = 0;
 }
 
 int machine_rebuild(struct machine *m, struct error *error)

@@ -40,7 +40,8 @@ struct input;
 struct port;
 
 /**
- * struct machine_nic - a virtio-net
+ * struct machine_nic - a NIC
+ * @model: of its device
  * @port: what it is connected to
  * @mac: its address
  * @mtu: that the guest is told; 0: the network's
@@ -48,6 +49,7 @@ struct port;
  * @iothread: that serves it, or NULL
  */
 struct machine_nic {
+	const char *model;
 	struct port *port;
 	uint8_t mac[6];
 	uint16_t mtu, queues;

@@ -364,6 +364,17 @@ static int parse_queues(struct net_config *config, const char *text,
 	return 0;
 }
 
+static int parse_model(struct net_config *config, const char *text,
+		       struct error *error)
+{
+	if (strcmp(text, "virtio-net") && strcmp(text, "e1000"))
+		return fail(error, STATUS_USAGE,
+			    "--net: model=%s is not known: virtio-net and e1000 are",
+			    text);
+	config->model = text;
+	return 0;
+}
+
 static int parse_forward(struct net_config *config, const char *text,
 			 struct error *error)
 {
@@ -411,6 +422,8 @@ static int parse_word(struct net_config *c, const char *word,
 		return parse_mtu(c, value, error);
 	if ((value = net_value(word, "queues=")))
 		return parse_queues(c, value, error);
+	if ((value = net_value(word, "model=")))
+		return parse_model(c, value, error);
 	if ((value = net_value(word, "pcap=")) && *value)
 		c->pcap = value;
 	else if ((value = net_value(word, "iothread=")) && *value)
@@ -431,7 +444,7 @@ static int parse_word(struct net_config *c, const char *word,
 		return add_port_option(c, word, error);
 	else
 		return fail(error, STATUS_USAGE,
-			    "--net %s: %s is not known: mac=ADDRESS, mtu=BYTES, pcap=FILE, queues=NUMBER and iothread=NAME are, bridge=NAME and vhost=on of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user, vlan=VLANS, name=NAME, isolated, locked and storm=FRAMES of a switch, mode=MODE of a bond",
+			    "--net %s: %s is not known: model=e1000, mac=ADDRESS, mtu=BYTES, pcap=FILE, queues=NUMBER and iothread=NAME are, bridge=NAME and vhost=on of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user, vlan=VLANS, name=NAME, isolated, locked and storm=FRAMES of a switch, mode=MODE of a bond",
 			    c->kind, word);
 	return 0;
 }
@@ -499,6 +512,10 @@ int net_parse(struct net_config *config, char *text, struct error *error)
 	if (config->vhost && config->pcap)
 		return fail(error, STATUS_USAGE,
 			    "--net tap: with vhost=on no frame comes by here: leave out pcap=, and capture at the interface");
+	if (config->model && !strcmp(config->model, "e1000") &&
+	    (config->queues || config->iothread || config->vhost))
+		return fail(error, STATUS_USAGE,
+			    "--net: an e1000 has no queues=, iothread= or vhost=on: leave out model=");
 	return 0;
 }
 

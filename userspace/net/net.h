@@ -185,6 +185,7 @@ void port_print_own(const struct port *port, FILE *file);
  * @port_options: of the port of a switch, as text: switch_options
  * @mac: of the guest's NIC, if @has_mac; else what a switch may change
  * @has_mac: it was given
+ * @model: of that NIC, "e1000" or NULL
  * @mtu: of that NIC, 0: the back end's
  * @pcap: a file that gets all frames, or NULL
  * @iothread: that serves the NIC and what is behind it, or NULL
@@ -203,6 +204,7 @@ struct net_config {
 	char port_options[NET_PORT_OPTIONS];
 	uint8_t mac[MAC_LEN];
 	bool has_mac;
+	const char *model;
 	unsigned int mtu, queues;
 	const char *pcap, *iothread;
 	struct bond_config bond;

@@ -4,15 +4,22 @@
 #include <string.h>
 #include "net/nets.h"
 
-int nets_parse(struct nets *nets, char *arg, struct error *error)
+int nets_parse(struct nets *nets, struct machine_config *config, char *arg,
+	       struct error *error)
 {
+	struct net_config *net = &nets->config[nets->nr];
+
 	if (nets->nr == MACHINE_NICS)
 		return fail(error, STATUS_USAGE, "--net: at most %u",
 			    MACHINE_NICS);
 	nets->text[nets->nr] = strdup(arg);
 	if (!nets->text[nets->nr])
 		return fail(error, STATUS_OS, "--net: no memory");
-	return net_parse(&nets->config[nets->nr++], arg, error);
+	if (net_parse(net, arg, error))
+		return -1;
+	config->nic[nets->nr].model = net->model ? net->model : "virtio-net";
+	config->nics = ++nets->nr;
+	return 0;
 }
 
 /*
@@ -66,7 +73,6 @@ int nets_open(struct nets *nets, struct machine_config *config,
 		else
 			choose_mac(nets, i, nic->port->name, nic->mac);
 	}
-	config->nics = nets->nr;
 	return 0;
 }
 

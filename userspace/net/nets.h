@@ -20,9 +20,10 @@ struct nets {
 	unsigned int nr;
 };
 
-/* One option; it is cut into pieces. -1 with @error */
-int nets_parse(struct nets *nets, char *arg, struct error *error);
-/* Into @config. -1 with @error; nets_close() is due then, too */
+/* One option; it is cut into pieces. @config: gets the NIC. -1 with @error */
+int nets_parse(struct nets *nets, struct machine_config *config, char *arg,
+	       struct error *error);
+/* What these NICs are connected to. -1 with @error; nets_close() is due then, too */
 int nets_open(struct nets *nets, struct machine_config *config,
 	      struct error *error);
 /* Each is served by the loop of its NIC; without one by @loop */

@@ -141,7 +141,7 @@ static const char *kernel;
 static int boot(void)
 {
 	memset(&config, 0, sizeof(config));
-	return host_boot(&config, false, &kernel, &made, &error);
+	return host_boot(&config, &kernel, &made, &error);
 }
 
 static void all_that_it_needs(void **state)
@@ -166,7 +166,7 @@ static int boot_with(const char *tag)
 		{ .directory = "/tmp", .tag = "a b" },
 		{ .socket = "s", .type = "blk" },
 		{ .directory = "/tmp", .tag = tag } } };
-	return host_boot(&config, false, &kernel, &made, &error);
+	return host_boot(&config, &kernel, &made, &error);
 }
 
 /* What it has gets its driver, and nothing else does */
@@ -176,32 +176,36 @@ static void drivers_of_devices(void **state)
 		 "a/virtio_pci.ko:\na/virtiofs.ko:\na/virtio_blk.ko:\n"
 		 "a/virtio_net.ko: a/net_failover.ko a/failover.ko\n"
 		 "a/virtio-rng.ko: a/rng-core.ko\na/virtio_console.ko:\n"
+		 "a/e1000.ko:\n"
 		 "a/vmw_vsock_virtio_transport.ko:\n");
 	put_text("/virtio_pci.ko", "");
 	put_text("/virtio_blk.ko", "");
 	put_text("/virtio_net.ko", "");
+	put_text("/e1000.ko", "");
 	put_text("/net_failover.ko", "");
 	put_text("/failover.ko", "");
 	put_text("/virtio-rng.ko", "");
 	put_text("/rng-core.ko", "");
 	put_text("/virtio_console.ko", "");
 	put_text("/vmw_vsock_virtio_transport.ko", "");
-	config = (struct machine_config){ .disks = 1, .nr_add = 4, .add = {
+	config = (struct machine_config){ .disks = 1, .nics = 3,
+		.nic = { { .model = "virtio-net" }, { .model = "e1000" },
+			 { .model = "virtio-net" } }, .nr_add = 4, .add = {
 		{ "virtio-console", NULL }, { "hpet", NULL },
 		{ "virtio-rng", NULL }, { "virtio-vsock", "cid=3" } } };
-	assert_int_equal(host_boot(&config, true, &kernel, &made, &error), 0);
+	assert_int_equal(host_boot(&config, &kernel, &made, &error), 0);
 	assert_string_equal(content("modules/order"),
-			    "virtio_pci.ko\nvirtiofs.ko\nvirtio_blk.ko\nfailover.ko\nnet_failover.ko\nvirtio_net.ko\nvirtio_console.ko\nrng-core.ko\nvirtio-rng.ko\nvmw_vsock_virtio_transport.ko\n");
+			    "virtio_pci.ko\nvirtiofs.ko\nvirtio_blk.ko\nfailover.ko\nnet_failover.ko\nvirtio_net.ko\ne1000.ko\nvirtio_console.ko\nrng-core.ko\nvirtio-rng.ko\nvmw_vsock_virtio_transport.ko\n");
 	blob_free(&initrd);
-	config.disks = 0;
+	config.disks = config.nics = 0;
 	config.nr_add = 0;
-	assert_int_equal(host_boot(&config, false, &kernel, &made, &error), 0);
+	assert_int_equal(host_boot(&config, &kernel, &made, &error), 0);
 	assert_string_equal(content("modules/order"),
 			    "virtio_pci.ko\nvirtiofs.ko\n");
 	blob_free(&initrd);
 	config.nr_add = 1;
 	config.add[0].name = "virtio-balloon";
-	assert_int_equal(host_boot(&config, false, &kernel, &made, &error), -1);
+	assert_int_equal(host_boot(&config, &kernel, &made, &error), -1);
 	assert_non_null(strstr(error.text, "no virtio-balloon in"));
 }
 
@@ -222,7 +226,7 @@ static void drivers_of_others(void **state)
 		{ .socket = "b", .type = "fs", .tag = "c" },
 		{ .socket = "d", .type = "scsi" },
 		{ .socket = "e", .type = "rng" } } };
-	assert_int_equal(host_boot(&config, false, &kernel, &made, &error), 0);
+	assert_int_equal(host_boot(&config, &kernel, &made, &error), 0);
 	assert_string_equal(content("modules/order"),
 			    "virtio_pci.ko\nvirtiofs.ko\nvirtio_blk.ko\nscsi_mod.ko\nvirtio_scsi.ko\nsd_mod.ko\nvirtio-rng.ko\n");
 }

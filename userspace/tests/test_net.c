@@ -34,6 +34,10 @@ static void options(void **state)
 	assert_string_equal(c.address, "tcp=[::1]:99");
 	assert_true(c.server);
 	assert_int_equal(c.mtu, 9000);
+	assert_null(c.model);
+	assert_int_equal(parse(&c, "tap,model=e1000"), 0);
+	assert_string_equal(c.model, "e1000");
+	assert_int_equal(parse(&c, "tap,model=e1001"), -1);
 	assert_int_equal(parse(&c, "user,mac=52:54:00:AB:cd:ef,hostfwd=tcp::1-:2"),
 			 0);
 	assert_memory_equal(c.mac, "\x52\x54\x00\xab\xcd\xef", MAC_LEN);

@@ -50,7 +50,7 @@ static void open_nets(const char *iothread)
 	snprintf(path, sizeof(path), "/tmp/nic-%d", getpid());
 	snprintf(text, sizeof(text), "stream:unix=%s,server,iothread=%s", path,
 		 iothread);
-	assert_int_equal(nets_parse(&nets, text, &error), 0);
+	assert_int_equal(nets_parse(&nets, &m.config, text, &error), 0);
 	assert_int_equal(nets_open(&nets, &m.config, &error), 0);
 }
 

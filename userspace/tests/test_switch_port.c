@@ -316,7 +316,7 @@ static struct nets nets_of(const char *option, uint8_t *mac)
 	char text[128];
 
 	snprintf(text, sizeof(text), "switch=s%s", option);
-	assert_int_equal(nets_parse(&nets, text, &error), 0);
+	assert_int_equal(nets_parse(&nets, &config, text, &error), 0);
 	assert_int_equal(nets_open(&nets, &config, &error), 0);
 	memcpy(mac, config.nic[0].mac, MAC_LEN);
 	return nets;
