@@ -106,19 +106,40 @@ two_pairs() {
 	[ -e /sys/class/net/eth0/queues/rx-1 ]
 }
 
+nic_driver() {
+	if grep -q 'e1000' /proc/cmdline; then
+		load e1000 llc stp mrp garp 8021q
+	else
+		load failover net_failover virtio_net
+	fi
+}
+
+# in_vlan_5 DEVICE NUMBER: one more address there
+in_vlan_5() {
+	ip link add link "$1" name v5 type vlan id 5 &&
+		ip addr add "192.168.8.$2/24" dev v5 && ip link set v5 up
+}
+
+# tagged ME OTHER: the NIC puts the tag in, and takes it out
+tagged() {
+	in_vlan_5 eth0 "$1" && answers "192.168.8.$2" -s 1472
+}
+
 guest_of_two() {
-	local me=$1 other=$((3 - $1)) third=0 pairs=0
+	local me=$1 other=$((3 - $1)) third=0 pairs=0 e1000=0
 
 	grep -q 'third' /proc/cmdline && third=1
 	grep -q 'pairs' /proc/cmdline && pairs=1
-	echo 1..$((7 + third + pairs))
-	check 'the driver is loaded' load failover net_failover virtio_net
+	grep -q 'e1000' /proc/cmdline && e1000=1
+	echo 1..$((7 + third + pairs + e1000))
+	check 'the driver is loaded' nic_driver
 	[ $pairs = 0 ] || check 'it has two pairs of queues' two_pairs
 	check 'the NIC has an address' address eth0 "$me"
 	serve_file /tmp/www
 	check 'the other one answers' answers "192.168.7.$other"
 	check 'pings of all sizes' pinged "192.168.7.$other"
 	check 'and by IPv6' answers "fd07::$other" -6 -s 1300
+	[ $e1000 = 0 ] || check 'and in a VLAN' tagged "$me" "$other"
 	check 'a file is fetched' fetched "192.168.7.$other"
 	[ $third = 0 ] || check 'L1 is done' try get http://192.168.7.3/done \
 		/tmp/done
@@ -241,6 +262,54 @@ guest_with_vhost() {
 	sed 's/^/# /' /tmp/err
 	check 'the kernel has moved all frames' moved_by_kernel
 	check 'the guest was saved meanwhile' saved_often
+	ended "$(cat /tmp/status)"
+}
+
+# cut DEVICE: a file comes, the link goes for a while, and the file comes on
+cut() {
+	local i
+
+	rm -f /tmp/data
+	get http://192.168.7.1/data /tmp/data &
+	for i in $(seq 500); do
+		[ ! -s /tmp/data ] || break
+		usleep 10000
+	done
+	ip link set "$1" down
+	sleep 1
+	ip link set "$1" up
+	wait $! && get http://192.168.7.1/sum /tmp/sum &&
+		[ "$(sha256sum </tmp/data)" = "$(cat /tmp/sum)" ]
+}
+
+# guest_with_e1000 OPTION...: L1 is the second one, in a VLAN, too
+guest_with_e1000() {
+	local saved
+
+	n=0
+	rm -f /tmp/status /tmp/heard
+	for i in llc stp mrp garp 8021q; do
+		must insmod $i.ko
+	done
+	echo '@@begin guest'
+	APPEND='net=1 e1000' in_background "$@" --stats \
+		--net tap=t0,model=e1000,pcap=/tmp/capture 2>/tmp/err &
+	try ready_interface
+	address t0 2
+	in_vlan_5 t0 2
+	serve_file /tmp/www
+	echo 1..5
+	check 'L1 fetches the file of the guest' fetched 192.168.7.1
+	check 'and once more, with the link cut in between' cut t0
+	# Which has lost the address by that
+	ip -6 addr add fd07::2/64 dev t0
+	try tell 192.168.7.1
+	wait
+	sed 's/^/# /' /tmp/err
+	saved=$(sed -n 's/^saved and loaded: \([0-9]*\) times$/\1/p' /tmp/err)
+	check "it was saved $saved times meanwhile" [ "${saved:-0}" -ge 10 ]
+	check 'the capture has tags' captured vlan 5
+	check 'each frame was counted' counted /tmp/err
 	ended "$(cat /tmp/status)"
 }
 

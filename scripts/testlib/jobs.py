@@ -359,11 +359,13 @@ def host(results, name, emulator, options=""):
 
 
 def net(results, name, emulator, command):
-    """virtio-net: Debian's kernel, with L1 by a tap and with another guest."""
-    drivers = labs.with_dependencies("virtio_pci", "virtio_net")
+    """NICs: Debian's kernel, with L1 by a tap and with another guest."""
+    drivers = labs.with_dependencies("virtio_pci", "virtio_net", "e1000",
+                                     "8021q")
     initrd = labs.guest_initrd(name, "net.sh", "selftests/net.sh", *drivers)
     # Of L1: a tap, or an interface with a way out for passt
-    modules = labs.with_dependencies("tun", "dummy", "bonding", "vhost_net")
+    modules = labs.with_dependencies("tun", "dummy", "bonding", "vhost_net",
+                                     "8021q")
     lab(results, name,
         ["--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
@@ -567,6 +569,8 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("vhost-net-qemu", net, "qemu",
            "for m in vhost_iotlb vhost tap vhost_net; do must insmod $m.ko; "
            "done; guest_with_vhost --mem 192M --cpus 2", kernels=("debian",)),
+       job("e1000-qemu", net, "qemu",
+           "guest_with_e1000 --mem 192M --save-every 100", kernels=("debian",)),
        job("user-net-qemu", net, "qemu", "guest_with_user --mem 192M",
            kernels=("debian",)),
        job("switch-qemu", net, "qemu", "guests_on_switch --mem 160M",
