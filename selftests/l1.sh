@@ -164,6 +164,26 @@ guest() {
 	ended $?
 }
 
+# A disk that a firmware boots: its sector asks for what a boot loader does
+firmware() {
+	cp boot_sector /tmp/disk
+	truncate -s 8M /tmp/disk
+	echo '@@begin firmware'
+	echo 1..4
+	./mvmm run --firmware bios --disk /tmp/disk \
+		--device debugcon,file=/tmp/said "$@" </dev/null >/tmp/console
+	[ $? = 42 ] || printf 'not '
+	echo 'ok 1 the sector runs'
+	[ "$(grep -c 'from the second sector' /tmp/console)" = 2 ] || printf 'not '
+	echo 'ok 2 and reads, by LBA and by cylinder, head and sector'
+	grep -q "by the firmware's teletype" /tmp/console || printf 'not '
+	echo 'ok 3 the screen is the serial port'
+	grep -q "Found $CPUS cpu(s)" /tmp/said || printf 'not '
+	echo 'ok 4 the firmware finds all CPUs'
+	echo '@@end firmware 0'
+	cat /tmp/said
+}
+
 # Presses the power button when the guest asks for it
 guest_with_button() {
 	echo '@@begin guest'

@@ -456,6 +456,19 @@ def keyboard(results, name, emulator):
         emulator)
 
 
+def firmware(results, name, emulator):
+    """SeaBIOS, which boots a sector of a disk."""
+    lab(results, name,
+        ["--timeout", "900",
+         *labs.files(labs.module("test"), "build/mvmm",
+                     "build/selftests/boot_sector",
+                     "/usr/share/seabios/bios-256k.bin")],
+        "insmod mvmm.ko; mkdir -p /usr/share/seabios; "
+        "mv bios-256k.bin /usr/share/seabios; "
+        "CPUS=1 firmware --mem 64M --save-every 20; "
+        "CPUS=2 firmware --mem 64M --cpus 2", emulator)
+
+
 def swapped(results, name, emulator):
     guest(results, name, emulator, "guest_swapped", "vmlinux",
           "--mem-backend memfd")
@@ -543,6 +556,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("disks-qemu", disks, "qemu", "guest_with_disks", (), "debian",
            kernels=("debian",)),
        job("disks-bochs", disks, "bochs"),
+       job("firmware-bochs", firmware, "bochs"),
        # CPUs and interrupts by the MP table
        job("acpi-off-qemu", disks, "qemu",
            "APPEND=acpi=off guest_with_disks"),
@@ -595,6 +609,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("reloaded-bochs", reloaded, "bochs", 500, 2, 1),
        job("hpet-qemu", hpet, "qemu"),
        job("keyboard-qemu", keyboard, "qemu"),
+       job("firmware-qemu", firmware, "qemu"),
        job("debian-qemu", debian, "qemu", kernels=("debian",)),
        job("life-qemu", life, "qemu"),
        job("smp-qemu", smp, "qemu"),

@@ -44,6 +44,17 @@ struct boot {
  */
 int host_boot(struct machine_config *m, const char **kernel,
 	      struct boot *boot, struct error *error);
+/* Debian's package seabios */
+#define SEABIOS "/usr/share/seabios/bios-256k.bin"
+/*
+ * A firmware, "bios" or a file, which becomes a part of @c until firmware_close().
+ * 0, or -1 with @error
+ */
+int firmware_open(struct machine_config *c, const char *name,
+		  struct error *error);
+void firmware_close(struct machine_config *c);
+/* What it is told, and its start. 0, or -1 with @error */
+int firmware_load(struct machine *m, struct entry *entry, struct error *error);
 /*
  * Each loader puts an image into RAM and fills in @entry. Returns 0, or -1 with
  * @error. The image is hostile: every offset in it is checked.

@@ -27,6 +27,8 @@ static int load(struct machine *m, const struct run_options *o,
 	if (ret)
 		return fail(error, STATUS_VM, "cannot read the vCPU: %s",
 			    strerror(-ret));
+	if (o->firmware)
+		return firmware_load(m, entry, error);
 	if (pci_assign(m, error))
 		return -1;
 	boot->rsdp = make_acpi(&m->memory, m->apic ? m->nr_vcpus : 0);
@@ -251,7 +253,9 @@ static int run(struct run_options *o, struct error *error)
 		o->machine.port[0].chardev = &s->console.chardev;
 	ret = o->host ? host_boot(&o->machine, &o->kernel, &boot, error) : 0;
 	if (!ret)
-		ret = blob_open(&image, o->kernel ? o->kernel : o->flat, error);
+		ret = o->firmware ?
+		      firmware_open(&o->machine, o->firmware, error) :
+		      blob_open(&image, o->kernel ? o->kernel : o->flat, error);
 	if (!ret && o->initrd)
 		ret = blob_open(&boot.initrd, o->initrd, error);
 	if (!ret)
@@ -298,6 +302,7 @@ static int run(struct run_options *o, struct error *error)
 	nets_close(&o->nets);
 	blob_free(&image);
 	blob_free(&boot.initrd);
+	firmware_close(&o->machine);
 	free(s);
 	return ret;
 }

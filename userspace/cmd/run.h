@@ -16,6 +16,7 @@
  * @kernel: a file; NULL: none was given
  * @initrd: the same
  * @append: the kernel's command line, with a console
+ * @firmware: the same, or "bios"
  * @flat: a file; NULL: none was given
  * @control: a socket; NULL: nobody listens
  * @at: where the flat image goes
@@ -39,7 +40,7 @@
  * @machine: the rest
  */
 struct run_options {
-	const char *kernel, *initrd, *flat, *control;
+	const char *kernel, *initrd, *firmware, *flat, *control;
 	char *append;
 	uint64_t at;
 	bool has_at, host, stats, packed;

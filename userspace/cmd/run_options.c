@@ -11,7 +11,7 @@
 #include "libmvmm.h"
 
 /* From OPT_MEM on as in values[] */
-enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS, OPT_DISK,
+enum { OPT_KERNEL = 256, OPT_FIRMWARE, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS, OPT_DISK,
        OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_NET, OPT_RNG, OPT_BALLOON,
        OPT_PORT, OPT_PACKED, OPT_IOTHREAD, OPT_DEVICE, OPT_MVMM, OPT_SHARE,
        OPT_VHOST_USER, OPT_VSOCK, OPT_MEM, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
@@ -23,6 +23,8 @@ enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS, OPT_DISK,
 static const struct argp_option option_list[] = {
 	{ "kernel", OPT_KERNEL, "FILE", 0,
 	  "Linux bzImage, or an ELF kernel with a PVH entry", 0 },
+	{ "firmware", OPT_FIRMWARE, "bios|FILE", 0,
+	  "SeaBIOS, or a PC's firmware, which boots from a disk", 0 },
 	{ "initrd", OPT_INITRD, "FILE", 0, "initial RAM disk", 0 },
 	{ "append", OPT_APPEND, "STRING", 0,
 	  "kernel command line; console=ttyS0, or hvc0, is added if it names no console", 0 },
@@ -276,6 +278,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_KERNEL:
 		o->kernel = arg;
 		break;
+	case OPT_FIRMWARE:
+		o->firmware = arg;
+		break;
 	case OPT_INITRD:
 		o->initrd = arg;
 		break;
@@ -352,14 +357,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		/* Only all together they have to make sense */
 		if (o->in_config)
 			break;
-		o->host = !o->kernel && !o->flat && !o->initrd;
-		if (!o->host && !o->kernel == !o->flat)
-			argp_error(state, "give either --kernel or --flat");
-		if (o->flat && (o->initrd || o->append))
+		o->host = !o->kernel && !o->flat && !o->initrd && !o->firmware;
+		if (!o->host && !!o->kernel + !!o->flat + !!o->firmware != 1)
+			argp_error(state,
+				   "give either --kernel or --flat, or --firmware");
+		if (!o->kernel && !o->host && (o->initrd || o->append))
 			argp_error(state,
 				   "--initrd and --append go with --kernel");
 		if (!o->flat && o->has_at)
 			argp_error(state, "--at goes with --flat");
+		if (o->firmware) {
+			need_device(state, o, "fw_cfg", NULL);
+			need_device(state, o, "i8042", NULL);
+		}
 		/* Whatever was asked for: their back ends need it */
 		if (o->machine.vhosts)
 			o->machine.memfd = true;

@@ -363,7 +363,8 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	else if (memory_create(&m->memory, config->ram_size, config->memfd,
 			       error))
 		destroy_loops(m);
-	else if (build(m, error))
+	else if (memory_add_rom(&m->memory, config->rom_size, config->rom),
+		 build(m, error))
 		machine_destroy(m);
 	else
 		return 0;

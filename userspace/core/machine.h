@@ -36,6 +36,7 @@ struct pci_function;
 struct screen;
 struct power;
 struct balloon;
+struct firmware;
 struct input;
 struct port;
 
@@ -124,6 +125,9 @@ struct machine_iothread {
  * @add: devices besides those of the board. Each disk that none of them takes
  *	gets a virtio-blk
  * @nr_add: how many
+ * @rom: a firmware, which ends at 4 GiB and stays the caller's; NULL: none
+ * @rom_size: bytes of it
+ * @firmware: what that is told (fw_cfg.h)
  * @defaults: options of each device that has them; NULL: none
  * @after_run: for tests: a vCPU's thread calls it, with @after_run_ctx, before
  *	it completes an exit; or NULL
@@ -148,6 +152,9 @@ struct machine_config {
 	unsigned int ports;
 	struct machine_device add[MACHINE_DEVICES];
 	unsigned int nr_add;
+	uint8_t *rom;
+	uint64_t rom_size;
+	struct firmware *firmware;
 	const char *defaults;
 	void (*after_run)(void *ctx, struct vcpu *v);
 	void *after_run_ctx;

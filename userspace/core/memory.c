@@ -95,6 +95,13 @@ int memory_create(struct memory *memory, uint64_t size, bool memfd,
 	return 0;
 }
 
+void memory_add_rom(struct memory *memory, uint64_t size, uint8_t *host)
+{
+	add_block(memory, HIGH_RAM - size, size, host);
+	if (size)
+		memory->block[memory->nr - 1].read_only = true;
+}
+
 void memory_destroy(struct memory *memory)
 {
 	if (memory->base) {

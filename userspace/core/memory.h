@@ -58,6 +58,8 @@ void memory_destroy(struct memory *memory);
  * more
  */
 uint8_t *memory_take(struct memory *memory, uint64_t len);
+/* After it: @size bytes, if any, at @host, which end at 4 GiB */
+void memory_add_rom(struct memory *memory, uint64_t size, uint8_t *host);
 /* The blocks of a VM. 0, or -1 with @error */
 int memory_map(const struct memory *memory, int vm, struct error *error);
 /*

@@ -4,11 +4,22 @@
  * space, by ports 0xcf8 and 0xcfc (PCI Local Bus 3.0, 3.2.2.3.2) and by memory
  * (ECAM, PCI Express 3.0, 7.2.2).
  */
+#include <string.h>
 #include "core/machine.h"
 #include "devices/pci/pci.h"
 
 #define ADDRESS_ENABLE	(1u << 31)
 #define ECAM_LEN	(1u << 20)	/* bus 0 */
+/* Where the firmware wants ECAM (82G33 datasheet, 5.1.16): bits 28 to 35 */
+#define PCIEXBAR	0x60
+#define PCIEXBAR_ENABLE	(1u << 0)
+#define PCIEXBAR_BASE	0xff0000000ull
+/*
+ * What is RAM of 0xc0000 to 0xfffff, and can be written. Here all of it is; the
+ * bits can be read back
+ */
+#define PAM		0x90
+#define PAM_REGISTERS	7
 
 /**
  * struct pci_host - see above
@@ -120,9 +131,29 @@ static void ecam_write(struct device *device, uint64_t at, uint64_t value,
 	config_write(device, at >> 12, at & 0xfff, value, size);
 }
 
+/* A firmware that moves ECAM over RAM does not find it there */
+static void move_ecam(struct pci_function *f, unsigned int at, unsigned int size)
+{
+	struct pci_host *host = (struct pci_host *)f;
+	uint64_t reg = pci_get32(f->config, PCIEXBAR) |
+		       (uint64_t)pci_get32(f->config, PCIEXBAR + 4) << 32;
+	uint64_t base = reg & PCIEXBAR_BASE;
+	struct error error;
+
+	if (!(reg & PCIEXBAR_ENABLE)) {
+		region_unmap(&host->ecam);
+	} else if (!host->ecam.bus || host->ecam.base != base) {
+		region_unmap(&host->ecam);
+		region_map(&f->device.machine->mmio, &host->ecam, base, &error);
+	}
+}
+
 static int create(struct device *device, struct error *error)
 {
 	static const struct pci_id id = { 0x8086, 0x29c0, 0, 0, 0x060000, 2 };
+	/* By which a firmware knows that there is fw_cfg */
+	static const struct pci_id virtual = { 0x8086, 0x29c0, 0x1af4, 0x1100,
+					       0x060000, 2 };
 	static const struct region_ops address = { .max = 4,
 		.read = address_read, .write = address_write };
 	static const struct region_ops data = { .max = 4, .read = data_read,
@@ -135,20 +166,29 @@ static int create(struct device *device, struct error *error)
 	host->address_port = (struct region){ &address, device, .len = 4 };
 	host->data_port = (struct region){ &data, device, .len = 4 };
 	host->ecam = (struct region){ &ecam, device, .len = ECAM_LEN };
-	return pci_create(&host->pci, &id, error) ||
+	host->pci.changed = move_ecam;
+	pci_put32(host->pci.fixed, PCIEXBAR, PCI_ECAM | PCIEXBAR_ENABLE);
+	pci_put32(host->pci.writable, PCIEXBAR,
+		  (uint32_t)PCIEXBAR_BASE | PCIEXBAR_ENABLE);
+	pci_put32(host->pci.writable, PCIEXBAR + 4, PCIEXBAR_BASE >> 32);
+	memset(host->pci.writable + PAM, 0x33, PAM_REGISTERS);
+	return pci_create(&host->pci, m->config.rom ? &virtual : &id, error) ||
 	       region_map(&m->ports, &host->address_port, 0xcf8, error) ||
-	       region_map(&m->ports, &host->data_port, 0xcfc, error) ||
-	       region_map(&m->mmio, &host->ecam, PCI_ECAM, error) ? -1 : 0;
+	       region_map(&m->ports, &host->data_port, 0xcfc, error) ? -1 : 0;
 }
 
 static void reset(struct device *device)
 {
 	pci_reset(&((struct pci_host *)device)->pci);
+	move_ecam((struct pci_function *)device, 0, 0);
 }
 
 static int loaded(struct device *device, struct error *error)
 {
-	return pci_loaded(&((struct pci_host *)device)->pci, error);
+	if (pci_loaded(&((struct pci_host *)device)->pci, error))
+		return -1;
+	move_ecam((struct pci_function *)device, 0, 0);
+	return 0;
 }
 
 static const struct field fields[] = {

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The first sector of a disk: a firmware loads it to 0x7c00 and starts it there,
+ * in real mode. It asks the firmware for what a boot loader asks for, prints what it
+ * found on the serial port, and ends mvmm with status 42.
+ */
+	.code16
+	.globl	_start
+_start:	ljmp	$0, $1f
+1:	xor	%ax, %ax
+	mov	%ax, %ds
+	mov	%ax, %es
+	mov	%ax, %ss
+	mov	$0x7c00, %sp
+	cld
+	sti
+	mov	%dl, drive
+	/* The second sector, by LBA; and by cylinder, head and sector */
+	mov	$packet, %si
+	mov	$0x42, %ah
+	int	$0x13
+	jc	failed
+	mov	$0x0201, %ax
+	mov	$0x8200, %bx
+	mov	$0x0002, %cx
+	mov	$0, %dh
+	mov	drive, %dl
+	int	$0x13
+	jc	failed
+	mov	$0x8000, %si
+	call	print
+	mov	$0x8200, %si
+	call	print
+	/* How much RAM there is below 64 MiB, and that time goes on */
+	mov	$0xe820, %eax
+	xor	%ebx, %ebx
+	mov	$24, %ecx
+	mov	$0x534d4150, %edx
+	mov	$0x8400, %di
+	int	$0x15
+	jc	failed
+	cmp	$0x534d4150, %eax
+	jne	failed
+	mov	0x46c, %ax
+2:	hlt
+	cmp	0x46c, %ax
+	je	2b
+	/* The teletype of int 0x10, which is the serial port here */
+	mov	$good, %si
+3:	lodsb
+	test	%al, %al
+	jz	4f
+	mov	$0x0e, %ah
+	xor	%bx, %bx
+	int	$0x10
+	jmp	3b
+	/* Its last bytes come with a tick */
+4:	mov	$4, %cx
+5:	hlt
+	loop	5b
+	mov	$42, %al
+	out	%al, $0xf4
+
+failed:	mov	$bad, %si
+	call	print
+	mov	$1, %al
+	out	%al, $0xf4
+
+print:	lodsb
+	test	%al, %al
+	jz	2f
+	mov	%al, %ah
+	mov	$0x3fd, %dx
+1:	in	%dx, %al
+	test	$0x20, %al
+	jz	1b
+	mov	%ah, %al
+	mov	$0x3f8, %dx
+	out	%al, %dx
+	jmp	print
+2:	ret
+
+drive:	.byte	0
+bad:	.asciz	"the firmware failed\r\n"
+good:	.asciz	"by the firmware's teletype\r\n"
+	.balign	4
+packet:	.byte	16, 0
+	.word	1, 0x8000, 0
+	.quad	1
+
+	.org	510
+	.word	0xaa55
+	/* What it prints twice */
+	.asciz	"from the second sector\r\n"
+	.org	1024

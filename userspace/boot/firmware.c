@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A firmware in place of a kernel: its image is a ROM below 4 GiB, of which the
+ * end is also below 1 MiB, and what it has to know is in fw_cfg.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "boot/boot.h"
+#include "devices/isa/fw_cfg.h"
+
+#define ROM_END		(4ull << 30)
+#define ROM_MAX		(8u << 20)
+#define PAGE		4096u
+/* What of it is seen below 1 MiB */
+#define ALIAS_MAX	(128u << 10)
+#define ALIAS_END	0x100000
+/* The q35's firmware puts ECAM there */
+#define LOW_RAM_LIMIT	0xb0000000ull
+#define RESET_IP	0xfff0
+#define E820_RAM	1
+#define SERIAL_PORT	0x3f8
+
+int firmware_open(struct machine_config *c, const char *name,
+		  struct error *error)
+{
+	const char *path = strcmp(name, "bios") ? name : SEABIOS;
+	struct blob blob;
+
+	if (c->ram_size > LOW_RAM_LIMIT)
+		return fail(error, STATUS_USAGE,
+			    "--firmware: at most --mem 2816M");
+	if (blob_open(&blob, path, error))
+		return -1;
+	if (!blob.size || blob.size % PAGE || blob.size > ROM_MAX) {
+		fail(error, STATUS_DATA,
+		     "%s: a firmware has whole pages, at most 8 MiB, not %zu bytes",
+		     path, blob.size);
+		blob_free(&blob);
+		return -1;
+	}
+	c->firmware = calloc(1, sizeof(*c->firmware));
+	c->rom = aligned_alloc(PAGE, blob.size);
+	c->rom_size = blob.size;
+	if (!c->firmware || !c->rom ||
+	    !blob_copy(&blob, 0, c->rom, blob.size)) {
+		fail(error, STATUS_NO_INPUT, "%s cannot be read", path);
+		firmware_close(c);
+	}
+	blob_free(&blob);
+	return c->rom ? 0 : -1;
+}
+
+void firmware_close(struct machine_config *c)
+{
+	struct firmware *f = c->firmware;
+	unsigned int i;
+
+	for (i = 0; f && i < f->files; i++)
+		free((void *)f->file[i].data);
+	free(f);
+	free(c->rom);
+	c->firmware = NULL;
+	c->rom = NULL;
+}
+
+/* A copy of @data. -1 with @error */
+static int add_file(struct firmware *f, const char *name, const void *data,
+		    size_t len, struct error *error)
+{
+	struct fw_cfg_file *file = &f->file[f->files];
+	void *copy = malloc(len);
+
+	if (!copy)
+		return fail(error, STATUS_OS, "no memory for the firmware");
+	memcpy(copy, data, len);
+	*file = (struct fw_cfg_file){ .data = copy, .len = len };
+	strcpy(file->name, name);
+	f->files++;
+	return 0;
+}
+
+struct e820_entry {
+	uint64_t address, length;
+	uint32_t type;
+} __attribute__((packed));
+
+int firmware_load(struct machine *m, struct entry *entry, struct error *error)
+{
+	struct firmware *f = m->config.firmware;
+	struct memory *memory = &m->memory;
+	struct e820_entry ram[] = {
+		{ 0, memory->low, E820_RAM },
+		{ HIGH_RAM, memory->high, E820_RAM } };
+	uint16_t serial = SERIAL_PORT;
+	uint64_t size = m->config.rom_size;
+	uint64_t alias = size < ALIAS_MAX ? size : ALIAS_MAX;
+
+	/* It is RAM from the beginning: shadowed, as PAM says */
+	memcpy(memory->base + ALIAS_END - alias, m->config.rom + size - alias,
+	       alias);
+	/* The state of RESET; only these are in the run page */
+	entry->regs = (struct mvmm_regs){ .rflags = 2, .rip = RESET_IP,
+					  .rdx = 0x600 };
+	return add_file(f, "etc/e820", ram,
+			sizeof(ram[0]) * (memory->high ? 2 : 1), error) ||
+	       /* There is no screen: what would be on it goes there */
+	       add_file(f, "etc/sercon-port", &serial, sizeof(serial),
+			error) ? -1 : 0;
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a firmware finds: its ROM, fw_cfg, ECAM where it wants it. */
+#define _GNU_SOURCE
+#include <endian.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+#undef fail	/* cmocka's; the launcher has a function of that name */
+#include "boot/boot.h"
+#include "devices/isa/fw_cfg.h"
+#include "tests/bare.h"
+
+#define RAM (2ull << 20)
+
+static const char words[] = "what it is told";
+
+static struct firmware told = { .files = 2, .file = {
+	{ "etc/words", words, sizeof(words) },
+	{ "etc/nothing", NULL, 0 } } };
+
+static void start(void)
+{
+	bare_start();
+	m.nr_vcpus = 3;
+	m.config.firmware = &told;
+	assert_int_equal(memory_create(&m.memory, RAM, false, &error), 0);
+	bare_device("fw_cfg");
+}
+
+static void stop(void)
+{
+	bare_stop();
+	memory_destroy(&m.memory);
+}
+
+/* @len bytes of item @key, by the data port */
+static void item(unsigned int key, void *to, size_t len)
+{
+	size_t i;
+
+	outs(0x510, key, 2);
+	for (i = 0; i < len; i++)
+		((uint8_t *)to)[i] = inb(0x511);
+}
+
+static void by_ports(void **state)
+{
+	struct {
+		uint32_t count;
+		struct {
+			uint32_t size;
+			uint16_t key, reserved;
+			char name[56];
+		} entry[2];
+	} directory;
+	uint32_t number;
+	char text[sizeof(words) + 2];
+
+	start();
+	item(0, text, 4);
+	assert_memory_equal(text, "QEMU", 4);
+	item(1, &number, 4);
+	assert_int_equal(number, 3);
+	item(5, &number, 4);
+	assert_int_equal(number, 3);
+	item(0x19, &directory, sizeof(directory));
+	assert_int_equal(be32toh(directory.count), 2);
+	assert_int_equal(be32toh(directory.entry[0].size), sizeof(words));
+	assert_string_equal(directory.entry[0].name, "etc/words");
+	item(be16toh(directory.entry[0].key), text, sizeof(text));
+	assert_memory_equal(text, "what it is told\0\0\0", sizeof(text));
+	/* Nothing is there, or known */
+	item(be16toh(directory.entry[1].key), text, 1);
+	assert_int_equal(text[0], 0);
+	item(0xffff, &number, 4);
+	assert_int_equal(number, 0);
+	item(0x1f, &number, 4);
+	assert_int_equal(number, 0);
+	stop();
+}
+
+struct access {
+	uint32_t control, length;
+	uint64_t address;
+};
+
+/* Returns the control word afterwards */
+static uint32_t copy(uint32_t control, uint32_t length, uint64_t address)
+{
+	struct access *access = (void *)(m.memory.base + 0x1000);
+
+	*access = (struct access){ htobe32(control), htobe32(length),
+				   htobe64(address) };
+	outs(0x514, 0, 4);
+	outs(0x518, htobe32(0x1000), 4);
+	return be32toh(access->control);
+}
+
+static void by_dma(void **state)
+{
+	char *to = (char *)m.memory.base;
+
+	start();
+	to = (char *)m.memory.base + 0x2000;
+	assert_int_equal(ins(0x514, 4), 'Q' | 'E' << 8 | 'M' << 16 | 'U' << 24);
+	assert_int_equal(ins(0x518, 4), ' ' | 'C' << 8 | 'F' << 16 | 'G' << 24);
+	memset(to, 0xff, 32);
+	assert_int_equal(copy(0x20 << 16 | 0xa, 20, 0x2000), 0);
+	assert_memory_equal(to, "what it is told\0\0\0\0\0\xff", 21);
+	/* Select, skip, read */
+	assert_int_equal(copy(0x20 << 16 | 0xc, 5, 0), 0);
+	assert_int_equal(copy(2, 2, 0x2000), 0);
+	assert_memory_equal(to, "itat", 4);
+	/* It cannot be written, nor read to where no RAM is */
+	assert_int_equal(copy(0x10, 4, 0x2000), 1);
+	assert_int_equal(copy(2, 4, 0xa0000), 1);
+	assert_int_equal(copy(2, 4, RAM - 2), 1);
+	assert_int_equal(copy(2, 0xffffffff, 0x2000), 1);
+	assert_int_equal(copy(2, 4, ~0ull), 1);
+	/* The structure itself is nowhere */
+	outs(0x518, htobe32(RAM - 8), 4);
+	outs(0x514, 0xffffffff, 4);
+	outs(0x518, 0xffffffff, 4);
+	stop();
+}
+
+static void only_with_firmware(void **state)
+{
+	bare_start();
+	assert_null(device_create(&m, "fw_cfg", NULL, &error));
+	assert_non_null(strstr(error.text, "--firmware"));
+}
+
+static uint32_t config(uint64_t base, unsigned int at)
+{
+	uint32_t value = 0;
+
+	bus_access(&m.mmio, base + at, &value, 4, false);
+	return value;
+}
+
+static void set_config(unsigned int at, uint32_t value)
+{
+	outs(0xcf8, 0x80000000 | at, 4);
+	outs(0xcfc, value, 4);
+}
+
+static void ecam_moves(void **state)
+{
+	json_t *saved;
+
+	bare_start();
+	m.config.rom = (uint8_t *)words;
+	pthread_mutex_init(&m.pci_lock, NULL);
+	bare_device("pci-host");
+	assert_int_equal(config(0xe0000000, 0), 0x29c08086);
+	assert_int_equal(config(0xe0000000, 0x2c), 0x11001af4);
+	set_config(0x60, 0xb0000001);
+	assert_int_equal(config(0xe0000000, 0), ~0u);
+	assert_int_equal(config(0xb0000000, 0), 0x29c08086);
+	saved = devices_save(&m);
+	set_config(0x60, 0);
+	assert_int_equal(config(0xb0000000, 0), ~0u);
+	assert_int_equal(devices_load(&m, saved, &error), 0);
+	json_decref(saved);
+	assert_int_equal(config(0xb0000000, 0), 0x29c08086);
+	devices_reset(&m);
+	assert_int_equal(config(0xe0000000, 0), 0x29c08086);
+	/* What is not in its bits stays */
+	set_config(0x90, ~0u);
+	assert_int_equal(config(0xe0000000, 0x90), 0x33333333);
+}
+
+static int open_image(struct machine_config *c, size_t len)
+{
+	char path[32];
+	int fd = memfd_create("firmware", 0), ret;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_int_equal(ftruncate(fd, len), 0);
+	assert_int_equal(pwrite(fd, "end", 3, len - 3), 3);
+	ret = firmware_open(c, path, &error);
+	close(fd);
+	return ret;
+}
+
+static void image(void **state)
+{
+	struct machine_config c = { .ram_size = RAM };
+	struct entry entry = { 0 };
+
+	assert_int_equal(open_image(&c, 4095), -1);
+	assert_int_equal(open_image(&c, (8 << 20) + 4096), -1);
+	assert_int_equal(firmware_open(&c, "/nowhere", &error), -1);
+	c.ram_size = 3ull << 30;
+	assert_int_equal(open_image(&c, 4096), -1);
+	c.ram_size = RAM;
+	assert_null(c.rom);
+	assert_int_equal(open_image(&c, 256 << 10), 0);
+	bare_start();
+	m.config = c;
+	assert_int_equal(memory_create(&m.memory, RAM, false, &error), 0);
+	memory_add_rom(&m.memory, c.rom_size, c.rom);
+	assert_memory_equal(memory_at(&m.memory, 0xfffffffd, 3,
+				      MVMM_ACCESS_READ), "end", 3);
+	assert_null(memory_at(&m.memory, 0xfffffffd, 3, MVMM_ACCESS_WRITE));
+	assert_null(memory_at(&m.memory, 0xfffbffff, 1, MVMM_ACCESS_READ));
+	assert_int_equal(firmware_load(&m, &entry, &error), 0);
+	assert_memory_equal(m.memory.base + 0xffffd, "end", 3);
+	assert_int_equal(entry.regs.rip, 0xfff0);
+	firmware_close(&c);
+	assert_null(c.rom);
+	stop();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(by_ports), cmocka_unit_test(by_dma),
+		cmocka_unit_test(only_with_firmware),
+		cmocka_unit_test(ecam_moves), cmocka_unit_test(image),
+	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	bare_stop();
+	return failed;
+}
