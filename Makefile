@@ -38,7 +38,7 @@ $(shell mkdir -p $(O); { for o in $(have); do echo "HAVE_$$o"; done | \
 	echo '#define MVMM_VERSION "$(version)"'; } >$(O)/have.tmp; \
 	cmp -s $(O)/have.tmp $(O)/have.h || cp $(O)/have.tmp $(O)/have.h)
 libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) \
-	$(if $(filter uring,$(have)),-luring) -lpthread
+	$(if $(filter uring,$(have)),-luring) -lz -lpthread
 
 lib-src := $(wildcard userspace/lib/*.c)
 # Another number when programs that use libmvmm.so have to be built anew

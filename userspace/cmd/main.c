@@ -17,6 +17,10 @@ static const struct {
 	{ "run", cmd_run, "boot a guest on this terminal" },
 	{ "disk", cmd_disk, "make, show, change and copy disks" },
 	{ "switch", cmd_switch, "an Ethernet switch for guests" },
+	{ "screenshot", cmd_screen, "write what a guest's screen shows to a file" },
+	{ "wait-screen", cmd_screen, "wait until a guest's screen shows a text" },
+	{ "type", cmd_screen, "type a text on a guest's keyboard" },
+	{ "key", cmd_screen, "press keys of it" },
 	{ "sched", cmd_sched, "who runs, who waits, and for how long" },
 #ifdef HAVE_RAID
 	{ "raid", cmd_raid, "make RAID arrays, and look after them" },
@@ -30,7 +34,7 @@ static void usage(FILE *out)
 
 	fprintf(out, "Usage: mvmm COMMAND [OPTION...]\n\n");
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		fprintf(out, "  %-6s %s\n", commands[i].name,
+		fprintf(out, "  %-11s %s\n", commands[i].name,
 			commands[i].help);
 	fprintf(out, "\nmvmm COMMAND --help tells more.\n");
 }

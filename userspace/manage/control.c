@@ -14,6 +14,7 @@
 #include "block/block.h"
 #include "core/machine.h"
 #include "manage/control.h"
+#include "manage/screen.h"
 
 #define CLIENT_MS	5000	/* a client that says nothing keeps nobody out */
 
@@ -106,8 +107,10 @@ static json_t *execute(void *ctx, const json_t *request, struct error *error)
 	const json_t *arguments = json_object_get(request, "arguments");
 	struct block *disk;
 
+	if (name && screen_has(name))
+		return screen_execute(m, name, arguments, error);
 	if (!name || strncmp(name, "raid-", 5)) {
-		fail(error, STATUS_USAGE, "%s is not known: raid-... is",
+		fail(error, STATUS_USAGE, "%s is not known: raid-..., screendump, screen-text, send-key and type are",
 		     name ? name : "a request without \"execute\"");
 		return NULL;
 	}
