@@ -4,7 +4,9 @@ import os
 import subprocess
 
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-NAMES = ("test", "debug", "debian", "backports")
+# Suites of Debian that have a chroot with their kernel
+SUITES = ("trixie", "trixie-backports", "sid")
+NAMES = ("test", "debug", "debian", "backports") + SUITES
 
 
 class LabError(Exception):
@@ -24,9 +26,12 @@ class Kernel:
 
     def __init__(self, name):
         root = setup(f"{name}-kernel")
-        if name in ("debian", "backports"):
-            release = os.path.basename(root)[len("linux-image-"):]
+        if name in ("debian", "backports") + SUITES:
+            release, = os.listdir(f"{root}/lib/modules")
             self.image = f"{root}/boot/vmlinuz-{release}"
+            if not os.path.exists(self.image):
+                # Newer packages: its installation would copy it
+                self.image = f"{root}/lib/modules/{release}/vmlinuz"
             self.modules = f"{root}/lib/modules/{release}/kernel"
             self.share_modules = ["virtio_pci", "9pnet_virtio", "9p"]
             self.disk_modules = ["virtio_blk"]
