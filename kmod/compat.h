@@ -55,6 +55,26 @@
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
+#include <asm/msr.h>
+
+/* Old kernels only: 64-bit values of MSRs had another name up to 6.15 */
+#ifndef MVMM_HAS_RDMSRQ
+#define rdmsrq rdmsrl
+#define rdmsrq_safe rdmsrl_safe
+#define wrmsrq wrmsrl
+#define native_wrmsrq native_wrmsrl
+#endif
+
+/* Old kernels only */
+#ifndef MVMM_HAS_CPUID_BASE_HYPERVISOR
+#define cpuid_base_hypervisor hypervisor_cpuid_base
+#endif
+
+/* Old kernels only: so had the VMCB's first word of various controls */
+#ifndef MVMM_HAS_VMCB_MISC_CTL
+#define misc_ctl nested_ctl
+#define SVM_MISC_ENABLE_NP SVM_NESTED_CTL_NP_ENABLE
+#endif
 
 /* Newer kernels have it as a macro that uses a tracepoint */
 #ifdef smp_send_reschedule

@@ -43,7 +43,7 @@ void mvmm_isolate_vm_now(u64 serial)
 	lockdep_assert_irqs_disabled();
 	__this_cpu_write(mvmm_last_vm, serial);
 	if (boot_cpu_has(X86_FEATURE_IBPB))
-		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+		wrmsrq(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 }
 
 /* tour 28: the host's interrupts, after an exit */
@@ -99,7 +99,7 @@ void mvmm_host_cpu_on(void)
 
 	lockdep_assert_irqs_disabled();
 	if (boot_cpu_has(X86_FEATURE_RDTSCP)) {
-		rdmsrl(MSR_TSC_AUX, value);
+		rdmsrq(MSR_TSC_AUX, value);
 		__this_cpu_write(mvmm_host_tsc_aux, value);
 	}
 }

@@ -6,6 +6,7 @@
 #include <linux/percpu.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
+#include "compat.h"
 #include "vcpu.h"
 
 DECLARE_PER_CPU(u64, mvmm_host_tsc_aux);
@@ -17,7 +18,7 @@ DECLARE_PER_CPU(u64, mvmm_host_tsc_aux);
 static __always_inline void mvmm_swap_tsc_aux(u64 now, u64 then)
 {
 	if (cpu_feature_enabled(X86_FEATURE_RDTSCP) && now != then)
-		wrmsrl(MSR_TSC_AUX, then);
+		wrmsrq(MSR_TSC_AUX, then);
 }
 
 void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu);

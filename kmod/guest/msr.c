@@ -5,6 +5,7 @@
  * MSRs of the local APIC and of KVM's interface are in irq/apic.c and pv/pv.c.
  */
 #include <asm/msr-index.h>
+#include "compat.h"
 #include "guest.h"
 #include "irq/apic.h"
 #include "pv/pv.h"
@@ -200,7 +201,7 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		vcpu->msr[p->kept] = value;
 		/* In a section the guest's value is in the CPU */
 		if (p->kept == MVMM_MSR_TSC_AUX && vcpu->in_section)
-			wrmsrl(index, value);
+			wrmsrq(index, value);
 		return 0;
 	case MVMM_MSR_EFER:
 		return mvmm_set_efer(vcpu, value);

@@ -11,6 +11,7 @@
 #include <asm/msr.h>
 #include <asm/processor.h>
 #include <asm/svm.h>
+#include "compat.h"
 #include "cpu/cpu.h"
 #include "svm.h"
 
@@ -85,7 +86,7 @@ int svm_probe(struct svm_caps *caps)
 	int ret;
 
 	/* APM vol. 2, 15.4: SVMDIS, with or without the lock */
-	rdmsrl_safe(MSR_VM_CR, &vm_cr);
+	rdmsrq_safe(MSR_VM_CR, &vm_cr);
 	if (vm_cr & SVM_VM_CR_SVM_DIS_MASK) {
 		pr_err("SVM is locked out by the firmware (VM_CR is 0x%llx): enable virtualization in its setup\n",
 		       vm_cr);
@@ -99,7 +100,7 @@ int svm_probe(struct svm_caps *caps)
 	if (cpuid_eax(0x80000000) >= 0x8000000a)
 		cpuid(0x8000000a, &regs.eax, &regs.ebx, &regs.ecx, &regs.edx);
 	ret = svm_negotiate(&regs, caps, print_missing, NULL);
-	caps->tcg = hypervisor_cpuid_base("TCGTCGTCGTCG", 0);
+	caps->tcg = cpuid_base_hypervisor("TCGTCGTCGTCG", 0);
 	caps->bochs = mvmm_on_bochs();
 	return ret;
 }

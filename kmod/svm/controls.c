@@ -94,6 +94,6 @@ void svm_init_controls(struct svm_vcpu *svm)
 		control->pause_filter_count = PAUSES;
 	control->tsc_offset = -svm->vcpu.vm->tsc_base;
 	control->int_ctl = V_INTR_MASKING_MASK;
-	control->nested_ctl = SVM_NESTED_CTL_NP_ENABLE;
+	control->misc_ctl = SVM_MISC_ENABLE_NP;
 	control->nested_cr3 = __pa(svm->vcpu.vm->pgt.root);
 }

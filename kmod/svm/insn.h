@@ -13,6 +13,7 @@
 #include <asm/asm.h>
 #include <asm/svm.h>
 #include <asm/trapnr.h>
+#include "compat.h"
 #include "cpu/host.h"
 #include "run/run.h"
 #include "svm.h"

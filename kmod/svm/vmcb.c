@@ -61,11 +61,11 @@ int svm_cpu_enable(void)
 
 	lockdep_assert_irqs_disabled();
 
-	rdmsrl(MSR_EFER, efer);
+	rdmsrq(MSR_EFER, efer);
 	if (efer & EFER_SVME)
 		return -EBUSY;
-	wrmsrl(MSR_EFER, efer | EFER_SVME);
-	wrmsrl(MSR_VM_HSAVE_PA, __pa(__this_cpu_read(hsave_area)));
+	wrmsrq(MSR_EFER, efer | EFER_SVME);
+	wrmsrq(MSR_VM_HSAVE_PA, __pa(__this_cpu_read(hsave_area)));
 	__this_cpu_write(svm_host_pa, __pa(__this_cpu_read(host_vmcb)));
 	/* Drop translations with the same ASIDs, from when SVM was on before */
 	svm_asids_reset();
@@ -85,9 +85,9 @@ void svm_cpu_disable(void)
 	lockdep_assert_irqs_disabled();
 
 	__this_cpu_write(svm_on, false);
-	wrmsrl(MSR_VM_HSAVE_PA, 0);
-	rdmsrl(MSR_EFER, efer);
-	wrmsrl(MSR_EFER, efer & ~EFER_SVME);
+	wrmsrq(MSR_VM_HSAVE_PA, 0);
+	rdmsrq(MSR_EFER, efer);
+	wrmsrq(MSR_EFER, efer & ~EFER_SVME);
 }
 
 /**

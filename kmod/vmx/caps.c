@@ -213,7 +213,7 @@ static u64 read_cap(u32 msr)
 {
 	u64 value;
 
-	return rdmsrl_safe(msr, &value) ? 0 : value;
+	return rdmsrq_safe(msr, &value) ? 0 : value;
 }
 
 static void read_caps(struct vmx_cap_msrs *m)

@@ -32,13 +32,13 @@ void vmx_init_host(void)
 	vmwrite16(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
 	vmwriten(HOST_IDTR_BASE, idt.address);
 	vmwriten(HOST_RIP, (unsigned long)vmx_exit);
-	rdmsrl(MSR_IA32_SYSENTER_CS, value);
+	rdmsrq(MSR_IA32_SYSENTER_CS, value);
 	vmwrite32(HOST_IA32_SYSENTER_CS, value);
-	rdmsrl(MSR_IA32_SYSENTER_EIP, value);
+	rdmsrq(MSR_IA32_SYSENTER_EIP, value);
 	vmwriten(HOST_IA32_SYSENTER_EIP, value);
-	rdmsrl(MSR_IA32_CR_PAT, value);
+	rdmsrq(MSR_IA32_CR_PAT, value);
 	vmwrite64(HOST_IA32_PAT, value);
-	rdmsrl(MSR_EFER, value);
+	rdmsrq(MSR_EFER, value);
 	vmwrite64(HOST_IA32_EFER, value);
 }
 
@@ -59,9 +59,9 @@ void vmx_load_cpu_state(struct vmx_vcpu *vmx)
 		.size = GDT_SIZE - 1,
 		.address = (unsigned long)get_current_gdt_ro() };
 	vmwriten(HOST_GDTR_BASE, vmx->host_gdt.address);
-	rdmsrl(MSR_IA32_SYSENTER_ESP, value);
+	rdmsrq(MSR_IA32_SYSENTER_ESP, value);
 	vmwriten(HOST_IA32_SYSENTER_ESP, value);
-	rdmsrl(MSR_GS_BASE, value);
+	rdmsrq(MSR_GS_BASE, value);
 	vmwriten(HOST_GS_BASE, value);
 }
 
@@ -89,7 +89,7 @@ void vmx_host_cpu_on(void)
 	lockdep_assert_irqs_disabled();
 
 	for (i = 0; i < NR_FIXED; i++)
-		rdmsrl(msr_index[i], *this_cpu_ptr(&host_msrs[i]));
+		rdmsrq(msr_index[i], *this_cpu_ptr(&host_msrs[i]));
 }
 
 /** vmx_find_msr() - where a swapped MSR's guest value is kept, or NULL */

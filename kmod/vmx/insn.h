@@ -181,7 +181,7 @@ static inline void vmx_mitigate(struct vmx_vcpu *vmx)
 	}
 	vmx->host_debugctl = get_debugctlmsr();
 	if (vmx_caps.flush_l1d)
-		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+		wrmsrq(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
 	mvmm_isolate_vm(&vmx->vcpu);
 }
 

@@ -222,7 +222,7 @@ static noinstr bool enter_guest(struct vmx_vcpu *vmx)
 	 * value
 	 */
 	if (cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS))
-		native_wrmsrl(MSR_IA32_SPEC_CTRL,
+		native_wrmsrq(MSR_IA32_SPEC_CTRL,
 			      this_cpu_read(x86_spec_ctrl_current));
 	vcpu->cr2 = native_read_cr2();
 	if (likely(entered)) {
@@ -401,15 +401,15 @@ static noinline void restore_segments(struct vmx_vcpu *vmx)
 		asm volatile("lldt %0" : : "m" (vmx->host_ldt));
 	if (vmx->host_fs & 7) {
 		loadsegment(fs, vmx->host_fs);
-		wrmsrl(MSR_FS_BASE, vmx->host_fs_base);
+		wrmsrq(MSR_FS_BASE, vmx->host_fs_base);
 	}
 	if (vmx->host_gs & 7) {
 		u64 base;
 
 		/* Loading GS overwrites the base that SWAPGS will load */
-		rdmsrl(MSR_KERNEL_GS_BASE, base);
+		rdmsrq(MSR_KERNEL_GS_BASE, base);
 		load_gs_index(vmx->host_gs);
-		wrmsrl(MSR_KERNEL_GS_BASE, base);
+		wrmsrq(MSR_KERNEL_GS_BASE, base);
 	}
 	if (vmx->host_ds || vmx->host_es) {
 		loadsegment(ds, vmx->host_ds);

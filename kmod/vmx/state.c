@@ -282,7 +282,7 @@ void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 			return;
 		*slot = value;
 		if (to_vmx(vcpu)->syscall_msrs && index != MSR_CSTAR)
-			wrmsrl(index, value);
+			wrmsrq(index, value);
 	}
 }
 

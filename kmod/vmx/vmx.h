@@ -4,7 +4,7 @@
 #define MVMM_VMX_H
 
 #include <asm/desc_defs.h>
-#include <asm/msr.h>
+#include "compat.h"
 #include "mm/memory.h"
 #include "vcpu.h"
 
@@ -221,7 +221,7 @@ extern char vmx_exit[];
 static __always_inline void vmx_swap_msr(u32 index, u64 now, u64 then)
 {
 	if (now != then)
-		native_wrmsrl(index, then);
+		native_wrmsrq(index, then);
 }
 
 /* ---- controls (controls.c) -------------------------------------------- */
