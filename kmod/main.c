@@ -66,8 +66,7 @@ static const struct mvmm_ioctl system_ioctls[] = {
 	MVMM_IOCTL(MVMM_CREATE_VM, create_vm, flags, IN, create_vm),
 };
 
-static long system_ioctl(struct file *file, unsigned int cmd,
-			 unsigned long arg)
+static long system_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	return mvmm_dispatch(system_ioctls, ARRAY_SIZE(system_ioctls), NULL,
 			     cmd, arg);
@@ -80,8 +79,10 @@ static const struct file_operations system_fops = {
 	.llseek = noop_llseek,
 };
 
+#define MVMM_MINOR 250	/* for local use; opening a node of it loads this */
+
 static struct miscdevice device = {
-	.minor = MISC_DYNAMIC_MINOR,
+	.minor = MVMM_MINOR,
 	.name = "mvmm",
 	.mode = 0660,
 	.fops = &system_fops,
@@ -134,7 +135,6 @@ static int __init mvmm_module_init(void)
 	ret = mvmm_slots_init();
 	if (ret)
 		goto teardown;
-
 	ret = mvmm_hardware_init();
 	if (ret)
 		goto exit_slots;
@@ -167,3 +167,5 @@ module_exit(mvmm_module_exit);
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("mvmm: a minimal virtual machine monitor");
 MODULE_VERSION(MVMM_VERSION);
+MODULE_ALIAS_MISCDEV(MVMM_MINOR);
+MODULE_ALIAS("devname:mvmm");
