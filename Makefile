@@ -23,7 +23,7 @@ VMS ?= 1
 CC ?= gcc
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror \
-	-Iuapi -Iuserspace/lib -Iuserspace -I$(O) -MMD -MP
+	-Iuapi -Iuserspace/lib -Iuserspace -I$(O) -MMD -MP $(CPPFLAGS)
 O := build
 
 # What the launcher is built with, besides what it needs: libraries that are
@@ -70,6 +70,8 @@ help:
 	@echo 'userspace        libmvmm and the mvmm command, in $(O)/'
 	@echo 'install          mvmm, libmvmm, headers, man pages (PREFIX, DESTDIR)'
 	@echo 'modules_install  mvmm.ko, for KDIR'
+	@echo 'deb              packages for Debian, in $(O)/deb'
+	@echo 'dist             the sources as a tarball, in $(O)/'
 	@echo 'run              boot a Linux guest in the lab; CMD="..." runs one'
 	@echo '                 command in it and exits with its status;'
 	@echo '                 DISK=debian boots Debian from a disk, DISK=raid5'
@@ -186,7 +188,8 @@ install: userspace
 		$(DESTDIR)$(PREFIX)/include/mvmm \
 		$(DESTDIR)$(PREFIX)/share/man/man1 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
-		$(DESTDIR)$(PREFIX)/lib/udev/rules.d
+		$(addprefix $(DESTDIR)$(PREFIX)/lib/,udev/rules.d sysusers.d \
+			tmpfiles.d systemd/system)
 	install -m 755 $(O)/mvmm $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(O)/libmvmm.a $(O)/$(so) $(DESTDIR)$(LIBDIR)/
 	ln -sf $(so) $(DESTDIR)$(LIBDIR)/libmvmm.so
@@ -197,6 +200,14 @@ install: userspace
 		>$(DESTDIR)$(LIBDIR)/pkgconfig/libmvmm.pc
 	install -m 644 userspace/99-mvmm.rules \
 		$(DESTDIR)$(PREFIX)/lib/udev/rules.d/
+	for kind in sysusers tmpfiles; do \
+		install -m 644 userspace/mvmm.$$kind \
+			$(DESTDIR)$(PREFIX)/lib/$$kind.d/mvmm.conf || exit; \
+	done
+	for unit in mvmm@.service mvmm-switch@.service; do \
+		sed 's|/usr/bin|$(PREFIX)/bin|' userspace/$$unit \
+			>$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit; \
+	done
 	install -m 644 userspace/mvmm.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mvmm
 	install -m 644 Documentation/*.1 \
@@ -212,6 +223,13 @@ $(O)/make_exit.so: scripts/make-exit.c
 	@scripts/setup packages
 	@mkdir -p $(@D)
 	@$(CC) -shared -fPIC -o $@ $<
+
+dist:
+	@scripts/dist
+
+deb:
+	@scripts/setup deb-packages
+	@scripts/deb
 
 run-guest:
 	@scripts/setup packages
@@ -269,5 +287,5 @@ clean:
 
 -include $(shell find $(O)/userspace $(O)/pic $(O)/unit $(O)/tsan $(O)/fuzz -name '*.d' 2>/dev/null)
 
-.PHONY: all help module modules_install userspace unit install run-guest run \
+.PHONY: all help module modules_install userspace unit install dist deb run-guest run \
 	test test-long test-matrix bench fuzz check lint lines clean
