@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The jobs for CPU models and host kernels, and matrix.rst."""
+import glob
+import re
+
 from . import labs
 from .jobs import LIMIT, job, kselftests, refused, tested
 from .labs import TOP, lab
@@ -87,7 +90,33 @@ lab      CPU model                 L1 kernel result
 ======== ========================= ========= ======================================
 %s
 ======== ========================= ========= ======================================
+
+On real CPUs
+------------
+
+Each line is a file in ``Documentation/silicon``, written by
+``scripts/silicon-report`` on the machine itself.
+
+%s
 """
+# Columns, and how wide they are
+SILICON = {"cpu": 42, "microcode": 10, "kernel": 18, "kselftests": 30}
+
+
+def silicon(folder=f"{TOP}/Documentation/silicon"):
+    """The table of the reports there."""
+    rule = " ".join("=" * width for width in SILICON.values())
+    rows = []
+    for path in sorted(glob.glob(f"{folder}/*.txt")):
+        with open(path) as report:
+            facts = dict(re.findall(r"^([\w-]+): (.*)$",
+                                    report.read().partition("\n\n")[0], re.M))
+        rows.append(" ".join(f"{facts.get(key, ''):{width}.{width}}"
+                             for key, width in SILICON.items()).rstrip())
+    if not rows:
+        return "There is none yet."
+    head = " ".join(f"{key:{width}}" for key, width in SILICON.items()).rstrip()
+    return "\n".join((rule, head, rule, *rows, rule))
 
 
 def of_model(model):
@@ -117,4 +146,4 @@ def write_page(results):
             text = f"{mine.passed} passed, {mine.skipped} skipped"
         lines.append(row_of(c, text))
     with open(PAGE, "w") as page:
-        page.write(TEXT % "\n".join(lines))
+        page.write(TEXT % ("\n".join(lines), silicon()))
