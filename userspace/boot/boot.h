@@ -69,6 +69,15 @@ int load_flat(const struct memory *memory, const struct blob *image,
 	      uint64_t at, struct entry *entry, struct error *error);
 bool is_elf(const struct blob *image);
 /*
+ * For the loaders: Linux begins at @rip, its 64-bit entry, with the setup header @h
+ * and an initrd at @initrd. The command line has at most LINUX_APPEND_MAX bytes
+ */
+#define LINUX_APPEND_MAX 0xffffu
+struct setup_header;
+void enter_linux(const struct memory *memory, const struct setup_header *h,
+		 const struct boot *boot, uint64_t initrd, uint64_t rip,
+		 struct entry *entry);
+/*
  * For the loaders: put the initrd between @above and @max (0: no limit); make
  * the segments that the boot protocols want
  */

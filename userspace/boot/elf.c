@@ -3,8 +3,11 @@
  * Loads an ELF kernel with a PVH entry (Xen's docs/misc/pvh.pandoc): the note
  * XEN_ELFNOTE_PHYS32_ENTRY has the address where execution begins, in 32-bit
  * protected mode without paging, with the address of a start-info structure in
- * rbx.
+ * rbx. A kernel whose note XEN_ELFNOTE_GUEST_OS says that it is Linux begins at the
+ * ELF file's entry instead, as after unpacking itself: by PVH it would get no
+ * random bytes.
  */
+#include <asm/bootparam.h>
 #include <elf.h>
 #include <stddef.h>
 #include <string.h>
@@ -15,9 +18,10 @@
 #define MEMORY_MAP	0x7200
 #define GDT		0x8000
 #define COMMAND_LINE	0x20000
-#define COMMAND_LINE_MAX 0x10000
 #define HIGH		0x100000ull
 #define PHYS32_ENTRY	18
+#define GUEST_OS	6
+#define BOOT_PROTOCOL	0x020c		/* with a 64-bit entry */
 #define NOTES_MAX	4096
 #define START_MAGIC	0x336ec578
 #define MAP_RAM		1
@@ -46,8 +50,33 @@ bool is_elf(const struct blob *image)
 	       !memcmp(magic, ELFMAG, SELFMAG);
 }
 
-static bool find_entry(const struct blob *image, const Elf64_Phdr *ph,
-		       uint32_t *entry)
+/**
+ * struct kernel - what an ELF file says of itself
+ * @pvh: the PVH entry
+ * @entry: the ELF file's own
+ * @end: of its segments
+ * @has_pvh: there is @pvh
+ * @is_linux: begins at @entry, by Linux's protocol
+ */
+struct kernel {
+	uint32_t pvh;
+	uint64_t entry, end;
+	bool has_pvh, is_linux;
+};
+
+static void read_note(const Elf64_Nhdr *note, const uint8_t *desc,
+		      struct kernel *k)
+{
+	if (note->n_type == PHYS32_ENTRY && note->n_descsz >= 4) {
+		memcpy(&k->pvh, desc, 4);
+		k->has_pvh = true;
+	}
+	if (note->n_type == GUEST_OS && note->n_descsz == 6)
+		k->is_linux = !memcmp(desc, "linux", 6);
+}
+
+static void read_notes(const struct blob *image, const Elf64_Phdr *ph,
+		       struct kernel *k)
 {
 	uint8_t all[NOTES_MAX], *notes = all;
 	uint64_t size = ph->p_filesz;
@@ -56,7 +85,7 @@ static bool find_entry(const struct blob *image, const Elf64_Phdr *ph,
 	if (size > sizeof(all))
 		size = sizeof(all);
 	if (!blob_copy(image, ph->p_offset, all, size))
-		return false;
+		return;
 	while (size >= sizeof(Elf64_Nhdr)) {
 		Elf64_Nhdr note;
 		uint64_t name, desc, total;
@@ -66,17 +95,13 @@ static bool find_entry(const struct blob *image, const Elf64_Phdr *ph,
 		desc = (note.n_descsz + 3ull) & ~3ull;
 		total = sizeof(note) + name + desc;
 		if (total > size)
-			return false;
-		if (note.n_type == PHYS32_ENTRY && note.n_namesz == 4 &&
-		    !memcmp(notes + sizeof(note), "Xen", 4) &&
-		    note.n_descsz >= 4) {
-			memcpy(entry, notes + sizeof(note) + name, 4);
-			return true;
-		}
+			return;
+		if (note.n_namesz == 4 &&
+		    !memcmp(notes + sizeof(note), "Xen", 4))
+			read_note(&note, notes + sizeof(note) + name, k);
 		notes += total;
 		size -= total;
 	}
-	return false;
 }
 
 static int load_segment(const struct memory *memory, const struct blob *image,
@@ -106,9 +131,8 @@ static int load_segment(const struct memory *memory, const struct blob *image,
 }
 
 static int load_segments(const struct memory *memory, const struct blob *image,
-			 uint32_t *entry, uint64_t *end, struct error *error)
+			 struct kernel *k, struct error *error)
 {
-	bool found = false;
 	Elf64_Ehdr eh;
 	int i;
 
@@ -131,42 +155,32 @@ static int load_segments(const struct memory *memory, const struct blob *image,
 				    "program header %d of the ELF file is not in it",
 				    i);
 		if (ph.p_type == PT_NOTE)
-			found |= find_entry(image, &ph, entry);
+			read_notes(image, &ph, k);
 		else if (ph.p_type == PT_LOAD && ph.p_memsz &&
-			 load_segment(memory, image, &ph, end, error))
+			 load_segment(memory, image, &ph, &k->end, error))
 			return -1;
 	}
-	if (!found)
+	k->entry = eh.e_entry;
+	if (!k->has_pvh)
 		return fail(error, STATUS_DATA,
 			    "the ELF file has no PVH entry (note %d of Xen): for Linux, set CONFIG_PVH, or use the bzImage",
 			    PHYS32_ENTRY);
+	if (k->is_linux && (k->entry < HIGH || k->entry >= k->end))
+		return fail(error, STATUS_DATA,
+			    "the ELF file's entry, 0x%llx, is in none of its segments",
+			    (unsigned long long)k->entry);
 	return 0;
 }
 
-int load_elf(const struct memory *memory, const struct blob *image,
-	     const struct boot *boot, struct entry *entry,
-	     struct error *error)
+static void enter_pvh(const struct memory *memory, const struct boot *boot,
+		      uint64_t initrd, uint32_t start, struct entry *entry)
 {
 	struct start_info *info = (void *)(memory->base + START_INFO);
 	struct start_module *module = (void *)(memory->base + MODULE_LIST);
 	struct start_memory *map = (void *)(memory->base + MEMORY_MAP);
 	uint64_t *gdt = (void *)(memory->base + GDT);
-	uint64_t end = HIGH, initrd;
-	size_t append = strlen(boot->append);
-	uint32_t start = 0;
 
-	if (memory->low < 2 * HIGH)
-		return fail(error, STATUS_OS,
-			    "0x%llx bytes of memory are too few for a kernel: give more with --mem",
-			    (unsigned long long)memory->low);
-	if (append >= COMMAND_LINE_MAX)
-		return fail(error, STATUS_USAGE,
-			    "the command line has %zu bytes, the most is %u",
-			    append, COMMAND_LINE_MAX - 1);
-	if (load_segments(memory, image, &start, &end, error) ||
-	    place_initrd(memory, &boot->initrd, end, 0, &initrd, error))
-		return -1;
-	memcpy(memory->base + COMMAND_LINE, boot->append, append + 1);
+	strcpy((char *)memory->base + COMMAND_LINE, boot->append);
 	*info = (struct start_info){
 		.magic = START_MAGIC, .version = 1,
 		.nr_modules = boot->initrd.size ? 1 : 0,
@@ -190,5 +204,34 @@ int load_elf(const struct memory *memory, const struct blob *image,
 	entry->sregs.cr3 = entry->sregs.cr4 = entry->sregs.efer = 0;
 	entry->regs = (struct mvmm_regs){
 		.rip = start, .rbx = START_INFO, .rflags = 2 };
+}
+
+int load_elf(const struct memory *memory, const struct blob *image,
+	     const struct boot *boot, struct entry *entry,
+	     struct error *error)
+{
+	/* Linux's own is in its bzImage; what is zero here it does without */
+	const struct setup_header header = {
+		.boot_flag = 0xaa55, .header = 0x53726448,
+		.version = BOOT_PROTOCOL, .loadflags = LOADED_HIGH };
+	struct kernel k = { .end = HIGH };
+	size_t append = strlen(boot->append);
+	uint64_t initrd;
+
+	if (memory->low < 2 * HIGH)
+		return fail(error, STATUS_OS,
+			    "0x%llx bytes of memory are too few for a kernel: give more with --mem",
+			    (unsigned long long)memory->low);
+	if (append > LINUX_APPEND_MAX)
+		return fail(error, STATUS_USAGE,
+			    "the command line has %zu bytes, the most is %u",
+			    append, LINUX_APPEND_MAX);
+	if (load_segments(memory, image, &k, error) ||
+	    place_initrd(memory, &boot->initrd, k.end, 0, &initrd, error))
+		return -1;
+	if (k.is_linux)
+		enter_linux(memory, &header, boot, initrd, k.entry, entry);
+	else
+		enter_pvh(memory, boot, initrd, k.pvh, entry);
 	return 0;
 }

@@ -48,6 +48,7 @@ static struct blob make_bzimage(void)
 	h->init_size = 4 * MB;
 	h->initrd_addr_max = 0x7fffffff;
 	h->cmdline_size = 2047;
+	h->setup_data = 0x12345678;
 	memset(image.data + 1024, 0x90, 8192 - 1024);
 	return image;
 }
@@ -70,6 +71,8 @@ static void bzimage_good(void **state)
 	assert_int_equal(bzimage(&image, "hello", 5000), 0);
 	assert_int_equal(entry.regs.rip, 16 * MB + 0x200);
 	assert_int_equal(entry.regs.rsi, 0x7000);
+	/* Not what the image says, but the launcher's own */
+	assert_int_equal(zero->hdr.setup_data, 0x6000);
 	assert_int_equal(ram.base[16 * MB], 0x90);
 	assert_int_equal(zero->hdr.ramdisk_size, 5000);
 	assert_true(zero->hdr.ramdisk_image >= 20 * MB);
@@ -170,7 +173,9 @@ struct elf {
 	Elf64_Phdr ph[2];
 	Elf64_Nhdr note;
 	char name[4];
-	uint32_t start, pad;
+	uint32_t start;
+	Elf64_Nhdr os_note;
+	char os_name[4], os[12];
 	uint8_t code[64];
 };
 
@@ -188,7 +193,7 @@ static void make_elf(struct elf *e)
 		.p_filesz = 64, .p_memsz = 8192, .p_paddr = 16 * MB };
 	e->ph[1] = (Elf64_Phdr){
 		.p_type = PT_NOTE, .p_offset = offsetof(struct elf, note),
-		.p_filesz = 24 };
+		.p_filesz = 20 };
 	e->note = (Elf64_Nhdr){ .n_namesz = 4, .n_descsz = 4, .n_type = 18 };
 	memcpy(e->name, "Xen", 4);
 	e->start = 0x1000040;
@@ -219,6 +224,61 @@ static void elf_good(void **state)
 	assert_int_equal(ram.base[16 * MB + 64], 0);
 	assert_int_equal(ram.base[16 * MB + 8191], 0);
 	assert_int_equal(entry.sregs.cr0, 0x11);
+}
+
+static void make_linux(struct elf *e)
+{
+	make_elf(e);
+	e->eh.e_entry = 0x1000010;
+	e->ph[1].p_filesz = 44;
+	e->os_note = (Elf64_Nhdr){ .n_namesz = 4, .n_descsz = 6, .n_type = 6 };
+	memcpy(e->os_name, "Xen", 4);
+	memcpy(e->os, "linux", 6);
+}
+
+/* At its own entry, with a zero page and random bytes */
+static void elf_linux(void **state)
+{
+	struct boot_params *zero = (void *)(ram.base + 0x7000);
+	struct setup_data *seed = (void *)(ram.base + 0x6000);
+	uint8_t zeros[32] = { 0 }, before[32];
+	struct elf e;
+
+	make_linux(&e);
+	assert_int_equal(elf(&e, sizeof(e)), 0);
+	assert_int_equal(entry.regs.rip, 0x1000010);
+	assert_int_equal(entry.regs.rsi, 0x7000);
+	assert_int_equal(entry.sregs.efer, 0x500);
+	assert_int_equal(zero->hdr.header, 0x53726448);
+	assert_int_equal(zero->e820_table[2].addr, MB);
+	assert_string_equal((char *)ram.base + zero->hdr.cmd_line_ptr, "x");
+	assert_int_equal(zero->hdr.setup_data, 0x6000);
+	assert_int_equal(seed->next, 0);
+	assert_int_equal(seed->type, 9);
+	assert_int_equal(seed->len, sizeof(before));
+	assert_memory_not_equal(seed->data, zeros, sizeof(zeros));
+	memcpy(before, seed->data, sizeof(before));
+	assert_int_equal(elf(&e, sizeof(e)), 0);
+	assert_memory_not_equal(seed->data, before, sizeof(before));
+	/* Of another system, of another owner, or of a longer name: by PVH */
+	e.os[0] = 'L';
+	assert_int_equal(elf(&e, sizeof(e)), 0);
+	assert_int_equal(entry.regs.rip, 0x1000040);
+	make_linux(&e);
+	e.os_name[0] = 'Y';
+	assert_int_equal(elf(&e, sizeof(e)), 0);
+	assert_int_equal(entry.regs.rip, 0x1000040);
+	make_linux(&e);
+	e.os_note.n_descsz = 5;
+	assert_int_equal(elf(&e, sizeof(e)), 0);
+	assert_int_equal(entry.regs.rip, 0x1000040);
+	/* No segment is there */
+	make_linux(&e);
+	e.eh.e_entry = 0x1002000;
+	assert_int_equal(elf(&e, sizeof(e)), -1);
+	assert_int_equal(error.status, STATUS_DATA);
+	e.eh.e_entry = 0xfffff;
+	assert_int_equal(elf(&e, sizeof(e)), -1);
 }
 
 /* From a file, which somebody may make shorter meanwhile */
@@ -339,6 +399,7 @@ int main(void)
 		cmocka_unit_test(bzimage_truncated),
 		cmocka_unit_test(bzimage_hostile),
 		cmocka_unit_test(elf_good),
+		cmocka_unit_test(elf_linux),
 		cmocka_unit_test(elf_from_a_file),
 		cmocka_unit_test(elf_truncated),
 		cmocka_unit_test(elf_hostile),
