@@ -38,6 +38,9 @@ static void options(void **state)
 	assert_int_equal(parse(&c, "tap,model=e1000"), 0);
 	assert_string_equal(c.model, "e1000");
 	assert_int_equal(parse(&c, "tap,model=e1001"), -1);
+	assert_int_equal(parse(&c, "tap,model=e1000,queues=2"), -1);
+	assert_int_equal(parse(&c, "tap,model=e1000,iothread=io"), -1);
+	assert_int_equal(parse(&c, "tap,model=e1000,vhost=on"), -1);
 	assert_int_equal(parse(&c, "user,mac=52:54:00:AB:cd:ef,hostfwd=tcp::1-:2"),
 			 0);
 	assert_memory_equal(c.mac, "\x52\x54\x00\xab\xcd\xef", MAC_LEN);
