@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -219,6 +220,30 @@ static void away_for_a_while(void **state)
 	assert_int_equal(block_do(disk, BLOCK_FLUSH, 0, NULL, 0), 0);
 }
 
+static void *open_from_here(void *pid)
+{
+	assert_int_equal(open_disk("a.qcow2,format=qcow2"), 0);
+	*(pid_t *)pid = child();
+	return NULL;
+}
+
+/* As a member that is added at run time is: the thread ends, the server does not */
+static void opened_by_a_thread(void **state)
+{
+	pthread_t thread;
+	pid_t pid = 0;
+
+	assert_int_equal(pthread_create(&thread, NULL, open_from_here, &pid), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_not_equal(pid, 0);
+	write_some(0, 1);
+	usleep(300000);
+	write_some(0, 2);
+	assert_int_equal(child(), pid);
+	close_disk();
+	assert_int_equal(child(), 0);
+}
+
 /* What mvmm leaves when it is killed is nothing */
 static void orphaned(void **state)
 {
@@ -339,7 +364,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(used), TEST(encrypted), TEST(on_its_own), TEST(restarted), TEST(orphaned),
+		TEST(used), TEST(encrypted), TEST(on_its_own), TEST(restarted),
+		TEST(opened_by_a_thread), TEST(orphaned),
 		TEST(away_for_a_while), TEST(beneath), TEST(member), TEST(refused), TEST(formats),
 	};
 	struct block_config config = { .path = "nbd://" };

@@ -31,7 +31,6 @@
  * @argv: the program's arguments
  * @environment: with room for LISTEN_PID in @pid
  * @pid: that
- * @parent: mvmm
  * @socket: which it listens on
  * @errors: its stderr
  * @null: the rest
@@ -40,7 +39,6 @@ struct spawn {
 	char *const *argv;
 	char **environment;
 	char pid[32];
-	pid_t parent;
 	int socket, errors, null;
 };
 
@@ -54,12 +52,13 @@ static __attribute__((noinline)) pid_t spawn(struct spawn *s)
 
 	if (pid)
 		return pid;
-	/* Keys at the terminal are not for it */
+	/*
+	 * Keys at the terminal are not for it. No PR_SET_PDEATHSIG: that signal
+	 * comes already when the thread ends that is here; when mvmm does, so does
+	 * the connection, and with it the program
+	 */
 	setsid();
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (getppid() != s->parent)
-		_exit(1);
 	snprintf(s->pid, sizeof(s->pid), "LISTEN_PID=%d", getpid());
 	dup2(s->null, 0);
 	dup2(s->null, 1);
@@ -77,8 +76,7 @@ static __attribute__((noinline)) pid_t spawn(struct spawn *s)
 static int start(struct server *server, int socket, int errors)
 {
 	struct spawn s = { .argv = (char *const *)server->argv,
-			   .parent = getpid(), .socket = socket,
-			   .errors = errors };
+			   .socket = socket, .errors = errors };
 	sigset_t all, old;
 	unsigned int n = 0;
 
