@@ -46,6 +46,8 @@ def prepare(work, kernel, args):
                     "virtio-net-pci,netdev=net"]
     if args.monitor:
         command += ["-monitor", f"unix:{args.monitor},server=on,wait=off"]
+    if args.plugin:
+        command += ["-plugin", args.plugin]
     # The images outlive QEMU, not this machine: no fsync
     for image in args.disk:
         path, _, read_only = image.partition(",")
