@@ -42,7 +42,6 @@ struct mvmm_mem_region;
  * @pgt: the nested page table					[M]
  * @regions: sorted by gpa					[L to write, M]
  * @nr_regions: entries of @regions in use			[L to write, M]
- * @allocated: length of @regions				[L]
  * @last_region: index of the last lookup's hit, tried first next time [M]
  * @nr_logged: regions with a dirty bitmap			[M to write, A]
  * @inval_count: invalidations in progress			[M]
@@ -76,7 +75,6 @@ struct mvmm_vm {
 	struct pgt pgt;
 	struct mvmm_mem_region *regions;
 	int nr_regions;
-	int allocated;
 	int last_region;
 	int nr_logged;
 	unsigned long inval_count;

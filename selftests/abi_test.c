@@ -28,6 +28,11 @@ SIZE(mvmm_cpuid_entry, 32);
 SIZE(mvmm_cpuid, 16);
 SIZE(mvmm_create_vm, 8);
 SIZE(mvmm_region, 32);
+SIZE(mvmm_regions, 32);
+OFFSET(mvmm_regions, nr_remove, 8);
+OFFSET(mvmm_regions, nr_add, 12);
+OFFSET(mvmm_regions, remove, 16);
+OFFSET(mvmm_regions, add, 24);
 SIZE(mvmm_dirty_log, 32);
 OFFSET(mvmm_dirty_log, gpa, 8);
 OFFSET(mvmm_dirty_log, bitmap, 24);
@@ -146,6 +151,8 @@ TEST_F(abi, size_rules)
 		{ MVMM_VM_REMOVE_REGION, self->vm.vm,
 		  sizeof(struct mvmm_region) },
 		{ MVMM_VM_SET_REGION, self->vm.vm, sizeof(struct mvmm_region) },
+		{ MVMM_VM_CHANGE_REGIONS, self->vm.vm,
+		  sizeof(struct mvmm_regions) },
 		{ MVMM_VM_GET_DIRTY_LOG, self->vm.vm,
 		  sizeof(struct mvmm_dirty_log), 0, MVMM_FEATURE_DIRTY_LOG },
 		{ MVMM_VM_PREFAULT, self->vm.vm, sizeof(struct mvmm_prefault) },

@@ -117,6 +117,7 @@ static const struct {
 	{ MVMM_CREATE_VM, sizeof(struct mvmm_create_vm), 's' },
 	{ MVMM_VM_ADD_REGION, sizeof(struct mvmm_region), 'v' },
 	{ MVMM_VM_REMOVE_REGION, sizeof(struct mvmm_region), 'v' },
+	{ MVMM_VM_CHANGE_REGIONS, sizeof(struct mvmm_regions), 'v' },
 	{ MVMM_VM_GET_CLOCK, sizeof(struct mvmm_clock), 'v' },
 	{ MVMM_VM_SET_CLOCK, sizeof(struct mvmm_clock), 'v' },
 	{ MVMM_VM_CREATE_VCPU, sizeof(struct mvmm_create_vcpu), 'v' },

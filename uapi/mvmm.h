@@ -185,6 +185,25 @@ struct mvmm_region {
 	__u64 hva;
 };
 
+/**
+ * struct mvmm_regions - some regions go, others come (MVMM_VM_CHANGE_REGIONS)
+ * @size: sizeof(struct mvmm_regions)
+ * @flags: zero
+ * @nr_remove: entries at @remove, at most max_regions
+ * @nr_add: entries at @add, the same
+ * @remove: address of an array of struct mvmm_region, as for
+ *	MVMM_VM_REMOVE_REGION
+ * @add: the same, as for MVMM_VM_ADD_REGION
+ */
+struct mvmm_regions {
+	__u32 size;
+	__u32 flags;
+	__u32 nr_remove;
+	__u32 nr_add;
+	__u64 remove;
+	__u64 add;
+};
+
 /*
  * The log keeps what it says. A later call without this clears it, for a part of
  * the region at a time: right before the part is read
@@ -427,6 +446,17 @@ struct mvmm_create_vcpu {
  * MVMM_VM_ADD_REGION.
  */
 #define MVMM_VM_SET_REGION	_IO(MVMM_IOC, 0x2b)
+/*
+ * MVMM_VM_CHANGE_REGIONS: removes and adds regions in one step, or does nothing.
+ * The guest may run: where there is memory before and after, there is memory all
+ * the time, and it never sees some of the new and then some of the old. A region
+ * that is removed and added again, with the same @gpa and @len and a log both
+ * times, keeps the log. Returns 0; -ENOENT: one of those to remove is not there,
+ * or twice in the array; -EEXIST: those to add overlap each other, or regions
+ * that stay; -ENOSPC: they would be more than max_regions; -E2BIG also: an array
+ * has more entries than that; -EINVAL also: the @size of an entry.
+ */
+#define MVMM_VM_CHANGE_REGIONS	_IO(MVMM_IOC, 0x2c)
 
 /* ---- vCPU fd ---------------------------------------------------------- */
 

@@ -32,21 +32,16 @@ static long get_sregs(void *obj, void *arg)
 	return 0;
 }
 
-static bool lma_consistent(const struct mvmm_sregs *s)
-{
-	bool lma = s->efer & EFER_LMA;
-
-	return lma == (s->efer & EFER_LME && s->cr0 & X86_CR0_PG);
-}
-
 static long set_sregs(void *obj, void *arg)
 {
 	struct mvmm_vcpu *vcpu = obj;
 	const struct mvmm_sregs *s = arg;
 	const struct mvmm_guest_caps *caps = &vcpu->caps;
+	bool long_mode = s->efer & EFER_LME && s->cr0 & X86_CR0_PG;
 
 	if (s->reserved || s->cr8 > 15 || !mvmm_cr0_valid(s->cr0) ||
-	    !mvmm_efer_valid(caps, s->efer) || !lma_consistent(s) ||
+	    !mvmm_efer_valid(caps, s->efer) ||
+	    !!(s->efer & EFER_LMA) != long_mode ||
 	    !mvmm_cr4_valid(caps, s->cr4, s->efer) ||
 	    !mvmm_xcr0_valid(caps, s->xcr0) ||
 	    s->cr3 >> 63 || memchr_inv(s->gdt.reserved, 0, 6) ||
@@ -162,14 +157,6 @@ static long get_events(void *obj, void *arg)
 	return 0;
 }
 
-static void set_request(struct mvmm_vcpu *vcpu, int request, bool on)
-{
-	if (on)
-		atomic_or(request, &vcpu->requests);
-	else
-		atomic_andnot(request, &vcpu->requests);
-}
-
 static long set_events(void *obj, void *arg)
 {
 	struct mvmm_vcpu *vcpu = obj;
@@ -195,8 +182,9 @@ static long set_events(void *obj, void *arg)
 		mvmm_apic_refresh(vcpu);
 	if (ev->eoi_pending)
 		vcpu->apic.eoi_vector = ev->eoi_vector;
-	set_request(vcpu, MVMM_REQ_EOI, ev->eoi_pending);
-	set_request(vcpu, MVMM_REQ_TRIPLE, ev->shutdown);
+	atomic_andnot(MVMM_REQ_EOI | MVMM_REQ_TRIPLE, &vcpu->requests);
+	atomic_or((ev->eoi_pending ? MVMM_REQ_EOI : 0) |
+		  (ev->shutdown ? MVMM_REQ_TRIPLE : 0), &vcpu->requests);
 	mvmm_vcpu_load(vcpu);
 	mvmm_ops->set_events(vcpu, ev);
 	vcpu->shadow = ev->shadow;

@@ -41,6 +41,7 @@ void mvmm_vm_put(struct mvmm_vm *vm)
 MVMM_HANDLER(add_region, mvmm_add_region)
 MVMM_HANDLER(set_region, mvmm_set_region)
 MVMM_HANDLER(remove_region, mvmm_remove_region)
+MVMM_HANDLER(change_regions, mvmm_change_regions)
 MVMM_HANDLER(prefault, mvmm_prefault)
 MVMM_HANDLER(msi, mvmm_msi)
 MVMM_HANDLER(get_clock, mvmm_get_clock)
@@ -73,6 +74,7 @@ static const struct mvmm_ioctl vm_ioctls[] = {
 	MVMM_IOCTL(MVMM_VM_ADD_REGION, region, hva, IN, add_region),
 	MVMM_IOCTL(MVMM_VM_REMOVE_REGION, region, hva, IN, remove_region),
 	MVMM_IOCTL(MVMM_VM_SET_REGION, region, hva, IN, set_region),
+	MVMM_IOCTL(MVMM_VM_CHANGE_REGIONS, regions, add, IN, change_regions),
 	MVMM_IOCTL(MVMM_VM_PREFAULT, prefault, len, INOUT, prefault),
 	MVMM_IOCTL(MVMM_VM_MSI, msi, reserved, IN, msi),
 	MVMM_IOCTL(MVMM_VM_GET_CLOCK, clock, realtime, OUT, get_clock),

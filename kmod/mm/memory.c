@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Guest memory: a VM's regions, ranges of guest-physical addresses that are
- * backed by the owner's mappings, from MVMM_VM_ADD_REGION to
- * MVMM_VM_REMOVE_REGION. Pages are mapped on a nested page fault (fault.c) and
+ * backed by the owner's mappings. Pages are mapped on a nested page fault (fault.c) and
  * unmapped by an MMU notifier (invalidate.c). No page is pinned: the nested
  * table mirrors the owner's tables and holds no references.
  */
@@ -23,9 +22,7 @@ int mvmm_memory_init(struct mvmm_vm *vm)
 	int ret;
 
 	spin_lock_init(&vm->mmu_lock);
-	vm->allocated = 4;
-	vm->regions = kcalloc(vm->allocated, sizeof(*vm->regions),
-			      GFP_KERNEL_ACCOUNT);
+	vm->regions = kzalloc(sizeof(*vm->regions), GFP_KERNEL_ACCOUNT);
 	if (!vm->regions)
 		return -ENOMEM;
 	ret = pgt_init(&vm->pgt, &mvmm_vendor.pgt);
@@ -88,33 +85,6 @@ static int check_region(const struct mvmm_region *region)
 	return 0;
 }
 
-/*
- * Make room for one more region: the array starts small, since most VMs have
- * few
- */
-static int grow_regions(struct mvmm_vm *vm)
-{
-	struct mvmm_mem_region *old = vm->regions, *new;
-	int allocated = min(2 * vm->allocated, MVMM_MAX_REGIONS);
-
-	lockdep_assert_held(&vm->lock);
-
-	if (vm->nr_regions < vm->allocated)
-		return 0;
-	if (vm->nr_regions == allocated)
-		return -ENOSPC;
-	new = kcalloc(allocated, sizeof(*new), GFP_KERNEL_ACCOUNT);
-	if (!new)
-		return -ENOMEM;
-	memcpy(new, old, vm->nr_regions * sizeof(*new));
-	spin_lock(&vm->mmu_lock);
-	vm->regions = new;
-	vm->allocated = allocated;
-	spin_unlock(&vm->mmu_lock);
-	kfree(old);
-	return 0;
-}
-
 static unsigned long *new_log(const struct mvmm_region *region)
 {
 	return kvzalloc(mvmm_bitmap_bytes(region->len) +
@@ -122,7 +92,159 @@ static unsigned long *new_log(const struct mvmm_region *region)
 			GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 }
 
+/**
+ * struct change - some regions go, and others come
+ * @remove: those that go: of each gpa and len count
+ * @nr_remove: how many
+ * @add: those that come
+ * @nr_add: how many
+ * @regions: what vm->regions becomes; once that is done, what it was
+ * @nr: entries in use; there is one more, which is empty
+ */
+struct change {
+	const struct mvmm_region *remove, *add;
+	u32 nr_remove, nr_add;
+	struct mvmm_mem_region *regions;
+	int nr;
+};
+
+static bool goes(const struct change *c, const struct mvmm_mem_region *r)
+{
+	u32 i;
+
+	for (i = 0; i < c->nr_remove; i++)
+		if (c->remove[i].gpa == r->gpa && c->remove[i].len == r->len)
+			return true;
+	return false;
+}
+
+static int insert(struct mvmm_vm *vm, struct change *c,
+		  const struct mvmm_region *region)
+{
+	struct mvmm_mem_region *at = c->regions + c->nr, *before;
+	struct mvmm_mem_region new = {
+		.gpa = region->gpa, .len = region->len, .hva = region->hva,
+		.flags = region->flags };
+
+	if (c->nr == MVMM_MAX_REGIONS)
+		return -ENOSPC;
+	if (new.flags & MVMM_REGION_LOG_DIRTY) {
+		before = mvmm_exact_region(vm, new.gpa, new.len);
+		new.dirty = before && before->dirty ? before->dirty :
+						      new_log(region);
+		if (!new.dirty)
+			return -ENOMEM;
+	}
+	for (; at > c->regions && at[-1].gpa > new.gpa; at--)
+		*at = at[-1];
+	*at = new;
+	c->nr++;
+	if ((at > c->regions && at[-1].gpa + at[-1].len > new.gpa) ||
+	    (at + 1 < c->regions + c->nr && at[1].gpa < new.gpa + new.len))
+		return -EEXIST;
+	return 0;
+}
+
+static int make_regions(struct mvmm_vm *vm, struct change *c)
+{
+	int i, ret = 0;
+	u32 gone = 0;
+
+	c->regions = kcalloc(vm->nr_regions + c->nr_add + 1,
+			     sizeof(*c->regions), GFP_KERNEL_ACCOUNT);
+	if (!c->regions)
+		return -ENOMEM;
+	for (i = 0; i < vm->nr_regions; i++)
+		if (goes(c, &vm->regions[i]))
+			gone++;
+		else
+			c->regions[c->nr++] = vm->regions[i];
+	if (gone != c->nr_remove)
+		return -ENOENT;
+	for (i = 0; i < c->nr_add && !ret; i++)
+		ret = insert(vm, c, &c->add[i]);
+	return ret;
+}
+
+static int count_logs(const struct mvmm_vm *vm)
+{
+	int i, n = 0;
+
+	for (i = 0; i < vm->nr_regions; i++)
+		n += !!vm->regions[i].dirty;
+	return n;
+}
+
+/*
+ * First all leaves go of what goes. inval_count keeps them away until what comes
+ * is there: as if the owner's mapping changed. For who holds mmu_lock that is one
+ * step: there is no moment without memory where there was memory and will be.
+ */
+static void swap_regions(struct mvmm_vm *vm, struct change *c)
+{
+	bool log = vm->nr_logged;
+	u32 i;
+
+	spin_lock(&vm->mmu_lock);
+	vm->inval_count++;
+	for (i = 0; i < c->nr_remove; i++)
+		mvmm_zap(vm, c->remove[i].gpa,
+			 c->remove[i].gpa + c->remove[i].len, true);
+	/* Now: what was written before is not for a new log */
+	mvmm_drain_pml(vm);
+	swap(vm->regions, c->regions);
+	swap(vm->nr_regions, c->nr);
+	vm->last_region = 0;
+	WRITE_ONCE(vm->nr_logged, count_logs(vm));
+	/* Memory at the local APIC's address hides the APIC */
+	if (vm->apic_page && mvmm_find_region(vm, LAPIC_BASE_ADDRESS))
+		mvmm_zap(vm, LAPIC_BASE_ADDRESS,
+			 LAPIC_BASE_ADDRESS + PAGE_SIZE, false);
+	/*
+	 * PML is turned on and off at a flush. It has to be on before a region
+	 * has leaves, or writes would not be logged.
+	 */
+	if (mvmm_vendor.pml && (log || vm->nr_logged))
+		mvmm_flush_guests(vm);
+	vm->inval_seq++;
+	vm->inval_count--;
+	spin_unlock(&vm->mmu_lock);
+}
+
+/* Those logs that the VM has not */
+static void free_logs(const struct mvmm_vm *vm, const struct change *c)
+{
+	const struct mvmm_mem_region *r;
+	int i;
+
+	for (i = 0; i < c->nr; i++) {
+		r = mvmm_exact_region(vm, c->regions[i].gpa, c->regions[i].len);
+		if (!r || r->dirty != c->regions[i].dirty)
+			kvfree(c->regions[i].dirty);
+	}
+}
+
 /* tour 14: guest memory is the owner's mapping */
+
+/* All of it, or nothing. Context: may sleep, takes vm->lock. Return: 0, -errno */
+static int change_regions(struct mvmm_vm *vm, struct change *c)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < c->nr_add && !ret; i++)
+		ret = check_region(&c->add[i]);
+	if (ret)
+		return ret;
+	mutex_lock(&vm->lock);
+	ret = make_regions(vm, c);
+	if (!ret)
+		swap_regions(vm, c);
+	free_logs(vm, c);
+	mutex_unlock(&vm->lock);
+	kfree(c->regions);
+	return ret;
+}
 
 /**
  * mvmm_add_region() - MVMM_VM_ADD_REGION
@@ -134,50 +256,9 @@ static unsigned long *new_log(const struct mvmm_region *region)
  */
 int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 {
-	struct mvmm_mem_region new = {
-		.gpa = region->gpa, .len = region->len, .hva = region->hva,
-		.flags = region->flags };
-	struct mvmm_mem_region *at;
-	int i, ret = check_region(region);
+	struct change c = { .add = region, .nr_add = 1 };
 
-	if (ret)
-		return ret;
-	if (region->flags & MVMM_REGION_LOG_DIRTY) {
-		new.dirty = new_log(region);
-		if (!new.dirty)
-			return -ENOMEM;
-	}
-	mutex_lock(&vm->lock);
-	i = mvmm_region_index(vm, new.gpa);
-	at = &vm->regions[i];
-	if ((i < vm->nr_regions && at->gpa < new.gpa + new.len) ||
-	    (i > 0 && at[-1].gpa + at[-1].len > new.gpa))
-		ret = -EEXIST;
-	else
-		ret = grow_regions(vm);
-	if (!ret) {
-		at = &vm->regions[i];
-		spin_lock(&vm->mmu_lock);
-		memmove(at + 1, at, (vm->nr_regions - i) * sizeof(*at));
-		*at = new;
-		vm->nr_regions++;
-		WRITE_ONCE(vm->nr_logged, vm->nr_logged + !!new.dirty);
-		/* Memory at the local APIC's address hides the APIC */
-		if (vm->apic_page && LAPIC_BASE_ADDRESS - new.gpa < new.len)
-			mvmm_zap(vm, LAPIC_BASE_ADDRESS,
-				 LAPIC_BASE_ADDRESS + PAGE_SIZE, false);
-		/*
-		 * PML is turned on at a flush. It has to be on before the
-		 * region has leaves, or writes would not be logged.
-		 */
-		if (new.dirty && mvmm_vendor.pml)
-			mvmm_flush_guests(vm);
-		spin_unlock(&vm->mmu_lock);
-	}
-	mutex_unlock(&vm->lock);
-	if (ret)
-		kvfree(new.dirty);
-	return ret;
+	return change_regions(vm, &c);
 }
 
 /**
@@ -185,51 +266,15 @@ int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region)
  * @vm: the VM
  * @region: from userspace; gpa and len name the region
  *
- * All leaves go, and come back as the new flags want them. inval_count keeps
- * them away meanwhile, as if the owner's mapping changed.
- *
  * Context: may sleep, takes vm->lock. Return: 0; -EOPNOTSUPP, -EINVAL, -ENOENT,
  * -ENOMEM as in the ABI.
  */
 int mvmm_set_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 {
-	bool log = region->flags & MVMM_REGION_LOG_DIRTY;
-	unsigned long *dirty = NULL;
-	struct mvmm_mem_region *r;
-	int ret = check_region(region);
+	struct change c = { .remove = region, .nr_remove = 1,
+			    .add = region, .nr_add = 1 };
 
-	if (ret)
-		return ret;
-	if (log) {
-		dirty = new_log(region);
-		if (!dirty)
-			return -ENOMEM;
-	}
-	mutex_lock(&vm->lock);
-	r = mvmm_exact_region(vm, region->gpa, region->len);
-	if (r) {
-		spin_lock(&vm->mmu_lock);
-		vm->inval_count++;
-		r->hva = region->hva;
-		r->flags = region->flags;
-		mvmm_zap(vm, r->gpa, r->gpa + r->len, true);
-		/* Now: what was written before is not for a new log */
-		mvmm_drain_pml(vm);
-		if (log != !!r->dirty) {
-			swap(r->dirty, dirty);
-			WRITE_ONCE(vm->nr_logged,
-				   vm->nr_logged + (log ? 1 : -1));
-		}
-		/* A flush turns PML on or off: see mvmm_add_region() */
-		if (mvmm_vendor.pml)
-			mvmm_flush_guests(vm);
-		vm->inval_seq++;
-		vm->inval_count--;
-		spin_unlock(&vm->mmu_lock);
-	}
-	mutex_unlock(&vm->lock);
-	kvfree(dirty);
-	return r ? 0 : -ENOENT;
+	return change_regions(vm, &c);
 }
 
 /**
@@ -239,33 +284,55 @@ int mvmm_set_region(struct mvmm_vm *vm, const struct mvmm_region *region)
  *
  * When this returns, the guest has no access to the memory any more.
  *
- * Context: may sleep, takes vm->lock. Return: 0 or -ENOENT.
+ * Context: may sleep, takes vm->lock. Return: 0, -ENOENT, -ENOMEM.
  */
 int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region)
 {
-	unsigned long *dirty = NULL;
-	struct mvmm_mem_region *r;
+	struct change c = { .remove = region, .nr_remove = 1 };
 
-	mutex_lock(&vm->lock);
-	r = mvmm_exact_region(vm, region->gpa, region->len);
-	if (r) {
-		spin_lock(&vm->mmu_lock);
-		dirty = r->dirty;
-		vm->nr_regions--;
-		memmove(r, r + 1, (&vm->regions[vm->nr_regions] - r) *
-				  sizeof(*r));
-		vm->regions[vm->nr_regions].len = 0;
-		vm->inval_seq++;
-		WRITE_ONCE(vm->nr_logged, vm->nr_logged - !!dirty);
-		mvmm_zap(vm, region->gpa, region->gpa + region->len, true);
-		/*
-		 * Or these writes would count for the next region at this
-		 * address
-		 */
-		mvmm_drain_pml(vm);
-		spin_unlock(&vm->mmu_lock);
-	}
-	mutex_unlock(&vm->lock);
-	kvfree(dirty);
-	return r ? 0 : -ENOENT;
+	return change_regions(vm, &c);
+}
+
+static int copy_regions(struct mvmm_region *to, u64 from, u32 n)
+{
+	u32 i;
+
+	if (copy_from_user(to, (void __user *)from, n * sizeof(*to)))
+		return -EFAULT;
+	for (i = 0; i < n; i++)
+		if (to[i].size != sizeof(*to))
+			return -EINVAL;
+	return 0;
+}
+
+/**
+ * mvmm_change_regions() - MVMM_VM_CHANGE_REGIONS
+ * @vm: the VM
+ * @how: from userspace
+ *
+ * Context: may sleep, takes vm->lock. Return: 0; -EOPNOTSUPP, -EINVAL, -EFAULT,
+ * -E2BIG, -ENOENT, -EEXIST, -ENOSPC, -ENOMEM as in the ABI.
+ */
+int mvmm_change_regions(struct mvmm_vm *vm, const struct mvmm_regions *how)
+{
+	struct change c = { .nr_remove = how->nr_remove, .nr_add = how->nr_add };
+	struct mvmm_region *all;
+	int ret;
+
+	if (how->flags)
+		return -EOPNOTSUPP;
+	if (c.nr_remove > MVMM_MAX_REGIONS || c.nr_add > MVMM_MAX_REGIONS)
+		return -E2BIG;
+	all = kcalloc(c.nr_remove + c.nr_add, sizeof(*all), GFP_KERNEL);
+	if (!all)
+		return -ENOMEM;
+	c.remove = all;
+	c.add = all + c.nr_remove;
+	ret = copy_regions(all, how->remove, c.nr_remove);
+	if (!ret)
+		ret = copy_regions(all + c.nr_remove, how->add, c.nr_add);
+	if (!ret)
+		ret = change_regions(vm, &c);
+	kfree(all);
+	return ret;
 }

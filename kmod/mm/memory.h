@@ -31,9 +31,11 @@ void mvmm_memory_destroy(struct mvmm_vm *vm);
 int mvmm_add_region(struct mvmm_vm *vm, const struct mvmm_region *region);
 int mvmm_set_region(struct mvmm_vm *vm, const struct mvmm_region *region);
 int mvmm_remove_region(struct mvmm_vm *vm, const struct mvmm_region *region);
+int mvmm_change_regions(struct mvmm_vm *vm, const struct mvmm_regions *how);
 struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa);
 int mvmm_region_index(const struct mvmm_vm *vm, u64 gpa);
-struct mvmm_mem_region *mvmm_exact_region(struct mvmm_vm *vm, u64 gpa, u64 len);
+struct mvmm_mem_region *mvmm_exact_region(const struct mvmm_vm *vm, u64 gpa,
+					  u64 len);
 bool mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end, bool may_sleep);
 void mvmm_kick_guests(struct mvmm_vm *vm);
 void mvmm_flush_guests(struct mvmm_vm *vm);

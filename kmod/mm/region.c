@@ -64,7 +64,8 @@ struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa)
  *
  * Context: vm->lock held. Return: the region, or NULL.
  */
-struct mvmm_mem_region *mvmm_exact_region(struct mvmm_vm *vm, u64 gpa, u64 len)
+struct mvmm_mem_region *mvmm_exact_region(const struct mvmm_vm *vm, u64 gpa,
+					  u64 len)
 {
 	int i = mvmm_region_index(vm, gpa);
 	struct mvmm_mem_region *r = &vm->regions[i];

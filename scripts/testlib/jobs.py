@@ -21,7 +21,7 @@ Job = collections.namedtuple("Job", "name function args kernels")
 
 KSELFTESTS = ("abi", "apic", "clock", "dirty", "events", "exits", "huge",
               "intercepts", "ioeventfd", "lifetime", "memory", "mmio",
-              "modes", "state")
+              "modes", "regions", "state")
 # For each fuzz target: three minutes for all
 FUZZ_SECONDS = 16
 # It measures in TSC ticks: it would take an hour on models where these are
@@ -158,7 +158,7 @@ def without(results, name, emulator):
     """Modules without options build, and pass the tests that remain."""
     tests = ("abi", "apic", "clock", "dirty", "events", "exits",
              "intercepts", "ioeventfd", "lifetime", "memory", "mmio",
-             "modes", "state")
+             "modes", "regions", "state")
     modules = []
     for options in WITHOUT[emulator]:
         module = f"without-{options.replace(' ', '-')}"

@@ -97,6 +97,22 @@ int mvmm_remove_region(int vm, uint64_t gpa, uint64_t len)
 	return call(vm, MVMM_VM_REMOVE_REGION, &region);
 }
 
+int mvmm_change_regions(int vm, struct mvmm_region *remove, uint32_t nr_remove,
+			struct mvmm_region *add, uint32_t nr_add)
+{
+	struct mvmm_regions regions = {
+		.size = sizeof(regions), .nr_remove = nr_remove,
+		.nr_add = nr_add, .remove = (uintptr_t)remove,
+		.add = (uintptr_t)add };
+	uint32_t i;
+
+	for (i = 0; i < nr_remove; i++)
+		remove[i].size = sizeof(*remove);
+	for (i = 0; i < nr_add; i++)
+		add[i].size = sizeof(*add);
+	return call(vm, MVMM_VM_CHANGE_REGIONS, &regions);
+}
+
 int mvmm_ioeventfd(int vm, uint16_t port, unsigned int len, int fd,
 		   uint32_t flags, uint64_t datamatch)
 {

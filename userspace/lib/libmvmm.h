@@ -35,6 +35,9 @@ int mvmm_add_region(int vm, uint64_t gpa, uint64_t len, void *hva,
 int mvmm_set_region(int vm, uint64_t gpa, uint64_t len, void *hva,
 		    uint32_t flags);
 int mvmm_remove_region(int vm, uint64_t gpa, uint64_t len);
+/* In one step, or not at all; @size of each entry is filled in */
+int mvmm_change_regions(int vm, struct mvmm_region *remove, uint32_t nr_remove,
+			struct mvmm_region *add, uint32_t nr_add);
 int mvmm_ioeventfd(int vm, uint16_t port, unsigned int len, int fd,
 		   uint32_t flags, uint64_t datamatch);
 /* @bitmap: one bit for each 4096 bytes, in words of 64 bits */
