@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * MVMM_VM_CHANGE_REGIONS: regions go and come in one step while the guest runs.
+ * MVMM_VM_CHANGE_REGIONS: regions go and come in one step while the guest runs;
+ * and what that is good for: guest page tables in ROM.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -235,6 +236,68 @@ TEST_F(regions, while_it_runs)
 	EXPECT_LE(regs->r8, regs->r9);
 	EXPECT_LE(regs->r9, regs->r10);
 	EXPECT_NE(0, regs->rcx);
+}
+
+/*
+ * The CPU walks the guest's tables by writes, even if all A and D bits are set.
+ * Each page of them becomes a private one when it is named.
+ */
+GUEST(rom, "mov %rdi, %cr3\n mov (%rsi), %rax\n hlt");
+TEST_F(regions, page_tables_in_rom)
+{
+	struct mvmm_run *exit = self->vm.run;
+	struct mvmm_region whole = REGION(0, 4, self->p, MVMM_REGION_READONLY);
+	uint64_t *table = (uint64_t *)self->p;
+	int i, faults = 0;
+
+	/* One large page: 0 to 2 MiB, A and D are set */
+	table[0] = (VOID + 4096) | 0x27;
+	table[512] = (VOID + 2 * 4096) | 0x27;
+	table[1024] = 0xe7;
+	ASSERT_EQ(0, change(&self->vm, 0, NULL, 1, &whole));
+	LOAD(&self->vm, rom);
+	*(long *)(self->vm.mem + DATA) = 77;
+	exit->regs.rdi = VOID;
+	exit->regs.rsi = DATA;
+	for (i = 0; i < 4; i++) {
+		struct mvmm_region page;
+
+		ASSERT_EQ(0, vm_run(&self->vm));
+		if (exit->exit_reason != MVMM_EXIT_MEMORY_FAULT)
+			break;
+		faults++;
+		ASSERT_EQ(EROFS, exit->fault.error);
+		ASSERT_NE(0, exit->fault.access & MVMM_ACCESS_PAGE_WALK);
+		ASSERT_GT(3 * 4096, exit->fault.gpa - VOID);
+		page = REGION((exit->fault.gpa - VOID) / 4096, 1,
+			      self->p + 4 * 4096 + i * 4096, 0);
+		ASSERT_EQ((uintptr_t)self->p + page.gpa - VOID, exit->fault.hva);
+		memcpy((void *)page.hva, (void *)exit->fault.hva, 4096);
+		if (faults == 1) {
+			/* The first time the region falls into its pages */
+			struct mvmm_region parts[4];
+			int n;
+
+			for (n = 0; n < 4; n++)
+				parts[n] = REGION(n, 1, self->p + n * 4096,
+						  MVMM_REGION_READONLY);
+			parts[(page.gpa - VOID) / 4096] = page;
+			ASSERT_EQ(0, change(&self->vm, 1, &whole, 4, parts));
+		} else {
+			ASSERT_EQ(0, change(&self->vm, 1, &page, 1, &page));
+		}
+	}
+	EXPECT_EQ(MVMM_EXIT_HLT, exit->exit_reason);
+	EXPECT_EQ(77, exit->regs.rax);
+	/* Where EPT has no A and D bits the walk only reads */
+	EXPECT_TRUE(faults == 3 ||
+		    (!faults && !module_has(MVMM_FEATURE_NESTED_AD)));
+	/* A write of the guest's own to what is left is MMIO */
+	LOAD(&self->vm, write_rdi);
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+	exit->regs.rdi = VOID + 3 * 4096;
+	ASSERT_EQ(0, vm_run(&self->vm));
+	EXPECT_EQ(MVMM_EXIT_MMIO, exit->exit_reason);
 }
 
 TEST_HARNESS_MAIN

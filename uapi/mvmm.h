@@ -157,7 +157,10 @@ struct mvmm_create_vm {
 
 /* ---- VM fd ------------------------------------------------------------ */
 
-/* Guest writes become MMIO exits; reads and fetches go to memory */
+/*
+ * Guest writes become MMIO exits; reads and fetches go to memory. Of guest page
+ * tables there see MVMM_EXIT_MEMORY_FAULT, EROFS
+ */
 #define MVMM_REGION_READONLY (1u << 0)
 /*
  * Log the pages that the guest writes to: see MVMM_VM_GET_DIRTY_LOG. The region
@@ -576,7 +579,8 @@ struct mvmm_paging {
  * @fault.gpa: guest-physical address
  * @fault.hva: address in the owner's mapping, 0 if no region is there
  * @fault.access: MVMM_ACCESS_*
- * @fault.error: a positive errno: why the host could not give the page
+ * @fault.error: a positive errno: why the host could not give the page; EROFS: the
+ *	CPU's own page walk has to write there, and the region is read-only
  * @entry: MVMM_EXIT_ENTRY_FAILED, diagnostics in the CPU's own codes
  * @entry.hw_reason: basic exit reason (SDM vol. 3, appendix C) or exit code
  *	(APM vol. 2, appendix C), or 0

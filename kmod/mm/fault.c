@@ -231,17 +231,17 @@ static bool region_writable(const struct mvmm_mem_region *r)
 	return !(r->flags & MVMM_REGION_READONLY);
 }
 
-/* @hva: the owner's address, or 0: not memory, or not writable */
+/* @hva: the owner's address, or 0: not memory. @error: EROFS: of the region */
 static void exit_to_user(struct mvmm_vcpu *vcpu, u64 hva, int error)
 {
 	const struct mvmm_fault *f = &vcpu->fault;
 	struct mvmm_exit *exit = &vcpu->exit;
 
 	/*
-	 * If the CPU's own page walk has hit no region, there is no instruction
-	 * that userspace could complete: a memory fault, not MMIO.
+	 * If it is the CPU's own page walk, there is no instruction that
+	 * userspace could complete: a memory fault, not MMIO.
 	 */
-	if (!hva && !(f->access & MVMM_ACCESS_PAGE_WALK)) {
+	if ((!hva || error == EROFS) && !(f->access & MVMM_ACCESS_PAGE_WALK)) {
 		exit->reason = MVMM_EXIT_MMIO;
 		exit->mmio.gpa = f->gpa;
 		exit->mmio.gva = f->gva;
@@ -286,6 +286,7 @@ enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu)
 	struct mvmm_vm *vm = vcpu->vm;
 	const struct mvmm_mem_region *r;
 	enum lookup found = ABSENT;
+	u64 hva;
 
 	lockdep_assert_irqs_disabled();
 	mvmm_assert_section(vcpu);
@@ -293,10 +294,11 @@ enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu)
 		return MVMM_STEP_FAULT;
 	r = mvmm_find_region(vm, gpa);
 	if (!r || (write && !region_writable(r))) {
+		hva = r ? r->hva + (gpa - r->gpa) : 0;
 		spin_unlock(&vm->mmu_lock);
 		if (!r && mvmm_may_have_apic_page(vm, gpa))
 			return MVMM_STEP_FAULT;
-		exit_to_user(vcpu, 0, EFAULT);
+		exit_to_user(vcpu, hva, r ? EROFS : EFAULT);
 		return MVMM_STEP_USER;
 	}
 	found = mirror(vm, r, gpa, write, true, &vcpu->pgt_cache);
@@ -323,14 +325,15 @@ static int bring_in(struct mm_struct *mm, unsigned long hva, bool write)
 
 /*
  * Bring the page in, and map it. Context: may sleep. Returns 0: mapped, or
- * *@again is set; -ENXIO: not memory, *@hva is 0; another -errno: why the page
- * at *@hva could not be brought in.
+ * *@again is set; -ENXIO: not memory, *@hva is 0; -EROFS: in a read-only region;
+ * another -errno: why the page at *@hva could not be brought in.
  */
 static int fault_in(struct mvmm_vm *vm, u64 gpa, bool write,
 		    struct pgt_cache *cache, u64 *hva, bool *again)
 {
 	const struct mvmm_mem_region *r;
 	enum lookup found = ABSENT;
+	bool refused = false;
 	unsigned long seq;
 	int ret;
 
@@ -341,12 +344,14 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, bool write,
 		return ret;
 	spin_lock(&vm->mmu_lock);
 	r = mvmm_find_region(vm, gpa);
-	if (r && (!write || region_writable(r)))
+	if (r) {
 		*hva = r->hva + (gpa - r->gpa);
+		refused = write && !region_writable(r);
+	}
 	seq = vm->inval_seq;
 	spin_unlock(&vm->mmu_lock);
-	if (!*hva)
-		return -ENXIO;
+	if (!*hva || refused)
+		return refused ? -EROFS : -ENXIO;
 
 	ret = bring_in(vm->mm, *hva, write);
 	if (ret)
@@ -450,5 +455,5 @@ int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p)
 			break;
 	}
 	pgt_cache_drain(&cache);
-	return ret == -ENXIO ? -ENOENT : ret;
+	return ret == -ENXIO || ret == -EROFS ? -ENOENT : ret;
 }
