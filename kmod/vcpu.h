@@ -171,7 +171,7 @@ struct mvmm_exit {
  * @msr: MSRs of kind MVMM_MSR_KEPT				[R]
  * @caps: derived from @cpuid					[R]
  * @cpuid: what CPUID returns					[R]
- * @tsc_offset: guest's TSC minus the host's			[R]
+ * @tsc_offset: guest's TSC minus mvmm_tsc()			[R]
  * @events: pending events					[R]
  * @fpu: XSAVE area						[R]
  * @pgt_cache: tables for the next fault			[R]
@@ -313,10 +313,28 @@ static inline void mvmm_assert_loaded(const struct mvmm_vcpu *vcpu)
 		might_sleep();						\
 } while (0)
 
-/* The host's TSC, which stands while the VM's time does */
+/*
+ * What the host's TSC has lost by suspends: it may have gone on or begun anew.
+ * Changed on the last CPU, while all tasks are frozen
+ */
+extern u64 mvmm_tsc_lost;
+
+/* The host's TSC, as if it had stood in each suspend */
+static __always_inline u64 mvmm_tsc(void)
+{
+	return rdtsc() + mvmm_tsc_lost;
+}
+
+/* The same, which stands while the VM's time does, too */
 static inline u64 mvmm_host_tsc(const struct mvmm_vm *vm)
 {
-	return unlikely(vm->stopped_at) ? vm->stopped_at : rdtsc();
+	return unlikely(vm->stopped_at) ? vm->stopped_at : mvmm_tsc();
+}
+
+/* What the CPU has to add to its TSC for the guest */
+static inline u64 mvmm_hw_tsc_offset(const struct mvmm_vcpu *vcpu)
+{
+	return vcpu->tsc_offset + mvmm_tsc_lost;
 }
 
 /* The guest's TSC as it would read it now */

@@ -1,18 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Helper of module_test.sh: makes a VM on the given device and keeps it. */
+/*
+ * Helper of module_test.sh: makes a VM on the given device and keeps it. At
+ * SIGUSR1 it says by how many ms the time of an mvmm VM is not that of the host's
+ * CLOCK_MONOTONIC, which stands in a suspend.
+ */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 #include "libmvmm.h"
 
 #define KVM_CREATE_VM _IO(0xAE, 0x01)
 
+static int64_t difference(int vm)
+{
+	struct mvmm_clock clock;
+	struct timespec ts;
+
+	if (mvmm_get_clock(vm, &clock))
+		exit(3);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)clock.kvmclock / 1000000 - ts.tv_sec * 1000ll -
+	       ts.tv_nsec / 1000000;
+}
+
 int main(int argc, char **argv)
 {
-	int fd = argc > 1 ? open(argv[1], O_RDWR) : -1, vm;
+	int fd = argc > 1 ? open(argv[1], O_RDWR) : -1, vm, signal;
+	int64_t before = 0;
+	sigset_t wanted;
 
 	if (fd < 0) {
 		perror("open");
@@ -28,8 +49,15 @@ int main(int argc, char **argv)
 		printf("create: %s\n", strerror(-vm));
 		return 1;
 	}
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &wanted, NULL);
+	if (!strstr(argv[1], "kvm"))
+		before = difference(vm);
 	printf("created\n");
-	fflush(stdout);
-	pause();
-	return 0;
+	for (;;) {
+		fflush(stdout);
+		if (!sigwait(&wanted, &signal))
+			printf("%lld\n", (long long)(difference(vm) - before));
+	}
 }

@@ -343,7 +343,8 @@ struct mvmm_vm_sched {
  *	another adds to it is its IA32_TSC_ADJUST (MSR 0x3b)
  * @kvmclock: the VM's clock in ns: what the guest reads with the help of
  *	MSR_KVM_SYSTEM_TIME_NEW
- * @host_tsc: the host's TSC when these were so; for SET 0: now
+ * @host_tsc: the host's TSC when these were so, as if it had stood while the host
+ *	was suspended; for SET 0: now
  * @realtime: out: the host's CLOCK_REALTIME in ns, at the time of the call
  */
 struct mvmm_clock {

@@ -140,15 +140,20 @@ static int cpu_going(unsigned int cpu)
 	return 0;
 }
 
+u64 mvmm_tsc_lost;
+static u64 suspended_at;
+
 /* On the last CPU, interrupts off, tasks frozen; the others went by hotplug */
 static int suspend(void)
 {
 	cpu_off(NULL);
+	suspended_at = mvmm_tsc();
 	return 0;
 }
 
 static void resume(void)
 {
+	mvmm_tsc_lost += suspended_at - mvmm_tsc();
 	if (hardware_users && cpu_on())
 		pr_err("%s did not come back after suspend: VMs cannot run\n",
 		       mvmm_ops->name);

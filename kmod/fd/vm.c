@@ -143,7 +143,7 @@ int mvmm_vm_create(u32 flags)
 	mutex_init(&vm->lock);
 	mvmm_irqfds_init(vm);
 	vm->serial = atomic64_inc_return(&serial);
-	vm->tsc_base = rdtsc();
+	vm->tsc_base = mvmm_tsc();
 	vm->has_apic = flags & MVMM_VM_APIC;
 	ret = mvmm_memory_init(vm);
 	if (ret)

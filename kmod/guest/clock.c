@@ -88,13 +88,13 @@ static void set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock,
  */
 int mvmm_set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock)
 {
-	u64 host_tsc = clock->host_tsc ?: rdtsc();
+	u64 host_tsc = clock->host_tsc ?: mvmm_tsc();
 	int i, ret = -EBUSY;
 
 	if (clock->flags & ~MVMM_CLOCK_STOPPED)
 		return -EOPNOTSUPP;
 	/* The TSCs of the host's CPUs may differ, by less than a second */
-	if (host_tsc > rdtsc() + tsc_khz * 1000ull)
+	if (host_tsc > mvmm_tsc() + tsc_khz * 1000ull)
 		return -EINVAL;
 	mutex_lock(&vm->lock);
 	i = take_vcpus(vm);

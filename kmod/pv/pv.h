@@ -62,7 +62,7 @@ void mvmm_pv_stopped(struct mvmm_vcpu *vcpu);
 /* RUN returns -EINTR: the thread may be stopped now */
 static inline void mvmm_pv_left(struct mvmm_vcpu *vcpu)
 {
-	vcpu->pv.left_at = rdtsc();
+	vcpu->pv.left_at = mvmm_tsc();
 }
 
 /* RUN is called again */
@@ -73,7 +73,7 @@ static inline void mvmm_pv_back(struct mvmm_vcpu *vcpu)
 	if (likely(!left_at))
 		return;
 	vcpu->pv.left_at = 0;
-	if ((s64)(rdtsc() - left_at) > (s64)tsc_khz * 1000)
+	if ((s64)(mvmm_tsc() - left_at) > (s64)tsc_khz * 1000)
 		mvmm_pv_stopped(vcpu);
 }
 

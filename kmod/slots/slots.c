@@ -149,7 +149,7 @@ static enum hrtimer_restart refill(struct hrtimer *timer)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&lock, flags);
-	settle(rdtsc());
+	settle(mvmm_tsc());
 	raw_spin_unlock_irqrestore(&lock, flags);
 	return HRTIMER_NORESTART;
 }
@@ -166,7 +166,7 @@ void mvmm_slot_look(struct mvmm_vcpu *vcpu)
 	u64 now;
 
 	raw_spin_lock_irqsave(&lock, flags);
-	now = rdtsc();
+	now = mvmm_tsc();
 	recall_holder(vcpu, now);
 	settle(now);
 	raw_spin_unlock_irqrestore(&lock, flags);
@@ -241,7 +241,7 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 	mvmm_assert_may_sleep();
 	raw_spin_lock_irq(&lock);
 	atomic_andnot(MVMM_REQ_SLOT, &vcpu->requests);
-	now = rdtsc();
+	now = mvmm_tsc();
 	if (se->state == VSCHED_RUNNING)
 		charge_holder(vcpu, now);
 	/* The thread's affinity may have changed since the last look */
@@ -265,7 +265,7 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 		raw_spin_unlock_irq(&lock);
 		ret = wait_for_slot(vcpu);
 		raw_spin_lock_irq(&lock);
-		now = rdtsc();
+		now = mvmm_tsc();
 		if (se->state == VSCHED_RUNNING)
 			break;
 		if (ret || atomic_read(&vcpu->requests) & MVMM_REQ_KICK) {
@@ -297,7 +297,7 @@ void mvmm_slot_put(struct mvmm_vcpu *vcpu)
 	u64 now;
 
 	raw_spin_lock_irqsave(&lock, flags);
-	now = rdtsc();
+	now = mvmm_tsc();
 	if (vcpu->se.state != VSCHED_BLOCKED)
 		block_vcpu(vcpu, now);
 	settle(now);
@@ -344,7 +344,7 @@ int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s)
 	if (s->reserved || s->cap > VSCHED_CAP_MAX)
 		return -EINVAL;
 	raw_spin_lock_irqsave(&lock, flags);
-	now = rdtsc();
+	now = mvmm_tsc();
 	/* Time used until now is charged by the old settings */
 	for (i = 0; i < sched.nr_slots; i++) {
 		holder = slots[i].holder;
@@ -384,7 +384,7 @@ void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times)
 	u64 now;
 
 	raw_spin_lock_irqsave(&lock, flags);
-	now = rdtsc();
+	now = mvmm_tsc();
 	times->run = mvmm_ticks_to_ns(time_in(&vcpu->se, VSCHED_RUNNING, now));
 	times->wait = mvmm_ticks_to_ns(time_in(&vcpu->se, VSCHED_WAITING, now));
 	times->block = mvmm_ticks_to_ns(time_in(&vcpu->se, VSCHED_BLOCKED, now));
@@ -419,7 +419,7 @@ static int table_show(struct seq_file *m, void *unused)
 	int i;
 
 	raw_spin_lock_irq(&lock);
-	now = rdtsc();
+	now = mvmm_tsc();
 	seq_printf(m, "policy %s\n", sched.policy->name);
 	seq_puts(m, "vm pid weight cap vcpu state cpu run_ms wait_ms block_ms\n");
 	list_for_each_entry(vm_se, &sched.vms, node) {
@@ -462,7 +462,7 @@ static int policy_set(const char *val, const struct kernel_param *kp)
 	policy = policies[i];
 	if (slots) {
 		vsched_set_policy(&sched, policy);
-		settle(rdtsc());
+		settle(mvmm_tsc());
 	}
 	raw_spin_unlock_irqrestore(&lock, flags);
 	return 0;
@@ -507,7 +507,7 @@ void mvmm_slots_add(struct mvmm_vcpu *vcpu)
 	mvmm_hrtimer_setup(&vcpu->slice_timer, slice_ended, CLOCK_MONOTONIC,
 			   HRTIMER_MODE_REL_PINNED_HARD);
 	raw_spin_lock_irq(&lock);
-	vsched_vcpu_init(&vcpu->se, &vcpu->vm->se, rdtsc());
+	vsched_vcpu_init(&vcpu->se, &vcpu->vm->se, mvmm_tsc());
 	raw_spin_unlock_irq(&lock);
 	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
 }

@@ -135,6 +135,9 @@ void svm_flush_now(struct svm_vcpu *svm, u64 gen)
 		control->asid = svm->tag.asid;
 		svm_dirty(svm, SVM_CLEAN_ASID);
 	}
+	/* Also after a suspend: SVM was off, and no ASID is good any more */
+	if (control->tsc_offset != mvmm_hw_tsc_offset(vcpu))
+		svm_sync_tsc(vcpu);
 	vcpu->tlb_gen_seen = gen;
 	svm->moved = false;
 	svm->flush_vcpu = false;

@@ -206,6 +206,6 @@ void svm_sync_tsc(struct mvmm_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 
 	mvmm_assert_loaded(vcpu);
-	svm->vmcb->control.tsc_offset = vcpu->tsc_offset;
+	svm->vmcb->control.tsc_offset = mvmm_hw_tsc_offset(vcpu);
 	svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
 }

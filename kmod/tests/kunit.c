@@ -32,6 +32,7 @@
 
 /* ---- stubs ------------------------------------------------------------ */
 
+u64 mvmm_tsc_lost;
 static u64 stub_msr;
 static struct mvmm_sregs stub_sregs;
 
@@ -73,6 +74,10 @@ static const struct mvmm_vendor_ops stub_ops = {
 };
 
 const struct mvmm_vendor_ops *mvmm_ops = &stub_ops;
+
+void svm_sync_tsc(struct mvmm_vcpu *vcpu)
+{
+}
 
 bool mvmm_on_bochs(void)
 {

@@ -107,6 +107,6 @@ void vmx_init_controls(struct vmx_vcpu *vmx)
 	vmwrite32(VM_ENTRY_INTR_INFO_FIELD, 0);
 	vmwriten(CR0_GUEST_HOST_MASK, ~VMX_CR0_GUEST_OWNED);
 	vmwriten(CR4_GUEST_HOST_MASK, ~0UL);
-	vmwrite64(TSC_OFFSET, -vmx->vcpu.vm->tsc_base);
+	vmwrite64(TSC_OFFSET, mvmm_tsc_lost - vmx->vcpu.vm->tsc_base);
 	vmwrite64(VMCS_LINK_POINTER, ~0ULL);
 }

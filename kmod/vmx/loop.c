@@ -92,8 +92,10 @@ static __always_inline void vmx_vcpu_load(struct mvmm_vcpu *vcpu)
 
 	lockdep_assert_preemption_disabled();
 	/* CPU hotplug and reboot clear the VMCS, and then vmx_current too */
-	if (unlikely(__this_cpu_read(vmx_current) != &vmx->vmcs))
+	if (unlikely(__this_cpu_read(vmx_current) != &vmx->vmcs)) {
 		vmx_vmcs_load(&vmx->vmcs);
+		vmwrite64(TSC_OFFSET, mvmm_hw_tsc_offset(vcpu));
+	}
 	if (likely(vcpu->cpu == cpu))
 		return;
 	if (vcpu->cpu >= 0)

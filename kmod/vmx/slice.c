@@ -17,7 +17,7 @@ void vmx_use_slice_timer(struct vmx_vcpu *vmx, bool use)
 /** vmx_set_slice_timer() - exit at this time of the host's TSC; before an entry */
 void vmx_set_slice_timer(u64 end)
 {
-	u64 now = rdtsc();
+	u64 now = mvmm_tsc();
 
 	vmwrite32(VMX_PREEMPTION_TIMER_VALUE,
 		  end > now ? min_t(u64, (end - now) >> vmx_caps.timer_shift,

@@ -290,5 +290,5 @@ void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 void vmx_sync_tsc(struct mvmm_vcpu *vcpu)
 {
 	mvmm_assert_loaded(vcpu);
-	vmwrite64(TSC_OFFSET, vcpu->tsc_offset);
+	vmwrite64(TSC_OFFSET, mvmm_hw_tsc_offset(vcpu));
 }
