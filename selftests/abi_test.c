@@ -6,12 +6,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -369,6 +371,37 @@ TEST_F(abi, regions)
 	EXPECT_EQ(-ENOSPC, mvmm_add_region(vm, VOID + i * 4096ul, 4096, p, 0));
 	/* Besides these there are the one at 0 and the one at the top */
 	EXPECT_EQ(info.max_regions, i + 2);
+}
+
+static int have_sys_nice(bool have)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		return -1;
+	if (have)
+		data[0].effective |= 1u << CAP_SYS_NICE;
+	else
+		data[0].effective &= ~(1u << CAP_SYS_NICE);
+	return syscall(SYS_capset, &header, data);
+}
+
+/* Nobody raises his own share; see nice(2) */
+TEST_F(abi, weight_needs_a_capability)
+{
+	int vm = self->vm.vm;
+
+	NEEDS("slots");
+	ASSERT_EQ(0, have_sys_nice(false));
+	EXPECT_EQ(0, mvmm_set_sched(vm, 1, 100));
+	EXPECT_EQ(0, mvmm_set_sched(vm, 100, 0));
+	EXPECT_EQ(-EPERM, mvmm_set_sched(vm, 101, 0));
+	EXPECT_EQ(-EPERM, mvmm_set_sched(vm, 10000, 0));
+	EXPECT_EQ(-EINVAL, mvmm_set_sched(vm, 10001, 0));
+	ASSERT_EQ(0, have_sys_nice(true));
+	EXPECT_EQ(0, mvmm_set_sched(vm, 101, 0));
 }
 
 TEST_F(abi, dirty_log)

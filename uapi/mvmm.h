@@ -422,8 +422,8 @@ struct mvmm_create_vcpu {
  */
 #define MVMM_VM_IRQFD		_IO(MVMM_IOC, 0x27)
 /*
- * MVMM_VM_SET_SCHED: may be called at any time. Returns 0. Needs
- * MVMM_FEATURE_SCHED.
+ * MVMM_VM_SET_SCHED: may be called at any time. Returns 0; -EPERM also: a weight
+ * over 100 needs CAP_SYS_NICE. Needs MVMM_FEATURE_SCHED.
  */
 #define MVMM_VM_SET_SCHED	_IO(MVMM_IOC, 0x28)
 /*

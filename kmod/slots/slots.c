@@ -8,6 +8,7 @@
  * across exits to userspace, and when another wants the slot, it sets
  * MVMM_REQ_SLOT, which an entry checks anyway.
  */
+#include <linux/capability.h>
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
 #include <linux/moduleparam.h>
@@ -331,7 +332,9 @@ enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu)
  * @vm: the VM
  * @s: from userspace
  *
- * Context: any. Return: 0 or -EINVAL.
+ * As nice, a weight may be lowered by all, and raised above the default by root.
+ *
+ * Context: any. Return: 0, -EINVAL or -EPERM.
  */
 int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s)
 {
@@ -343,6 +346,9 @@ int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s)
 
 	if (s->reserved || s->cap > VSCHED_CAP_MAX)
 		return -EINVAL;
+	if (s->weight > VSCHED_WEIGHT_DEFAULT &&
+	    s->weight <= VSCHED_WEIGHT_MAX && !capable(CAP_SYS_NICE))
+		return -EPERM;
 	raw_spin_lock_irqsave(&lock, flags);
 	now = mvmm_tsc();
 	/* Time used until now is charged by the old settings */
