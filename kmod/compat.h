@@ -7,6 +7,7 @@
 #define MVMM_COMPAT_H
 
 #include <asm/nospec-branch.h>
+#include <asm/segment.h>
 
 /* After an exit: fill the RSB (return predictions), and with which features */
 #ifdef X86_FEATURE_RSB_VMEXIT_LITE
@@ -27,7 +28,12 @@
 /*
  * The same before VMRUN (TSA): newer kernels have a feature of its own for it
  */
-#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM
+#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM_MMIO
+/* New kernels only: their macro is in KVM's own directory */
+#define MVMM_VM_CLEAR_CPU_BUFFERS					\
+	ALTERNATIVE_2 "", __CLEAR_CPU_BUFFERS, X86_FEATURE_CLEAR_CPU_BUF_VM, \
+		      __CLEAR_CPU_BUFFERS, X86_FEATURE_CLEAR_CPU_BUF_VM_MMIO
+#elif defined(X86_FEATURE_CLEAR_CPU_BUF_VM)
 #define MVMM_VM_CLEAR_CPU_BUFFERS VM_CLEAR_CPU_BUFFERS
 #else
 #define MVMM_VM_CLEAR_CPU_BUFFERS MVMM_CLEAR_CPU_BUFFERS
@@ -49,12 +55,38 @@
 #define MVMM_CLEAR_BRANCH_HISTORY
 #endif
 
-#ifndef __ASSEMBLY__
+#ifdef __ASSEMBLY__
+/*
+ * New kernels only: their macros above refer to these, and they give their own
+ * to KVM alone
+ */
+.macro MVMM_OWN_MITIGATIONS
+#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM_MMIO
+	.pushsection .rodata, "a"
+	.balign	2
+x86_verw_sel:
+	.word	__KERNEL_DS
+	.popsection
+
+SYM_FUNC_START_LOCAL(write_ibpb)
+	mov	$MSR_IA32_PRED_CMD, %ecx
+	mov	$PRED_CMD_IBPB, %eax
+	xor	%edx, %edx
+	wrmsr
+	/* Some CPUs keep their return predictions */
+	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_BUG_IBPB_NO_RET
+	RET
+SYM_FUNC_END(write_ibpb)
+#endif
+.endm
+#else
 
 #include <linux/eventfd.h>
+#include <linux/mmu_notifier.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
+#include <linux/syscore_ops.h>
 #include <asm/msr.h>
 
 /* Old kernels only: 64-bit values of MSRs had another name up to 6.15 */
@@ -63,6 +95,11 @@
 #define rdmsrq_safe rdmsrl_safe
 #define wrmsrq wrmsrl
 #define native_wrmsrq native_wrmsrl
+#endif
+
+/* What <asm/processor.h> had, too */
+#if __has_include(<asm/cpuid/api.h>)
+#include <asm/cpuid/api.h>
 #endif
 
 /* Old kernels only */
@@ -81,25 +118,36 @@
 #include <trace/events/ipi.h>
 #endif
 
-/* eventfd_signal() had a count once, and has none now */
-static inline void
-mvmm_signal_counted(__u64 (*signal)(struct eventfd_ctx *ctx, __u64 n),
-		    struct eventfd_ctx *ctx)
-{
-	signal(ctx, 1);
-}
+/* Old kernels only: eventfd_signal() had a count up to 6.7 */
+#ifdef MVMM_HAS_EVENTFD_SIGNAL
+#define mvmm_eventfd_signal(ctx) eventfd_signal(ctx)
+#else
+#define mvmm_eventfd_signal(ctx) eventfd_signal(ctx, 1)
+#endif
 
-static inline void mvmm_signal(void (*signal)(struct eventfd_ctx *ctx),
-			       struct eventfd_ctx *ctx)
-{
-	signal(ctx);
-}
+/* What ageing callbacks of an MMU notifier return: int, on new kernels bool */
+#define mvmm_young_t							\
+	typeof(((struct mmu_notifier_ops *)0)->test_young(NULL, NULL, 0))
 
-#define mvmm_eventfd_signal(ctx)					\
-	(__builtin_choose_expr(						\
-		__builtin_types_compatible_p(typeof(eventfd_signal),	\
-					     void(struct eventfd_ctx *)), \
-		mvmm_signal, mvmm_signal_counted)((void *)eventfd_signal, ctx))
+/* Suspend and resume: new kernels pass an argument */
+#ifdef MVMM_HAS_SYSCORE
+#define MVMM_SYSCORE_ARG void *data
+#else
+#define MVMM_SYSCORE_ARG void
+struct syscore {
+	struct syscore_ops *ops;
+};
+
+#define register_syscore(syscore) register_syscore_ops((syscore)->ops)
+#define unregister_syscore(syscore) unregister_syscore_ops((syscore)->ops)
+#endif
+
+/* Old kernels do not know FRED */
+#ifdef X86_FEATURE_FRED
+#define mvmm_host_has_fred() cpu_feature_enabled(X86_FEATURE_FRED)
+#else
+#define mvmm_host_has_fred() false
+#endif
 
 /* Over memory.high? The thread has to wait, on its way to userspace */
 static inline bool mvmm_is_throttled(void)

@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <asm/processor.h>
 #include <asm/tsc.h>
+#include "compat.h"
 #include "cpu/cpu.h"
 #include "cpu/fpu.h"
 #include "fd/fd.h"
@@ -117,7 +118,19 @@ static int __init mvmm_module_init(void)
 {
 	int ret;
 
+	/* Its events come by another way than the IDT, which vmx/ and svm/ use */
+	if (mvmm_host_has_fred()) {
+		pr_err("the kernel uses FRED, and mvmm does not know it: boot with fred=off\n");
+		return -EOPNOTSUPP;
+	}
 	mvmm_ops = find_vendor();
+#ifdef MVMM_VMX_CLOSED
+	if (!mvmm_ops && boot_cpu_data.x86_vendor == X86_VENDOR_INTEL) {
+		pr_err("VMX is left out (Documentation/kernels.rst): what this kernel exports to every module lacks: %s\n",
+		       __stringify(MVMM_VMX_CLOSED));
+		return -EOPNOTSUPP;
+	}
+#endif
 	if (!mvmm_ops) {
 		pr_err("this CPU has no %s (in a VM: nested virtualization is off)\n",
 		       VENDORS);

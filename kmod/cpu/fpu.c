@@ -13,6 +13,7 @@
 #include <asm/cpufeature.h>
 #include <asm/fpu/types.h>
 #include <asm/fpu/xcr.h>
+#include "compat.h"
 #include "fpu.h"
 
 /* PKRU, CET and AMX are not offered: see Documentation/errata.rst */

@@ -11,6 +11,7 @@
 #include <linux/reboot.h>
 #include <linux/syscore_ops.h>
 #include <asm/processor.h>
+#include "compat.h"
 #include "cpu.h"
 #include "host.h"
 #include "vendor.h"
@@ -144,14 +145,14 @@ u64 mvmm_tsc_lost;
 static u64 suspended_at;
 
 /* On the last CPU, interrupts off, tasks frozen; the others went by hotplug */
-static int suspend(void)
+static int suspend(MVMM_SYSCORE_ARG)
 {
 	cpu_off(NULL);
 	suspended_at = mvmm_tsc();
 	return 0;
 }
 
-static void resume(void)
+static void resume(MVMM_SYSCORE_ARG)
 {
 	mvmm_tsc_lost += suspended_at - mvmm_tsc();
 	if (hardware_users && cpu_on())
@@ -159,9 +160,13 @@ static void resume(void)
 		       mvmm_ops->name);
 }
 
-static struct syscore_ops syscore = {
+static struct syscore_ops syscore_ops = {
 	.suspend = suspend,
 	.resume = resume,
+};
+
+static struct syscore syscore = {
+	.ops = &syscore_ops,
 };
 
 /* Reboot and kexec: a CPU in VMX operation ignores INIT */
@@ -201,7 +206,7 @@ int mvmm_hardware_init(void)
 	if (ret < 0)
 		return ret;
 	hotplug_state = ret;
-	register_syscore_ops(&syscore);
+	register_syscore(&syscore);
 	register_reboot_notifier(&reboot_notifier);
 	return 0;
 }
@@ -214,6 +219,6 @@ int mvmm_hardware_init(void)
 void mvmm_hardware_exit(void)
 {
 	unregister_reboot_notifier(&reboot_notifier);
-	unregister_syscore_ops(&syscore);
+	unregister_syscore(&syscore);
 	cpuhp_remove_state(hotplug_state);
 }

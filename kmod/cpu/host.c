@@ -12,6 +12,14 @@
 #include <asm/nospec-branch.h>
 #include "host.h"
 
+/* The host's DR0 .. DR3 while a guest's are in this CPU */
+struct host_drs {
+	unsigned long dr[4];
+	bool saved;
+};
+
+static DEFINE_PER_CPU(struct host_drs, host_drs);
+
 /**
  * mvmm_load_debug_registers() - load DR0 .. DR3 of a guest with breakpoints
  * @vcpu: the vCPU
@@ -22,12 +30,45 @@
  */
 void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu)
 {
+	struct host_drs *host = this_cpu_ptr(&host_drs);
+
 	lockdep_assert_irqs_disabled();
 	set_debugreg(0, 7);
+	host->saved = hw_breakpoint_active();
+	if (host->saved) {
+		get_debugreg(host->dr[0], 0);
+		get_debugreg(host->dr[1], 1);
+		get_debugreg(host->dr[2], 2);
+		get_debugreg(host->dr[3], 3);
+	}
 	set_debugreg(vcpu->dr[0], 0);
 	set_debugreg(vcpu->dr[1], 1);
 	set_debugreg(vcpu->dr[2], 2);
 	set_debugreg(vcpu->dr[3], 3);
+}
+
+/**
+ * mvmm_restore_debug_registers() - after an exit: the host's breakpoints
+ *
+ * The exit has cleared DR7. The kernel's function for this is KVM's alone on
+ * newer kernels.
+ *
+ * Context: interrupts off.
+ */
+void mvmm_restore_debug_registers(void)
+{
+	struct host_drs *host = this_cpu_ptr(&host_drs);
+
+	lockdep_assert_irqs_disabled();
+	if (host->saved) {
+		host->saved = false;
+		set_debugreg(host->dr[0], 0);
+		set_debugreg(host->dr[1], 1);
+		set_debugreg(host->dr[2], 2);
+		set_debugreg(host->dr[3], 3);
+	}
+	set_debugreg(DR6_RESERVED, 6);
+	set_debugreg(this_cpu_read(cpu_dr7), 7);
 }
 
 DEFINE_PER_CPU(u64, mvmm_last_vm);

@@ -22,6 +22,7 @@ static __always_inline void mvmm_swap_tsc_aux(u64 now, u64 then)
 }
 
 void mvmm_load_debug_registers(struct mvmm_vcpu *vcpu);
+void mvmm_restore_debug_registers(void);
 void mvmm_host_cpu_on(void);
 void mvmm_isolate_vm_now(u64 serial);
 DECLARE_PER_CPU(u64, mvmm_last_vm);

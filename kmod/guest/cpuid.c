@@ -7,6 +7,7 @@
 #include <asm/fpu/types.h>
 #include <asm/processor.h>
 #include <asm/tsc.h>
+#include "compat.h"
 #include "cpu/fpu.h"
 #include "guest.h"
 #include "vendor.h"

@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/smp.h>
+#include "compat.h"
 #include "memory.h"
 
 static struct mvmm_vm *mn_to_vm(struct mmu_notifier *mn)
@@ -218,8 +219,8 @@ static bool age_backed(struct mvmm_vm *vm, u64 start, u64 end)
 	return mvmm_zap(vm, start, end, false);
 }
 
-static int clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
-		       unsigned long start, unsigned long end)
+static mvmm_young_t clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
+				unsigned long start, unsigned long end)
 {
 	struct mvmm_vm *vm = mn_to_vm(mn);
 	bool young;
@@ -239,8 +240,8 @@ static bool test_backed(struct mvmm_vm *vm, u64 start, u64 end)
 		pgt_lookup(&vm->pgt, start, &level) != 0;
 }
 
-static int test_young(struct mmu_notifier *mn, struct mm_struct *mm,
-		      unsigned long address)
+static mvmm_young_t test_young(struct mmu_notifier *mn, struct mm_struct *mm,
+			       unsigned long address)
 {
 	struct mvmm_vm *vm = mn_to_vm(mn);
 	bool young;

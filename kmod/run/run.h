@@ -6,6 +6,8 @@
 #include <linux/context_tracking.h>
 #include <linux/sched.h>
 #include <asm/debugreg.h>
+#include "compat.h"
+#include "cpu/host.h"
 #include "irq/apic.h"
 #include "pv/pv.h"
 #include "vcpu.h"
@@ -99,7 +101,7 @@ static inline void mvmm_enter_end(struct mvmm_vcpu *vcpu)
 	lockdep_assert_irqs_disabled();
 	/* The host's breakpoints, if it has any in use */
 	if (unlikely(hw_breakpoint_active()))
-		hw_breakpoint_restore();
+		mvmm_restore_debug_registers();
 	if (mvmm_pv_eoi_offered(vcpu))
 		mvmm_pv_eoi_look(vcpu);
 	/* What the guest did is done; pairs with mvmm_kick_guests() */

@@ -6,9 +6,10 @@
  */
 #define pr_fmt(fmt) "mvmm: " fmt
 
-#include <linux/bits.h>
+#include <linux/bitops.h>
 #include <linux/cc_platform.h>
 #include <asm/msr.h>
+#include <asm/page_types.h>
 #include <asm/processor.h>
 #include <asm/svm.h>
 #include "compat.h"

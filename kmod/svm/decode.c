@@ -3,8 +3,9 @@
  * Decoders from EXITINFO and segments to vendor-neutral values, and back. Pure.
  * APM vol. 2, 15.10.2, 15.25.6 and 15.33.
  */
-#include <linux/bits.h>
+#include <linux/bitops.h>
 #include <linux/string.h>
+#include <asm/page_types.h>
 #include <asm/svm.h>
 #include "svm.h"
 

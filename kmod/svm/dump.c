@@ -2,12 +2,14 @@
 /* Writes a VMCB to the kernel log, in words, when an exit cannot be handled. */
 #define pr_fmt(fmt) "mvmm: " fmt
 
+#include <linux/bitops.h>
 #include <linux/ratelimit.h>
+#include <asm/page_types.h>
 #include <asm/svm.h>
 #include "svm.h"
 
 static const struct {
-	u32 code;
+	u64 code;	/* one is -1, of a width that kernels disagree on */
 	const char *name;
 } codes[] = { SVM_EXIT_REASONS };
 
@@ -16,7 +18,7 @@ static const char *code_name(u32 code)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(codes); i++)
-		if (codes[i].code == code)
+		if ((u32)codes[i].code == code)
 			return codes[i].name;
 	return "?";
 }
@@ -71,7 +73,7 @@ void svm_dump(struct svm_vcpu *svm)
 	if (!__ratelimit(&limit))
 		return;
 	pr_warn("vCPU %u: last exit 0x%x %s, info 0x%llx 0x%llx, event 0x%x\n",
-		svm->vcpu.id, control->exit_code,
+		svm->vcpu.id, (u32)control->exit_code,
 		code_name(control->exit_code), control->exit_info_1,
 		control->exit_info_2, control->exit_int_info);
 	dump_guest(&svm->vmcb->save);

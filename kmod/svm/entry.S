@@ -63,3 +63,5 @@ SYM_FUNC_START(svm_enter)
 
 	_ASM_EXTABLE(1b, .Lfailed)
 SYM_FUNC_END(svm_enter)
+
+	MVMM_OWN_MITIGATIONS

@@ -8,9 +8,10 @@
 #ifndef MVMM_SVM_INSN_H
 #define MVMM_SVM_INSN_H
 
-#include <linux/bits.h>
+#include <linux/bitops.h>
 #include <linux/types.h>
 #include <asm/asm.h>
+#include <asm/page_types.h>
 #include <asm/svm.h>
 #include <asm/trapnr.h>
 #include "compat.h"
@@ -34,6 +35,15 @@ enum svm_clean {
 	/* every group that is defined today */
 	SVM_CLEAN_ALL = 0xfff,
 };
+
+/*
+ * Has VMRUN refused the guest's state? The code is one of 64 bits, of which old
+ * kernels know the lower ones.
+ */
+static inline bool svm_refused(const struct vmcb_control_area *control)
+{
+	return (u32)control->exit_code == (u32)SVM_EXIT_ERR;
+}
 
 /* Fields of a group were written: the next entry loads them from memory */
 static inline void svm_dirty(struct svm_vcpu *svm, enum svm_clean group)

@@ -376,7 +376,7 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 	}
 	vmcb->control.event_inj = 0;
 	svm->mov_ss = false;
-	if (unlikely(vmcb->control.exit_code == (u32)SVM_EXIT_ERR)) {
+	if (unlikely(svm_refused(&vmcb->control))) {
 		undo_entry(svm);
 	} else {
 		svm->unproven = false;

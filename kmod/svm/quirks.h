@@ -38,8 +38,7 @@ static inline void svm_mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state,
 		control->int_state |= SVM_INTERRUPT_SHADOW_MASK;
 	/* An interrupt that inject() has made virtual: V_IRQ set: not taken */
 	if (event_inj && !(event_inj & SVM_EVTINJ_VALID)) {
-		if (control->int_ctl & V_IRQ_MASK &&
-		    control->exit_code != (u32)SVM_EXIT_ERR)
+		if (control->int_ctl & V_IRQ_MASK && !svm_refused(control))
 			control->exit_int_info = event_inj | SVM_EVTINJ_VALID;
 		control->int_ctl &= ~SVM_VIRQ_NOW;
 	}
