@@ -149,6 +149,24 @@ struct syscore {
 #define mvmm_host_has_fred() false
 #endif
 
+/*
+ * New kernels only: another thread is to run, but not at once. cond_resched()
+ * does nothing there, and preempt_enable() waits for the next tick.
+ */
+#ifdef TIF_NEED_RESCHED_LAZY
+#define MVMM_TIF_RESCHED_LAZY _TIF_NEED_RESCHED_LAZY
+#else
+#define MVMM_TIF_RESCHED_LAZY 0
+#endif
+
+/* Let another thread run if one is to */
+static inline void mvmm_resched(void)
+{
+	if (READ_ONCE(current_thread_info()->flags) & MVMM_TIF_RESCHED_LAZY)
+		schedule();
+	cond_resched();
+}
+
 /* Over memory.high? The thread has to wait, on its way to userspace */
 static inline bool mvmm_is_throttled(void)
 {

@@ -255,7 +255,7 @@ static int do_work(struct mvmm_vcpu *vcpu)
 		if (ret)
 			return ret;
 	}
-	cond_resched();
+	mvmm_resched();
 	return 0;
 }
 

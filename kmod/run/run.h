@@ -4,6 +4,7 @@
 #define MVMM_RUN_RUN_H
 
 #include <linux/context_tracking.h>
+#include <linux/interrupt.h>
 #include <linux/sched.h>
 #include <asm/debugreg.h>
 #include "compat.h"
@@ -58,16 +59,27 @@ static inline bool mvmm_ring(struct mvmm_vcpu *vcpu)
 #endif
 
 /*
+ * Do softirqs wait for the section to end? Newer kernels hold them off from
+ * kernel_fpu_begin() on. A guest that is alone on its CPU would keep timers and
+ * the network's packets of that CPU off for as long as it likes.
+ */
+static inline bool mvmm_softirqs_wait(void)
+{
+	return softirq_count() && local_softirq_pending();
+}
+
+/*
  * Must the inner loop return to the outer one? Whoever asks for that later also
  * interrupts the guest.
  */
 static inline bool mvmm_must_come_back(struct mvmm_vcpu *vcpu)
 {
 	const unsigned long work = _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL |
-				   _TIF_NEED_RESCHED | _TIF_NOTIFY_RESUME;
+				   _TIF_NEED_RESCHED | MVMM_TIF_RESCHED_LAZY |
+				   _TIF_NOTIFY_RESUME;
 
 	return READ_ONCE(current_thread_info()->flags) & work ||
-	       atomic_read(&vcpu->requests);
+	       mvmm_softirqs_wait() || atomic_read(&vcpu->requests);
 }
 
 /**
