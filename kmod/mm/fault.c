@@ -35,7 +35,16 @@ enum lookup {
 	SPECIAL,	/* no struct page behind it: device memory */
 };
 
-/* A clean page is not mapped writable: the host would not know of the write */
+/*
+ * A clean page is not mapped writable: the host would not know of the write. Nor
+ * is a shadow stack, which is dirty without the right to write; pte_write()
+ * takes it for writable.
+ */
+static bool may_write(u64 flags)
+{
+	return flags & _PAGE_RW && flags & _PAGE_DIRTY;
+}
+
 static enum lookup leaf_from_pte(pte_t pte, struct host_leaf *leaf)
 {
 	if (!pte_access_permitted(pte, false))
@@ -43,17 +52,22 @@ static enum lookup leaf_from_pte(pte_t pte, struct host_leaf *leaf)
 	if (pte_special(pte) && !is_zero_pfn(pte_pfn(pte)))
 		return SPECIAL;
 	leaf->pa = (u64)pte_pfn(pte) << PAGE_SHIFT;
-	leaf->write = pte_write(pte) && pte_dirty(pte);
+	leaf->write = may_write(pte_flags(pte));
 	return FOUND;
 }
 
-static enum lookup leaf_from_large(unsigned long pfn, bool write, int level,
+/*
+ * Newer hosts map device memory by large leaves, too, and the huge zero page is
+ * as special as that. A hole in memory may have a struct page, a reserved one.
+ */
+static enum lookup leaf_from_large(unsigned long pfn, u64 flags, int level,
 				   struct host_leaf *leaf)
 {
-	if (!pfn_valid(pfn))
+	if (!pfn_valid(pfn) || (flags & _PAGE_SPECIAL &&
+				PageReserved(pfn_to_page(pfn))))
 		return SPECIAL;
 	leaf->pa = (u64)pfn << PAGE_SHIFT;
-	leaf->write = write;
+	leaf->write = may_write(flags);
 	leaf->level = level;
 	return FOUND;
 }
@@ -81,18 +95,14 @@ static enum lookup walk_host(struct mm_struct *mm, unsigned long hva,
 		return ABSENT;
 	if (pud_leaf(pud))
 		return pud_access_permitted(pud, false) ?
-			leaf_from_large(pud_pfn(pud),
-					pud_write(pud) && pud_dirty(pud), 3,
-					leaf) :
+			leaf_from_large(pud_pfn(pud), pud_flags(pud), 3, leaf) :
 			ABSENT;
 	pmd = READ_ONCE(*pmd_offset(&pud, hva));
 	if (!pmd_present(pmd))
 		return ABSENT;
 	if (pmd_leaf(pmd))
 		return pmd_access_permitted(pmd, false) ?
-			leaf_from_large(pmd_pfn(pmd),
-					pmd_write(pmd) && pmd_dirty(pmd), 2,
-					leaf) :
+			leaf_from_large(pmd_pfn(pmd), pmd_flags(pmd), 2, leaf) :
 			ABSENT;
 	leaf->level = 1;
 	leaf->ptes = pte_offset_kernel(&pmd, hva);
