@@ -88,6 +88,7 @@ help:
 	@echo 'fuzz             hostile input, FUZZ_SECONDS=60 for each target'
 	@echo 'bench            exits, faults and memory beside KVM (20 minutes)'
 	@echo 'lint             checkpatch, sparse, W=1, shellcheck, rules for rooms'
+	@echo 'headers-check    what the kernel at KDIR lacks that the module needs'
 	@echo 'lines            how large each room of the module is, and may be'
 	@echo 'clean            remove what was built'
 
@@ -278,6 +279,9 @@ lint:
 	@scripts/setup packages
 	@scripts/lint
 
+headers-check:
+	@scripts/headers-check '$(KDIR)'
+
 lines:
 	@scripts/rooms lines
 
@@ -288,4 +292,4 @@ clean:
 -include $(shell find $(O)/userspace $(O)/pic $(O)/unit $(O)/tsan $(O)/fuzz -name '*.d' 2>/dev/null)
 
 .PHONY: all help module modules_install userspace unit install dist deb run-guest run \
-	test test-long test-matrix bench fuzz check lint lines clean
+	test test-long test-matrix bench fuzz check lint headers-check lines clean
