@@ -3,6 +3,8 @@
 import glob
 import re
 
+from lablib.kernels import SUITES
+
 from . import labs
 from .jobs import LIMIT, job, kselftests, refused, tested
 from .labs import TOP, lab
@@ -48,7 +50,12 @@ CELLS = [("bochs", "core2_penryn_t9600", "test", "EPT"),
          ("qemu", *rest[:1], kernel, *rest[1:])
          for kernel in ("test", "debian", "backports")
          for rest in (("max",), ("EPYC",),
-                      ("max,npt=off", "nested paging (NPT)"))]
+                      ("max,npt=off", "nested paging (NPT)"))] + [
+         # Debian 13 and later: SVM runs; an Intel CPU is refused where KVM
+         # alone may have what VMX needs
+         ("qemu", "Haswell", "sid", "cr4_update_irqsoff")] + [
+         ("qemu", model, kernel) for kernel in SUITES
+         for model in ("max", "EPYC")]
 
 
 def cell(results, name, emulator, model, kernel):
@@ -85,11 +92,11 @@ Where mvmm was tried
 Each cell: insmod, the kselftests, a Linux guest (the small test kernel). A CPU
 that lacks something is refused at insmod, and the log names it.
 
-======== ========================= ========= ======================================
-lab      CPU model                 L1 kernel result
-======== ========================= ========= ======================================
+======== ========================= ================ ======================================
+lab      CPU model                 L1 kernel        result
+======== ========================= ================ ======================================
 %s
-======== ========================= ========= ======================================
+======== ========================= ================ ======================================
 
 On real CPUs
 ------------
@@ -125,18 +132,19 @@ def of_model(model):
 
 
 def row_of(c, text):
-    return f"{c[0]:8} {c[1]:25} {c[2]:9} {text}"
+    return f"{c[0]:8} {c[1]:25} {c[2]:16} {text}"
 
 
 def write_page(results):
     """@results: {job's name: Results}. Lines of other jobs are kept."""
     with open(PAGE) as page:
-        old = {tuple(row.split()[:3]): row.rstrip() for row in page}
+        old = {tuple(row.split()[:3]): " ".join(row.split()[3:])
+               for row in page}
     lines = []
     for c, j in zip(CELLS, MATRIX):
         mine = results.get(j.name)
         if not mine:
-            lines.append(old.get(c[:3], row_of(c, "not tried")))
+            lines.append(row_of(c, old.get(c[:3], "not tried")))
             continue
         if mine.failed:
             text = f"failed: {mine.failed} of {mine.failed + mine.passed}"
