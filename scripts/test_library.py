@@ -45,6 +45,15 @@ class Library(unittest.TestCase):
         self.assertEqual(declared(), {line.split()[2] for line in lines})
         self.assertGreater(len(lines), 50)
 
+    def test_package(self):
+        """Debian's file of symbols has all of them: a new one gets the version
+        in which it appears.
+        """
+        with open(f"{TOP}/debian/libmvmm1.symbols") as symbols:
+            names = re.findall(r"^ (\w+)@Base \d+\.\d+\.\d+$",
+                               symbols.read(), re.M)
+        self.assertEqual(sorted(declared()), sorted(names))
+
     def test_install(self):
         """A program builds with it, shared and static, as pkg-config says."""
         with tempfile.TemporaryDirectory(prefix="mvmm-install.") as root:

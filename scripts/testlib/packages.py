@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The jobs for Debian's packages: they are built, installed, and booted with.
+
+What is run where they are installed is in selftests/packages_test.sh.
+"""
+import filecmp
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+
+from . import labs
+from .jobs import job
+from .labs import TOP, run
+
+SUITES = ("bookworm", "trixie")
+
+
+def build(results, name, command=("scripts/deb",), **more):
+    """Builds the packages; lintian has nothing to say. Returns success."""
+    labs.setup("deb-packages")
+    done = run([*command], stderr=subprocess.STDOUT, **more)
+    good = not done.returncode and "dkms" in done.stdout
+    results.add(good, f"{name}: they build, and lintian is quiet",
+                done.stdout[-4000:])
+    return good
+
+
+def in_root(suite, *command, packages, options=()):
+    """@command in a copy of the suite's root, which sees /packages."""
+    done = run(["scripts/setup", "deb-root", suite], check=True)
+    return run(["scripts/in-chroot", done.stdout.strip(), "--bind",
+                f"{packages}:/packages", "--bind",
+                f"{TOP}/selftests:/selftests", *options, *command],
+               stderr=subprocess.STDOUT)
+
+
+def life(results, name, suite, packages, *more):
+    """Installed, upgraded, removed and purged."""
+    done = in_root(suite, "sh", "/selftests/packages_test.sh", "/packages",
+                   *more, packages=packages)
+    results.parse(name, f"@@begin packages-{suite}\n{done.stdout}\n"
+                        f"@@end packages-{suite} {done.returncode}")
+
+
+def packages(results, name):
+    """The short form: one suite, and one build of the module by DKMS."""
+    if build(results, name):
+        life(results, name, "bookworm", f"{TOP}/build/deb")
+
+
+def same(a, b):
+    """Which packages of two directories are not the same bytes."""
+    names = [f for f in sorted(os.listdir(a)) if f.endswith(".deb")]
+    if not names or names != [f for f in sorted(os.listdir(b))
+                              if f.endswith(".deb")]:
+        return ["names"]
+    _, differ, odd = filecmp.cmpfiles(a, b, names, shallow=False)
+    return differ + odd
+
+
+def reproducible(results, name):
+    """Built by root and by somebody else, in other places: the same bytes."""
+    with tempfile.TemporaryDirectory(prefix="mvmm-deb.") as there:
+        os.chmod(there, 0o777)
+        one, other = f"{there}/one", f"{there}/a-longer-name/other"
+        if not build(results, f"{name} (one)",
+                     ("scripts/deb", "--output", one)):
+            return
+        # As a user who has unpacked the tarball
+        tree = f"{there}/tree"
+        tarball = run(["scripts/dist"], check=True).stdout.strip()
+        script = (f"umask 027; mkdir {tree} && cd {tree} && "
+                  f"tar -xf {shlex.quote(tarball)} --strip-components=1 && "
+                  f"HOME={there} scripts/deb --output {other} && "
+                  f"cmp build/{os.path.basename(tarball)} {tarball}")
+        if os.getuid():
+            command = ["sh", "-c", script]
+        else:
+            command = ["setpriv", "--reuid=65534", "--regid=65534",
+                       "--clear-groups", "sh", "-c", script]
+        if build(results, f"{name} (other)", command):
+            differ = same(one, other)
+            results.add(not differ, f"{name}: the same bytes",
+                        "these differ: " + " ".join(differ))
+
+
+def suite(results, name, which):
+    """The long form: built and installed in that suite, each with a module."""
+    tarball = run(["scripts/dist"], check=True).stdout.strip()
+    script = ("cd /tmp && tar -xf /build/*.tar.xz && cd mvmm-* && "
+              "dpkg-buildpackage -b -us -uc >/tmp/log 2>&1 || "
+              "{ tail -n 30 /tmp/log; exit 1; }; mv ../*.deb /packages/")
+    with tempfile.TemporaryDirectory(prefix="mvmm-deb.") as there:
+        os.makedirs(f"{there}/build")
+        shutil.copy(tarball, f"{there}/build/")
+        os.makedirs(f"{there}/packages")
+        done = in_root(which, "sh", "-c", script,
+                       packages=f"{there}/packages",
+                       options=["--bind", f"{there}/build:/build"])
+        results.add(not done.returncode, f"{name}: they build", done.stdout)
+        if not done.returncode:
+            life(results, name, which, f"{there}/packages", "old-module")
+
+
+PACKAGES = [job("packages", packages, kernels=())]
+LONG = [job("long-packages-reproducible", reproducible, kernels=())] + [
+        job(f"long-packages-{s}", suite, s, kernels=()) for s in SUITES]
