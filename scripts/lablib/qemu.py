@@ -7,6 +7,24 @@ import struct
 from .image import make_root, pack, put_lab
 
 
+def machine(kernel, memory, cpus, kvm=False, cpu=None):
+    """QEMU's command line for a machine without devices."""
+    command = ["qemu-system-x86_64", "-m", str(memory), "-smp", str(cpus),
+               "-nodefaults", "-display", "none", "-no-reboot",
+               "-kernel", kernel.image]
+    if kvm:
+        return command + ["-accel", "kvm", "-cpu", cpu or "host"]
+    # One thread: with several, nested SVM sometimes crashes QEMU
+    command += ["-accel", "tcg,thread=single", "-cpu",
+                f"{cpu or 'max'},-rdrand,-rdseed", "-rtc",
+                "base=2026-01-01T00:00:00,clock=vm"]
+    # One instruction is one tick of the TSC: a busy machine changes no
+    # figure. With more CPUs, which take turns, a boot would not end.
+    if cpus == 1:
+        command += ["-icount", "shift=0,sleep=off"]
+    return command
+
+
 def prepare(work, kernel, args):
     """Makes an initrd, which copies the files. Returns QEMU's command line."""
     make_root(f"{work}/root", kernel, args, kernel.share_modules +
@@ -17,27 +35,14 @@ def prepare(work, kernel, args):
 
     append = ("console=ttyS0,115200 quiet panic=-1 nokaslr lab_9p " +
               kernel.append + args.append)
-    command = ["qemu-system-x86_64", "-m", str(args.memory),
-               "-smp", str(args.cpus),
-               "-nodefaults", "-display", "none", "-no-reboot",
-               "-kernel", kernel.image, "-initrd", f"{work}/initrd",
-               "-append", append,
-               "-serial", f"file:{work}/console",
-               "-chardev", f"serial,id=tty,path={work}/tty",
-               "-serial", "chardev:tty",
-               "-virtfs", f"local,path={work}/files/lab,mount_tag=lab,"
-                          "security_model=none,readonly=on"]
-    if args.lab == "kvm":
-        command += ["-accel", "kvm", "-cpu", args.cpu or "host"]
-    else:
-        # One thread: with several, nested SVM sometimes crashes QEMU
-        command += ["-accel", "tcg,thread=single", "-cpu",
-                    f"{args.cpu or 'max'},-rdrand,-rdseed", "-rtc",
-                    "base=2026-01-01T00:00:00,clock=vm"]
-        # One instruction is one tick of the TSC: a busy machine changes no
-        # figure. With more CPUs, which take turns, a boot would not end.
-        if args.cpus == 1:
-            command += ["-icount", "shift=0,sleep=off"]
+    command = machine(kernel, args.memory, args.cpus, args.lab == "kvm",
+                      args.cpu)
+    command += ["-initrd", f"{work}/initrd", "-append", append,
+                "-serial", f"file:{work}/console",
+                "-chardev", f"serial,id=tty,path={work}/tty",
+                "-serial", "chardev:tty",
+                "-virtfs", f"local,path={work}/files/lab,mount_tag=lab,"
+                           "security_model=none,readonly=on"]
     if args.share:
         command += ["-virtfs", f"local,path={os.path.abspath(args.share)},"
                                "mount_tag=share,security_model=none"]

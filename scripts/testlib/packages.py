@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The jobs for Debian's packages: they are built, installed, and booted with.
 
-What is run where they are installed is in selftests/packages_test.sh.
+What is run where they are installed is in selftests/packages_test.sh and
+packages_boot.sh.
 """
 import filecmp
 import os
@@ -9,6 +10,9 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+
+from lablib import qemu
+from lablib.kernels import Kernel
 
 from . import labs
 from .jobs import job
@@ -104,6 +108,42 @@ def suite(results, name, which):
             life(results, name, which, f"{there}/packages", "old-module")
 
 
+def boot(results, name):
+    """Debian with systemd in QEMU, in which mvmm is installed and used."""
+    if not build(results, name):
+        return
+    here = f"{TOP}/build/{name}"
+    shutil.rmtree(here, ignore_errors=True)
+    os.makedirs(f"{here}/packages/guest")
+    for path in os.listdir(f"{TOP}/build/deb"):
+        if path.endswith(".deb"):
+            shutil.copy(f"{TOP}/build/deb/{path}", f"{here}/packages/")
+    for path in (labs.guest_initrd(f"{name}-guest", "exit 7"),
+                 labs.small_kernel()):
+        source, _, target = path.partition(":lab/")
+        shutil.copy(source, f"{here}/packages/guest/{target}")
+    done = in_root("bookworm", "sh", "/selftests/packages_boot.sh", "prepare",
+                   packages=f"{here}/packages",
+                   options=["--keep", f"{here}/disk"])
+    results.add(not done.returncode, f"{name}: a disk", done.stdout[-4000:])
+    if done.returncode:
+        return
+    initrd = labs.guest_initrd(name, "sh /selftests/packages_boot.sh run",
+                               disk=True).partition(":")[0]
+    kernel = Kernel("debian")
+    # It ends with twice the status and one. Limits are of CPU time
+    done = run(["prlimit", "--cpu=1500", *qemu.machine(kernel, 2048, 1),
+                "-initrd", initrd, "-append", "console=ttyS0 quiet panic=-1",
+                "-drive", f"file={here}/disk,if=virtio,format=raw,snapshot=on",
+                "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
+                "-serial", "stdio"],
+               stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    results.parse(name, f"@@begin packages-boot\n{done.stdout}\n"
+                        f"@@end packages-boot {done.returncode // 2}")
+    shutil.rmtree(here)
+
+
 PACKAGES = [job("packages", packages, kernels=())]
-LONG = [job("long-packages-reproducible", reproducible, kernels=())] + [
+LONG = [job("long-packages-reproducible", reproducible, kernels=()),
+        job("long-packages-boot", boot, kernels=())] + [
         job(f"long-packages-{s}", suite, s, kernels=()) for s in SUITES]
