@@ -200,6 +200,13 @@ def without_libraries(results, name):
                     f"{name}: {library} is named", done.stderr)
 
 
+def clang(results, name):
+    """Userspace builds with clang, whose warnings are others."""
+    done = run(["make", "-s", "userspace", f"O=build/{name}", "CC=clang"],
+               stderr=subprocess.STDOUT)
+    results.add(not done.returncode and not done.stdout, name, done.stdout)
+
+
 def long(results, name, emulator, cpus):
     """The scheduler's shares, measured over 1 G ticks or more."""
     two = cpus == 2
@@ -597,6 +604,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("life-bochs", life, "bochs"),
        job("lint", lint, kernels=()),
        job("without-libraries", without_libraries, kernels=()),
+       job("clang", clang, kernels=()),
        job("models", models, kernels=()),
        job("fuzz", fuzz, kernels=()),
        job("stopped-qemu", stopped, "qemu"),
