@@ -77,13 +77,13 @@ def reproducible(results, name):
         tarball = run(["scripts/dist"], check=True).stdout.strip()
         script = (f"umask 027; mkdir {tree} && cd {tree} && "
                   f"tar -xf {shlex.quote(tarball)} --strip-components=1 && "
-                  f"HOME={there} scripts/deb --output {other} && "
+                  f"scripts/deb --output {other} && "
                   f"cmp build/{os.path.basename(tarball)} {tarball}")
-        if os.getuid():
-            command = ["sh", "-c", script]
-        else:
+        command = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                   f"HOME={there}", "TZ=Asia/Tokyo", "sh", "-c", script]
+        if not os.getuid():
             command = ["setpriv", "--reuid=65534", "--regid=65534",
-                       "--clear-groups", "sh", "-c", script]
+                       "--clear-groups", *command]
         if build(results, f"{name} (other)", command):
             differ = same(one, other)
             results.add(not differ, f"{name}: the same bytes",
