@@ -74,7 +74,9 @@ def reproducible(results, name):
             return
         # As a user who has unpacked the tarball
         tree = f"{there}/tree"
-        tarball = run(["scripts/dist"], check=True).stdout.strip()
+        # Who need not be able to read this tree
+        tarball = shutil.copy(run(["scripts/dist"], check=True).stdout.strip(),
+                              there)
         script = (f"umask 027; mkdir {tree} && cd {tree} && "
                   f"tar -xf {shlex.quote(tarball)} --strip-components=1 && "
                   f"scripts/deb --output {other} && "
