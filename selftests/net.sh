@@ -412,6 +412,12 @@ switched() {
 	} END { exit bad || lines != 6 || frames < 10000 }' /tmp/stats
 }
 
+# L1's cable: the least that a ping takes, in ms, is its delay both ways
+delayed() {
+	ping -q -c 5 192.168.7.1 |
+		awk -F '[ /]' '/^round-trip/ { ok = $6 >= 40 } END { exit !ok }'
+}
+
 three_ports() {
 	[ "$(./mvmm switch lab show | grep -c ' up ')" = 3 ]
 }
@@ -423,7 +429,7 @@ guests_on_switch() {
 
 	rm -f /tmp/status
 	mkdir -p /run
-	./mvmm switch lab --uplink tap=t1,name=l1,vlan=10 >/tmp/switch 2>&1 &
+	./mvmm switch lab --uplink tap=t1,name=l1,vlan=10,delay=20 >/tmp/switch 2>&1 &
 	switch=$!
 	try [ -S /run/mvmm/switch/lab/port ]
 	APPEND='net=1 third' boot "$@" --net switch=lab,name=one,vlan=10 \
@@ -434,9 +440,10 @@ guests_on_switch() {
 	second=$!
 	address t1 3
 	echo '@@begin switch'
-	echo 1..6
+	echo 1..7
 	check 'three ports are up' try three_ports
 	check 'L1 reaches a guest in its VLAN' answers 192.168.7.1
+	check 'its cable is a long one' delayed
 	check 'from another VLAN it does not' on_their_own
 	check 'and does again' together_again
 	# Their ports, with what these have counted, end with them

@@ -163,6 +163,8 @@ static void print_stats(const json_t *answer)
 		print_count("to", json_object_get(p, "to"));
 		print_outside("came", json_object_get(p, "came"));
 		print_outside("went", json_object_get(p, "went"));
+		print_outside("there", json_object_get(p, "there"));
+		print_outside("back", json_object_get(p, "back"));
 	}
 }
 

@@ -258,7 +258,9 @@ const char *port_why(enum port_drop why)
 		[DROP_LOCAL] = "for the link alone",
 		[DROP_MIRROR] = "from the end of a mirror",
 		[DROP_FORGED] = "from an address that is not the port's",
-		[DROP_STORM] = "of a storm" };
+		[DROP_STORM] = "of a storm",
+		[DROP_RATE] = "beyond the rate",
+		[DROP_CHANCE] = "lost by chance" };
 
 	return text[why];
 }
@@ -444,7 +446,7 @@ static int parse_word(struct net_config *c, const char *word,
 		return add_port_option(c, word, error);
 	else
 		return fail(error, STATUS_USAGE,
-			    "--net %s: %s is not known: model=e1000, mac=ADDRESS, mtu=BYTES, pcap=FILE, queues=NUMBER and iothread=NAME are, bridge=NAME and vhost=on of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user, vlan=VLANS, name=NAME, isolated, locked and storm=FRAMES of a switch, mode=MODE of a bond",
+			    "--net %s: %s is not known: model=e1000, mac=ADDRESS, mtu=BYTES, pcap=FILE, queues=NUMBER and iothread=NAME are, bridge=NAME and vhost=on of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user, vlan=VLANS, name=NAME, isolated, locked, storm=FRAMES, rate=KBIT, delay=MS and loss=PERMILLE of a switch, mode=MODE of a bond",
 			    c->kind, word);
 	return 0;
 }

@@ -46,7 +46,9 @@ enum port_drop { DROP_NO_LINK, DROP_LENGTH, DROP_HEADER, DROP_FILTER,
 		 DROP_REFUSED, DROP_LOST,
 		 /* A switch's */
 		 DROP_VLAN, DROP_NOBODY, DROP_FULL, DROP_SOURCE, DROP_LOCAL,
-		 DROP_MIRROR, DROP_FORGED, DROP_STORM, DROPS };
+		 DROP_MIRROR, DROP_FORGED, DROP_STORM,
+		 /* A cable's */
+		 DROP_RATE, DROP_CHANCE, DROPS };
 
 /**
  * struct port_count - of the frames in one direction; one that waits is in none

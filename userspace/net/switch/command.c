@@ -30,9 +30,10 @@ static json_t *port_json(const struct member *m)
 {
 	const struct switch_port *p = m->plug;
 	char vlan[256], mac[18];
+	json_t *all;
 
 	vlan_text(&p->vlans, vlan, sizeof(vlan));
-	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:s, s:b, s:b, s:b, s:i, "
+	all = json_pack("{s:i, s:s, s:s, s:s, s:b, s:s, s:b, s:b, s:b, s:i, "
 			 "s:i, s:I, s:I, s:o, s:o, s:o, s:o}",
 			 "port", p->number, "name", p->name, "kind", m->kind,
 			 "mac", mac_text(m->mac, mac, sizeof(mac)),
@@ -47,6 +48,13 @@ static json_t *port_json(const struct member *m)
 			 /* What became of them in what is plugged in */
 			 "came", count_json(&m->port->to_peer),
 			 "went", count_json(&m->port->from_peer));
+	if (!m->cable)
+		return all;
+	json_object_set_new(all, "there",
+			    count_json(&m->cable->end[0].port.from_peer));
+	json_object_set_new(all, "back",
+			    count_json(&m->cable->end[1].port.from_peer));
+	return all;
 }
 
 static json_t *show(struct switch_server *s, const json_t *arguments,

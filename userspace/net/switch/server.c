@@ -107,6 +107,7 @@ static void close_member(struct member *m)
 {
 	pcap_close(m->plug->port.capture);
 	switch_remove(m->plug);
+	cable_free(m->cable);
 	pcap_close(m->port->capture);
 	m->port->ops->close(m->port);
 	*m = (struct member){ 0 };
@@ -136,8 +137,17 @@ struct member *member_join(struct switch_server *s, struct port *port,
 	*m = (struct member){ .server = s, .port = port, .plug = plug,
 			      .kind = kind };
 	port->loop = &s->loop;
-	port_connect(&plug->port, port);
-	return m;
+	if (!cable_is_needed(&config->cable)) {
+		port_connect(&plug->port, port);
+		return m;
+	}
+	m->cable = cable_new(&config->cable, &s->loop, &plug->port, port);
+	if (m->cable)
+		return m;
+	fail(error, STATUS_OS, "no memory");
+	switch_remove(plug);
+	*m = (struct member){ 0 };
+	return NULL;
 }
 
 /* ---- those who come by a socket ------------------------------------------- */

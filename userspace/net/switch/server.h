@@ -19,6 +19,7 @@
  * @server: of that
  * @port: what moves its frames
  * @plug: the switch's
+ * @cable: between them, or NULL
  * @kind: for the user
  * @mac: which it has said is its; zero: it has said nothing
  * @gone: it is to be closed, when nobody uses it any more
@@ -27,6 +28,7 @@ struct member {
 	struct switch_server *server;
 	struct port *port;
 	struct switch_port *plug;
+	struct cable *cable;
 	const char *kind;
 	uint8_t mac[MAC_LEN];
 	bool gone;

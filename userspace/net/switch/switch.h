@@ -12,6 +12,7 @@
 
 #include "core/option.h"
 #include "net/net.h"
+#include "net/switch/cable.h"
 #include "net/switch/macs.h"
 
 #define VLANS		4096		/* 0 and 4095 are none */
@@ -24,11 +25,13 @@
  * @isolated: nothing goes from here to another one that is
  * @locked: from here come only frames of one address
  * @storm: frames for all, or for nobody who is known, in a second; 0: any number
+ * @cable: between it and what is plugged in: of who plugs it in
  */
 struct switch_config {
 	const char *name, *vlan;
 	bool isolated, locked;
 	unsigned int storm;
+	struct cable_config cable;
 };
 
 extern const struct option_spec switch_options[];

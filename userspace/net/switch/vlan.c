@@ -21,6 +21,18 @@ const struct option_spec switch_options[] = {
 	{ .name = "storm", .kind = OPTION_NUMBER, .max = 1000000,
 	  OPTION_AT(struct switch_config, storm),
 	  .help = "frames for all in a second, 0: any number" },
+	{ .name = "rate", .kind = OPTION_NUMBER, .max = 100000000,
+	  OPTION_AT(struct switch_config, cable.rate),
+	  .help = "kbit/s of its cable, 0: any" },
+	{ .name = "delay", .kind = OPTION_NUMBER, .max = 10000,
+	  OPTION_AT(struct switch_config, cable.delay),
+	  .help = "ms that a frame is on its way, in each direction" },
+	{ .name = "loss", .kind = OPTION_NUMBER, .max = 1000,
+	  OPTION_AT(struct switch_config, cable.loss),
+	  .help = "of a thousand frames so many are lost" },
+	{ .name = "seed", .kind = OPTION_NUMBER, .max = 0xffffffff,
+	  OPTION_AT(struct switch_config, cable.seed),
+	  .help = "of that: the same ones are lost each time" },
 	OPTIONS_END
 };
 
