@@ -435,12 +435,13 @@ guests_on_switch() {
 	APPEND='net=1 third' boot "$@" --net switch=lab,name=one,vlan=10 \
 		>/tmp/first 2>&1 &
 	first=$!
-	APPEND='net=2 third' in_background "$@" \
+	# Its streams go on, whenever it is saved and loaded
+	APPEND='net=2 third' in_background "$@" --stats --save-every 300 \
 		--net switch=lab,name=two,vlan=10 >/tmp/second 2>&1 &
 	second=$!
 	address t1 3
 	echo '@@begin switch'
-	echo 1..7
+	echo 1..8
 	check 'three ports are up' try three_ports
 	check 'L1 reaches a guest in its VLAN' answers 192.168.7.1
 	check 'its cable is a long one' delayed
@@ -452,6 +453,8 @@ guests_on_switch() {
 	echo 'done' >/tmp/third/done
 	httpd -p 80 -h /tmp/third
 	wait $first $second
+	check 'the second guest was saved meanwhile' \
+		grep -Eq '^saved and loaded: [0-9]{2,} times' /tmp/second
 	kill $switch
 	wait $switch
 	check 'the switch leaves nothing' [ ! -e /run/mvmm/switch/lab ]
@@ -460,6 +463,86 @@ guests_on_switch() {
 	echo '@@begin guests'
 	cat /tmp/first /tmp/second
 	ended "$(cat /tmp/status)"
+}
+
+# Linux's bridge, with its own spanning tree, which is that of 802.1D-1998
+bridge_made() {
+	local i
+
+	[ -e /sys/class/net/t2 ] || return 1
+	ip link add br0 type bridge
+	# In 1/100 s: 4 s of listening, and of learning
+	echo 400 >/sys/class/net/br0/bridge/forward_delay
+	echo 1 >/sys/class/net/br0/bridge/stp_state
+	for i in t1 t2; do
+		ip link set $i master br0 && ip link set $i up || return 1
+	done
+	address br0 3
+}
+
+# forwarding DEVICE: at both ends of that link
+forwarding() {
+	[ "$(cat "/sys/class/net/$1/brport/state" 2>/dev/null)" = 3 ] &&
+		./mvmm switch loop show | grep -q " $1 .* forwarding "
+}
+
+# One of the two, and not both
+one_of_two() {
+	if forwarding t1; then ! forwarding t2; else forwarding t2; fi
+}
+
+# Frames for all go round no more than once
+no_storm() {
+	local before after
+
+	before=$(cat /sys/class/net/t1/statistics/rx_packets)
+	for _ in $(seq 20); do
+		ping -q -c 1 -W 1 192.168.7.77 >/dev/null 2>&1
+	done
+	after=$(cat /sys/class/net/t1/statistics/rx_packets)
+	[ $((after - before)) -lt 200 ]
+}
+
+speaks_stp() {
+	./mvmm switch --json loop show | grep -q '"protocol": "STP"'
+}
+
+# The link that carries is cut: the other one does, then
+other_takes_over() {
+	local cut=t1 other=t2
+
+	forwarding t1 || { cut=t2 other=t1; }
+	ip link set $cut down
+	try forwarding $other && ip link set $cut up && try one_of_two
+}
+
+# switch_in_a_loop: a switch and a bridge of Linux's, joined twice
+switch_in_a_loop() {
+	local switch
+
+	n=0
+	for i in llc stp bridge; do
+		must insmod $i.ko
+	done
+	mkdir -p /run
+	./mvmm switch loop --rstp --uplink tap=t1 --uplink tap=t2 \
+		>/tmp/switch 2>&1 &
+	switch=$!
+	echo '@@begin loop'
+	echo 1..6
+	check 'there is a loop' try bridge_made
+	check 'one of its links forwards' try one_of_two
+	check 'the switch speaks as the bridge does' try speaks_stp
+	check 'frames for all do not go round' no_storm
+	check 'one link is still the only one' one_of_two
+	check 'without it the other one forwards' other_takes_over
+	./mvmm switch loop show | sed 's/^/# /'
+	kill $switch
+	wait $switch
+	# Its address is for another
+	ip link del br0
+	n=0
+	echo '@@end loop 0'
 }
 
 # in_own_root COMMAND...: passt changes its root, which Linux refuses on an

@@ -372,7 +372,7 @@ def net(results, name, emulator, command):
     initrd = labs.guest_initrd(name, "net.sh", "selftests/net.sh", *drivers)
     # Of L1: a tap, or an interface with a way out for passt
     modules = labs.with_dependencies("tun", "dummy", "bonding", "vhost_net",
-                                     "8021q")
+                                     "8021q", "bridge")
     lab(results, name,
         ["--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
@@ -594,7 +594,8 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
            "guest_with_e1000 --mem 192M --save-every 100", kernels=("debian",)),
        job("user-net-qemu", net, "qemu", "guest_with_user --mem 192M",
            kernels=("debian",)),
-       job("switch-qemu", net, "qemu", "guests_on_switch --mem 160M",
+       job("switch-qemu", net, "qemu",
+           "switch_in_a_loop; guests_on_switch --mem 160M",
            kernels=("debian",)),
        job("swapped-qemu", swapped, "qemu"),
        stress_job("qemu", 1, 4, 10), stress_job("qemu", 2, 8, 10),

@@ -12,12 +12,14 @@
 
 #define WORDS	4
 
-enum { OPT_UPLINK = 256, OPT_JSON };
+enum { OPT_UPLINK = 256, OPT_JSON, OPT_RSTP };
 
 static const struct argp_option option_list[] = {
 	{ "uplink", OPT_UPLINK, "KIND[,OPTION...]", 0,
 	  "a port of the switch that leads elsewhere: what mvmm run takes behind --net, and name=, vlan=, isolated, locked, storm=; can be repeated",
 	  0 },
+	{ "rstp", OPT_RSTP, "PRIORITY", OPTION_ARG_OPTIONAL,
+	  "a spanning tree, so that a loop of switches is harmless", 0 },
 	{ "json", OPT_JSON, NULL, 0, "answers as JSON", 0 },
 	{ 0 }
 };
@@ -28,6 +30,7 @@ static const struct argp_option option_list[] = {
  * @words: how many
  * @uplink: these
  * @uplinks: how many
+ * @rstp: a priority, NULL: there is no spanning tree
  * @json: show answers as they come
  */
 struct options {
@@ -35,6 +38,7 @@ struct options {
 	unsigned int words;
 	char *uplink[SWITCH_UPLINKS];
 	unsigned int uplinks;
+	const char *rstp;
 	bool json;
 };
 
@@ -49,6 +53,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 				   SWITCH_UPLINKS);
 		else
 			o->uplink[o->uplinks++] = arg;
+		break;
+	case OPT_RSTP:
+		o->rstp = arg ? arg : "32768";
 		break;
 	case OPT_JSON:
 		o->json = true;
@@ -74,7 +81,7 @@ static int run(struct options *o, struct error *error)
 	char path[sizeof(s->stream_at.sun_path)];
 	struct control control = { 0 };
 	unsigned int i;
-	int ret = s ? 0 : -1;
+	int ret = s && !switch_rstp(s, o->rstp, error) ? 0 : -1;
 
 	for (i = 0; !ret && i < o->uplinks; i++)
 		ret = switch_uplink(s, o->uplink[i], error);
@@ -116,13 +123,17 @@ static void print_ports(const json_t *answer)
 	const json_t *p, *mirror = json_object_get(answer, "mirror");
 	size_t i;
 
-	printf("%-5s %-24s %-8s %-5s %-20s %s\n", "port", "name", "kind",
-	       "link", "vlan", "stations");
+	if (*text(answer, "root"))
+		printf("bridge %s, root %s, cost %lld\n", text(answer, "bridge"),
+		       text(answer, "root"), number(answer, "cost"));
+	printf("%-5s %-24s %-8s %-5s %-20s %-10s %-10s %s\n", "port", "name",
+	       "kind", "link", "vlan", "role", "state", "stations");
 	json_array_foreach(json_object_get(answer, "ports"), i, p)
-		printf("%-5lld %-24s %-8s %-5s %-20s %lld%s%s%s%s%s\n",
+		printf("%-5lld %-24s %-8s %-5s %-20s %-10s %-10s %lld%s%s%s%s%s\n",
 		       number(p, "port"), text(p, "name"), text(p, "kind"),
 		       *if_so(p, "link", "up") ? "up" : "down", text(p, "vlan"),
-		       number(p, "macs"), if_so(p, "isolated", ", isolated"),
+		       text(p, "role"), text(p, "state"), number(p, "macs"),
+		       if_so(p, "isolated", ", isolated"),
 		       if_so(p, "locked", ", locked"),
 		       if_so(p, "capture", ", captured"),
 		       number(p, "storm") ? ", storms are cut off" : "",

@@ -13,6 +13,7 @@
 static struct ether_switch sw;
 static struct played_port plug[PLUGS];
 static struct switch_port *port[PLUGS];
+static const uint8_t own_mac[MAC_LEN] = { 2 };
 static uint64_t copies, gone_in;
 
 static void plug_in(unsigned int i, char *text)
@@ -43,7 +44,7 @@ static void pull_out(unsigned int i)
 		return;
 	check_counts(&port[i]->port.from_peer);
 	check_counts(&port[i]->port.to_peer);
-	copies += port[i]->copies;
+	copies += port[i]->copies + port[i]->own;
 	gone_in += port[i]->port.to_peer.in;
 	switch_remove(port[i]);
 	port[i] = NULL;
@@ -108,6 +109,14 @@ static void do_step(struct step s, const uint8_t *data)
 	case 5:
 		switch_tick(&sw, sw.now + s.len * 10);
 		break;
+	case 6:
+		/* As from another bridge */
+		memmove(text + 17, text, 40);
+		memcpy(text, "\x01\x80\xc2\0\0\0\2\0\0\0\0\1\0\x27\x42\x42\3",
+		       17);
+		if (port[i])
+			send_frame(&plug[i], (uint8_t *)text, 60);
+		break;
 	default:
 		if (port[i])
 			send_frame(&plug[i], data, s.len);
@@ -123,6 +132,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* The table is large, and cleared by who has used it */
 	played_init(NULL);
 	copies = gone_in = 0;
+	sw.spans = false;
+	if (size && data[0] & 0x80)
+		switch_span(&sw, 0x8000, own_mac);
 	for (i = 0; i < 3; i++)
 		plug_in(i, (char []){ "vlan=trunk" });
 	while (size >= sizeof(step)) {

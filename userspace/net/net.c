@@ -259,6 +259,7 @@ const char *port_why(enum port_drop why)
 		[DROP_MIRROR] = "from the end of a mirror",
 		[DROP_FORGED] = "from an address that is not the port's",
 		[DROP_STORM] = "of a storm",
+		[DROP_BLOCKED] = "at a port that the spanning tree blocks",
 		[DROP_RATE] = "beyond the rate",
 		[DROP_CHANCE] = "lost by chance" };
 

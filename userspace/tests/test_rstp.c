@@ -10,7 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 #undef fail
-#include "net/switch/rstp.h"
+#include "net/switch/switch.h"
+#include "tests/played_port.h"
 
 #define BRIDGES	8
 #define LINKS	20
@@ -475,6 +476,100 @@ static void frames(void **state)
 	assert_true(bpdu_parse(&back, frame, sizeof(frame)));
 }
 
+/* ---- switches -------------------------------------------------------------- */
+
+static struct switch_port *plug(struct ether_switch *sw, bool locked)
+{
+	struct switch_config config = { .locked = locked };
+	struct error error;
+	struct switch_port *p = switch_add(sw, NULL, &config, &error);
+
+	assert_non_null(p);
+	return p;
+}
+
+static struct ether_switch *make_switch(unsigned int number)
+{
+	struct ether_switch *sw = calloc(1, sizeof(*sw));
+	const uint8_t mac[] = { 2, 0, 0, 0, 1, number };
+
+	assert_non_null(sw);
+	switch_span(sw, 0x8000, mac);
+	return sw;
+}
+
+static void broadcast(struct played_port *from)
+{
+	uint8_t bytes[60] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 7 };
+	const struct iovec iov = { bytes, sizeof(bytes) };
+	const struct frame frame = { .iov = &iov, .niov = 1,
+				     .len = sizeof(bytes) };
+
+	assert_true(port_send(&from->port, &frame));
+}
+
+/* Two switches that are joined twice, with a station each */
+static void a_loop_of_switches(void **state)
+{
+	struct ether_switch *sw[] = { make_switch(1), make_switch(2) };
+	struct switch_port *link[2][2], *edge[2], *locked;
+	static struct played_port station[2], liar;
+	static const uint8_t liar_mac[] = { 2, 9, 9, 9, 9, 9 };
+	const struct bpdu root = { .kind = BPDU_RST, .role = BPDU_DESIGNATED,
+				   .times = { 0, 20, 2, 15 } };
+	uint8_t bytes[BPDU_FRAME];
+	const struct iovec iov = { bytes, sizeof(bytes) };
+	const struct frame frame = { .iov = &iov, .niov = 1,
+				     .len = sizeof(bytes) };
+	unsigned int i, j, t = 0;
+
+	played_init(NULL);
+	liar = played;
+	for (i = 0; i < 2; i++) {
+		station[i] = played;
+		edge[i] = plug(sw[i], false);
+		port_connect(&edge[i]->port, &station[i].port);
+		for (j = 0; j < 2; j++)
+			link[i][j] = plug(sw[i], false);
+	}
+	locked = plug(sw[0], true);
+	port_connect(&locked->port, &liar.port);
+	for (j = 0; j < 2; j++)
+		port_connect(&link[0][j]->port, &link[1][j]->port);
+	for (; t < 10; t++)
+		for (i = 0; i < 2; i++)
+			switch_tick(sw[i], t);
+	/* Once to each, and not for ever */
+	station[0].frames = station[1].frames = 0;
+	broadcast(&station[0]);
+	assert_int_equal(station[0].frames, 0);
+	assert_int_equal(station[1].frames, 1);
+	/* One that is locked is none of it, and says nothing of it */
+	bpdu_write(bytes, &root, liar_mac);
+	assert_true(port_send(&liar.port, &frame));
+	assert_int_equal(locked->port.from_peer.dropped[DROP_LOCAL], 1);
+	assert_int_equal(sw[0]->rstp.root.root, sw[0]->rstp.id);
+	/* The link that carries is cut: by the other one, at once */
+	port_disconnect(&link[0][0]->port);
+	rstp_enable(&sw[0]->rstp, link[0][0]->number, false);
+	broadcast(&station[0]);
+	assert_int_equal(station[1].frames, 2);
+	/* All is counted */
+	for (i = 0; i < 2; i++) {
+		uint64_t copies = 0, in = 0;
+
+		for (j = 0; j < SWITCH_PORTS; j++) {
+			const struct switch_port *p = &sw[i]->port[j];
+
+			assert_true(adds_up(&p->port));
+			copies += p->copies + p->own;
+			in += p->port.to_peer.in;
+		}
+		assert_int_equal(copies, in);
+		free(sw[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,7 +582,8 @@ int main(void)
 		cmocka_unit_test_setup(an_old_bridge, setup),
 		cmocka_unit_test_setup(one_way, setup),
 		cmocka_unit_test_setup(at_random, setup),
-		cmocka_unit_test_setup(frames, setup) };
+		cmocka_unit_test_setup(frames, setup),
+		cmocka_unit_test(a_loop_of_switches) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

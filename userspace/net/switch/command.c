@@ -26,6 +26,31 @@ static char *mac_text(const uint8_t *mac, char *text, size_t len)
 	return text;
 }
 
+static void add_tree(json_t *all, const struct rstp_port *p)
+{
+	json_object_set_new(all, "role", json_string(rstp_role_name(p)));
+	json_object_set_new(all, "state", json_string(rstp_state_name(p)));
+	json_object_set_new(all, "protocol",
+			    json_string(p->send_rstp ? "RSTP" : "STP"));
+	json_object_set_new(all, "edge", json_boolean(p->oper_edge));
+}
+
+static void add_id(json_t *all, const char *key, uint64_t id)
+{
+	char text[17];
+
+	snprintf(text, sizeof(text), "%016llx", (unsigned long long)id);
+	json_object_set_new(all, key, json_string(text));
+}
+
+static void add_root(json_t *all, const struct rstp *r)
+{
+	add_id(all, "bridge", r->id);
+	add_id(all, "root", r->root.root);
+	json_object_set_new(all, "cost", json_integer(r->root.cost));
+	json_object_set_new(all, "changes", json_integer(r->changes));
+}
+
 static json_t *port_json(const struct member *m)
 {
 	const struct switch_port *p = m->plug;
@@ -48,6 +73,8 @@ static json_t *port_json(const struct member *m)
 			 /* What became of them in what is plugged in */
 			 "came", count_json(&m->port->to_peer),
 			 "went", count_json(&m->port->from_peer));
+	if (p->sw->rstp.port[p->number].used)
+		add_tree(all, &p->sw->rstp.port[p->number]);
 	if (!m->cable)
 		return all;
 	json_object_set_new(all, "there",
@@ -67,6 +94,8 @@ static json_t *show(struct switch_server *s, const json_t *arguments,
 		if (s->member[i].plug)
 			json_array_append_new(ports, port_json(&s->member[i]));
 	all = json_pack("{s:s, s:o}", "name", s->name, "ports", ports);
+	if (s->sw.spans)
+		add_root(all, &s->sw.rstp);
 	if (!s->sw.mirror)
 		return all;
 	json_object_set_new(all, "mirror",

@@ -261,6 +261,28 @@ static int listen_at(struct switch_server *s, struct watch *watch,
 	       fail(error, STATUS_OS, "cannot wait for others") : 0;
 }
 
+int switch_rstp(struct switch_server *s, const char *priority,
+		struct error *error)
+{
+	uint8_t mac[MAC_LEN];
+	char text[64];
+	uint64_t value;
+
+	if (!priority)
+		return 0;
+	if (!parse_number(priority, &value, false) || value > 61440 ||
+	    value % 4096)
+		return fail(error, STATUS_USAGE,
+			    "--rstp=%s is no priority: a multiple of 4096, up to 61440",
+			    priority);
+	snprintf(text, sizeof(text), "bridge %s", s->name);
+	net_mac(text, mac);
+	pthread_mutex_lock(&s->loop.lock);
+	switch_span(&s->sw, value, mac);
+	pthread_mutex_unlock(&s->loop.lock);
+	return 0;
+}
+
 /* ---- uplinks --------------------------------------------------------------- */
 
 /* What is the switch's goes into @config; the rest stays */

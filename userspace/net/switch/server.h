@@ -84,6 +84,12 @@ int switch_path(char *path, size_t len, const char *name, const char *file,
 
 /* It listens. NULL with @error. SIGTERM and SIGINT are blocked afterwards */
 struct switch_server *switch_start(const char *name, struct error *error);
+/*
+ * It has a spanning tree, before it has ports. @priority: as text; NULL: it has none.
+ * -1 with @error
+ */
+int switch_rstp(struct switch_server *server, const char *priority,
+		struct error *error);
 /* "tap=t0,vlan=10", say: what --net takes, and switch_options; it is cut up */
 int switch_uplink(struct switch_server *server, char *text,
 		  struct error *error);

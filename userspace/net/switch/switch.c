@@ -173,12 +173,27 @@ static enum port_drop look(struct switch_port *from, struct view *v,
 	return classify(from, v, tag);
 }
 
+/* Ports that are none of the spanning tree do both, always */
+static bool learns(const struct switch_port *p)
+{
+	const struct rstp_port *s = &p->sw->rstp.port[p->number];
+
+	return !s->used || s->learning;
+}
+
+static bool forwards(const struct switch_port *p)
+{
+	const struct rstp_port *s = &p->sw->rstp.port[p->number];
+
+	return !s->used || s->forwarding;
+}
+
 static bool may_go(const struct switch_port *from,
 		   const struct switch_port *to, unsigned int vlan)
 {
 	return from != to && is_member(to, vlan) && to->port.peer &&
 	       to->port.peer->link && !(from->isolated && to->isolated) &&
-	       to != from->sw->mirror;
+	       to != from->sw->mirror && forwards(to);
 }
 
 /* Where it goes: to one, or to all that it may */
@@ -232,16 +247,75 @@ static void put_out(struct switch_port *to, struct view *v)
 	give(to, &frame);
 }
 
+/* ---- the spanning tree ----------------------------------------------------- */
+
+static void send_bpdu(void *ctx, unsigned int port, const uint8_t *bytes,
+		      size_t len)
+{
+	struct switch_port *to = &((struct ether_switch *)ctx)->port[port];
+	const struct iovec iov = { (void *)bytes, len };
+	const struct frame frame = { .iov = &iov, .niov = 1, .len = len };
+
+	if (to == to->sw->mirror)
+		return;
+	to->own++;
+	if (!port_send(&to->port, &frame))
+		port_refuse(&to->port.to_peer, DROP_FULL);
+	port_flush(&to->port);
+}
+
+static void forget_port(void *ctx, unsigned int port)
+{
+	macs_forget(&((struct ether_switch *)ctx)->macs, port);
+}
+
+void switch_span(struct ether_switch *sw, uint16_t priority,
+		 const uint8_t *mac)
+{
+	sw->spans = true;
+	sw->rstp = (struct rstp){ .send = send_bpdu, .flush = forget_port,
+				  .ctx = sw };
+	rstp_init(&sw->rstp, priority, mac);
+}
+
+/* A frame for the switch itself; false: it is none */
+static bool hear(struct switch_port *from, const struct frame *frame)
+{
+	struct ether_switch *sw = from->sw;
+	uint8_t bytes[BPDU_FRAME];
+	size_t n = sw->spans && from != sw->mirror ?
+		   frame_peek(frame, bytes, sizeof(bytes)) : 0;
+
+	if (n < FRAME_MIN || !bpdu_is_for_us(bytes))
+		return false;
+	/* What is locked is a guest, which is not to be the root */
+	if (from->locked) {
+		port_drop(&from->port.from_peer, DROP_LOCAL);
+		return true;
+	}
+	port_sent(&from->port, frame);
+	rstp_receive(&sw->rstp, from->number, bytes, n);
+	return true;
+}
+
+/* ---- as a port ------------------------------------------------------------- */
+
 static bool switch_receive(struct port *port, const struct frame *frame)
 {
 	struct switch_port *from = (struct switch_port *)port;
 	struct ether_switch *sw = from->sw;
 	struct view v;
-	enum port_drop why = look(from, &v, frame);
+	enum port_drop why;
 	uint64_t set = 0;
 
-	if (why == DROPS) {
+	if (hear(from, frame))
+		return true;
+	why = look(from, &v, frame);
+	if (why == DROPS && learns(from))
 		learn(from, &v);
+	if (why == DROPS && !forwards(from)) {
+		why = DROP_BLOCKED;
+	} else if (why == DROPS) {
 		set = choose(from, &v);
 		if (!set)
 			why = DROP_NOBODY;
@@ -281,9 +355,12 @@ static void switch_flush(struct port *port)
 static void switch_changed(struct port *port)
 {
 	struct switch_port *p = (struct switch_port *)port;
+	bool link = port->peer && port->peer->link;
 
-	if (!port->peer || !port->peer->link)
+	if (!link)
 		macs_forget(&p->sw->macs, p->number);
+	if (p->sw->rstp.port[p->number].used)
+		rstp_enable(&p->sw->rstp, p->number, link);
 }
 
 /* It is shown on terminals, and in JSON */
@@ -320,6 +397,8 @@ struct switch_port *switch_add(struct ether_switch *sw, struct loop *loop,
 				 .name = p->name };
 	set_name(p, config->name ? config->name : "port");
 	sw->used |= bit(p);
+	if (sw->spans && !p->locked)
+		rstp_add(&sw->rstp, p->number, false);
 	return p;
 }
 
@@ -328,6 +407,8 @@ void switch_remove(struct switch_port *p)
 	struct ether_switch *sw = p->sw;
 
 	port_disconnect(&p->port);
+	if (sw->rstp.port[p->number].used)
+		rstp_remove(&sw->rstp, p->number);
 	macs_forget(&sw->macs, p->number);
 	sw->used &= ~bit(p);
 	sw->touched &= ~bit(p);
@@ -365,4 +446,6 @@ void switch_tick(struct ether_switch *sw, uint32_t now)
 		sw->port[i].flooded = 0;
 	if (ages)
 		macs_age(&sw->macs, now);
+	if (sw->spans)
+		rstp_tick(&sw->rstp);
 }

@@ -14,6 +14,7 @@
 #include "net/net.h"
 #include "net/switch/cable.h"
 #include "net/switch/macs.h"
+#include "net/switch/rstp.h"
 
 #define VLANS		4096		/* 0 and 4095 are none */
 #define SWITCH_NAME	32
@@ -62,11 +63,12 @@ struct ether_switch;
  * @storm: the same
  * @flooded: of @storm, in this second
  * @copies: how many frames those from here became: a flooded one becomes several
+ * @own: frames that the switch itself has sent there: those of the spanning tree
  * @unlearned: senders that were not learned: the port's share was used up
  *
  * Of @port, the frames that came from what is plugged in are from_peer, and those to
  * it are to_peer. The sum of all from_peer.out frames' copies is that of all
- * to_peer.in.
+ * to_peer.in, with @own.
  */
 struct switch_port {
 	struct port port;
@@ -77,7 +79,7 @@ struct switch_port {
 	bool isolated, locked;
 	uint8_t mac[MAC_LEN];
 	unsigned int storm, flooded;
-	uint64_t copies, unlearned;
+	uint64_t copies, own, unlearned;
 };
 
 /**
@@ -88,6 +90,8 @@ struct switch_port {
  * @mirrored: what comes from there, or goes there, also goes to ...
  * @mirror: this one, which gets nothing else, and sends nothing; NULL: there is none
  * @now: seconds, from anywhere
+ * @spans: there is a spanning tree, of all VLANs
+ * @rstp: that; ports that are locked are none of it
  * @macs: see there
  */
 struct ether_switch {
@@ -95,6 +99,8 @@ struct ether_switch {
 	uint64_t used, touched, mirrored;
 	struct switch_port *mirror;
 	uint32_t now;
+	bool spans;
+	struct rstp rstp;
 	struct macs macs;
 };
 
@@ -107,6 +113,9 @@ int vlan_parse(struct vlans *vlans, const char *text, struct error *error);
 /* The same, the other way round, as far as it fits */
 void vlan_text(const struct vlans *vlans, char *text, size_t len);
 
+/* Before it has ports. @mac: its own */
+void switch_span(struct ether_switch *sw, uint16_t priority,
+		 const uint8_t *mac);
 /* NULL with @error. Something is to be plugged in: port_connect() */
 struct switch_port *switch_add(struct ether_switch *sw, struct loop *loop,
 			       const struct switch_config *config,
