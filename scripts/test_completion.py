@@ -20,7 +20,8 @@ def complete(*words):
 class Completion(unittest.TestCase):
     def test_commands(self):
         self.assertEqual(set(complete("")),
-                         {"run", "sched", "info", "disk", "raid", "switch"})
+                         {"run", "sched", "info", "disk", "raid", "switch",
+                          "net"})
         self.assertEqual(complete("ra"), ["raid"])
 
     def test_options(self):

@@ -129,6 +129,9 @@ class ManPages(unittest.TestCase):
     def test_switch(self):
         self.check("switch")
 
+    def test_net(self):
+        self.check("net")
+
     def test_overview(self):
         """mvmm.1 has the commands of --help, and names all pages at its end."""
         helped = set(re.findall(r"^  (\w+) ", helps(), re.M))

@@ -12,6 +12,7 @@
 int cmd_run(int argc, char **argv);
 int cmd_disk(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_net(int argc, char **argv);
 int cmd_raid(int argc, char **argv);
 int cmd_screen(int argc, char **argv);
 int cmd_sched(int argc, char **argv);

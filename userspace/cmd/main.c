@@ -17,6 +17,7 @@ static const struct {
 	{ "run", cmd_run, "boot a guest on this terminal" },
 	{ "disk", cmd_disk, "make, show, change and copy disks" },
 	{ "switch", cmd_switch, "an Ethernet switch for guests" },
+	{ "net", cmd_net, "the networks that run" },
 	{ "screenshot", cmd_screen, "write what a guest's screen shows to a file" },
 	{ "wait-screen", cmd_screen, "wait until a guest's screen shows a text" },
 	{ "type", cmd_screen, "type a text on a guest's keyboard" },

@@ -362,18 +362,26 @@ static void many_macs(void **state)
 	end();
 }
 
+static void note_name(void *ctx, const char *name)
+{
+	assert_string_equal(name, "s");
+	++*(unsigned int *)ctx;
+}
+
 static void names(void **state)
 {
 	static const char *const bad[] = { "", ".", "..", "a/b", "../x", "a b",
 		"abcdefghijklmnopqrstuvwxyz0123456789" };
 	char text[128], mine[128];
-	unsigned int i;
+	unsigned int i, seen = 0;
 
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(switch_path(text, sizeof(text), bad[i], NULL,
 					     &error), -1);
 	assert_int_equal(switch_path(text, 20, "s", NULL, &error), -1);
 	start(NULL);
+	switch_each(note_name, &seen);
+	assert_int_equal(seen, 1);
 	assert_null(switch_start("s", &error));
 	assert_non_null(strstr(error.text, "runs already"));
 	assert_int_equal(error.status, STATUS_BUSY);

@@ -2,6 +2,7 @@
 /* See server.h. */
 #define _GNU_SOURCE
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -56,6 +57,24 @@ int switch_path(char *path, size_t len, const char *name, const char *file,
 	return fail(error, STATUS_USAGE,
 		    "the directory of the switch has too long a name: %s",
 		    base);
+}
+
+void switch_each(void (*fn)(void *ctx, const char *name), void *ctx)
+{
+	char base[128], path[160];
+	struct dirent **entry;
+	int nr, i;
+
+	base_path(base, sizeof(base));
+	snprintf(path, sizeof(path), "%s/switch", base);
+	nr = scandir(path, &entry, NULL, alphasort);
+	for (i = 0; i < nr; i++) {
+		if (is_name(entry[i]->d_name))
+			fn(ctx, entry[i]->d_name);
+		free(entry[i]);
+	}
+	if (nr >= 0)
+		free(entry);
 }
 
 /* In /tmp somebody else may have been faster */

@@ -82,6 +82,9 @@ struct switch_server {
 int switch_path(char *path, size_t len, const char *name, const char *file,
 		struct error *error);
 
+/* Those of the user's that have a directory, whether they run or not */
+void switch_each(void (*fn)(void *ctx, const char *name), void *ctx);
+
 /* It listens. NULL with @error. SIGTERM and SIGINT are blocked afterwards */
 struct switch_server *switch_start(const char *name, struct error *error);
 /*
