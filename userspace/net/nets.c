@@ -15,10 +15,11 @@ int nets_parse(struct nets *nets, struct machine_config *config, char *arg,
 	nets->text[nets->nr] = strdup(arg);
 	if (!nets->text[nets->nr])
 		return fail(error, STATUS_OS, "--net: no memory");
+	/* From here on nets_close() frees it */
+	config->nics = ++nets->nr;
 	if (net_parse(net, arg, error))
 		return -1;
-	config->nic[nets->nr].model = net->model ? net->model : "virtio-net";
-	config->nics = ++nets->nr;
+	config->nic[nets->nr - 1].model = net->model ? net->model : "virtio-net";
 	return 0;
 }
 

@@ -549,6 +549,14 @@ static void a_loop_of_switches(void **state)
 	assert_true(port_send(&liar.port, &frame));
 	assert_int_equal(locked->port.from_peer.dropped[DROP_LOCAL], 1);
 	assert_int_equal(sw[0]->rstp.root.root, sw[0]->rstp.id);
+	/* Nor does one that says too much keep the switch busy */
+	for (j = 0; j < 100; j++)
+		assert_true(port_send(&station[1].port, &frame));
+	assert_int_equal(edge[1]->port.from_peer.dropped[DROP_STORM], 100 - 32);
+	for (; t < 40; t++)
+		for (i = 0; i < 2; i++)
+			switch_tick(sw[i], t);
+	station[1].frames = 1;
 	/* The link that carries is cut: by the other one, at once */
 	port_disconnect(&link[0][0]->port);
 	rstp_enable(&sw[0]->rstp, link[0][0]->number, false);

@@ -278,6 +278,9 @@ void switch_span(struct ether_switch *sw, uint16_t priority,
 	rstp_init(&sw->rstp, priority, mac);
 }
 
+/* More of them in a second are no bridge's: each may make it forget stations */
+#define HEARD_MOST 32
+
 /* A frame for the switch itself; false: it is none */
 static bool hear(struct switch_port *from, const struct frame *frame)
 {
@@ -289,8 +292,9 @@ static bool hear(struct switch_port *from, const struct frame *frame)
 	if (n < FRAME_MIN || !bpdu_is_for_us(bytes))
 		return false;
 	/* What is locked is a guest, which is not to be the root */
-	if (from->locked) {
-		port_drop(&from->port.from_peer, DROP_LOCAL);
+	if (from->locked || from->heard++ >= HEARD_MOST) {
+		port_drop(&from->port.from_peer,
+			  from->locked ? DROP_LOCAL : DROP_STORM);
 		return true;
 	}
 	port_sent(&from->port, frame);
@@ -443,7 +447,7 @@ void switch_tick(struct ether_switch *sw, uint32_t now)
 
 	sw->now = now;
 	for (i = 0; i < SWITCH_PORTS; i++)
-		sw->port[i].flooded = 0;
+		sw->port[i].flooded = sw->port[i].heard = 0;
 	if (ages)
 		macs_age(&sw->macs, now);
 	if (sw->spans)

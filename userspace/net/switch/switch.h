@@ -62,6 +62,7 @@ struct ether_switch;
  * @mac: which address that is; zero: the first one that sends something
  * @storm: the same
  * @flooded: of @storm, in this second
+ * @heard: frames of the spanning tree, in this second
  * @copies: how many frames those from here became: a flooded one becomes several
  * @own: frames that the switch itself has sent there: those of the spanning tree
  * @unlearned: senders that were not learned: the port's share was used up
@@ -78,7 +79,7 @@ struct switch_port {
 	struct vlans vlans;
 	bool isolated, locked;
 	uint8_t mac[MAC_LEN];
-	unsigned int storm, flooded;
+	unsigned int storm, flooded, heard;
 	uint64_t copies, own, unlearned;
 };
 
