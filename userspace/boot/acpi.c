@@ -9,6 +9,7 @@
 #include <string.h>
 #include "boot/boot.h"
 #include "devices/isa/hpet.h"
+#include "devices/pci/pci.h"
 /* The DSDT, which iasl makes of dsdt.asl */
 #include "dsdt.hex"
 
@@ -304,4 +305,162 @@ uint64_t make_acpi(const struct memory *memory, unsigned int apics)
 	rsdp.checksum2 = table_checksum(&rsdp, sizeof(rsdp));
 	memcpy(memory->base + RSDP, &rsdp, sizeof(rsdp));
 	return RSDP;
+}
+
+uint64_t acpi_of_machine(struct machine *m, const struct memory *memory)
+{
+	struct pci_window window = pci_high_window(m);
+	uint64_t rsdp = make_acpi(memory, m->apic ? m->nr_vcpus : 0);
+
+	if (window.first < window.end)
+		acpi_set_window(memory, window.first, window.end);
+	if (m->i8042)
+		acpi_add_i8042(memory);
+	if (m->hpet)
+		acpi_add_hpet(memory);
+	return rsdp;
+}
+
+/* ---- for a firmware, which puts them where it likes --------------------------------- */
+
+#define RSDP_FILE	"etc/acpi/rsdp"
+#define TABLES_FILE	"etc/acpi/tables"
+#define FIRMWARE_ECAM	0xb0000000ull	/* where SeaBIOS wants it on a q35 */
+#define FIRMWARE_WINDOW_END 0xfec00000u
+
+enum { LOAD = 1, ADD_POINTER, ADD_CHECKSUM };
+enum { ZONE_HIGH = 1, ZONE_FSEG };
+
+/* What is to be done with files of fw_cfg, as QEMU's firmwares know it */
+struct loader_step {
+	uint32_t command;
+	union {
+		struct {
+			char file[56];
+			uint32_t align;
+			uint8_t zone;
+		} __attribute__((packed)) load;
+		struct {
+			char file[56], of[56];
+			uint32_t at;
+			uint8_t size;
+		} __attribute__((packed)) pointer;
+		struct {
+			char file[56];
+			uint32_t at, start, len;
+		} __attribute__((packed)) checksum;
+		uint8_t all[124];
+	};
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct loader_step) == ACPI_STEP, "as QEMU has it");
+
+static struct loader_step *add_step(struct acpi_files *files, uint32_t command)
+{
+	struct loader_step *step = (void *)(files->loader + files->loader_len);
+
+	files->loader_len += sizeof(*step);
+	step->command = command;
+	return step;
+}
+
+static void add_load(struct acpi_files *files, const char *file, uint32_t align,
+		     uint8_t zone)
+{
+	struct loader_step *step = add_step(files, LOAD);
+
+	strcpy(step->load.file, file);
+	step->load.align = align;
+	step->load.zone = zone;
+}
+
+/* A pointer in @file to a table, which is @size bytes at @at of @bytes */
+static void add_pointer(struct acpi_files *files, const char *file,
+			uint8_t *bytes, size_t at, uint8_t size)
+{
+	struct loader_step *step = add_step(files, ADD_POINTER);
+	uint64_t value = 0;
+
+	strcpy(step->pointer.file, file);
+	strcpy(step->pointer.of, TABLES_FILE);
+	step->pointer.at = at;
+	step->pointer.size = size;
+	memcpy(&value, bytes + at, size);
+	value -= XSDT;
+	memcpy(bytes + at, &value, size);
+}
+
+static void add_checksum(struct acpi_files *files, const char *file, size_t at,
+			 size_t start, size_t len)
+{
+	struct loader_step *step = add_step(files, ADD_CHECKSUM);
+
+	strcpy(step->checksum.file, file);
+	step->checksum.at = at;
+	step->checksum.start = start;
+	step->checksum.len = len;
+}
+
+static void add_table_checksum(struct acpi_files *files, uint64_t table)
+{
+	const struct header *h = (void *)(files->tables + table - XSDT);
+
+	add_checksum(files, TABLES_FILE,
+		     table - XSDT + offsetof(struct header, checksum),
+		     table - XSDT, h->length);
+}
+
+/* A DWord address space descriptor, of memory (ACPI 6.4, 6.4.3.5.2) */
+struct dword_space {
+	uint8_t tag;
+	uint16_t len;
+	uint8_t type, flags, type_flags;
+	uint32_t granularity, min, max, offset, size;
+} __attribute__((packed));
+
+/* The firmware's window ends where the I/O APIC is, and ECAM is below it */
+static void move_windows(const struct memory *memory)
+{
+	static const uint8_t start[] = { 0x87, sizeof(struct dword_space) - 3,
+					 0, 0 };
+	struct mcfg *mcfg = (struct mcfg *)(memory->base + MCFG);
+	uint8_t *dsdt = memory->base + DSDT;
+	uint8_t *at = memmem(dsdt, sizeof(dsdt_aml_code), start, sizeof(start));
+	struct dword_space space;
+
+	memcpy(&space, at, sizeof(space));
+	space.max = FIRMWARE_WINDOW_END - 1;
+	space.size = FIRMWARE_WINDOW_END - space.min;
+	memcpy(at, &space, sizeof(space));
+	put(memory, DSDT, dsdt, sizeof(dsdt_aml_code));
+	mcfg->base = FIRMWARE_ECAM;
+	put(memory, MCFG, mcfg, sizeof(*mcfg));
+}
+
+void acpi_make_files(const struct memory *memory, struct acpi_files *files)
+{
+	const struct header *xsdt = (void *)files->tables;
+	size_t at, fadt = FADT - XSDT;
+
+	move_windows(memory);
+	memset(files, 0, sizeof(*files));
+	memcpy(files->rsdp, memory->base + RSDP, sizeof(files->rsdp));
+	memcpy(files->tables, memory->base + XSDT, sizeof(files->tables));
+	add_load(files, TABLES_FILE, 64, ZONE_HIGH);
+	add_load(files, RSDP_FILE, 16, ZONE_FSEG);
+	for (at = sizeof(*xsdt); at < xsdt->length; at += 8)
+		add_pointer(files, TABLES_FILE, files->tables, at, 8);
+	add_pointer(files, TABLES_FILE, files->tables,
+		    fadt + offsetof(struct fadt, facs), 4);
+	add_pointer(files, TABLES_FILE, files->tables,
+		    fadt + offsetof(struct fadt, dsdt), 4);
+	add_pointer(files, TABLES_FILE, files->tables,
+		    fadt + offsetof(struct fadt, x_dsdt), 8);
+	add_pointer(files, RSDP_FILE, files->rsdp,
+		    offsetof(struct rsdp, xsdt), 8);
+	add_table_checksum(files, XSDT);
+	add_table_checksum(files, FADT);
+	add_checksum(files, RSDP_FILE, offsetof(struct rsdp, checksum), 0, 20);
+	add_checksum(files, RSDP_FILE, offsetof(struct rsdp, checksum2), 0,
+		     sizeof(files->rsdp));
 }

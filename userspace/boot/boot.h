@@ -101,6 +101,29 @@ void acpi_set_window(const struct memory *memory, uint64_t first, uint64_t end);
 void acpi_add_i8042(const struct memory *memory);
 /* After it, once: there is a HPET */
 void acpi_add_hpet(const struct memory *memory);
+/* All of these, as @m has it, in @memory, which may be another. The RSDP */
+uint64_t acpi_of_machine(struct machine *m, const struct memory *memory);
+
+#define ACPI_STEP	128
+
+/**
+ * struct acpi_files - what fw_cfg has of ACPI
+ * @rsdp: etc/acpi/rsdp
+ * @tables: etc/acpi/tables
+ * @loader: etc/table-loader: how a firmware puts them together
+ * @loader_len: bytes of it
+ */
+struct acpi_files {
+	uint8_t rsdp[36], tables[0xf00];
+	uint8_t loader[ACPI_STEP * 16];
+	size_t loader_len;
+};
+
+/*
+ * Last of all: of the tables, which are changed. Without these @memory may be one
+ * of 1 MiB that no guest sees
+ */
+void acpi_make_files(const struct memory *memory, struct acpi_files *files);
 /* The byte with which the sum of all @len bytes is 0 */
 uint8_t table_checksum(const void *data, size_t len);
 /* The MP table for so many CPUs, all with a local APIC; at 0xf0000 */

@@ -84,6 +84,26 @@ struct e820_entry {
 	uint32_t type;
 } __attribute__((packed));
 
+/* They are made where a kernel would find them, in memory that no guest sees */
+static int add_acpi(struct machine *m, struct error *error)
+{
+	struct firmware *f = m->config.firmware;
+	struct memory scratch = { .base = calloc(1, ALIAS_END) };
+	struct acpi_files files;
+
+	if (!scratch.base)
+		return fail(error, STATUS_OS, "no memory for ACPI's tables");
+	acpi_of_machine(m, &scratch);
+	acpi_make_files(&scratch, &files);
+	free(scratch.base);
+	return add_file(f, "etc/acpi/rsdp", files.rsdp, sizeof(files.rsdp),
+			error) ||
+	       add_file(f, "etc/acpi/tables", files.tables,
+			sizeof(files.tables), error) ||
+	       add_file(f, "etc/table-loader", files.loader, files.loader_len,
+			error) ? -1 : 0;
+}
+
 int firmware_load(struct machine *m, struct entry *entry, struct error *error)
 {
 	struct firmware *f = m->config.firmware;
@@ -101,7 +121,8 @@ int firmware_load(struct machine *m, struct entry *entry, struct error *error)
 	/* The state of RESET; only these are in the run page */
 	entry->regs = (struct mvmm_regs){ .rflags = 2, .rip = RESET_IP,
 					  .rdx = 0x600 };
-	return add_file(f, "etc/e820", ram,
+	return add_acpi(m, error) ||
+	       add_file(f, "etc/e820", ram,
 			sizeof(ram[0]) * (memory->high ? 2 : 1), error) ||
 	       /* There is no screen: what would be on it goes there */
 	       add_file(f, "etc/sercon-port", &serial, sizeof(serial),

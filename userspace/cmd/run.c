@@ -21,7 +21,6 @@ static int load(struct machine *m, const struct run_options *o,
 		const struct blob *image, struct boot *boot,
 		struct entry *entry, struct error *error)
 {
-	struct pci_window window = pci_high_window(m);
 	int ret = mvmm_get_sregs(m->vcpu[0].fd, &entry->sregs);
 
 	if (ret)
@@ -31,13 +30,7 @@ static int load(struct machine *m, const struct run_options *o,
 		return firmware_load(m, entry, error);
 	if (pci_assign(m, error))
 		return -1;
-	boot->rsdp = make_acpi(&m->memory, m->apic ? m->nr_vcpus : 0);
-	if (window.first < window.end)
-		acpi_set_window(&m->memory, window.first, window.end);
-	if (m->i8042)
-		acpi_add_i8042(&m->memory);
-	if (m->hpet)
-		acpi_add_hpet(&m->memory);
+	boot->rsdp = acpi_of_machine(m, &m->memory);
 	if (m->apic)
 		make_mptable(&m->memory, m->nr_vcpus);
 	make_smbios(&m->memory, m->nr_vcpus);

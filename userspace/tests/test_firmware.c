@@ -175,6 +175,101 @@ static void ecam_moves(void **state)
 	assert_int_equal(config(0xe0000000, 0x90), 0x33333333);
 }
 
+/* What a firmware does with them, at this address */
+static void follow(const struct acpi_files *files, uint8_t *tables, uint8_t *rsdp,
+		   uint64_t at)
+{
+	const uint8_t *step = files->loader;
+
+	for (; step < files->loader + files->loader_len; step += ACPI_STEP) {
+		uint8_t *file = strcmp((char *)step + 4, "etc/acpi/rsdp") ?
+				tables : rsdp, sum = 0;
+		uint32_t n[3], i;
+		uint64_t value = 0;
+
+		switch (step[0]) {
+		case 2:
+			assert_string_equal((char *)step + 60,
+					    "etc/acpi/tables");
+			memcpy(n, step + 116, 4);
+			memcpy(&value, file + n[0], step[120]);
+			assert_true(value < sizeof(files->tables));
+			value += at;
+			memcpy(file + n[0], &value, step[120]);
+			break;
+		case 3:
+			memcpy(n, step + 60, 12);
+			for (i = 0; i < n[2]; i++)
+				sum += file[n[1] + i];
+			file[n[0]] -= sum;
+			break;
+		}
+	}
+}
+
+static uint8_t sum_of(const uint8_t *table, size_t len)
+{
+	uint8_t sum = 0;
+
+	while (len--)
+		sum += *table++;
+	return sum;
+}
+
+static void acpi(void **state)
+{
+	const uint64_t at = 0x12340000;
+	struct acpi_files files;
+	uint8_t tables[sizeof(files.tables)], rsdp[sizeof(files.rsdp)];
+	struct memory scratch = { .base = calloc(1, 1 << 20) };
+	uint64_t address;
+	uint32_t len, i, low;
+
+	bare_start();
+	m.apic = m.i8042 = m.hpet = true;
+	m.nr_vcpus = 2;
+	acpi_of_machine(&m, &scratch);
+	acpi_make_files(&scratch, &files);
+	free(scratch.base);
+	memcpy(tables, files.tables, sizeof(tables));
+	memcpy(rsdp, files.rsdp, sizeof(rsdp));
+	follow(&files, tables, rsdp, at);
+	assert_int_equal(sum_of(rsdp, 20), 0);
+	assert_int_equal(sum_of(rsdp, sizeof(rsdp)), 0);
+	memcpy(&address, rsdp + 24, 8);
+	assert_int_equal(address, at);
+	assert_memory_equal(tables, "XSDT", 4);
+	memcpy(&len, tables + 4, 4);
+	assert_int_equal(len, 36 + 4 * 8);
+	assert_int_equal(sum_of(tables, len), 0);
+	for (i = 36; i < len; i += 8) {
+		uint8_t *table;
+		uint32_t size;
+
+		memcpy(&address, tables + i, 8);
+		assert_in_range(address, at, at + sizeof(tables) - 36);
+		table = tables + (address - at);
+		memcpy(&size, table + 4, 4);
+		assert_int_equal(sum_of(table, size), 0);
+		if (!memcmp(table, "MCFG", 4)) {
+			memcpy(&address, table + 44, 8);
+			assert_int_equal(address, 0xb0000000);
+		}
+		if (memcmp(table, "FACP", 4))
+			continue;
+		memcpy(&low, table + 36, 4);
+		assert_memory_equal(tables + (low - at), "FACS", 4);
+		memcpy(&low, table + 40, 4);
+		assert_memory_equal(tables + (low - at), "DSDT", 4);
+		memcpy(&address, table + 140, 8);
+		assert_int_equal(address, low);
+		memcpy(&size, tables + (low - at) + 4, 4);
+		assert_int_equal(sum_of(tables + (low - at), size), 0);
+		/* The i8042 is there */
+		assert_int_equal(table[109] & 2, 2);
+	}
+}
+
 static int open_image(struct machine_config *c, size_t len)
 {
 	char path[32];
@@ -222,7 +317,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_ports), cmocka_unit_test(by_dma),
 		cmocka_unit_test(only_with_firmware),
-		cmocka_unit_test(ecam_moves), cmocka_unit_test(image),
+		cmocka_unit_test(ecam_moves), cmocka_unit_test(acpi),
+		cmocka_unit_test(image),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
