@@ -9,8 +9,10 @@ import collections
 import glob
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 from . import labs
 from .labs import TOP, TWO_CPUS, lab, run
@@ -476,6 +478,41 @@ def firmware(results, name, emulator):
         "CPUS=2 firmware --mem 64M --cpus 2", emulator)
 
 
+GRUB = """set timeout=0
+menuentry linux {
+	linux /vmlinuz console=ttyS0 panic=-1 quiet
+	initrd /initrd
+}
+"""
+
+
+def grub(results, name, emulator):
+    """SeaBIOS, GRUB on a disk, and Debian's kernel by it, with ACPI's tables from
+    fw_cfg."""
+    root = labs.setup("debian-kernel")
+    release = os.path.basename(root)[len("linux-image-"):]
+    initrd = labs.guest_initrd(name, "guest.sh i8042", "selftests/guest.sh")
+    image = f"{TOP}/build/{name}.iso"
+    with tempfile.TemporaryDirectory() as tree:
+        os.makedirs(f"{tree}/boot/grub")
+        with open(f"{tree}/boot/grub/grub.cfg", "w") as f:
+            f.write(GRUB)
+        shutil.copy(f"{root}/boot/vmlinuz-{release}", f"{tree}/vmlinuz")
+        shutil.copy(initrd.split(":")[0], f"{tree}/initrd")
+        # It has a boot sector for disks, too
+        run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "--fonts=",
+             "--locales=", "--themes=", "-o", image, tree],
+            stderr=subprocess.STDOUT, check=True)
+    lab(results, name,
+        ["--timeout", "900", "--memory", "1024",
+         *labs.files(labs.module("test"), "build/mvmm",
+                     f"{image}:lab/disk", "/usr/share/seabios/bios-256k.bin")],
+        "insmod mvmm.ko; echo '@@begin guest'; "
+        "./mvmm run --firmware bios-256k.bin --mem 192M --disk disk,ro "
+        "</dev/null >/tmp/console; status=$?; "
+        "sed -n '/^1[.][.]/,$p' /tmp/console; ended $status", emulator)
+
+
 def swapped(results, name, emulator):
     guest(results, name, emulator, "guest_swapped", "vmlinux",
           "--mem-backend memfd")
@@ -619,6 +656,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("hpet-qemu", hpet, "qemu"),
        job("keyboard-qemu", keyboard, "qemu"),
        job("firmware-qemu", firmware, "qemu"),
+       job("grub-qemu", grub, "qemu"),
        job("debian-qemu", debian, "qemu", kernels=("debian",)),
        job("life-qemu", life, "qemu"),
        job("smp-qemu", smp, "qemu"),

@@ -115,7 +115,7 @@ uint64_t acpi_of_machine(struct machine *m, const struct memory *memory);
  */
 struct acpi_files {
 	uint8_t rsdp[36], tables[0xf00];
-	uint8_t loader[ACPI_STEP * 16];
+	uint8_t loader[ACPI_STEP * 24];
 	size_t loader_len;
 };
 

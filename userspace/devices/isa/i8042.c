@@ -467,6 +467,7 @@ static void destroy(struct device *device)
 	input_unregister(&chip->keys);
 	input_unregister(&chip->motion);
 	loop_set_timer(device->loop, &chip->timer, 0);
+	device->machine->i8042 = false;
 }
 
 static const struct field fields[] = {
