@@ -30,7 +30,8 @@ O := build
 # there and not named in WITHOUT=
 exists = $(shell pkg-config --exists $(1) && echo $(2))
 have := $(filter-out $(WITHOUT),$(call exists,libnbd,nbd) \
-	$(call exists,libisal,raid) $(call exists,liburing,uring))
+	$(call exists,libisal,raid) $(call exists,liburing,uring) \
+	$(call exists,libvncserver,vnc))
 # Rewritten when the choice, or the version, is another than last time
 version := $(shell cat VERSION)
 $(shell mkdir -p $(O); { for o in $(have); do echo "HAVE_$$o"; done | \
@@ -48,7 +49,7 @@ dev-src := $(wildcard userspace/core/*.c userspace/boot/*.c \
 	userspace/devices/*.c userspace/devices/*/*.c userspace/manage/*.c \
 	userspace/net/*.c \
 	userspace/net/*/*.c userspace/display/*.c \
-	$(have:%=userspace/block/%/*.c))
+	$(have:%=userspace/block/%/*.c) $(have:%=userspace/display/%/*.c))
 cmd-src := $(filter-out $(if $(filter raid,$(have)),,%/raid.c),$(wildcard \
 	userspace/cmd/*.c))
 lib-obj := $(lib-src:%.c=$(O)/%.o)

@@ -271,11 +271,14 @@ static int run(struct run_options *o, struct error *error)
 			ret = control_start(&s->control, &s->machine,
 					    o->control, error);
 		if (!ret)
+			ret = display_start(&o->display, &s->machine, error);
+		if (!ret)
 			ret = ports_start(&o->ports, &s->machine.loop, error) ||
 			      nets_start(&o->nets, &s->machine.loop, error) ? -1 : 0;
 		if (!ret)
 			ret = run_machine(s, &entry, error);
 		control_stop(&s->control);
+		display_stop(&o->display);
 		for (i = 0; o->stats && i < s->machine.nr_vcpus; i++)
 			print_stats(&s->machine.vcpu[i]);
 		if (o->stats && s->machine.balloon)

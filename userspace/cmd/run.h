@@ -7,6 +7,7 @@
 #include "char/ports.h"
 #include "cmd/config.h"
 #include "core/machine.h"
+#include "display/display.h"
 #include "net/nets.h"
 
 #define RUN_SHORT	32
@@ -19,6 +20,7 @@
  * @firmware: the same, or "bios"
  * @flat: a file; NULL: none was given
  * @control: a socket; NULL: nobody listens
+ * @display: who is shown the screen
  * @at: where the flat image goes
  * @has_at: that was given
  * @host: nothing was given to boot
@@ -42,6 +44,7 @@
 struct run_options {
 	const char *kernel, *initrd, *firmware, *flat, *control;
 	char *append;
+	struct display display;
 	uint64_t at;
 	bool has_at, host, stats, packed;
 	unsigned int virtio_console;

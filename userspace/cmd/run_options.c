@@ -11,8 +11,9 @@
 #include "libmvmm.h"
 
 /* From OPT_MEM on as in values[] */
-enum { OPT_KERNEL = 256, OPT_FIRMWARE, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS, OPT_DISK,
-       OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_NET, OPT_RNG, OPT_BALLOON,
+enum { OPT_KERNEL = 256, OPT_FIRMWARE, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS,
+       OPT_DISK, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_DISPLAY, OPT_NET, OPT_RNG,
+       OPT_BALLOON,
        OPT_PORT, OPT_PACKED, OPT_IOTHREAD, OPT_DEVICE, OPT_MVMM, OPT_SHARE,
        OPT_VHOST_USER, OPT_VSOCK, OPT_MEM, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
        OPT_AT, OPT_BACKEND, OPT_CONSOLE, OPT_SAVE_EVERY, OPT_RELOAD_EVERY };
@@ -69,7 +70,10 @@ static const struct argp_option option_list[] = {
 	{ "config", OPT_CONFIG, "FILE", 0,
 	  "read options from a file, one in a line, without the dashes", 0 },
 	{ "control", OPT_CONTROL, "SOCKET", 0,
-	  "listen there for commands: mvmm raid", 0 },
+	  "listen there for commands: mvmm raid, mvmm screenshot", 0 },
+	{ "display", OPT_DISPLAY, "vnc[=ADDRESS][,OPTION...]|none", 0,
+	  "show the screen: at 127.0.0.1:5900, HOST:PORT or unix:PATH; a password-file=FILE where others can come in",
+	  0 },
 	{ "flat", OPT_FLAT, "FILE", 0,
 	  "a bare image, started in real mode at its first byte", 1 },
 	{ "at", OPT_AT, "ADDRESS", 0,
@@ -183,6 +187,16 @@ static void parse_short(struct argp_state *state, struct run_options *o,
 	if (longer || device_check(name, text, &error))
 		argp_error(state, wrong, arg);
 	need_device(state, o, name, text);
+}
+
+/* The last one counts; @arg is cut into pieces */
+static void parse_display(struct argp_state *state, struct run_options *o,
+			  char *arg)
+{
+	struct error error = { 0 };
+
+	if (display_parse(&o->display, arg, &error))
+		argp_error(state, "%s", error.text);
 }
 
 /* @arg is cut into pieces */
@@ -322,6 +336,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_CONTROL:
 		o->control = arg;
 		break;
+	case OPT_DISPLAY:
+		parse_display(state, o, arg);
+		break;
 	case OPT_FLAT:
 		o->flat = arg;
 		break;
@@ -373,6 +390,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		/* Whatever was asked for: their back ends need it */
 		if (o->machine.vhosts)
 			o->machine.memfd = true;
+		if (o->display.address)
+			need_device(state, o, "vga", NULL);
 		if (o->virtio_console || o->ports.nr)
 			need_device(state, o, "virtio-console", NULL);
 		o->machine.defaults = o->packed ?

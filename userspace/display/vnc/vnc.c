@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VNC by libvncserver, which is loaded when it is asked for. One thread owns the
+ * library: it lets viewers in, looks at the screen while there are any, and marks
+ * what has changed. No vCPU waits for it.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <rfb/rfb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "core/loop.h"
+#include "display/keys.h"
+#include "display/screen.h"
+#include "display/vnc/keyboard.h"
+#include "display/vnc/vnc.h"
+
+#define VIEWERS		16
+#define FRAME_MS	33
+#define PATIENCE_MS	5000	/* with one who reads or says nothing half way */
+#define TILE		64	/* pixels of a rectangle, in both directions */
+#define FIRST_X		640
+#define FIRST_Y		400
+
+#define CALLS(x) x(GetScreen) x(NewClient) x(ProcessEvents) x(ScreenCleanup) \
+	x(MarkRectAsModified) x(NewFramebuffer) x(CheckPasswordByList) \
+	x(ShutdownServer) x(LogEnable) x(RegisterProtocolExtension) \
+	x(ReadExact) x(WriteExact) x(CloseClient) x(UnregisterProtocolExtension)
+
+/* By dlopen(): its own libraries are more than all of mvmm */
+static struct {
+	void *library;
+#define DECLARE(name) typeof(&rfb##name) name;
+	CALLS(DECLARE)
+} lib;
+
+/**
+ * struct vnc - a server
+ * @machine: whose screen
+ * @screen: libvncserver's
+ * @pixels: what viewers see, which is @screen's
+ * @surface: what is drawn, and then compared with that
+ * @input: keys and pointer
+ * @fd: listens
+ * @stop: an eventfd: the thread is to return
+ * @password: and NULL, as the library wants it
+ * @secret: it
+ * @path: of a UNIX socket, to be removed; NULL: none
+ * @viewers: how many there are
+ * @next: when to look at the screen again
+ * @thread: serves
+ */
+struct vnc {
+	struct machine *machine;
+	rfbScreenInfoPtr screen;
+	uint32_t *pixels;
+	struct surface surface;
+	struct viewer_input input;
+	int fd, stop;
+	char *password[2];
+	char secret[VNC_PASSWORD + 1];
+	const char *path;
+	unsigned int viewers;
+	uint64_t next;
+	pthread_t thread;
+};
+
+/* ---- the picture ------------------------------------------------------------------ */
+
+static bool tile_differs(const struct vnc *v, unsigned int x, unsigned int y,
+			 unsigned int columns, unsigned int rows)
+{
+	size_t width = v->surface.width, at = y * width + x;
+
+	for (; rows; rows--, at += width)
+		if (memcmp(v->pixels + at, v->surface.pixels + at,
+			   columns * sizeof(*v->pixels)))
+			return true;
+	return false;
+}
+
+static void copy_tile(struct vnc *v, unsigned int x, unsigned int y,
+		      unsigned int columns, unsigned int rows)
+{
+	size_t width = v->surface.width, at = y * width + x;
+	unsigned int i;
+
+	for (i = 0; i < rows; i++, at += width)
+		memcpy(v->pixels + at, v->surface.pixels + at,
+		       columns * sizeof(*v->pixels));
+	lib.MarkRectAsModified(v->screen, x, y, x + columns, y + rows);
+}
+
+static unsigned int least(unsigned int a, unsigned int b)
+{
+	return a < b ? a : b;
+}
+
+/* Of what was drawn only what is different moves */
+static void show_changes(struct vnc *v)
+{
+	const struct surface *s = &v->surface;
+	unsigned int x, y;
+
+	for (y = s->first; y < s->end; y += TILE) {
+		unsigned int rows = least(TILE, s->end - y);
+
+		for (x = 0; x < s->width; x += TILE) {
+			unsigned int columns = least(TILE, s->width - x);
+
+			if (tile_differs(v, x, y, columns, rows))
+				copy_tile(v, x, y, columns, rows);
+		}
+	}
+}
+
+/* 0x00rrggbb, of which the library knows nothing whenever it gets new pixels */
+static void set_format(rfbScreenInfoPtr s)
+{
+	rfbClientPtr c;
+
+	s->serverFormat.depth = 24;
+	s->serverFormat.redShift = 16;
+	s->serverFormat.greenShift = 8;
+	s->serverFormat.blueShift = 0;
+	for (c = s->clientHead; c; c = c->next)
+		s->setTranslateFunction(c);
+}
+
+/* A new size. -1: no memory, and the old one stays */
+static int resize(struct vnc *v)
+{
+	const struct surface *s = &v->surface;
+	size_t len = (size_t)s->width * s->height * sizeof(*v->pixels);
+	uint32_t *pixels = malloc(len), *old = v->pixels;
+
+	if (!pixels)
+		return -1;
+	memcpy(pixels, s->pixels, len);
+	lib.NewFramebuffer(v->screen, (char *)pixels, s->width, s->height, 8, 3,
+			   sizeof(*pixels));
+	set_format(v->screen);
+	v->pixels = pixels;
+	free(old);
+	return 0;
+}
+
+/* However much viewers have to say */
+static void refresh(struct vnc *v)
+{
+	uint64_t now = host_ns();
+
+	if (now < v->next)
+		return;
+	v->next = now + FRAME_MS * 1000000ull;
+	if (screen_draw(v->machine, &v->surface, false))
+		return;
+	if (v->surface.width != (unsigned int)v->screen->width ||
+	    v->surface.height != (unsigned int)v->screen->height)
+		resize(v);
+	else
+		show_changes(v);
+}
+
+/* ---- QEMU's extended key events, in which viewers say which key it was ------------- */
+
+static rfbBool offer_keys(rfbClientPtr client, void **data, int encoding)
+{
+	/* An update with one rectangle, which is nothing but the encoding */
+	static const char answer[16] = { rfbFramebufferUpdate, 0, 0, 1,
+		[12] = -1, -1, -2, -2 };
+
+	if (encoding != (int)rfbEncodingQemuExtendedKeyEvent)
+		return FALSE;
+	lib.WriteExact(client, answer, sizeof(answer));
+	return TRUE;
+}
+
+static rfbBool take_key(rfbClientPtr client, void *data,
+			const rfbClientToServerMsg *message)
+{
+	struct vnc *v = client->screen->screenData;
+	rfbQemuExtendedKeyEventMsg key;
+	uint16_t code;
+
+	if (message->type != rfbQemuEvent)
+		return FALSE;
+	if (lib.ReadExact(client, (char *)&key + 1,
+			  sz_rfbQemuExtendedKeyEventMsg - 1) <= 0 ||
+	    key.subtype) {
+		lib.CloseClient(client);
+		return TRUE;
+	}
+	code = key_by_scan_code(ntohl(key.keycode));
+	if (!code)
+		code = key_by_keysym(ntohl(key.keysym));
+	viewer_key(&v->input, code, key.down);
+	return TRUE;
+}
+
+static rfbBool always(rfbClientPtr client, void **data)
+{
+	return TRUE;
+}
+
+static int encodings[] = { (int)rfbEncodingQemuExtendedKeyEvent, 0 };
+static rfbProtocolExtension extension = {
+	.newClient = always, .pseudoEncodings = encodings,
+	.enablePseudoEncoding = offer_keys, .handleMessage = take_key,
+};
+
+/* ---- viewers -------------------------------------------------------------------------- */
+
+static void on_key(rfbBool down, rfbKeySym keysym, rfbClientPtr client)
+{
+	struct vnc *v = client->screen->screenData;
+
+	viewer_key(&v->input, key_by_keysym(keysym), down);
+}
+
+static void on_pointer(int buttons, int x, int y, rfbClientPtr client)
+{
+	struct vnc *v = client->screen->screenData;
+
+	viewer_pointer(&v->input, buttons, x, y, v->screen->width,
+		       v->screen->height);
+}
+
+static void on_gone(rfbClientPtr client)
+{
+	struct vnc *v = client->screen->screenData;
+
+	v->viewers--;
+	viewer_release(&v->input);
+}
+
+static enum rfbNewClientAction on_new(rfbClientPtr client)
+{
+	struct vnc *v = client->screen->screenData;
+
+	client->clientGoneHook = on_gone;
+	return v->viewers++ < VIEWERS ? RFB_CLIENT_ACCEPT : RFB_CLIENT_REFUSE;
+}
+
+static void let_in(struct vnc *v)
+{
+	int fd = accept4(v->fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	/* The library waits by select() */
+	if (fd >= FD_SETSIZE) {
+		close(fd);
+		return;
+	}
+	/* It takes the descriptor, whatever comes of it */
+	lib.NewClient(v->screen, fd);
+}
+
+/* Until somebody has something to say, or it is time to look at the screen */
+static bool wait_for(struct vnc *v)
+{
+	struct pollfd p[VIEWERS + 3] = { { v->stop, POLLIN, 0 },
+					 { v->fd, POLLIN, 0 } };
+	unsigned int nr = 2;
+	rfbClientPtr c;
+
+	for (c = v->screen->clientHead; c && nr < VIEWERS + 3; c = c->next)
+		if (c->sock >= 0)
+			p[nr++] = (struct pollfd){ c->sock, POLLIN, 0 };
+	if (poll(p, nr, v->screen->clientHead ? FRAME_MS : -1) < 0)
+		return true;
+	if (p[1].revents)
+		let_in(v);
+	return !p[0].revents;
+}
+
+static void *vnc_main(void *ctx)
+{
+	struct vnc *v = ctx;
+
+	while (wait_for(v)) {
+		if (!v->screen->clientHead)
+			continue;
+		refresh(v);
+		lib.ProcessEvents(v->screen, 0);
+	}
+	return NULL;
+}
+
+/* ---- the server ------------------------------------------------------------------------- */
+
+static int load_library(struct error *error)
+{
+	if (lib.library)
+		return 0;
+	lib.library = dlopen("libvncserver.so.1", RTLD_NOW);
+	if (!lib.library)
+		return fail(error, STATUS_NO_INPUT,
+			    "--display vnc needs libvncserver: install the package libvncserver1 (%s)",
+			    dlerror());
+#define LOOK_UP(name) \
+	if (!(lib.name = (typeof(lib.name))dlsym(lib.library, "rfb" #name))) \
+		return fail(error, STATUS_OS, "libvncserver has no rfb" #name);
+	CALLS(LOOK_UP)
+	return 0;
+}
+
+static int make_screen(struct vnc *v, struct error *error)
+{
+	rfbScreenInfoPtr s;
+
+	v->pixels = calloc(FIRST_X * FIRST_Y, sizeof(*v->pixels));
+	lib.LogEnable(0);
+	s = v->pixels ? lib.GetScreen(NULL, NULL, FIRST_X, FIRST_Y, 8, 3,
+				      sizeof(*v->pixels)) : NULL;
+	if (!s)
+		return fail(error, STATUS_OS, "--display vnc: no memory");
+	v->screen = s;
+	s->screenData = v;
+	s->frameBuffer = (char *)v->pixels;
+	s->desktopName = "mvmm";
+	s->alwaysShared = TRUE;
+	s->port = 0;
+	s->ipv6port = 0;
+	s->maxClientWait = PATIENCE_MS;
+	s->deferUpdateTime = 0;
+	s->cursor = NULL;
+	s->kbdAddEvent = on_key;
+	s->ptrAddEvent = on_pointer;
+	s->newClientHook = on_new;
+	set_format(s);
+	if (!v->secret[0])
+		return 0;
+	v->password[0] = v->secret;
+	s->authPasswdData = v->password;
+	s->passwordCheck = lib.CheckPasswordByList;
+	return 0;
+}
+
+static void destroy(struct vnc *v)
+{
+	close_fd(&v->fd);
+	close_fd(&v->stop);
+	if (v->path)
+		unlink(v->path);
+	if (v->screen) {
+		lib.ShutdownServer(v->screen, TRUE);
+		lib.ProcessEvents(v->screen, 0);
+		v->screen->frameBuffer = NULL;
+		lib.ScreenCleanup(v->screen);
+		lib.UnregisterProtocolExtension(&extension);
+	}
+	free(v->pixels);
+	surface_free(&v->surface);
+	explicit_bzero(v->secret, sizeof(v->secret));
+	free(v);
+}
+
+static int open_all(struct vnc *v, const char *address,
+		    const char *password_file, struct error *error)
+{
+	bool local;
+
+	if (password_file &&
+	    vnc_read_password(password_file, v->secret, error))
+		return -1;
+	v->fd = vnc_listen(address, &local, error);
+	if (v->fd < 0)
+		return -1;
+	if (!strncmp(address, "unix:", 5))
+		v->path = address + 5;
+	if (!local && !password_file)
+		return fail(error, STATUS_USAGE,
+			    "--display vnc=%s: others could come in: give it a password-file=, or listen at 127.0.0.1",
+			    address);
+	v->stop = eventfd(0, EFD_CLOEXEC);
+	if (v->stop < 0)
+		return fail(error, STATUS_OS, "--display vnc: %s",
+			    strerror(errno));
+	return load_library(error) || make_screen(v, error) ? -1 : 0;
+}
+
+struct vnc *vnc_start(struct machine *machine, const char *address,
+		      const char *password_file, struct error *error)
+{
+	struct vnc *v = calloc(1, sizeof(*v));
+
+	if (!v) {
+		fail(error, STATUS_OS, "no memory");
+		return NULL;
+	}
+	v->fd = v->stop = -1;
+	v->machine = v->input.machine = machine;
+	if (open_all(v, address, password_file, error)) {
+		destroy(v);
+		return NULL;
+	}
+	lib.RegisterProtocolExtension(&extension);
+	if (!pthread_create(&v->thread, NULL, vnc_main, v)) {
+		pthread_setname_np(v->thread, "vnc");
+		return v;
+	}
+	fail(error, STATUS_OS, "--display vnc: no thread");
+	destroy(v);
+	return NULL;
+}
+
+void vnc_stop(struct vnc *v)
+{
+	eventfd_write(v->stop, 1);
+	pthread_join(v->thread, NULL);
+	destroy(v);
+}

@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The VNC server: where it listens, what a viewer sees and moves, and those who
+ * talk nonsense. The viewer is played, by RFC 6143.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <cmocka.h>
+#undef fail	/* cmocka's; the launcher has a function of that name */
+#include "have.h"
+#include "tests/bare.h"
+#ifdef HAVE_VNC
+#include "devices/input.h"
+#include "display/display.h"
+#include "display/vnc/keyboard.h"
+#include "display/vnc/vnc.h"
+#include "tests/vga_modes.h"
+
+/* Of each viewer the library loses what it keeps of an extension */
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:rfbEnableExtension\n";
+}
+
+static char directory[] = "/tmp/mvmm-vnc.XXXXXX", path[64], address[80];
+static struct vnc *server;
+
+/* ---- the guest's side --------------------------------------------------------------- */
+
+static struct keyboard {
+	struct device device;
+	struct input input;
+	char log[512];
+} keyboard;
+
+static void note(struct device *device, const struct input_report *e)
+{
+	char *log = ((struct keyboard *)device)->log;
+	size_t len = strlen(log);
+
+	snprintf(log + len, sizeof(keyboard.log) - len, "%u:%u=%d ", e->type,
+		 e->code, e->value);
+}
+
+static void vbe(unsigned int index, uint16_t value)
+{
+	outs(0x1ce, index, 2);
+	outs(0x1cf, value, 2);
+}
+
+static void set_mode(unsigned int x, unsigned int y)
+{
+	vbe(VBE_ENABLE, 0);
+	vbe(VBE_X, x);
+	vbe(VBE_Y, y);
+	vbe(VBE_BPP, 32);
+	vbe(VBE_ENABLE, VBE_ENABLED);
+	outb(0x3c0, ATTR_ON);
+}
+
+static void draw(unsigned int x, unsigned int y, uint32_t colour)
+{
+	uint32_t at = 4 * (x + 640 * y);
+
+	/* By a bank of the window */
+	vbe(VBE_BANK, at >> 16);
+	bus_access(&m.mmio, VGA_WINDOW + (at & 0xffff), &colour, 4, true);
+}
+
+static int setup(void **state)
+{
+	memory_destroy(&m.memory);
+	bare_start();
+	if (memory_create(&m.memory, RAM_MIN, false, &error))
+		return -1;
+	bare_device("i8259");
+	bare_device("pci-host");
+	bare_device_with("vga", "romfile=none");
+	keyboard = (struct keyboard){
+		.device.machine = &m, .input = { &keyboard.device,
+			INPUT_KEYS | INPUT_BUTTONS | INPUT_RELATIVE, note } };
+	input_register(&keyboard.input);
+	set_mode(640, 480);
+	draw(3, 2, 0x112233);
+	server = vnc_start(&m, address, NULL, &error);
+	return server ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	vnc_stop(server);
+	assert_int_not_equal(access(path, F_OK), 0);
+	devices_destroy(&m);
+	memory_destroy(&m.memory);
+	bare_stop();
+	return 0;
+}
+
+/* ---- a viewer ----------------------------------------------------------------------- */
+
+static int dial(void)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct timeval patience = { .tv_sec = 60 };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strcpy(to.sun_path, path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	return fd;
+}
+
+static void take(int fd, void *bytes, size_t len)
+{
+	assert_int_equal(recv(fd, bytes, len, MSG_WAITALL), len);
+}
+
+static void say(int fd, const void *bytes, size_t len)
+{
+	assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), len);
+}
+
+/* Raw pixels, resizes, and keys as QEMU has them */
+static int view(unsigned int *width, unsigned int *height)
+{
+	static const uint8_t encodings[] = { 2, 0, 0, 3, 0, 0, 0, 0,
+					     0xff, 0xff, 0xff, 0x21,
+					     0xff, 0xff, 0xfe, 0xfe };
+	uint8_t bytes[64];
+	int fd = dial();
+
+	take(fd, bytes, 12);
+	assert_memory_equal(bytes, "RFB 003.", 8);
+	say(fd, "RFB 003.008\n", 12);
+	take(fd, bytes, 2);
+	assert_memory_equal(bytes, "\1\1", 2);
+	say(fd, "\1", 1);
+	take(fd, bytes, 4);
+	assert_memory_equal(bytes, "\0\0\0\0", 4);
+	say(fd, "\1", 1);
+	take(fd, bytes, 24);
+	*width = bytes[0] << 8 | bytes[1];
+	*height = bytes[2] << 8 | bytes[3];
+	/* 32 bits, little endian; red, green and blue from which bit on */
+	assert_memory_equal(bytes + 4, "\x20\x18\0", 3);
+	assert_memory_equal(bytes + 14, "\x10\x8\0", 3);
+	take(fd, bytes, bytes[23]);
+	say(fd, encodings, sizeof(encodings));
+	/* It has these keys */
+	take(fd, bytes, 16);
+	assert_memory_equal(bytes + 12, "\xff\xff\xfe\xfe", 4);
+	return fd;
+}
+
+static uint32_t pixels[640 * 480];
+static unsigned int moved;	/* pixels of the last update */
+
+/* Returns the size, if there is a new one, else 0 */
+static uint32_t update(int fd, bool incremental)
+{
+	const uint8_t ask[] = { 3, incremental, 0, 0, 0, 0, 640 >> 8,
+				640 & 0xff, 480 >> 8, 480 & 0xff };
+	uint8_t head[4], rect[12];
+	unsigned int n, x, y, w, h, row;
+	uint32_t size = 0;
+
+	say(fd, ask, sizeof(ask));
+	take(fd, head, 4);
+	assert_int_equal(head[0], 0);
+	for (n = head[2] << 8 | head[3], moved = 0; n; n--) {
+		take(fd, rect, 12);
+		x = rect[0] << 8 | rect[1];
+		y = rect[2] << 8 | rect[3];
+		w = rect[4] << 8 | rect[5];
+		h = rect[6] << 8 | rect[7];
+		if (!memcmp(rect + 8, "\xff\xff\xff\x21", 4)) {
+			size = w << 16 | h;
+			continue;
+		}
+		assert_memory_equal(rect + 8, "\0\0\0\0", 4);
+		assert_true(x + w <= 640 && y + h <= 480);
+		moved += w * h;
+		for (row = y; row < y + h; row++)
+			take(fd, pixels + 640 * row + x, 4 * w);
+	}
+	return size;
+}
+
+static void until_typed(const char *expected)
+{
+	unsigned int i;
+
+	for (i = 0; i < 3000; i++) {
+		pthread_mutex_lock(&m.loop.lock);
+		if (strstr(keyboard.log, expected)) {
+			keyboard.log[0] = 0;
+			pthread_mutex_unlock(&m.loop.lock);
+			return;
+		}
+		pthread_mutex_unlock(&m.loop.lock);
+		usleep(10000);
+	}
+	assert_string_equal(keyboard.log, expected);
+}
+
+static void seen(void **state)
+{
+	unsigned int width, height, i;
+	int fd = view(&width, &height), other;
+
+	/* The first picture may be one of before the first look */
+	for (i = 0; i < 1000 && pixels[640 * 2 + 3] != 0x112233; i++) {
+		update(fd, i && width == 640 && height == 480);
+		height = 480;
+	}
+	assert_int_equal(pixels[640 * 2 + 3], 0x112233);
+	assert_int_equal(pixels[640 * 2 + 4], 0);
+	/* What has changed moves, and no more than a tile around it */
+	draw(639, 479, 0xaabbcc);
+	for (i = 0; i < 100 && pixels[640 * 480 - 1] != 0xaabbcc; i++)
+		update(fd, true);
+	assert_int_equal(pixels[640 * 480 - 1], 0xaabbcc);
+	assert_in_range(moved, 1, 64 * 64);
+	/* Another one sees it, too */
+	memset(pixels, 0, sizeof(pixels));
+	other = view(&width, &height);
+	assert_int_equal(width, 640);
+	assert_int_equal(height, 480);
+	update(other, false);
+	assert_int_equal(pixels[640 * 480 - 1], 0xaabbcc);
+	/* A new size */
+	set_mode(320, 200);
+	for (i = 0; i < 100 && update(fd, true) != (320 << 16 | 200); i++)
+		;
+	assert_true(i < 100);
+	close(fd);
+	close(other);
+}
+
+static void typed(void **state)
+{
+	unsigned int width, height;
+	int fd = view(&width, &height);
+
+	say(fd, "\4\1\0\0\0\0\0A", 8);
+	until_typed("1:30=1 ");
+	say(fd, "\4\0\0\0\0\0\0A", 8);
+	until_typed("1:30=0 ");
+	/* A key that is z by its place, and y by its character */
+	say(fd, "\xff\0\0\1\0\0\0y\0\0\0\x2c", 12);
+	until_typed("1:44=1 ");
+	/* With 0xe0, and one that has no place */
+	say(fd, "\xff\0\0\1\0\0\0\0\0\0\0\xc8", 12);
+	until_typed("1:103=1 ");
+	say(fd, "\xff\0\0\1\0\0\xff\xbe\0\0\0\0", 12);
+	until_typed("1:59=1 ");
+	/* The pointer: motions, a button, the wheel */
+	say(fd, "\5\1\0\x10\0\x20", 6);
+	until_typed("2:0=16 2:1=32 1:272=1 ");
+	say(fd, "\5\x8\0\x8\0\x20", 6);
+	until_typed("2:0=-8 2:1=0 1:272=0 2:8=1 ");
+	/* Who goes lets go */
+	close(fd);
+	until_typed("1:44=0 1:59=0 1:103=0 ");
+}
+
+/* A tablet gets places */
+static void places(void **state)
+{
+	struct viewer_input in = { .machine = &m };
+
+	pthread_mutex_lock(&m.loop.lock);
+	keyboard.input.takes |= INPUT_ABSOLUTE;
+	pthread_mutex_unlock(&m.loop.lock);
+	viewer_pointer(&in, 0, 639, 0, 640, 480);
+	viewer_pointer(&in, 0, 700, -5, 640, 480);
+	until_typed("3:0=32767 3:1=0 3:0=32767 3:1=0 ");
+	viewer_pointer(&in, 0, 5, 5, 0, 0);
+	viewer_key(&in, 0, true);
+	viewer_key(&in, KEY_MAX + 1, true);
+	until_typed("3:0=0 3:1=0 ");
+	assert_int_equal(key_by_scan_code(0x1e), KEY_A);
+	assert_int_equal(key_by_scan_code(0x9d), KEY_RIGHTCTRL);
+	assert_int_equal(key_by_scan_code(0x59), 0);
+	assert_int_equal(key_by_scan_code(~0u), 0);
+}
+
+/* Those who say nothing, or nonsense, or are too many, harm nobody else */
+static void strangers(void **state)
+{
+	unsigned int width, height, i, round;
+	uint32_t seed = 1;
+	uint8_t junk[256];
+	int fd[40];
+
+	for (i = 0; i < 40; i++)
+		fd[i] = dial();
+	for (i = 0; i < 40; i++)
+		close(fd[i]);
+	for (round = 0; round < 20; round++) {
+		fd[0] = round & 1 ? view(&width, &height) : dial();
+		for (i = 0; i < sizeof(junk); i++) {
+			seed = seed * 1664525 + 1013904223;
+			junk[i] = seed >> 24;
+		}
+		send(fd[0], junk, sizeof(junk), MSG_NOSIGNAL);
+		close(fd[0]);
+	}
+	fd[0] = view(&width, &height);
+	update(fd[0], false);
+	close(fd[0]);
+}
+
+static void refuse(const char *where, const char *password, const char *why)
+{
+	assert_null(vnc_start(&m, where, password, &error));
+	assert_non_null(strstr(error.text, why));
+}
+
+static void addresses(void **state)
+{
+	char password[VNC_PASSWORD + 1], file[80], text[64];
+	struct display d;
+	struct vnc *local;
+	struct stat st;
+	bool is_local;
+	FILE *f;
+	int fd;
+
+	/* Only the user */
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	refuse("5900", NULL, "HOST:PORT");
+	refuse("127.0.0.1:", NULL, "HOST:PORT");
+	refuse("unix:", NULL, "1 to 107 bytes");
+	refuse("unix:/nowhere/x", NULL, "/nowhere/x");
+	refuse("0.0.0.0:0", NULL, "password-file");
+	refuse("127.0.0.1:0", "/nowhere/x", "/nowhere/x");
+	fd = vnc_listen("[::1]:0", &is_local, &error);
+	assert_true(fd < 0 || is_local);
+	close_fd(&fd);
+	fd = vnc_listen(":0", &is_local, &error);
+	assert_true(fd >= 0 && is_local);
+	close_fd(&fd);
+	snprintf(file, sizeof(file), "%s/password", directory);
+	f = fopen(file, "w");
+	fputs("\nsecret", f);
+	fclose(f);
+	refuse("127.0.0.1:0", file, "no password");
+	f = fopen(file, "w");
+	fputs("secret\nmore", f);
+	fclose(f);
+	assert_int_equal(vnc_read_password(file, password, &error), 0);
+	assert_string_equal(password, "secret");
+	/* With it also where others are */
+	local = vnc_start(&m, "0.0.0.0:0", file, &error);
+	assert_non_null(local);
+	vnc_stop(local);
+	unlink(file);
+	/* As --display has it */
+	strcpy(text, "vnc=:5901,password-file=x");
+	assert_int_equal(display_parse(&d, text, &error), 0);
+	assert_string_equal(d.address, ":5901");
+	assert_string_equal(d.password_file, "x");
+	strcpy(text, "vnc");
+	assert_int_equal(display_parse(&d, text, &error), 0);
+	assert_string_equal(d.address, VNC_ADDRESS);
+	strcpy(text, "none");
+	assert_int_equal(display_parse(&d, text, &error), 0);
+	assert_null(d.address);
+	strcpy(text, "sdl");
+	assert_int_equal(display_parse(&d, text, &error), -1);
+	strcpy(text, "vnc=x,tls");
+	assert_int_equal(display_parse(&d, text, &error), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(seen, setup, teardown),
+		cmocka_unit_test_setup_teardown(typed, setup, teardown),
+		cmocka_unit_test_setup_teardown(places, setup, teardown),
+		cmocka_unit_test_setup_teardown(strangers, setup, teardown),
+		cmocka_unit_test_setup_teardown(addresses, setup, teardown),
+	};
+	int failed;
+
+	if (!mkdtemp(directory))
+		return 1;
+	snprintf(path, sizeof(path), "%s/vnc", directory);
+	snprintf(address, sizeof(address), "unix:%s", path);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	rmdir(directory);
+	return failed;
+}
+#else
+int main(void)
+{
+	puts("1..0 # SKIP built without libvncserver");
+	return 0;
+}
+#endif
