@@ -252,7 +252,8 @@ static unsigned int add_served(const char *type, const char **drivers,
 	static const struct {
 		const char *type, *driver;
 	} all[] = { { "blk", "virtio_blk" }, { "rng", "virtio_rng" },
-		    { "scsi", "virtio_scsi" }, { "scsi", "sd_mod" } };
+		    { "scsi", "virtio_scsi" }, { "scsi", "sd_mod" },
+		    { "net", "virtio_net" } };
 	unsigned int i;
 
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)

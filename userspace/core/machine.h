@@ -83,11 +83,13 @@ struct machine_device {
  * @directory: to be shared
  * @tag: by which the guest knows a file system
  * @queues: for requests
+ * @mac: of a NIC
  * @read_only: the guest cannot write to the directory
  */
 struct machine_vhost {
 	const char *type, *socket, *directory, *tag;
 	unsigned int queues;
+	uint8_t mac[6];
 	bool read_only;
 };
 

@@ -315,8 +315,7 @@ static int digit(char c)
 	       c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Six bytes with colons between, of one station */
-static int parse_mac(uint8_t *mac, const char *text, struct error *error)
+int net_parse_mac(uint8_t *mac, const char *text, struct error *error)
 {
 	const char *at = text;
 	unsigned int i;
@@ -330,11 +329,11 @@ static int parse_mac(uint8_t *mac, const char *text, struct error *error)
 	}
 	if (i < MAC_LEN)
 		return fail(error, STATUS_USAGE,
-			    "--net: mac=%s is no address: write 52:54:00:12:34:56, say",
+			    "mac=%s is no address: write 52:54:00:12:34:56, say",
 			    text);
 	if (mac[0] & 1 || !memcmp(mac, "\0\0\0\0\0", MAC_LEN))
 		return fail(error, STATUS_USAGE,
-			    "--net: mac=%s is not the address of one NIC",
+			    "mac=%s is not the address of one NIC",
 			    text);
 	return 0;
 }
@@ -419,7 +418,7 @@ static int parse_word(struct net_config *c, const char *word,
 		return ret;
 	if ((value = net_value(word, "mac="))) {
 		c->has_mac = true;
-		return parse_mac(c->mac, value, error);
+		return net_parse_mac(c->mac, value, error);
 	}
 	if ((value = net_value(word, "mtu=")))
 		return parse_mtu(c, value, error);

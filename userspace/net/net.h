@@ -214,6 +214,8 @@ struct net_config {
 
 /* @text is cut into pieces, which @config points to. -1 with @error */
 int net_parse(struct net_config *config, char *text, struct error *error);
+/* Six bytes with colons between, of one station. -1 with @error */
+int net_parse_mac(uint8_t *mac, const char *text, struct error *error);
 /* What follows @name, which ends with "=", in @word; or NULL */
 const char *net_value(const char *word, const char *name);
 /* NULL with @error */

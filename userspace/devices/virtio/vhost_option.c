@@ -4,6 +4,7 @@
 #include <string.h>
 #include "core/option.h"
 #include "devices/virtio/vhost_user.h"
+#include "net/net.h"
 
 static const char *value_of(const char *word, const char *name)
 {
@@ -35,10 +36,21 @@ static int parse_queues(struct machine_vhost *c, const char *text,
 	return 0;
 }
 
+static int parse_mac(struct machine_vhost *c, const char *text,
+		     struct error *error)
+{
+	struct error why = { 0 };
+
+	return net_parse_mac(c->mac, text, &why) ?
+	       fail(error, why.status, "--vhost-user %s: %s", c->socket,
+		    why.text) : 0;
+}
+
 static int vhost_user_parse(struct machine_vhost *c, char *text,
 			    struct error *error)
 {
 	const char *word, *value;
+	bool has_mac = false;
 
 	*c = (struct machine_vhost){ .socket = strsep(&text, ","),
 				     .queues = 1 };
@@ -52,18 +64,22 @@ static int vhost_user_parse(struct machine_vhost *c, char *text,
 			c->tag = value;
 			if (check_tag(value, error))
 				return -1;
+		} else if ((value = value_of(word, "mac="))) {
+			has_mac = true;
+			if (parse_mac(c, value, error))
+				return -1;
 		} else if ((value = value_of(word, "queues="))) {
 			if (parse_queues(c, value, error))
 				return -1;
 		} else {
 			return fail(error, STATUS_USAGE,
-				    "--vhost-user %s: %s is not known: type=TYPE, queues=N and tag=TAG are",
+				    "--vhost-user %s: %s is not known: type=TYPE, queues=N, tag=TAG and mac=ADDRESS are",
 				    c->socket, word);
 		}
 	}
 	if (!c->type || !vhost_user_has_type(c->type))
 		return fail(error, STATUS_USAGE,
-			    "--vhost-user %s: say what it is with type=: blk, fs, rng or scsi",
+			    "--vhost-user %s: say what it is with type=: blk, fs, net, rng or scsi",
 			    c->socket);
 	if (!strcmp(c->type, "fs") && !c->tag)
 		return fail(error, STATUS_USAGE,
@@ -73,10 +89,16 @@ static int vhost_user_parse(struct machine_vhost *c, char *text,
 		return fail(error, STATUS_USAGE,
 			    "--vhost-user %s: tag= is a file system's",
 			    c->socket);
-	if (!strcmp(c->type, "rng") && c->queues > 1)
+	if ((!strcmp(c->type, "rng") || !strcmp(c->type, "net")) && c->queues > 1)
 		return fail(error, STATUS_USAGE,
-			    "--vhost-user %s: an rng has one queue",
+			    "--vhost-user %s: an rng has one queue, and a net one pair",
 			    c->socket);
+	if (has_mac && strcmp(c->type, "net"))
+		return fail(error, STATUS_USAGE,
+			    "--vhost-user %s: mac= is a net's", c->socket);
+	/* The same one each time */
+	if (!has_mac && !strcmp(c->type, "net"))
+		net_mac(c->socket, c->mac);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <linux/virtio_blk.h>
 #include <linux/virtio_fs.h>
 #include <linux/virtio_ids.h>
+#include <linux/virtio_net.h>
 #include <linux/virtio_scsi.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -74,6 +75,7 @@ struct message {
  * @nr_at: where that has how many queues for requests there are
  * @nr_len: of that number, 0: it is nowhere
  * @features: that do not need the front end's help
+ * @own: that are the front end's
  */
 static const struct vhost_type {
 	const char *name;
@@ -82,7 +84,7 @@ static const struct vhost_type {
 	unsigned int queues;
 	bool requests;
 	unsigned int config_len, nr_at, nr_len;
-	uint64_t features;
+	uint64_t features, own;
 } types[] = {
 	{ "blk", VIRTIO_ID_BLOCK, 0x010000, 0, true,
 	  offsetof(struct virtio_blk_config, max_secure_erase_sectors),
@@ -92,13 +94,23 @@ static const struct vhost_type {
 	  1 << VIRTIO_BLK_F_BLK_SIZE | 1 << VIRTIO_BLK_F_FLUSH |
 	  1 << VIRTIO_BLK_F_TOPOLOGY | 1 << VIRTIO_BLK_F_CONFIG_WCE |
 	  1 << VIRTIO_BLK_F_MQ | 1 << VIRTIO_BLK_F_DISCARD |
-	  1 << VIRTIO_BLK_F_WRITE_ZEROES },
+	  1 << VIRTIO_BLK_F_WRITE_ZEROES, 0 },
 	{ "fs", VIRTIO_ID_FS, 0x018000, 1, true,
 	  sizeof(struct virtio_fs_config),
-	  offsetof(struct virtio_fs_config, num_request_queues), 4, 0 },
-	{ "rng", VIRTIO_ID_RNG, 0x00ff00, 1, false, 0, 0, 0, 0 },
+	  offsetof(struct virtio_fs_config, num_request_queues), 4, 0, 0 },
+	/* One pair: more would need a control queue, which is nobody's here */
+	{ "net", VIRTIO_ID_NET, 0x020000, 2, false,
+	  offsetof(struct virtio_net_config, max_virtqueue_pairs), 0, 0,
+	  1 << VIRTIO_NET_F_CSUM | 1 << VIRTIO_NET_F_GUEST_CSUM |
+	  1 << VIRTIO_NET_F_GUEST_TSO4 | 1 << VIRTIO_NET_F_GUEST_TSO6 |
+	  1 << VIRTIO_NET_F_GUEST_ECN | 1 << VIRTIO_NET_F_GUEST_UFO |
+	  1 << VIRTIO_NET_F_HOST_TSO4 | 1 << VIRTIO_NET_F_HOST_TSO6 |
+	  1 << VIRTIO_NET_F_HOST_ECN | 1 << VIRTIO_NET_F_HOST_UFO |
+	  1 << VIRTIO_NET_F_MRG_RXBUF,
+	  1 << VIRTIO_NET_F_MAC | 1 << VIRTIO_NET_F_STATUS },
+	{ "rng", VIRTIO_ID_RNG, 0x00ff00, 1, false, 0, 0, 0, 0, 0 },
 	{ "scsi", VIRTIO_ID_SCSI, 0x010000, 2, true, 36,
-	  offsetof(struct virtio_scsi_config, num_queues), 4, 0 },
+	  offsetof(struct virtio_scsi_config, num_queues), 4, 0, 0 },
 };
 #define TYPES (sizeof(types) / sizeof(types[0]))
 
@@ -316,6 +328,8 @@ static int begin(struct vhost *v, uint64_t features, struct error *error)
 {
 	struct vhost_user *u = (struct vhost_user *)v;
 
+	/* What it has not offered is between the driver and us */
+	features &= u->features;
 	return tell(u, SET_FEATURES, features | 1ull << VHOST_F_PROTOCOL,
 		    error) ||
 	       tell_memory(u, error) ? -1 : 0;
@@ -403,7 +417,7 @@ static uint64_t features(struct virtio *virtio)
 	struct vhost_user *u = (struct vhost_user *)virtio;
 
 	return vhost_ring_features(&u->vhost, u->features) |
-	       (u->features & u->type->features);
+	       (u->features & u->type->features) | u->type->own;
 }
 
 static void config(struct virtio *virtio, uint8_t *bytes)
@@ -447,7 +461,7 @@ static void write_config(struct virtio *virtio, uint64_t at, uint32_t value,
 			     .config = { .at = at, .size = size } };
 	struct error error = { 0 };
 
-	if (!(u->protocol & P_CONFIG) || u->vhost.dead)
+	if (!(u->protocol & P_CONFIG) || u->vhost.dead || u->type->own)
 		return;
 	memcpy(m.config.bytes, &value, size);
 	vhost_ask(&u->vhost, VHOST_ANSWERS);
@@ -478,7 +492,13 @@ static int make_space(struct vhost_user *u, struct error *error)
 		set_nr(u);
 		return 0;
 	}
-	if (!u->ops.config_len)
+	if (u->type->type == VIRTIO_ID_NET) {
+		/* An address, and a link, which is up as long as it is there */
+		memcpy(u->space, u->config->mac, sizeof(u->config->mac));
+		u->space[offsetof(struct virtio_net_config, status)] =
+			VIRTIO_NET_S_LINK_UP;
+	}
+	if (!u->ops.config_len || u->type->type == VIRTIO_ID_NET)
 		return 0;
 	if (!(u->protocol & P_CONFIG))
 		return fail(error, STATUS_USAGE,
