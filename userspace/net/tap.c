@@ -21,6 +21,8 @@
 
 /* Of one read; then the loop's others come first */
 #define BATCH		64
+/* After so many rounds of one frame each the next one is looked for now and then */
+#define ALONE		16
 #define PIECES		160
 #define MAX_BRIDGE_PORTS 1024	/* Linux's */
 
@@ -32,6 +34,7 @@
  * @fd: for vhost: that of @watch, and those of the other queues
  * @queues: how many, 0: the kernel moves no frames
  * @attached: of these, into which frames come
+ * @alone: rounds in turn with one frame, or in which only one was looked for
  * @allowed: PORT_*: what the kernel was told that it may leave undone
  * @waits: the frame in @bytes, which the peer does not take yet
  * @frame: that one
@@ -42,7 +45,7 @@ struct tap {
 	struct watch watch, news;
 	char name[IFNAMSIZ];
 	int fd[NET_QUEUES];
-	unsigned int queues, attached;
+	unsigned int queues, attached, alone;
 	unsigned int allowed;
 	bool waits;
 	struct frame frame;
@@ -63,10 +66,12 @@ static void on_readable(void *ctx, uint32_t events)
 	struct tap *t = ctx;
 	struct iovec iov[] = { { &t->frame.header, sizeof(t->frame.header) },
 			       { t->bytes, sizeof(t->bytes) } };
-	unsigned int i;
+	/* Where requests and replies take turns a second read is in vain */
+	unsigned int i, most = t->alone < ALONE || t->alone % ALONE == 0 ?
+			       BATCH : 1;
 	int err = 0;
 
-	for (i = 0; i < BATCH && !t->waits; i++) {
+	for (i = 0; i < most && !t->waits; i++) {
 		ssize_t n = readv(t->watch.fd, iov, 2);
 
 		/* The interface may be down, and come up again */
@@ -77,6 +82,7 @@ static void on_readable(void *ctx, uint32_t events)
 		t->iov.iov_len = t->frame.len = n - sizeof(t->frame.header);
 		pass_on(t);
 	}
+	t->alone = i < 2 ? t->alone + 1 : 0;
 	port_flush(&t->port);
 	if (t->waits)
 		loop_watch(t->port.loop, &t->watch, 0);

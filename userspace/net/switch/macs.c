@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See macs.h. */
+#include <endian.h>
 #include <string.h>
 #include "net/switch/macs.h"
 
 uint64_t mac_key(unsigned int vlan, const uint8_t *mac)
 {
-	uint64_t key = vlan;
-	unsigned int i;
+	uint32_t high;
+	uint16_t low;
 
-	for (i = 0; i < 6; i++)
-		key = key << 8 | mac[i];
-	return key;
+	memcpy(&high, mac, sizeof(high));
+	memcpy(&low, mac + sizeof(high), sizeof(low));
+	return (uint64_t)vlan << 48 | (uint64_t)be32toh(high) << 16 | be16toh(low);
 }
 
 static uint32_t *chain(struct macs *m, uint64_t key)

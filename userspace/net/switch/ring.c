@@ -42,7 +42,10 @@ static void copy_in(struct ring *r, uint32_t at, const uint8_t *bytes,
 {
 	size_t first = RING_BYTES - (at & MASK);
 
-	first = first < len ? first : len;
+	if (len <= first) {
+		memcpy(r->data + (at & MASK), bytes, len);
+		return;
+	}
 	memcpy(r->data + (at & MASK), bytes, first);
 	memcpy(r->data, bytes + first, len - first);
 }
