@@ -174,8 +174,11 @@ $(O)/bench/bench: $(bench-src) $(wildcard bench/*.h) $(O)/libmvmm.a
 		$(filter %.c %.a,$^) \
 		-lZydis -lZycore -lpthread
 
+$(O)/bench/frames: $(O)/bench/frames.o $(dev-obj) $(O)/libmvmm.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(libs)
+
 # For a guest without a C library
-$(O)/bench/requests: bench/requests.c
+$(O)/bench/requests $(O)/bench/packets: $(O)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -D_GNU_SOURCE -static -o $@ $<
 
