@@ -354,6 +354,17 @@ static void a_move(void **state)
 	json_object_set_new(one, "rss.unclassified", json_integer(0));
 	json_object_set_new(one, "active", json_integer(0));
 	assert_int_equal(devices_load(&m, saved, &error), -1);
+	/* A driver that knows of one pair uses no more */
+	start(0, 1);
+	json_decref(saved);
+	saved = devices_save(&m);
+	one = json_object_get(saved, "virtio-net.0");
+	assert_int_equal(devices_load(&m, saved, &error), 0);
+	json_object_set_new(one, "active", json_integer(2));
+	assert_int_equal(devices_load(&m, saved, &error), -1);
+	json_object_set_new(one, "active", json_integer(1));
+	json_object_set_new(one, "rss.on", json_true());
+	assert_int_equal(devices_load(&m, saved, &error), -1);
 	json_decref(saved);
 }
 

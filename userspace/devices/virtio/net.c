@@ -533,6 +533,8 @@ static void destroy(struct device *device)
 	struct nic *n = (struct nic *)device;
 
 	pthread_mutex_lock(device->lock);
+	if (n->tap_fd)
+		vhost_stop(&n->virtio);
 	port_disconnect(&n->port);
 	loop_set_timer(device->loop, &n->resumed, 0);
 	pthread_mutex_unlock(device->lock);

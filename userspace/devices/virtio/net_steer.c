@@ -238,8 +238,12 @@ void nic_reset_steering(struct nic *n)
 
 int nic_check_steering(const struct nic *n, struct error *error)
 {
-	if (n->active < 1 || n->active > nic_pairs(n) ||
-	    !rss_is_valid(n, &n->rss))
+	bool rss = virtio_has(&n->virtio, VIRTIO_NET_F_RSS);
+	bool more = rss || virtio_has(&n->virtio, VIRTIO_NET_F_MQ);
+
+	/* Of a driver that knows one pair the third queue is for commands */
+	if (n->active < 1 || n->active > (more ? nic_pairs(n) : 1) ||
+	    (n->rss.on && !rss) || !rss_is_valid(n, &n->rss))
 		return fail(error, STATUS_DATA,
 			    "frames for queues that are not there");
 	return 0;
