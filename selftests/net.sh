@@ -401,15 +401,17 @@ together_again() {
 	in_vlan 10 && answers 192.168.7.1
 }
 
-# The switch's counters: what came in went out, or is counted; and both files are through
+# The switch's counters: what came in went out, or is counted; and both files are
+# through, of 4 MiB, in and out, in frames that are larger than the MTU
 switched() {
 	./mvmm switch lab stats >/tmp/stats || return 1
 	awk '/^  (from|to) / {
-		lines++; sum = $2; frames += $2
+		lines++; sum = $2; frames += $2; bytes += $6
 		for (i = 7; i < NF; i++)
 			if ($i ~ /;$/) sum += $(i + 1)
 		if (sum != $5 + 0) bad = 1
-	} END { exit bad || lines != 6 || frames < 10000 }' /tmp/stats
+	} END { exit bad || lines != 6 || bytes < 16000000 || frames > 10000 }' \
+		/tmp/stats
 }
 
 # L1's cable: the least that a ping takes, in ms, is its delay both ways
