@@ -34,7 +34,8 @@
  * @fd: for vhost: that of @watch, and those of the other queues
  * @queues: how many, 0: the kernel moves no frames
  * @attached: of these, into which frames come
- * @alone: rounds in turn with one frame, or in which only one was looked for
+ * @alone: rounds in turn with one frame, or in which only one was looked for; none
+ *	of which was in a stream
  * @allowed: PORT_*: what the kernel was told that it may leave undone
  * @waits: the frame in @bytes, which the peer does not take yet
  * @frame: that one
@@ -118,6 +119,9 @@ static bool tap_receive(struct port *port, const struct frame *frame)
 		return true;
 	}
 	memcpy(iov + 1, frame->iov, frame->niov * sizeof(*iov));
+	/* What is sent in segments is acknowledged by many small ones */
+	if (frame->header.gso_type)
+		t->alone = 0;
 	do {
 		n = writev(t->watch.fd, iov, 1 + frame->niov);
 	} while (n < 0 && errno == EINTR);
