@@ -62,7 +62,7 @@ int screen_text(struct machine *m, struct screen_text *text)
 {
 	const struct screen_ops *ops;
 	void *view = take_view(m, true, &ops);
-	int ret = view && ops->text(view, text) ? 0 : -1;
+	int ret = view ? !ops->text(view, text) : -1;
 
 	free(view);
 	return ret;

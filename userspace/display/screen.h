@@ -83,7 +83,7 @@ void surface_free(struct surface *surface);
  * or has ended, or there is no memory
  */
 int screen_draw(struct machine *m, struct surface *surface, bool all);
-/* 0: it shows text */
+/* 0; 1: it shows none; -1: as above */
 int screen_text(struct machine *m, struct screen_text *text);
 
 #endif

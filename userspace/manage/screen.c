@@ -78,14 +78,15 @@ static json_t *read_text(struct machine *m, const json_t *arguments,
 			 struct error *error)
 {
 	struct screen_text *text = malloc(sizeof(*text));
+	int ret = text ? screen_text(m, text) : -1;
 	json_t *answer = NULL;
 	char *lines;
 
-	if (!text || screen_text(m, text)) {
+	if (ret) {
 		free(text);
 		/* Not now, or never: who waits may go on waiting */
 		return json_pack("{s:b, s:b, s:s}", "text-mode", 0, "screen",
-				 m->screen != NULL, "text", "");
+				 ret > 0, "text", "");
 	}
 	lines = write_text(text);
 	if (lines)

@@ -19,8 +19,8 @@
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include "have.h"
-#include "tests/bare.h"
 #ifdef HAVE_VNC
+#include "tests/bare.h"
 #include "devices/input.h"
 #include "display/display.h"
 #include "display/vnc/keyboard.h"

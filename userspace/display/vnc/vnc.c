@@ -252,8 +252,12 @@ static void let_in(struct vnc *v)
 {
 	int fd = accept4(v->fd, NULL, NULL, SOCK_CLOEXEC);
 
-	if (fd < 0)
+	if (fd < 0) {
+		/* No descriptors, say: not at once again */
+		if (errno != EAGAIN)
+			poll(NULL, 0, FRAME_MS);
 		return;
+	}
 	/* The library waits by select() */
 	if (fd >= FD_SETSIZE) {
 		close(fd);
