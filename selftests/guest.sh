@@ -11,6 +11,7 @@
 #   guest.sh system                           Debian, with systemd, on /dev/vda
 #   guest.sh virtio                           -rng, -console, -balloon; packed
 #   guest.sh share                            virtio-fs, -vsock, vhost-user-blk
+#   guest.sh screen                           --device vga
 #   guest.sh stopped                          the launcher is stopped for 30 s
 #   guest.sh i8042                            --device i8042
 #   guest.sh hpet                             --device hpet, and no other timer
@@ -136,6 +137,14 @@ verified() {
 installed() {
 	echo 'fio hold' | dpkg --set-selections && apt-mark showhold |
 		grep -qx fio && apt-get check -qq && [ -z "$(dpkg --audit)" ]
+}
+
+# For what all drivers of screens need
+screen_found() {
+	while read -r module; do
+		insmod "/bin/$module" || return 1
+	done </bin/order
+	[ "$(cat /sys/class/graphics/fb0/name)" = bochs-drmdrmfb ]
 }
 
 # Its interrupts come on line 0, instead of the 8254's
@@ -455,6 +464,20 @@ hpet)
 	check 'its timer is the tick' ticks_by hpet
 	check 'the clock goes on' slept_a_second
 	check 'the kernel does not complain' no_complaint
+	exit 7
+	;;
+screen)
+	exec </dev/ttyS0
+	echo 1..6
+	echo 1 >/sys/bus/pci/devices/0000:00:01.0/enable
+	check 'a program sets a linear mode' screen linear
+	check 'L1 looks at it' heard 'looked'
+	echo 0 >/sys/bus/pci/devices/0000:00:01.0/enable
+	check 'the driver finds the screen' screen_found
+	check 'and what the monitor wants' \
+		grep -q 'U:1024x768' /sys/class/graphics/fb0/modes
+	check 'a program sets a text mode' screen text
+	check 'L1 reads it' heard 'read'
 	exit 7
 	;;
 stopped)

@@ -411,6 +411,45 @@ talk() {
 	[ -e /tmp/status ] || kill "$(pidof mvmm)"
 }
 
+# Looks at the screen when the guest says so
+watch_screen() {
+	when 'waits for looked' /tmp/console
+	./mvmm screenshot /tmp/vm /tmp/linear.ppm
+	./mvmm screenshot /tmp/vm /tmp/linear.png
+	echo 'looked'
+	./mvmm wait-screen --timeout 300 /tmp/vm '^Hello .* guest$'
+	echo $? >/tmp/found
+	./mvmm screenshot /tmp/vm /tmp/text.ppm
+	echo 'read'
+	# The guest's input has no end before the guest has one
+	when nothing /dev/null
+}
+
+# guest_with_screen OPTION...: a VGA, of which L1 takes pictures
+guest_with_screen() {
+	echo '@@begin guest'
+	rm -f /tmp/status
+	watch_screen | {
+		./mvmm run --kernel kernel --initrd guest-initrd "$@" \
+			--device vga,romfile=none --control /tmp/vm --append \
+			'console=ttyS0 quiet loglevel=1 panic=-1 vt.global_cursor_default=0' \
+			>/tmp/console 2>/tmp/err
+		echo $? >/tmp/status
+	}
+	cat /tmp/console
+	sed 's/^/# /' /tmp/err
+	echo 1..4
+	./screen check /tmp/linear.ppm || printf 'not '
+	echo 'ok 1 the screenshot has every pixel'
+	[ "$(cut -c 2-4 /tmp/linear.png | head -n 1)" = PNG ] || printf 'not '
+	echo 'ok 2 and is a PNG, if wanted'
+	[ "$(cat /tmp/found)" = 0 ] || printf 'not '
+	echo 'ok 3 a text was waited for'
+	./screen check-text /tmp/text.ppm || printf 'not '
+	echo 'ok 4 and has every pixel'
+	ended "$(cat /tmp/status)"
+}
+
 # guest_with_virtio OPTION...: random numbers, a balloon, a console, two ports
 guest_with_virtio() {
 	echo '@@begin guest'

@@ -187,7 +187,8 @@ def without(results, name, emulator):
 def without_libraries(results, name):
     """The launcher builds without each library, and says what it lacks."""
     for library, disk, package in (("nbd", "nbd://localhost", "libnbd-dev"),
-                                   ("uring", None, None)):
+                                   ("uring", None, None),
+                                   ("vnc", None, None)):
         out = f"build/{name}-{library}"
         done = run(["make", "-s", "userspace", f"O={out}",
                     f"WITHOUT={library}"], stderr=subprocess.STDOUT)
@@ -439,6 +440,23 @@ def files(results, name, emulator, *kinds):
         "--disk /dev/vda,overlay=/tmp/root", emulator)
 
 
+def screen(results, name, emulator):
+    """A VGA, of which L1 takes pictures, and which bochs-drm finds."""
+    modules = labs.with_dependencies("bochs")
+    order = f"{TOP}/build/order-{name}/order"
+    os.makedirs(os.path.dirname(order), exist_ok=True)
+    with open(order, "w") as out:
+        out.writelines(f"{os.path.basename(m)}\n" for m in modules)
+    initrd = labs.guest_initrd(name, "guest.sh screen", "selftests/guest.sh",
+                               "build/selftests/screen", order, *modules)
+    lab(results, name,
+        ["--timeout", "400", "--kernel", "debian",
+         *labs.files(labs.module("debian"), "build/mvmm",
+                     "build/selftests/screen",
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+        "insmod mvmm.ko; guest_with_screen --mem 256M", emulator)
+
+
 def bzimage(results, name, emulator):
     guest(results, name, emulator, "guest_with_button", "bzImage", "")
 
@@ -616,6 +634,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("nbd-qemu", disks, "qemu", "guest_over_nbd", NBD),
        job("virtio-qemu", virtio, "qemu"),
        job("virtio-bochs", virtio, "bochs"),
+       job("screen-qemu", screen, "qemu", kernels=("debian",)),
        job("share-qemu", share, "qemu", kernels=("debian",)),
        job("host-qemu", host, "qemu", kernels=("debian",)),
        job("host-console-qemu", host, "qemu", "--console virtio",
