@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Every shim for a difference between kernels. Each is chosen by a feature of
- * the kernel, never by a version number. For C and assembly.
+ * Every shim for a difference between kernels, each chosen by a feature, never by
+ * a version number. For C and assembly.
  */
 #ifndef MVMM_COMPAT_H
 #define MVMM_COMPAT_H
@@ -25,9 +25,7 @@
 #define MVMM_CLEAR_CPU_BUFFERS
 #endif
 
-/*
- * The same before VMRUN (TSA): newer kernels have a feature of its own for it
- */
+/* The same before VMRUN (TSA): newer kernels have a feature of its own for it */
 #ifdef X86_FEATURE_CLEAR_CPU_BUF_VM_MMIO
 /* New kernels only: their macro is in KVM's own directory */
 #define MVMM_VM_CLEAR_CPU_BUFFERS					\
@@ -42,6 +40,10 @@
 /* After an exit: Retbleed, SRSO */
 #ifdef UNTRAIN_RET_VM
 #define MVMM_UNTRAIN_RET UNTRAIN_RET_VM
+#elif defined(X86_FEATURE_IBPB_ON_VMEXIT)
+/* Old kernels only: their macro is not for exits; KVM has the second line, too */
+#define MVMM_UNTRAIN_RET UNTRAIN_RET;					\
+	ALTERNATIVE "", "call entry_ibpb", X86_FEATURE_IBPB_ON_VMEXIT
 #else
 #define MVMM_UNTRAIN_RET UNTRAIN_RET
 #endif
@@ -56,10 +58,7 @@
 #endif
 
 #ifdef __ASSEMBLY__
-/*
- * New kernels only: their macros above refer to these, and they give their own
- * to KVM alone
- */
+/* New kernels only: their macros above refer to these; their own are KVM's alone */
 .macro MVMM_OWN_MITIGATIONS
 #ifdef X86_FEATURE_CLEAR_CPU_BUF_VM_MMIO
 	.pushsection .rodata, "a"
