@@ -210,16 +210,6 @@ def clang(results, name):
     results.add(not done.returncode and not done.stdout, name, done.stdout)
 
 
-def long(results, name, emulator, cpus):
-    """The scheduler's shares, measured over 1 G ticks or more."""
-    two = cpus == 2
-    lab(results, name,
-        [*(TWO_CPUS[emulator] if two else []), "--timeout", "1500",
-         *tested("test", ("sched",))],
-        (UNSTEADY[emulator] if two else "") +
-        f"export MVMM_TEST_LONG=1; {kselftests(('sched',), 1500)}", emulator)
-
-
 def debug(results, name, emulator, names=WITH_SCHED + ("fuzz",)):
     """KASAN, lockdep and the like, with KUnit, the kselftests and a fuzzer."""
     lab(results, name,
@@ -686,22 +676,3 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
            "unrestricted guest"),
        job("refused-npt", refused, "qemu", "max,npt=off",
            "nested paging (NPT)")]
-
-LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
-        job("long-bond-qemu", net, "qemu",
-            "; ".join(f"guest_with_bond {mode} --mem 192M" for mode in
-                      ("active-backup", "balance-xor", "broadcast")),
-            kernels=("debian",))] + [
-        job(f"long-{emulator}-{cpus}", long, emulator, cpus)
-        for cpus in (1, 2) for emulator in ("bochs", "qemu")] + [
-        stress_job(emulator, cpus, vcpus, 20, "long-stress")
-        for cpus, vcpus in ((2, 8), (1, 8), (1, 4), (1, 2), (1, 1))
-        for emulator in ("bochs", "qemu")] + [
-        job("long-files-qemu", files, "qemu", "raw", "nbd", "overlay",
-            kernels=("debian",)),
-        job("long-files-raid-qemu", files, "qemu", "raid0", "raid1", "raid4",
-            "raid5", "raid6", "raid10", kernels=("debian",)),
-        job("long-files-worn-qemu", files, "qemu",
-            *(f"{how}-raid{level}" for how in ("worn", "spare")
-              for level in (1, 4, 5, 6, 10)), kernels=("debian",)),
-        job("long-kills-qemu", system, "qemu", "kills", "guest_killed 50")]

@@ -4,7 +4,7 @@ harness print.
 """
 import unittest
 
-from . import jobs, labs
+from . import jobs, labs, longer
 from .results import COMPLAINTS, Results
 
 SPLATS = """\
@@ -150,7 +150,7 @@ class Crashes(unittest.TestCase):
 
 class Tables(unittest.TestCase):
     def test_names(self):
-        table = jobs.ALL + jobs.LONG
+        table = jobs.ALL + longer.LONG
         self.assertEqual(len(table), len({j.name for j in table}))
 
 
