@@ -67,10 +67,12 @@ def build(results, kernels):
     something does not build.
     """
     os.makedirs(f"{TOP}/build/selftests", exist_ok=True)
-    for command in [["make", "-s", "userspace", "unit"],
+    # No job runs yet
+    jobs = f"-j{os.cpu_count()}"
+    for command in [["make", "-s", jobs, "userspace", "unit"],
                     ["make", "-s", "-C", "selftests",
                      f"OUTPUT={TOP}/build/selftests"]] + [
-                        ["scripts/build-module", k] for k in kernels]:
+                        ["scripts/build-module", k, jobs] for k in kernels]:
         if subprocess.run(command, cwd=TOP,
                           stdout=subprocess.DEVNULL).returncode:
             results.add(False, " ".join(command), "failed: nothing was run")
