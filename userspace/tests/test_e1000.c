@@ -427,6 +427,30 @@ static void endless(void **state)
 	assert_int_equal(head(), n - 1024);
 }
 
+/* A packet of many small segments: not all of them at once, either */
+static void many_segments(void **state)
+{
+	const unsigned int len = 10000;
+	uint8_t *h = at(TX_BUFFER);
+	unsigned int i;
+
+	write_headers(h);
+	memset(h + HEADERS_LEN, 0, len);
+	start_e1000(0);
+	put_context(0, 7, HEADERS_LEN, 1, len);
+	put(1, TX_BUFFER, (HEADERS_LEN + len) | 0x10 << 16 |
+	    (DATA | 4 | EOP_RS) << 24, 3 << 8);
+	ring(2);
+	assert_in_range(played.frames, 1, 4096);
+	assert_int_equal(head(), 1);
+	for (i = 0; i < 8; i++) {
+		m.clock.stopped_at++;
+		run_timers();
+	}
+	assert_int_equal(played.frames, len);
+	assert_int_equal(head(), 2);
+}
+
 /* ---- to the guest --------------------------------------------------------- */
 
 static void give(unsigned int nr)
@@ -639,8 +663,8 @@ int main(void)
 		TEST(registers), TEST(eeprom), TEST(phy_and_link),
 		TEST(interrupts), TEST(sends), TEST(sends_later), TEST(tags),
 		TEST(old_checksum), TEST(segments), TEST(nonsense),
-		TEST(endless), TEST(receives), TEST(waits), TEST(filter),
-		TEST(tags_taken_out), TEST(saved) };
+		TEST(endless), TEST(many_segments), TEST(receives),
+		TEST(waits), TEST(filter), TEST(tags_taken_out), TEST(saved) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

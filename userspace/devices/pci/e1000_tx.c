@@ -24,7 +24,7 @@
 #define ADD_IP		0x01
 #define ADD_TCP		0x02
 
-/* Of a packet, and of one turn, so that others are served, too */
+/* Of a packet; and of one turn, or frames: others are served, too */
 #define DESCRIPTORS	1024
 #define TURN		4096
 
@@ -264,13 +264,16 @@ static void make_headers(const struct e1000_context *c, uint8_t *h,
 	put16(h + c->tucso, sum);
 }
 
-/* False: the peer does not take more now */
-static bool send_segments(struct e1000 *e, const struct packet *p)
+/* False: the peer does not take more now, or @budget, of frames, is used up */
+static bool send_segments(struct e1000 *e, const struct packet *p,
+			  unsigned int *budget)
 {
 	const struct e1000_context *c = &e->segments;
 	size_t all = p->len - c->header, len;
 
 	while (e->sent < all) {
+		if (!*budget)
+			return false;
 		len = all - e->sent < c->mss ? all - e->sent : c->mss;
 		memcpy(e->segment, e->packet, c->header);
 		memcpy(e->segment + c->header,
@@ -280,6 +283,7 @@ static bool send_segments(struct e1000 *e, const struct packet *p)
 		if (!send_frame(e, p, e->segment, c->header + len))
 			return false;
 		e->sent += len;
+		--*budget;
 	}
 	e1000_count(e, TSCTC);
 	return true;
@@ -359,8 +363,9 @@ static bool gather(struct e1000 *e, struct packet *p, unsigned int *budget)
 	return false;
 }
 
-/* False: the peer does not take it now */
-static bool send_packet(struct e1000 *e, const struct packet *p)
+/* False: not all of it, now */
+static bool send_packet(struct e1000 *e, const struct packet *p,
+			unsigned int *budget)
 {
 	if (!p->len && !p->bad)
 		return true;
@@ -373,7 +378,7 @@ static bool send_packet(struct e1000 *e, const struct packet *p)
 		return true;
 	}
 	if (p->segmented && p->len > e->segments.header)
-		return send_segments(e, p);
+		return send_segments(e, p, budget);
 	if (p->sum)
 		put_checksum(e->packet, p->len, p->css, p->cso, 0);
 	add_checksums(&e->checksum, p->add, e->packet, p->len);
@@ -411,9 +416,9 @@ void e1000_transmit(struct e1000 *e)
 	if (e->sending || !can_send(e) || e1000_is_paused(e))
 		return;
 	e->sending = true;
-	/* Each is sent whole: a packet that is begun may have all of a budget */
+	/* A packet that is begun has descriptors enough in what is left */
 	while (can_send(e) && budget > DESCRIPTORS) {
-		if (!gather(e, &p, &budget) || !send_packet(e, &p))
+		if (!gather(e, &p, &budget) || !send_packet(e, &p, &budget))
 			break;
 		finish(e, &p);
 		causes |= p.report ? ICR_TXDW : 0;
