@@ -104,8 +104,6 @@ struct e1000_context {
 /**
  * struct e1000 - the device
  * @port: of which the network is the peer
- * @memory: the window of the registers
- * @ports: two words through which all registers can be reached
  * @given: the address that this machine's user gave it
  * @resumed: the machine goes on, or there is more to send
  * @moderated: an interrupt that ITR has held off is due
@@ -133,7 +131,6 @@ struct e1000_context {
 struct e1000 {
 	struct pci_function pci;
 	struct port port;
-	struct region memory, ports;
 	const uint8_t *given;
 	struct timer resumed, moderated;
 	bool sending, waits, had_link, moved;
