@@ -169,6 +169,8 @@ static void describe_fault(struct vcpu *v)
 	machine_end(v->machine, STATUS_VM,
 		    "the guest's memory at 0x%llx cannot be had: %s",
 		    (unsigned long long)run->fault.gpa,
+		    run->fault.error == EROFS ?
+		    "the guest has page tables in ROM, which the CPU writes to: they have to be in RAM" :
 		    strerror(run->fault.error));
 }
 

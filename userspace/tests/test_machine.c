@@ -214,6 +214,25 @@ static void triple_fault(void **state)
 	machine_destroy(&machine);
 }
 
+static int walks_tables_in_rom(unsigned int id, unsigned int step,
+			       struct mvmm_run *run)
+{
+	run->exit_reason = MVMM_EXIT_MEMORY_FAULT;
+	run->fault.gpa = 0xfffff000;
+	run->fault.error = EROFS;
+	return 0;
+}
+
+static void page_tables_in_rom(void **state)
+{
+	assert_int_equal(create(1), 0);
+	assert_int_equal(run(walks_tables_in_rom), 0);
+	assert_int_equal(machine.end.status, STATUS_VM);
+	assert_non_null(strstr(machine.end.text, "0xfffff000"));
+	assert_non_null(strstr(machine.end.text, "page tables in ROM"));
+	machine_destroy(&machine);
+}
+
 static void local_apics(void **state)
 {
 	uint8_t wide[8] = { 0 };
@@ -651,6 +670,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(end_of_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(triple_fault, setup, teardown),
+		cmocka_unit_test_setup_teardown(page_tables_in_rom, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(local_apics, setup, teardown),
 		cmocka_unit_test_setup_teardown(io_apic, setup, teardown),
 		cmocka_unit_test_setup_teardown(pic_of_another, setup,
