@@ -244,6 +244,10 @@ static int set_sched(struct machine *m, struct error *error)
 	if (ret == -ENOTTY)
 		return fail(error, STATUS_USAGE,
 			    "--weight, --cap: this mvmm.ko was built without its scheduler (WITHOUT=slots): leave them out, or load one that has it");
+	if (ret == -EPERM)
+		return fail(error, STATUS_PERMISSION,
+			    "--weight %u: more than %u needs CAP_SYS_NICE: ask for less, or run it as root",
+			    weight, WEIGHT_DEFAULT);
 	if (ret)
 		return fail(error, STATUS_OS,
 			    "the module refused weight %u and cap %u: %s",

@@ -259,6 +259,10 @@ static int fake_call(int fd, unsigned long cmd, void *arg)
 		fake.msis++;
 		pthread_cond_broadcast(&fake.changed);
 		return 1;
+	case MVMM_VM_SET_SCHED:
+		/* As for a user who is not root */
+		errno = EPERM;
+		return ((struct mvmm_vm_sched *)arg)->weight > 100 ? -1 : 0;
 	default:
 		return 0;
 	}

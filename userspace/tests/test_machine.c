@@ -27,6 +27,7 @@
 static struct machine machine;
 static struct stdio console;
 static struct error error;
+static uint32_t weight;
 
 /* As in cmd/run.c, in short */
 static void on_event(void *ctx, enum stdio_event event, int error)
@@ -51,7 +52,8 @@ static int open_fds(void)
 static int create(unsigned int vcpus)
 {
 	const struct machine_config config = {
-		.device = "/dev/null", .vcpus = vcpus, .ram_size = 1 << 20 };
+		.device = "/dev/null", .vcpus = vcpus, .ram_size = 1 << 20,
+		.weight = weight };
 
 	stdio_init(&console, on_event, NULL);
 	return machine_create(&machine, &config, &console.chardev, &error);
@@ -212,6 +214,15 @@ static void triple_fault(void **state)
 	assert_int_equal(run(dies), 0);
 	assert_int_equal(machine.end.status, STATUS_TRIPLE_FAULT);
 	machine_destroy(&machine);
+}
+
+static void weight_of_root(void **state)
+{
+	weight = 200;
+	assert_int_equal(create(1), -1);
+	weight = 0;
+	assert_int_equal(error.status, STATUS_PERMISSION);
+	assert_non_null(strstr(error.text, "CAP_SYS_NICE"));
 }
 
 static int walks_tables_in_rom(unsigned int id, unsigned int step,
@@ -670,6 +681,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(end_of_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(triple_fault, setup, teardown),
+		cmocka_unit_test_setup_teardown(weight_of_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(page_tables_in_rom, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(local_apics, setup, teardown),
