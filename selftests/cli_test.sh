@@ -184,6 +184,8 @@ expect 71 '/proc/none: ' 'a snapshot that cannot be written' \
 	"$mvmm" run --flat wait.img --mem 16M --save-every 1,/proc/none
 expect 64 '--save-every 0 is out of range' 'never is no time' \
 	"$mvmm" run --flat wait.img --save-every 0
+expect 64 'either --save-every or --reload-every' 'two that stop the machine' \
+	"$mvmm" run --flat wait.img --save-every 20 --reload-every 20
 expect 76 'triple fault' 'a triple fault' "$mvmm" run --flat triple.img
 expect 0 '^hi$' 'the serial port' "$mvmm" run --flat hi.img
 cat >good.conf <<'CONF'

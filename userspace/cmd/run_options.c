@@ -383,6 +383,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 				   "--initrd and --append go with --kernel");
 		if (!o->flat && o->has_at)
 			argp_error(state, "--at goes with --flat");
+		if (o->save_every && o->reload_every)
+			argp_error(state,
+				   "give either --save-every or --reload-every");
 		if (o->firmware) {
 			need_device(state, o, "fw_cfg", NULL);
 			need_device(state, o, "i8042", NULL);
