@@ -294,6 +294,8 @@ static void chains(void **state)
 
 static void dark(void **state)
 {
+	unsigned int i;
+
 	start(NULL);
 	draw(0);
 	assert_int_equal(shown.width, 640);
@@ -312,6 +314,18 @@ static void dark(void **state)
 	put(0x3c0, 0);
 	draw(0);
 	assert_int_equal(pixel(0, 0), 0);
+	/* A picture that is too small for a monitor: what is drawn is all there */
+	start(&mode_13);
+	memset(vram, 0xff, VGA_PLANES);
+	for (i = 0; i < 2; i++) {
+		s.vbe[VBE_ENABLE] = VBE_ENABLED;
+		s.vbe[VBE_X] = i ? 800 : 3;
+		s.vbe[VBE_Y] = i ? 7 : 1600;
+		draw(0);
+		assert_int_equal(shown.end, 400);
+		assert_int_equal(shown.height, 400);
+		assert_int_equal(pixel(0, 0), 0);
+	}
 }
 
 static void type(unsigned int column, unsigned int row, uint8_t code,

@@ -430,17 +430,21 @@ static json_t *part_of(json_t *saved)
 
 static void hostile_state(void **state)
 {
-	static const char *const list[] = { "gfx", "seq" };
+	static const struct {
+		const char *name;
+		unsigned int at, value;
+	} list[] = { { "gfx", 4, 0xff }, { "seq", 4, 0xff },
+		     { "vbe", VBE_X, 3 }, { "vbe", VBE_Y, VBE_Y_MAX + 1 } };
 	json_t *good, *bad;
 	unsigned int i;
 
 	make();
 	mode_set(&mode_12, put, get);
 	good = devices_save(&m);
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
 		bad = json_deep_copy(good);
-		json_array_set_new(json_object_get(part_of(bad), list[i]), 4,
-				   json_integer(0xff));
+		json_array_set_new(json_object_get(part_of(bad), list[i].name),
+				   list[i].at, json_integer(list[i].value));
 		assert_int_equal(devices_load(&m, bad, &error), -1);
 		json_decref(bad);
 	}

@@ -45,7 +45,7 @@ void vga_power_on(struct vga_state *s)
 bool vga_state_is_sane(const struct vga_state *s)
 {
 	bool sane = s->dac_part < 3 && s->vbe[VBE_X] <= VBE_X_MAX &&
-		    s->vbe[VBE_Y] <= VBE_Y_MAX;
+		    !(s->vbe[VBE_X] & 7) && s->vbe[VBE_Y] <= VBE_Y_MAX;
 	unsigned int i;
 
 	for (i = 0; i < SEQ_NR; i++)

@@ -326,14 +326,16 @@ int vga_draw(const void *view, struct surface *surface)
 	struct vga_mode mode = vbe_mode(&v->state);
 	unsigned int width = mode.width, height = mode.height;
 	struct scan s;
+	bool none;
 
 	make_scan(&s, v);
 	if (!width) {
 		width = s.width;
 		height = s.height;
 	}
-	/* Before anybody has set it up */
-	if (height < 8 || width < 8) {
+	/* Before anybody has set it up: nothing to be drawn in that size */
+	none = height < 8 || width < 8;
+	if (none) {
 		width = 640;
 		height = 400;
 	}
@@ -343,7 +345,7 @@ int vga_draw(const void *view, struct surface *surface)
 	if (surface_resize(surface, width, height))
 		return -1;
 	surface->end = height;
-	if (is_dark(&v->state) || (!mode.width && height != s.height))
+	if (none || is_dark(&v->state))
 		memset(surface->pixels, 0,
 		       (size_t)width * height * sizeof(*surface->pixels));
 	else if (mode.width)
