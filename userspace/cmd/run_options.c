@@ -393,8 +393,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		/* Whatever was asked for: their back ends need it */
 		if (o->machine.vhosts)
 			o->machine.memfd = true;
-		if (o->display.address)
+		if (o->display.address) {
 			need_device(state, o, "vga", NULL);
+			need_device(state, o, "i8042", NULL);
+		}
 		if (o->virtio_console || o->ports.nr)
 			need_device(state, o, "virtio-console", NULL);
 		o->machine.defaults = o->packed ?
