@@ -233,12 +233,12 @@ static void make_madt(const struct memory *memory, unsigned int cpus)
 	put(memory, MADT, &madt, length);
 }
 
-void acpi_add_i8042(const struct memory *memory)
+void acpi_set_boot(const struct memory *memory, bool i8042, bool vga)
 {
 	struct fadt *fadt = (struct fadt *)(memory->base + FADT);
 
-	/* The DSDT looks for it where it is */
-	fadt->boot_arch |= BOOT_8042;
+	/* The DSDT looks for an i8042 where it is */
+	fadt->boot_arch = (i8042 ? BOOT_8042 : 0) | (vga ? 0 : BOOT_NO_VGA);
 	put(memory, FADT, fadt, sizeof(*fadt));
 }
 
@@ -314,8 +314,7 @@ uint64_t acpi_of_machine(struct machine *m, const struct memory *memory)
 
 	if (window.first < window.end)
 		acpi_set_window(memory, window.first, window.end);
-	if (m->i8042)
-		acpi_add_i8042(memory);
+	acpi_set_boot(memory, m->i8042, m->screen);
 	if (m->hpet)
 		acpi_add_hpet(memory);
 	return rsdp;

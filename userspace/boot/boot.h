@@ -97,8 +97,8 @@ uint64_t make_acpi(const struct memory *memory, unsigned int apics);
  * nowhere there
  */
 void acpi_set_window(const struct memory *memory, uint64_t first, uint64_t end);
-/* After it: there is an i8042 */
-void acpi_add_i8042(const struct memory *memory);
+/* After it: what of these there is. Not called: neither */
+void acpi_set_boot(const struct memory *memory, bool i8042, bool vga);
 /* After it, once: there is a HPET */
 void acpi_add_hpet(const struct memory *memory);
 /* All of these, as @m has it, in @memory, which may be another. The RSDP */

@@ -90,6 +90,11 @@ static void fixed_hardware(void **state)
 	assert_int_equal(get(fadt + 120, 8), 0x64);
 	assert_int_equal(get(fadt + 128, 1), 0xfe);
 	assert_int_equal(get(fadt + 140, 8), get(fadt + 40, 4));
+	/* Of what a PC may have, which is told when it is there */
+	assert_int_equal(get(fadt + 109, 1), 1 << 2);	/* no VGA */
+	acpi_set_boot(&ram, true, true);
+	assert_int_equal(get(fadt + 109, 1), 1 << 1);
+	check(fadt, "FACP");
 }
 
 /* iasl has made it, and checked it; here it is only found */
