@@ -124,7 +124,7 @@ int firmware_load(struct machine *m, struct entry *entry, struct error *error)
 	return add_acpi(m, error) ||
 	       add_file(f, "etc/e820", ram,
 			sizeof(ram[0]) * (memory->high ? 2 : 1), error) ||
-	       /* There is no screen: what would be on it goes there */
+	       /* What is on the screen goes there, too, if there is one */
 	       add_file(f, "etc/sercon-port", &serial, sizeof(serial),
 			error) ? -1 : 0;
 }

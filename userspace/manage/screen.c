@@ -113,7 +113,8 @@ static int need_keyboard(struct machine *m, struct error *error)
 {
 	if (input_taken(m) & INPUT_KEYS)
 		return 0;
-	return fail(error, STATUS_USAGE, "this machine has no keyboard");
+	return fail(error, STATUS_USAGE,
+		    "this machine has no keyboard: --device i8042");
 }
 
 static void press(struct machine *m, const uint16_t *code, unsigned int nr)
