@@ -40,10 +40,6 @@
 /* After an exit: Retbleed, SRSO */
 #ifdef UNTRAIN_RET_VM
 #define MVMM_UNTRAIN_RET UNTRAIN_RET_VM
-#elif defined(X86_FEATURE_IBPB_ON_VMEXIT)
-/* Old kernels only: their macro is not for exits; KVM has the second line, too */
-#define MVMM_UNTRAIN_RET UNTRAIN_RET;					\
-	ALTERNATIVE "", "call entry_ibpb", X86_FEATURE_IBPB_ON_VMEXIT
 #else
 #define MVMM_UNTRAIN_RET UNTRAIN_RET
 #endif
@@ -97,7 +93,7 @@ SYM_FUNC_END(write_ibpb)
 #endif
 
 /* What <asm/processor.h> had, too */
-#if __has_include(<asm/cpuid/api.h>)
+#ifdef MVMM_HAS_CPUID_API
 #include <asm/cpuid/api.h>
 #endif
 
