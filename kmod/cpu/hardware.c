@@ -92,8 +92,7 @@ int mvmm_hardware_get(void)
 		pr_err_ratelimited("another VMM owns %s: stop its VMs, or unload it (kvm: rmmod kvm_intel or kvm_amd)\n",
 				   mvmm_ops->name);
 	else if (ret)
-		pr_err_ratelimited("cannot turn %s on: %d\n",
-				   mvmm_ops->name, ret);
+		pr_err_ratelimited("cannot turn %s on: %d\n", mvmm_ops->name, ret);
 	return ret;
 }
 
