@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/uio.h>
 #include "core/error.h"
 #include "core/loop.h"
@@ -26,6 +27,14 @@
 #define PORT_TSO6	4u
 #define PORT_ECN	8u
 #define PORT_ALL	15u
+
+/* Is it for all? */
+static inline bool mac_is_broadcast(const uint8_t *mac)
+{
+	static const uint8_t all[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+	return !memcmp(mac, all, MAC_LEN);
+}
 
 /**
  * struct frame - an Ethernet frame on its way, without its check sequence

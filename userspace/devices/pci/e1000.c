@@ -85,7 +85,7 @@ void e1000_count(struct e1000 *e, unsigned int which)
 		e->statistics[which]++;
 }
 
-void e1000_count_bytes(struct e1000 *e, unsigned int which, size_t n)
+static void count_bytes(struct e1000 *e, unsigned int which, size_t n)
 {
 	uint64_t sum = e->statistics[which] |
 		       (uint64_t)e->statistics[which + 1] << 32;
@@ -95,7 +95,8 @@ void e1000_count_bytes(struct e1000 *e, unsigned int which, size_t n)
 	e->statistics[which + 1] = sum >> 32;
 }
 
-void e1000_count_size(struct e1000 *e, unsigned int first, size_t len)
+/* @first is the counter of the shortest ones */
+static void count_size(struct e1000 *e, unsigned int first, size_t len)
 {
 	static const size_t up_to[] = { 64, 127, 255, 511, 1023 };
 	unsigned int i = 0;
@@ -103,6 +104,20 @@ void e1000_count_size(struct e1000 *e, unsigned int first, size_t len)
 	while (i < sizeof(up_to) / sizeof(up_to[0]) && len > up_to[i])
 		i++;
 	e1000_count(e, first + i);
+}
+
+void e1000_count_frame(struct e1000 *e, const struct e1000_counters *which,
+		       const uint8_t *head, size_t len)
+{
+	e1000_count(e, which->good);
+	e1000_count(e, which->total);
+	count_bytes(e, which->good_bytes, len);
+	count_bytes(e, which->total_bytes, len);
+	count_size(e, which->shortest, len);
+	if (mac_is_broadcast(head))
+		e1000_count(e, which->broadcast);
+	else if (head[0] & 1)
+		e1000_count(e, which->multicast);
 }
 
 /* Reading clears it; of two words, reading the second one clears both */

@@ -61,6 +61,21 @@ enum { MPC = 4, PRC64 = 23, GPRC = 29, BPRC, MPRC, GPTC, GORC = 34, GOTC = 36,
        RUC = 41, ROC = 43, TOR = 48, TOT = 50, TPR = 52, TPT, PTC64,
        MPTC = 60, BPTC, TSCTC };
 
+/**
+ * struct e1000_counters - those of good frames of a direction
+ * @good: frames
+ * @total: the same
+ * @good_bytes: of two words
+ * @total_bytes: the same
+ * @shortest: the first of six, by length
+ * @broadcast: to all
+ * @multicast: to a group that is not all
+ */
+struct e1000_counters {
+	unsigned int good, total, good_bytes, total_bytes, shortest;
+	unsigned int broadcast, multicast;
+};
+
 #define CTRL_SLU	(1u << 6)
 #define CTRL_RST	(1u << 26)
 #define CTRL_VME	(1u << 30)
@@ -153,11 +168,11 @@ struct e1000 {
 void *e1000_memory(struct e1000 *e, uint64_t gpa, uint64_t len, bool write);
 /* One of @bits has happened */
 void e1000_cause(struct e1000 *e, uint32_t bits);
-/* Counts one more; @n bytes, in two words */
+/* Counts one more */
 void e1000_count(struct e1000 *e, unsigned int which);
-void e1000_count_bytes(struct e1000 *e, unsigned int which, size_t n);
-/* By its length, @first is the counter of the shortest ones */
-void e1000_count_size(struct e1000 *e, unsigned int first, size_t len);
+/* A good frame of a direction, whose first bytes are @head; @len with its check */
+void e1000_count_frame(struct e1000 *e, const struct e1000_counters *which,
+		       const uint8_t *head, size_t len);
 /* A paused machine does it when it goes on */
 bool e1000_is_paused(struct e1000 *e);
 void e1000_resume_later(struct e1000 *e);

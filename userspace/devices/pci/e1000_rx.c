@@ -85,7 +85,6 @@ static bool is_tagged(const struct e1000 *e, const uint8_t *head, size_t len)
 
 static bool accepts(const struct e1000 *e, const uint8_t *head, size_t len)
 {
-	static const uint8_t all[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	uint32_t rctl = e->reg.rctl;
 
 	if (rctl & RCTL_VFE && is_tagged(e, head, len)) {
@@ -94,7 +93,7 @@ static bool accepts(const struct e1000 *e, const uint8_t *head, size_t len)
 		if (!(e->vfta[id / 32] >> id % 32 & 1))
 			return false;
 	}
-	if (!memcmp(head, all, MAC_LEN))
+	if (mac_is_broadcast(head))
 		return rctl & (RCTL_BAM | RCTL_MPE);
 	if (is_own(e, head))
 		return true;
@@ -195,20 +194,9 @@ static void fill(struct e1000 *e, struct arrival *a, size_t len,
 		e->reg.rdh = 0;
 }
 
-static void count(struct e1000 *e, const uint8_t *head, size_t len)
-{
-	static const uint8_t all[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-
-	e1000_count(e, GPRC);
-	e1000_count(e, TPR);
-	e1000_count_bytes(e, GORC, len);
-	e1000_count_bytes(e, TOR, len);
-	e1000_count_size(e, PRC64, len);
-	if (!memcmp(head, all, MAC_LEN))
-		e1000_count(e, BPRC);
-	else if (head[0] & 1)
-		e1000_count(e, MPRC);
-}
+static const struct e1000_counters counters = {
+	GPRC, TPR, GORC, TOR, PRC64, BPRC, MPRC
+};
 
 /* There are descriptors enough. @len: in the guest's memory */
 static void deliver(struct e1000 *e, struct arrival *a, size_t len,
@@ -276,7 +264,7 @@ bool e1000_receive(struct port *port, const struct frame *frame)
 		return true;
 	}
 	deliver(e, &a, n, head[14] << 8 | head[15]);
-	count(e, head, len + FCS_LEN);
+	e1000_count_frame(e, &counters, head, len + FCS_LEN);
 	port_sent(port, frame);
 	e->waits = false;
 	e1000_cause(e, ICR_RXT0 | (is_low(e) ? ICR_RXDMT0 : 0));

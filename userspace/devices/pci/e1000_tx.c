@@ -157,20 +157,9 @@ static void add_checksums(const struct e1000_context *c, uint8_t add,
 
 /* ---- one frame ------------------------------------------------------------ */
 
-static void count(struct e1000 *e, const uint8_t *head, size_t len)
-{
-	static const uint8_t all[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-
-	e1000_count(e, GPTC);
-	e1000_count(e, TPT);
-	e1000_count_bytes(e, GOTC, len);
-	e1000_count_bytes(e, TOT, len);
-	e1000_count_size(e, PTC64, len);
-	if (!memcmp(head, all, MAC_LEN))
-		e1000_count(e, BPTC);
-	else if (head[0] & 1)
-		e1000_count(e, MPTC);
-}
+static const struct e1000_counters counters = {
+	GPTC, TPT, GOTC, TOT, PTC64, BPTC, MPTC
+};
 
 /* False: the peer does not take it now */
 static bool send_frame(struct e1000 *e, const struct packet *p,
@@ -199,7 +188,7 @@ static bool send_frame(struct e1000 *e, const struct packet *p,
 	}
 	if (!port_send(&e->port, &frame))
 		return false;
-	count(e, bytes, frame.len + 4);
+	e1000_count_frame(e, &counters, bytes, frame.len + 4);
 	return true;
 }
 

@@ -20,13 +20,6 @@ static bool is_in(const struct mac_list *list, const uint8_t *mac)
 	return list->too_many;
 }
 
-static bool is_broadcast(const uint8_t *mac)
-{
-	static const uint8_t all[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-
-	return !memcmp(mac, all, MAC_LEN);
-}
-
 /* Is it in no VLAN, or in one of the guest's? */
 static bool in_vlan(const struct nic *n, const uint8_t *head, size_t len)
 {
@@ -48,7 +41,7 @@ bool nic_accepts(const struct nic *n, const uint8_t *head, size_t len)
 		return true;
 	if (!in_vlan(n, head, len))
 		return false;
-	if (is_broadcast(head))
+	if (mac_is_broadcast(head))
 		return !mode[VIRTIO_NET_CTRL_RX_NOBCAST];
 	if (head[0] & 1)
 		return !mode[VIRTIO_NET_CTRL_RX_NOMULTI] &&
