@@ -16,7 +16,7 @@
 #include "block/block.h"
 #include "cmd/cmd.h"
 #include "have.h"
-#include "tests/virtio_driver.h"
+#include "tests/two_threads.h"
 
 #define DISK	(4u << 20)
 #define REQUESTS 5
@@ -82,15 +82,7 @@ static void open_disk(const char *kind)
 
 static int setup(void **state)
 {
-	static const struct machine_config threads = {
-		.iothread = { { .name = "one" }, { .name = "two" } },
-		.iothreads = 2 };
-
-	bare_start();
-	pthread_mutex_init(&m.pci_lock, NULL);
-	assert_int_equal(memory_create(&m.memory, MEMORY, false, &error), 0);
-	m.config = threads;
-	assert_int_equal(iothreads_create(&m, &error), 0);
+	two_threads_begin();
 	open_disk(*state);
 	m.config.disk[0] = disk;
 	m.config.disks = 1;

@@ -12,7 +12,7 @@
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include "devices/virtio/net.h"
 #include "net/nets.h"
-#include "tests/virtio_driver.h"
+#include "tests/two_threads.h"
 
 #define HEAD		sizeof(struct virtio_net_hdr_v1)
 #define FRAME		60
@@ -56,15 +56,7 @@ static void open_nets(const char *iothread)
 
 static int setup(void **state)
 {
-	static const struct machine_config threads = {
-		.iothread = { { .name = "one" }, { .name = "two" } },
-		.iothreads = 2 };
-
-	bare_start();
-	pthread_mutex_init(&m.pci_lock, NULL);
-	assert_int_equal(memory_create(&m.memory, MEMORY, false, &error), 0);
-	m.config = threads;
-	assert_int_equal(iothreads_create(&m, &error), 0);
+	two_threads_begin();
 	open_nets(*state);
 	bare_device("pci-host");
 	return 0;

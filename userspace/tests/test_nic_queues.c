@@ -8,8 +8,8 @@
 #include <cmocka.h>
 #undef fail
 #include "devices/virtio/net.h"
+#include "tests/nic_driver.h"
 #include "tests/played_port.h"
-#include "tests/virtio_driver.h"
 
 #define HEAD		sizeof(struct virtio_net_hdr_v1)
 #define BIT(name)	(1ull << VIRTIO_NET_F_##name)
@@ -67,19 +67,7 @@ static void start(uint64_t features, unsigned int pairs)
 static uint8_t command(unsigned int queue, uint8_t cmd, const void *data,
 		       uint32_t len)
 {
-	uint8_t *bytes = at(BUFFERS + 0x40000);
-
-	driver.queue = queue;
-	bytes[0] = VIRTIO_NET_CTRL_MQ;
-	bytes[1] = cmd;
-	memcpy(bytes + 2, data, len);
-	*status_of(0) = 0xee;
-	*desc(0) = (struct vring_desc){ BUFFERS + 0x40000, 2 + len,
-					VRING_DESC_F_NEXT, 1 };
-	*desc(1) = (struct vring_desc){ STATUSES, 1, VRING_DESC_F_WRITE, 0 };
-	offer(0);
-	kick();
-	return *status_of(0);
+	return nic_command(queue, VIRTIO_NET_CTRL_MQ, cmd, data, len);
 }
 
 static uint8_t set_pairs(uint16_t pairs)

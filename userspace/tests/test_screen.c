@@ -16,7 +16,7 @@
 #include "display/keys.h"
 #include "manage/control.h"
 #include "manage/screen.h"
-#include "tests/bare.h"
+#include "tests/bare_screen.h"
 #include "tests/vga_modes.h"
 
 static char directory[] = "/tmp/mvmm-screen.XXXXXX", path[64], control_path[64];
@@ -140,13 +140,8 @@ static struct control control;
 
 static int setup(void **state)
 {
-	memory_destroy(&m.memory);
-	bare_start();
-	if (memory_create(&m.memory, RAM_MIN, false, &error))
+	if (bare_screen())
 		return -1;
-	bare_device("i8259");
-	bare_device("pci-host");
-	bare_device_with("vga", "romfile=none");
 	keyboard = (struct keyboard){
 		.device.machine = &m, .input = { &keyboard.device, INPUT_KEYS,
 						 note } };

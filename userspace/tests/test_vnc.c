@@ -20,7 +20,7 @@
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include "have.h"
 #ifdef HAVE_VNC
-#include "tests/bare.h"
+#include "tests/bare_screen.h"
 #include "devices/input.h"
 #include "display/display.h"
 #include "display/vnc/keyboard.h"
@@ -80,13 +80,8 @@ static void draw(unsigned int x, unsigned int y, uint32_t colour)
 
 static int setup(void **state)
 {
-	memory_destroy(&m.memory);
-	bare_start();
-	if (memory_create(&m.memory, RAM_MIN, false, &error))
+	if (bare_screen())
 		return -1;
-	bare_device("i8259");
-	bare_device("pci-host");
-	bare_device_with("vga", "romfile=none");
 	keyboard = (struct keyboard){
 		.device.machine = &m, .input = { &keyboard.device,
 			INPUT_KEYS | INPUT_BUTTONS | INPUT_RELATIVE, note } };
