@@ -265,8 +265,8 @@ guest_with_vhost() {
 	ended "$(cat /tmp/status)"
 }
 
-# cut DEVICE: a file comes, the link goes for a while, and the file comes on
-cut() {
+# It comes in the background, and has begun to
+coming() {
 	local i
 
 	rm -f /tmp/data
@@ -275,6 +275,11 @@ cut() {
 		[ ! -s /tmp/data ] || break
 		usleep 10000
 	done
+}
+
+# cut DEVICE: a file comes, the link goes for a while, and the file comes on
+cut() {
+	coming
 	ip link set "$1" down
 	sleep 1
 	ip link set "$1" up
@@ -337,14 +342,7 @@ both_joined() {
 
 # fetched_by_other DEVICE: it is cut in the middle of a file that comes and goes on
 fetched_by_other() {
-	local i
-
-	rm -f /tmp/data
-	get http://192.168.7.1/data /tmp/data &
-	for i in $(seq 500); do
-		[ ! -s /tmp/data ] || break
-		usleep 10000
-	done
+	coming
 	ip link set "$1" down
 	wait $!
 	fetched 192.168.7.1 && ip link set "$1" up

@@ -45,7 +45,7 @@ static inline u64 mvmm_pv_clock(const struct mvmm_vm *vm, u64 tsc)
 	 BIT(KVM_FEATURE_STEAL_TIME) | BIT(KVM_FEATURE_PV_UNHALT) |	\
 	 (IS_ENABLED(CONFIG_MVMM_PV_EOI) ? BIT(KVM_FEATURE_PV_EOI) : 0))
 
-/* Is it in KVM's range? MSRs in it that are not implemented raise #GP */
+/* Is it in KVM's range? Those of its MSRs that mvmm does not have raise #GP */
 static inline bool mvmm_is_pv_msr(u32 index)
 {
 	return index >> 8 == 0x4b564d;

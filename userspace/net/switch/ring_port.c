@@ -251,9 +251,8 @@ int ring_port_use(struct ring_port *p, int fd)
 
 void ring_port_close(struct ring_port *p)
 {
-	if (p->port.loop) {
+	if (p->port.loop)
 		loop_watch(p->port.loop, &p->watch, 0);
-		}
 	close_fd(&p->watch.fd);
 	if (p->memory)
 		munmap(p->memory, MEMORY);
