@@ -21,7 +21,7 @@ class Completion(unittest.TestCase):
     def test_commands(self):
         self.assertEqual(set(complete("")),
                          {"run", "sched", "info", "disk", "raid", "switch",
-                          "net"})
+                          "net", "screenshot", "wait-screen", "type", "key"})
         self.assertEqual(complete("ra"), ["raid"])
 
     def test_options(self):

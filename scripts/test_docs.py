@@ -134,11 +134,11 @@ class ManPages(unittest.TestCase):
 
     def test_overview(self):
         """mvmm.1 has the commands of --help, and names all pages at its end."""
-        helped = set(re.findall(r"^  (\w+) ", helps(), re.M))
+        helped = set(re.findall(r"^  ([a-z-]+) ", helps(), re.M))
         self.assertTrue(helped)
         described, _, see = page("mvmm").partition(".SH SEE ALSO\n")
         for part in described, see:
-            self.assertEqual(helped, set(re.findall(r"^\.BR mvmm-(\w+) \(1\)",
+            self.assertEqual(helped, set(re.findall(r"^\.BR mvmm-([a-z-]+) \(1\)",
                                                     part, re.M)))
 
     def test_renders(self):

@@ -52,7 +52,7 @@ _mvmm() {
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		help=$("${COMP_WORDS[0]}" --help 2>/dev/null)
-		words=$(sed -n 's/^  \([a-z]*\) .*/\1/p' <<<"$help")
+		words=$(sed -n 's/^  \([a-z-]*\) .*/\1/p' <<<"$help")
 	elif [[ $word == -* ]]; then
 		help=$("${COMP_WORDS[0]}" "${COMP_WORDS[1]}" --help 2>/dev/null)
 		# Not those that the text speaks of
@@ -65,7 +65,7 @@ _mvmm() {
 	elif [ "$COMP_CWORD" = 3 ] && [ "${COMP_WORDS[1]}" = switch ]; then
 		# The second one is a name
 		help=$("${COMP_WORDS[0]}" switch --help 2>/dev/null)
-		words=$(sed -nE 's/^  ([a-z]+) .*/\1/p' <<<"$help" | sort -u)
+		words=$(sed -nE 's/^  ([a-z-]+) .*/\1/p' <<<"$help" | sort -u)
 	elif [ "${COMP_WORDS[1]}" = run ] && _mvmm_value; then
 		# Else "=" would be quoted, as in the name of a file
 		compopt +o filenames 2>/dev/null
