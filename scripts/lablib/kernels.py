@@ -42,7 +42,9 @@ class Kernel:
             self.share_modules = self.disk_modules = []
             self.net_modules = []
         # See lab-init
-        self.append = "lab_panic_on_warn " if name == "debug" else ""
+        # With KASAN and lockdep, ACPI's interpreter is most of a boot
+        self.append = ("lab_panic_on_warn pci=noacpi " if name == "debug"
+                       else "")
 
     def module(self, name):
         plain = name.replace("-", "_")
