@@ -160,68 +160,93 @@ static void set_all_doorbells(struct bus *bus)
 }
 
 /*
- * Without a log there is no harm: whoever wants it then asks in vain. If the guest
- * has put it over RAM, all is exits.
+ * One by itself. Without a log there is no harm: whoever wants it then asks in vain.
+ * If the guest has put it over RAM, all is exits.
  */
-static void map_ram(struct region *region)
+static bool add_ram(int vm, const struct mvmm_region *ram)
 {
-	int vm = region->bus->memory_vm, ret;
-	uint32_t flags = region->ram_flags;
+	void *host = (void *)(uintptr_t)ram->hva;
+	uint32_t log = ram->flags & MVMM_REGION_LOG_DIRTY;
 
-	if (!region->ram || vm < 0)
+	return !mvmm_add_region(vm, ram->gpa, ram->len, host, ram->flags) ||
+	       (log && !mvmm_add_region(vm, ram->gpa, ram->len, host,
+					ram->flags & ~log));
+}
+
+/* Tells the module what has changed: in one step, unless it refuses a part of it */
+static void change_ram(struct bus *bus)
+{
+	struct mvmm_region add[BUS_RAM];
+	struct region *added[BUS_RAM];
+	unsigned int i, nr = 0;
+	bool done;
+
+	for (i = 0; i < bus->nr && nr < BUS_RAM; i++) {
+		struct region *r = bus->region[i];
+
+		if (!r->ram_new)
+			continue;
+		r->ram_new = false;
+		added[nr] = r;
+		add[nr++] = (struct mvmm_region){
+			.flags = r->ram_flags, .gpa = r->base, .len = r->len,
+			.hva = (uintptr_t)r->ram };
+	}
+	if (!nr && !bus->nr_gone)
 		return;
-	ret = mvmm_add_region(vm, region->base, region->len, region->ram,
-			      flags);
-	if (ret && flags & MVMM_REGION_LOG_DIRTY)
-		ret = mvmm_add_region(vm, region->base, region->len,
-				      region->ram,
-				      flags & ~MVMM_REGION_LOG_DIRTY);
-	region->ram_on = !ret;
+	done = !mvmm_change_regions(bus->memory_vm, bus->gone, bus->nr_gone,
+				    add, nr);
+	for (i = 0; i < bus->nr_gone && !done; i++)
+		mvmm_remove_region(bus->memory_vm, bus->gone[i].gpa,
+				   bus->gone[i].len);
+	bus->nr_gone = 0;
+	for (i = 0; i < nr; i++)
+		added[i]->ram_on = done || add_ram(bus->memory_vm, &add[i]);
+	if (nr == BUS_RAM)
+		change_ram(bus);
 }
 
-static void unmap_ram(struct region *region)
+void bus_begin(struct bus *bus)
 {
-	if (region->ram_on)
-		mvmm_remove_region(region->bus->memory_vm, region->base,
-				   region->len);
-	region->ram_on = false;
+	pthread_rwlock_wrlock(&bus->lock);
 }
 
-int region_map(struct bus *bus, struct region *region, uint64_t base,
+void bus_end(struct bus *bus)
+{
+	change_ram(bus);
+	pthread_rwlock_unlock(&bus->lock);
+}
+
+int region_add(struct bus *bus, struct region *region, uint64_t base,
 	       struct error *error)
 {
-	int ret;
-
-	pthread_rwlock_wrlock(&bus->lock);
 	region->base = base;
-	ret = check(bus, region, error);
-	if (!ret) {
-		bus->region[bus->nr++] = region;
-		region->bus = bus;
-		if (remap(bus)) {
-			bus->nr--;
-			region->bus = NULL;
-			ret = fail(error, STATUS_OS, "%s: no memory",
-				   bus->name);
-		} else {
-			set_all_doorbells(bus);
-			map_ram(region);
-		}
+	if (check(bus, region, error))
+		return -1;
+	bus->region[bus->nr++] = region;
+	region->bus = bus;
+	if (remap(bus)) {
+		bus->nr--;
+		region->bus = NULL;
+		return fail(error, STATUS_OS, "%s: no memory", bus->name);
 	}
-	pthread_rwlock_unlock(&bus->lock);
-	return ret;
+	set_all_doorbells(bus);
+	region->ram_new = region->ram && bus->memory_vm >= 0;
+	return 0;
 }
 
-void region_unmap(struct region *region)
+void region_remove(struct region *region)
 {
 	struct bus *bus = region->bus;
 	unsigned int i;
 
 	if (!bus)
 		return;
-	pthread_rwlock_wrlock(&bus->lock);
 	set_doorbells(region, false);
-	unmap_ram(region);
+	if (region->ram_on)
+		bus->gone[bus->nr_gone++] = (struct mvmm_region){
+			.gpa = region->base, .len = region->len };
+	region->ram_on = region->ram_new = false;
 	for (i = 0; bus->region[i] != region; i++)
 		;
 	bus->region[i] = bus->region[--bus->nr];
@@ -232,7 +257,30 @@ void region_unmap(struct region *region)
 			if (bus->map->part[i].region == region)
 				bus->map->part[i].region = NULL;
 	set_all_doorbells(bus);
-	pthread_rwlock_unlock(&bus->lock);
+	if (bus->nr_gone == BUS_RAM)
+		change_ram(bus);
+}
+
+int region_map(struct bus *bus, struct region *region, uint64_t base,
+	       struct error *error)
+{
+	int ret;
+
+	bus_begin(bus);
+	ret = region_add(bus, region, base, error);
+	bus_end(bus);
+	return ret;
+}
+
+void region_unmap(struct region *region)
+{
+	struct bus *bus = region->bus;
+
+	if (!bus)
+		return;
+	bus_begin(bus);
+	region_remove(region);
+	bus_end(bus);
 }
 
 /* A copy of the part with @address, or of the gap: then its region is NULL */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/error.h"
+#include "mvmm.h"
 
 struct device;
 struct bus;
@@ -57,6 +58,7 @@ struct doorbell {
  *	do not count. NULL: there are none
  * @ram_flags: MVMM_REGION_*
  * @ram_on: the module has it
+ * @ram_new: bus_end() tells the module of it
  * @doorbell: they move with it
  * @doorbells: how many
  */
@@ -68,12 +70,13 @@ struct region {
 	struct bus *bus;
 	uint8_t *ram;
 	uint32_t ram_flags;
-	bool ram_on;
+	bool ram_on, ram_new;
 	struct doorbell *doorbell;
 	unsigned int doorbells;
 };
 
 #define BUS_REGIONS 512
+#define BUS_RAM 16
 
 /* A part of the map without overlaps, sorted by address */
 struct bus_part {
@@ -97,6 +100,8 @@ struct bus_map {
  * @region: what is mapped
  * @nr: how many
  * @map: made of them; NULL: nothing is mapped
+ * @gone: RAM of regions that are mapped no more, which the module still has
+ * @nr_gone: how many
  */
 struct bus {
 	const char *name;
@@ -106,6 +111,8 @@ struct bus {
 	struct region *region[BUS_REGIONS];
 	unsigned int nr;
 	struct bus_map *map;
+	struct mvmm_region gone[BUS_RAM];
+	unsigned int nr_gone;
 };
 
 void bus_init(struct bus *bus, const char *name, uint64_t last);
@@ -118,6 +125,16 @@ int region_map(struct bus *bus, struct region *region, uint64_t base,
 	       struct error *error);
 /* An access that has begun may still come */
 void region_unmap(struct region *region);
+/*
+ * The same, between bus_begin() and bus_end(): the module learns at the end, in one
+ * step, which RAM goes and which comes. Meanwhile accesses wait, and the guest has
+ * what it had
+ */
+void bus_begin(struct bus *bus);
+int region_add(struct bus *bus, struct region *region, uint64_t base,
+	       struct error *error);
+void region_remove(struct region *region);
+void bus_end(struct bus *bus);
 /*
  * Where there is no device, reads give ones and writes are lost, as on a PC. The
  * caller holds no device's lock. @data: @size bytes.

@@ -79,6 +79,7 @@ int ioctl(int fd, unsigned long cmd, ...)
 	}
 	if (memory_ioctl && (cmd == MVMM_VM_ADD_REGION ||
 			     cmd == MVMM_VM_REMOVE_REGION ||
+			     cmd == MVMM_VM_CHANGE_REGIONS ||
 			     cmd == MVMM_VM_GET_DIRTY_LOG))
 		return memory_ioctl(cmd, arg);
 	if (cmd == MVMM_VM_IRQFD)

@@ -28,14 +28,53 @@ static struct {
 	struct mvmm_region region[REGIONS];
 	uint64_t dirty[64];		/* of the region that was asked for last */
 	uint64_t asked, asked_len;
+	unsigned int changes;		/* how many calls */
 	bool no_log, full, window_dirty;
 } played;
+
+static int play_region(bool add, const struct mvmm_region *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < REGIONS; i++) {
+		struct mvmm_region *p = &played.region[i];
+
+		if (!add && p->len == r->len && p->gpa == r->gpa) {
+			memset(p, 0, sizeof(*p));
+			return 0;
+		}
+		if (add && !p->len && !played.full &&
+		    !(played.no_log && r->flags & MVMM_REGION_LOG_DIRTY)) {
+			*p = *r;
+			return 0;
+		}
+	}
+	errno = ENOENT;
+	return -1;
+}
+
+/* All of it, or nothing */
+static int play_change(const struct mvmm_regions *c)
+{
+	struct mvmm_region before[REGIONS];
+	const struct mvmm_region *remove = (void *)(uintptr_t)c->remove;
+	const struct mvmm_region *add = (void *)(uintptr_t)c->add;
+	unsigned int i;
+	int ret = 0;
+
+	memcpy(before, played.region, sizeof(before));
+	for (i = 0; i < c->nr_remove && !ret; i++)
+		ret = play_region(false, &remove[i]);
+	for (i = 0; i < c->nr_add && !ret; i++)
+		ret = play_region(true, &add[i]);
+	if (ret)
+		memcpy(played.region, before, sizeof(before));
+	return ret;
+}
 
 static int play_memory(unsigned long cmd, void *arg)
 {
 	struct mvmm_dirty_log *log = arg;
-	struct mvmm_region *r = arg;
-	unsigned int i;
 
 	if (cmd == MVMM_VM_GET_DIRTY_LOG) {
 		if (log->gpa < BAR) {
@@ -51,22 +90,10 @@ static int play_memory(unsigned long cmd, void *arg)
 		memset(played.dirty, 0, sizeof(played.dirty));
 		return 0;
 	}
-	for (i = 0; i < REGIONS; i++) {
-		struct mvmm_region *p = &played.region[i];
-
-		if (cmd == MVMM_VM_REMOVE_REGION && p->len == r->len &&
-		    p->gpa == r->gpa) {
-			memset(p, 0, sizeof(*p));
-			return 0;
-		}
-		if (cmd == MVMM_VM_ADD_REGION && !p->len && !played.full &&
-		    !(played.no_log && r->flags & MVMM_REGION_LOG_DIRTY)) {
-			*p = *r;
-			return 0;
-		}
-	}
-	errno = ENOENT;
-	return -1;
+	played.changes++;
+	if (cmd == MVMM_VM_CHANGE_REGIONS)
+		return play_change(arg);
+	return play_region(cmd == MVMM_VM_ADD_REGION, arg);
 }
 
 static const struct mvmm_region *region_at(uint64_t gpa)
@@ -303,6 +330,71 @@ static void window(void **state)
 	assert_int_equal(peek(0xa0002, 1), 0x66);
 }
 
+/* Another place, another bank: a guest that looks has memory all the time */
+static void one_step(void **state)
+{
+	make();
+	vbe_set(640, 480, 8);
+	played.changes = 0;
+	set_config(PCI_BASE_ADDRESS_0, BAR + VGA_VRAM, 4);
+	assert_int_equal(played.changes, 1);
+	assert_null(region_at(BAR));
+	assert_int_equal(region_at(BAR + VGA_VRAM)->len, VGA_VRAM);
+	vbe(VBE_BANK, 1);
+	assert_int_equal(played.changes, 2);
+	assert_int_equal(region_at(0xa0000)->hva,
+			 region_at(BAR + VGA_VRAM)->hva + 0x10000);
+	/* Over the window, and the module refuses it: what goes has gone */
+	played.full = true;
+	set_config(PCI_BASE_ADDRESS_0, BAR, 4);
+	assert_null(region_at(BAR));
+	assert_null(region_at(BAR + VGA_VRAM));
+	assert_non_null(region_at(0xa0000));
+	played.full = false;
+	played.changes = 0;
+	set_config(PCI_COMMAND, 0, 2);
+	set_config(PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY, 2);
+	assert_int_equal(played.changes, 1);
+	assert_non_null(region_at(BAR));
+}
+
+/* BAR 2 has the ports, an index with its data in one write, too */
+static void wide_ports(void **state)
+{
+	make();
+	poke(REGISTERS + 0x404, 0x0f02, 2);
+	assert_int_equal(peek(REGISTERS + 0x404, 2), 0x0f02);
+	assert_int_equal(inb(0x3c5), 0xf);
+	poke(REGISTERS + 0x404, 0x0302, 2);
+	assert_int_equal(inb(0x3c5), 3);
+}
+
+/* A bus without room for the window: the planes are what there is */
+static void no_room(void **state)
+{
+	static const struct region_ops ops = { 0 };
+	static struct region more[BUS_REGIONS];
+	unsigned int i;
+
+	make();
+	for (i = 0; i < BUS_REGIONS; i++) {
+		more[i] = (struct region){ &ops, .len = 1 };
+		if (region_map(&m.mmio, &more[i], 0x100000000 + i, &error))
+			break;
+	}
+	mode_set(&mode_13, put, get);
+	assert_null(region_at(0xa0000));
+	poke(0xa0001, 0x77, 1);
+	assert_int_equal(peek(0xa0001, 1), 0x77);
+	/* And what was written is there when it is RAM again */
+	region_unmap(&more[0]);
+	put(0x3ce, GFX_MISC);
+	put(0x3cf, 1);
+	put(0x3cf, 5);
+	assert_non_null(region_at(0xa0000));
+	assert_int_equal(peek(0xa0001, 1), 0x77);
+}
+
 /* Only what was written to is drawn */
 static void changes(void **state)
 {
@@ -477,6 +569,9 @@ int main(void)
 		cmocka_unit_test(found),
 		cmocka_unit_test(rom),
 		cmocka_unit_test(window),
+		cmocka_unit_test(one_step),
+		cmocka_unit_test(wide_ports),
+		cmocka_unit_test(no_room),
 		cmocka_unit_test(changes),
 		cmocka_unit_test(no_log),
 		cmocka_unit_test(moved),

@@ -116,21 +116,25 @@ static void map_bars(struct pci_function *changed)
 	struct error error;
 
 	pthread_mutex_lock(&m->pci_lock);
+	bus_begin(&m->ports);
+	bus_begin(&m->mmio);
 	for (n = 0; n < PCI_BARS; n++) {
 		changed->wanted[n] = wanted_at(changed, n);
 		if (changed->bar[n].base != changed->wanted[n])
-			region_unmap(&changed->bar[n]);
+			region_remove(&changed->bar[n]);
 	}
 	for (slot = 0; slot < PCI_SLOTS; slot++) {
 		struct pci_function *f = m->pci[slot];
 
 		for (n = 0; f && n < PCI_BARS; n++) {
 			if (f->wanted[n] && !f->bar[n].bus)
-				region_map(f->io & 1u << n ? &m->ports :
+				region_add(f->io & 1u << n ? &m->ports :
 							     &m->mmio,
 					   &f->bar[n], f->wanted[n], &error);
 		}
 	}
+	bus_end(&m->mmio);
+	bus_end(&m->ports);
 	pthread_mutex_unlock(&m->pci_lock);
 }
 

@@ -84,16 +84,24 @@ static void leave_chain(struct vga *vga)
 	vga->wanted = 0;
 }
 
-static void map_window(struct vga *vga, uint64_t base, uint8_t *bytes,
+/* Instead of what is there, in one step. False: no room, so all of it is exits */
+static bool map_window(struct vga *vga, uint64_t base, uint8_t *bytes,
 		       uint32_t len)
 {
+	struct bus *bus = &vga->pci.device.machine->mmio;
 	struct error error;
+	bool mapped;
 
+	bus_begin(bus);
+	region_remove(&vga->ram);
 	vga->ram.ram = bytes;
 	vga->ram.len = len;
-	/* If there is no room for it, all of it is exits */
-	region_map(&vga->pci.device.machine->mmio, &vga->ram, base, &error);
+	mapped = !region_add(bus, &vga->ram, base, &error);
+	bus_end(bus);
+	return mapped;
 }
+
+#define WANTED_BANK (1ull << 63)
 
 /* After any change of a register */
 static void update_window(struct vga *vga)
@@ -105,23 +113,27 @@ static void update_window(struct vga *vga)
 
 	/* A number that says all of it */
 	if (vbe_mode(s).width)
-		wanted = 1ull << 63 | bank;
+		wanted = WANTED_BANK | bank;
 	else if (chain)
 		wanted = (uint64_t)len << 32 | at << 2 | chain;
 	if (wanted == vga->wanted)
 		return;
-	leave_chain(vga);
+	/* Between two banks there is nothing to bring home */
+	if (!(vga->wanted & wanted & WANTED_BANK))
+		leave_chain(vga);
 	vga->wanted = wanted;
 	if (!wanted)
 		return;
-	if (vbe_mode(s).width) {
+	if (wanted & WANTED_BANK) {
 		map_window(vga, VGA_WINDOW, vga->vram + bank, 0x10000);
 		return;
 	}
 	vga->chained.mask = chain;
 	vga->chained.len = len;
 	planes_gather(&vga->chained, vga->vram);
-	map_window(vga, VGA_WINDOW + at, vga->chained.bytes, len);
+	/* The planes have all of it as before */
+	if (!map_window(vga, VGA_WINDOW + at, vga->chained.bytes, len))
+		vga->chained.mask = 0;
 }
 
 /* An exit in a part that could be RAM, and is not: as if it were */
@@ -227,13 +239,16 @@ static uint64_t registers_read(struct device *device, uint64_t at,
 	struct vga *vga = (struct vga *)device;
 	static const uint32_t extra[] = { EXTRA_LEN, LITTLE_ENDIAN_FB };
 	uint64_t value = 0;
+	unsigned int i;
 
 	if (at < EDID_LEN)
 		memcpy(&value, vga->edid + at,
 		       at + size > EDID_LEN ? EDID_LEN - at : size);
 	else if (at >= AT_PORTS && at < AT_PORTS + 0x20)
-		value = vga_port_read(&vga->state, at - AT_PORTS + 0x3c0,
-				      now(vga));
+		for (i = 0; i < size; i++)
+			value |= (uint64_t)vga_port_read(
+				&vga->state, at - AT_PORTS + 0x3c0 + i,
+				now(vga)) << 8 * i;
 	else if (at >= AT_VBE && at < AT_VBE + 2 * VBE_NR)
 		value = vbe_read(&vga->state, (at - AT_VBE) / 2);
 	else if (at == AT_EXTRA || at == AT_EXTRA + 4)
@@ -245,9 +260,13 @@ static void registers_write(struct device *device, uint64_t at, uint64_t value,
 			    unsigned int size)
 {
 	struct vga *vga = (struct vga *)device;
+	unsigned int i;
 
+	/* An index and its data in one, say: from the lowest port on */
 	if (at >= AT_PORTS && at < AT_PORTS + 0x20)
-		write_port(vga, at - AT_PORTS + 0x3c0, value);
+		for (i = 0; i < size; i++)
+			write_port(vga, at - AT_PORTS + 0x3c0 + i,
+				   value >> 8 * i);
 	else if (at >= AT_VBE && at < AT_VBE + 2 * VBE_NR && size > 1)
 		write_vbe(vga, (at - AT_VBE) / 2, value);
 }
