@@ -54,7 +54,7 @@ static const struct argp_option option_list[] = {
 	{ "vsock", OPT_VSOCK, "CID", 0,
 	  "sockets between host and guest, which has this address, 3 or more, by virtio-vsock", 0 },
 	{ "net", OPT_NET, "KIND[,model=e1000][,mac=ADDRESS][,mtu=BYTES][,pcap=FILE][,queues=NUMBER][,iothread=NAME]", 0,
-	  "the network behind the next NIC: user[,hostfwd=tcp::PORT-:PORT], switch=NAME[,vlan=VLANS][,name=NAME][,isolated][,locked][,storm=FRAMES][,rate=KBIT][,delay=MS][,loss=PERMILLE], tap[=NAME][,bridge=NAME][,vhost=on], stream:unix=PATH[,server], stream:tcp=HOST:PORT[,server] or bond(LINK,LINK)[,mode=MODE]", 0 },
+	  "the network behind the next NIC: user[,hostfwd=tcp::PORT-:PORT], switch=NAME[,vlan=VLANS][,name=NAME][,isolated][,locked][,storm=FRAMES][,rate=KBIT][,delay=MS][,loss=PERMILLE], tap[=NAME][,bridge=NAME][,vhost=on], stream:unix=PATH[,server], stream:tcp=HOST:PORT[,server], vde:URL or bond(LINK,LINK)[,mode=MODE]", 0 },
 	{ "rng", OPT_RNG, NULL, 0,
 	  "random numbers of the host's, by virtio-rng", 0 },
 	{ "balloon", OPT_BALLOON, "SIZE", 0,

@@ -463,7 +463,8 @@ static const struct {
 			     struct error *error);
 	char separator;
 } kinds[] = { { "tap", tap_open, '=' }, { "stream", stream_port_open, ':' },
-	      { "user", user_open, 0 }, { "switch", switch_port_open, '=' },
+	      { "user", user_open, 0 }, { "vde", vde_port_open, ':' },
+	      { "switch", switch_port_open, '=' },
 	      { "bond", bond_open, 0 } };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -498,11 +499,11 @@ static int parse_kind(struct net_config *config, char **text,
 		;
 	if (i == KINDS || !strcmp(word, "bond"))
 		return fail(error, STATUS_USAGE,
-			    "--net %s is not known: tap, stream, user, switch and bond(LINK,LINK) are",
+			    "--net %s is not known: tap, stream, user, switch, vde and bond(LINK,LINK) are",
 			    word);
 	if (separator && (separator != kinds[i].separator || !end[1]))
 		return fail(error, STATUS_USAGE,
-			    "--net: write tap=NAME, stream:unix=PATH, stream:tcp=HOST:PORT, switch=NAME or user");
+			    "--net: write tap=NAME, stream:unix=PATH, stream:tcp=HOST:PORT, switch=NAME, vde:URL or user");
 	return 0;
 }
 

@@ -187,7 +187,7 @@ void port_print_own(const struct port *port, FILE *file);
 
 /**
  * struct net_config - what --net says
- * @kind: "tap", "stream", "user", "switch", "bond"
+ * @kind: "tap", "stream", "user", "switch", "vde", "bond"
  * @address: what is behind the kind, or NULL
  * @bridge: where a tap is added, or NULL
  * @server: it listens
@@ -246,6 +246,8 @@ struct port *stream_port_open(const struct net_config *config,
 			      struct error *error);
 struct port *switch_port_open(const struct net_config *config,
 			      struct error *error);
+struct port *vde_port_open(const struct net_config *config,
+			   struct error *error);
 struct port *user_open(const struct net_config *config, struct error *error);
 
 /* ---- captures (pcap.c) ---------------------------------------------------- */

@@ -52,7 +52,7 @@ static void options(void **state)
 	assert_int_equal(parse(&c, "switch:s"), -1);
 	assert_int_equal(parse(&c, "tap,vlan=1"), -1);
 	assert_int_equal(parse(&c, "slirp"), -1);
-	assert_non_null(strstr(error.text, "tap, stream, user, switch and bond(LINK,LINK)"));
+	assert_non_null(strstr(error.text, "tap, stream, user, switch, vde and bond(LINK,LINK)"));
 	assert_int_equal(parse(&c, "tap:t0"), -1);
 	assert_int_equal(parse(&c, "stream"), 0);
 	assert_int_equal(parse(&c, "stream="), -1);
