@@ -262,6 +262,75 @@ static void by_table(void **state)
 	assert_int_equal(pair_of_frame(), 3);
 }
 
+static uint8_t set_hash(uint32_t types, size_t len)
+{
+	struct {
+		uint32_t types;
+		uint16_t reserved[4];
+		uint8_t key_len, key[NIC_RSS_KEY];
+	} __attribute__((packed)) hash = { .types = types,
+		.key_len = NIC_RSS_KEY };
+
+	memcpy(hash.key, key, sizeof(key));
+	return command(CONTROL, VIRTIO_NET_CTRL_MQ_HASH_CONFIG, &hash, len);
+}
+
+/* What stands before the frame that came by pair 0, or @pair */
+static void assert_report(unsigned int pair, uint16_t report, uint32_t value)
+{
+	const struct virtio_net_hdr_v1_hash *h =
+		at(BUFFERS + 4096 * pair);
+
+	memset(at(BUFFERS), 0xff, 4096);
+	memset(at(BUFFERS + 4096 * pair), 0xff, 4096);
+	driver.queue = 2 * pair + NIC_RX;
+	assert_true(played_send_frame(frame, FRAME, NULL));
+	assert_memory_equal((uint8_t *)h + sizeof(*h), frame, FRAME);
+	assert_int_equal(h->hdr.num_buffers, 1);
+	assert_int_equal(h->hash_report, report);
+	assert_int_equal(h->hash_value, value);
+	assert_int_equal(h->padding, 0);
+	assert_int_equal(used()->ring[(used()->idx - 1) % RING].len,
+			 sizeof(*h) + FRAME);
+	offer(0);
+	kick();
+}
+
+/* The driver is told the hash of a frame, with RSS or without */
+static void reports(void **state)
+{
+	start(BIT(HASH_REPORT) | BIT(MQ), PAIRS);
+	make_frame(false, NEAR, FAR, 6);
+	assert_report(0, VIRTIO_NET_HASH_REPORT_NONE, 0);
+	assert_int_equal(set_hash(NIC_RSS_TYPES, 53), 0);
+	assert_report(0, VIRTIO_NET_HASH_REPORT_TCPv4, 0x51ccc178);
+	make_frame(true, NEAR6, FAR6, 17);
+	assert_report(0, VIRTIO_NET_HASH_REPORT_UDPv6, 0x40207d3d);
+	assert_int_equal(set_hash(VIRTIO_NET_RSS_HASH_TYPE_IPv6, 53), 0);
+	assert_report(0, VIRTIO_NET_HASH_REPORT_IPv6, 0x2cc18cd5);
+	make_frame(false, NEAR, FAR, 6);
+	assert_report(0, VIRTIO_NET_HASH_REPORT_NONE, 0);
+	assert_int_equal(set_hash(0x1000, 53), 1);
+	assert_int_equal(set_hash(NIC_RSS_TYPES, 52), 1);
+	assert_report(0, VIRTIO_NET_HASH_REPORT_NONE, 0);
+	/* A frame of the guest's has that header, too */
+	driver.queue = NIC_TX;
+	memset(at(HEADERS), 0, 20);
+	memcpy(at(HEADERS + 20), frame, FRAME);
+	*desc(0) = (struct vring_desc){ HEADERS, 20 + FRAME, 0, 0 };
+	offer(0);
+	kick();
+	assert_int_equal(played.len, FRAME);
+	assert_memory_equal(played.bytes, frame, FRAME);
+	/* By the table, and its types */
+	start(BIT(HASH_REPORT) | BIT(RSS), PAIRS);
+	rss.types = NIC_RSS_TYPES;
+	only_hash(0x51ccc178);
+	assert_report(2, VIRTIO_NET_HASH_REPORT_TCPv4, 0x51ccc178);
+	start(BIT(RSS), PAIRS);
+	assert_int_equal(set_hash(NIC_RSS_TYPES, 53), 1);
+}
+
 /* None of these changes anything */
 static void bad_tables(void **state)
 {
@@ -360,7 +429,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(by_flow), TEST(one_pair), TEST(by_table), TEST(bad_tables),
+		TEST(by_flow), TEST(one_pair), TEST(by_table), TEST(reports),
+		TEST(bad_tables),
 		TEST(a_missing_queue), TEST(a_move) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

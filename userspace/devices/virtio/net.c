@@ -9,6 +9,8 @@
 #include <string.h>
 #include "devices/virtio/net.h"
 
+/* How many buffers a frame takes */
+#define NUMBER_AT	offsetof(struct virtio_net_hdr_v1, num_buffers)
 /* Of the configuration, as far as there is something in it; more with RSS */
 #define CONFIG_LEN	offsetof(struct virtio_net_config, speed)
 
@@ -117,13 +119,22 @@ static void set_number(uint8_t *const number[2], unsigned int nr)
 	*number[1] = nr >> 8;
 }
 
+/* A header of each frame's, both ways */
+static size_t head_of(const struct nic *n)
+{
+	return sizeof(struct virtio_net_hdr_v1) +
+	       (virtio_has(&n->virtio, VIRTIO_NET_F_HASH_REPORT) ?
+		sizeof(struct nic_hash) : 0);
+}
+
 /*
  * Fills chains until the frame is in them. 1: it is; 0: there are not enough, for
  * now; -1: there never will be
  */
-static int deliver(struct nic *n, struct virtqueue *q, const struct frame *frame)
+static int deliver(struct nic *n, struct virtqueue *q, const struct frame *frame,
+		   const struct nic_hash *hash)
 {
-	const size_t head = sizeof(frame->header), whole = head + frame->len;
+	const size_t head = head_of(n), whole = head + frame->len;
 	bool merge = virtio_has(&n->virtio, VIRTIO_NET_F_MRG_RXBUF);
 	struct source from = { frame->iov, frame->niov, 0 };
 	unsigned int nr = 0, slots = 0;
@@ -150,9 +161,11 @@ static int deliver(struct nic *n, struct virtqueue *q, const struct frame *frame
 				take_back(n, q, nr);
 				return -1;
 			}
-			number[0] = byte_at(&chain, head - 2);
-			number[1] = byte_at(&chain, head - 1);
-			first = chain_put(&chain, &frame->header, head);
+			number[0] = byte_at(&chain, NUMBER_AT);
+			number[1] = byte_at(&chain, NUMBER_AT + 1);
+			first = chain_put(&chain, &frame->header,
+					  sizeof(frame->header));
+			first += chain_put(&chain, hash, head - first);
 		}
 		n->filled[nr - 1].written = first + fill(&chain, &from);
 		done += n->filled[nr - 1].written;
@@ -172,7 +185,8 @@ static int deliver(struct nic *n, struct virtqueue *q, const struct frame *frame
 static bool receive(struct port *port, const struct frame *frame)
 {
 	struct nic *n = of_port(port);
-	struct virtqueue *q = queue_of(n, nic_steer(n, frame), NIC_RX);
+	struct nic_hash hash;
+	struct virtqueue *q = queue_of(n, nic_steer(n, frame, &hash), NIC_RX);
 	uint8_t head[NIC_HEAD];
 	struct frame to = *frame;
 	size_t len;
@@ -196,7 +210,7 @@ static bool receive(struct port *port, const struct frame *frame)
 	if (!virtio_has(&n->virtio, VIRTIO_NET_F_GUEST_CSUM))
 		to.header.flags = 0;
 	to.header.num_buffers = 1;
-	ret = deliver(n, q, &to);
+	ret = deliver(n, q, &to, &hash);
 	n->waits = !ret;
 	if (ret < 0)
 		port_drop(&port->from_peer, DROP_LENGTH);
@@ -244,14 +258,16 @@ static unsigned int may_receive(const struct nic *n)
 static bool send_chain(struct nic *n, unsigned int pair, struct chain *chain)
 {
 	struct port_count *count = &n->port.to_peer;
+	/* Of one that is sent a hash says nothing */
+	struct { struct virtio_net_hdr_v1 frame; struct nic_hash hash; } head;
 	struct frame frame;
 	unsigned int i;
 
-	if (chain_take(chain, &frame.header, sizeof(frame.header)) <
-	    sizeof(frame.header)) {
+	if (chain_take(chain, &head, head_of(n)) < head_of(n)) {
 		port_refuse(count, DROP_LENGTH);
 		return true;
 	}
+	frame.header = head.frame;
 	frame.iov = chain->iov;
 	frame.niov = chain->out;
 	while (frame.niov && !frame.iov->iov_len) {
@@ -416,10 +432,12 @@ static uint64_t features(struct virtio *virtio)
 			f |= 1ull << bits[i].gives;
 	}
 	if (nic_pairs(n) > 1)
-		f |= 1ull << VIRTIO_NET_F_MQ | 1ull << VIRTIO_NET_F_RSS;
+		f |= 1ull << VIRTIO_NET_F_MQ | 1ull << VIRTIO_NET_F_RSS |
+		     1ull << VIRTIO_NET_F_HASH_REPORT;
 	if (n->tap_fd) {
 		/* The tap chooses by flow, and knows no table */
-		f &= ~(1ull << VIRTIO_NET_F_RSS);
+		f &= ~(1ull << VIRTIO_NET_F_RSS |
+		       1ull << VIRTIO_NET_F_HASH_REPORT);
 		if (!(n->vhost_features & 1ull << VIRTIO_NET_F_MRG_RXBUF))
 			f &= ~(1ull << VIRTIO_NET_F_MRG_RXBUF);
 		f |= vhost_ring_features(&n->vhost, n->vhost_features);

@@ -47,7 +47,7 @@ struct mac_list {
 };
 
 /**
- * struct nic_rss - to which pair a frame goes, as the driver wants it
+ * struct nic_rss - to which pair a frame goes, as the driver wants it, and its hash
  * @on: by this; else by where its flow was sent last
  * @types: VIRTIO_NET_RSS_HASH_TYPE_* that have a hash
  * @mask: of the hash: the rest is where in @table
@@ -132,8 +132,20 @@ static inline unsigned int nic_pairs(const struct nic *nic)
 	return nic->ops.queues / 2;
 }
 
+/**
+ * struct nic_hash - what a driver may be told of a frame
+ * @value: of its flow
+ * @report: of what, VIRTIO_NET_HASH_REPORT_*; NONE: it has no hash
+ * @padding: 0
+ */
+struct nic_hash {
+	uint32_t value;
+	uint16_t report, padding;
+};
+
 /* The pair of queues that gets a frame: that of the queues is enabled, or 0 */
-unsigned int nic_steer(const struct nic *nic, const struct frame *frame);
+unsigned int nic_steer(const struct nic *nic, const struct frame *frame,
+		       struct nic_hash *hash);
 /* The frame was sent by that pair */
 void nic_sent_by(struct nic *nic, const struct frame *frame, unsigned int pair);
 /* True: done */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Which pair of queues gets a frame (virtio 1.2, 5.1.6.5.5 and 5.1.6.5.7): that by
- * which its flow is sent, or what the driver's table says of the frame's hash.
+ * which its flow is sent, or what the driver's table says of the frame's hash. And
+ * that hash, for a driver that wants to know it (5.1.6.4.3).
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -100,17 +101,20 @@ static uint32_t toeplitz(const uint8_t *key, const uint8_t *bytes, size_t len)
 	return h;
 }
 
-static unsigned int by_table(const struct nic_rss *rss, const struct flow *f)
+static struct nic_hash hash_of(const struct nic_rss *rss, const struct flow *f)
 {
-	size_t len;
+	size_t len = f->addresses;
+	uint32_t type = f->plain;
 
-	if (rss->types & f->type & ~f->plain)
-		len = f->addresses + PORTS;
-	else if (f->type && rss->types & f->plain)
-		len = f->addresses;
-	else
-		return rss->unclassified;
-	return rss->table[toeplitz(rss->key, f->bytes, len) & rss->mask];
+	if (rss->types & f->type & ~f->plain) {
+		type = f->type;
+		len += PORTS;
+	} else if (!f->type || !(rss->types & type)) {
+		return (struct nic_hash){ .report = VIRTIO_NET_HASH_REPORT_NONE };
+	}
+	/* Its numbers go by the order of the types' bits */
+	return (struct nic_hash){ .value = toeplitz(rss->key, f->bytes, len),
+				  .report = __builtin_ctz(type) + 1 };
 }
 
 /* ---- by itself ------------------------------------------------------------ */
@@ -139,18 +143,25 @@ void nic_sent_by(struct nic *n, const struct frame *frame, unsigned int pair)
 		n->sent_by[slot_of(&flow)] = pair;
 }
 
-unsigned int nic_steer(const struct nic *n, const struct frame *frame)
+unsigned int nic_steer(const struct nic *n, const struct frame *frame,
+		       struct nic_hash *hash)
 {
-	unsigned int pair;
+	bool report = virtio_has(&n->virtio, VIRTIO_NET_F_HASH_REPORT);
+	const struct nic_rss *rss = &n->rss;
+	unsigned int pair = 0;
 	struct flow flow;
 
-	if (n->active < 2 && !n->rss.on)
+	*hash = (struct nic_hash){ 0 };
+	if (n->active < 2 && !rss->on && !report)
 		return 0;
 	find_flow(&flow, frame);
-	if (n->rss.on)
-		pair = by_table(&n->rss, &flow);
-	else
-		pair = flow.type ? n->sent_by[slot_of(&flow)] % n->active : 0;
+	if (rss->on || report)
+		*hash = hash_of(rss, &flow);
+	if (rss->on)
+		pair = hash->report ? rss->table[hash->value & rss->mask] :
+		       rss->unclassified;
+	else if (n->active > 1 && flow.type)
+		pair = n->sent_by[slot_of(&flow)] % n->active;
 	return n->virtio.queue[2 * pair + NIC_RX].enabled ? pair : 0;
 }
 
@@ -193,11 +204,34 @@ static bool rss_is_valid(const struct nic *n, const struct nic_rss *rss)
 	return true;
 }
 
+static bool take_key(struct nic_rss *rss, struct chain *chain)
+{
+	uint8_t len;
+
+	return chain_take(chain, &len, 1) == 1 && len <= NIC_RSS_KEY &&
+	       chain_take(chain, rss->key, len) == len;
+}
+
+/* What is reported: frames go where they did */
+static bool set_hash(struct nic *n, struct chain *chain)
+{
+	struct nic_rss rss = n->rss;
+	uint16_t reserved[4];
+
+	memset(rss.key, 0, sizeof(rss.key));
+	if (!virtio_has(&n->virtio, VIRTIO_NET_F_HASH_REPORT) ||
+	    chain_take(chain, &rss.types, 4) != 4 ||
+	    chain_take(chain, reserved, sizeof(reserved)) != sizeof(reserved) ||
+	    !take_key(&rss, chain) || !rss_is_valid(n, &rss))
+		return false;
+	n->rss = rss;
+	return true;
+}
+
 static bool set_rss(struct nic *n, struct chain *chain)
 {
 	struct nic_rss rss = { .on = true };
 	uint16_t senders;
-	uint8_t key_len;
 	size_t table;
 
 	if (!virtio_has(&n->virtio, VIRTIO_NET_F_RSS) ||
@@ -207,9 +241,7 @@ static bool set_rss(struct nic *n, struct chain *chain)
 	table = (rss.mask + 1) * sizeof(rss.table[0]);
 	if (chain_take(chain, rss.table, table) != table ||
 	    !take16(chain, &senders) || senders < 1 ||
-	    senders > nic_pairs(n) || chain_take(chain, &key_len, 1) != 1 ||
-	    key_len > NIC_RSS_KEY ||
-	    chain_take(chain, rss.key, key_len) != key_len ||
+	    senders > nic_pairs(n) || !take_key(&rss, chain) ||
 	    !rss_is_valid(n, &rss))
 		return false;
 	n->rss = rss;
@@ -224,6 +256,8 @@ bool nic_steer_command(struct nic *n, struct chain *chain, uint8_t command)
 		return set_pairs(n, chain);
 	case VIRTIO_NET_CTRL_MQ_RSS_CONFIG:
 		return set_rss(n, chain);
+	case VIRTIO_NET_CTRL_MQ_HASH_CONFIG:
+		return set_hash(n, chain);
 	default:
 		return false;
 	}
