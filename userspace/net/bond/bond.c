@@ -17,6 +17,8 @@
 #define SUBTYPE_LACP	1
 #define SUBTYPE_MARKER	2
 #define ETHERNET_MTU	1500
+/* So long a peer that takes no frames holds up LACP's behind these */
+#define PATIENCE_NS	1000000000ull
 
 /**
  * struct link - one of a bond
@@ -39,6 +41,8 @@ struct link {
  * struct bond - see above
  * @config: what was asked for
  * @timer: of LACP
+ * @full_timer: the peer has taken no frame for too long
+ * @full: since when it takes none; 0: it does, for all that is known
  * @mac: its address as a system of LACP
  * @active: the link, or one of those, that frames take; BOND_NONE: no such
  * @busy: it is being looked at: what changes meanwhile is looked at again
@@ -49,7 +53,8 @@ struct link {
 struct bond {
 	struct port port;
 	struct bond_config config;
-	struct timer timer;
+	struct timer timer, full_timer;
+	uint64_t full;
 	uint8_t mac[MAC_LEN];
 	unsigned int active;
 	bool busy, again;
@@ -289,6 +294,33 @@ static struct link *of_port(struct port *port)
 	return (struct link *)port;
 }
 
+/* Frames that wait are tried once more; after too long a time they are dropped */
+static void on_full(void *ctx)
+{
+	struct bond *b = ctx;
+	unsigned int i;
+
+	for (i = 0; i < b->config.links; i++)
+		port_ready(&b->link[i].port);
+}
+
+static void set_full(struct bond *b, bool full)
+{
+	struct loop *loop = b->port.loop;
+
+	if (full == !!b->full || b->config.mode != BOND_8023AD)
+		return;
+	b->full = full ? vm_clock_now(loop->clock) : 0;
+	loop_set_timer(loop, &b->full_timer, full ? b->full + PATIENCE_NS : 0);
+}
+
+/* LACP's frames behind one that waits are late: the other end would leave the links */
+static bool has_no_patience(const struct bond *b)
+{
+	return b->full &&
+	       vm_clock_now(b->port.loop->clock) - b->full >= PATIENCE_NS;
+}
+
 static bool link_receive(struct port *port, const struct frame *frame)
 {
 	struct link *l = of_port(port);
@@ -299,10 +331,14 @@ static bool link_receive(struct port *port, const struct frame *frame)
 	} else if (!l->collects) {
 		/* The same came by another one, or comes again */
 		port_drop(&port->from_peer, DROP_FILTER);
-	} else {
-		if (!port_send(&b->port, frame))
-			return false;
+	} else if (port_send(&b->port, frame)) {
+		set_full(b, false);
 		port_sent(port, frame);
+	} else if (has_no_patience(b)) {
+		port_drop(&port->from_peer, DROP_FULL);
+	} else {
+		set_full(b, true);
+		return false;
 	}
 	return true;
 }
@@ -399,10 +435,9 @@ static void bond_flush(struct port *port)
 static void bond_ready(struct port *port)
 {
 	struct bond *b = (struct bond *)port;
-	unsigned int i;
 
-	for (i = 0; i < b->config.links; i++)
-		port_ready(&b->link[i].port);
+	set_full(b, false);
+	on_full(b);
 }
 
 /* What may be left undone on its way to the peer is the links', too */
@@ -445,8 +480,10 @@ static void bond_close(struct port *port)
 
 	/* It looks at none of its links any more */
 	b->busy = true;
-	if (port->loop)
+	if (port->loop) {
 		loop_set_timer(port->loop, &b->timer, 0);
+		loop_set_timer(port->loop, &b->full_timer, 0);
+	}
 	for (i = 0; i < b->config.links; i++) {
 		struct port *member = b->link[i].member;
 
@@ -538,6 +575,7 @@ struct port *bond_new(const struct bond_config *config, struct port **member,
 	b->config = *config;
 	b->active = BOND_NONE;
 	b->timer = (struct timer){ .fn = on_timer, .ctx = b };
+	b->full_timer = (struct timer){ .fn = on_full, .ctx = b };
 	memcpy(b->mac, mac, MAC_LEN);
 	b->port = (struct port){ .ops = &ops, .name = "bond", .takes = ~0u,
 				 .gives = ~0u };
