@@ -31,8 +31,8 @@ static int setup(void **state)
 	memset(&back, 0, sizeof(back));
 	back.features = F_VERSION_1 | F_PROTOCOL | F_EVENT_IDX | BIT(CSUM) |
 			BIT(MRG_RXBUF) | BIT(MQ) | BIT(CTRL_VQ) | BIT(MTU);
-	/* Not one of its is known, nor of a configuration */
-	back.protocol = 1 << 3;
+	/* It acknowledges, and announces */
+	back.protocol = 1 << 3 | 1 << 2;
 	back_start();
 	bare_start();
 	assert_int_equal(memory_create(&m.memory, MEMORY, true, &error), 0);
@@ -93,8 +93,13 @@ static void a_move(void **state)
 	saved = devices_save(&m);
 	assert_non_null(saved);
 	assert_false(BACK_GET(enabled));
+	/* Its address is the state's, and the network is told */
+	json_array_set_new(json_object_get(json_object_get(saved,
+			   "vhost-user.0"), "mac"), 5, json_integer(9));
 	assert_int_equal(devices_load(&m, saved, &error), 0);
 	json_decref(saved);
+	assert_int_equal(reg_read(0x2004, 2), 0x0902);
+	assert_int_equal(BACK_GET(announced), 0x090201005452);
 	m.pausing = false;
 	m.clock.stopped_at++;
 	run_timers();

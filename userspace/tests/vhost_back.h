@@ -56,6 +56,7 @@ static struct back {
 	uint64_t accepted;
 	unsigned int started, served, slow;
 	char written[8];
+	uint64_t announced;
 } back;
 
 /* The seconds that its answers took, @back.slow each: of the test's clock */
@@ -246,6 +247,9 @@ static inline bool back_handle(struct back_message *m, int *fds)
 	case 18:
 		back.enabled = true;
 		back.started++;
+		break;
+	case 19:
+		back.announced = m->value;
 		break;
 	case 24:
 		/* A disk of 8 sectors */

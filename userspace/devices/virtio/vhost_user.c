@@ -26,7 +26,7 @@
 enum { GET_FEATURES = 1, SET_FEATURES, SET_OWNER, SET_MEM_TABLE = 5,
        SET_VRING_NUM = 8, SET_VRING_ADDR, SET_VRING_BASE, GET_VRING_BASE,
        SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR, GET_PROTOCOL_FEATURES,
-       SET_PROTOCOL_FEATURES, GET_QUEUE_NUM, SET_VRING_ENABLE,
+       SET_PROTOCOL_FEATURES, GET_QUEUE_NUM, SET_VRING_ENABLE, SEND_RARP,
        GET_CONFIG = 24, SET_CONFIG };
 
 #define FLAG_VERSION	1u
@@ -34,6 +34,7 @@ enum { GET_FEATURES = 1, SET_FEATURES, SET_OWNER, SET_MEM_TABLE = 5,
 #define FLAG_NEED_REPLY	8u
 /* Protocol features */
 #define P_MQ		(1ull << 0)
+#define P_RARP		(1ull << 2)
 #define P_REPLY_ACK	(1ull << 3)
 #define P_CONFIG	(1ull << 9)
 
@@ -123,6 +124,7 @@ static const struct vhost_type {
  * @features: that it offers
  * @protocol: the same of the protocol's, that are agreed on
  * @space: its configuration
+ * @mac: of a net: the guest's address, which stays when it is loaded
  * @pid: of a back end that was started here, or 0
  */
 struct vhost_user {
@@ -133,6 +135,7 @@ struct vhost_user {
 	struct watch socket;
 	uint64_t features, protocol;
 	uint8_t space[CONFIG_MAX];
+	uint8_t mac[sizeof(((struct virtio_net_config *)0)->mac)];
 	pid_t pid;
 };
 
@@ -508,7 +511,7 @@ static int make_space(struct vhost_user *u, struct error *error)
 
 static int introduce(struct vhost_user *u, struct error *error)
 {
-	uint64_t known = P_MQ | P_REPLY_ACK | P_CONFIG, offered;
+	uint64_t known = P_MQ | P_RARP | P_REPLY_ACK | P_CONFIG, offered;
 
 	/* It may have to start, and there is nobody yet who would wait */
 	vhost_ask(&u->vhost, VHOST_STOPS);
@@ -630,15 +633,30 @@ static int create(struct device *device, struct error *error)
 
 static void reset(struct device *device)
 {
-	virtio_reset((struct virtio *)device);
+	struct vhost_user *u = (struct vhost_user *)device;
+
+	memcpy(u->mac, u->config->mac, sizeof(u->mac));
+	virtio_reset(&u->vhost.virtio);
 }
 
+/* A NIC has the address that it had, and may be elsewhere: some back ends tell others */
 static int loaded(struct device *device, struct error *error)
 {
+	struct vhost_user *u = (struct vhost_user *)device;
+	struct message m = { .request = SEND_RARP };
+
 	if (!device->machine->memory.shared)
 		return fail(error, STATUS_DATA,
 			    "its back end needs memory that is shared, and that of a snapshot's file is not");
-	return virtio_loaded((struct virtio *)device, error);
+	if (u->type->type == VIRTIO_ID_NET) {
+		memcpy(u->space, u->mac, sizeof(u->mac));
+		memcpy(&m.value, u->mac, sizeof(u->mac));
+		vhost_ask(&u->vhost, VHOST_STOPS);
+		if (u->protocol & P_RARP &&
+		    tell_fds(u, &m, sizeof(m.value), NULL, 0, error))
+			return -1;
+	}
+	return virtio_loaded(&u->vhost.virtio, error);
 }
 
 static int can_save(struct device *device, struct error *error)
@@ -665,7 +683,8 @@ static void destroy(struct device *device)
 }
 
 static const struct field fields[] = {
-	VIRTIO_FIELDS(struct vhost, QUEUES), FIELDS_END
+	VIRTIO_FIELDS(struct vhost, QUEUES), FIELD_ARRAY(struct vhost_user, mac),
+	FIELDS_END
 };
 
 static const struct option_spec options[] = {
