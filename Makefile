@@ -31,7 +31,8 @@ O := build
 exists = $(shell pkg-config --exists $(1) && echo $(2))
 have := $(filter-out $(WITHOUT),$(call exists,libnbd,nbd) \
 	$(call exists,libisal,raid) $(call exists,liburing,uring) \
-	$(call exists,libvncserver,vnc))
+	$(call exists,libvncserver,vnc) \
+	$(call exists,liblzma,xz) $(call exists,libzstd,zstd))
 # Rewritten when the choice, or the version, is another than last time
 version := $(shell cat VERSION)
 $(shell mkdir -p $(O); { for o in $(have); do echo "HAVE_$$o"; done | \
@@ -39,7 +40,9 @@ $(shell mkdir -p $(O); { for o in $(have); do echo "HAVE_$$o"; done | \
 	echo '#define MVMM_VERSION "$(version)"'; } >$(O)/have.tmp; \
 	cmp -s $(O)/have.tmp $(O)/have.h || cp $(O)/have.tmp $(O)/have.h)
 libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) \
-	$(if $(filter uring,$(have)),-luring) -lz -lpthread
+	$(if $(filter uring,$(have)),-luring) \
+	$(if $(filter xz,$(have)),-llzma) \
+	$(if $(filter zstd,$(have)),-lzstd) -lz -lpthread
 
 lib-src := $(wildcard userspace/lib/*.c)
 # Another number when programs that use libmvmm.so have to be built anew
@@ -110,6 +113,17 @@ $(O)/dsdt.hex: userspace/boot/dsdt.asl
 $(O)/userspace/boot/acpi.o $(O)/unit/userspace/boot/acpi.o \
 	$(O)/tsan/userspace/boot/acpi.o \
 	$(O)/fuzz/obj/userspace/boot/acpi.o: $(O)/dsdt.hex
+
+# What is below a .COM program, as bytes
+$(O)/com.hex: userspace/boot/com.S
+	@mkdir -p $(@D)
+	$(CC) -c -o $(O)/com.o $<
+	$(LD) -m elf_x86_64 -Ttext 0 --oformat binary -e 0 -o $(O)/com.bin $(O)/com.o
+	od -An -v -tx1 $(O)/com.bin | sed 's/ \([0-9a-f]*\)/0x\1,/g' >$@
+
+$(O)/userspace/boot/com.o $(O)/unit/userspace/boot/com.o \
+	$(O)/tsan/userspace/boot/com.o \
+	$(O)/fuzz/obj/userspace/boot/com.o: $(O)/com.hex
 
 $(O)/libmvmm.a: $(lib-obj)
 	rm -f $@

@@ -75,3 +75,9 @@ void blob_free(struct blob *blob)
 	free(blob->data);
 	*blob = (struct blob){ 0 };
 }
+
+void boot_free(struct boot *boot)
+{
+	while (boot->nr)
+		blob_free(&boot->initrd[--boot->nr]);
+}

@@ -29,12 +29,36 @@ int blob_read(struct blob *blob, const char *path, struct error *error);
 bool blob_copy(const struct blob *blob, uint64_t at, void *to, uint64_t len);
 void blob_free(struct blob *blob);
 
-/* What the guest gets besides the kernel */
+/*
+ * If it is compressed (gzip, xz, zstd), it is in memory afterwards, unpacked.
+ * 0, or -1 with @error: broken, or by what this mvmm cannot read
+ */
+int blob_unpack(struct blob *blob, struct error *error);
+
+#define BOOT_MODULES 8
+
+/**
+ * struct boot - what the guest gets besides the kernel
+ * @initrd: for Linux they are one, one after the other; for others modules
+ * @name: their files
+ * @nr: how many
+ * @append: the command line
+ * @rsdp: ACPI's root, 0: none
+ * @framebuffer: where linear modes of the screen are, 0: there is no screen
+ * @width: of such a mode, which the loader wants; 0: none
+ * @height: the same
+ */
 struct boot {
-	struct blob initrd;		/* empty: none */
-	const char *append;		/* the command line */
-	uint64_t rsdp;			/* ACPI's root, 0: none */
+	struct blob initrd[BOOT_MODULES];
+	const char *name[BOOT_MODULES];
+	unsigned int nr;
+	const char *append;
+	uint64_t rsdp;
+	uint64_t framebuffer;
+	uint32_t width, height;
 };
+
+void boot_free(struct boot *boot);
 
 /*
  * The host's own kernel, whose path goes to @kernel, and an initramfs made for it:
@@ -65,27 +89,58 @@ int load_bzimage(const struct memory *memory, const struct blob *image,
 int load_elf(const struct memory *memory, const struct blob *image,
 	     const struct boot *boot, struct entry *entry,
 	     struct error *error);
+/* Where its linear modes are, 0: there is no VGA. After pci_assign() */
+uint64_t framebuffer_find(struct machine *m);
+/* There is one: it is in such a mode, of 32 bits */
+void framebuffer_set(struct machine *m, unsigned int width,
+		     unsigned int height);
+/* By Multiboot 1 or 2; @boot gets the mode that it wants */
+int load_multiboot(const struct memory *memory, const struct blob *image,
+		   struct boot *boot, struct entry *entry, struct error *error);
+/* Whichever of these it is, or what else it is is said */
+int load_kernel(const struct memory *memory, const struct blob *image,
+		struct boot *boot, struct entry *entry, struct error *error);
 int load_flat(const struct memory *memory, const struct blob *image,
 	      uint64_t at, struct entry *entry, struct error *error);
+/* A .COM file, with a little of DOS around it (com.S); @append: its arguments */
+int load_com(const struct memory *memory, const struct blob *image,
+	     const char *append, struct entry *entry, struct error *error);
 bool is_elf(const struct blob *image);
+bool is_multiboot(const struct blob *image);
+/* A note says that it begins by PVH */
+bool elf_has_pvh(const struct blob *image);
+
+/* Its segments only: the physical address of its entry, and their end */
+int load_elf_segments(const struct memory *memory, const struct blob *image,
+		      uint64_t *entry, uint64_t *end, struct error *error);
+
+/* What starts which way */
+enum image_kind { IMAGE_KERNEL, IMAGE_COM, IMAGE_DISK, IMAGE_CD };
+
+/* By its beginning, and a .COM by its name. -1 with @error: it cannot be read */
+int image_look(const char *path, enum image_kind *kind, struct error *error);
 /*
- * For the loaders: Linux begins at @rip, its 64-bit entry, with the setup header @h
- * and an initrd at @initrd. The command line has at most LINUX_APPEND_MAX bytes
+ * For the loaders: Linux begins at @rip, its 64-bit entry, or that of 32 bits, with
+ * the setup header @h and initrds at @at. The command line has at most
+ * LINUX_APPEND_MAX bytes
  */
 #define LINUX_APPEND_MAX 0xffffu
 struct setup_header;
 void enter_linux(const struct memory *memory, const struct setup_header *h,
-		 const struct boot *boot, uint64_t initrd, uint64_t rip,
-		 struct entry *entry);
+		 const struct boot *boot, const uint64_t *at, uint64_t rip,
+		 bool long_mode, struct entry *entry);
 /*
- * For the loaders: put the initrd between @above and @max (0: no limit); make
- * the segments that the boot protocols want
+ * For the loaders: put the initrds between @above and @max (0: no limit), each at
+ * whole pages, with zeros behind it, its address in @at; make the segments that
+ * the boot protocols want; begin in 32-bit protected mode, with a GDT at @gdt
  */
-int place_initrd(const struct memory *memory, const struct blob *initrd,
-		 uint64_t above, uint64_t max, uint64_t *gpa,
-		 struct error *error);
+int place_initrds(const struct memory *memory, const struct boot *boot,
+		  uint64_t above, uint64_t max, uint64_t at[BOOT_MODULES],
+		  struct error *error);
 void flat_segments(struct mvmm_sregs *sregs, uint16_t code, uint16_t data,
 		   bool long_mode);
+void enter_protected(const struct memory *memory, uint64_t gdt,
+		     struct entry *entry);
 
 /*
  * Writes the ACPI tables for @apics local APICs (0: a PC without them). Returns

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Loads a Linux bzImage by the 64-bit boot protocol: what that wants is made by
- * linux.c, and execution begins 0x200 bytes into the protected-mode code.
+ * Loads a Linux bzImage by the 64-bit boot protocol, or, if it has none, by that of
+ * 32 bits: what these want is made by linux.c, and execution begins in the
+ * protected-mode code, 0x200 bytes from its beginning or there. What comes before
+ * it, in real mode, would ask a BIOS, and is not run.
  */
 #include <asm/bootparam.h>
 #include <string.h>
@@ -10,7 +12,22 @@
 #define HIGH		0x100000ull
 #define HEADER		0x1f1		/* of struct setup_header */
 #define MAGIC		0x53726448	/* "HdrS" */
-#define MIN_VERSION	0x020c		/* has xloadflags and the 64-bit entry */
+#define MIN_VERSION	0x0202		/* has cmd_line_ptr */
+
+/* What older protocols do not say, and their kernels expect */
+static void fill_in(struct setup_header *h)
+{
+	if (h->version < 0x0203)
+		h->initrd_addr_max = 0x37ffffff;
+	if (h->version < 0x0206)
+		h->cmdline_size = 255;
+	if (h->version < 0x020a) {
+		h->pref_address = HIGH;
+		h->init_size = 0;
+	}
+	if (h->version < 0x020c)
+		h->xloadflags = 0;
+}
 
 static int check_header(const struct blob *image, struct setup_header *h,
 			size_t *code, struct error *error)
@@ -27,12 +44,13 @@ static int check_header(const struct blob *image, struct setup_header *h,
 			    h->header, MAGIC);
 	if (h->version < MIN_VERSION)
 		return fail(error, STATUS_DATA,
-			    "the kernel speaks boot protocol %u.%u, mvmm needs 2.12: use Linux 3.8 or later",
+			    "the kernel speaks boot protocol %u.%u (at offset 0x206), mvmm needs 2.2: use Linux 2.4 or later",
 			    h->version >> 8, h->version & 0xff);
-	if (!(h->xloadflags & XLF_KERNEL_64))
+	if (!(h->loadflags & LOADED_HIGH))
 		return fail(error, STATUS_DATA,
-			    "the kernel has no 64-bit entry (xloadflags 0x%x): is it a 32-bit one?",
-			    h->xloadflags);
+			    "the kernel is a zImage (loadflags 0x%x at offset 0x211), which only a BIOS starts: make a bzImage of it, or boot a disk that has it by --firmware bios",
+			    h->loadflags);
+	fill_in(h);
 	sectors = h->setup_sects ? h->setup_sects : 4;
 	*code = (sectors + 1) * 512;
 	if (image->size <= *code)
@@ -71,9 +89,10 @@ int load_bzimage(const struct memory *memory, const struct blob *image,
 		 struct error *error)
 {
 	size_t code = 0, append = strlen(boot->append);
-	uint64_t at = 0, end = 0, initrd = 0;
+	uint64_t at = 0, end = 0, initrd[BOOT_MODULES];
 	struct setup_header h;
 	uint32_t max_append;
+	bool long_mode;
 
 	if (memory->low < 2 * HIGH)
 		return fail(error, STATUS_OS,
@@ -81,8 +100,7 @@ int load_bzimage(const struct memory *memory, const struct blob *image,
 			    (unsigned long long)memory->low);
 	if (check_header(image, &h, &code, error) ||
 	    place_kernel(memory, image, &h, code, &at, &end, error) ||
-	    place_initrd(memory, &boot->initrd, end, h.initrd_addr_max, &initrd,
-			 error))
+	    place_initrds(memory, boot, end, h.initrd_addr_max, initrd, error))
 		return -1;
 	max_append = h.cmdline_size < LINUX_APPEND_MAX ?
 		     h.cmdline_size : LINUX_APPEND_MAX;
@@ -90,6 +108,9 @@ int load_bzimage(const struct memory *memory, const struct blob *image,
 		return fail(error, STATUS_USAGE,
 			    "the command line has %zu bytes, this kernel takes %u: shorten --append",
 			    append, max_append);
-	enter_linux(memory, &h, boot, initrd, at + 0x200, entry);
+	long_mode = h.xloadflags & XLF_KERNEL_64;
+	h.code32_start = at;
+	enter_linux(memory, &h, boot, initrd, long_mode ? at + 0x200 : at,
+		    long_mode, entry);
 	return 0;
 }

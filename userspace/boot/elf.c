@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Loads an ELF kernel with a PVH entry (Xen's docs/misc/pvh.pandoc): the note
+ * Loads an ELF kernel, of 32 or 64 bits, with a PVH entry (Xen's
+ * docs/misc/pvh.pandoc): the note
  * XEN_ELFNOTE_PHYS32_ENTRY has the address where execution begins, in 32-bit
  * protected mode without paging, with the address of a start-info structure in
  * rbx. A kernel whose note XEN_ELFNOTE_GUEST_OS says that it is Linux begins at the
@@ -54,14 +55,16 @@ bool is_elf(const struct blob *image)
  * struct kernel - what an ELF file says of itself
  * @pvh: the PVH entry
  * @entry: the ELF file's own
+ * @physical: where that is in memory, 0: at @entry
  * @end: of its segments
  * @has_pvh: there is @pvh
  * @is_linux: begins at @entry, by Linux's protocol
+ * @narrow: of 32 bits
  */
 struct kernel {
 	uint32_t pvh;
-	uint64_t entry, end;
-	bool has_pvh, is_linux;
+	uint64_t entry, physical, end;
+	bool has_pvh, is_linux, narrow;
 };
 
 static void read_note(const Elf64_Nhdr *note, const uint8_t *desc,
@@ -130,40 +133,129 @@ static int load_segment(const struct memory *memory, const struct blob *image,
 	return 0;
 }
 
+/*
+ * The file's header, as that of 64 bits. The same of a program header
+ */
+static int read_header(const struct blob *image, Elf64_Ehdr *eh,
+		       struct error *error)
+{
+	uint8_t id[EI_NIDENT];
+	Elf32_Ehdr narrow;
+	bool good;
+
+	if (!blob_copy(image, 0, id, sizeof(id)))
+		return fail(error, STATUS_DATA,
+			    "the ELF file of %zu bytes is cut short",
+			    image->size);
+	if (id[EI_CLASS] == ELFCLASS32) {
+		good = blob_copy(image, 0, &narrow, sizeof(narrow));
+		if (good)
+			*eh = (Elf64_Ehdr){
+				.e_machine = narrow.e_machine,
+				.e_entry = narrow.e_entry,
+				.e_phoff = narrow.e_phoff,
+				.e_phentsize = narrow.e_phentsize,
+				.e_phnum = narrow.e_phnum };
+		memcpy(eh->e_ident, id, sizeof(id));
+	} else {
+		good = blob_copy(image, 0, eh, sizeof(*eh));
+	}
+	if (!good)
+		return fail(error, STATUS_DATA,
+			    "the ELF file of %zu bytes is cut short",
+			    image->size);
+	if (!(id[EI_CLASS] == ELFCLASS64 && eh->e_machine == EM_X86_64 &&
+	      eh->e_phentsize == sizeof(Elf64_Phdr)) &&
+	    !(id[EI_CLASS] == ELFCLASS32 && eh->e_machine == EM_386 &&
+	      eh->e_phentsize == sizeof(Elf32_Phdr)))
+		return fail(error, STATUS_DATA,
+			    "the ELF file is not for x86 (class %u at offset 4, machine %u at 18)",
+			    id[EI_CLASS], eh->e_machine);
+	return 0;
+}
+
+static bool read_program(const struct blob *image, const Elf64_Ehdr *eh,
+			 unsigned int i, Elf64_Phdr *ph)
+{
+	uint64_t at = eh->e_phoff + i * (uint64_t)eh->e_phentsize;
+	Elf32_Phdr narrow;
+
+	if (eh->e_phoff > image->size)
+		return false;
+	if (eh->e_ident[EI_CLASS] == ELFCLASS64)
+		return blob_copy(image, at, ph, sizeof(*ph));
+	if (!blob_copy(image, at, &narrow, sizeof(narrow)))
+		return false;
+	*ph = (Elf64_Phdr){
+		.p_type = narrow.p_type, .p_offset = narrow.p_offset,
+		.p_vaddr = narrow.p_vaddr, .p_paddr = narrow.p_paddr,
+		.p_filesz = narrow.p_filesz, .p_memsz = narrow.p_memsz };
+	return true;
+}
+
+bool elf_has_pvh(const struct blob *image)
+{
+	struct error none = { 0 };
+	struct kernel k = { 0 };
+	Elf64_Ehdr eh;
+	Elf64_Phdr ph;
+	int i;
+
+	if (read_header(image, &eh, &none))
+		return false;
+	for (i = 0; i < eh.e_phnum && read_program(image, &eh, i, &ph); i++)
+		if (ph.p_type == PT_NOTE)
+			read_notes(image, &ph, &k);
+	return k.has_pvh;
+}
+
 static int load_segments(const struct memory *memory, const struct blob *image,
 			 struct kernel *k, struct error *error)
 {
 	Elf64_Ehdr eh;
 	int i;
 
-	if (!blob_copy(image, 0, &eh, sizeof(eh)))
-		return fail(error, STATUS_DATA,
-			    "the ELF file of %zu bytes is cut short",
-			    image->size);
-	if (eh.e_ident[EI_CLASS] != ELFCLASS64 || eh.e_machine != EM_X86_64 ||
-	    eh.e_phentsize != sizeof(Elf64_Phdr))
-		return fail(error, STATUS_DATA,
-			    "the ELF file is not for x86-64 (class %u, machine %u)",
-			    eh.e_ident[EI_CLASS], eh.e_machine);
+	if (read_header(image, &eh, error))
+		return -1;
+	k->entry = eh.e_entry;
+	k->narrow = eh.e_ident[EI_CLASS] == ELFCLASS32;
 	for (i = 0; i < eh.e_phnum; i++) {
 		Elf64_Phdr ph;
 
-		if (eh.e_phoff > image->size ||
-		    !blob_copy(image, eh.e_phoff + i * (uint64_t)sizeof(ph),
-			       &ph, sizeof(ph)))
+		if (!read_program(image, &eh, i, &ph))
 			return fail(error, STATUS_DATA,
 				    "program header %d of the ELF file is not in it",
 				    i);
 		if (ph.p_type == PT_NOTE)
 			read_notes(image, &ph, k);
-		else if (ph.p_type == PT_LOAD && ph.p_memsz &&
-			 load_segment(memory, image, &ph, &k->end, error))
+		if (ph.p_type != PT_LOAD || !ph.p_memsz)
+			continue;
+		if (load_segment(memory, image, &ph, &k->end, error))
 			return -1;
+		/* Where it is linked may be where no memory is */
+		if (eh.e_entry - ph.p_vaddr < ph.p_memsz)
+			k->physical = eh.e_entry - ph.p_vaddr + ph.p_paddr;
 	}
-	k->entry = eh.e_entry;
+	return 0;
+}
+
+int load_elf_segments(const struct memory *memory, const struct blob *image,
+		      uint64_t *entry, uint64_t *end, struct error *error)
+{
+	struct kernel k = { .end = HIGH };
+
+	if (load_segments(memory, image, &k, error))
+		return -1;
+	*entry = k.physical ? k.physical : k.entry;
+	*end = k.end;
+	return 0;
+}
+
+static int check_kernel(const struct kernel *k, struct error *error)
+{
 	if (!k->has_pvh)
 		return fail(error, STATUS_DATA,
-			    "the ELF file has no PVH entry (note %d of Xen): for Linux, set CONFIG_PVH, or use the bzImage",
+			    "the ELF file has no PVH entry (note %d of Xen), and no header of Multiboot in its first 32768 bytes: for Linux, set CONFIG_PVH, or use the bzImage",
 			    PHYS32_ENTRY);
 	if (k->is_linux && (k->entry < HIGH || k->entry >= k->end))
 		return fail(error, STATUS_DATA,
@@ -173,35 +265,30 @@ static int load_segments(const struct memory *memory, const struct blob *image,
 }
 
 static void enter_pvh(const struct memory *memory, const struct boot *boot,
-		      uint64_t initrd, uint32_t start, struct entry *entry)
+		      const uint64_t *at, uint32_t start, struct entry *entry)
 {
 	struct start_info *info = (void *)(memory->base + START_INFO);
 	struct start_module *module = (void *)(memory->base + MODULE_LIST);
 	struct start_memory *map = (void *)(memory->base + MEMORY_MAP);
-	uint64_t *gdt = (void *)(memory->base + GDT);
+	unsigned int i;
 
 	strcpy((char *)memory->base + COMMAND_LINE, boot->append);
 	*info = (struct start_info){
 		.magic = START_MAGIC, .version = 1,
-		.nr_modules = boot->initrd.size ? 1 : 0,
+		.nr_modules = boot->nr,
 		.modules = MODULE_LIST, .command_line = COMMAND_LINE,
 		.rsdp = boot->rsdp, .memory_map = MEMORY_MAP,
 		.memory_map_entries = memory->high ? 4 : 3 };
-	*module = (struct start_module){
-		.address = initrd, .size = boot->initrd.size };
+	for (i = 0; i < boot->nr; i++)
+		module[i] = (struct start_module){
+			.address = at[i], .size = boot->initrd[i].size };
 	map[0] = (struct start_memory){ 0, 0x9fc00, MAP_RAM, 0 };
 	map[1] = (struct start_memory){ 0xe0000, HIGH - 0xe0000, MAP_RESERVED,
 					0 };
 	map[2] = (struct start_memory){ HIGH, memory->low - HIGH, MAP_RAM, 0 };
 	map[3] = (struct start_memory){ HIGH_RAM, memory->high, MAP_RAM, 0 };
 
-	memset(gdt, 0, 4096);
-	gdt[2] = 0x00cf9b000000ffffull;
-	gdt[3] = 0x00cf93000000ffffull;
-	flat_segments(&entry->sregs, 0x10, 0x18, false);
-	entry->sregs.gdt = (struct mvmm_table){ .base = GDT, .limit = 0x1f };
-	entry->sregs.cr0 = 0x11;	/* ET PE */
-	entry->sregs.cr3 = entry->sregs.cr4 = entry->sregs.efer = 0;
+	enter_protected(memory, GDT, entry);
 	entry->regs = (struct mvmm_regs){
 		.rip = start, .rbx = START_INFO, .rflags = 2 };
 }
@@ -216,7 +303,7 @@ int load_elf(const struct memory *memory, const struct blob *image,
 		.version = BOOT_PROTOCOL, .loadflags = LOADED_HIGH };
 	struct kernel k = { .end = HIGH };
 	size_t append = strlen(boot->append);
-	uint64_t initrd;
+	uint64_t initrd[BOOT_MODULES];
 
 	if (memory->low < 2 * HIGH)
 		return fail(error, STATUS_OS,
@@ -227,10 +314,12 @@ int load_elf(const struct memory *memory, const struct blob *image,
 			    "the command line has %zu bytes, the most is %u",
 			    append, LINUX_APPEND_MAX);
 	if (load_segments(memory, image, &k, error) ||
-	    place_initrd(memory, &boot->initrd, k.end, 0, &initrd, error))
+	    check_kernel(&k, error) ||
+	    place_initrds(memory, boot, k.end, 0, initrd, error))
 		return -1;
 	if (k.is_linux)
-		enter_linux(memory, &header, boot, initrd, k.entry, entry);
+		enter_linux(memory, &header, boot, initrd, k.entry, !k.narrow,
+			    entry);
 	else
 		enter_pvh(memory, boot, initrd, k.pvh, entry);
 	return 0;

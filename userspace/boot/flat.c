@@ -5,25 +5,38 @@
 
 #define PAGE 4096ull
 
-int place_initrd(const struct memory *memory, const struct blob *initrd,
-		 uint64_t above, uint64_t max, uint64_t *gpa,
-		 struct error *error)
+int place_initrds(const struct memory *memory, const struct boot *boot,
+		  uint64_t above, uint64_t max, uint64_t at[BOOT_MODULES],
+		  struct error *error)
 {
-	uint64_t top = memory->low;
+	uint64_t top = memory->low, size = 0, gpa;
+	unsigned int i;
 
-	*gpa = 0;
-	if (!initrd->size)
-		return 0;
+	for (i = 0; i < boot->nr; i++) {
+		at[i] = size;
+		/* A file's size is below 2^63 */
+		size += (boot->initrd[i].size + PAGE - 1) & ~(PAGE - 1);
+		if (size > top)
+			break;
+	}
 	if (max && top > max + 1)
 		top = max + 1;
-	if (initrd->size > top || ((top - initrd->size) & ~(PAGE - 1)) < above)
+	top &= ~(PAGE - 1);
+	if (size > top || top - size < above)
 		return fail(error, STATUS_OS,
-			    "the initrd of %zu bytes does not fit between 0x%llx and 0x%llx: give the guest more memory with --mem",
-			    initrd->size, (unsigned long long)above,
+			    "the initrd of %llu bytes does not fit between 0x%llx and 0x%llx: give the guest more memory with --mem",
+			    (unsigned long long)size, (unsigned long long)above,
 			    (unsigned long long)top);
-	*gpa = (top - initrd->size) & ~(PAGE - 1);
-	return blob_copy(initrd, 0, memory->base + *gpa, initrd->size) ? 0 :
-	       fail(error, STATUS_NO_INPUT, "the initrd cannot be read");
+	gpa = top - size;
+	memset(memory->base + gpa, 0, size);
+	for (i = 0; i < boot->nr; i++) {
+		at[i] += gpa;
+		if (!blob_copy(&boot->initrd[i], 0, memory->base + at[i],
+			       boot->initrd[i].size))
+			return fail(error, STATUS_NO_INPUT,
+				    "the initrd cannot be read");
+	}
+	return 0;
 }
 
 void flat_segments(struct mvmm_sregs *s, uint16_t code, uint16_t data,
@@ -37,6 +50,21 @@ void flat_segments(struct mvmm_sregs *s, uint16_t code, uint16_t data,
 	s->tr = (struct mvmm_segment){ .limit = 0x67, .attr = 0x8b };
 	s->ldt = (struct mvmm_segment){ .limit = 0xffff, .attr = 0x82 };
 	s->idt = s->gdt = (struct mvmm_table){ 0 };
+}
+
+void enter_protected(const struct memory *memory, uint64_t gdt,
+		     struct entry *entry)
+{
+	uint64_t *table = (void *)(memory->base + gdt);
+	struct mvmm_sregs *s = &entry->sregs;
+
+	memset(table, 0, PAGE);
+	table[2] = 0x00cf9b000000ffffull;
+	table[3] = 0x00cf93000000ffffull;
+	flat_segments(s, 0x10, 0x18, false);
+	s->gdt = (struct mvmm_table){ .base = gdt, .limit = 0x1f };
+	s->cr0 = 0x11;		/* ET PE */
+	s->cr3 = s->cr4 = s->efer = 0;
 }
 
 int load_flat(const struct memory *memory, const struct blob *image, uint64_t at,

@@ -392,7 +392,8 @@ int host_boot(struct machine_config *m, const char **kernel,
 		strcat(strcat(tags, v->tag), "\n");
 	}
 	*kernel = path;
-	if (make_initrd(m, &boot->initrd, tags, error))
+	boot->nr = 1;
+	if (make_initrd(m, &boot->initrd[0], tags, error))
 		return -1;
 	for (v = m->vhost; v < m->vhost + m->vhosts; v++)
 		if (v->directory)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What Linux's 64-bit entry wants (Linux: Documentation/arch/x86/boot.rst): page
- * tables that map 4 GiB one to one, a zero page, and random bytes. Where the
- * kernel goes its loader knows: bzimage.c, elf.c.
+ * tables that map 4 GiB one to one, a zero page, and random bytes; and that of
+ * 32 bits. Where the kernel goes its loader knows: bzimage.c, elf.c.
  */
 #include <asm/bootparam.h>
 #include <string.h>
@@ -67,18 +67,20 @@ static uint64_t make_seed(const struct memory *memory)
 }
 
 void enter_linux(const struct memory *memory, const struct setup_header *h,
-		 const struct boot *boot, uint64_t initrd, uint64_t rip,
-		 struct entry *entry)
+		 const struct boot *boot, const uint64_t *at, uint64_t rip,
+		 bool long_mode, struct entry *entry)
 {
 	struct boot_params *zero = (void *)(memory->base + ZERO_PAGE);
+	unsigned int last = boot->nr - 1;
 
 	strcpy((char *)memory->base + COMMAND_LINE, boot->append);
 	memset(zero, 0, sizeof(*zero));
 	zero->hdr = *h;
 	zero->hdr.type_of_loader = LOADER_UNKNOWN;
 	zero->hdr.cmd_line_ptr = COMMAND_LINE;
-	zero->hdr.ramdisk_image = initrd;
-	zero->hdr.ramdisk_size = boot->initrd.size;
+	zero->hdr.ramdisk_image = boot->nr ? at[0] : 0;
+	zero->hdr.ramdisk_size = boot->nr ?
+		at[last] + boot->initrd[last].size - at[0] : 0;
 	zero->hdr.setup_data = make_seed(memory);
 	zero->acpi_rsdp_addr = boot->rsdp;
 	add_e820(zero, 0, 0x9fc00, E820_RAM);
@@ -87,6 +89,14 @@ void enter_linux(const struct memory *memory, const struct setup_header *h,
 	if (memory->high)
 		add_e820(zero, HIGH_RAM, HIGH_RAM + memory->high, E820_RAM);
 
+	entry->regs = (struct mvmm_regs){
+		.rip = rip, .rsi = ZERO_PAGE, .rflags = 2 };
+	if (!long_mode) {
+		/* For those who know of nothing better */
+		zero->alt_mem_k = (memory->low - HIGH) >> 10;
+		enter_protected(memory, GDT, entry);
+		return;
+	}
 	make_page_tables(memory);
 	make_gdt(memory);
 	flat_segments(&entry->sregs, BOOT_CS, BOOT_DS, true);
@@ -95,6 +105,4 @@ void enter_linux(const struct memory *memory, const struct setup_header *h,
 	entry->sregs.cr3 = PAGE_TABLES;
 	entry->sregs.cr4 = 0x20;	/* PAE */
 	entry->sregs.efer = 0x500;	/* LMA LME */
-	entry->regs = (struct mvmm_regs){
-		.rip = rip, .rsi = ZERO_PAGE, .rflags = 2 };
 }

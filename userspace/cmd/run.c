@@ -36,9 +36,33 @@ static int load(struct machine *m, const struct run_options *o,
 	make_smbios(&m->memory, m->nr_vcpus);
 	if (o->flat)
 		return load_flat(&m->memory, image, o->at, entry, error);
-	if (is_elf(image))
-		return load_elf(&m->memory, image, boot, entry, error);
-	return load_bzimage(&m->memory, image, boot, entry, error);
+	if (o->com)
+		return load_com(&m->memory, image, boot->append, entry, error);
+	boot->framebuffer = framebuffer_find(m);
+	if (load_kernel(&m->memory, image, boot, entry, error))
+		return -1;
+	if (boot->width)
+		framebuffer_set(m, boot->width, boot->height);
+	return 0;
+}
+
+/* Those that the user named, and the kernel unpacked */
+static int open_images(const struct run_options *o, struct blob *image,
+		       struct boot *boot, struct error *error)
+{
+	unsigned int i;
+
+	if (!o->firmware &&
+	    (blob_open(image, o->kernel ? o->kernel : o->flat, error) ||
+	     (o->kernel && !o->com && blob_unpack(image, error))))
+		return -1;
+	for (i = 0; i < o->initrds; i++) {
+		boot->name[i] = o->initrd[i];
+		if (blob_open(&boot->initrd[i], o->initrd[i], error))
+			return -1;
+		boot->nr++;
+	}
+	return 0;
 }
 
 static void print_stats(const struct vcpu *v)
@@ -245,12 +269,10 @@ static int run(struct run_options *o, struct error *error)
 	if (o->virtio_console)
 		o->machine.port[0].chardev = &s->console.chardev;
 	ret = o->host ? host_boot(&o->machine, &o->kernel, &boot, error) : 0;
+	if (!ret && o->firmware)
+		ret = firmware_open(&o->machine, o->firmware, error);
 	if (!ret)
-		ret = o->firmware ?
-		      firmware_open(&o->machine, o->firmware, error) :
-		      blob_open(&image, o->kernel ? o->kernel : o->flat, error);
-	if (!ret && o->initrd)
-		ret = blob_open(&boot.initrd, o->initrd, error);
+		ret = open_images(o, &image, &boot, error);
 	if (!ret)
 		ret = open_disks(o, error);
 	if (!ret)
@@ -266,7 +288,7 @@ static int run(struct run_options *o, struct error *error)
 		ret = load(&s->machine, o, &image, &boot, &entry, error);
 		/* The guest's memory has a copy now: free these */
 		blob_free(&image);
-		blob_free(&boot.initrd);
+		boot_free(&boot);
 		if (!ret && o->control)
 			ret = control_start(&s->control, &s->machine,
 					    o->control, error);
@@ -297,7 +319,7 @@ static int run(struct run_options *o, struct error *error)
 	ports_close(&o->ports);
 	nets_close(&o->nets);
 	blob_free(&image);
-	blob_free(&boot.initrd);
+	boot_free(&boot);
 	firmware_close(&o->machine);
 	free(s);
 	return ret;

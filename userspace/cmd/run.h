@@ -4,6 +4,7 @@
 #define MVMM_RUN_H
 
 #include "block/block.h"
+#include "boot/boot.h"
 #include "char/ports.h"
 #include "cmd/config.h"
 #include "core/machine.h"
@@ -14,8 +15,10 @@
 
 /**
  * struct run_options - the command line
- * @kernel: a file; NULL: none was given
+ * @image: a file, which becomes one of those or a disk; NULL: none was given
+ * @kernel: the same
  * @initrd: the same
+ * @initrds: how many
  * @append: the kernel's command line, with a console
  * @firmware: the same, or "bios"
  * @flat: a file; NULL: none was given
@@ -24,6 +27,7 @@
  * @at: where the flat image goes
  * @has_at: that was given
  * @host: nothing was given to boot
+ * @com: @kernel is a .COM program
  * @stats: they are printed at the end
  * @packed: virtio devices offer packed rings
  * @virtio_console: what the terminal is: 0: a serial port, 1: hvc0
@@ -42,11 +46,13 @@
  * @machine: the rest
  */
 struct run_options {
-	const char *kernel, *initrd, *firmware, *flat, *control;
+	const char *image, *kernel, *initrd[BOOT_MODULES], *firmware, *flat;
+	const char *control;
+	unsigned int initrds;
 	char *append;
 	struct display display;
 	uint64_t at;
-	bool has_at, host, stats, packed;
+	bool has_at, host, com, stats, packed;
 	unsigned int virtio_console;
 	char balloon[RUN_SHORT], vsock[RUN_SHORT];
 	bool ephemeral;

@@ -23,10 +23,11 @@ enum { OPT_KERNEL = 256, OPT_FIRMWARE, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STA
 
 static const struct argp_option option_list[] = {
 	{ "kernel", OPT_KERNEL, "FILE", 0,
-	  "Linux bzImage, or an ELF kernel with a PVH entry", 0 },
+	  "a kernel: Linux bzImage, ELF with a PVH entry, Multiboot 1 or 2; also compressed by gzip, xz or zstd", 0 },
 	{ "firmware", OPT_FIRMWARE, "bios|FILE", 0,
 	  "SeaBIOS, or a PC's firmware, which boots from a disk", 0 },
-	{ "initrd", OPT_INITRD, "FILE", 0, "initial RAM disk", 0 },
+	{ "initrd", OPT_INITRD, "FILE", 0,
+	  "initial RAM disk, or the next of them; for Multiboot the next module", 0 },
 	{ "append", OPT_APPEND, "STRING", 0,
 	  "kernel command line; console=ttyS0, or hvc0, is added if it names no console", 0 },
 	{ "mem", OPT_MEM, "SIZE", 0,
@@ -268,6 +269,29 @@ static void parse_save_every(struct argp_state *state, struct run_options *o,
 	o->save_to = arg;
 }
 
+/* What it is says how it starts: a disk's firmware may have been chosen */
+static void parse_image(struct argp_state *state, struct run_options *o)
+{
+	struct machine_config *c = &o->machine;
+	enum image_kind kind = IMAGE_KERNEL;
+	struct error error = { 0 };
+
+	if (image_look(o->image, &kind, &error))
+		argp_failure(state, error.status, 0, "%s", error.text);
+	if (kind == IMAGE_KERNEL || kind == IMAGE_COM) {
+		o->kernel = o->image;
+		o->com = kind == IMAGE_COM;
+		return;
+	}
+	o->firmware = o->firmware ?: "bios";
+	if (c->disks == MACHINE_DISKS)
+		argp_error(state, "--disk: at most %u", MACHINE_DISKS);
+	/* It is the first one, from which the firmware boots */
+	memmove(o->disk + 1, o->disk, c->disks++ * sizeof(o->disk[0]));
+	o->disk[0] = (struct block_config){ .path = o->image,
+					    .read_only = kind == IMAGE_CD };
+}
+
 static const struct argp argp;
 
 static void parse_config(struct argp_state *state, struct run_options *o,
@@ -296,7 +320,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->firmware = arg;
 		break;
 	case OPT_INITRD:
-		o->initrd = arg;
+		if (o->initrds == BOOT_MODULES)
+			argp_error(state, "--initrd: at most %u", BOOT_MODULES);
+		else
+			o->initrd[o->initrds++] = arg;
 		break;
 	case OPT_APPEND:
 		o->append = arg;
@@ -368,17 +395,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->machine.device = arg;
 		break;
 	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument: %s", arg);
+		/* A file of options has none */
+		if (o->in_config || o->image)
+			argp_error(state, "unexpected argument: %s", arg);
+		o->image = arg;
 		break;
 	case ARGP_KEY_END:
 		/* Only all together they have to make sense */
 		if (o->in_config)
 			break;
-		o->host = !o->kernel && !o->flat && !o->initrd && !o->firmware;
+		if (o->image)
+			parse_image(state, o);
+		o->host = !o->kernel && !o->flat && !o->initrds && !o->firmware;
 		if (!o->host && !!o->kernel + !!o->flat + !!o->firmware != 1)
 			argp_error(state,
-				   "give either --kernel or --flat, or --firmware");
-		if (!o->kernel && !o->host && (o->initrd || o->append))
+				   "give either an image, --kernel or --flat, or --firmware");
+		if (!o->kernel && !o->host && (o->initrds || o->append))
 			argp_error(state,
 				   "--initrd and --append go with --kernel");
 		if (!o->flat && o->has_at)
@@ -423,8 +455,8 @@ static char *add_console(const char *append, bool virtio)
 }
 
 static const struct argp argp = {
-	.options = option_list, .parser = parse,
-	.doc = "Boot a guest with this terminal as its console: without --kernel and --flat the host's own kernel, with a shell that sees this directory, or those of --share.\v"
+	.options = option_list, .parser = parse, .args_doc = "[IMAGE]",
+	.doc = "Boot a guest with this terminal as its console: IMAGE, which is a kernel, a .COM program, a boot sector or a disk; without one, --kernel and --flat the host's own kernel, with a shell that sees this directory, or those of --share.\v"
 	       "Ctrl-A p or SIGTERM presses its power button, Ctrl-A x ends the guest, Ctrl-A h shows the keys. A byte written to port 0xf4 is the exit status."
 };
 
@@ -435,7 +467,8 @@ int run_options_parse(struct run_options *o, int argc, char **argv)
 	argp_err_exit_status = STATUS_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, o))
 		return STATUS_USAGE;
-	o->append = add_console(o->append ?: o->host ? "quiet" : NULL,
+	o->append = o->com ? strdup(o->append ?: "") :
+		    add_console(o->append ?: o->host ? "quiet" : NULL,
 				o->virtio_console);
 	return o->append ? 0 : STATUS_OS;
 }

@@ -15,7 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct memory memory;
 	uint8_t *copy = malloc(size ? size : 1);
 	struct blob image = { .data = copy, .size = size };
-	struct boot boot = { .append = "console=ttyS0" };
+	uint8_t module[5] = "1234";
+	struct boot boot = { .append = "console=ttyS0", .nr = 1, .name[0] = "m",
+			     .initrd[0] = { .data = module, .size = 5 } };
 	struct entry entry = { 0 };
 	struct error error = { 0 };
 	int ret;
@@ -24,13 +26,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memory = ram_with_hole(RAM);
 	if (size)
 		memcpy(copy, data, size);
-	if (is_elf(&image))
-		ret = load_elf(&memory, &image, &boot, &entry, &error);
-	else
-		ret = load_bzimage(&memory, &image, &boot, &entry, &error);
+	if (blob_unpack(&image, &error))
+		goto out;
+	boot.framebuffer = 0xc0000000;
+	ret = load_kernel(&memory, &image, &boot, &entry, &error);
 	if (ret && !error.text[0])
 		abort();
 	load_flat(&memory, &image, size * 16, &entry, &error);
-	free(copy);
+	load_com(&memory, &image, "a", &entry, &error);
+	/* What begins otherwise is not found by chance */
+	load_multiboot(&memory, &image, &boot, &entry, &error);
+	load_elf(&memory, &image, &boot, &entry, &error);
+	load_bzimage(&memory, &image, &boot, &entry, &error);
+out:
+	blob_free(&image);
 	return 0;
 }

@@ -19,7 +19,7 @@
 static char root[] = "/tmp/host-XXXXXX";
 static struct error error;
 static struct boot made;
-#define initrd (made.initrd)
+#define initrd (made.initrd[0])
 
 /* libc's: the host is in a directory of ours */
 int open(const char *path, int flags, ...)

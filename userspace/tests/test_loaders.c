@@ -42,6 +42,7 @@ static struct blob make_bzimage(void)
 	h->header = 0x53726448;
 	h->version = 0x20f;
 	h->xloadflags = 1;
+	h->loadflags = LOADED_HIGH;
 	h->relocatable_kernel = 1;
 	h->kernel_alignment = 2 * MB;
 	h->pref_address = 16 * MB;
@@ -55,11 +56,11 @@ static struct blob make_bzimage(void)
 
 static int bzimage(struct blob *image, const char *append, size_t initrd)
 {
-	struct boot boot = { .append = append,
-			     .initrd = { calloc(1, initrd + 1), initrd } };
+	struct boot boot = { .append = append, .nr = initrd > 0, .initrd[0] = {
+			     calloc(1, initrd + 1), initrd } };
 	int ret = load_bzimage(&ram, image, &boot, &entry, &error);
 
-	free(boot.initrd.data);
+	free(boot.initrd[0].data);
 	return ret;
 }
 
@@ -95,6 +96,55 @@ static void bzimage_high_memory(void **state)
 	assert_int_equal(zero->e820_table[3].addr, 1ull << 32);
 	assert_int_equal(zero->e820_table[3].size, 5ull << 30);
 	assert_true(zero->hdr.ramdisk_image + 5000 <= RAM);
+	free(image.data);
+}
+
+/* Those without an entry of 64 bits, and those that say less */
+static void bzimage_32(void **state)
+{
+	struct boot_params *zero = (void *)(ram.base + 0x7000);
+	struct blob image = make_bzimage();
+	struct setup_header *h = (void *)(image.data + HEADER);
+
+	h->xloadflags = 0;
+	assert_int_equal(bzimage(&image, "hello", 5000), 0);
+	assert_int_equal(entry.regs.rip, 16 * MB);
+	assert_int_equal(entry.regs.rsi, 0x7000);
+	assert_int_equal(entry.regs.rbx | entry.regs.rbp | entry.regs.rdi, 0);
+	assert_int_equal(entry.sregs.cr0, 0x11);
+	assert_int_equal(entry.sregs.efer, 0);
+	assert_int_equal(entry.sregs.cs.selector, 0x10);
+	assert_int_equal(entry.sregs.ds.selector, 0x18);
+	assert_int_equal(zero->hdr.code32_start, 16 * MB);
+	assert_int_equal(zero->alt_mem_k, (RAM - MB) >> 10);
+	/* Of before it could be moved, and of an initrd's limit in its header */
+	h->version = 0x202;
+	h->initrd_addr_max = 1;
+	h->cmdline_size = 1;
+	h->pref_address = -1ull;
+	h->init_size = -1u;
+	assert_int_equal(bzimage(&image, "hello", 5000), 0);
+	assert_int_equal(entry.regs.rip, MB);
+	assert_int_equal(ram.base[MB], 0x90);
+	free(image.data);
+}
+
+/* One after the other, each with zeros up to the next */
+static void bzimage_initrds(void **state)
+{
+	struct boot_params *zero = (void *)(ram.base + 0x7000);
+	struct blob image = make_bzimage();
+	uint8_t a[5000], b[3] = "bb", *at;
+	struct boot boot = { .append = "", .nr = 2,
+			     .initrd = { { a, sizeof(a) }, { b, sizeof(b) } } };
+
+	memset(a, 'a', sizeof(a));
+	assert_int_equal(load_bzimage(&ram, &image, &boot, &entry, &error), 0);
+	at = ram.base + zero->hdr.ramdisk_image;
+	assert_int_equal(zero->hdr.ramdisk_size, 8192 + 3);
+	assert_memory_equal(at, a, sizeof(a));
+	assert_int_equal(at[5000], 0);
+	assert_memory_equal(at + 8192, b, sizeof(b));
 	free(image.data);
 }
 
@@ -136,8 +186,8 @@ static void bzimage_hostile(void **state)
 
 	REFUSE_BZIMAGE(header, 0, STATUS_DATA);
 	REFUSE_BZIMAGE(boot_flag, 0, STATUS_DATA);
-	REFUSE_BZIMAGE(version, 0x20b, STATUS_DATA);
-	REFUSE_BZIMAGE(xloadflags, 0, STATUS_DATA);
+	REFUSE_BZIMAGE(version, 0x201, STATUS_DATA);
+	REFUSE_BZIMAGE(loadflags, 0, STATUS_DATA);
 	REFUSE_BZIMAGE(setup_sects, 255, STATUS_DATA);
 	REFUSE_BZIMAGE(init_size, 0xffffffff, STATUS_OS);
 	/* It moves itself up to pref_address: lower ones save nothing */
@@ -351,6 +401,8 @@ static void elf_hostile(void **state)
 	REFUSE_ELF(e.ph[0].p_paddr = 0x7000);
 	REFUSE_ELF(e.ph[1].p_offset = -1ull);
 	REFUSE_ELF(e.ph[1].p_filesz = 12);
+	/* A wide header is no narrow one */
+	REFUSE_ELF(e.eh.e_ident[EI_CLASS] = ELFCLASS32; e.eh.e_machine = EM_386);
 	REFUSE_ELF(e.note.n_namesz = 0xffffffff);
 	REFUSE_ELF(e.note.n_descsz = 0xfffffffc);
 	REFUSE_ELF(e.note.n_descsz = 2);
@@ -396,6 +448,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bzimage_good),
 		cmocka_unit_test(bzimage_high_memory),
+		cmocka_unit_test(bzimage_32),
+		cmocka_unit_test(bzimage_initrds),
 		cmocka_unit_test(bzimage_truncated),
 		cmocka_unit_test(bzimage_hostile),
 		cmocka_unit_test(elf_good),
