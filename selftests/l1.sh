@@ -170,8 +170,8 @@ firmware() {
 	truncate -s 8M /tmp/disk
 	echo '@@begin firmware'
 	echo 1..4
-	./mvmm run --firmware bios --disk /tmp/disk \
-		--device debugcon,file=/tmp/said "$@" </dev/null >/tmp/console
+	./mvmm run /tmp/disk --device debugcon,file=/tmp/said "$@" \
+		</dev/null >/tmp/console
 	[ $? = 42 ] || printf 'not '
 	echo 'ok 1 the sector runs'
 	[ "$(grep -c 'from the second sector' /tmp/console)" = 2 ] || printf 'not '
@@ -182,6 +182,46 @@ firmware() {
 	echo 'ok 4 the firmware finds all CPUs'
 	echo '@@end firmware 0'
 	cat /tmp/said
+}
+
+# Images that are no Linux, each looked at and started: what it prints
+formats() {
+	echo '@@begin formats'
+	echo 1..6
+	echo 'this is a module' >/tmp/module
+	./mvmm run multiboot1 --initrd /tmp/module --append 'a command line' \
+		</dev/null >/tmp/said
+	[ $? = 42 ] && [ "$(cat /tmp/said)" = "multiboot 1
+a command line
+this is a module" ] || { cat /tmp/said; printf 'not '; }
+	echo 'ok 1 multiboot 1'
+	./mvmm run multiboot2.xz --initrd /tmp/module --device vga \
+		--append 'a command line' </dev/null >/tmp/said
+	[ $? = 42 ] && [ "$(cat /tmp/said)" = "multiboot 2
+a command line
+this is a module
+a pixel" ] || { cat /tmp/said; printf 'not '; }
+	echo 'ok 2 multiboot 2, compressed by xz, with a screen'
+	printf x | ./mvmm run hello.com --append 'one two' >/tmp/said
+	[ $? = 0 ] && [ "$(cat /tmp/said)" = 'a program: one twox' ] ||
+		{ cat /tmp/said; printf 'not '; }
+	echo 'ok 3 a .COM program prints, reads and ends'
+	dd if=boot_sector of=/tmp/efi bs=512 count=1 2>/dev/null
+	printf 'MZ' | dd of=/tmp/efi conv=notrunc 2>/dev/null
+	printf '\200\0\0\0' | dd of=/tmp/efi bs=1 seek=60 conv=notrunc 2>/dev/null
+	printf 'PE\0\0' | dd of=/tmp/efi bs=1 seek=128 conv=notrunc 2>/dev/null
+	./mvmm run /tmp/efi 2>/tmp/said
+	[ $? = 65 ] && grep -q 'needs an EFI' /tmp/said ||
+		{ cat /tmp/said; printf 'not '; }
+	echo 'ok 4 an EFI program is said to need an EFI'
+	./mvmm run --kernel boot_sector 2>/tmp/said
+	[ $? = 65 ] && grep -q '0x1fe): mvmm run FILE' /tmp/said ||
+		{ cat /tmp/said; printf 'not '; }
+	echo 'ok 5 a boot sector is no kernel, and how it starts is said'
+	./mvmm run multiboot1 --kernel multiboot1 2>/dev/null
+	[ $? = 64 ] || printf 'not '
+	echo 'ok 6 not two of them'
+	echo '@@end formats 0'
 }
 
 # Presses the power button when the guest asks for it

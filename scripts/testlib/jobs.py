@@ -193,6 +193,7 @@ def without(results, name, emulator):
 def without_libraries(results, name):
     """The launcher builds without each library, and says what it lacks."""
     for library, disk, package in (("nbd", "nbd://localhost", "libnbd-dev"),
+                                   ("xz", None, None),
                                    ("uring", None, None),
                                    ("vnc", None, None)):
         out = f"build/{name}-{library}"
@@ -478,14 +479,17 @@ def keyboard(results, name, emulator):
 
 
 def firmware(results, name, emulator):
-    """SeaBIOS, which boots a sector of a disk."""
+    """SeaBIOS, which boots a sector of a disk; and images that need none."""
     lab(results, name,
         ["--timeout", "900",
          *labs.files(labs.module("test"), "build/mvmm",
                      "build/selftests/boot_sector",
+                     "build/selftests/multiboot1",
+                     "build/selftests/hello.com",
+                     "build/selftests/multiboot2.xz",
                      "/usr/share/seabios/bios-256k.bin")],
         "insmod mvmm.ko; mkdir -p /usr/share/seabios; "
-        "mv bios-256k.bin /usr/share/seabios; "
+        "mv bios-256k.bin /usr/share/seabios; formats; "
         "CPUS=1 firmware --mem 64M --save-every 20; "
         "CPUS=2 firmware --mem 64M --cpus 2", emulator)
 
