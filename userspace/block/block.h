@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 #include "core/error.h"
 #include "core/loop.h"
+#include "core/option.h"
 
 #define BLOCK_SECTOR	512
 #define BLOCK_SERIAL	20	/* bytes of a serial number (virtio 1.2, 5.2.6) */
@@ -108,7 +109,7 @@ struct block {
 enum block_cache { CACHE_WRITEBACK, CACHE_NONE, CACHE_WRITETHROUGH,
 		   CACHE_DIRECTSYNC, CACHE_UNSAFE, CACHES };
 
-extern const char *const block_caches[CACHES];
+extern const char *const block_caches[CACHES + 1];
 
 #define BLOCK_MEMBERS	32
 #define BLOCK_SPARES	8
@@ -156,6 +157,8 @@ struct block_config {
 	const char *member[BLOCK_MEMBERS - 1], *spare[BLOCK_SPARES], *journal;
 };
 
+/* Those of every disk; an array has more */
+extern const struct option_spec block_options[];
 /* Cuts @text, "PATH[,OPTION]...", into pieces. 0, or -1 with @error */
 int block_parse(struct block_config *config, char *text, struct error *error);
 /* Is it a file of this machine's, or a block device? @text: as block_parse() */

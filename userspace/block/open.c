@@ -3,146 +3,88 @@
 #include <stdlib.h>
 #include <string.h>
 #include "block/block.h"
-#include "core/option.h"
 #include "have.h"
 
-/* "NAME=" and a value: that, or NULL */
-static const char *value_of(const char *word, const char *name)
-{
-	size_t len = strlen(name);
+const char *const block_caches[CACHES + 1] = { "writeback", "none",
+	"writethrough", "directsync", "unsafe", NULL };
 
-	return strncmp(word, name, len) ? NULL : word + len;
-}
+#define DAY 86400
 
-static int add_word(const char **list, unsigned int *nr, unsigned int max,
-		    const char *word, struct error *error)
-{
-	if (*nr == max)
-		return fail(error, STATUS_USAGE,
-			    "--disk: %s is a member too many", word);
-	list[(*nr)++] = word;
-	return 0;
-}
+const struct option_spec block_options[] = {
+	{ .name = "ro", .kind = OPTION_BOOL,
+	  OPTION_AT(struct block_config, read_only),
+	  .help = "the guest cannot write to it" },
+	{ .name = "format", .kind = OPTION_STRING,
+	  OPTION_AT(struct block_config, format),
+	  .help = "raw, or a name that qemu-nbd knows: qcow2, vmdk, vdi" },
+	{ .name = "key", .kind = OPTION_STRING,
+	  OPTION_AT(struct block_config, key),
+	  .help = "a file with the key of an encrypted image" },
+	{ .name = "cache", .kind = OPTION_CHOICE, .words = block_caches,
+	  OPTION_AT(struct block_config, cache),
+	  .help = "of the host: see mvmm-run.1" },
+	{ .name = "overlay", .kind = OPTION_STRING,
+	  OPTION_AT(struct block_config, overlay),
+	  .help = "a file that has the changes" },
+	{ .name = "serial", .kind = OPTION_STRING, .max = BLOCK_SERIAL,
+	  OPTION_AT(struct block_config, serial),
+	  .help = "its serial number" },
+	{ .name = "iothread", .kind = OPTION_STRING,
+	  OPTION_AT(struct block_config, iothread),
+	  .help = "the --iothread that serves it; the main thread" },
+	{ .name = "queues", .kind = OPTION_STRING,
+	  OPTION_AT(struct block_config, queues),
+	  .help = "of requests; 0: one for each CPU" },
+	{ .name = "retry", .kind = OPTION_NUMBER, .min = 1, .max = DAY,
+	  OPTION_AT(struct block_config, retry),
+	  .help = "s that a request waits for a server" },
+	{ .name = "timeout", .kind = OPTION_NUMBER, .min = 1, .max = DAY,
+	  OPTION_AT(struct block_config, timeout),
+	  .help = "s that a server may take for an answer" },
+	OPTIONS_END
+};
 
-static int parse_raid_word(struct block_config *config, const char *word,
-			   struct error *error)
-{
-	const char *value;
+/* Besides these; a word that is none of them is a member */
+static const struct option_spec raid_options[] = {
+	{ .name = "force", .kind = OPTION_BOOL,
+	  OPTION_AT(struct block_config, force) },
+	{ .name = "spare", .kind = OPTION_STRINGS,
+	  OPTION_AT(struct block_config, spare) },
+	{ .name = "journal", .kind = OPTION_STRING,
+	  OPTION_AT(struct block_config, journal) },
+	{ .name = "chunk", .kind = OPTION_SIZE, .min = 1,
+	  OPTION_AT(struct block_config, chunk) },
+	OPTIONS_END
+};
 
-	if (!strcmp(word, "force")) {
-		config->force = true;
-	} else if ((value = value_of(word, "spare="))) {
-		return add_word(config->spare, &config->spares, BLOCK_SPARES,
-				value, error);
-	} else if ((value = value_of(word, "journal="))) {
-		config->journal = value;
-	} else if ((value = value_of(word, "chunk="))) {
-		if (!parse_number(value, &config->chunk, true) || !config->chunk)
-			return fail(error, STATUS_USAGE,
-				    "--disk: chunk=%s is not a size: write 64K, say",
-				    value);
-	} else {
-		return add_word(config->member, &config->members,
-				BLOCK_MEMBERS - 1, word, error);
-	}
-	return 0;
-}
-
-/* retry= or timeout=: a number of seconds, up to a day */
-static int parse_seconds(const struct block_config *config, const char *name,
-			 const char *text, unsigned int *to,
-			 struct error *error)
-{
-	uint64_t value;
-
-	if (!parse_number(text, &value, false) || value < 1 || value > 86400)
-		return fail(error, STATUS_USAGE,
-			    "--disk %s: %s=%s is no number of seconds from 1 to 86400",
-			    config->path, name, text);
-	*to = value;
-	return 0;
-}
-
-const char *const block_caches[CACHES] = { "writeback", "none", "writethrough",
-					   "directsync", "unsafe" };
-
-static int parse_cache(struct block_config *config, const char *text,
-		       struct error *error)
-{
-	unsigned int i;
-
-	for (i = 0; i < CACHES; i++) {
-		if (!strcmp(text, block_caches[i])) {
-			config->cache = i;
-			return 0;
-		}
-	}
-	return fail(error, STATUS_USAGE,
-		    "--disk %s: cache=%s is not known: writeback, none, writethrough, directsync and unsafe are",
-		    config->path, text);
-}
-
-static int parse_format(struct block_config *config, const char *text,
-			struct error *error)
-{
-	if (!*text || text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789")])
-		return fail(error, STATUS_USAGE,
-			    "--disk %s: format=%s is no name: raw, qcow2, vmdk, vdi, vhdx and vpc are some",
-			    config->path, text);
-	config->format = text;
-	return 0;
-}
-
-static int parse_word(struct block_config *config, const char *word,
+static int parse_word(struct block_config *config, char *word,
 		      struct error *error)
 {
-	const char *value;
-
-	if (!strcmp(word, "ro")) {
-		config->read_only = true;
-	} else if ((value = value_of(word, "serial="))) {
-		config->serial = value;
-		if (strlen(value) > BLOCK_SERIAL)
-			return fail(error, STATUS_USAGE,
-				    "--disk %s: the serial number %s is longer than %u bytes",
-				    config->path, value, BLOCK_SERIAL);
-	} else if ((value = value_of(word, "iothread="))) {
-		config->iothread = value;
-	} else if ((value = value_of(word, "queues="))) {
-		config->queues = value;
-	} else if ((value = value_of(word, "retry="))) {
-		return parse_seconds(config, "retry", value, &config->retry,
-				     error);
-	} else if ((value = value_of(word, "timeout="))) {
-		return parse_seconds(config, "timeout", value,
-				     &config->timeout, error);
-	} else if ((value = value_of(word, "cache="))) {
-		return parse_cache(config, value, error);
-	} else if ((value = value_of(word, "format="))) {
-		return parse_format(config, value, error);
-	} else if ((value = value_of(word, "key=")) && *value) {
-		config->key = value;
-	} else if ((value = value_of(word, "overlay="))) {
-		config->overlay = value;
-	} else if (config->is_raid) {
-		return parse_raid_word(config, word, error);
-	} else {
-		return fail(error, STATUS_USAGE,
-			    "--disk %s: %s is not known: ro, format=NAME, key=FILE, cache=MODE, overlay=FILE, serial=TEXT, iothread=NAME, queues=NUMBER, retry=SECONDS and timeout=SECONDS are",
-			    config->path, word);
-	}
+	if (!config->is_raid || option_has(block_options, word))
+		return option_parse(block_options, config, word, error);
+	if (option_has(raid_options, word))
+		return option_parse(raid_options, config, word, error);
+	if (config->members == BLOCK_MEMBERS - 1)
+		return fail(error, STATUS_USAGE, "%s is a member too many",
+			    word);
+	config->member[config->members++] = word;
 	return 0;
+}
+
+static bool is_name(const char *text)
+{
+	return !text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789")];
 }
 
 /* "raid5:" and the first member */
 static void parse_level(struct block_config *config)
 {
-	const char *text = value_of(config->path, "raid");
+	const char *text = config->path;
 	char *end;
 
-	if (!text || *text < '0' || *text > '9')
+	if (strncmp(text, "raid", 4) || text[4] < '0' || text[4] > '9')
 		return;
-	config->level = strtoul(text, &end, 10);
+	config->level = strtoul(text + 4, &end, 10);
 	if (*end != ':')
 		return;
 	config->is_raid = true;
@@ -151,6 +93,7 @@ static void parse_level(struct block_config *config)
 
 int block_parse(struct block_config *config, char *text, struct error *error)
 {
+	struct error why = { 0 };
 	char *word;
 
 	*config = (struct block_config){ .path = option_next(&text) };
@@ -159,8 +102,15 @@ int block_parse(struct block_config *config, char *text, struct error *error)
 		return fail(error, STATUS_USAGE,
 			    "--disk: a file's name is missing");
 	while ((word = option_next(&text)))
-		if (parse_word(config, word, error))
-			return -1;
+		if (parse_word(config, word, &why))
+			return fail(error, why.status, "--disk %s: %s",
+				    config->path, why.text);
+	if (config->format && !is_name(config->format))
+		return fail(error, STATUS_USAGE,
+			    "--disk %s: format=%s is no name: raw, qcow2, vmdk, vdi, vhdx and vpc are some",
+			    config->path, config->format);
+	while (config->spares < BLOCK_SPARES && config->spare[config->spares])
+		config->spares++;
 	return 0;
 }
 

@@ -48,7 +48,8 @@ static void put(const struct option_spec *spec, void *object, uint64_t value)
 void options_default(const struct option_spec *specs, void *object)
 {
 	for (; specs && specs->kind != OPTION_END; specs++)
-		if (specs->kind != OPTION_STRING)
+		if (specs->kind != OPTION_STRING &&
+		    specs->kind != OPTION_STRINGS)
 			put(specs, object, specs->def);
 }
 
@@ -106,6 +107,21 @@ static int set_number(const struct option_spec *spec, void *object,
 	return 0;
 }
 
+static int add_string(const struct option_spec *spec, void *object,
+		      const char *text, struct error *error)
+{
+	const char **at = (const char **)((char *)object + spec->offset);
+	size_t i, nr = spec->size / sizeof(*at);
+
+	for (i = 0; i < nr; i++) {
+		if (at[i])
+			continue;
+		at[i] = text;
+		return 0;
+	}
+	return fail(error, STATUS_USAGE, "is one too many: at most %zu", nr);
+}
+
 static int set_string(const struct option_spec *spec, void *object,
 		      const char *text, struct error *error)
 {
@@ -114,6 +130,8 @@ static int set_string(const struct option_spec *spec, void *object,
 	if (spec->max && strlen(text) > spec->max)
 		return fail(error, STATUS_USAGE, "is longer than %llu bytes",
 			    (unsigned long long)spec->max);
+	if (spec->kind == OPTION_STRINGS)
+		return add_string(spec, object, text, error);
 	put(spec, object, (uintptr_t)text);
 	return 0;
 }
@@ -156,6 +174,7 @@ int option_set(const struct option_spec *spec, void *object, const char *value,
 {
 	switch (spec->kind) {
 	case OPTION_STRING:
+	case OPTION_STRINGS:
 		return set_string(spec, object, value, error);
 	case OPTION_BOOL:
 	case OPTION_CHOICE:
@@ -193,28 +212,37 @@ static char *unwrap(char *value)
 	return value + 1;
 }
 
-static int refuse_key(const struct option_spec *specs, const char *key,
-		      struct error *error)
+bool option_has(const struct option_spec *specs, const char *word)
 {
-	char known[200] = "none";
-	size_t n = 0;
+	size_t len = strcspn(word, "=");
 
-	for (; specs && specs->kind != OPTION_END && n < sizeof(known); specs++)
-		n += snprintf(known + n, sizeof(known) - n, "%s%s",
-			      n ? ", " : "", specs->name);
-	return fail(error, STATUS_USAGE, "%s is not known: these are: %s", key,
-		    known);
+	for (; specs && specs->kind != OPTION_END; specs++)
+		if (strlen(specs->name) == len && !memcmp(specs->name, word, len))
+			return true;
+	return false;
 }
 
-static int parse_word(const struct option_spec *specs, void *object,
-		      char *word, bool others, struct error *error)
+char *option_names(const struct option_spec *specs, char *text, size_t len)
 {
-	char *value = word, *key = strsep(&value, "=");
+	size_t n = strlen(text);
+
+	for (; specs && specs->kind != OPTION_END && n < len; specs++)
+		n += snprintf(text + n, len - n, "%s%s",
+			      n && text[n - 1] != ' ' ? ", " : "", specs->name);
+	return text;
+}
+
+int option_parse(const struct option_spec *specs, void *object, char *word,
+		 struct error *error)
+{
+	char *value = word, *key = strsep(&value, "="), known[200] = "";
 	const struct option_spec *spec = option_find(specs, key);
 	struct error why = { 0 };
 
 	if (!spec)
-		return others ? 0 : refuse_key(specs, key, error);
+		return fail(error, STATUS_USAGE,
+			    "%s is not known: these are: %s", key, specs ?
+			    option_names(specs, known, sizeof(known)) : "none");
 	if (!value && spec->kind != OPTION_BOOL)
 		return fail(error, STATUS_USAGE, "%s has no value: %s=...",
 			    key, key);
@@ -231,7 +259,8 @@ int options_parse(const struct option_spec *specs, void *object, char *text,
 	char *word;
 
 	while ((word = option_next(&text)))
-		if (parse_word(specs, object, word, others, error))
+		if ((!others || option_has(specs, word)) &&
+		    option_parse(specs, object, word, error))
 			return -1;
 	return 0;
 }
@@ -239,7 +268,8 @@ int options_parse(const struct option_spec *specs, void *object, char *text,
 void options_print(const struct option_spec *specs, FILE *out)
 {
 	static const char *const kinds[] = { [OPTION_NUMBER] = "NUMBER",
-		[OPTION_SIZE] = "SIZE", [OPTION_STRING] = "TEXT" };
+		[OPTION_SIZE] = "SIZE", [OPTION_STRING] = "TEXT",
+		[OPTION_STRINGS] = "TEXT" };
 	char text[120], min[24], max[24];
 
 	for (; specs && specs->kind != OPTION_END; specs++) {
@@ -249,7 +279,8 @@ void options_print(const struct option_spec *specs, FILE *out)
 				kinds[specs->kind]);
 
 		fprintf(out, "%*s%s", n < 26 ? 26 - n : 1, "", specs->help);
-		if (specs->max && specs->kind != OPTION_STRING)
+		if (specs->max && specs->kind != OPTION_STRING &&
+		    specs->kind != OPTION_STRINGS)
 			fprintf(out, ", from %s to %s",
 				number_text(specs, min, sizeof(min), specs->min),
 				number_text(specs, max, sizeof(max),

@@ -15,10 +15,11 @@
 
 /*
  * BOOL is a bool; NUMBER an unsigned integer; SIZE an uint64_t, with a suffix;
- * STRING a const char *; CHOICE an unsigned int, the number of the word
+ * STRING a const char *; STRINGS an array of these, of which each use takes the next
+ * that is NULL; CHOICE an unsigned int, the number of the word
  */
 enum option_kind { OPTION_END, OPTION_BOOL, OPTION_NUMBER, OPTION_SIZE,
-		   OPTION_STRING, OPTION_CHOICE };
+		   OPTION_STRING, OPTION_STRINGS, OPTION_CHOICE };
 
 /**
  * struct option_spec - an option
@@ -26,7 +27,7 @@ enum option_kind { OPTION_END, OPTION_BOOL, OPTION_NUMBER, OPTION_SIZE,
  * @kind: of its value
  * @offset: of the member that keeps it
  * @size: bytes of that
- * @def: the value before it is set; of STRING and CHOICE there is none, or the
+ * @def: the value before it is set; of STRING(S) and CHOICE there is none, or the
  *	first
  * @min: of a number or size
  * @max: the same, where it is not 0; of a string its bytes
@@ -68,6 +69,13 @@ int option_set(const struct option_spec *spec, void *object, const char *value,
  */
 int options_parse(const struct option_spec *specs, void *object, char *text,
 		  bool others, struct error *error);
+/* One "key=value" of those, where other words may stand between them */
+int option_parse(const struct option_spec *specs, void *object, char *word,
+		 struct error *error);
+/* Is the key of @word in the table? */
+bool option_has(const struct option_spec *specs, const char *word);
+/* Their names with commas, behind what @text has already; returns it */
+char *option_names(const struct option_spec *specs, char *text, size_t len);
 /* As strsep() with a comma, but those within brackets separate nothing */
 char *option_next(char **text);
 /* A line for each */

@@ -142,11 +142,11 @@ static void encrypted(void **state)
 
 	for (i = 0; i < 3; i++)
 		assert_int_equal(system(create[i]), 0);
-	assert_int_equal(open_disk("[a,b.luks],format=luks,key=[k,1]"), 0);
+	assert_int_equal(open_disk("[a,b.luks],format=luks,key=[[k,1]]"), 0);
 	assert_int_equal(disk->size, 8 << 20);
 	write_some(1 << 20, 5);
 	close_disk();
-	assert_int_equal(open_disk("[a,b.luks],format=luks,key=[k,1]"), 0);
+	assert_int_equal(open_disk("[a,b.luks],format=luks,key=[[k,1]]"), 0);
 	read_some(1 << 20, 5);
 	close_disk();
 	is_refused("[a,b.luks],format=luks,key=k2", "Invalid password");

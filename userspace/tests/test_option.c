@@ -17,6 +17,8 @@ struct thing {
 	uint64_t size;
 	const char *name;
 	unsigned int colour;
+	const char *wheel[2];
+	uint8_t last;
 };
 
 static const char *const colours[] = { "red", "green", NULL };
@@ -34,6 +36,8 @@ static const struct option_spec specs[] = {
 	  .help = "its name" },
 	{ "colour", OPTION_CHOICE, OPTION_AT(struct thing, colour), .def = 1,
 	  .words = colours, .help = "its colour" },
+	{ "wheel", OPTION_STRINGS, OPTION_AT(struct thing, wheel),
+	  .help = "one more wheel" },
 	OPTIONS_END
 };
 
@@ -92,6 +96,29 @@ static void refuse(const char *options, const char *why)
 	assert_int_equal(thing.after, 0x5a);
 }
 
+/* One that comes several times, and words of which some are another's */
+static void in_turn(void **state)
+{
+	char word[16] = "wheel=c", names[64] = "";
+
+	assert_int_equal(parse("wheel=a,wheel=[b,c]"), 0);
+	assert_string_equal(thing.wheel[0], "a");
+	assert_string_equal(thing.wheel[1], "b,c");
+	assert_int_equal(thing.last, 0);
+	assert_int_equal(option_parse(specs, &thing, word, &error), -1);
+	assert_string_equal(error.text, "wheel=c is one too many: at most 2");
+	assert_true(option_has(specs, "on"));
+	assert_true(option_has(specs, "wheel=1"));
+	assert_false(option_has(specs, "wheels=1"));
+	assert_false(option_has(specs, "whee"));
+	assert_false(option_has(NULL, "on"));
+	assert_string_equal(option_names(specs, names, sizeof(names)),
+			    "on, small, port, size, name, colour, wheel");
+	assert_int_equal(strlen(option_names(specs, names, sizeof(names))), 63);
+	option_names(specs, names, sizeof(names));
+	assert_int_equal(strlen(names), 63);
+}
+
 static void refused(void **state)
 {
 	refuse("small=256", "small=256 is out of range: from 0 to 255");
@@ -108,9 +135,9 @@ static void refused(void **state)
 	refuse("name=123456789", "name=123456789 is longer than 8 bytes");
 	refuse("name", "name has no value: name=...");
 	refuse("colour=blue", "colour=blue is none of red|green");
-	refuse("wings=2", "wings is not known: these are: on, small, port, size, name, colour");
-	refuse("", " is not known: these are: on, small, port, size, name, colour");
-	refuse("on,,", " is not known: these are: on, small, port, size, name, colour");
+	refuse("wings=2", "wings is not known: these are: on, small, port, size, name, colour, wheel");
+	refuse("", " is not known: these are: on, small, port, size, name, colour, wheel");
+	refuse("on,,", " is not known: these are: on, small, port, size, name, colour, wheel");
 	/* What is for others */
 	strcpy(text, "wings=2,port=7");
 	assert_int_equal(options_parse(specs, &thing, text, true, &error), 0);
@@ -153,7 +180,8 @@ static void printed(void **state)
 		       "  port=NUMBER             a port, from 1 to 1023\n"
 		       "  size=SIZE               its size, from 4K to 1024G\n"
 		       "  name=TEXT               its name\n"
-		       "  colour=red|green        its colour\n");
+		       "  colour=red|green        its colour\n"
+		       "  wheel=TEXT              one more wheel\n");
 	expect_printed(print_rng, "packed=off|on");
 	expect_printed(print_all, "virtio-rng       random numbers");
 	/* Chips of the board are not the user's */
@@ -183,7 +211,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults), cmocka_unit_test(taken),
-		cmocka_unit_test(refused), cmocka_unit_test(printed),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(in_turn), cmocka_unit_test(printed),
 		cmocka_unit_test(of_a_device),
 	};
 

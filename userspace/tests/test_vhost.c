@@ -502,7 +502,7 @@ static void options(void **state)
 		const char *text, *why;
 	} bad[] = {
 		{ "", "missing" }, { "s", "type=" }, { "s,type=x", "type=" },
-		{ "s,type=fs", "tag=" }, { "s,type=fs,tag=", "1 to 36" },
+		{ "s,type=fs", "tag=" }, { "s,type=fs,tag=", "is empty" },
 		{ "s,type=blk,queues=0", "queues=0" },
 		{ "s,type=blk,queues=15", "queues=15" },
 		{ "s,type=blk,queues=", "queues=" },
@@ -510,7 +510,7 @@ static void options(void **state)
 		{ "s,type=scsi,tag=t", "tag= is a file system's" },
 		{ "s,queues=2,type=rng", "one queue" },
 		{ "s,type=fs,tag=0123456789012345678901234567890123456",
-		  "1 to 36" } };
+		  "longer than 36 bytes" } };
 	struct machine_config config;
 	struct machine_vhost *c = config.vhost;
 	char text[80];

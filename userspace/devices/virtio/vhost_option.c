@@ -6,98 +6,105 @@
 #include "devices/virtio/vhost_user.h"
 #include "net/net.h"
 
-static const char *value_of(const char *word, const char *name)
-{
-	size_t len = strlen(name);
+/* What is said of one, before it is known to fit together */
+struct words {
+	const char *type, *tag, *mac;
+	unsigned int queues;
+	bool read_only;
+};
 
-	return strncmp(word, name, len) ? NULL : word + len;
-}
+#define TAG { .name = "tag", .kind = OPTION_STRING,			\
+	      .max = sizeof(((struct virtio_fs_config *)0)->tag),	\
+	      OPTION_AT(struct words, tag),				\
+	      .help = "by which the guest knows the file system" }
 
-static int check_tag(const char *tag, struct error *error)
-{
-	if (!*tag || strlen(tag) > sizeof(((struct virtio_fs_config *)0)->tag))
-		return fail(error, STATUS_USAGE,
-			    "the tag %s has to have 1 to 36 bytes", tag);
-	return 0;
-}
-
-static int parse_queues(struct machine_vhost *c, const char *text,
-			struct error *error)
-{
-	uint64_t value;
-
+static const struct option_spec vhost_user_options[] = {
+	{ .name = "type", .kind = OPTION_STRING, OPTION_AT(struct words, type),
+	  .help = "of device: blk, fs, net, rng or scsi" },
 	/* Those that a type has besides fit, too */
-	if (!parse_number(text, &value, false) || value < 1 ||
-	    value > VHOST_USER_QUEUES - 2)
-		return fail(error, STATUS_USAGE,
-			    "--vhost-user %s: queues=%s is no number from 1 to %u",
-			    c->socket, text, VHOST_USER_QUEUES - 2);
-	c->queues = value;
-	return 0;
-}
+	{ .name = "queues", .kind = OPTION_NUMBER,
+	  OPTION_AT(struct words, queues),
+	  .def = 1, .min = 1, .max = VHOST_USER_QUEUES - 2,
+	  .help = "for requests" },
+	TAG,
+	{ .name = "mac", .kind = OPTION_STRING, OPTION_AT(struct words, mac),
+	  .help = "the address of a NIC" },
+	OPTIONS_END
+};
 
-static int parse_mac(struct machine_vhost *c, const char *text,
-		     struct error *error)
+static const struct option_spec share_options[] = {
+	TAG,
+	{ .name = "ro", .kind = OPTION_BOOL, OPTION_AT(struct words, read_only),
+	  .help = "the guest cannot write to it" },
+	OPTIONS_END
+};
+
+/* "NAME[,OPTION]...". NULL with @error; @what: for messages, "--share" */
+static const char *parse(const struct option_spec *specs, struct words *words,
+			 char *text, const char *what, struct error *error)
 {
+	const char *name = strsep(&text, ",");
 	struct error why = { 0 };
 
-	return net_parse_mac(c->mac, text, &why) ?
-	       fail(error, why.status, "--vhost-user %s: %s", c->socket,
-		    why.text) : 0;
+	options_default(specs, words);
+	if (!*name) {
+		fail(error, STATUS_USAGE, "%s: a name is missing", what);
+		return NULL;
+	}
+	if (!options_parse(specs, words, text, false, &why))
+		return name;
+	fail(error, why.status, "%s %s: %s", what, name, why.text);
+	return NULL;
+}
+
+static int check_type(const struct machine_vhost *c, const struct words *words,
+		      struct error *error)
+{
+	bool fs, net;
+
+	if (!words->type || !vhost_user_has_type(words->type))
+		return fail(error, STATUS_USAGE,
+			    "--vhost-user %s: say what it is with type=: blk, fs, net, rng or scsi",
+			    c->socket);
+	fs = !strcmp(words->type, "fs");
+	net = !strcmp(words->type, "net");
+	if (fs && !words->tag)
+		return fail(error, STATUS_USAGE,
+			    "--vhost-user %s: a file system needs a tag=",
+			    c->socket);
+	if (!fs && words->tag)
+		return fail(error, STATUS_USAGE,
+			    "--vhost-user %s: tag= is a file system's",
+			    c->socket);
+	if ((net || !strcmp(words->type, "rng")) && words->queues > 1)
+		return fail(error, STATUS_USAGE,
+			    "--vhost-user %s: an rng has one queue, and a net one pair",
+			    c->socket);
+	if (words->mac && !net)
+		return fail(error, STATUS_USAGE,
+			    "--vhost-user %s: mac= is a net's", c->socket);
+	return 0;
 }
 
 static int vhost_user_parse(struct machine_vhost *c, char *text,
 			    struct error *error)
 {
-	const char *word, *value;
-	bool has_mac = false;
+	struct words words = { 0 };
+	struct error why = { 0 };
 
-	*c = (struct machine_vhost){ .socket = strsep(&text, ","),
-				     .queues = 1 };
-	if (!*c->socket)
-		return fail(error, STATUS_USAGE,
-			    "--vhost-user: a socket's name is missing");
-	while ((word = strsep(&text, ","))) {
-		if ((value = value_of(word, "type="))) {
-			c->type = value;
-		} else if ((value = value_of(word, "tag="))) {
-			c->tag = value;
-			if (check_tag(value, error))
-				return -1;
-		} else if ((value = value_of(word, "mac="))) {
-			has_mac = true;
-			if (parse_mac(c, value, error))
-				return -1;
-		} else if ((value = value_of(word, "queues="))) {
-			if (parse_queues(c, value, error))
-				return -1;
-		} else {
-			return fail(error, STATUS_USAGE,
-				    "--vhost-user %s: %s is not known: type=TYPE, queues=N, tag=TAG and mac=ADDRESS are",
-				    c->socket, word);
-		}
-	}
-	if (!c->type || !vhost_user_has_type(c->type))
-		return fail(error, STATUS_USAGE,
-			    "--vhost-user %s: say what it is with type=: blk, fs, net, rng or scsi",
-			    c->socket);
-	if (!strcmp(c->type, "fs") && !c->tag)
-		return fail(error, STATUS_USAGE,
-			    "--vhost-user %s: a file system needs a tag=",
-			    c->socket);
-	if (strcmp(c->type, "fs") && c->tag)
-		return fail(error, STATUS_USAGE,
-			    "--vhost-user %s: tag= is a file system's",
-			    c->socket);
-	if ((!strcmp(c->type, "rng") || !strcmp(c->type, "net")) && c->queues > 1)
-		return fail(error, STATUS_USAGE,
-			    "--vhost-user %s: an rng has one queue, and a net one pair",
-			    c->socket);
-	if (has_mac && strcmp(c->type, "net"))
-		return fail(error, STATUS_USAGE,
-			    "--vhost-user %s: mac= is a net's", c->socket);
+	*c = (struct machine_vhost){ 0 };
+	c->socket = parse(vhost_user_options, &words, text, "--vhost-user",
+			  error);
+	if (!c->socket || check_type(c, &words, error))
+		return -1;
+	c->type = words.type;
+	c->tag = words.tag;
+	c->queues = words.queues;
+	if (words.mac && net_parse_mac(c->mac, words.mac, &why))
+		return fail(error, why.status, "--vhost-user %s: %s", c->socket,
+			    why.text);
 	/* The same one each time */
-	if (!has_mac && !strcmp(c->type, "net"))
+	if (!words.mac && !strcmp(c->type, "net"))
 		net_mac(c->socket, c->mac);
 	return 0;
 }
@@ -105,28 +112,13 @@ static int vhost_user_parse(struct machine_vhost *c, char *text,
 static int share_parse(struct machine_vhost *c, char *text,
 		       struct error *error)
 {
-	const char *word, *value;
+	struct words words = { .tag = "share" };
 
-	*c = (struct machine_vhost){ .directory = strsep(&text, ","),
-				     .type = "fs", .tag = "share",
-				     .queues = 1 };
-	if (!*c->directory)
-		return fail(error, STATUS_USAGE,
-			    "--share: a directory's name is missing");
-	while ((word = strsep(&text, ","))) {
-		if (!strcmp(word, "ro")) {
-			c->read_only = true;
-		} else if ((value = value_of(word, "tag="))) {
-			c->tag = value;
-			if (check_tag(value, error))
-				return -1;
-		} else {
-			return fail(error, STATUS_USAGE,
-				    "--share %s: %s is not known: tag=TAG and ro are",
-				    c->directory, word);
-		}
-	}
-	return 0;
+	*c = (struct machine_vhost){ .type = "fs", .queues = 1 };
+	c->directory = parse(share_options, &words, text, "--share", error);
+	c->tag = words.tag;
+	c->read_only = words.read_only;
+	return c->directory ? 0 : -1;
 }
 
 /* Of two with one tag a guest sees the first one only */
