@@ -15,6 +15,7 @@
 #include "core/machine.h"
 #include "manage/control.h"
 #include "manage/screen.h"
+#include "net/net.h"
 
 #define CLIENT_MS	5000	/* a client that says nothing keeps nobody out */
 
@@ -99,6 +100,31 @@ static struct block *find_disk(const struct machine *m, const json_t *arguments,
 	return NULL;
 }
 
+/* As "switch-show" has them; each belongs to the loop that serves it */
+static json_t *show_nics(struct machine *m)
+{
+	json_t *ports = json_array();
+	char text[MAC_TEXT];
+	unsigned int i;
+
+	for (i = 0; i < m->config.nics; i++) {
+		const struct machine_nic *nic = &m->config.nic[i];
+		const struct port *p = nic->port;
+		/* It has one when it is started */
+		pthread_mutex_t *lock = p->loop ? &p->loop->lock :
+					&m->loop.lock;
+
+		pthread_mutex_lock(lock);
+		json_array_append_new(ports, json_pack(
+			"{s:s, s:s, s:s, s:b, s:o, s:o}", "name", p->name,
+			"kind", nic->model, "mac",
+			mac_text(nic->mac, text), "link", p->link, "to", port_count_json(&p->to_peer),
+			"from", port_count_json(&p->from_peer)));
+		pthread_mutex_unlock(lock);
+	}
+	return json_pack("{s:o}", "ports", ports);
+}
+
 static json_t *execute(void *ctx, const json_t *request, struct error *error)
 {
 	struct machine *m = ctx;
@@ -109,8 +135,10 @@ static json_t *execute(void *ctx, const json_t *request, struct error *error)
 
 	if (name && screen_has(name))
 		return screen_execute(m, name, arguments, error);
+	if (name && !strcmp(name, "net-show"))
+		return show_nics(m);
 	if (!name || strncmp(name, "raid-", 5)) {
-		fail(error, STATUS_USAGE, "%s is not known: raid-..., screendump, screen-text, send-key and type are",
+		fail(error, STATUS_USAGE, "%s is not known: raid-..., net-show, screendump, screen-text, send-key and type are",
 		     name ? name : "a request without \"execute\"");
 		return NULL;
 	}

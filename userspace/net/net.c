@@ -285,6 +285,20 @@ static void print_count(const char *name, const char *direction,
 	fputc('\n', file);
 }
 
+json_t *port_count_json(const struct port_count *c)
+{
+	json_t *dropped = json_object();
+	unsigned int i;
+
+	for (i = 0; i < DROPS; i++)
+		if (c->dropped[i])
+			json_object_set_new(dropped, port_why(i),
+					    json_integer(c->dropped[i]));
+	return json_pack("{s:I, s:I, s:I, s:o}", "in", (json_int_t)c->in,
+			 "out", (json_int_t)c->out, "bytes",
+			 (json_int_t)c->bytes, "dropped", dropped);
+}
+
 void port_print_own(const struct port *port, FILE *file)
 {
 	print_count(port->name, ", in", &port->to_peer, file);
@@ -341,6 +355,13 @@ int net_parse_mac(uint8_t *mac, const char *text, struct error *error)
 			    "mac=%s is not the address of one NIC",
 			    text);
 	return 0;
+}
+
+char *mac_text(const uint8_t *mac, char text[MAC_TEXT])
+{
+	snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
+		 mac[2], mac[3], mac[4], mac[5]);
+	return text;
 }
 
 static int parse_mtu(struct net_config *config, const char *text,

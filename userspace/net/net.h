@@ -7,6 +7,7 @@
 #ifndef MVMM_NET_H
 #define MVMM_NET_H
 
+#include <jansson.h>
 #include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -180,6 +181,8 @@ enum offload_result offload_finish(const struct frame *frame, offload_emit *emit
 const char *port_why(enum port_drop why);
 /* For the user: of what is behind a NIC, and of that; they are not in use */
 void port_print(const struct port *port, FILE *file);
+/* For programs: one direction */
+json_t *port_count_json(const struct port_count *count);
 /* Without that */
 void port_print_own(const struct port *port, FILE *file);
 
@@ -225,6 +228,9 @@ struct net_config {
 int net_parse(struct net_config *config, char *text, struct error *error);
 /* Six bytes with colons between, of one station. -1 with @error */
 int net_parse_mac(uint8_t *mac, const char *text, struct error *error);
+#define MAC_TEXT	18
+/* The same the other way; returns @text */
+char *mac_text(const uint8_t *mac, char text[MAC_TEXT]);
 /* What follows @name, which ends with "=", in @word; or NULL */
 const char *net_value(const char *word, const char *name);
 /* NULL with @error */

@@ -20,6 +20,7 @@
 #include "block/raid/create.h"
 #include "core/machine.h"
 #include "manage/control.h"
+#include "net/net.h"
 
 #define MEMBERS	3
 #define SIZE	(3u << 20)
@@ -261,10 +262,38 @@ static void bad_clients(void **state)
 	assert_non_null(strstr(error.text, "Address already in use"));
 }
 
+/* What is behind each NIC, and how much went through */
+static void nics(void **state)
+{
+	struct port tap = { .name = "t0", .link = true, .to_peer = {
+		.in = 3, .out = 2, .bytes = 128, .dropped[DROP_FILTER] = 1 } };
+	json_t *answer, *port;
+
+	m.config.nic[0] = (struct machine_nic){ .model = "e1000", .port = &tap,
+		.mac = { 2, 0, 0, 0, 0, 0xab } };
+	m.config.nics = 1;
+	answer = ask("net-show", NULL);
+	port = json_array_get(json_object_get(answer, "ports"), 0);
+	assert_string_equal(json_string_value(json_object_get(port, "name")),
+			    "t0");
+	assert_string_equal(json_string_value(json_object_get(port, "mac")),
+			    "02:00:00:00:00:ab");
+	assert_true(json_is_true(json_object_get(port, "link")));
+	port = json_object_get(port, "to");
+	assert_int_equal(json_integer_value(json_object_get(port, "bytes")),
+			 128);
+	port = json_object_get(port, "dropped");
+	assert_int_equal(json_integer_value(json_object_get(port,
+				"not for this guest")), 1);
+	json_decref(answer);
+	m.config.nics = 0;
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = { TEST(an_array), TEST(bad_clients) };
+	const struct CMUnitTest tests[] = { TEST(an_array), TEST(bad_clients),
+					    TEST(nics) };
 
 	alarm(120);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,27 +5,6 @@
 
 #define PAGE	1024		/* stations in one answer */
 
-static json_t *count_json(const struct port_count *c)
-{
-	json_t *dropped = json_object();
-	unsigned int i;
-
-	for (i = 0; i < DROPS; i++)
-		if (c->dropped[i])
-			json_object_set_new(dropped, port_why(i),
-					    json_integer(c->dropped[i]));
-	return json_pack("{s:I, s:I, s:I, s:o}", "in", (json_int_t)c->in,
-			 "out", (json_int_t)c->out, "bytes",
-			 (json_int_t)c->bytes, "dropped", dropped);
-}
-
-static char *mac_text(const uint8_t *mac, char *text, size_t len)
-{
-	snprintf(text, len, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
-		 mac[2], mac[3], mac[4], mac[5]);
-	return text;
-}
-
 static void add_tree(json_t *all, const struct rstp_port *p)
 {
 	json_object_set_new(all, "role", json_string(rstp_role_name(p)));
@@ -61,26 +40,26 @@ static json_t *port_json(const struct member *m)
 	all = json_pack("{s:i, s:s, s:s, s:s, s:b, s:s, s:b, s:b, s:b, s:i, "
 			 "s:i, s:I, s:I, s:o, s:o, s:o, s:o}",
 			 "port", p->number, "name", p->name, "kind", m->kind,
-			 "mac", mac_text(m->mac, mac, sizeof(mac)),
+			 "mac", mac_text(m->mac, mac),
 			 "link", m->port->link, "vlan", vlan, "isolated",
 			 p->isolated, "locked", p->locked, "capture",
 			 p->port.capture != NULL, "storm", p->storm,
 			 "macs", p->sw->macs.of_port[p->number],
 			 "unlearned", (json_int_t)p->unlearned,
 			 "copies", (json_int_t)p->copies,
-			 "from", count_json(&p->port.from_peer),
-			 "to", count_json(&p->port.to_peer),
+			 "from", port_count_json(&p->port.from_peer),
+			 "to", port_count_json(&p->port.to_peer),
 			 /* What became of them in what is plugged in */
-			 "came", count_json(&m->port->to_peer),
-			 "went", count_json(&m->port->from_peer));
+			 "came", port_count_json(&m->port->to_peer),
+			 "went", port_count_json(&m->port->from_peer));
 	if (p->sw->rstp.port[p->number].used)
 		add_tree(all, &p->sw->rstp.port[p->number]);
 	if (!m->cable)
 		return all;
 	json_object_set_new(all, "there",
-			    count_json(&m->cable->end[0].port.from_peer));
+			    port_count_json(&m->cable->end[0].port.from_peer));
 	json_object_set_new(all, "back",
-			    count_json(&m->cable->end[1].port.from_peer));
+			    port_count_json(&m->cable->end[1].port.from_peer));
 	return all;
 }
 
@@ -114,7 +93,7 @@ static json_t *mac_json(const struct switch_server *s,
 	char text[18];
 
 	return json_pack("{s:s, s:i, s:i, s:i}", "mac",
-			 mac_text(mac, text, sizeof(text)), "vlan",
+			 mac_text(mac, text), "vlan",
 			 (int)(e->key >> 48), "port", e->port, "age",
 			 (int)(s->sw.now - e->seen));
 }
