@@ -73,6 +73,9 @@ DefinitionBlock ("", "DSDT", 2, "MVMM", "MVMM", 1)
                 WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode,
                     0, 0, 0, 0, 1)
                 IO (Decode16, 0xcf8, 0xcf8, 1, 8)
+                // Those of old, as the channels of IDE have them
+                WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode,
+                    EntireRange, 0, 0, 0xcf7, 0, 0xcf8)
                 WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode,
                     EntireRange, 0, 0x1000, 0xffff, 0, 0xf000)
                 DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,

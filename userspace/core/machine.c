@@ -193,6 +193,10 @@ static int add_devices(struct machine *m, struct error *error)
 	for (i = 0; i < sizeof(board) / sizeof(board[0]); i++)
 		if (!device_create(m, board[i], NULL, error))
 			return -1;
+	for (i = 0; i < config->disks; i++)
+		m->disks_taken |= (config->disk_bus[i] != DISK_VIRTIO) << i;
+	if (m->disks_taken && !device_create(m, "piix3-ide", NULL, error))
+		return -1;
 	for (i = 0; i < config->nr_add; i++)
 		if (!device_create(m, config->add[i].name,
 				   config->add[i].options, error))

@@ -31,6 +31,9 @@
 #define MACHINE_DEVICES	32	/* that a user adds */
 #define MACHINE_VHOSTS	8
 
+/* Where a disk is */
+enum { DISK_VIRTIO, DISK_IDE, DISK_CDROM };
+
 struct block;
 struct pci_function;
 struct screen;
@@ -113,6 +116,7 @@ struct machine_iothread {
  * @memfd: RAM is a memfd, not private memory
  * @disk: what its disks are: from machine_create() on they are the machine's
  * @disks: how many
+ * @disk_bus: of each, DISK_*
  * @close_disk: for the end; NULL: the caller does that
  * @nic: its NICs; what they are connected to stays the caller's
  * @nics: how many
@@ -142,6 +146,7 @@ struct machine_config {
 	bool memfd;
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks;
+	uint8_t disk_bus[MACHINE_DISKS];
 	void (*close_disk)(struct block *disk);
 	struct machine_nic nic[MACHINE_NICS];
 	unsigned int nics;
