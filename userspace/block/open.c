@@ -32,6 +32,9 @@ const struct option_spec block_options[] = {
 	{ .name = "iothread", .kind = OPTION_STRING,
 	  OPTION_AT(struct block_config, iothread),
 	  .help = "the --iothread that serves it; the main thread" },
+	{ .name = "bus", .kind = OPTION_STRING,
+	  OPTION_AT(struct block_config, bus),
+	  .help = "where its device is: virtio or ide" },
 	{ .name = "queues", .kind = OPTION_STRING,
 	  OPTION_AT(struct block_config, queues),
 	  .help = "of requests; 0: one for each CPU" },
@@ -252,9 +255,9 @@ struct block *block_open_member(const char *text, bool read_only,
 	}
 	if (block_parse(&c, copy, error)) {
 		/* It has said why */
-	} else if (c.iothread || c.queues) {
+	} else if (c.iothread || c.queues || c.bus) {
 		fail(error, STATUS_USAGE,
-		     "--disk: iothread= and queues= are for the whole array, not for its member %s",
+		     "--disk: iothread=, queues= and bus= are for the whole array, not for its member %s",
 		     c.path);
 	} else {
 		c.read_only |= read_only;

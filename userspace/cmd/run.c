@@ -155,13 +155,33 @@ static void close_disk(struct block *disk)
 	disk->ops->close(disk);
 }
 
+static int set_bus(struct block_config *disk, uint8_t *bus, struct error *error)
+{
+	static const char *const buses[] = { "virtio", "ide", "cdrom" };
+
+	for (*bus = 0; *bus < 3 && strcmp(disk->bus, buses[*bus]); ++*bus)
+		;
+	if (*bus == 3)
+		return fail(error, STATUS_USAGE,
+			    "--disk %s: bus=%s is not known: virtio and ide are",
+			    disk->path, disk->bus);
+	disk->read_only |= *bus == DISK_CDROM;
+	if (*bus != DISK_VIRTIO && (disk->iothread || disk->queues))
+		return fail(error, STATUS_USAGE,
+			    "--disk %s: iothread= and queues= are for bus=virtio",
+			    disk->path);
+	return 0;
+}
+
 /* What of --disk is the device's */
 static int set_device(struct run_options *o, unsigned int i, struct error *error)
 {
-	const struct block_config *disk = &o->disk[i];
+	struct block_config *disk = &o->disk[i];
 	char *text = o->disk_options[i];
 	size_t size = sizeof(o->disk_options[i]);
 
+	if (disk->bus && set_bus(disk, &o->machine.disk_bus[i], error))
+		return -1;
 	if (!disk->iothread && !disk->queues)
 		return 0;
 	if (snprintf(text, size, "queues=%s%s%s",

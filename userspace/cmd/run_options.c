@@ -12,7 +12,7 @@
 
 /* From OPT_MEM on as in values[] */
 enum { OPT_KERNEL = 256, OPT_FIRMWARE, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS,
-       OPT_DISK, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_DISPLAY, OPT_NET, OPT_RNG,
+       OPT_DISK, OPT_CDROM, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_DISPLAY, OPT_NET, OPT_RNG,
        OPT_BALLOON,
        OPT_PORT, OPT_PACKED, OPT_IOTHREAD, OPT_DEVICE, OPT_MVMM, OPT_SHARE,
        OPT_VHOST_USER, OPT_VSOCK, OPT_MEM, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
@@ -42,8 +42,10 @@ static const struct argp_option option_list[] = {
 	  " (default: no limit)", 0 },
 	{ "mem-backend", OPT_BACKEND, "anon|memfd", 0,
 	  "what the memory is on the host (default: anon)", 0 },
-	{ "disk", OPT_DISK, "FILE|URI[,ro][,format=NAME][,key=FILE][,cache=MODE][,overlay=FILE][,serial=TEXT][,iothread=NAME][,queues=NUMBER]", 0,
-	  "an image (raw, or NAME by qemu-nbd), or an NBD export, as the next disk: /dev/vda, /dev/vdb ...", 0 },
+	{ "disk", OPT_DISK, "FILE|URI[,ro][,format=NAME][,key=FILE][,cache=MODE][,overlay=FILE][,serial=TEXT][,bus=ide][,iothread=NAME][,queues=NUMBER]", 0,
+	  "an image (raw, or NAME by qemu-nbd), or an NBD export, as the next disk: /dev/vda, /dev/vdb ...; with bus=ide an ATA disk", 0 },
+	{ "cdrom", OPT_CDROM, "FILE", 0,
+	  "an ISO image as a CD-ROM at IDE: /dev/sr0", 0 },
 	{ "iothread", OPT_IOTHREAD, "NAME[,poll-max-ns=NS]", 0,
 	  "a thread for disks and networks: --disk ...,iothread=NAME; it looks for events for up to NS before it sleeps", 0 },
 	{ "ephemeral", OPT_EPHEMERAL, NULL, 0,
@@ -201,7 +203,8 @@ static void parse_display(struct argp_state *state, struct run_options *o,
 }
 
 /* @arg is cut into pieces */
-static void parse_disk(struct argp_state *state, struct run_options *o, char *arg)
+static void parse_disk(struct argp_state *state, struct run_options *o, char *arg,
+		       bool cdrom)
 {
 	struct error error = { 0 };
 
@@ -209,6 +212,8 @@ static void parse_disk(struct argp_state *state, struct run_options *o, char *ar
 		argp_error(state, "--disk: at most %u", MACHINE_DISKS);
 	else if (block_parse(&o->disk[o->machine.disks++], arg, &error))
 		argp_error(state, "%s", error.text);
+	else if (cdrom)
+		o->disk[o->machine.disks - 1].bus = "cdrom";
 }
 
 static const struct option_spec iothread_options[] = {
@@ -329,7 +334,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->append = arg;
 		break;
 	case OPT_DISK:
-		parse_disk(state, o, arg);
+	case OPT_CDROM:
+		parse_disk(state, o, arg, key == OPT_CDROM);
 		break;
 	case OPT_IOTHREAD:
 		parse_iothread(state, o, arg);
