@@ -11,9 +11,8 @@
 #define ROM_END		(4ull << 30)
 #define ROM_MAX		(8u << 20)
 #define PAGE		4096u
-/* What of it is seen below 1 MiB */
-#define ALIAS_MAX	(128u << 10)
-#define ALIAS_END	0x100000
+/* ACPI's tables are made in so much */
+#define SCRATCH		0x100000
 /* The q35's firmware puts ECAM there */
 #define LOW_RAM_LIMIT	0xb0000000ull
 #define RESET_IP	0xfff0
@@ -25,6 +24,7 @@ int firmware_open(struct machine_config *c, const char *name,
 {
 	const char *path = strcmp(name, "bios") ? name : SEABIOS;
 	struct blob blob;
+	size_t before;
 
 	if (c->ram_size > LOW_RAM_LIMIT)
 		return fail(error, STATUS_USAGE,
@@ -38,11 +38,15 @@ int firmware_open(struct machine_config *c, const char *name,
 		blob_free(&blob);
 		return -1;
 	}
+	/* What is seen below 1 MiB is all there */
+	before = blob.size < SHADOW_ROM ? SHADOW_ROM - blob.size : 0;
 	c->firmware = calloc(1, sizeof(*c->firmware));
-	c->rom = aligned_alloc(PAGE, blob.size);
-	c->rom_size = blob.size;
+	c->rom_size = before + blob.size;
+	c->rom = aligned_alloc(PAGE, c->rom_size);
+	if (c->rom)
+		memset(c->rom, 0xff, before);
 	if (!c->firmware || !c->rom ||
-	    !blob_copy(&blob, 0, c->rom, blob.size)) {
+	    !blob_copy(&blob, 0, c->rom + before, blob.size)) {
 		fail(error, STATUS_NO_INPUT, "%s cannot be read", path);
 		firmware_close(c);
 	}
@@ -88,7 +92,7 @@ struct e820_entry {
 static int add_acpi(struct machine *m, struct error *error)
 {
 	struct firmware *f = m->config.firmware;
-	struct memory scratch = { .base = calloc(1, ALIAS_END) };
+	struct memory scratch = { .base = calloc(1, SCRATCH) };
 	struct acpi_files files;
 
 	if (!scratch.base)
@@ -112,12 +116,7 @@ int firmware_load(struct machine *m, struct entry *entry, struct error *error)
 		{ 0, memory->low, E820_RAM },
 		{ HIGH_RAM, memory->high, E820_RAM } };
 	uint16_t serial = SERIAL_PORT;
-	uint64_t size = m->config.rom_size;
-	uint64_t alias = size < ALIAS_MAX ? size : ALIAS_MAX;
 
-	/* It is RAM from the beginning: shadowed, as PAM says */
-	memcpy(memory->base + ALIAS_END - alias, m->config.rom + size - alias,
-	       alias);
 	/* The state of RESET; only these are in the run page */
 	entry->regs = (struct mvmm_regs){ .rflags = 2, .rip = RESET_IP,
 					  .rdx = 0x600 };

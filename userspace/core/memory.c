@@ -98,8 +98,10 @@ int memory_create(struct memory *memory, uint64_t size, bool memfd,
 void memory_add_rom(struct memory *memory, uint64_t size, uint8_t *host)
 {
 	add_block(memory, HIGH_RAM - size, size, host);
-	if (size)
-		memory->block[memory->nr - 1].read_only = true;
+	if (!size)
+		return;
+	memory->block[memory->nr - 1].read_only = true;
+	shadow_create(memory, host + size - SHADOW_ROM);
 }
 
 void memory_destroy(struct memory *memory)
@@ -129,8 +131,12 @@ int memory_map(const struct memory *memory, int vm, struct error *error)
 
 	for (i = 0; i < memory->nr; i++) {
 		const struct memory_block *b = &memory->block[i];
+		uint64_t skip = memory->shadow.rom && b->gpa == SHADOW_START ?
+				SHADOW_SIZE : 0;
 
-		ret = mvmm_add_region(vm, b->gpa, b->size, b->host,
+		ret = skip == b->size ? 0 :
+		      mvmm_add_region(vm, b->gpa + skip, b->size - skip,
+				      b->host + skip,
 				      b->read_only ? MVMM_REGION_READONLY : 0);
 		if (ret)
 			return fail(error, STATUS_OS,
@@ -139,7 +145,10 @@ int memory_map(const struct memory *memory, int vm, struct error *error)
 				    (unsigned long long)b->gpa,
 				    strerror(-ret));
 	}
-	return 0;
+	ret = memory->shadow.rom ? shadow_map(memory, vm) : 0;
+	return ret ? fail(error, STATUS_OS,
+			  "the module refused memory below 1 MiB: %s",
+			  strerror(-ret)) : 0;
 }
 
 void *memory_at(const struct memory *memory, uint64_t gpa, uint64_t len,
@@ -147,6 +156,8 @@ void *memory_at(const struct memory *memory, uint64_t gpa, uint64_t len,
 {
 	unsigned int i;
 
+	if (memory->shadow.rom && gpa - SHADOW_START < SHADOW_SIZE)
+		return shadow_at(memory, gpa, len, access);
 	for (i = 0; i < memory->nr; i++) {
 		const struct memory_block *b = &memory->block[i];
 

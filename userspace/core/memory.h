@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The guest's memory: RAM below the devices and above 4 GiB, and ROM. It is put
- * together before the guest starts, and does not change any more.
+ * together before the guest starts, and does not change any more; but for what is
+ * below 1 MiB beside a firmware (shadow.c).
  */
 #ifndef MVMM_MEMORY_H
 #define MVMM_MEMORY_H
@@ -19,10 +20,32 @@
 #define MEMORY_BLOCKS	16
 #define DEVICE_MEMORY	(18ull << 20)	/* for devices; costs nothing untouched */
 
+/* What a firmware can have RAM behind, in segments */
+#define SHADOW_START	HOLE_END
+#define SHADOW_END	0x100000
+#define SHADOW_SIZE	(SHADOW_END - SHADOW_START)
+#define SHADOW_SEGMENT	0x4000u
+#define SHADOW_SEGMENTS	(SHADOW_SIZE / SHADOW_SEGMENT)
+#define SHADOW_ROM	0x20000		/* so much of the ROM is seen there */
+/* Of a segment: RAM is read, and written; else ROM is read, and nothing written */
+#define SHADOW_READ	(1u << 0)
+#define SHADOW_WRITE	(1u << 1)
+
 struct memory_block {
 	uint64_t gpa, size;
 	uint8_t *host;
 	bool read_only;
+};
+
+/**
+ * struct shadow - see shadow.c
+ * @rom: SHADOW_ROM bytes, which end at SHADOW_END; NULL: there is no such thing
+ * @read: where reads of each segment go; NULL: nowhere
+ * @write: the same of writes
+ */
+struct shadow {
+	uint8_t *rom;
+	uint8_t *read[SHADOW_SEGMENTS], *write[SHADOW_SEGMENTS];
 };
 
 /**
@@ -33,8 +56,9 @@ struct memory_block {
  * @taken: the end of what they have
  * @low: bytes of it below LOW_RAM_MAX, with the hole
  * @high: bytes of it from HIGH_RAM on
- * @block: what is mapped where
+ * @block: what is mapped where; @shadow is over it
  * @nr: how many blocks
+ * @shadow: with a firmware
  * @shared: it is a memfd's
  * @fd: that memfd, @base at its beginning; -1: none
  * @of_snapshot: it is a private mapping of a snapshot's file
@@ -44,6 +68,7 @@ struct memory {
 	uint64_t size, all, taken, low, high;
 	struct memory_block block[MEMORY_BLOCKS];
 	unsigned int nr;
+	struct shadow shadow;
 	bool shared, of_snapshot;
 	int fd;
 };
@@ -58,8 +83,19 @@ void memory_destroy(struct memory *memory);
  * more
  */
 uint8_t *memory_take(struct memory *memory, uint64_t len);
-/* After it: @size bytes, if any, at @host, which end at 4 GiB */
+/*
+ * After it: @size bytes, if any, at @host, which end at 4 GiB; the last SHADOW_ROM of
+ * them are at 1 MiB, too, at first
+ */
 void memory_add_rom(struct memory *memory, uint64_t size, uint8_t *host);
+/* Part of it; of memory_map(); and of memory_at(), for an address in there */
+void shadow_create(struct memory *memory, uint8_t *rom);
+int shadow_map(const struct memory *memory, int vm);
+void *shadow_at(const struct memory *memory, uint64_t gpa, uint64_t len,
+		uint32_t access);
+/* From now on it is so: SHADOW_READ and _WRITE. 0, or a negative errno */
+int shadow_set(struct memory *memory, int vm,
+	       const uint8_t way[SHADOW_SEGMENTS]);
 /* The blocks of a VM. 0, or -1 with @error */
 int memory_map(const struct memory *memory, int vm, struct error *error);
 /*

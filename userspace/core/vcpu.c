@@ -70,6 +70,7 @@ static void guest_mmio(void *ctx, uint64_t gpa, void *data, unsigned int size,
 int vcpu_create(struct machine *m, unsigned int id, struct error *error)
 {
 	struct vcpu *v = &m->vcpu[id];
+	uint64_t skip = m->memory.shadow.rom ? SHADOW_SIZE : 0;
 	int ret;
 
 	v->machine = m;
@@ -84,9 +85,9 @@ int vcpu_create(struct machine *m, unsigned int id, struct error *error)
 		.vcpu = v->fd, .run = v->run, .memory = guest_memory,
 		.port = guest_port, .mmio = guest_mmio, .ctx = v,
 		.cache = mvmm_decode_cache_new(),
-		.ram = m->memory.block[0].host,
-		.ram_gpa = m->memory.block[0].gpa,
-		.ram_size = m->memory.block[0].size };
+		.ram = m->memory.block[0].host + skip,
+		.ram_gpa = m->memory.block[0].gpa + skip,
+		.ram_size = m->memory.block[0].size - skip };
 	return 0;
 }
 

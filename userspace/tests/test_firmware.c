@@ -173,7 +173,157 @@ static void ecam_moves(void **state)
 	assert_int_equal(config(0xe0000000, 0), 0x29c08086);
 	/* What is not in its bits stays */
 	set_config(0x90, ~0u);
-	assert_int_equal(config(0xe0000000, 0x90), 0x33333333);
+	assert_int_equal(config(0xe0000000, 0x90), 0x33333330);
+	/* SMM: locked */
+	set_config(0x9c, ~0u);
+	assert_int_equal(config(0xe0000000, 0x9c) >> 8, 0x3812);
+}
+
+/* What the module has below 1 MiB */
+static struct mvmm_region mapped[SHADOW_SEGMENTS];
+
+static struct mvmm_region *segment_of(const struct mvmm_region *r)
+{
+	assert_int_equal(r->len, SHADOW_SEGMENT);
+	assert_in_range(r->gpa, SHADOW_START, SHADOW_END - 1);
+	assert_int_equal(r->gpa % SHADOW_SEGMENT, 0);
+	return &mapped[(r->gpa - SHADOW_START) / SHADOW_SEGMENT];
+}
+
+static int change(unsigned long cmd, void *arg)
+{
+	const struct mvmm_regions *c = arg;
+	const struct mvmm_region *remove, *add;
+	unsigned int i;
+
+	assert_int_equal(cmd, MVMM_VM_CHANGE_REGIONS);
+	remove = (const void *)(uintptr_t)c->remove;
+	add = (const void *)(uintptr_t)c->add;
+	for (i = 0; i < c->nr_remove; i++) {
+		assert_int_not_equal(segment_of(&remove[i])->len, 0);
+		assert_int_equal(remove[i].flags | remove[i].hva, 0);
+		segment_of(&remove[i])->len = 0;
+	}
+	for (i = 0; i < c->nr_add; i++) {
+		assert_int_equal(segment_of(&add[i])->len, 0);
+		*segment_of(&add[i]) = add[i];
+	}
+	return 0;
+}
+
+static uint8_t *rom;
+
+#define ROM (256u << 10)
+
+static void start_shadow(void)
+{
+	unsigned int i;
+
+	bare_start();
+	pthread_mutex_init(&m.pci_lock, NULL);
+	assert_int_equal(memory_create(&m.memory, RAM, false, &error), 0);
+	rom = calloc(1, ROM);
+	memset(rom + ROM - SHADOW_ROM, 'r', SHADOW_ROM);
+	memset(m.memory.base, 'w', RAM);
+	memory_add_rom(&m.memory, ROM, rom);
+	/* As after memory_map() */
+	memset(mapped, 0, sizeof(mapped));
+	for (i = 8; i < SHADOW_SEGMENTS; i++)
+		mapped[i] = (struct mvmm_region){
+			.len = SHADOW_SEGMENT, .flags = MVMM_REGION_READONLY };
+	memory_ioctl = change;
+	m.config.rom = rom;
+	bare_device("pci-host");
+}
+
+static void stop_shadow(void)
+{
+	memory_ioctl = NULL;
+	stop();
+	free(rom);
+}
+
+/*
+ * A read there gives @read, if a device did it, too; a write goes to RAM if @write,
+ * to which nothing else is written; the module maps what it can
+ */
+static void check_way(uint64_t gpa, uint8_t read, bool write)
+{
+	const struct mvmm_region *r =
+		&mapped[(gpa - SHADOW_START) / SHADOW_SEGMENT];
+	uint8_t byte = 0, *ram = m.memory.base + gpa;
+	const uint8_t *at = memory_at(&m.memory, gpa, 1, MVMM_ACCESS_READ);
+
+	bus_access(&m.mmio, gpa, &byte, 1, false);
+	assert_int_equal(byte, read);
+	assert_int_equal(at ? *at : 0xff, read);
+	assert_int_equal(r->len, at ? SHADOW_SEGMENT : 0);
+	if (r->len)
+		assert_int_equal(r->flags, at == ram && write ? 0 :
+				 MVMM_REGION_READONLY);
+	byte = '!';
+	bus_access(&m.mmio, gpa, &byte, 1, true);
+	assert_int_equal(*ram, write ? '!' : 'w');
+	*ram = 'w';
+	assert_ptr_equal(memory_at(&m.memory, gpa, 1, MVMM_ACCESS_WRITE),
+			 write ? ram : NULL);
+	assert_int_equal(rom[gpa < 0xe0000 ? 0 : gpa + ROM - SHADOW_END],
+			 gpa < 0xe0000 ? 0 : 'r');
+}
+
+static void shadow(void **state)
+{
+	static const struct {
+		unsigned int reg, shift;
+		uint64_t first, last;
+		uint8_t rom;
+	} segment[] = {
+		{ 0x91, 0, 0xc0000, 0xc3fff, 0xff },
+		{ 0x91, 4, 0xc4000, 0xc7fff, 0xff },
+		{ 0x94, 4, 0xdc000, 0xdffff, 0xff },
+		{ 0x95, 0, 0xe0000, 0xe3fff, 'r' },
+		{ 0x96, 4, 0xec000, 0xeffff, 'r' },
+		{ 0x90, 4, 0xf0000, 0xfffff, 'r' },
+	};
+	unsigned int i, way;
+	json_t *saved;
+
+	start_shadow();
+	for (i = 0; i < sizeof(segment) / sizeof(segment[0]); i++)
+		for (way = 0; way < 5; way++) {
+			uint8_t value = (way & 3) << segment[i].shift;
+			uint8_t read = way & 1 ? 'w' : segment[i].rom;
+
+			outs(0xcf8, 0x80000000 | (segment[i].reg & ~3), 4);
+			outs(0xcfc + (segment[i].reg & 3), value, 1);
+			check_way(segment[i].first, read, way & 2);
+			check_way(segment[i].last, read, way & 2);
+		}
+	/* All at once, as a firmware does; over their borders and into 1 MiB */
+	assert_null(memory_at(&m.memory, 0xdffff, 2, MVMM_ACCESS_READ));
+	assert_non_null(memory_at(&m.memory, 0xe3fff, 2, MVMM_ACCESS_READ));
+	assert_null(memory_at(&m.memory, 0xfffff, 2, MVMM_ACCESS_READ));
+	set_config(0x90, 0x33333330);
+	set_config(0x94, 0x333333);
+	assert_ptr_equal(memory_at(&m.memory, 0xc0000, RAM - 0xc0000,
+				   MVMM_ACCESS_READ | MVMM_ACCESS_WRITE),
+			 m.memory.base + 0xc0000);
+	assert_null(memory_at(&m.memory, 0xc0001, RAM - 0xc0000,
+			      MVMM_ACCESS_READ));
+	assert_null(memory_at(&m.memory, 0xc0001, ~0ull, MVMM_ACCESS_READ));
+	/* Writes to RAM, and reads of ROM, are not one memory */
+	set_config(0x90, 0x33333320);
+	assert_null(memory_at(&m.memory, 0xf0000, 1,
+			      MVMM_ACCESS_READ | MVMM_ACCESS_WRITE));
+	saved = devices_save(&m);
+	devices_reset(&m);
+	check_way(0xf0000, 'r', false);
+	check_way(0xc0000, 0xff, false);
+	assert_int_equal(devices_load(&m, saved, &error), 0);
+	json_decref(saved);
+	check_way(0xf0000, 'r', true);
+	check_way(0xc0000, 'w', true);
+	stop_shadow();
 }
 
 /* What a firmware does with them, at this address */
@@ -298,6 +448,11 @@ static void image(void **state)
 	assert_int_equal(open_image(&c, 4096), -1);
 	c.ram_size = RAM;
 	assert_null(c.rom);
+	assert_int_equal(open_image(&c, 4096), 0);
+	assert_int_equal(c.rom_size, SHADOW_ROM);
+	assert_int_equal(c.rom[0], 0xff);
+	assert_memory_equal(c.rom + c.rom_size - 3, "end", 3);
+	firmware_close(&c);
 	assert_int_equal(open_image(&c, 256 << 10), 0);
 	bare_start();
 	m.config = c;
@@ -308,7 +463,8 @@ static void image(void **state)
 	assert_null(memory_at(&m.memory, 0xfffffffd, 3, MVMM_ACCESS_WRITE));
 	assert_null(memory_at(&m.memory, 0xfffbffff, 1, MVMM_ACCESS_READ));
 	assert_int_equal(firmware_load(&m, &entry, &error), 0);
-	assert_memory_equal(m.memory.base + 0xffffd, "end", 3);
+	assert_memory_equal(memory_at(&m.memory, 0xffffd, 3, MVMM_ACCESS_READ),
+			    "end", 3);
 	assert_int_equal(entry.regs.rip, 0xfff0);
 	firmware_close(&c);
 	assert_null(c.rom);
@@ -320,7 +476,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_ports), cmocka_unit_test(by_dma),
 		cmocka_unit_test(only_with_firmware),
-		cmocka_unit_test(ecam_moves), cmocka_unit_test(acpi),
+		cmocka_unit_test(ecam_moves),
+		cmocka_unit_test(shadow), cmocka_unit_test(acpi),
 		cmocka_unit_test(image),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,11 +15,17 @@
 #define PCIEXBAR_ENABLE	(1u << 0)
 #define PCIEXBAR_BASE	0xff0000000ull
 /*
- * What is RAM of 0xc0000 to 0xfffff, and can be written. Here all of it is; the
- * bits can be read back
+ * What of 0xc0000 to 0xfffff is RAM (5.1.20): two bits for the last 64 KiB, and two
+ * each for segments of 16 KiB before it. Without a firmware all is
  */
 #define PAM		0x90
 #define PAM_REGISTERS	7
+#define PAM_SEGMENTS	12
+/* There is no SMM: SMRAM is locked, and of no use (5.1.27) */
+#define SMRAM		0x9d
+#define SMRAM_LOCKED	0x12
+#define ESMRAMC		0x9e
+#define ESMRAMC_CACHE	0x38
 
 /**
  * struct pci_host - see above
@@ -27,11 +33,12 @@
  * @address_port: ports 0xcf8 to 0xcfb
  * @data_port: ports 0xcfc to 0xcff
  * @ecam: a page for each function of bus 0
+ * @shadow: what of 0xc0000 to 0xfffff is an exit
  */
 struct pci_host {
 	struct pci_function pci;
 	uint32_t address;
-	struct region address_port, data_port, ecam;
+	struct region address_port, data_port, ecam, shadow;
 };
 
 /* Function 0 of a slot of bus 0. @at: bus, device, function, register */
@@ -131,10 +138,53 @@ static void ecam_write(struct device *device, uint64_t at, uint64_t value,
 	config_write(device, at >> 12, at & 0xfff, value, size);
 }
 
-/* A firmware that moves ECAM over RAM does not find it there */
-static void move_ecam(struct pci_function *f, unsigned int at, unsigned int size)
+/* A write, or a read, that the module has no memory for */
+static uint64_t shadow_read(struct device *device, uint64_t at,
+			    unsigned int size)
 {
-	struct pci_host *host = (struct pci_host *)f;
+	const void *from = memory_at(&device->machine->memory,
+				     SHADOW_START + at, size, MVMM_ACCESS_READ);
+	uint64_t value = ~0ull;
+
+	if (from)
+		memcpy(&value, from, size);
+	return value;
+}
+
+static void shadow_write(struct device *device, uint64_t at, uint64_t value,
+			 unsigned int size)
+{
+	void *to = memory_at(&device->machine->memory, SHADOW_START + at, size,
+			     MVMM_ACCESS_WRITE);
+
+	if (to)
+		memcpy(to, &value, size);
+}
+
+static void set_shadow(struct pci_host *host)
+{
+	const uint8_t *pam = host->pci.config + PAM;
+	struct machine *m = host->pci.device.machine;
+	uint8_t way[SHADOW_SEGMENTS];
+	unsigned int i;
+	int ret;
+
+	if (!m->memory.shadow.rom)
+		return;
+	for (i = 0; i < SHADOW_SEGMENTS; i++)
+		way[i] = 3 & (i < PAM_SEGMENTS ? pam[1 + i / 2] >> 4 * (i & 1) :
+						 pam[0] >> 4);
+	ret = shadow_set(&m->memory, m->vm, way);
+	if (ret)
+		machine_end(m, STATUS_OS,
+			    "the module refused memory below 1 MiB: %s",
+			    strerror(-ret));
+}
+
+/* A firmware that moves ECAM over RAM does not find it there */
+static void move_ecam(struct pci_host *host)
+{
+	const struct pci_function *f = &host->pci;
 	uint64_t reg = pci_get32(f->config, PCIEXBAR) |
 		       (uint64_t)pci_get32(f->config, PCIEXBAR + 4) << 32;
 	uint64_t base = reg & PCIEXBAR_BASE;
@@ -146,6 +196,15 @@ static void move_ecam(struct pci_function *f, unsigned int at, unsigned int size
 		region_unmap(&host->ecam);
 		region_map(&f->device.machine->mmio, &host->ecam, base, &error);
 	}
+}
+
+static void changed(struct pci_function *f, unsigned int at, unsigned int size)
+{
+	struct pci_host *host = (struct pci_host *)f;
+
+	move_ecam(host);
+	if (at < PAM + PAM_REGISTERS && at + size > PAM)
+		set_shadow(host);
 }
 
 static int create(struct device *device, struct error *error)
@@ -160,34 +219,51 @@ static int create(struct device *device, struct error *error)
 						.write = data_write };
 	static const struct region_ops ecam = { .max = 4, .read = ecam_read,
 						.write = ecam_write };
+	static const struct region_ops shadow = { .max = 8,
+		.read = shadow_read, .write = shadow_write };
 	struct pci_host *host = (struct pci_host *)device;
 	struct machine *m = device->machine;
 
 	host->address_port = (struct region){ &address, device, .len = 4 };
 	host->data_port = (struct region){ &data, device, .len = 4 };
 	host->ecam = (struct region){ &ecam, device, .len = ECAM_LEN };
-	host->pci.changed = move_ecam;
+	/* Below BARs */
+	host->shadow = (struct region){ &shadow, device, .len = SHADOW_SIZE,
+					.priority = -2 };
+	host->pci.changed = changed;
 	pci_put32(host->pci.fixed, PCIEXBAR, PCI_ECAM | PCIEXBAR_ENABLE);
 	pci_put32(host->pci.writable, PCIEXBAR,
 		  (uint32_t)PCIEXBAR_BASE | PCIEXBAR_ENABLE);
 	pci_put32(host->pci.writable, PCIEXBAR + 4, PCIEXBAR_BASE >> 32);
-	memset(host->pci.writable + PAM, 0x33, PAM_REGISTERS);
+	host->pci.writable[PAM] = 0x30;
+	memset(host->pci.writable + PAM + 1, 0x33, PAM_REGISTERS - 1);
+	host->pci.fixed[SMRAM] = SMRAM_LOCKED;
+	host->pci.fixed[ESMRAMC] = ESMRAMC_CACHE;
 	return pci_create(&host->pci, m->config.rom ? &virtual : &id, error) ||
 	       region_map(&m->ports, &host->address_port, 0xcf8, error) ||
-	       region_map(&m->ports, &host->data_port, 0xcfc, error) ? -1 : 0;
+	       region_map(&m->ports, &host->data_port, 0xcfc, error) ||
+	       (m->memory.shadow.rom &&
+		region_map(&m->mmio, &host->shadow, SHADOW_START, error)) ?
+	       -1 : 0;
 }
 
 static void reset(struct device *device)
 {
-	pci_reset(&((struct pci_host *)device)->pci);
-	move_ecam((struct pci_function *)device, 0, 0);
+	struct pci_host *host = (struct pci_host *)device;
+
+	pci_reset(&host->pci);
+	move_ecam(host);
+	set_shadow(host);
 }
 
 static int loaded(struct device *device, struct error *error)
 {
-	if (pci_loaded(&((struct pci_host *)device)->pci, error))
+	struct pci_host *host = (struct pci_host *)device;
+
+	if (pci_loaded(&host->pci, error))
 		return -1;
-	move_ecam((struct pci_function *)device, 0, 0);
+	move_ecam(host);
+	set_shadow(host);
 	return 0;
 }
 
