@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The first sector of a disk: a firmware loads it to 0x7c00 and starts it there,
- * in real mode. It asks the firmware for what a boot loader asks for, prints what it
+ * in real mode. The first times it resets the machine. Then it asks the firmware for what a boot loader asks for, prints what it
  * found on the serial port, and ends mvmm with status 42.
  */
 	.code16
@@ -9,12 +9,41 @@
 _start:	ljmp	$0, $1f
 1:	xor	%ax, %ax
 	mov	%ax, %ds
+	mov	%dl, drive
+	/* The battery keeps the number of boots */
+	mov	$0x77, %al
+	out	%al, $0x70
+	in	$0x71, %al
+	inc	%al
+	out	%al, $0x71
+	cmp	$2, %al
+	jb	4f
+	je	3f
+	/* The third time only the CPU is reset, and the firmware goes on at 2 */
+	movw	$2f, 0x467
+	mov	%ds, 0x469
+	mov	$0x0f, %al
+	out	%al, $0x70
+	mov	$0x0a, %al
+	out	%al, $0x71
+	mov	$1, %al
+	out	%al, $0x92
+	jmp	.
+	/* Without an IDT it is a triple fault */
+3:	lidt	nothing
+	int3
+	/* By the keyboard controller */
+4:	mov	$0xfe, %al
+	out	%al, $0x64
+	jmp	.
+
+2:	xor	%ax, %ax
+	mov	%ax, %ds
 	mov	%ax, %es
 	mov	%ax, %ss
 	mov	$0x7c00, %sp
 	cld
 	sti
-	mov	%dl, drive
 	/* The second sector, by LBA; and by cylinder, head and sector */
 	mov	$packet, %si
 	mov	$0x42, %ah
@@ -81,6 +110,7 @@ print:	lodsb
 2:	ret
 
 drive:	.byte	0
+nothing: .word	0, 0, 0
 bad:	.asciz	"the firmware failed\r\n"
 good:	.asciz	"by the firmware's teletype\r\n"
 	.balign	4

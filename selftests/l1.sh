@@ -166,10 +166,11 @@ guest() {
 
 # A disk that a firmware boots: its sector asks for what a boot loader does
 firmware() {
+	rm -f /tmp/said
 	cp boot_sector /tmp/disk
 	truncate -s 8M /tmp/disk
 	echo '@@begin firmware'
-	echo 1..4
+	echo 1..5
 	./mvmm run /tmp/disk --device debugcon,file=/tmp/said "$@" \
 		</dev/null >/tmp/console
 	[ $? = 42 ] || printf 'not '
@@ -180,6 +181,8 @@ firmware() {
 	echo 'ok 3 the screen is the serial port'
 	grep -q "Found $CPUS cpu(s)" /tmp/said || printf 'not '
 	echo 'ok 4 the firmware finds all CPUs'
+	[ "$(grep -c 'enter handle_19' /tmp/said)" = 3 ] || printf 'not '
+	echo 'ok 5 it boots again after two resets of the machine, not of the CPU'
 	echo '@@end firmware 0'
 	cat /tmp/said
 }

@@ -24,6 +24,8 @@
  * @flat: a file; NULL: none was given
  * @control: a socket; NULL: nobody listens
  * @display: who is shown the screen
+ * @on_reset: what becomes of a guest that resets itself: 0: it ends, 1: it boots
+ *	again, 2: the latter if it has a firmware
  * @at: where the flat image goes
  * @has_at: that was given
  * @host: nothing was given to boot
@@ -53,7 +55,7 @@ struct run_options {
 	struct display display;
 	uint64_t at;
 	bool has_at, host, com, stats, packed;
-	unsigned int virtio_console;
+	unsigned int virtio_console, on_reset;
 	char balloon[RUN_SHORT], vsock[RUN_SHORT];
 	bool ephemeral;
 	uint64_t save_every, reload_every;

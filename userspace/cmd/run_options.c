@@ -9,6 +9,7 @@
 #include "core/option.h"
 #include "devices/virtio/vhost_user.h"
 #include "libmvmm.h"
+#include "manage/reset.h"
 
 /* From OPT_MEM on as in values[] */
 enum { OPT_KERNEL = 256, OPT_FIRMWARE, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS,
@@ -16,7 +17,7 @@ enum { OPT_KERNEL = 256, OPT_FIRMWARE, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STA
        OPT_BALLOON,
        OPT_PORT, OPT_PACKED, OPT_IOTHREAD, OPT_DEVICE, OPT_MVMM, OPT_SHARE,
        OPT_VHOST_USER, OPT_VSOCK, OPT_MEM, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
-       OPT_AT, OPT_BACKEND, OPT_CONSOLE, OPT_SAVE_EVERY, OPT_RELOAD_EVERY };
+       OPT_AT, OPT_ON_RESET, OPT_BACKEND, OPT_CONSOLE, OPT_SAVE_EVERY, OPT_RELOAD_EVERY };
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -26,6 +27,8 @@ static const struct argp_option option_list[] = {
 	  "a kernel: Linux bzImage, ELF with a PVH entry, Multiboot 1 or 2; also compressed by gzip, xz or zstd", 0 },
 	{ "firmware", OPT_FIRMWARE, "bios|FILE", 0,
 	  "SeaBIOS, or a PC's firmware, which boots from a disk", 0 },
+	{ "on-reset", OPT_ON_RESET, "reboot|exit", 0,
+	  "what a reset of the guest's does: into the firmware, which is the default if there is one, or the end", 0 },
 	{ "initrd", OPT_INITRD, "FILE", 0,
 	  "initial RAM disk, or the next of them; for Multiboot the next module", 0 },
 	{ "append", OPT_APPEND, "STRING", 0,
@@ -92,6 +95,7 @@ static const struct argp_option option_list[] = {
 };
 
 static const char *const backends[] = { "anon", "memfd", NULL };
+static const char *const resets[] = { "exit", "reboot", NULL };
 static const char *const consoles[] = { "serial", "virtio", NULL };
 
 /* Those with a plain value, from OPT_MEM on */
@@ -108,6 +112,8 @@ static const struct option_spec values[] = {
 	  .min = 1, .max = CAP_MAX,
 	  .hint = "per cent, where 100 is one CPU; for no limit leave it out" },
 	{ "at", OPTION_NUMBER, OPTION_AT(struct run_options, at), .def = 0x7c00 },
+	{ "on-reset", OPTION_CHOICE, OPTION_AT(struct run_options, on_reset),
+	  .words = resets, .def = 2 },
 	{ "mem-backend", OPTION_CHOICE,
 	  OPTION_AT(struct run_options, machine.memfd), .words = backends },
 	{ "console", OPTION_CHOICE, OPTION_AT(struct run_options, virtio_console),
@@ -383,6 +389,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_CPUS:
 	case OPT_WEIGHT:
 	case OPT_CAP:
+	case OPT_ON_RESET:
 	case OPT_BACKEND:
 	case OPT_CONSOLE:
 	case OPT_RELOAD_EVERY:
@@ -424,7 +431,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (o->save_every && o->reload_every)
 			argp_error(state,
 				   "give either --save-every or --reload-every");
+		if (o->on_reset == 1 && !o->firmware)
+			argp_error(state,
+				   "--on-reset reboot goes with --firmware: a kernel is loaded once");
 		if (o->firmware) {
+			o->machine.reset = o->on_reset ? reset_machine : NULL;
 			need_device(state, o, "fw_cfg", NULL);
 			need_device(state, o, "i8042", NULL);
 		}

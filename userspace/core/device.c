@@ -22,7 +22,8 @@ static const struct device_class *find_class(const char *name)
 static void reset(struct device *device)
 {
 	pthread_mutex_lock(device->lock);
-	fields_clear(device->class->fields, device);
+	if (!device->class->battery)
+		fields_clear(device->class->fields, device);
 	if (device->class->reset)
 		device->class->reset(device);
 	pthread_mutex_unlock(device->lock);

@@ -42,6 +42,8 @@ struct device {
  * @options: what can be chosen of it, which is set before @create; or NULL
  * @fields: the state that the guest can see. Everything else is made by @create
  * @create: wires it up. -1 with @error: @destroy is not called
+ * @battery: its fields outlive the machine's reset: they are only cleared when it
+ *	is made
  * @reset: after all fields were cleared: power-on values that are not zero
  * @loaded: the fields were loaded; checks them, which are hostile, and derives
  *	the rest. -1 with @error
@@ -59,6 +61,7 @@ struct device_class {
 	size_t size;
 	const struct option_spec *options;
 	const struct field *fields;
+	bool battery;
 	int (*create)(struct device *device, struct error *error);
 	void (*reset)(struct device *device);
 	int (*loaded)(struct device *device, struct error *error);

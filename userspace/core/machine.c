@@ -37,11 +37,33 @@ void machine_end(struct machine *m, int status, const char *format, ...)
 	loop_wake(&m->loop);
 }
 
-void machine_reset(struct machine *m)
+void machine_reset(struct machine *m, enum reset what)
 {
+	if (m->config.reset) {
+		if (what > m->resetting)
+			__atomic_store_n(&m->resetting, what, __ATOMIC_RELEASE);
+		loop_set_timer(&m->loop, &m->resetter, 1);
+		return;
+	}
 	/* A reboot ends mvmm: what was booted is in the command's arguments */
 	machine_end(m, STATUS_RESET,
 		    "the guest reset itself: a reboot, or a panic with panic=-1");
+}
+
+static void on_reset(void *ctx)
+{
+	struct machine *m = ctx;
+
+	/* It was done when the machine was saved */
+	if (!m->resetting)
+		return;
+	machine_pause(m);
+	if (!machine_ended(m)) {
+		pthread_mutex_unlock(&m->loop.lock);
+		m->config.reset(m);
+		pthread_mutex_lock(&m->loop.lock);
+	}
+	machine_resume(m);
 }
 
 /* A guest that repeats it is not to fill the user's disk */
@@ -78,7 +100,8 @@ bool machine_ended(struct machine *m)
 
 bool machine_pausing(struct machine *m)
 {
-	return __atomic_load_n(&m->pausing, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&m->pausing, __ATOMIC_ACQUIRE) ||
+	       __atomic_load_n(&m->resetting, __ATOMIC_ACQUIRE);
 }
 
 /* @flags: MVMM_CLOCK_STOPPED, or 0: it goes on from where it stands */
@@ -361,6 +384,7 @@ int machine_create(struct machine *m, const struct machine_config *config,
 	pthread_cond_init(&m->goes, NULL);
 	m->irqs.changed = line_changed;
 	m->irqs.ctx = m;
+	m->resetter = (struct timer){ .fn = on_reset, .ctx = m };
 	vm_clock_init(&m->clock, 0);
 	ret = loop_init(&m->loop, &m->clock);
 	if (ret)

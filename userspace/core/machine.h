@@ -135,6 +135,7 @@ struct machine_iothread {
  * @rom_size: bytes of it
  * @firmware: what that is told (fw_cfg.h)
  * @defaults: options of each device that has them; NULL: none
+ * @reset: resets the machine for the guest, see machine_reset(); NULL: that ends it
  * @after_run: for tests: a vCPU's thread calls it, with @after_run_ctx, before
  *	it completes an exit; or NULL
  */
@@ -163,6 +164,7 @@ struct machine_config {
 	uint64_t rom_size;
 	struct firmware *firmware;
 	const char *defaults;
+	void (*reset)(struct machine *m);
 	void (*after_run)(void *ctx, struct vcpu *v);
 	void *after_run_ctx;
 };
@@ -206,6 +208,9 @@ struct machine_config {
  * @stands: signalled when one more stands, or has returned; the same
  * @goes: signalled when they are to go on; the same
  * @pausing: they are to stand. Changed with @loop.lock held
+ * @resetting: an enum reset: they stand until that is done. The same
+ * @resetter: the loop does that
+ * @shutdown_code: the byte of CMOS that tells why a CPU is reset, or NULL
  * @end_lock: guards what follows
  * @warnings: how many were printed
  * @wake: signalled when an interrupt for vCPU 0 may have come: without local
@@ -243,6 +248,9 @@ struct machine {
 	unsigned int running, standing;
 	pthread_cond_t stands, goes;
 	bool pausing;
+	uint8_t resetting;
+	struct timer resetter;
+	const uint8_t *shutdown_code;
 	pthread_mutex_t end_lock;
 	unsigned int warnings;
 	pthread_cond_t wake;
@@ -274,8 +282,10 @@ int machine_run(struct machine *m, struct entry *entry, struct error *error);
 /* Stops all threads. The first call counts. Any thread, any lock but end_lock */
 void machine_end(struct machine *m, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The guest has pulled the line of RESET. The same */
-void machine_reset(struct machine *m);
+/* What of a machine: its CPUs, if the firmware knows how to go on; all of it */
+enum reset { RESET_NONE, RESET_CPUS, RESET_BOARD };
+/* The guest wants it: no vCPU goes on before. The main loop's lock is held */
+void machine_reset(struct machine *m, enum reset what);
 bool machine_ended(struct machine *m);
 /*
  * Pausing: called by the loop, whose lock is held, and given back meanwhile.

@@ -218,6 +218,22 @@ static void complete(struct vcpu *v)
 			    mvmm_exit_name(run->exit_reason), strerror(-ret));
 }
 
+/* Of a PC its CPU is reset then; of one that only mvmm has booted it is the end */
+static void shut_down(struct vcpu *v)
+{
+	struct machine *m = v->machine;
+
+	if (!m->config.reset) {
+		machine_end(m, STATUS_TRIPLE_FAULT,
+			    "the guest died of a triple fault at rip 0x%llx",
+			    (unsigned long long)v->run->regs.rip);
+		return;
+	}
+	pthread_mutex_lock(&m->loop.lock);
+	machine_reset(m, RESET_CPUS);
+	pthread_mutex_unlock(&m->loop.lock);
+}
+
 static void handle_exit(struct vcpu *v)
 {
 	const struct mvmm_run *run = v->run;
@@ -241,10 +257,8 @@ static void handle_exit(struct vcpu *v)
 	case MVMM_EXIT_IRQ_WINDOW:
 		break;
 	case MVMM_EXIT_SHUTDOWN:
-		machine_end(m, STATUS_TRIPLE_FAULT,
-			    "the guest died of a triple fault at rip 0x%llx",
-			    (unsigned long long)run->regs.rip);
-		break;
+		shut_down(v);
+		return;
 	case MVMM_EXIT_MEMORY_FAULT:
 		describe_fault(v);
 		break;

@@ -366,6 +366,9 @@ static int renew_in_memory(struct machine *m, struct error *error)
 int machine_renew(struct machine *m, const char *directory,
 		  struct error *error)
 {
+	/* The guest waits for it: that is not a part of the state */
+	if (m->resetting)
+		m->config.reset(m);
 	if (!directory)
 		return renew_in_memory(m, error);
 	return snapshot_write(m, directory, error) ||

@@ -21,7 +21,8 @@ struct fake_vcpu {
 	int fd;
 	struct mvmm_run *run;
 	bool kicked;
-	unsigned int kicks, accesses;
+	uint8_t retired;		/* what the last RUN was to retire */
+	unsigned int kicks, accesses, resets;
 	unsigned int step;	/* how many RUNs have begun */
 	struct mvmm_vcpu_state state;	/* what was set last */
 };
@@ -71,6 +72,7 @@ static int fake_run(struct fake_vcpu *v)
 {
 	unsigned int step = v->step++;
 
+	v->retired = v->run->retire;
 	v->run->retire = 0;
 	fake.run_while_stopped += fake.clock.flags & MVMM_CLOCK_STOPPED;
 	fake.running++;
@@ -191,6 +193,7 @@ static int fake_vcpu_call(struct fake_vcpu *v, unsigned long cmd, void *arg)
 	case MVMM_VCPU_RESET:
 		v->state = (struct mvmm_vcpu_state){ .nr_msrs = s->nr_msrs };
 		memset(&v->run->regs, 0, sizeof(v->run->regs));
+		v->resets++;
 		return 0;
 	case MVMM_VCPU_RUN:
 		return fake_run(v);

@@ -227,7 +227,7 @@ static void on_sync(struct device *device)
 static void write_output(struct i8042 *chip, uint8_t value)
 {
 	if (!(value & OUT_RESET))
-		machine_reset(chip->device.machine);
+		machine_reset(chip->device.machine, RESET_CPUS);
 	chip->a20 = value & OUT_A20;
 }
 
@@ -304,7 +304,7 @@ static void obey(struct i8042 *chip, uint8_t command)
 		break;
 	case PULSE ... PULSE + 15:
 		if (!(command & OUT_RESET))
-			machine_reset(chip->device.machine);
+			machine_reset(chip->device.machine, RESET_CPUS);
 		break;
 	}
 }
@@ -393,7 +393,7 @@ static void fast_write(struct device *device, uint64_t at, uint64_t value,
 	struct i8042 *chip = (struct i8042 *)device;
 
 	if (value & FAST_RESET)
-		machine_reset(chip->device.machine);
+		machine_reset(chip->device.machine, RESET_CPUS);
 	chip->a20 = value & FAST_A20;
 }
 

@@ -18,6 +18,7 @@
 #define REG_B	11
 #define REG_C	12
 #define REG_D	13
+#define SHUTDOWN 0x0f
 #define CENTURY	0x32
 
 #define NS	1000000000ull
@@ -306,21 +307,26 @@ static int create(struct device *device, struct error *error)
 
 	rtc->irq = (struct irq){ .irqs = &device->machine->irqs, .line = 8 };
 	device->machine->legacy[1] = &rtc->irq;
+	device->machine->shutdown_code = &rtc->ram[SHUTDOWN];
 	rtc->update = (struct timer){ .fn = on_update, .ctx = rtc };
 	rtc->periodic = (struct timer){ .fn = on_periodic, .ctx = rtc };
 	rtc->region = (struct region){ &ops, device, .len = 2 };
 	return region_map(&device->machine->ports, &rtc->region, 0x70, error);
 }
 
-/* A battery keeps the time and the RAM of a real one: here each VM is new */
+/* A battery keeps the time and the RAM, from the machine's beginning on */
 static void reset(struct device *device)
 {
 	struct mc146818 *rtc = (struct mc146818 *)device;
 
-	rtc->ram[REG_A] = 0x26;
-	rtc->ram[REG_B] = B_24H;
-	rtc->ram[REG_D] = 0x80;	/* the battery is fine */
-	rtc->second = host_seconds(NULL);
+	if (!rtc->ram[REG_D]) {
+		rtc->ram[REG_A] = 0x26;
+		rtc->ram[REG_B] = B_24H;
+		rtc->ram[REG_D] = 0x80;	/* the battery is fine */
+		rtc->second = host_seconds(NULL);
+	}
+	rtc->ram[REG_B] &= ~(UPDATE | ALARM | PERIODIC);
+	rtc->ram[REG_C] = 0;
 	update_irq(rtc);
 	set_timers(rtc);
 }
@@ -357,7 +363,7 @@ static const struct field fields[] = {
 
 static const struct device_class mc146818 = {
 	.name = "mc146818", .size = sizeof(struct mc146818), .fields = fields,
-	.create = create, .reset = reset, .loaded = loaded,
+	.battery = true, .create = create, .reset = reset, .loaded = loaded,
 	.destroy = destroy,
 };
 DEVICE_CLASS(mc146818);

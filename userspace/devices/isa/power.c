@@ -102,7 +102,7 @@ static void reset_write(struct device *device, uint64_t at, uint64_t value,
 			unsigned int size)
 {
 	if (value == RESET_VALUE)
-		machine_reset(device->machine);
+		machine_reset(device->machine, RESET_CPUS);
 }
 
 static int create(struct device *device, struct error *error)

@@ -9,6 +9,10 @@
 #include "devices/pci/pci.h"
 
 #define ADDRESS_ENABLE	(1u << 31)
+/* ICH9's RST_CNT, port 0xcf9 (13.7.5), in the midst of the address's */
+#define RESET_BOTH	(1u << 1)	/* all of it, not only the CPU */
+#define RESET_NOW	(1u << 2)
+#define RESET_BITS	0xeu
 #define ECAM_LEN	(1u << 20)	/* bus 0 */
 /* Where the firmware wants ECAM (82G33 datasheet, 5.1.16): bits 28 to 35 */
 #define PCIEXBAR	0x60
@@ -30,6 +34,7 @@
 /**
  * struct pci_host - see above
  * @address: what was written to port 0xcf8
+ * @reset: what was written to port 0xcf9
  * @address_port: ports 0xcf8 to 0xcfb
  * @data_port: ports 0xcfc to 0xcff
  * @ecam: a page for each function of bus 0
@@ -38,6 +43,7 @@
 struct pci_host {
 	struct pci_function pci;
 	uint32_t address;
+	uint8_t reset;
 	struct region address_port, data_port, ecam, shadow;
 };
 
@@ -96,15 +102,27 @@ static void config_write(struct device *device, uint32_t bdf, unsigned int at,
 static uint64_t address_read(struct device *device, uint64_t at,
 			     unsigned int size)
 {
-	return size == 4 ? ((struct pci_host *)device)->address : ~0ull;
+	const struct pci_host *host = (struct pci_host *)device;
+
+	if (at == 1 && size == 1)
+		return host->reset;
+	return size == 4 ? host->address : ~0ull;
 }
 
 static void address_write(struct device *device, uint64_t at, uint64_t value,
 			  unsigned int size)
 {
-	/* Narrower accesses are for other chips */
+	struct pci_host *host = (struct pci_host *)device;
+
+	/* Other narrow accesses are for other chips */
 	if (size == 4)
-		((struct pci_host *)device)->address = value;
+		host->address = value;
+	if (at != 1 || size != 1)
+		return;
+	if (value & RESET_NOW && !(host->reset & RESET_NOW))
+		machine_reset(device->machine, value & RESET_BOTH ?
+					       RESET_BOARD : RESET_CPUS);
+	host->reset = value & RESET_BITS;
 }
 
 static uint64_t data_read(struct device *device, uint64_t at, unsigned int size)
@@ -269,7 +287,7 @@ static int loaded(struct device *device, struct error *error)
 
 static const struct field fields[] = {
 	PCI_FIELDS(struct pci_host, pci), FIELD(struct pci_host, address),
-	FIELDS_END
+	FIELD(struct pci_host, reset), FIELDS_END
 };
 
 static const struct device_class pci_host = {
