@@ -3,6 +3,10 @@
 #include <string.h>
 #include "manage/reset.h"
 
+/* Registers of a local APIC */
+#define APIC_SPIV	0xf0
+#define APIC_LINT0	0x350
+
 /*
  * The shutdown code with which a firmware goes on where the guest wants it (IBM AT
  * Technical Reference, BIOS listing, TEST1 and SHUT4 to SHUTA): it does not touch
@@ -34,6 +38,24 @@ static void reset_vcpu(struct vcpu *v)
 			    strerror(-ret));
 }
 
+/*
+ * The CPU's reset closes the local APIC to the PIC. A firmware that goes on does not
+ * open it again, as one of a PC without local APICs does not: it stays as it was
+ */
+static void reset_but_pic(struct vcpu *v)
+{
+	static const uint16_t reg[] = { APIC_SPIV, APIC_LINT0 };
+	uint32_t kept[2] = { 0 };
+	unsigned int i;
+	bool all = v->machine->apic;
+
+	for (i = 0; i < 2; i++)
+		all = all && !mvmm_apic_access(v->fd, reg[i], &kept[i], false);
+	reset_vcpu(v);
+	for (i = 0; i < 2; i++)
+		all = all && !mvmm_apic_access(v->fd, reg[i], &kept[i], true);
+}
+
 void reset_machine(struct machine *m)
 {
 	bool board;
@@ -46,7 +68,10 @@ void reset_machine(struct machine *m)
 	if (board)
 		devices_reset(m);
 	for (i = 0; i < m->nr_vcpus; i++)
-		reset_vcpu(&m->vcpu[i]);
+		if (board || i)
+			reset_vcpu(&m->vcpu[i]);
+		else
+			reset_but_pic(&m->vcpu[i]);
 	/* The interrupts that wait for vCPU 0 may be others now */
 	mvmm_kick(m->vcpu[0].fd);
 	__atomic_store_n(&m->resetting, RESET_NONE, __ATOMIC_RELEASE);

@@ -111,6 +111,8 @@ static int guest(unsigned int id, unsigned int step, struct mvmm_run *run)
 			at--;
 			return WAIT;
 		}
+		/* The way from the PIC: two registers are read, and written */
+		wrong += fake.vcpu[0].accesses != (way.kept ? 4 : 0);
 		/* Nothing was retired, or kept */
 		wrong += fake.vcpu[0].resets != 1 || fake.vcpu[1].resets != 1;
 		wrong += run->regs.rip != 0 || fake.vcpu[0].retired;
