@@ -77,8 +77,8 @@ static const struct argp_option option_list[] = {
 	  "read options from a file, one in a line, without the dashes", 0 },
 	{ "control", OPT_CONTROL, "SOCKET", 0,
 	  "listen there for commands: mvmm raid, mvmm screenshot", 0 },
-	{ "display", OPT_DISPLAY, "vnc[=ADDRESS][,OPTION...]|none", 0,
-	  "show the screen: at 127.0.0.1:5900, HOST:PORT or unix:PATH; a password-file=FILE where others can come in",
+	{ "display", OPT_DISPLAY, "vnc[=ADDRESS]|web[=PORT]|none[,OPTION...]", 0,
+	  "show the screen: to VNC viewers at 127.0.0.1:5900, HOST:PORT or unix:PATH, or in a browser; a password-file=FILE where others can come in",
 	  0 },
 	{ "flat", OPT_FLAT, "FILE", 0,
 	  "a bare image, started in real mode at its first byte", 1 },
@@ -198,7 +198,7 @@ static void parse_short(struct argp_state *state, struct run_options *o,
 	need_device(state, o, name, text);
 }
 
-/* The last one counts; @arg is cut into pieces */
+/* One more; @arg is cut into pieces */
 static void parse_display(struct argp_state *state, struct run_options *o,
 			  char *arg)
 {
@@ -442,7 +442,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		/* Whatever was asked for: their back ends need it */
 		if (o->machine.vhosts)
 			o->machine.memfd = true;
-		if (o->display.address) {
+		if (display_wanted(&o->display)) {
 			need_device(state, o, "vga", NULL);
 			need_device(state, o, "i8042", NULL);
 		}

@@ -12,18 +12,28 @@ struct vnc;
 /**
  * struct display - what --display asks for
  * @address: of vnc: HOST:PORT or unix:PATH; NULL: there is none
- * @password_file: of that; NULL: there is none
- * @vnc: while it is served
+ * @web: of the server for browsers: PORT or HOST:PORT
+ * @root: of its files; NULL: where they are
+ * @password_file: of both; NULL: there is none
+ * @port: what @web was if it is a port alone
+ * @vnc: while they are served
  */
 struct display {
-	const char *address, *password_file;
+	const char *address, *web, *root, *password_file;
+	char port[32];
 	struct vnc *vnc;
 };
 
 #define VNC_ADDRESS	"127.0.0.1:5900"
+#define WEB_ADDRESS	"127.0.0.1:6080"
 
-/* "none", or "vnc[=ADDRESS][,password-file=FILE]", which is cut into pieces */
+/*
+ * One more --display: "vnc[=ADDRESS]" or "web[=[HOST:]PORT]" with options, or "none",
+ * which takes back the others. It is cut into pieces
+ */
 int display_parse(struct display *display, char *text, struct error *error);
+/* Somebody is to see it */
+bool display_wanted(const struct display *display);
 /* The machine was created, and is destroyed after display_stop() */
 int display_start(struct display *display, struct machine *machine,
 		  struct error *error);

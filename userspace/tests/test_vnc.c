@@ -36,6 +36,14 @@ const char *__lsan_default_suppressions(void)
 static char directory[] = "/tmp/mvmm-vnc.XXXXXX", path[64], address[80];
 static struct vnc *server;
 
+static struct vnc *start(const char *where, const char *password)
+{
+	struct vnc_config config = { .address = where,
+				     .password_file = password };
+
+	return vnc_start(&m, &config, &error);
+}
+
 /* ---- the guest's side --------------------------------------------------------------- */
 
 static struct keyboard {
@@ -88,7 +96,7 @@ static int setup(void **state)
 	input_register(&keyboard.input);
 	set_mode(640, 480);
 	draw(3, 2, 0x112233);
-	server = vnc_start(&m, address, NULL, &error);
+	server = start(address, NULL);
 	return server ? 0 : -1;
 }
 
@@ -319,14 +327,14 @@ static void strangers(void **state)
 
 static void refuse(const char *where, const char *password, const char *why)
 {
-	assert_null(vnc_start(&m, where, password, &error));
+	assert_null(start(where, password));
 	assert_non_null(strstr(error.text, why));
 }
 
 static void addresses(void **state)
 {
 	char password[VNC_PASSWORD + 1], file[80], text[64];
-	struct display d;
+	struct display d = { 0 };
 	struct vnc *local;
 	struct stat st;
 	bool is_local;
@@ -359,7 +367,7 @@ static void addresses(void **state)
 	assert_int_equal(vnc_read_password(file, password, &error), 0);
 	assert_string_equal(password, "secret");
 	/* With it also where others are */
-	local = vnc_start(&m, "0.0.0.0:0", file, &error);
+	local = start("0.0.0.0:0", file);
 	assert_non_null(local);
 	vnc_stop(local);
 	unlink(file);
@@ -371,9 +379,32 @@ static void addresses(void **state)
 	strcpy(text, "vnc");
 	assert_int_equal(display_parse(&d, text, &error), 0);
 	assert_string_equal(d.address, VNC_ADDRESS);
+	/* More than one at a time; a port is this host's */
+	strcpy(text, "web=0");
+	assert_int_equal(display_parse(&d, text, &error), 0);
+	assert_string_equal(d.web, "127.0.0.1:0");
+	assert_string_equal(d.address, VNC_ADDRESS);
+	assert_string_equal(d.password_file, "x");
 	strcpy(text, "none");
 	assert_int_equal(display_parse(&d, text, &error), 0);
-	assert_null(d.address);
+	assert_false(display_wanted(&d));
+	strcpy(text, "web");
+	assert_int_equal(display_parse(&d, text, &error), 0);
+	assert_string_equal(d.web, WEB_ADDRESS);
+	assert_true(display_wanted(&d));
+	strcpy(text, "web=:65535");
+	assert_int_equal(display_parse(&d, text, &error), 0);
+	assert_string_equal(d.web, "127.0.0.1:65535");
+	strcpy(text, "web=[::]:80,root=/x");
+	assert_int_equal(display_parse(&d, text, &error), 0);
+	assert_string_equal(d.web, "[::]:80");
+	assert_string_equal(d.root, "/x");
+	strcpy(text, "web=65536");
+	assert_int_equal(display_parse(&d, text, &error), -1);
+	strcpy(text, "web=unix:/x");
+	assert_int_equal(display_parse(&d, text, &error), -1);
+	strcpy(text, "vnc,root=/x");
+	assert_int_equal(display_parse(&d, text, &error), -1);
 	strcpy(text, "sdl");
 	assert_int_equal(display_parse(&d, text, &error), -1);
 	strcpy(text, "vnc=x,tls");

@@ -24,14 +24,14 @@ static int listen_path(const char *path, struct error *error)
 
 	if (!*path || strlen(path) >= sizeof(to.sun_path))
 		return fail(error, STATUS_USAGE,
-			    "--display vnc=unix:%s: a name of 1 to %zu bytes",
+			    "--display: unix:%s: a name of 1 to %zu bytes",
 			    path, sizeof(to.sun_path) - 1);
 	strcpy(to.sun_path, path);
 	mask = umask(0177);
 	fd = listen_unix(&to);
 	umask(mask);
 	return fd >= 0 ? fd : fail(error, STATUS_OS,
-				   "--display vnc=unix:%s: %s", path,
+				   "--display: unix:%s: %s", path,
 				   strerror(errno));
 }
 
@@ -78,18 +78,18 @@ static int listen_tcp(const char *address, bool *local, struct error *error)
 	}
 	if (!colon || !colon[1] || len >= sizeof(name))
 		return fail(error, STATUS_USAGE,
-			    "--display vnc=%s: write HOST:PORT or unix:PATH",
+			    "--display: %s: write HOST:PORT or unix:PATH",
 			    address);
 	if (len)
 		snprintf(name, sizeof(name), "%.*s", (int)len, host);
 	ret = getaddrinfo(name, colon + 1, &hints, &found);
 	if (ret)
-		return fail(error, STATUS_USAGE, "--display vnc=%s: %s", address,
+		return fail(error, STATUS_USAGE, "--display: %s: %s", address,
 			    gai_strerror(ret));
 	*local = is_loopback(found->ai_addr);
 	fd = listen_at(found);
 	if (fd < 0)
-		fail(error, STATUS_OS, "--display vnc=%s: %s", address,
+		fail(error, STATUS_OS, "--display: %s: %s", address,
 		     strerror(errno));
 	freeaddrinfo(found);
 	return fd;
@@ -111,7 +111,7 @@ int vnc_read_password(const char *path, char password[VNC_PASSWORD + 1],
 
 	if (!file)
 		return fail(error, STATUS_NO_INPUT,
-			    "--display vnc: password-file=%s: %s", path,
+			    "--display: password-file=%s: %s", path,
 			    strerror(errno));
 	len = fread(password, 1, VNC_PASSWORD, file);
 	fclose(file);
@@ -119,7 +119,7 @@ int vnc_read_password(const char *path, char password[VNC_PASSWORD + 1],
 	password[strcspn(password, "\n")] = 0;
 	if (!*password)
 		return fail(error, STATUS_DATA,
-			    "--display vnc: password-file=%s has no password in its first line",
+			    "--display: password-file=%s has no password in its first line",
 			    path);
 	return 0;
 }

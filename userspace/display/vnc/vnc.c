@@ -20,6 +20,7 @@
 #include "display/screen.h"
 #include "display/vnc/keyboard.h"
 #include "display/vnc/vnc.h"
+#include "display/vnc/web.h"
 
 #define VIEWERS		16
 #define FRAME_MS	33
@@ -47,7 +48,9 @@ static struct {
  * @pixels: what viewers see, which is @screen's
  * @surface: what is drawn, and then compared with that
  * @input: keys and pointer
- * @fd: listens
+ * @fd: listens; -1: for browsers only
+ * @web: listens for these; NULL: nobody does
+ * @browser: it is one that comes in now
  * @stop: an eventfd: the thread is to return
  * @password: and NULL, as the library wants it
  * @secret: it
@@ -63,6 +66,8 @@ struct vnc {
 	struct surface surface;
 	struct viewer_input input;
 	int fd, stop;
+	struct web *web;
+	bool browser;
 	char *password[2];
 	char secret[VNC_PASSWORD + 1];
 	const char *path;
@@ -238,6 +243,11 @@ static void on_gone(rfbClientPtr client)
 
 	v->viewers--;
 	viewer_release(&v->input);
+#ifdef LIBVNCSERVER_WITH_WEBSOCKETS
+	/* 46 KB, which the library forgets */
+	free(client->wsctx);
+	client->wsctx = NULL;
+#endif
 }
 
 static enum rfbNewClientAction on_new(rfbClientPtr client)
@@ -245,43 +255,64 @@ static enum rfbNewClientAction on_new(rfbClientPtr client)
 	struct vnc *v = client->screen->screenData;
 
 	client->clientGoneHook = on_gone;
+#ifdef LIBVNCSERVER_WITH_WEBSOCKETS
+	/*
+	 * The library takes them everywhere, and asks no browser which page it is
+	 * that wants one: web.c does
+	 */
+	if (client->wsctx && !v->browser) {
+		v->viewers++;
+		return RFB_CLIENT_REFUSE;
+	}
+#endif
 	return v->viewers++ < VIEWERS ? RFB_CLIENT_ACCEPT : RFB_CLIENT_REFUSE;
 }
 
-static void let_in(struct vnc *v)
+static void take_in(struct vnc *v, int fd, bool browser)
 {
-	int fd = accept4(v->fd, NULL, NULL, SOCK_CLOEXEC);
-
-	if (fd < 0) {
-		/* No descriptors, say: not at once again */
-		if (errno != EAGAIN)
-			poll(NULL, 0, FRAME_MS);
-		return;
-	}
 	/* The library waits by select() */
 	if (fd >= FD_SETSIZE) {
 		close(fd);
 		return;
 	}
 	/* It takes the descriptor, whatever comes of it */
+	v->browser = browser;
 	lib.NewClient(v->screen, fd);
+}
+
+static void let_in(struct vnc *v)
+{
+	int fd = accept4(v->fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0)
+		take_in(v, fd, false);
+	else if (errno != EAGAIN)
+		/* No descriptors, say: not at once again */
+		poll(NULL, 0, FRAME_MS);
 }
 
 /* Until somebody has something to say, or it is time to look at the screen */
 static bool wait_for(struct vnc *v)
 {
-	struct pollfd p[VIEWERS + 3] = { { v->stop, POLLIN, 0 },
-					 { v->fd, POLLIN, 0 } };
-	unsigned int nr = 2;
+	struct pollfd p[VIEWERS + 3 + WEB_POLL] = { { v->stop, POLLIN, 0 },
+						    { v->fd, POLLIN, 0 } };
+	unsigned int nr = 2, viewers;
 	rfbClientPtr c;
+	int fd;
 
 	for (c = v->screen->clientHead; c && nr < VIEWERS + 3; c = c->next)
 		if (c->sock >= 0)
 			p[nr++] = (struct pollfd){ c->sock, POLLIN, 0 };
+	viewers = nr;
+	if (v->web)
+		nr += web_poll(v->web, p + nr);
 	if (poll(p, nr, v->screen->clientHead ? FRAME_MS : -1) < 0)
 		return true;
 	if (p[1].revents)
 		let_in(v);
+	fd = v->web ? web_serve(v->web, p + viewers) : -1;
+	if (fd >= 0)
+		take_in(v, fd, true);
 	return !p[0].revents;
 }
 
@@ -352,6 +383,8 @@ static void destroy(struct vnc *v)
 {
 	close_fd(&v->fd);
 	close_fd(&v->stop);
+	if (v->web)
+		web_stop(v->web);
 	if (v->path)
 		unlink(v->path);
 	if (v->screen) {
@@ -367,23 +400,47 @@ static void destroy(struct vnc *v)
 	free(v);
 }
 
-static int open_all(struct vnc *v, const char *address,
-		    const char *password_file, struct error *error)
+static int listen_at(const struct vnc *v, const char *address, int *fd,
+		     struct error *error)
 {
 	bool local;
 
-	if (password_file &&
-	    vnc_read_password(password_file, v->secret, error))
+	*fd = vnc_listen(address, &local, error);
+	if (*fd < 0)
 		return -1;
-	v->fd = vnc_listen(address, &local, error);
-	if (v->fd < 0)
+	if (local || v->secret[0])
+		return 0;
+	return fail(error, STATUS_USAGE,
+		    "--display: %s: others could come in: give it a password-file=, or listen at 127.0.0.1",
+		    address);
+}
+
+static int open_web(struct vnc *v, const struct vnc_config *config,
+		    struct error *error)
+{
+	int fd;
+
+	if (listen_at(v, config->web, &fd, error)) {
+		close_fd(&fd);
 		return -1;
-	if (!strncmp(address, "unix:", 5))
-		v->path = address + 5;
-	if (!local && !password_file)
-		return fail(error, STATUS_USAGE,
-			    "--display vnc=%s: others could come in: give it a password-file=, or listen at 127.0.0.1",
-			    address);
+	}
+	v->web = web_start(fd, config->root ? config->root : WEB_ROOT,
+			   !v->secret[0], error);
+	return v->web ? 0 : -1;
+}
+
+static int open_all(struct vnc *v, const struct vnc_config *config,
+		    struct error *error)
+{
+	if (config->password_file &&
+	    vnc_read_password(config->password_file, v->secret, error))
+		return -1;
+	if (config->address && listen_at(v, config->address, &v->fd, error))
+		return -1;
+	if (config->address && !strncmp(config->address, "unix:", 5))
+		v->path = config->address + 5;
+	if (config->web && open_web(v, config, error))
+		return -1;
 	v->stop = eventfd(0, EFD_CLOEXEC);
 	if (v->stop < 0)
 		return fail(error, STATUS_OS, "--display vnc: %s",
@@ -391,8 +448,8 @@ static int open_all(struct vnc *v, const char *address,
 	return load_library(error) || make_screen(v, error) ? -1 : 0;
 }
 
-struct vnc *vnc_start(struct machine *machine, const char *address,
-		      const char *password_file, struct error *error)
+struct vnc *vnc_start(struct machine *machine, const struct vnc_config *config,
+		      struct error *error)
 {
 	struct vnc *v = calloc(1, sizeof(*v));
 
@@ -402,7 +459,7 @@ struct vnc *vnc_start(struct machine *machine, const char *address,
 	}
 	v->fd = v->stop = -1;
 	v->machine = v->input.machine = machine;
-	if (open_all(v, address, password_file, error)) {
+	if (open_all(v, config, error)) {
 		destroy(v);
 		return NULL;
 	}
@@ -414,6 +471,11 @@ struct vnc *vnc_start(struct machine *machine, const char *address,
 	fail(error, STATUS_OS, "--display vnc: no thread");
 	destroy(v);
 	return NULL;
+}
+
+unsigned int vnc_web_port(const struct vnc *v)
+{
+	return v->web ? web_port(v->web) : 0;
 }
 
 void vnc_stop(struct vnc *v)

@@ -10,12 +10,23 @@
 struct machine;
 struct vnc;
 
-/*
- * A thread serves it. @address: HOST:PORT or unix:PATH; where it is not this
- * host's alone there has to be a @password_file. NULL with @error
+/**
+ * struct vnc_config - where viewers come in; one of the addresses may be NULL
+ * @address: HOST:PORT or unix:PATH
+ * @web: of browsers: HOST:PORT
+ * @root: the directory with noVNC's files; NULL: Debian's
+ * @password_file: of all viewers; where an address is not this host's alone there
+ *	has to be one
  */
-struct vnc *vnc_start(struct machine *machine, const char *address,
-		      const char *password_file, struct error *error);
+struct vnc_config {
+	const char *address, *web, *root, *password_file;
+};
+
+/* A thread serves it. NULL with @error */
+struct vnc *vnc_start(struct machine *machine, const struct vnc_config *config,
+		      struct error *error);
+/* 0: there is none */
+unsigned int vnc_web_port(const struct vnc *vnc);
 void vnc_stop(struct vnc *vnc);
 
 /* listen.c: a socket that listens, or -1 with @error; @local: to this host only */
