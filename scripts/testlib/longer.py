@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The jobs of "make test-long" that are those of jobs.py, for longer."""
+from .browser import web
 from .jobs import (TWO_CPUS, UNSTEADY, files, job, kselftests, net, reloaded,
                    stress_job, system, tested)
 from .labs import lab
@@ -25,6 +26,7 @@ LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
         stress_job(emulator, cpus, vcpus, 20, "long-stress")
         for cpus, vcpus in ((2, 8), (1, 8), (1, 4), (1, 2), (1, 1))
         for emulator in ("bochs", "qemu")] + [
+        job("long-browser", web, kernels=()),
         job("long-files-qemu", files, "qemu", "raw", "nbd", "overlay",
             kernels=("debian",)),
         job("long-files-raid-qemu", files, "qemu", "raid0", "raid1", "raid4",
