@@ -40,8 +40,14 @@
 /* After an exit: Retbleed, SRSO */
 #ifdef UNTRAIN_RET_VM
 #define MVMM_UNTRAIN_RET UNTRAIN_RET_VM
-#else
+#elif !defined(X86_FEATURE_IBPB_ON_VMEXIT)
 #define MVMM_UNTRAIN_RET UNTRAIN_RET
+#elif defined(__ASSEMBLY__)
+/* Old kernels only: their macro knows entries of the kernel, and no exits */
+.macro MVMM_UNTRAIN_RET
+	UNTRAIN_RET
+	ALTERNATIVE "", "call entry_ibpb", X86_FEATURE_IBPB_ON_VMEXIT
+.endm
 #endif
 
 /* After an exit: branch history injection */
@@ -180,6 +186,20 @@ static inline bool mvmm_is_throttled(void)
 	(timer)->function = (fn);					\
 } while (0)
 #endif
+
+/* SRSO on Zen 5: newer kernels leave it to who runs guests, while there are any */
+static inline void mvmm_reduce_speculation(bool on)
+{
+#ifdef X86_FEATURE_SRSO_BP_SPEC_REDUCE
+	const u64 bit = BIT_ULL(MSR_ZEN4_BP_CFG_BP_SPEC_REDUCE_BIT);
+	u64 cfg;
+
+	if (!cpu_feature_enabled(X86_FEATURE_SRSO_BP_SPEC_REDUCE))
+		return;
+	rdmsrq(MSR_ZEN4_BP_CFG, cfg);
+	wrmsrq(MSR_ZEN4_BP_CFG, on ? cfg | bit : cfg & ~bit);
+#endif
+}
 
 /* VMSCAPE: an IBPB before userspace runs again on this CPU */
 static inline void mvmm_ibpb_on_return_to_user(void)

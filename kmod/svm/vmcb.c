@@ -69,6 +69,7 @@ int svm_cpu_enable(void)
 	__this_cpu_write(svm_host_pa, __pa(__this_cpu_read(host_vmcb)));
 	/* Drop translations with the same ASIDs, from when SVM was on before */
 	svm_asids_reset();
+	mvmm_reduce_speculation(true);
 	__this_cpu_write(svm_on, true);
 	return 0;
 }
@@ -85,6 +86,7 @@ void svm_cpu_disable(void)
 	lockdep_assert_irqs_disabled();
 
 	__this_cpu_write(svm_on, false);
+	mvmm_reduce_speculation(false);
 	wrmsrq(MSR_VM_HSAVE_PA, 0);
 	rdmsrq(MSR_EFER, efer);
 	wrmsrq(MSR_EFER, efer & ~EFER_SVME);
