@@ -274,6 +274,42 @@ TEST_F(huge, brought_in_by_the_guest)
 	EXPECT_SAME();
 }
 
+/*
+ * Code in a huge page. Where the CPU has iTLB multihit, the first fetch makes
+ * small leaves of it, which have what the guest wrote before.
+ */
+TEST_F(huge, executed)
+{
+	uint64_t at, len = write_rdi_end - write_rdi, before;
+
+	NEED_HUGE(5);
+	ASSERT_EQ(MVMM_EXIT_HLT, fill_guest(self, 0, SIZE, 6));
+	before = faults(self);
+	for (at = 0; at < SIZE; at += 73 << 12) {
+		memcpy(self->p + at, write_rdi, len);
+		memcpy(self->model + at, write_rdi, len);
+		vm_set_rip(&self->vm, TEST_GPA + at);
+		self->vm.run->regs.rdi = TEST_GPA + at + 2048;
+		self->vm.run->regs.rsi = at;
+		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+		*(uint64_t *)(self->model + at + 2048) = at;
+	}
+	EXPECT_EQ(before + (vmx_uses("nx_huge_pages") ? 2 : 0), faults(self));
+	EXPECT_SAME();
+	/* The host takes some away, and gives others */
+	ASSERT_EQ(0, madvise(self->p, HUGE / 2, MADV_DONTNEED));
+	memset(self->model, 0, HUGE / 2);
+	EXPECT_SAME();
+	memcpy(self->p, write_rdi, len);
+	memcpy(self->model, write_rdi, len);
+	vm_set_rip(&self->vm, TEST_GPA);
+	self->vm.run->regs.rdi = TEST_GPA + HUGE;
+	self->vm.run->regs.rsi = 7;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	*(uint64_t *)(self->model + HUGE) = 7;
+	EXPECT_SAME();
+}
+
 TEST_F(huge, prefault)
 {
 	uint64_t before = faults(self);

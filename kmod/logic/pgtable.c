@@ -129,7 +129,10 @@ static void split_entry(struct pgt *pgt, u64 *ptep, int level,
 	int i;
 
 	if (level == 2)
-		pte &= ~pgt->fmt->large;
+		pte = (pte & ~pgt->fmt->large) | pgt->fmt->exec;
+	/* The CPU may set the D bit at any moment before the table is there */
+	if (pte & pgt->fmt->write)
+		pte |= pgt->fmt->dirty;
 	for (i = 0; i < 512; i++)
 		table[i] = pte + i * pgt_level_size(level - 1);
 	WRITE_ONCE(*ptep, virt_to_phys(table) | pgt->fmt->table);
@@ -168,7 +171,7 @@ u64 pgt_leaf(const struct pgt_format *fmt, u64 pa, int level,
 	     enum pgt_prot prot)
 {
 	return pa | fmt->leaf | (prot & PGT_WRITE ? fmt->write : 0) |
-	       (level > 1 ? fmt->large : 0);
+	       (level > 1 ? fmt->large : fmt->exec);
 }
 
 /* tour 29: nested page tables, both formats */
@@ -179,7 +182,7 @@ u64 pgt_leaf(const struct pgt_format *fmt, u64 pa, int level,
  * @gpa: guest-physical address, aligned to the leaf
  * @pa: host-physical address, aligned to the leaf
  * @level: 1: 4 KiB, 2: 2 MiB, 3: 1 GiB
- * @prot: PGT_READ, or PGT_READ | PGT_WRITE; execution is always allowed
+ * @prot: PGT_READ, or PGT_READ | PGT_WRITE; fmt->exec says what about execution
  * @cache: new tables are taken from here
  *
  * A larger leaf in the way is split. The pieces map what it mapped, so that
@@ -203,6 +206,22 @@ int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 		return -EEXIST;
 	WRITE_ONCE(*ptep, pgt_leaf(pgt->fmt, pa, level, prot));
 	return 0;
+}
+
+/**
+ * pgt_split() - let the guest execute an address that is mapped
+ * @pgt: the table
+ * @gpa: guest-physical address
+ * @cache: new tables are taken from here
+ *
+ * Splits a large leaf that must not be executed. That needs no flush: with the
+ * fault the CPU has forgotten the leaf, which no CPU has fetched through.
+ *
+ * Return: 0; -ENOMEM: @cache is empty.
+ */
+int pgt_split(struct pgt *pgt, u64 gpa, struct pgt_cache *cache)
+{
+	return !pgt->fmt->exec || walk_to(pgt, gpa, 1, cache) ? 0 : -ENOMEM;
 }
 
 /* In leaves: what a table costs that pgt_zap() finds nearly empty */

@@ -24,6 +24,8 @@ enum pgt_prot {
  * @levels: levels of tables: 4 or 5
  * @table: the bits of an entry that points to a table, without the address
  * @leaf: the bits that every leaf has
+ * @exec: what leaves need besides to be executed, if large ones must not be:
+ *	those at level 1 have it
  * @present: an entry is valid if any of these bits is set
  * @write: this bit of a leaf allows writes
  * @large: this bit marks a leaf above level 1
@@ -35,6 +37,7 @@ struct pgt_format {
 	int levels;
 	u64 table;
 	u64 leaf;
+	u64 exec;
 	u64 present;
 	u64 write;
 	u64 large;
@@ -110,6 +113,7 @@ void pgt_cache_drain(struct pgt_cache *cache);
 u64 pgt_lookup(const struct pgt *pgt, u64 gpa, int *level);
 int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 	    struct pgt_cache *cache);
+int pgt_split(struct pgt *pgt, u64 gpa, struct pgt_cache *cache);
 unsigned long pgt_zap(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
 		      void *ctx, struct list_head *freed, unsigned long *budget);
 u64 *pgt_find(const struct pgt *pgt, u64 gpa, int *level);

@@ -181,15 +181,18 @@ static void map_around(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 }
 
 /*
- * Map what the host has at @gpa. Context: mmu_lock held. @atomic: interrupts
- * are off: neighbours are mapped too, but nothing is zapped, since that needs a
- * flush. Returns FOUND: it is mapped; ABSENT: fault_in() has to do it; SPECIAL:
- * it cannot be mapped.
+ * Map what the host has at @gpa, for @access. Context: mmu_lock held. @atomic:
+ * interrupts are off: neighbours are mapped too, but nothing is zapped, since
+ * that needs a flush. Returns FOUND: it is mapped; ABSENT: fault_in() has to do
+ * it; SPECIAL: it cannot be mapped.
  */
 static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
-			  u64 gpa, bool write, bool atomic,
+			  u64 gpa, u32 access, bool atomic,
 			  struct pgt_cache *cache)
 {
+	bool write = access & MVMM_ACCESS_WRITE;
+	bool fetch = access & MVMM_ACCESS_EXEC;
+	u64 fault = gpa;
 	u64 hva = r->hva + (gpa - r->gpa), pa, size, pte, *entry;
 	struct pgt *pgt = &vm->pgt;
 	struct host_leaf leaf;
@@ -212,7 +215,7 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 	entry = pgt_find(pgt, gpa, &at);
 	pte = *entry;
 	if (pgt_pte_present(pgt, pte) && (!write || pte & pgt->fmt->write))
-		return FOUND;
+		return fetch && pgt_split(pgt, fault, cache) ? ABSENT : FOUND;
 
 	pa = leaf.pa | (hva & (pgt_level_size(leaf.level) - 1));
 	level = leaf_level(r, gpa, hva, leaf.level);
@@ -233,7 +236,8 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 		return ABSENT;
 	if (at < level)
 		mvmm_zap(vm, gpa, gpa + size, false);
-	return pgt_map(pgt, gpa, pa, level, prot, cache) ? ABSENT : FOUND;
+	return pgt_map(pgt, gpa, pa, level, prot, cache) ||
+	       (fetch && pgt_split(pgt, fault, cache)) ? ABSENT : FOUND;
 }
 
 static bool region_writable(const struct mvmm_mem_region *r)
@@ -311,7 +315,7 @@ enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu)
 		exit_to_user(vcpu, hva, r ? EROFS : EFAULT);
 		return MVMM_STEP_USER;
 	}
-	found = mirror(vm, r, gpa, write, true, &vcpu->pgt_cache);
+	found = mirror(vm, r, gpa, fault->access, true, &vcpu->pgt_cache);
 	spin_unlock(&vm->mmu_lock);
 	if (found != FOUND)
 		return MVMM_STEP_FAULT;
@@ -338,9 +342,10 @@ static int bring_in(struct mm_struct *mm, unsigned long hva, bool write)
  * *@again is set; -ENXIO: not memory, *@hva is 0; -EROFS: in a read-only region;
  * another -errno: why the page at *@hva could not be brought in.
  */
-static int fault_in(struct mvmm_vm *vm, u64 gpa, bool write,
+static int fault_in(struct mvmm_vm *vm, u64 gpa, u32 access,
 		    struct pgt_cache *cache, u64 *hva, bool *again)
 {
+	bool write = access & MVMM_ACCESS_WRITE;
 	const struct mvmm_mem_region *r;
 	enum lookup found = ABSENT;
 	bool refused = false;
@@ -373,8 +378,8 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, bool write,
 		/*
 		 * There still is a region: a removal counts as an invalidation
 		 */
-		found = mirror(vm, mvmm_find_region(vm, gpa), gpa, write, false,
-			       cache);
+		found = mirror(vm, mvmm_find_region(vm, gpa), gpa, access,
+			       false, cache);
 		*again = found == ABSENT;
 	}
 	spin_unlock(&vm->mmu_lock);
@@ -391,7 +396,7 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, bool write,
 int mvmm_fault_slow(struct mvmm_vcpu *vcpu)
 {
 	const struct mvmm_fault *fault = &vcpu->fault;
-	bool write = fault->access & MVMM_ACCESS_WRITE, again = false;
+	bool again = false;
 	u64 hva;
 	int ret;
 
@@ -399,7 +404,7 @@ int mvmm_fault_slow(struct mvmm_vcpu *vcpu)
 	if (unlikely(mvmm_may_have_apic_page(vcpu->vm, fault->gpa & PAGE_MASK)) &&
 	    mvmm_map_apic_page(vcpu))
 		return 0;
-	ret = fault_in(vcpu->vm, fault->gpa & PAGE_MASK, write,
+	ret = fault_in(vcpu->vm, fault->gpa & PAGE_MASK, fault->access,
 		       &vcpu->pgt_cache, &hva, &again);
 	if (ret == -EINTR || (ret == -ENOMEM && !hva))
 		return ret;
@@ -460,7 +465,8 @@ int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p)
 		cond_resched();
 		if (mapped)
 			continue;
-		ret = fault_in(vm, p->gpa, write, &cache, &hva, &again);
+		ret = fault_in(vm, p->gpa, write ? MVMM_ACCESS_WRITE : 0,
+			       &cache, &hva, &again);
 		if (ret)
 			break;
 	}

@@ -18,6 +18,7 @@
 #include "../logic/sched_rr.c"
 #include "../logic/sched_gang.c"
 #include "../vmx/decode.c"
+#include "../vmx/ept.c"
 #undef pr_fmt
 #include "../vmx/caps.c"
 /* Both vendors have static functions of these names */
@@ -88,6 +89,12 @@ int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len)
 {
 	return -EFAULT;
 }
+
+#ifdef CONFIG_MVMM_PML
+void vmx_sync_pml(struct vmx_vcpu *vmx)
+{
+}
+#endif
 
 #ifdef CONFIG_MVMM_PV
 int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)

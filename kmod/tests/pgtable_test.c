@@ -160,6 +160,60 @@ static void pgtable_split(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pte & PGT_ADDR_MASK, 0x7000ULL);
 }
 
+/* No large leaf is executable, as where the CPU has iTLB multihit */
+static void pgtable_small_ones_execute(struct kunit *test)
+{
+	const struct vmx_caps caps = { .ept_ad = true, .ept_2m = true,
+				       .ept_1g = true, .nx_huge = true };
+	const u64 exec = BIT(2), dirty = BIT(9), base = 1ULL << 30;
+	struct pgt_test *t = test->priv;
+	struct pgt_cache empty = {};
+	struct pgt_format fmt;
+	struct pgt pgt;
+	int level, i;
+	u64 pte;
+
+	vmx_ept_format(&caps, &fmt);
+	KUNIT_ASSERT_EQ(test, pgt_init(&pgt, &fmt), 0);
+	pgt_cache_fill(&t->cache, &fmt);
+	KUNIT_EXPECT_EQ(test, pgt_map(&pgt, base, base, 3,
+				      PGT_READ | PGT_WRITE, &t->cache), 0);
+	KUNIT_EXPECT_FALSE(test, pgt_lookup(&pgt, base, &level) & exec);
+	KUNIT_EXPECT_EQ(test, pgt_split(&pgt, base + 0x201000, &empty), -ENOMEM);
+	pgt_cache_fill(&t->cache, &fmt);
+	KUNIT_EXPECT_EQ(test, pgt_split(&pgt, base + 0x201000, &t->cache), 0);
+	/* All of these 2 MiB, the rest is in leaves of 2 MiB */
+	for (i = 0; i < 512; i++) {
+		u64 gpa = base + 0x200000 + ((u64)i << 12);
+
+		pte = pgt_lookup(&pgt, gpa, &level);
+		KUNIT_EXPECT_EQ(test, level, 1);
+		/* What was written before the split is not lost */
+		KUNIT_EXPECT_EQ(test, pte, gpa | 7 | 6 << 3 | BIT(6) | dirty);
+	}
+	for (i = 0; i < 512; i++) {
+		pte = pgt_lookup(&pgt, base + ((u64)i << 21), &level);
+		KUNIT_EXPECT_EQ(test, level, i == 1 ? 1 : 2);
+		KUNIT_EXPECT_EQ(test, !!(pte & exec), i == 1);
+	}
+	/* It is small already */
+	KUNIT_EXPECT_EQ(test, pgt_split(&pgt, base + 0x201000, &empty), 0);
+	pgt_cache_fill(&t->cache, &fmt);
+	KUNIT_EXPECT_EQ(test, pgt_map(&pgt, 0, 0, 1, PGT_READ, &t->cache), 0);
+	KUNIT_EXPECT_TRUE(test, pgt_lookup(&pgt, 0, &level) & exec);
+	pgt_zap(&pgt, 0, 1ULL << 48, count_leaf, t, &t->freed, &no_limit);
+	pgt_free_tables(&t->freed);
+	pgt_destroy(&pgt);
+	/* Without the bug large ones may be executed, and are not split */
+	vmx_ept_format(&(struct vmx_caps){ .ept_2m = true }, &fmt);
+	KUNIT_EXPECT_TRUE(test, pgt_leaf(&fmt, 0, 2, PGT_READ) & exec);
+	KUNIT_EXPECT_TRUE(test, pgt_leaf(&fmt, 0, 1, PGT_READ) & exec);
+	KUNIT_EXPECT_EQ(test, map(t, 0, 0, 2, true), 0);
+	KUNIT_EXPECT_EQ(test, pgt_split(&t->pgt, 0, &t->cache), 0);
+	pgt_lookup(&t->pgt, 0, &level);
+	KUNIT_EXPECT_EQ(test, level, 2);
+}
+
 static void pgtable_zap(struct kunit *test)
 {
 	struct pgt_test *t = test->priv;
@@ -326,6 +380,7 @@ static struct kunit_case pgtable_cases[] = {
 	KUNIT_CASE(pgtable_large),
 	KUNIT_CASE(pgtable_bad_input),
 	KUNIT_CASE(pgtable_split),
+	KUNIT_CASE(pgtable_small_ones_execute),
 	KUNIT_CASE(pgtable_zap),
 	KUNIT_CASE(pgtable_dirty_and_young),
 	KUNIT_CASE(pgtable_clean),

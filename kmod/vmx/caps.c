@@ -7,13 +7,25 @@
 #define pr_fmt(fmt) "mvmm: " fmt
 
 #include <linux/bits.h>
+#include <linux/cpu.h>
 #include <linux/cpufeature.h>
+#include <linux/moduleparam.h>
 #include <asm/msr.h>
 #include <asm/processor-flags.h>
 #include <asm/vmx.h>
 #include "vmx.h"
 
 struct vmx_caps vmx_caps;
+
+/*
+ * On many CPUs a guest that changes the size of a page which it executes can
+ * stop the host by a machine check (iTLB multihit): there it finds no large
+ * leaves. -1: where the CPU has the bug, and the kernel mitigates any
+ */
+static int nx_huge_pages = -1;
+module_param(nx_huge_pages, bint, 0444);
+MODULE_PARM_DESC(nx_huge_pages,
+		 "let guests execute from small nested pages only");
 
 #define BASIC_TRUE_CTLS	BIT_ULL(55)
 #define BASIC_INSN_INFO	BIT_ULL(54)
@@ -277,6 +289,10 @@ int vmx_probe(struct vmx_caps *caps)
 	}
 	read_caps(&msrs);
 	ret = vmx_negotiate(&msrs, caps, print_missing, NULL);
+	if (nx_huge_pages < 0)
+		nx_huge_pages = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) &&
+				!cpu_mitigations_off();
+	caps->nx_huge = nx_huge_pages;
 	caps->flush_l1d = boot_cpu_has_bug(X86_BUG_L1TF) &&
 			  boot_cpu_has(X86_FEATURE_FLUSH_L1D);
 	return ret;

@@ -25,7 +25,9 @@ void vmx_ept_format(const struct vmx_caps *caps, struct pgt_format *fmt)
 	*fmt = (struct pgt_format){
 		.levels = 4,
 		.table = EPT_READ | EPT_WRITE | EPT_EXEC,
-		.leaf = EPT_READ | EPT_EXEC | EPT_WB | EPT_IPAT,
+		.leaf = EPT_READ | EPT_WB | EPT_IPAT |
+			(caps->nx_huge ? 0 : EPT_EXEC),
+		.exec = caps->nx_huge ? EPT_EXEC : 0,
 		.present = EPT_READ | EPT_WRITE | EPT_EXEC,
 		.write = EPT_WRITE,
 		.large = EPT_LARGE,

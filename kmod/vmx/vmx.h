@@ -37,6 +37,7 @@ struct vmx_cap_msrs {
  * @ept_1g: leaves of 1 GiB
  * @preemption_timer: VMX preemption timer
  * @timer_shift: it counts TSC ticks >> @timer_shift
+ * @nx_huge: no leaf but those of 4 KiB may be executed
  * @flush_l1d: the CPU leaks its L1D cache, and can flush it
  * @cr0_fixed0: bits of CR0 that must be 1
  * @cr4_fixed0: bits of CR4 that must be 1
@@ -55,6 +56,7 @@ struct vmx_caps {
 	bool ept_2m, ept_1g;
 	bool preemption_timer;
 	u8 timer_shift;
+	bool nx_huge;
 	bool flush_l1d;
 	u64 cr0_fixed0, cr4_fixed0, cr4_fixed1;
 };
