@@ -29,6 +29,7 @@ enum mvmm_step {
 	MVMM_STEP_OUTER,	/* leave the inner loop, then enter again */
 	MVMM_STEP_FAULT,	/* vcpu->fault needs the host mm */
 	MVMM_STEP_PDPTES,	/* the PDPTEs must be read from memory */
+	MVMM_STEP_SPLIT_LOCK,	/* the host has to see a split lock at rip */
 	MVMM_STEP_USER,		/* vcpu->exit is for userspace */
 };
 

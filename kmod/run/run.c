@@ -14,6 +14,7 @@
 #include <linux/sched/signal.h>
 #include <linux/task_work.h>
 #include <linux/uaccess.h>
+#include <asm/cpu.h>
 #include <asm/trapnr.h>
 #include "compat.h"
 #include "cpu/fpu.h"
@@ -282,6 +283,14 @@ static int finish_step(struct mvmm_vcpu *vcpu, enum mvmm_step step)
 		if (ret)
 			mvmm_raise(vcpu, X86_TRAP_GP, 0);
 		return 0;
+#ifdef CONFIG_MVMM_VMX
+	case MVMM_STEP_SPLIT_LOCK:
+		/* Warns and waits, or sends a signal: then try again */
+		mvmm_slot_leave(vcpu);
+		handle_guest_split_lock(vcpu->regs.rip);
+		mvmm_slot_enter(vcpu);
+		return 0;
+#endif
 	default:
 		return do_work(vcpu);
 	}

@@ -19,6 +19,9 @@
 #include "../logic/sched_gang.c"
 #include "../vmx/decode.c"
 #include "../vmx/ept.c"
+#include "../vmx/perf.c"
+#undef pr_fmt
+#include "../vmx/insn.c"
 #undef pr_fmt
 #include "../vmx/caps.c"
 /* Both vendors have static functions of these names */

@@ -179,6 +179,41 @@ static void vmx_decoders(struct kunit *test)
 			(u32)(MVMM_ACCESS_READ | MVMM_ACCESS_PAGE_WALK));
 }
 
+/* The host's counters: PEBS is off some time before an entry, not by its list */
+static void vmx_perf(struct kunit *test)
+{
+	const struct perf_guest_switch_msr msrs[] = {
+		{ MSR_CORE_PERF_GLOBAL_CTRL, 0xf, 0xe },
+		{ MSR_IA32_PEBS_ENABLE, 1, 0 },
+		{ MSR_IA32_DS_AREA, 1, 0 } };
+	const struct perf_guest_switch_msr same[] = {
+		{ MSR_CORE_PERF_GLOBAL_CTRL, 0xf, 0xf },
+		{ MSR_IA32_PEBS_ENABLE, 0, 0 } };
+	struct vmx_vcpu *vmx = kunit_kzalloc(test, sizeof(*vmx), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, vmx);
+	/* The lists are where the CPU takes them: at multiples of 16 */
+	KUNIT_EXPECT_EQ(test, (unsigned long)vmx->perf_guest & 15, 0UL);
+	KUNIT_EXPECT_EQ(test, (unsigned long)vmx->perf_host & 15, 0UL);
+	/* A CPU without counters */
+	KUNIT_EXPECT_EQ(test, vmx_list_perf(vmx, NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, vmx_list_perf(vmx, msrs, 1), 1);
+	KUNIT_EXPECT_FALSE(test, vmx->stop_pebs);
+	/* No more than the lists have room for */
+	KUNIT_EXPECT_EQ(test, vmx_list_perf(vmx, msrs, 3), 2);
+	KUNIT_EXPECT_TRUE(test, vmx->stop_pebs);
+	KUNIT_EXPECT_EQ(test, vmx->perf_guest[0].index,
+			(u32)MSR_CORE_PERF_GLOBAL_CTRL);
+	KUNIT_EXPECT_EQ(test, vmx->perf_guest[0].value, 0xeULL);
+	KUNIT_EXPECT_EQ(test, vmx->perf_host[0].value, 0xfULL);
+	KUNIT_EXPECT_EQ(test, vmx->perf_guest[1].index,
+			(u32)MSR_IA32_PEBS_ENABLE);
+	KUNIT_EXPECT_EQ(test, vmx->perf_guest[1].value, 0ULL);
+	KUNIT_EXPECT_EQ(test, vmx->perf_host[1].value, 1ULL);
+	KUNIT_EXPECT_EQ(test, vmx_list_perf(vmx, same, 2), 0);
+	KUNIT_EXPECT_FALSE(test, vmx->stop_pebs);
+}
+
 static void vmx_segments(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, vmx_segment_ar(0xa09b), 0xa09bU);
@@ -227,6 +262,7 @@ static struct kunit_case vmx_cases[] = {
 	KUNIT_CASE(vmx_generations),
 	KUNIT_CASE(vmx_reconcile_word),
 	KUNIT_CASE(vmx_decoders),
+	KUNIT_CASE(vmx_perf),
 	KUNIT_CASE(vmx_segments),
 	KUNIT_CASE(vmx_pml),
 	{}

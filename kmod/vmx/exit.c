@@ -56,6 +56,17 @@ static void note_db(struct vmx_vcpu *vmx)
 	vmx_end_shadow(vmread32(GUEST_INTERRUPTIBILITY_INFO));
 }
 
+/*
+ * Has the guest asked for #AC, or is it the host's detection of split locks, which
+ * is for every CPL?
+ */
+static bool is_guests_ac(const struct mvmm_vcpu *vcpu)
+{
+	return !boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT) ||
+	       (VMX_AR_DPL(vmread32(GUEST_SS_AR_BYTES)) == 3 &&
+		vcpu->cr0 & X86_CR0_AM && vmreadn(GUEST_RFLAGS) & X86_EFLAGS_AC);
+}
+
 static enum mvmm_step handle_exception(struct mvmm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
@@ -64,16 +75,22 @@ static enum mvmm_step handle_exception(struct mvmm_vcpu *vcpu)
 
 	/* The host has handled NMI and #MC right after the exit */
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
-	    (info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
+	    (info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC) {
+		/* It may have been a counter's: perf may have stopped it */
+		vmx_sync_perf(vmx);
 		return MVMM_STEP_REENTER;
+	}
 
 	event = mvmm_event_decode(info, vmread32(VM_EXIT_INTR_ERROR_CODE),
 				  vmread32(VM_EXIT_INSTRUCTION_LEN));
 	switch (event.vector) {
 	case X86_TRAP_DB:
 		note_db(vmx);
-		fallthrough;
+		mvmm_raise_event(vcpu, &event);
+		return MVMM_STEP_REENTER;
 	case X86_TRAP_AC:
+		if (!is_guests_ac(vcpu))
+			return MVMM_STEP_SPLIT_LOCK;
 		mvmm_raise_event(vcpu, &event);
 		return MVMM_STEP_REENTER;
 	default:

@@ -165,7 +165,7 @@ static inline void vmx_refresh_cr0(struct vmx_vcpu *vmx)
  *
  * Called at the start of a section, and again after interrupts were on. In an
  * interrupt the process may have got an LDT or DEBUGCTL, which an exit clears:
- * they are noted here, to be restored.
+ * they are noted here, to be restored. Or the host counts other events now.
  *
  * Context: interrupts off until the entry.
  */
@@ -182,6 +182,7 @@ static inline void vmx_mitigate(struct vmx_vcpu *vmx)
 	vmx->host_debugctl = get_debugctlmsr();
 	if (vmx_caps.flush_l1d)
 		wrmsrq(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+	vmx_sync_perf(vmx);
 	mvmm_isolate_vm(&vmx->vcpu);
 }
 

@@ -325,6 +325,8 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 		mvmm_load_debug_registers(vcpu);
 	if (vcpu->xcr0 != host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
+	if (unlikely(vmx->stop_pebs))
+		wrmsrq(MSR_IA32_PEBS_ENABLE, 0);
 
 	entered = enter_guest(vmx);
 

@@ -4,6 +4,7 @@
 #define MVMM_VMX_H
 
 #include <asm/desc_defs.h>
+#include <asm/vmx.h>
 #include "compat.h"
 #include "mm/memory.h"
 #include "vcpu.h"
@@ -130,6 +131,8 @@ bool vmx_is_on(void);
  */
 #define VMX_NR_MSRS	5
 #define VMX_KERNEL_GS	3
+/* perf has one MSR that turns counters on and off, and one for PEBS */
+#define VMX_NR_PERF	2
 
 /**
  * struct vmx_undo - what is put back if the CPU refuses an entry
@@ -181,6 +184,10 @@ struct vmx_undo {
  * @host_ds: the host's DS
  * @host_es: the host's ES
  * @host_ldt: the host's LDTR when interrupts were on last
+ * @perf_guest: counters' MSRs that an entry loads
+ * @perf_host: the same MSRs, which an exit loads
+ * @nr_perf: how many they are
+ * @stop_pebs: the host uses PEBS, which must be off some time before an entry
  */
 struct vmx_vcpu {
 	struct mvmm_vcpu vcpu;
@@ -208,6 +215,9 @@ struct vmx_vcpu {
 	u64 host_fs_base;
 	struct desc_ptr host_gdt;
 	u16 host_fs, host_gs, odd_segments, host_ds, host_es, host_ldt;
+	struct vmx_msr_entry perf_guest[VMX_NR_PERF], perf_host[VMX_NR_PERF];
+	int nr_perf;
+	bool stop_pebs;
 };
 
 static inline struct vmx_vcpu *to_vmx(struct mvmm_vcpu *vcpu)
@@ -244,6 +254,14 @@ void vmx_host_cpu_on(void);
 void vmx_load_cpu_state(struct vmx_vcpu *vmx);
 u64 *vmx_find_msr(struct vmx_vcpu *vmx, u32 index);
 void vmx_swap_syscall_msrs(struct vmx_vcpu *vmx, bool to_guest);
+
+/* ---- the host's counters (perf.c) ------------------------------------- */
+
+struct perf_guest_switch_msr;
+void vmx_init_perf(struct vmx_vcpu *vmx);
+int vmx_list_perf(struct vmx_vcpu *vmx, const struct perf_guest_switch_msr *msr,
+		  int nr);
+void vmx_sync_perf(struct vmx_vcpu *vmx);
 
 /* ---- guest state (state.c) -------------------------------------------- */
 
