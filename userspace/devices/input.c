@@ -17,21 +17,36 @@ void input_register(struct input *input)
 	pthread_mutex_unlock(&m->loop.lock);
 }
 
-void input_unregister(struct input *input)
+static void take_out(struct input *input)
 {
-	struct machine *m = input->device->machine;
-	struct input **p;
+	struct input **p = &input->device->machine->inputs;
 
-	pthread_mutex_lock(&m->loop.lock);
-	for (p = &m->inputs; *p; p = &(*p)->next)
+	for (; *p; p = &(*p)->next)
 		if (*p == input) {
 			*p = input->next;
 			break;
 		}
+}
+
+void input_unregister(struct input *input)
+{
+	struct machine *m = input->device->machine;
+
+	pthread_mutex_lock(&m->loop.lock);
+	take_out(input);
 	pthread_mutex_unlock(&m->loop.lock);
 }
 
-/* Which of INPUT_* it is; 0: none */
+void input_prefer(struct input *input)
+{
+	struct machine *m = input->device->machine;
+
+	take_out(input);
+	input->next = m->inputs;
+	m->inputs = input;
+}
+
+/* Whoever has one of these INPUT_* takes it; 0: nobody */
 static unsigned int kind(const struct input_report *event)
 {
 	switch (event->type) {
@@ -41,7 +56,8 @@ static unsigned int kind(const struct input_report *event)
 		return event->code >= BTN_LEFT && event->code <= BTN_EXTRA ?
 		       INPUT_BUTTONS : 0;
 	case EV_REL:
-		return INPUT_RELATIVE;
+		return event->code == REL_WHEEL || event->code == REL_HWHEEL ?
+		       INPUT_RELATIVE | INPUT_WHEEL : INPUT_RELATIVE;
 	case EV_ABS:
 		return event->code == ABS_X || event->code == ABS_Y ?
 		       INPUT_ABSOLUTE : 0;

@@ -18,6 +18,7 @@ struct machine;
 #define INPUT_KEYS	(1u << 0)	/* EV_KEY below BTN_MISC */
 #define INPUT_BUTTONS	(1u << 1)	/* EV_KEY: BTN_LEFT to BTN_EXTRA */
 #define INPUT_RELATIVE	(1u << 2)	/* EV_REL: REL_X, REL_Y, REL_WHEEL ... */
+#define INPUT_WHEEL	(1u << 4)	/* of that REL_WHEEL, REL_HWHEEL only */
 #define INPUT_ABSOLUTE	(1u << 3)	/* EV_ABS: ABS_X, ABS_Y */
 
 /* ABS_X and ABS_Y go from 0, the left or upper edge, to this */
@@ -57,6 +58,8 @@ struct input {
  */
 void input_register(struct input *input);
 void input_unregister(struct input *input);
+/* As if it were registered now; the main loop's lock is held */
+void input_prefer(struct input *input);
 
 /*
  * @nr events that belong together, as a motion in X and Y. Each goes to the one

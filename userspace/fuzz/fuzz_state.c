@@ -13,7 +13,8 @@
 static const char *const all[] = { "i82093aa", "i8259", "i8254", "mc146818",
 				   "ns16550", "acpi-pm",
 				   "debug-exit", "pci-host", "virtio-rng",
-				   "virtio-balloon", "virtio-console" };
+				   "virtio-balloon", "virtio-console",
+				   "virtio-keyboard" };
 
 /* What a guest does next */
 static void go_on(void)

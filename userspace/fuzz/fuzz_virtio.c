@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "block/block.h"
+#include "devices/input.h"
 #include "tests/loop_round.h"
 #include "tests/played_port.h"
 #include "tests/virtio_driver.h"
@@ -23,7 +24,8 @@ struct step {
 /* From slot 1 on */
 static const char *const devices[] = { "virtio-blk", "virtio-rng",
 				       "virtio-balloon", "virtio-console",
-				       "virtio-net" };
+				       "virtio-net", "virtio-keyboard",
+				       "virtio-tablet" };
 #define DEVICES (sizeof(devices) / sizeof(devices[0]))
 
 /* The other end of a port: it takes and has so many bytes */
@@ -86,6 +88,16 @@ static void change_network(const struct step *s)
 		played_send_frame(bytes, 10 + s->value % (FRAME_MAX - 10),
 				  s->size & 16 ? &header : NULL);
 	pthread_mutex_unlock(&m.loop.lock);
+}
+
+/* Somebody types, or moves the pointer */
+static void change_input(const struct step *s)
+{
+	const struct input_report report[] = {
+		{ s->size & 3, s->at, s->value }, { EV_KEY, s->at & 0x1ff, 1 },
+		{ EV_ABS, s->at & 1, s->value } };
+
+	input_emit(&m, report, s->size % 4);
 }
 
 static struct block *disk;
@@ -235,6 +247,9 @@ static void do_step(const struct step *s)
 		break;
 	case 12:
 		change_peer(s);
+		break;
+	case 13:
+		change_input(s);
 		break;
 	case 14:
 		offer_packed_chain(s);
