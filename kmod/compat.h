@@ -160,24 +160,6 @@ struct syscore {
 #define MVMM_TIF_RESCHED_LAZY 0
 #endif
 
-/* Let another thread run if one is to */
-static inline void mvmm_resched(void)
-{
-	if (READ_ONCE(current_thread_info()->flags) & MVMM_TIF_RESCHED_LAZY)
-		schedule();
-	cond_resched();
-}
-
-/* Over memory.high? The thread has to wait, on its way to userspace */
-static inline bool mvmm_is_throttled(void)
-{
-#ifdef CONFIG_MEMCG
-	return current->memcg_nr_pages_over_high;
-#else
-	return false;
-#endif
-}
-
 #ifdef MVMM_HAS_HRTIMER_SETUP
 #define mvmm_hrtimer_setup hrtimer_setup
 #else

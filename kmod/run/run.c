@@ -197,6 +197,24 @@ enum mvmm_step mvmm_come_back(struct mvmm_vcpu *vcpu)
 						    MVMM_STEP_REENTER;
 }
 
+/* Let another thread run if one is to */
+static void mvmm_resched(void)
+{
+	if (READ_ONCE(current_thread_info()->flags) & MVMM_TIF_RESCHED_LAZY)
+		schedule();
+	cond_resched();
+}
+
+/* Over memory.high? The thread has to wait, on its way to userspace */
+static bool mvmm_is_throttled(void)
+{
+#ifdef CONFIG_MEMCG
+	return current->memcg_nr_pages_over_high;
+#else
+	return false;
+#endif
+}
+
 /*
  * Do what mvmm_must_come_back() has found. Returns 0; 1 with vcpu->exit filled
  * in; or -EINTR
