@@ -320,13 +320,6 @@ void port_print(const struct port *port, FILE *file)
 
 /* ---- --net ---------------------------------------------------------------- */
 
-const char *net_value(const char *word, const char *name)
-{
-	size_t len = strlen(name);
-
-	return strncmp(word, name, len) ? NULL : word + len;
-}
-
 static int digit(char c)
 {
 	return c >= '0' && c <= '9' ? c - '0' :
@@ -364,64 +357,71 @@ char *mac_text(const uint8_t *mac, char text[MAC_TEXT])
 	return text;
 }
 
-static int parse_mtu(struct net_config *config, const char *text,
-		     struct error *error)
-{
-	uint64_t value;
+static const char *const models[] = { "virtio-net", "e1000", NULL };
 
+static const struct option_spec nic_options[] = {
+	{ .name = "model", .kind = OPTION_CHOICE, .words = models,
+	  OPTION_AT(struct net_config, model), .help = "of the NIC" },
+	{ .name = "mac", .kind = OPTION_STRING,
+	  OPTION_AT(struct net_config, mac_text),
+	  .help = "its address" },
 	/* IPv4's least, and what fits into a frame */
-	if (!parse_number(text, &value, false) || value < 68 || value > 65535)
-		return fail(error, STATUS_USAGE,
-			    "--net: mtu=%s is out of range: from 68 to 65535",
-			    text);
-	config->mtu = value;
-	return 0;
-}
+	{ .name = "mtu", .kind = OPTION_NUMBER, .min = 68, .max = 65535,
+	  OPTION_AT(struct net_config, mtu),
+	  .help = "that the guest is told" },
+	{ .name = "queues", .kind = OPTION_NUMBER, .min = 1, .max = NET_QUEUES,
+	  OPTION_AT(struct net_config, queues),
+	  .help = "pairs of its queues" },
+	{ .name = "pcap", .kind = OPTION_STRING,
+	  OPTION_AT(struct net_config, pcap),
+	  .help = "a file that gets all frames" },
+	{ .name = "iothread", .kind = OPTION_STRING,
+	  OPTION_AT(struct net_config, iothread),
+	  .help = "the --iothread that serves it; the main thread" },
+	OPTIONS_END
+};
 
-static int parse_queues(struct net_config *config, const char *text,
-			struct error *error)
-{
-	uint64_t value;
+static const struct option_spec tap_options[] = {
+	{ .name = "bridge", .kind = OPTION_STRING,
+	  OPTION_AT(struct net_config, bridge),
+	  .help = "of the host, where it is added" },
+	{ .name = "vhost", .kind = OPTION_BOOL,
+	  OPTION_AT(struct net_config, vhost),
+	  .help = "the host's kernel moves the frames" },
+	OPTIONS_END
+};
 
-	if (!parse_number(text, &value, false) || value < 1 ||
-	    value > NET_QUEUES)
-		return fail(error, STATUS_USAGE,
-			    "--net: queues=%s is out of range: from 1 to %u",
-			    text, NET_QUEUES);
-	config->queues = value;
-	return 0;
-}
+static const struct option_spec stream_options[] = {
+	{ .name = "server", .kind = OPTION_BOOL,
+	  OPTION_AT(struct net_config, server), .help = "it listens" },
+	OPTIONS_END
+};
 
-static int parse_model(struct net_config *config, const char *text,
-		       struct error *error)
-{
-	if (strcmp(text, "virtio-net") && strcmp(text, "e1000"))
-		return fail(error, STATUS_USAGE,
-			    "--net: model=%s is not known: virtio-net and e1000 are",
-			    text);
-	config->model = text;
-	return 0;
-}
+static const struct option_spec user_options[] = {
+	{ .name = "hostfwd", .kind = OPTION_STRINGS,
+	  OPTION_AT(struct net_config, forward),
+	  .help = "tcp::PORT-:PORT: a port of the host is the guest's" },
+	OPTIONS_END
+};
 
-static int parse_forward(struct net_config *config, const char *text,
-			 struct error *error)
-{
-	if (config->forwards == NET_FORWARDS)
-		return fail(error, STATUS_USAGE, "--net: at most %u hostfwd=",
-			    NET_FORWARDS);
-	config->forward[config->forwards++] = text;
-	return 0;
-}
+static const struct option_spec no_options[] = { OPTIONS_END };
 
-/* What it means is for the switch to say */
-static bool is_port_option(const char *word)
-{
-	char key[16];
+/* @separator: before an address, 0: there is none; @options: of the kind alone */
+static const struct kind {
+	const char *name;
+	struct port *(*open)(const struct net_config *config,
+			     struct error *error);
+	char separator;
+	const struct option_spec *options;
+} kinds[] = { { "tap", tap_open, '=', tap_options },
+	      { "stream", stream_port_open, ':', stream_options },
+	      { "user", user_open, 0, user_options },
+	      { "vde", vde_port_open, ':', no_options },
+	      { "switch", switch_port_open, '=', switch_options },
+	      { "bond", bond_open, 0, bond_options } };
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-	snprintf(key, sizeof(key), "%.*s", (int)strcspn(word, "="), word);
-	return option_find(switch_options, key);
-}
-
+/* What they mean is for the switch to say */
 static int add_port_option(struct net_config *c, const char *word,
 			   struct error *error)
 {
@@ -431,63 +431,44 @@ static int add_port_option(struct net_config *c, const char *word,
 	if ((size_t)snprintf(c->port_options + n, left, "%s%s", n ? "," : "",
 			     word) < left)
 		return 0;
-	return fail(error, STATUS_USAGE, "--net switch: too many options");
+	return fail(error, STATUS_USAGE, "too many options");
 }
 
-static int parse_word(struct net_config *c, const char *word,
-		      struct error *error)
+/* All that there are, as a word of another kind is not known either */
+static int refuse_word(const char *word, struct error *error)
 {
-	const char *value;
-	int ret = c->bond.links ? bond_parse_word(&c->bond, word, error) : 1;
+	char known[400] = "";
+	unsigned int i;
 
-	if (ret <= 0)
-		return ret;
-	if ((value = net_value(word, "mac="))) {
-		c->has_mac = true;
-		return net_parse_mac(c->mac, value, error);
+	option_names(nic_options, known, sizeof(known));
+	for (i = 0; i < KINDS; i++) {
+		size_t n = strlen(known);
+
+		if (!kinds[i].options->name)
+			continue;
+		snprintf(known + n, sizeof(known) - n, "; of a %s ",
+			 kinds[i].name);
+		option_names(kinds[i].options, known, sizeof(known));
 	}
-	if ((value = net_value(word, "mtu=")))
-		return parse_mtu(c, value, error);
-	if ((value = net_value(word, "queues=")))
-		return parse_queues(c, value, error);
-	if ((value = net_value(word, "model=")))
-		return parse_model(c, value, error);
-	if ((value = net_value(word, "pcap=")) && *value)
-		c->pcap = value;
-	else if ((value = net_value(word, "iothread=")) && *value)
-		c->iothread = value;
-	else if (!strcmp(c->kind, "tap") &&
-		 (value = net_value(word, "bridge=")) && *value)
-		c->bridge = value;
-	else if (!strcmp(c->kind, "tap") &&
-		 (value = net_value(word, "vhost=")) &&
-		 (!strcmp(value, "on") || !strcmp(value, "off")))
-		c->vhost = !strcmp(value, "on");
-	else if (!strcmp(c->kind, "stream") && !strcmp(word, "server"))
-		c->server = true;
-	else if (!strcmp(c->kind, "user") &&
-		 (value = net_value(word, "hostfwd=")))
-		return parse_forward(c, value, error);
-	else if (!strcmp(c->kind, "switch") && is_port_option(word))
-		return add_port_option(c, word, error);
-	else
-		return fail(error, STATUS_USAGE,
-			    "--net %s: %s is not known: model=e1000, mac=ADDRESS, mtu=BYTES, pcap=FILE, queues=NUMBER and iothread=NAME are, bridge=NAME and vhost=on of a tap, server of a stream, hostfwd=tcp::PORT-:PORT of user, vlan=VLANS, name=NAME, isolated, locked, storm=FRAMES, rate=KBIT, delay=MS and loss=PERMILLE of a switch, mode=MODE of a bond",
-			    c->kind, word);
-	return 0;
+	return fail(error, STATUS_USAGE, "%s is not known: these are: %s", word,
+		    known);
 }
 
-/* @separator: before an address, 0: there is none */
-static const struct {
-	const char *name;
-	struct port *(*open)(const struct net_config *config,
-			     struct error *error);
-	char separator;
-} kinds[] = { { "tap", tap_open, '=' }, { "stream", stream_port_open, ':' },
-	      { "user", user_open, 0 }, { "vde", vde_port_open, ':' },
-	      { "switch", switch_port_open, '=' },
-	      { "bond", bond_open, 0 } };
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+static int parse_word(struct net_config *c, char *word, struct error *error)
+{
+	const struct kind *kind = kinds;
+
+	if (option_has(nic_options, word))
+		return option_parse(nic_options, c, word, error);
+	while (strcmp(kind->name, c->kind))
+		kind++;
+	if (!option_has(kind->options, word))
+		return refuse_word(word, error);
+	if (kind->options == switch_options)
+		return add_port_option(c, word, error);
+	return option_parse(kind->options, kind->options == bond_options ?
+			    (void *)&c->bond : c, word, error);
+}
 
 /* "bond(LINK,LINK...)": what is between the parentheses, and what follows */
 static int parse_bond(struct net_config *config, char *inside, char **rest,
@@ -528,24 +509,42 @@ static int parse_kind(struct net_config *config, char **text,
 	return 0;
 }
 
-int net_parse(struct net_config *config, char *text, struct error *error)
+/* What was said fits together */
+static int check(struct net_config *config, struct error *error)
 {
-	char *inside = (char *)net_value(text, "bond("), *word;
-
-	if (inside ? parse_bond(config, inside, &text, error) :
-		     parse_kind(config, &text, error))
+	if (config->mac_text && net_parse_mac(config->mac, config->mac_text,
+					      error))
 		return -1;
-	while ((word = strsep(&text, ",")))
-		if (parse_word(config, word, error))
-			return -1;
+	config->has_mac = config->mac_text;
+	while (config->forwards < NET_FORWARDS &&
+	       config->forward[config->forwards])
+		config->forwards++;
+	if (config->bond.links && bond_check(&config->bond, error))
+		return -1;
 	if (config->vhost && config->pcap)
 		return fail(error, STATUS_USAGE,
 			    "--net tap: with vhost=on no frame comes by here: leave out pcap=, and capture at the interface");
-	if (config->model && !strcmp(config->model, "e1000") &&
+	if (config->model == NET_E1000 &&
 	    (config->queues || config->iothread || config->vhost))
 		return fail(error, STATUS_USAGE,
 			    "--net: an e1000 has no queues=, iothread= or vhost=on: leave out model=");
 	return 0;
+}
+
+int net_parse(struct net_config *config, char *text, struct error *error)
+{
+	bool bond = !strncmp(text, "bond(", 5);
+	struct error why = { 0 };
+	char *word;
+
+	if (bond ? parse_bond(config, text + 5, &text, error) :
+		   parse_kind(config, &text, error))
+		return -1;
+	while ((word = option_next(&text)))
+		if (parse_word(config, word, &why))
+			return fail(error, why.status, "--net %s: %s",
+				    config->kind, why.text);
+	return check(config, error);
 }
 
 struct port *net_open(const struct net_config *config, struct error *error)

@@ -198,8 +198,9 @@ void port_print_own(const struct port *port, FILE *file);
  * @forward: these, as the text has them
  * @port_options: of the port of a switch, as text: switch_options
  * @mac: of the guest's NIC, if @has_mac; else what a switch may change
+ * @mac_text: the same, as it was given, or NULL
  * @has_mac: it was given
- * @model: of that NIC, "e1000" or NULL
+ * @model: of that NIC: NET_*
  * @mtu: of that NIC, 0: the back end's
  * @pcap: a file that gets all frames, or NULL
  * @iothread: that serves the NIC and what is behind it, or NULL
@@ -210,6 +211,7 @@ void port_print_own(const struct port *port, FILE *file);
 #define NET_FORWARDS	32
 #define NET_QUEUES	8		/* pairs of a NIC */
 #define NET_PORT_OPTIONS 240
+enum { NET_VIRTIO, NET_E1000 };
 struct net_config {
 	const char *kind, *address, *bridge;
 	bool server, vhost;
@@ -217,8 +219,9 @@ struct net_config {
 	const char *forward[NET_FORWARDS];
 	char port_options[NET_PORT_OPTIONS];
 	uint8_t mac[MAC_LEN];
+	const char *mac_text;
 	bool has_mac;
-	const char *model;
+	unsigned int model;
 	unsigned int mtu, queues;
 	const char *pcap, *iothread;
 	struct bond_config bond;
@@ -231,8 +234,6 @@ int net_parse_mac(uint8_t *mac, const char *text, struct error *error);
 #define MAC_TEXT	18
 /* The same the other way; returns @text */
 char *mac_text(const uint8_t *mac, char text[MAC_TEXT]);
-/* What follows @name, which ends with "=", in @word; or NULL */
-const char *net_value(const char *word, const char *name);
 /* NULL with @error */
 struct port *net_open(const struct net_config *config, struct error *error);
 /* From here on @loop serves it. -1 with @error */

@@ -19,7 +19,8 @@ int nets_parse(struct nets *nets, struct machine_config *config, char *arg,
 	config->nics = ++nets->nr;
 	if (net_parse(net, arg, error))
 		return -1;
-	config->nic[nets->nr - 1].model = net->model ? net->model : "virtio-net";
+	config->nic[nets->nr - 1].model =
+		net->model == NET_E1000 ? "e1000" : "virtio-net";
 	return 0;
 }
 

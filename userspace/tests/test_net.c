@@ -34,9 +34,9 @@ static void options(void **state)
 	assert_string_equal(c.address, "tcp=[::1]:99");
 	assert_true(c.server);
 	assert_int_equal(c.mtu, 9000);
-	assert_null(c.model);
+	assert_int_equal(c.model, NET_VIRTIO);
 	assert_int_equal(parse(&c, "tap,model=e1000"), 0);
-	assert_string_equal(c.model, "e1000");
+	assert_int_equal(c.model, NET_E1000);
 	assert_int_equal(parse(&c, "tap,model=e1001"), -1);
 	assert_int_equal(parse(&c, "tap,model=e1000,queues=2"), -1);
 	assert_int_equal(parse(&c, "tap,model=e1000,iothread=io"), -1);
@@ -59,6 +59,11 @@ static void options(void **state)
 	assert_int_equal(parse(&c, "user=x"), -1);
 	assert_int_equal(parse(&c, "user,bridge=br0"), -1);
 	assert_non_null(strstr(error.text, "bridge=br0 is not known"));
+	/* Whatever there is, of each kind */
+	assert_non_null(strstr(error.text, "these are: model, mac, mtu, "));
+	assert_non_null(strstr(error.text, "; of a switch name, vlan, "));
+	assert_non_null(strstr(error.text, "loss, seed; of a bond mode, "));
+	assert_non_null(strstr(error.text, ", primary"));
 	assert_int_equal(parse(&c, "tap,server"), -1);
 	assert_int_equal(parse(&c, "tap=t,vhost=on,queues=8,iothread=io"), 0);
 	assert_true(c.vhost);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/error.h"
+#include "core/option.h"
 
 #define BOND_LINKS	8
 
@@ -30,6 +31,7 @@ enum bond_hash { BOND_LAYER2, BOND_LAYER2_3, BOND_LAYER3_4 };
  * @fast: LACP: the other end is to speak each second, and not each 30
  * @primary: of BOND_ACTIVE_BACKUP: the link that is used when it can be, or
  *	BOND_NONE
+ * @primary_name: the same, as the text has it; or NULL
  */
 #define BOND_NONE	(~0u)
 struct bond_config {
@@ -39,14 +41,16 @@ struct bond_config {
 	enum bond_hash hash;
 	bool fast;
 	unsigned int primary;
+	const char *primary_name;
 };
 
 /* What is between the parentheses, which is cut into pieces. -1 with @error */
 int bond_parse_links(struct bond_config *config, char *text,
 		     struct error *error);
-/* "mode=802.3ad" and the like; 1: the word is another's; -1 with @error */
-int bond_parse_word(struct bond_config *config, const char *word,
-		    struct error *error);
+/* Of a struct bond_config, behind the links */
+extern const struct option_spec bond_options[];
+/* After these. -1 with @error */
+int bond_check(struct bond_config *config, struct error *error);
 /* NULL with @error */
 struct port *bond_open(const struct net_config *config, struct error *error);
 /*

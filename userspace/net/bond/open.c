@@ -3,7 +3,30 @@
 #include <string.h>
 #include "net/net.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+static const char *const modes[] = {
+	[BOND_ACTIVE_BACKUP] = "active-backup",
+	[BOND_BALANCE_XOR] = "balance-xor",
+	[BOND_BROADCAST] = "broadcast", [BOND_8023AD] = "802.3ad", NULL };
+static const char *const hashes[] = {
+	[BOND_LAYER2] = "layer2", [BOND_LAYER2_3] = "layer2+3",
+	[BOND_LAYER3_4] = "layer3+4", NULL };
+static const char *const rates[] = { "slow", "fast", NULL };
+
+const struct option_spec bond_options[] = {
+	{ .name = "mode", .kind = OPTION_CHOICE, .words = modes,
+	  OPTION_AT(struct bond_config, mode),
+	  .help = "who takes a frame" },
+	{ .name = "xmit_hash_policy", .kind = OPTION_CHOICE, .words = hashes,
+	  OPTION_AT(struct bond_config, hash),
+	  .help = "by which parts of it" },
+	{ .name = "lacp_rate", .kind = OPTION_CHOICE, .words = rates,
+	  OPTION_AT(struct bond_config, fast),
+	  .help = "how often the other end is to speak" },
+	{ .name = "primary", .kind = OPTION_STRING,
+	  OPTION_AT(struct bond_config, primary_name),
+	  .help = "the link that is used when it can be" },
+	OPTIONS_END
+};
 
 int bond_parse_links(struct bond_config *config, char *text,
 		     struct error *error)
@@ -13,8 +36,8 @@ int bond_parse_links(struct bond_config *config, char *text,
 	*config = (struct bond_config){ .primary = BOND_NONE };
 	while ((member = strsep(&text, ","))) {
 		/* A switch gives each of its ports an address of its own */
-		if (!*member || net_value(member, "bond(") ||
-		    net_value(member, "switch="))
+		if (!*member || !strncmp(member, "bond(", 5) ||
+		    !strncmp(member, "switch=", 7))
 			return fail(error, STATUS_USAGE,
 				    "--net bond(%s...): a link is the name of a tap, or tap=NAME, stream:ADDRESS, user",
 				    member);
@@ -26,56 +49,20 @@ int bond_parse_links(struct bond_config *config, char *text,
 	return 0;
 }
 
-/* -1: it is none of these */
-static int find(const char *const *names, unsigned int nr, const char *value)
+int bond_check(struct bond_config *c, struct error *error)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr; i++)
-		if (!strcmp(names[i], value))
-			return i;
-	return -1;
-}
-
-static int find_link(const struct bond_config *config, const char *value)
-{
-	return find((const char *const *)config->member, config->links, value);
-}
-
-int bond_parse_word(struct bond_config *c, const char *word,
-		    struct error *error)
-{
-	static const char *const mode[] = {
-		[BOND_ACTIVE_BACKUP] = "active-backup",
-		[BOND_BALANCE_XOR] = "balance-xor",
-		[BOND_BROADCAST] = "broadcast", [BOND_8023AD] = "802.3ad" };
-	static const char *const hash[] = {
-		[BOND_LAYER2] = "layer2", [BOND_LAYER2_3] = "layer2+3",
-		[BOND_LAYER3_4] = "layer3+4" };
-	static const char *const rate[] = { "slow", "fast" };
-	const char *value;
-	int found;
-
-	if ((value = net_value(word, "mode="))) {
-		found = find(mode, COUNT(mode), value);
-		c->mode = found < 0 ? c->mode : (enum bond_mode)found;
-	} else if ((value = net_value(word, "xmit_hash_policy="))) {
-		found = find(hash, COUNT(hash), value);
-		c->hash = found < 0 ? c->hash : (enum bond_hash)found;
-	} else if ((value = net_value(word, "lacp_rate="))) {
-		found = find(rate, COUNT(rate), value);
-		c->fast = found == 1;
-	} else if ((value = net_value(word, "primary="))) {
-		found = find_link(c, value);
-		c->primary = found;
-	} else {
-		return 1;
-	}
-	if (found >= 0)
+	if (!c->primary_name)
 		return 0;
-	return fail(error, STATUS_USAGE,
-		    "--net bond: %s is not known: mode=active-backup, balance-xor, broadcast or 802.3ad; xmit_hash_policy=layer2, layer2+3 or layer3+4; lacp_rate=slow or fast; primary= one of the links",
-		    word);
+	for (i = 0; i < c->links && strcmp(c->member[i], c->primary_name); i++)
+		;
+	if (i == c->links)
+		return fail(error, STATUS_USAGE,
+			    "--net bond: primary=%s is none of the links",
+			    c->primary_name);
+	c->primary = i;
+	return 0;
 }
 
 static struct port *open_link(char *text, struct error *error)
