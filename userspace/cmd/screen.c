@@ -116,10 +116,24 @@ static int wait_screen(const struct options *o, struct error *error)
 
 static int type(const struct options *o, struct error *error)
 {
-	int ret = tell(o, "type", "text", o->word[1], error);
+	const char *text = o->word[1];
+	json_t *answer, *arguments;
+	size_t typed;
 
-	return ret || !o->enter ? ret : tell(o, "send-key", "keys", "enter",
-					     error);
+	/* In turns, between which others are heard */
+	do {
+		arguments = json_pack("{s:s}", "text", text);
+		if (!arguments)
+			return fail(error, STATUS_USAGE, "%s is no text", text);
+		if (ask(o, "type", arguments, &answer, error))
+			return -1;
+		typed = json_integer_value(json_object_get(answer, "typed"));
+		json_decref(answer);
+		if (typed > strlen(text))
+			break;
+		text += typed;
+	} while (typed && *text);
+	return o->enter ? tell(o, "send-key", "keys", "enter", error) : 0;
 }
 
 static int key(const struct options *o, struct error *error)

@@ -15,6 +15,7 @@
  */
 #define KEY_US		20000
 #define TYPE_MAX	4096
+#define TYPE_TURN	64	/* in one go: others want to be heard, too */
 #define CHORD_MAX	8
 #define UTF_8		3	/* bytes of one of cp437()'s, at most */
 
@@ -181,11 +182,11 @@ static json_t *type(struct machine *m, const json_t *arguments,
 		     (unsigned int)(at - text), (uint8_t)*at);
 		return NULL;
 	}
-	for (at = text; *at && !machine_ended(m); at++) {
+	for (at = text; *at && at < text + TYPE_TURN && !machine_ended(m); at++) {
 		code[1] = key_by_char(*at, &shift);
 		press(m, code + !shift, 1 + shift);
 	}
-	return json_object();
+	return json_pack("{s:I}", "typed", (json_int_t)(at - text));
 }
 
 static const struct {

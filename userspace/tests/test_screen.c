@@ -124,7 +124,7 @@ static void names(void **state)
 static struct keyboard {
 	struct device device;
 	struct input input;
-	char log[256];
+	char log[1024];
 } keyboard;
 
 static void note(struct device *device, const struct input_report *event)
@@ -252,6 +252,26 @@ static void keyboards(void **state)
 	assert_int_equal(command("mvmm type", "a", NULL), STATUS_USAGE);
 }
 
+/* Others come between two turns of a long text */
+static void in_turns(void **state)
+{
+	json_t *answer, *text = json_pack("{s:s}", "text",
+		"0123456789012345678901234567890123456789012345678901234567890123456");
+
+	answer = screen_execute(&m, "type", text, &error);
+	assert_int_equal(json_integer_value(json_object_get(answer, "typed")),
+			 64);
+	json_decref(answer);
+	json_decref(text);
+	keyboard.log[0] = 0;
+	/* All of it, all the same */
+	assert_int_equal(command("mvmm type",
+		"                                                                abc",
+		NULL), 0);
+	assert_non_null(strstr(keyboard.log,
+			       " +57 -57 +30 -30 +48 -48 +46 -46 "));
+}
+
 /* Who asks wrongly is told so */
 static void wrong(void **state)
 {
@@ -274,6 +294,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(screens, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_screen, setup, teardown),
 		cmocka_unit_test_setup_teardown(keyboards, setup, teardown),
+		cmocka_unit_test_setup_teardown(in_turns, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong, setup, teardown),
 	};
 	int failed;

@@ -325,6 +325,31 @@ static void strangers(void **state)
 	close(fd[0]);
 }
 
+/* As many as can look, who do not say who they are: the next one comes in */
+static void silent(void **state)
+{
+	unsigned int width, height, i;
+	int fd[20], last;
+
+	for (i = 0; i < 20; i++) {
+		uint8_t hello[12];
+
+		fd[i] = dial();
+		take(fd[i], hello, sizeof(hello));
+	}
+	last = view(&width, &height);
+	update(last, false);
+	/* Who looks stays */
+	for (i = 0; i < 20; i++) {
+		close(fd[i]);
+		fd[i] = dial();
+	}
+	update(last, false);
+	close(last);
+	for (i = 0; i < 20; i++)
+		close(fd[i]);
+}
+
 static void refuse(const char *where, const char *password, const char *why)
 {
 	assert_null(start(where, password));
@@ -418,6 +443,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(typed, setup, teardown),
 		cmocka_unit_test_setup_teardown(places, setup, teardown),
 		cmocka_unit_test_setup_teardown(strangers, setup, teardown),
+		cmocka_unit_test_setup_teardown(silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(addresses, setup, teardown),
 	};
 	int failed;

@@ -250,6 +250,23 @@ static void on_gone(rfbClientPtr client)
 #endif
 }
 
+/*
+ * Of those who have not come in yet the one who came first: a user may be looking
+ * for the password, but who says nothing is not to keep others out. False: none
+ */
+static bool end_stranger(const struct vnc *v, rfbClientPtr but)
+{
+	rfbClientPtr c, first = NULL;
+
+	/* The last one is the first of the list */
+	for (c = v->screen->clientHead; c; c = c->next)
+		if (c != but && c->sock >= 0 && c->state < RFB_NORMAL)
+			first = c;
+	if (first)
+		lib.CloseClient(first);
+	return first;
+}
+
 static enum rfbNewClientAction on_new(rfbClientPtr client)
 {
 	struct vnc *v = client->screen->screenData;
@@ -265,7 +282,8 @@ static enum rfbNewClientAction on_new(rfbClientPtr client)
 		return RFB_CLIENT_REFUSE;
 	}
 #endif
-	return v->viewers++ < VIEWERS ? RFB_CLIENT_ACCEPT : RFB_CLIENT_REFUSE;
+	return v->viewers++ < VIEWERS || end_stranger(v, client) ?
+	       RFB_CLIENT_ACCEPT : RFB_CLIENT_REFUSE;
 }
 
 static void take_in(struct vnc *v, int fd, bool browser)
