@@ -152,17 +152,128 @@ static void add_device(struct argp_state *state, struct run_options *o,
 		c->add[c->nr_add++] = (struct machine_device){ name, options };
 }
 
-/* NAME[,OPTION=VALUE]..., or what there is to know of them */
+/*
+ * Devices that another option makes together with what is behind them, as they are
+ * written behind --device
+ */
+static const struct long_form {
+	const char *name, *key;
+	int option;
+	const char *adds, *as;
+} long_forms[] = {
+	{ "virtio-blk", "file", OPT_DISK, "", "--disk" },
+	{ "virtio-net", "net", OPT_NET, "", "--net" },
+	{ "e1000", "net", OPT_NET, ",model=e1000", "--net" },
+	{ "vhost-user", "socket", OPT_VHOST_USER, "",
+	  "--vhost-user" },
+	{ "virtio-fs", "directory", OPT_SHARE, "", "--share" },
+};
+#define LONG_FORMS (sizeof(long_forms) / sizeof(long_forms[0]))
+
+static const struct long_form *find_form(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < LONG_FORMS; i++)
+		if (!strcmp(long_forms[i].name, name))
+			return &long_forms[i];
+	return NULL;
+}
+
+static void print_form(const struct long_form *f)
+{
+	printf("  %s=%-*s what is behind it, and any option of %s\n", f->key,
+	       (int)(22 - strlen(f->key)), "TEXT", f->as);
+}
+
+/*
+ * Those of @text, which is cut into pieces, as the option has them: the value of the
+ * key, and the others behind it. NULL: it is not there
+ */
+static char *short_form(struct run_options *o, const struct long_form *f,
+			char *text)
+{
+	size_t len = strlen(f->key);
+	char *word, *value = NULL, *others = strdup(""), *made = NULL;
+
+	while (others && (word = option_next(&text))) {
+		char *before = others;
+
+		if (!strncmp(word, f->key, len) && word[len] == '=') {
+			value = word + len + 1;
+			continue;
+		}
+		if (asprintf(&others, "%s,%s", before, word) < 0)
+			others = NULL;
+		free(before);
+	}
+	if (value && others && o->config.nr < CONFIG_OPTIONS &&
+	    asprintf(&made, "%s%s%s", value, others, f->adds) >= 0)
+		o->config.option[o->config.nr++] = made;
+	else
+		made = NULL;
+	free(others);
+	return made;
+}
+
+static void parse_disk(struct argp_state *state, struct run_options *o, char *arg,
+		       bool cdrom);
+static void parse_there(struct argp_state *state, struct run_options *o, int key,
+			char *arg);
+
+/* False: it is another device, or a disk that --disk gives */
+static bool parse_long(struct argp_state *state, struct run_options *o,
+		       const char *name, const char *options)
+{
+	const struct long_form *f = find_form(name);
+	char *text = f ? strdup(options ? options : "") : NULL, *made = NULL;
+
+	if (text)
+		made = short_form(o, f, text);
+	free(text);
+	if (!f || (!made && f->option == OPT_DISK))
+		return false;
+	if (!made)
+		argp_error(state, "--device %s: %s=... is missing", name,
+			   f->key);
+	else if (f->option == OPT_DISK)
+		parse_disk(state, o, made, false);
+	else
+		parse_there(state, o, f->option, made);
+	return true;
+}
+
+/* What there is to know of them */
+static int print_devices(const char *name, struct error *error)
+{
+	const struct long_form *f = find_form(name);
+	unsigned int i;
+
+	if (f && f->option != OPT_DISK)
+		printf("%s: as %s makes one\n", name, f->as);
+	else if (device_print(name, stdout, error))
+		return -1;
+	if (f)
+		print_form(f);
+	for (i = 0; i < LONG_FORMS && !strcmp(name, "help"); i++)
+		if (long_forms[i].option != OPT_DISK)
+			printf("%-16s as %s makes one\n", long_forms[i].name,
+			       long_forms[i].as);
+	return 0;
+}
+
+/* NAME[,OPTION=VALUE]..., or help */
 static void parse_device(struct argp_state *state, struct run_options *o, char *arg)
 {
 	const char *name = strsep(&arg, ",");
 	struct error error = { 0 };
 
 	if (strcmp(name, "help") && (!arg || strcmp(arg, "help"))) {
-		add_device(state, o, name, arg);
+		if (!parse_long(state, o, name, arg))
+			add_device(state, o, name, arg);
 		return;
 	}
-	if (device_print(name, stdout, &error))
+	if (print_devices(name, &error))
 		argp_error(state, "%s", error.text);
 	exit(0);
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include "cmd/run.h"
@@ -41,9 +42,60 @@ static void display(void **state)
 #endif
 }
 
+static void parse(const char *option, const char *text)
+{
+	char copy[128], *argv[] = { "mvmm run", "--flat", "image",
+				    (char *)option, copy, NULL };
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	assert_int_equal(run_options_parse(&o, 5, argv), 0);
+}
+
+/* What an option makes with its other end can be written as a device, too */
+static void long_forms(void **state)
+{
+	FILE *file = fopen("build/test-run-options", "w");
+
+	parse("--device", "virtio-blk,cache=none,file=a.img,ro");
+	assert_int_equal(o.machine.disks, 1);
+	assert_int_equal(o.machine.nr_add, 0);
+	assert_string_equal(o.disk[0].path, "a.img");
+	assert_int_equal(o.disk[0].cache, CACHE_NONE);
+	assert_true(o.disk[0].read_only);
+	run_options_free(&o);
+	parse("--device", "virtio-blk,disk=0");
+	assert_int_equal(o.machine.disks, 0);
+	assert_int_equal(o.machine.nr_add, 1);
+	run_options_free(&o);
+	parse("--device", "e1000,mtu=1400,net=tap=t0");
+	assert_int_equal(o.nets.nr, 1);
+	assert_string_equal(o.machine.nic[0].model, "e1000");
+	assert_string_equal(o.nets.config[0].address, "t0");
+	assert_int_equal(o.nets.config[0].mtu, 1400);
+	nets_close(&o.nets);
+	run_options_free(&o);
+	parse("--device", "vhost-user,type=fs,socket=/s,tag=t");
+	assert_string_equal(o.machine.vhost[0].socket, "/s");
+	assert_string_equal(o.machine.vhost[0].tag, "t");
+	run_options_free(&o);
+	fputs("device virtio-fs,directory=/d,ro\n"
+	      "device virtio-net,net=user\n"
+	      "net switch=s,vlan=3\n", file);
+	fclose(file);
+	parse("--config", "build/test-run-options");
+	assert_string_equal(o.machine.vhost[0].directory, "/d");
+	assert_true(o.machine.vhost[0].read_only);
+	assert_string_equal(o.machine.nic[0].model, "virtio-net");
+	assert_string_equal(o.nets.config[1].port_options, "vlan=3");
+	nets_close(&o.nets);
+	run_options_free(&o);
+	unlink("build/test-run-options");
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(display) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(display),
+		cmocka_unit_test(long_forms) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
