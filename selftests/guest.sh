@@ -313,9 +313,11 @@ built() {
 	[ -e p.deb ] || { dpkg-deb -Znone -b p p.tmp && mv p.tmp p.deb; }
 } >/dev/null
 
-# After a kill dpkg has work left over. When that is done all is as it should be
+# After a kill dpkg has work left over. When that is done all is as it should be. A
+# package that was being unpacked it does not configure: it wants it installed again
 sound() {
-	dpkg --configure -a && dpkg -i /root/p.deb && [ -z "$(dpkg --audit)" ] &&
+	dpkg --configure -a
+	dpkg -i /root/p.deb && [ -z "$(dpkg --audit)" ] &&
 		apt-get check && dpkg --verify p && [ "$(cat /opt/p/16)" = 16 ]
 } >/run/sound.log 2>&1
 
