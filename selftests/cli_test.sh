@@ -179,6 +179,13 @@ expect 42 'saved and loaded: [1-9]' 'it is saved and goes on' once_saved \
 expect 42 'saved and loaded: [1-9]' 'with its memory' once_saved \
 	"$mvmm" run --flat wait.img --mem 16M --stats --save-every 20,/tmp/saved
 expect 0 '"regs.rip": ' 'a snapshot can be read' cat saved/machine.json
+expect 42 '' 'another process goes on with it' sh -c \
+	"echo | $mvmm run --load /tmp/saved --mem 16M"
+expect 65 'give it the same --mem' \
+	'but not with other memory' "$mvmm" run --load /tmp/saved --mem 32M
+expect 66 'No such file' 'nothing was saved there' "$mvmm" run --load /tmp/none
+expect 64 'leave --kernel and --flat out' 'a guest of its own' \
+	"$mvmm" run --load /tmp/saved --flat wait.img
 expect 71 '/proc/none: ' 'a snapshot that cannot be written' \
 	"$mvmm" run --flat wait.img --mem 16M --save-every 1,/proc/none
 expect 64 '--save-every 0 is out of range' 'never is no time' \

@@ -21,8 +21,11 @@ static int load(struct machine *m, const struct run_options *o,
 		const struct blob *image, struct boot *boot,
 		struct entry *entry, struct error *error)
 {
-	int ret = mvmm_get_sregs(m->vcpu[0].fd, &entry->sregs);
+	int ret;
 
+	if (o->load)
+		return snapshot_read(m, o->load, error);
+	ret = mvmm_get_sregs(m->vcpu[0].fd, &entry->sregs);
 	if (ret)
 		return fail(error, STATUS_VM, "cannot read the vCPU: %s",
 			    strerror(-ret));
@@ -266,7 +269,7 @@ static int run_machine(struct session *s, struct entry *entry,
 	reload_start(&s->reload);
 	pthread_mutex_unlock(&m->loop.lock);
 	guard_memory(m->memory.base, m->memory.all, stdio_restore);
-	ret = machine_run(m, entry, error);
+	ret = machine_run(m, s->options->load ? NULL : entry, error);
 	stdio_stop(&s->console);
 	if (!ret)
 		*error = m->end;
@@ -291,7 +294,7 @@ static int run(struct run_options *o, struct error *error)
 	ret = o->host ? host_boot(&o->machine, &o->kernel, &boot, error) : 0;
 	if (!ret && o->firmware)
 		ret = firmware_open(&o->machine, o->firmware, error);
-	if (!ret)
+	if (!ret && !o->load)
 		ret = open_images(o, &image, &boot, error);
 	if (!ret)
 		ret = open_disks(o, error);

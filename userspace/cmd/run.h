@@ -22,6 +22,7 @@
  * @append: the kernel's command line, with a console
  * @firmware: the same, or "bios"
  * @flat: a file; NULL: none was given
+ * @load: a directory with a saved machine; NULL: it boots
  * @control: a socket; NULL: nobody listens
  * @display: who is shown the screen
  * @on_reset: what becomes of a guest that resets itself: 0: it ends, 1: it boots
@@ -49,7 +50,7 @@
  */
 struct run_options {
 	const char *image, *kernel, *initrd[BOOT_MODULES], *firmware, *flat;
-	const char *control;
+	const char *load, *control;
 	unsigned int initrds;
 	char *append;
 	struct display display;

@@ -16,7 +16,7 @@ enum { OPT_KERNEL = 256, OPT_FIRMWARE, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STA
        OPT_DISK, OPT_CDROM, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_DISPLAY, OPT_NET, OPT_RNG,
        OPT_BALLOON,
        OPT_PORT, OPT_PACKED, OPT_IOTHREAD, OPT_DEVICE, OPT_MVMM, OPT_SHARE,
-       OPT_VHOST_USER, OPT_VSOCK, OPT_MEM, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
+       OPT_VHOST_USER, OPT_VSOCK, OPT_LOAD, OPT_MEM, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
        OPT_AT, OPT_ON_RESET, OPT_BACKEND, OPT_CONSOLE, OPT_SAVE_EVERY, OPT_RELOAD_EVERY };
 
 #define STRING_(x) #x
@@ -31,6 +31,8 @@ static const struct argp_option option_list[] = {
 	  "what a reset of the guest's does: into the firmware, which is the default if there is one, or the end", 0 },
 	{ "initrd", OPT_INITRD, "FILE", 0,
 	  "initial RAM disk, or the next of them; for Multiboot the next module", 0 },
+	{ "load", OPT_LOAD, "DIRECTORY", 0,
+	  "instead of a kernel: go on where --save-every has saved a guest with the same other options", 0 },
 	{ "append", OPT_APPEND, "STRING", 0,
 	  "kernel command line; console=ttyS0, or hvc0, is added if it names no console", 0 },
 	{ "mem", OPT_MEM, "SIZE", 0,
@@ -447,6 +449,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		else
 			o->initrd[o->initrds++] = arg;
 		break;
+	case OPT_LOAD:
+		o->load = arg;
+		break;
 	case OPT_APPEND:
 		o->append = arg;
 		break;
@@ -530,8 +535,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			break;
 		if (o->image)
 			parse_image(state, o);
-		o->host = !o->kernel && !o->flat && !o->initrds && !o->firmware;
-		if (!o->host && !!o->kernel + !!o->flat + !!o->firmware != 1)
+		o->host = !o->kernel && !o->flat && !o->initrds && !o->firmware &&
+			  !o->load;
+		if (o->load && (o->kernel || o->flat))
+			argp_error(state,
+				   "--load brings the guest: leave --kernel and --flat out");
+		if (!o->host && !o->load &&
+		    !!o->kernel + !!o->flat + !!o->firmware != 1)
 			argp_error(state,
 				   "give either an image, --kernel or --flat, or --firmware");
 		if (!o->kernel && !o->host && (o->initrds || o->append))

@@ -270,14 +270,6 @@ int snapshot_write(struct machine *m, const char *directory,
 
 static int map_ram(struct memory *memory, int fd)
 {
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return -1;
-	if (st.st_size != (off_t)memory->all) {
-		errno = EINVAL;
-		return -1;
-	}
 	if (mmap(memory->base, memory->all, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
 		return -1;
@@ -309,6 +301,7 @@ static int load_ram(struct machine *m, json_t *saved, int dir,
 		    const char *directory, struct error *error)
 {
 	const char *ram = json_string_value(json_object_get(saved, "ram"));
+	struct stat st;
 	int fd, ret = 0;
 
 	if (!ram || strncmp(ram, "ram.", 4) || strchr(ram, '/'))
@@ -316,7 +309,12 @@ static int load_ram(struct machine *m, json_t *saved, int dir,
 			    "%s/machine.json does not say where its RAM is",
 			    directory);
 	fd = openat(dir, ram, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || map_ram(&m->memory, fd))
+	if (fd >= 0 && !fstat(fd, &st) && st.st_size != (off_t)m->memory.all)
+		ret = fail(error, STATUS_DATA,
+			   "%s/%s has %llu bytes, and this machine's memory %llu: give it the same --mem",
+			   directory, ram, (unsigned long long)st.st_size,
+			   (unsigned long long)m->memory.all);
+	else if (fd < 0 || map_ram(&m->memory, fd))
 		ret = file_error(error, directory, ram);
 	close_fd(&fd);
 	/* What is left is what machine_save() made */

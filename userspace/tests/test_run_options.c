@@ -42,6 +42,18 @@ static void display(void **state)
 #endif
 }
 
+/* A guest that was saved needs nothing to boot, and has its own options else */
+static void loads(void **state)
+{
+	char *argv[] = { "mvmm run", "--load", "saved", "--mem", "16M", NULL };
+
+	assert_int_equal(run_options_parse(&o, 5, argv), 0);
+	assert_string_equal(o.load, "saved");
+	assert_false(o.host);
+	assert_int_equal(o.machine.ram_size, 16 << 20);
+	run_options_free(&o);
+}
+
 static void parse(const char *option, const char *text)
 {
 	char copy[128], *argv[] = { "mvmm run", "--flat", "image",
@@ -95,7 +107,7 @@ static void long_forms(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(display),
-		cmocka_unit_test(long_forms) };
+		cmocka_unit_test(loads), cmocka_unit_test(long_forms) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
