@@ -3,7 +3,8 @@
 
 A guest of Debian's kernel runs bench/packets, whose other end is L1, by a tap: as
 the launcher moves its frames, and by vhost. The floor is the same over loopback in
-the guest, which has both ends of TCP, and a tap by itself, in L1.
+the guest, which has both ends of TCP, and a tap by itself, in L1. Two guests do it
+with each other by mvmm's switch, and with QEMU by a bridge of Linux's, with vhost.
 """
 import subprocess
 
@@ -11,17 +12,25 @@ import disks
 
 TOP = disks.TOP
 BASE = ("net_rr", "net_stream_out", "net_stream_in")
-ROWS = BASE + tuple(row + "_vhost" for row in BASE)
+PAIR = {"vm_to_vm_rr": "net_rr", "vm_to_vm_stream": "net_stream_out"}
+ROWS = BASE + tuple(row + "_vhost" for row in BASE) + tuple(PAIR)
 # Beyond the floor at most this much of QEMU's; without a bar: None
 BEYOND = {"net_rr": 0.50, "net_rr_vhost": 0.90, "net_stream_out": 0.60,
           "net_stream_in": 0.60, "net_stream_out_vhost": None,
-          "net_stream_in_vhost": None}
+          "net_stream_in_vhost": None,
+          **{row: 0.60 for row in PAIR}}
 LIMITS = {"switch_frame": 1500}
 
 GUEST = """for m in $(cat /bin/modules); do insmod /bin/$m; done
 ip link set lo up
-ip addr add 192.168.9.1/24 dev eth0
+vm=$(sed -n 's/.*vm=\\([0-9]*\\).*/\\1/p' /proc/cmdline)
+ip addr add 192.168.9.${vm:-1}/24 dev eth0
 ip link set eth0 up
+[ "$vm" != 11 ] || exec packets serve
+if [ "$vm" = 12 ]; then
+	until ping -q -c 1 -W 1 192.168.9.11 >/dev/null; do :; done
+	exec packets pair 192.168.9.11
+fi
 packets client 192.168.9.2 $(sed -n 's/.*suffix=\\([_a-z]*\\).*/\\1/p' /proc/cmdline)
 grep -q loop /proc/cmdline || exit
 echo @@loop
@@ -39,33 +48,51 @@ PREPARE = (
     "echo @@tap; ./packets tap; ")
 
 
-def mvmm(options, append):
+def mvmm(net, append):
     return ("timeout 300 ./mvmm run --mem 192M --packed "
-            f"--net tap=t0{options} " + FILES.replace(" -", " --").replace(
+            f"--net {net} " + FILES.replace(" -", " --").replace(
                 "-kernel", "--kernel", 1) + APPEND % append + " </dev/null; ")
 
 
-def kvm(vhost, append):
-    return ("timeout 300 " + disks.QEMU + "-m 192 -netdev tap,id=n,ifname=t0,"
-            f"script=no,downscript=no,vhost={vhost} "
-            "-device virtio-net-pci,netdev=n,romfile=,packed=on " + FILES +
-            APPEND % append + " </dev/null; ")
+def kvm(tap, vhost, append, mac=1):
+    return ("timeout 300 " + disks.QEMU + "-m 192 -netdev "
+            f"tap,id=n,ifname={tap},script=no,downscript=no,vhost={vhost} "
+            "-device virtio-net-pci,netdev=n,romfile=,packed=on,"
+            f"mac=52:54:00:12:34:{mac:02x} " + FILES + APPEND % append +
+            " </dev/null; ")
 
 
-# The switch is a process of its own, and so are both ends, which are one
+def pair(first, second):
+    """The one that answers does so until the other one has ended. A launcher is the
+    child of its timeout, which ends it.
+    """
+    return (f"( {first.replace('timeout', 'exec timeout', 1)}) "
+            f">/tmp/first 2>&1 & first=$!; {second}kill $first; wait $first; ")
+
+
+# The switch is a process of its own, and so are both ends of frames, which are one
 SWITCH = ("mkdir -p /run; ./mvmm switch lab >/tmp/switch 2>&1 & switch=$!; "
           "until [ -S /run/mvmm/switch/lab/port ]; do usleep 100000; done; "
-          "./frames lab; kill $switch; wait $switch; ")
-MVMM = ("echo @@mvmm; " + SWITCH + mvmm(",vhost=on", "suffix=_vhost") +
-        mvmm("", "loop"))
-KVM = ("echo @@kvm; " + kvm("on", "suffix=_vhost") + kvm("off", ""))
+          "./frames lab; ")
+NO_SWITCH = "kill $switch; wait $switch; "
+BRIDGE = ("ip link add br0 type bridge; ip link set br0 up; "
+          "for t in t1 t2; do ./packets make $t; ip link set $t master br0; "
+          "ip link set $t up; done; ")
+MVMM = ("echo @@mvmm; " + SWITCH +
+        pair(mvmm("switch=lab,name=a", "vm=11"),
+             mvmm("switch=lab,name=b", "vm=12")) + NO_SWITCH +
+        mvmm("tap=t0,vhost=on", "suffix=_vhost") + mvmm("tap=t0", "loop"))
+KVM = ("echo @@kvm; " + BRIDGE + pair(kvm("t1", "on", "vm=11", 11),
+                                      kvm("t2", "on", "vm=12", 12)) +
+       kvm("t0", "on", "suffix=_vhost") + kvm("t0", "off", ""))
 END = "kill $server; "
 
 
 def floor_of(row, results):
     """What no monitor saves."""
-    row = row.removesuffix("_vhost")
-    parts = [results.get(where, {}).get(row) for where in ("loop", "tap")]
+    places = ("loop",) if row in PAIR else ("loop", "tap")
+    row = PAIR.get(row, row).removesuffix("_vhost")
+    parts = [results.get(where, {}).get(row) for where in places]
     return sum(p[0][1] for p in parts) if all(parts) else None
 
 
@@ -76,6 +103,6 @@ def build(out):
                     f"{TOP}/build/bench/packets", *drivers,
                     disks.order(f"{out}/modules", drivers)], cwd=TOP,
                    check=True)
-    mine = disks.modules("tun", "vhost_net")
+    mine = disks.modules("tun", "vhost_net", "bridge")
     return [f"{TOP}/build/bench/packets", f"{TOP}/build/bench/frames", *mine,
             disks.order(f"{out}/net-modules", mine), f"{out}/nets-guest"]

@@ -6,6 +6,7 @@
  *
  *   packets serve                 answers, on ports PORT and the next two
  *   packets client HOST [SUFFIX]  the rows net_rr, net_stream_out, net_stream_in
+ *   packets pair HOST             of two guests: the rows vm_to_vm_rr, vm_to_vm_stream
  *   packets tap                   the same rows of a tap alone, with nobody behind
  *   packets make NAME             makes a tap that stays
  *
@@ -145,30 +146,38 @@ static void requests(int fd, unsigned int nr)
 			die("a request");
 }
 
-static void measure(const char *host)
+static void measure_requests(const char *host, const char *row)
 {
 	int fd = connect_to(host, ECHO);
 	uint64_t ticks;
-	char byte;
 
 	requests(fd, REQUESTS / 8);
 	ticks = __rdtsc();
 	requests(fd, REQUESTS);
-	say("net_rr", "ticks", (double)(__rdtsc() - ticks) / REQUESTS);
+	say(row, "ticks", (double)(__rdtsc() - ticks) / REQUESTS);
 	close(fd);
-	fd = connect_to(host, SINK);
-	ticks = __rdtsc();
+}
+
+static void measure_out(const char *host, const char *row)
+{
+	int fd = connect_to(host, SINK);
+	uint64_t ticks = __rdtsc();
+	char byte;
+
 	send_stream(fd);
 	if (recv(fd, &byte, 1, 0) != 1)
 		die("the end");
-	say("net_stream_out", "ticks/KiB",
-	    (double)(__rdtsc() - ticks) / (STREAM >> 10));
+	say(row, "ticks/KiB", (double)(__rdtsc() - ticks) / (STREAM >> 10));
 	close(fd);
-	fd = connect_to(host, SOURCE);
-	ticks = __rdtsc();
+}
+
+static void measure_in(const char *host, const char *row)
+{
+	int fd = connect_to(host, SOURCE);
+	uint64_t ticks = __rdtsc();
+
 	take_stream(fd);
-	say("net_stream_in", "ticks/KiB",
-	    (double)(__rdtsc() - ticks) / (STREAM >> 10));
+	say(row, "ticks/KiB", (double)(__rdtsc() - ticks) / (STREAM >> 10));
 	close(fd);
 }
 
@@ -296,13 +305,18 @@ int main(int argc, char **argv)
 	} else if (argc > 2 && !strcmp(argv[1], "client")) {
 		if (argc > 3)
 			suffix = argv[3];
-		measure(argv[2]);
+		measure_requests(argv[2], "net_rr");
+		measure_out(argv[2], "net_stream_out");
+		measure_in(argv[2], "net_stream_in");
+	} else if (argc > 2 && !strcmp(argv[1], "pair")) {
+		measure_requests(argv[2], "vm_to_vm_rr");
+		measure_out(argv[2], "vm_to_vm_stream");
 	} else if (argc > 1 && !strcmp(argv[1], "tap")) {
 		measure_tap();
 	} else if (argc > 2 && !strcmp(argv[1], "make")) {
 		make_tap(argv[2]);
 	} else {
-		fprintf(stderr, "usage: packets serve|tap\n       packets make NAME\n       packets client HOST [SUFFIX]\n");
+		fprintf(stderr, "usage: packets serve|tap\n       packets make NAME\n       packets client HOST [SUFFIX]\n       packets pair HOST\n");
 		return 2;
 	}
 	return 0;

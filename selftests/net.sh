@@ -400,7 +400,8 @@ together_again() {
 }
 
 # The switch's counters: what came in went out, or is counted; and all files are
-# through, of 4 MiB, in and out, but for what the port counted that was killed, in frames that are larger than the MTU
+# through, of 4 MiB, in and out, in frames that are larger than the MTU, but for what
+# the port has counted that was killed
 switched() {
 	./mvmm switch lab stats >/tmp/stats || return 1
 	awk '/^  (from|to) / {
