@@ -79,6 +79,30 @@ int firmware_open(struct machine_config *c, const char *name,
 void firmware_close(struct machine_config *c);
 /* What it is told, and its start. 0, or -1 with @error */
 int firmware_load(struct machine *m, struct entry *entry, struct error *error);
+/* A file of fw_cfg's, with a copy of @data. -1 with @error */
+int firmware_tell(struct firmware *f, const char *name, const void *data,
+		  size_t len, struct error *error);
+
+/**
+ * struct boot_order - what a firmware boots first (--boot)
+ * @kinds: letters, as QEMU has them; NULL: it is the firmware's choice
+ * @menu: a key shows what there is
+ * @wait: for that key, ms
+ */
+struct boot_order {
+	const char *kinds;
+	bool menu;
+	uint16_t wait;
+};
+
+/* @text is cut into pieces, which @order keeps. 0, or -1 with @error */
+int boot_order_parse(struct boot_order *order, char *text, struct error *error);
+/* As CMOS has it: a nibble for each of the first three */
+uint16_t boot_order_kinds(const struct boot_order *order);
+/* The devices are there. 0, or -1 with @error */
+int boot_order_tell(const struct boot_order *order, struct machine *m,
+		    struct error *error);
+
 /*
  * Each loader puts an image into RAM and fills in @entry. Returns 0, or -1 with
  * @error. The image is hostile: every offset in it is checked.

@@ -83,6 +83,12 @@ static int add_file(struct firmware *f, const char *name, const void *data,
 	return 0;
 }
 
+int firmware_tell(struct firmware *f, const char *name, const void *data,
+		  size_t len, struct error *error)
+{
+	return add_file(f, name, data, len, error);
+}
+
 struct e820_entry {
 	uint64_t address, length;
 	uint32_t type;

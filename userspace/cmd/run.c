@@ -30,7 +30,8 @@ static int load(struct machine *m, const struct run_options *o,
 		return fail(error, STATUS_VM, "cannot read the vCPU: %s",
 			    strerror(-ret));
 	if (o->firmware)
-		return firmware_load(m, entry, error);
+		return firmware_load(m, entry, error) ||
+		       boot_order_tell(&o->boot, m, error) ? -1 : 0;
 	if (pci_assign(m, error))
 		return -1;
 	boot->rsdp = acpi_of_machine(m, &m->memory);
@@ -160,11 +161,12 @@ static void close_disk(struct block *disk)
 
 static int set_bus(struct block_config *disk, uint8_t *bus, struct error *error)
 {
-	static const char *const buses[] = { "virtio", "ide", "cdrom" };
+	static const char *const buses[] = { "virtio", "ide", "cdrom",
+					     "floppy" };
 
-	for (*bus = 0; *bus < 3 && strcmp(disk->bus, buses[*bus]); ++*bus)
+	for (*bus = 0; *bus < 4 && strcmp(disk->bus, buses[*bus]); ++*bus)
 		;
-	if (*bus == 3)
+	if (*bus == 4)
 		return fail(error, STATUS_USAGE,
 			    "--disk %s: bus=%s is not known: virtio and ide are",
 			    disk->path, disk->bus);
@@ -301,6 +303,7 @@ static int run(struct run_options *o, struct error *error)
 	if (!ret)
 		ret = ports_open(&o->ports, &o->machine, error) ||
 		      nets_open(&o->nets, &o->machine, error) ? -1 : 0;
+	o->machine.boot_kinds = boot_order_kinds(&o->boot);
 	stdio_init(&s->console, on_event, s);
 	s->options = o;
 	reload_init(&s->reload, &o->machine, &s->machine, o->reload_every);

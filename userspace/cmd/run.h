@@ -27,6 +27,7 @@
  * @display: who is shown the screen
  * @on_reset: what becomes of a guest that resets itself: 0: it ends, 1: it boots
  *	again, 2: the latter if it has a firmware
+ * @boot: what a firmware boots first
  * @at: where the flat image goes
  * @has_at: that was given
  * @host: nothing was given to boot
@@ -54,6 +55,7 @@ struct run_options {
 	unsigned int initrds;
 	char *append;
 	struct display display;
+	struct boot_order boot;
 	uint64_t at;
 	bool has_at, host, com, stats, packed;
 	unsigned int virtio_console, on_reset;

@@ -12,8 +12,8 @@
 #include "manage/reset.h"
 
 /* From OPT_MEM on as in values[] */
-enum { OPT_KERNEL = 256, OPT_FIRMWARE, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS,
-       OPT_DISK, OPT_CDROM, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_DISPLAY, OPT_NET, OPT_RNG,
+enum { OPT_KERNEL = 256, OPT_FIRMWARE, OPT_BOOT, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS,
+       OPT_DISK, OPT_CDROM, OPT_FLOPPY, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_DISPLAY, OPT_NET, OPT_RNG,
        OPT_BALLOON,
        OPT_PORT, OPT_PACKED, OPT_IOTHREAD, OPT_DEVICE, OPT_MVMM, OPT_SHARE,
        OPT_VHOST_USER, OPT_VSOCK, OPT_LOAD, OPT_MEM, OPT_CPUS, OPT_WEIGHT, OPT_CAP,
@@ -27,6 +27,8 @@ static const struct argp_option option_list[] = {
 	  "a kernel: Linux bzImage, ELF with a PVH entry, Multiboot 1 or 2; also compressed by gzip, xz or zstd", 0 },
 	{ "firmware", OPT_FIRMWARE, "bios|FILE", 0,
 	  "SeaBIOS, or a PC's firmware, which boots from a disk", 0 },
+	{ "boot", OPT_BOOT, "[order=LETTERS][,menu][,menu-wait=MS]", 0,
+	  "what the firmware boots first: a floppy, c disk, d CD-ROM, n network; and if Esc shows a menu", 0 },
 	{ "on-reset", OPT_ON_RESET, "reboot|exit", 0,
 	  "what a reset of the guest's does: into the firmware, which is the default if there is one, or the end", 0 },
 	{ "initrd", OPT_INITRD, "FILE", 0,
@@ -51,6 +53,8 @@ static const struct argp_option option_list[] = {
 	  "an image (raw, or NAME by qemu-nbd), or an NBD export, as the next disk: /dev/vda, /dev/vdb ...; with bus=ide an ATA disk", 0 },
 	{ "cdrom", OPT_CDROM, "FILE", 0,
 	  "an ISO image as a CD-ROM at IDE: /dev/sr0", 0 },
+	{ "floppy", OPT_FLOPPY, "FILE[,ro]", 0,
+	  "an image of 160K to 2880K as the next of two floppy disks", 0 },
 	{ "iothread", OPT_IOTHREAD, "NAME[,poll-max-ns=NS]", 0,
 	  "a thread for disks and networks: --disk ...,iothread=NAME; it looks for events for up to NS before it sleeps", 0 },
 	{ "ephemeral", OPT_EPHEMERAL, NULL, 0,
@@ -219,7 +223,7 @@ static char *short_form(struct run_options *o, const struct long_form *f,
 }
 
 static void parse_disk(struct argp_state *state, struct run_options *o, char *arg,
-		       bool cdrom);
+		       const char *bus);
 static void parse_there(struct argp_state *state, struct run_options *o, int key,
 			char *arg);
 
@@ -239,7 +243,7 @@ static bool parse_long(struct argp_state *state, struct run_options *o,
 		argp_error(state, "--device %s: %s=... is missing", name,
 			   f->key);
 	else if (f->option == OPT_DISK)
-		parse_disk(state, o, made, false);
+		parse_disk(state, o, made, NULL);
 	else
 		parse_there(state, o, f->option, made);
 	return true;
@@ -323,7 +327,7 @@ static void parse_display(struct argp_state *state, struct run_options *o,
 
 /* @arg is cut into pieces */
 static void parse_disk(struct argp_state *state, struct run_options *o, char *arg,
-		       bool cdrom)
+		       const char *bus)
 {
 	struct error error = { 0 };
 
@@ -331,8 +335,8 @@ static void parse_disk(struct argp_state *state, struct run_options *o, char *ar
 		argp_error(state, "--disk: at most %u", MACHINE_DISKS);
 	else if (block_parse(&o->disk[o->machine.disks++], arg, &error))
 		argp_error(state, "%s", error.text);
-	else if (cdrom)
-		o->disk[o->machine.disks - 1].bus = "cdrom";
+	else if (bus)
+		o->disk[o->machine.disks - 1].bus = bus;
 }
 
 static const struct option_spec iothread_options[] = {
@@ -371,7 +375,9 @@ static void parse_there(struct argp_state *state, struct run_options *o, int key
 	struct error error = { 0 };
 	int ret;
 
-	if (key == OPT_NET)
+	if (key == OPT_BOOT)
+		ret = boot_order_parse(&o->boot, arg, &error);
+	else if (key == OPT_NET)
 		ret = nets_parse(&o->nets, &o->machine, arg, &error);
 	else if (key == OPT_PORT)
 		ret = ports_parse(&o->ports, arg, &error);
@@ -456,8 +462,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->append = arg;
 		break;
 	case OPT_DISK:
+		parse_disk(state, o, arg, NULL);
+		break;
 	case OPT_CDROM:
-		parse_disk(state, o, arg, key == OPT_CDROM);
+		parse_disk(state, o, arg, "cdrom");
+		break;
+	case OPT_FLOPPY:
+		parse_disk(state, o, arg, "floppy");
 		break;
 	case OPT_IOTHREAD:
 		parse_iothread(state, o, arg);
@@ -476,6 +487,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		parse_short(state, o, "virtio-balloon", "size", arg, o->balloon,
 			    "--balloon %s is not a size: write 64M, say");
 		break;
+	case OPT_BOOT:
 	case OPT_SHARE:
 	case OPT_VHOST_USER:
 	case OPT_NET:
@@ -547,6 +559,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!o->kernel && !o->host && (o->initrds || o->append))
 			argp_error(state,
 				   "--initrd and --append go with --kernel");
+		if (!o->firmware && (o->boot.kinds || o->boot.menu))
+			argp_error(state, "--boot goes with --firmware");
 		if (!o->flat && o->has_at)
 			argp_error(state, "--at goes with --flat");
 		if (o->save_every && o->reload_every)

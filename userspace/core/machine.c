@@ -209,16 +209,21 @@ static void line_changed(void *ctx, unsigned int line, bool up)
 static int add_devices(struct machine *m, struct error *error)
 {
 	const struct machine_config *config = &m->config;
-	unsigned int i;
+	unsigned int buses = 0, i;
 
 	if (m->apic && !device_create(m, "i82093aa", NULL, error))
 		return -1;
 	for (i = 0; i < sizeof(board) / sizeof(board[0]); i++)
 		if (!device_create(m, board[i], NULL, error))
 			return -1;
-	for (i = 0; i < config->disks; i++)
+	for (i = 0; i < config->disks; i++) {
 		m->disks_taken |= (config->disk_bus[i] != DISK_VIRTIO) << i;
-	if (m->disks_taken && !device_create(m, "piix3-ide", NULL, error))
+		buses |= 1u << config->disk_bus[i];
+	}
+	if ((buses & (1u << DISK_IDE | 1u << DISK_CDROM) &&
+	     !device_create(m, "piix3-ide", NULL, error)) ||
+	    (buses & 1u << DISK_FLOPPY &&
+	     !device_create(m, "i82077", NULL, error)))
 		return -1;
 	for (i = 0; i < config->nr_add; i++)
 		if (!device_create(m, config->add[i].name,
@@ -346,7 +351,7 @@ static void unbuild(struct machine *m)
 	m->balloon = NULL;
 	m->screen = NULL;
 	m->memory.taken = m->memory.all - DEVICE_MEMORY;
-	m->disks_taken = 0;
+	m->disks_taken = m->floppies = 0;
 	m->vhosts_made = m->nics_made = 0;
 }
 

@@ -32,7 +32,7 @@
 #define MACHINE_VHOSTS	8
 
 /* Where a disk is */
-enum { DISK_VIRTIO, DISK_IDE, DISK_CDROM };
+enum { DISK_VIRTIO, DISK_IDE, DISK_CDROM, DISK_FLOPPY };
 
 struct block;
 struct pci_function;
@@ -117,6 +117,7 @@ struct machine_iothread {
  * @disk: what its disks are: from machine_create() on they are the machine's
  * @disks: how many
  * @disk_bus: of each, DISK_*
+ * @boot_kinds: what CMOS says of the order in which disks are booted
  * @close_disk: for the end; NULL: the caller does that
  * @nic: its NICs; what they are connected to stays the caller's
  * @nics: how many
@@ -148,6 +149,7 @@ struct machine_config {
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks;
 	uint8_t disk_bus[MACHINE_DISKS];
+	uint16_t boot_kinds;
 	void (*close_disk)(struct block *disk);
 	struct machine_nic nic[MACHINE_NICS];
 	unsigned int nics;
@@ -194,6 +196,7 @@ struct machine_config {
  * @power: one of them
  * @balloon: one of them, or NULL
  * @inputs: devices that take keys and pointers; with @loop.lock
+ * @floppies: what CMOS says of floppy drives
  * @hpet: there is one, to which ACPI's table points
  * @i8042: there is one, with a keyboard and a mouse
  * @screen: of one of them, or NULL. With @loop.lock, while not @pausing
@@ -238,6 +241,7 @@ struct machine {
 	struct power *power;
 	struct balloon *balloon;
 	struct input *inputs;
+	uint8_t floppies;
 	bool hpet, i8042;
 	struct screen *screen;
 	struct irq *legacy[2];

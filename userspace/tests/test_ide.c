@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #undef fail
+#include "boot/boot.h"
+#include "devices/isa/fw_cfg.h"
 #include "tests/ide_driver.h"
 
 #define DISK_PORT	0x1f0
@@ -582,6 +584,38 @@ static void places(void **state)
 	bus_init(&m.ports, "port", 0xffff);
 }
 
+/* ---- what is booted first ------------------------------------------------- */
+
+static void boots_in_order(void **state)
+{
+	struct firmware told = { .files = 0 };
+	struct boot_order order;
+	char text[] = "order=dac,menu,menu-wait=9", all[] = "order=cd";
+	char wrong[] = "order=cc";
+	unsigned int i;
+
+	m.config.firmware = &told;
+	assert_int_equal(boot_order_parse(&order, text, &error), 0);
+	assert_int_equal(boot_order_kinds(&order), 0x213);
+	assert_int_equal(boot_order_tell(&order, &m, &error), 0);
+	assert_int_equal(told.files, 3);
+	assert_string_equal(told.file[0].name, "bootorder");
+	assert_string_equal(told.file[0].data,
+			    "/pci@i0cf8/ide@1/drive@1/disk@0\n");
+	assert_string_equal(told.file[2].name, "etc/boot-menu-wait");
+	assert_memory_equal(told.file[2].data, "\x09\0", 2);
+	for (i = 0; i < told.files; i++)
+		free((void *)told.file[i].data);
+	told.files = 0;
+	assert_int_equal(boot_order_parse(&order, all, &error), 0);
+	assert_int_equal(boot_order_tell(&order, &m, &error), 0);
+	assert_string_equal(told.file[0].data,
+			    "/pci@i0cf8/ide@1/drive@0/disk@0\n"
+			    "/pci@i0cf8/ide@1/drive@1/disk@0\n");
+	free((void *)told.file[0].data);
+	assert_int_equal(boot_order_parse(&order, wrong, &error), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -600,6 +634,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(reads_a_cd, setup, teardown),
 		cmocka_unit_test_setup_teardown(tray, setup, teardown),
 		cmocka_unit_test_setup_teardown(places, setup, teardown),
+		cmocka_unit_test_setup_teardown(boots_in_order, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,10 @@
 #define REG_D	13
 #define SHUTDOWN 0x0f
 #define CENTURY	0x32
+#define FLOPPIES 0x10	/* types of drives */
+#define EQUIPMENT 0x14
+#define BOOT_HIGH 0x38	/* which kinds of disks come first: a nibble for each */
+#define BOOT_LOW 0x3d
 
 #define NS	1000000000ull
 #define A_UIP	(1u << 7)	/* an update is near */
@@ -264,6 +268,25 @@ static void write_register(struct mc146818 *rtc, uint8_t value)
 	}
 }
 
+/* What the board has told; a setup's values for it would not be true */
+static uint8_t read_ram(const struct mc146818 *rtc)
+{
+	const struct machine *m = rtc->device.machine;
+
+	switch (rtc->index) {
+	case FLOPPIES:
+		return m->floppies;
+	case EQUIPMENT:
+		return !m->floppies ? 0 : m->floppies & 0xf ? 0x41 : 0x01;
+	case BOOT_HIGH:
+		return m->config.boot_kinds >> 4 & 0xf0;
+	case BOOT_LOW:
+		return m->config.boot_kinds;
+	default:
+		return rtc->ram[rtc->index];
+	}
+}
+
 static uint64_t mc146818_read(struct device *device, uint64_t at,
 			      unsigned int size)
 {
@@ -279,7 +302,7 @@ static uint64_t mc146818_read(struct device *device, uint64_t at,
 		       (ns_of_second() >= NS - UIP_NS &&
 			!(rtc->ram[REG_B] & B_SET) ? A_UIP : 0);
 	if (rtc->index != REG_C)
-		return rtc->ram[rtc->index];
+		return read_ram(rtc);
 	/* What it tells is over when it has been read */
 	pass_seconds(rtc);
 	value = rtc->ram[REG_C];
