@@ -173,6 +173,12 @@ static void reads_by_pio(void **state)
 	assert_memory_equal(bytes, disk.data + 5 * 512, 20 * 512);
 	command(0xc6, 3, 0);
 	assert_int_equal(status(DISK_PORT), READY | ATA_ERR);
+	/* With another drive, which is none, the rest is lost */
+	command(0x20, 20, 3);
+	outb(DISK_PORT + 6, ATA_DEV1);
+	in_words(DISK_PORT, bytes, 20 * 512);
+	assert_int_equal(ins(DISK_PORT, 2), 0);
+	assert_null(disk.pending);
 }
 
 static void writes_by_pio(void **state)

@@ -321,6 +321,9 @@ static void write_register(struct ide_channel *c, unsigned int at, uint8_t value
 	if (at == COMMAND) {
 		begin(c, value);
 	} else if (at == DEVICE) {
+		/* A command is its drive's, which is lost with another one */
+		if ((c->device ^ value) & ATA_DEV1)
+			c->phase = IDE_IDLE;
 		c->device = value;
 	} else {
 		write_task(&c->drive[0], at, value);
