@@ -45,6 +45,7 @@ _start:	ljmp	$0, $1f
 	cld
 	sti
 	/* The second sector, by LBA; and by cylinder, head and sector */
+	mov	drive, %dl
 	mov	$packet, %si
 	mov	$0x42, %ah
 	int	$0x13
