@@ -423,6 +423,55 @@ static void acpi(void **state)
 	}
 }
 
+static uint8_t rtc_get(uint8_t index)
+{
+	outb(0x70, index);
+	return inb(0x71);
+}
+
+static void rtc_put(uint8_t index, uint8_t value)
+{
+	outb(0x70, index);
+	outb(0x71, value);
+}
+
+static uint32_t rtc_get16(uint8_t index)
+{
+	return rtc_get(index) | rtc_get(index + 1) << 8;
+}
+
+/* What firmwares and boot loaders ask for; what is written is kept in a reset */
+static void cmos(void **state)
+{
+	bare_start();
+	m.nr_vcpus = 4;
+	m.memory.low = 48 << 20;
+	bare_device("mc146818");
+	assert_int_equal(rtc_get16(0x15), 640);
+	assert_int_equal(rtc_get16(0x17), 47 << 10);
+	assert_int_equal(rtc_get16(0x30), 47 << 10);
+	assert_int_equal(rtc_get16(0x34), 32 << 4);
+	assert_int_equal(rtc_get16(0x5b) | rtc_get(0x5d), 0);
+	assert_int_equal(rtc_get(0x5f), 3);
+	rtc_put(0x40, 0x77);
+	rtc_put(11, 0x72);
+	devices_reset(&m);
+	assert_int_equal(rtc_get(0x40), 0x77);
+	assert_int_equal(rtc_get(11), 0x02);
+	assert_int_equal(rtc_get16(0x34), 32 << 4);
+	bare_start();
+	m.memory.low = 3ull << 30;
+	m.memory.high = (1ull << 40) + (5 << 16);
+	bare_device("mc146818");
+	assert_int_equal(rtc_get16(0x17), 0xffff);
+	assert_int_equal(rtc_get16(0x34), (3 << 14) - 256);
+	assert_int_equal(rtc_get16(0x5b) | rtc_get(0x5d) << 16, 5);
+	bare_start();
+	m.memory.low = 1 << 20;
+	bare_device("mc146818");
+	assert_int_equal(rtc_get16(0x17) | rtc_get16(0x34), 0);
+}
+
 static int open_image(struct machine_config *c, size_t len)
 {
 	char path[32];
@@ -478,7 +527,7 @@ int main(void)
 		cmocka_unit_test(only_with_firmware),
 		cmocka_unit_test(ecam_moves),
 		cmocka_unit_test(shadow), cmocka_unit_test(acpi),
-		cmocka_unit_test(image),
+		cmocka_unit_test(cmos), cmocka_unit_test(image),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -19,11 +19,21 @@
 #define REG_C	12
 #define REG_D	13
 #define SHUTDOWN 0x0f
-#define CENTURY	0x32
 #define FLOPPIES 0x10	/* types of drives */
 #define EQUIPMENT 0x14
+#define BASE_KIB 0x15
+#define ABOVE_1M_KIB 0x17
+#define ABOVE_1M_KIB_2 0x30
+#define CENTURY	0x32
 #define BOOT_HIGH 0x38	/* which kinds of disks come first: a nibble for each */
 #define BOOT_LOW 0x3d
+#define ABOVE_16M_64K 0x34	/* up to 4 GiB */
+#define ABOVE_4G_64K 0x5b	/* three bytes */
+#define LAST_CPU 0x5f
+#define FPU	(1u << 1)
+#define MOUSE	(1u << 2)
+#define FLOPPY	(1u << 0)
+#define TWO_FLOPPIES (1u << 6)
 
 #define NS	1000000000ull
 #define A_UIP	(1u << 7)	/* an update is near */
@@ -277,7 +287,8 @@ static uint8_t read_ram(const struct mc146818 *rtc)
 	case FLOPPIES:
 		return m->floppies;
 	case EQUIPMENT:
-		return !m->floppies ? 0 : m->floppies & 0xf ? 0x41 : 0x01;
+		return rtc->ram[EQUIPMENT] | (m->floppies ? FLOPPY : 0) |
+		       (m->floppies & 0xf ? TWO_FLOPPIES : 0);
 	case BOOT_HIGH:
 		return m->config.boot_kinds >> 4 & 0xf0;
 	case BOOT_LOW:
@@ -337,6 +348,31 @@ static int create(struct device *device, struct error *error)
 	return region_map(&device->machine->ports, &rtc->region, 0x70, error);
 }
 
+static void put16(struct mc146818 *rtc, unsigned int at, uint64_t value)
+{
+	rtc->ram[at] = value;
+	rtc->ram[at + 1] = value >> 8;
+}
+
+/* What a BIOS has found: how much RAM there is, and what else a PC has */
+static void configure(struct mc146818 *rtc)
+{
+	const struct machine *m = rtc->device.machine;
+	uint64_t kib = m->memory.low >> 10, above = 0;
+
+	if (kib > 1024)
+		above = kib - 1024 < 0xffff ? kib - 1024 : 0xffff;
+	put16(rtc, BASE_KIB, 640);
+	put16(rtc, ABOVE_1M_KIB, above);
+	put16(rtc, ABOVE_1M_KIB_2, above);
+	if (m->memory.low > 16 << 20)
+		put16(rtc, ABOVE_16M_64K, (m->memory.low - (16 << 20)) >> 16);
+	put16(rtc, ABOVE_4G_64K, m->memory.high >> 16);
+	rtc->ram[ABOVE_4G_64K + 2] = m->memory.high >> 32;
+	rtc->ram[LAST_CPU] = m->nr_vcpus - 1;
+	rtc->ram[EQUIPMENT] = FPU | MOUSE;
+}
+
 /* A battery keeps the time and the RAM, from the machine's beginning on */
 static void reset(struct device *device)
 {
@@ -347,6 +383,7 @@ static void reset(struct device *device)
 		rtc->ram[REG_B] = B_24H;
 		rtc->ram[REG_D] = 0x80;	/* the battery is fine */
 		rtc->second = host_seconds(NULL);
+		configure(rtc);
 	}
 	rtc->ram[REG_B] &= ~(UPDATE | ALARM | PERIODIC);
 	rtc->ram[REG_C] = 0;
