@@ -97,6 +97,20 @@ struct machine_vhost {
 };
 
 /**
+ * struct flash - what is in a flash chip, and outlives a reset, as a disk does
+ * @base: the guest's address
+ * @data: whole sectors
+ * @size: bytes of these; 0: there is none
+ * @fd: a file that gets what is written; -1: none does
+ */
+struct flash {
+	uint64_t base;
+	uint8_t *data;
+	uint32_t size;
+	int fd;
+};
+
+/**
  * struct machine_iothread - a thread with a loop of its own
  * @name: for the options of devices
  * @poll_max: see struct loop
@@ -134,7 +148,8 @@ struct machine_iothread {
  * @nr_add: how many
  * @rom: a firmware, which ends at 4 GiB and stays the caller's; NULL: none
  * @rom_size: bytes of it
- * @firmware: what that is told (fw_cfg.h)
+ * @flash: below it, what the firmware can write
+ * @firmware: what it is told (fw_cfg.h)
  * @defaults: options of each device that has them; NULL: none
  * @reset: resets the machine for the guest, see machine_reset(); NULL: that ends it
  * @after_run: for tests: a vCPU's thread calls it, with @after_run_ctx, before
@@ -164,6 +179,7 @@ struct machine_config {
 	unsigned int nr_add;
 	uint8_t *rom;
 	uint64_t rom_size;
+	struct flash flash;
 	struct firmware *firmware;
 	const char *defaults;
 	void (*reset)(struct machine *m);

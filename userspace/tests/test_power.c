@@ -40,6 +40,8 @@ static void ways_to_end(void **state)
 	assert_false(machine_ended(&m));
 	outs(0x604, 0x2000 | 5 << 10, 2);
 	ended_by(0);
+	outs(0x604, 0x2000, 2);
+	ended_by(0);
 	/* The PM timer has 3.58 MHz and 24 bits */
 	a = ins(0x608, 4);
 	m.clock.stopped_at += 1000000;

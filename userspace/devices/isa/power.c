@@ -16,8 +16,9 @@
 #define PWRBTN		(1u << 8)	/* PWRBTN_STS, PWRBTN_EN */
 #define SCI_EN		(1u << 0)
 #define SLP_EN		(1u << 13)
-/* The DSDT's \_S5 */
+/* The DSDT's \_S5; and that of QEMU's ICH9, by which OVMF turns it off */
 #define SLP_TYP_S5	5
+#define SLP_TYP_ICH9	0
 /* The FADT has it, too */
 #define RESET_VALUE	0xfe
 
@@ -86,7 +87,8 @@ static void power_write(struct device *device, uint64_t at, uint64_t value,
 		break;
 	case PM1_CONTROL:
 		power->pm1_control = value & ~SLP_EN;
-		if (value & SLP_EN && (value >> 10 & 7) == SLP_TYP_S5)
+		if (value & SLP_EN && ((value >> 10 & 7) == SLP_TYP_S5 ||
+				       (value >> 10 & 7) == SLP_TYP_ICH9))
 			machine_end(device->machine, 0, "%s", "");
 		break;
 	}

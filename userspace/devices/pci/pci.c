@@ -15,12 +15,19 @@ static unsigned int bar_register(unsigned int n)
 int pci_create(struct pci_function *f, const struct pci_id *id,
 	       struct error *error)
 {
-	struct machine *m = f->device.machine;
 	unsigned int slot;
 
-	for (slot = 0; slot < PCI_SLOTS && m->pci[slot]; slot++)
+	for (slot = 0; slot < PCI_SLOTS && f->device.machine->pci[slot]; slot++)
 		;
-	if (slot == PCI_SLOTS)
+	return pci_create_at(f, slot, id, error);
+}
+
+int pci_create_at(struct pci_function *f, unsigned int slot,
+		  const struct pci_id *id, struct error *error)
+{
+	struct machine *m = f->device.machine;
+
+	if (slot == PCI_SLOTS || m->pci[slot])
 		return fail(error, STATUS_USAGE,
 			    "the PCI bus has no free slot for %s: at most %u devices",
 			    f->device.class->name, PCI_SLOTS);

@@ -111,6 +111,9 @@ struct pci_id {
 /* For a device's create: puts it into the next free slot. -1 with @error */
 int pci_create(struct pci_function *f, const struct pci_id *id,
 	       struct error *error);
+/* The same into this one, which is the board's */
+int pci_create_at(struct pci_function *f, unsigned int slot,
+		  const struct pci_id *id, struct error *error);
 /* @region: its ops, device and len, a power of two, are set */
 void pci_add_bar(struct pci_function *f, unsigned int n, bool io, bool wide);
 /* After it: reads have no side effects. A wide one goes above 4 GiB then */
