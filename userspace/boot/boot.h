@@ -70,11 +70,15 @@ int host_boot(struct machine_config *m, const char **kernel,
 	      struct boot *boot, struct error *error);
 /* Debian's package seabios */
 #define SEABIOS "/usr/share/seabios/bios-256k.bin"
+/* Debian's package ovmf: the firmware, and its variables before the first start */
+#define OVMF_CODE "/usr/share/OVMF/OVMF_CODE_4M.fd"
+#define OVMF_VARS "/usr/share/OVMF/OVMF_VARS_4M.fd"
 /*
- * A firmware, "bios" or a file, which becomes a part of @c until firmware_close().
- * 0, or -1 with @error
+ * A firmware, "bios", "uefi" or a file, which becomes a part of @c until
+ * firmware_close(). Variables of "uefi" are in file @vars, which is made if there is
+ * none; NULL: they are gone at the end. 0, or -1 with @error
  */
-int firmware_open(struct machine_config *c, const char *name,
+int firmware_open(struct machine_config *c, const char *name, const char *vars,
 		  struct error *error);
 void firmware_close(struct machine_config *c);
 /* What it is told, and its start. 0, or -1 with @error */

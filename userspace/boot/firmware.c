@@ -3,8 +3,13 @@
  * A firmware in place of a kernel: its image is a ROM below 4 GiB, of which the
  * end is also below 1 MiB, and what it has to know is in fw_cfg.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "boot/boot.h"
 #include "devices/isa/fw_cfg.h"
 
@@ -19,10 +24,50 @@
 #define E820_RAM	1
 #define SERIAL_PORT	0x3f8
 
-int firmware_open(struct machine_config *c, const char *name,
+/* What a new machine has, unless the file has more */
+static int read_flash(struct flash *f, const char *vars, struct error *error)
+{
+	struct blob blob;
+	struct stat st;
+	bool good;
+
+	if (blob_open(&blob, OVMF_VARS, error))
+		return -1;
+	f->data = aligned_alloc(PAGE, blob.size);
+	f->size = blob.size;
+	good = f->data && blob.size % PAGE == 0 && blob.size <= ROM_MAX &&
+	       blob_copy(&blob, 0, f->data, blob.size);
+	blob_free(&blob);
+	if (!good)
+		return fail(error, STATUS_NO_INPUT, "%s cannot be read",
+			    OVMF_VARS);
+	if (!vars)
+		return 0;
+	f->fd = open(vars, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (f->fd < 0 || fstat(f->fd, &st))
+		return fail(error, STATUS_NO_INPUT, "--firmware-vars %s: %s",
+			    vars, strerror(errno));
+	if (flock(f->fd, LOCK_EX | LOCK_NB))
+		return fail(error, STATUS_NO_INPUT,
+			    "--firmware-vars %s: another guest has it", vars);
+	if (st.st_size && (!S_ISREG(st.st_mode) || st.st_size != f->size))
+		return fail(error, STATUS_DATA,
+			    "--firmware-vars %s: %lld bytes are no variables of OVMF, which have %u: a file that is not there is made",
+			    vars, (long long)st.st_size, f->size);
+	if (st.st_size ? pread(f->fd, f->data, f->size, 0) != f->size :
+			 pwrite(f->fd, f->data, f->size, 0) != f->size)
+		return fail(error, STATUS_OS,
+			    "--firmware-vars %s cannot be %s", vars,
+			    st.st_size ? "read" : "written");
+	return 0;
+}
+
+int firmware_open(struct machine_config *c, const char *name, const char *vars,
 		  struct error *error)
 {
-	const char *path = strcmp(name, "bios") ? name : SEABIOS;
+	bool uefi = !strcmp(name, "uefi");
+	const char *path = uefi ? OVMF_CODE :
+			   strcmp(name, "bios") ? name : SEABIOS;
 	struct blob blob;
 	size_t before;
 
@@ -51,7 +96,15 @@ int firmware_open(struct machine_config *c, const char *name,
 		firmware_close(c);
 	}
 	blob_free(&blob);
-	return c->rom ? 0 : -1;
+	if (!c->rom)
+		return -1;
+	c->flash.fd = -1;
+	if (!uefi || !read_flash(&c->flash, vars, error)) {
+		c->flash.base = ROM_END - c->rom_size - c->flash.size;
+		return 0;
+	}
+	firmware_close(c);
+	return -1;
 }
 
 void firmware_close(struct machine_config *c)
@@ -63,8 +116,12 @@ void firmware_close(struct machine_config *c)
 		free((void *)f->file[i].data);
 	free(f);
 	free(c->rom);
+	free(c->flash.data);
+	if (c->flash.size)
+		close_fd(&c->flash.fd);
 	c->firmware = NULL;
 	c->rom = NULL;
+	c->flash = (struct flash){ .fd = -1 };
 }
 
 /* A copy of @data. -1 with @error */

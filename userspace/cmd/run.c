@@ -295,7 +295,7 @@ static int run(struct run_options *o, struct error *error)
 		o->machine.port[0].chardev = &s->console.chardev;
 	ret = o->host ? host_boot(&o->machine, &o->kernel, &boot, error) : 0;
 	if (!ret && o->firmware)
-		ret = firmware_open(&o->machine, o->firmware, error);
+		ret = firmware_open(&o->machine, o->firmware, o->vars, error);
 	if (!ret && !o->load)
 		ret = open_images(o, &image, &boot, error);
 	if (!ret)

@@ -20,7 +20,8 @@
  * @initrd: the same
  * @initrds: how many
  * @append: the kernel's command line, with a console
- * @firmware: the same, or "bios"
+ * @firmware: the same, or "bios", "uefi"
+ * @vars: a file for that one's variables; NULL: they are gone at the end
  * @flat: a file; NULL: none was given
  * @load: a directory with a saved machine; NULL: it boots
  * @control: a socket; NULL: nobody listens
@@ -50,8 +51,8 @@
  * @machine: the rest
  */
 struct run_options {
-	const char *image, *kernel, *initrd[BOOT_MODULES], *firmware, *flat;
-	const char *load, *control;
+	const char *image, *kernel, *initrd[BOOT_MODULES], *firmware, *vars;
+	const char *flat, *load, *control;
 	unsigned int initrds;
 	char *append;
 	struct display display;

@@ -12,7 +12,7 @@
 #include "manage/reset.h"
 
 /* From OPT_MEM on as in values[] */
-enum { OPT_KERNEL = 256, OPT_FIRMWARE, OPT_BOOT, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS,
+enum { OPT_KERNEL = 256, OPT_FIRMWARE, OPT_VARS, OPT_BOOT, OPT_INITRD, OPT_APPEND, OPT_FLAT, OPT_STATS,
        OPT_DISK, OPT_CDROM, OPT_FLOPPY, OPT_EPHEMERAL, OPT_CONFIG, OPT_CONTROL, OPT_DISPLAY, OPT_NET, OPT_RNG,
        OPT_BALLOON,
        OPT_PORT, OPT_PACKED, OPT_IOTHREAD, OPT_DEVICE, OPT_MVMM, OPT_SHARE,
@@ -25,8 +25,10 @@ enum { OPT_KERNEL = 256, OPT_FIRMWARE, OPT_BOOT, OPT_INITRD, OPT_APPEND, OPT_FLA
 static const struct argp_option option_list[] = {
 	{ "kernel", OPT_KERNEL, "FILE", 0,
 	  "a kernel: Linux bzImage, ELF with a PVH entry, Multiboot 1 or 2; also compressed by gzip, xz or zstd", 0 },
-	{ "firmware", OPT_FIRMWARE, "bios|FILE", 0,
-	  "SeaBIOS, or a PC's firmware, which boots from a disk", 0 },
+	{ "firmware", OPT_FIRMWARE, "bios|uefi|FILE", 0,
+	  "SeaBIOS, OVMF, or a PC's firmware, which boots from a disk", 0 },
+	{ "firmware-vars", OPT_VARS, "FILE", 0,
+	  "the variables of --firmware uefi, made if it is not there; without it they are gone at the end", 0 },
 	{ "boot", OPT_BOOT, "[order=LETTERS][,menu][,menu-wait=MS]", 0,
 	  "what the firmware boots first: a floppy, c disk, d CD-ROM, n network; and if Esc shows a menu", 0 },
 	{ "on-reset", OPT_ON_RESET, "reboot|exit", 0,
@@ -449,6 +451,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_FIRMWARE:
 		o->firmware = arg;
 		break;
+	case OPT_VARS:
+		o->vars = arg;
+		break;
 	case OPT_INITRD:
 		if (o->initrds == BOOT_MODULES)
 			argp_error(state, "--initrd: at most %u", BOOT_MODULES);
@@ -569,7 +574,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (o->on_reset == 1 && !o->firmware)
 			argp_error(state,
 				   "--on-reset reboot goes with --firmware: a kernel is loaded once");
+		if (o->vars && (!o->firmware || strcmp(o->firmware, "uefi")))
+			argp_error(state,
+				   "--firmware-vars goes with --firmware uefi");
 		if (o->firmware) {
+			if (!strcmp(o->firmware, "uefi")) {
+				need_device(state, o, "pflash", NULL);
+				need_device(state, o, "lpc", NULL);
+			}
 			o->machine.reset = o->on_reset ? reset_machine : NULL;
 			need_device(state, o, "fw_cfg", NULL);
 			need_device(state, o, "i8042", NULL);

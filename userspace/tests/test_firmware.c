@@ -480,7 +480,7 @@ static int open_image(struct machine_config *c, size_t len)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	assert_int_equal(ftruncate(fd, len), 0);
 	assert_int_equal(pwrite(fd, "end", 3, len - 3), 3);
-	ret = firmware_open(c, path, &error);
+	ret = firmware_open(c, path, NULL, &error);
 	close(fd);
 	return ret;
 }
@@ -492,7 +492,7 @@ static void image(void **state)
 
 	assert_int_equal(open_image(&c, 4095), -1);
 	assert_int_equal(open_image(&c, (8 << 20) + 4096), -1);
-	assert_int_equal(firmware_open(&c, "/nowhere", &error), -1);
+	assert_int_equal(firmware_open(&c, "/nowhere", NULL, &error), -1);
 	c.ram_size = 3ull << 30;
 	assert_int_equal(open_image(&c, 4096), -1);
 	c.ram_size = RAM;

@@ -2,6 +2,7 @@
 /* What an option of mvmm run brings with it. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,12 +13,12 @@
 
 static struct run_options o;
 
-/* How many devices of that name are asked for by --flat image and @words */
-static unsigned int devices(const char *name, const char *words)
+/* How many devices of that name are asked for by @words */
+static unsigned int devices_of(const char *name, const char *words)
 {
-	char line[128], *argv[8] = { "mvmm run", "--flat", "image" }, *at = line;
+	char line[128], *argv[8] = { "mvmm run" }, *at = line;
 	unsigned int found = 0, i;
-	int argc = 3;
+	int argc = 1;
 
 	strcpy(line, words);
 	while ((argv[argc] = strsep(&at, " ")))
@@ -27,6 +28,33 @@ static unsigned int devices(const char *name, const char *words)
 		found += !strcmp(o.machine.add[i].name, name);
 	run_options_free(&o);
 	return found;
+}
+
+static unsigned int devices(const char *name, const char *words)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "--flat image %s", words);
+	return devices_of(name, line);
+}
+
+static void firmware(void **state)
+{
+	assert_int_equal(devices_of("fw_cfg", "--firmware bios"), 1);
+	assert_int_equal(devices_of("i8042", "--firmware bios"), 1);
+	assert_int_equal(devices_of("pflash", "--firmware bios"), 0);
+	assert_non_null(o.machine.reset);
+	assert_int_equal(devices_of("pflash", "--firmware uefi"), 1);
+	assert_int_equal(devices_of("lpc", "--firmware uefi"), 1);
+	assert_null(o.vars);
+	devices_of("", "--firmware uefi --firmware-vars v --on-reset reboot");
+	assert_non_null(o.vars);
+	assert_non_null(o.machine.reset);
+	devices_of("", "--firmware bios --on-reset exit");
+	assert_null(o.machine.reset);
+	/* A kernel is loaded once */
+	devices("", "--stats");
+	assert_null(o.machine.reset);
 }
 
 /* Who looks at the screen wants to type */
@@ -107,7 +135,8 @@ static void long_forms(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(display),
-		cmocka_unit_test(loads), cmocka_unit_test(long_forms) };
+		cmocka_unit_test(firmware), cmocka_unit_test(loads),
+		cmocka_unit_test(long_forms) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
