@@ -459,6 +459,9 @@ void acpi_make_files(const struct memory *memory, struct acpi_files *files)
 		    offsetof(struct rsdp, xsdt), 8);
 	add_table_checksum(files, XSDT);
 	add_table_checksum(files, FADT);
+	/* What is there is written later */
+	files->ecam = files->tables + MCFG - XSDT + offsetof(struct mcfg, base);
+	add_table_checksum(files, MCFG);
 	add_checksum(files, RSDP_FILE, offsetof(struct rsdp, checksum), 0, 20);
 	add_checksum(files, RSDP_FILE, offsetof(struct rsdp, checksum2), 0,
 		     sizeof(files->rsdp));

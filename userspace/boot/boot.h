@@ -193,11 +193,13 @@ uint64_t acpi_of_machine(struct machine *m, const struct memory *memory);
  * struct acpi_files - what fw_cfg has of ACPI
  * @rsdp: etc/acpi/rsdp
  * @tables: etc/acpi/tables
+ * @ecam: in @tables, where the firmware has put ECAM: 8 bytes
  * @loader: etc/table-loader: how a firmware puts them together
  * @loader_len: bytes of it
  */
 struct acpi_files {
 	uint8_t rsdp[36], tables[0xf00];
+	uint8_t *ecam;
 	uint8_t loader[ACPI_STEP * 24];
 	size_t loader_len;
 };

@@ -163,10 +163,13 @@ static int add_acpi(struct machine *m, struct error *error)
 	acpi_of_machine(m, &scratch);
 	acpi_make_files(&scratch, &files);
 	free(scratch.base);
+	if (add_file(f, "etc/acpi/tables", files.tables, sizeof(files.tables),
+		     error))
+		return -1;
+	f->ecam = (uint8_t *)f->file[f->files - 1].data +
+		  (files.ecam - files.tables);
 	return add_file(f, "etc/acpi/rsdp", files.rsdp, sizeof(files.rsdp),
 			error) ||
-	       add_file(f, "etc/acpi/tables", files.tables,
-			sizeof(files.tables), error) ||
 	       add_file(f, "etc/table-loader", files.loader, files.loader_len,
 			error) ? -1 : 0;
 }

@@ -218,6 +218,7 @@ struct machine_config {
  * @screen: of one of them, or NULL. With @loop.lock, while not @pausing
  * @legacy: the sources of lines 0 and 8, which it can replace
  * @pci: those on the PCI bus, by slot
+ * @ecam: where ECAM was last
  * @pci_lock: guards where their BARs are. Taken after a device's lock
  * @disks_taken: a bit for each that has a device
  * @vhosts_made: how many of these have a device
@@ -262,6 +263,7 @@ struct machine {
 	struct screen *screen;
 	struct irq *legacy[2];
 	struct pci_function *pci[32];
+	uint64_t ecam;
 	pthread_mutex_t pci_lock;
 	uint32_t disks_taken;
 	unsigned int vhosts_made, nics_made;

@@ -152,6 +152,8 @@ static void set_config(unsigned int at, uint32_t value)
 
 static void ecam_moves(void **state)
 {
+	uint64_t ecam = 0;
+	struct firmware tables = { .ecam = (uint8_t *)&ecam };
 	json_t *saved;
 
 	bare_start();
@@ -163,6 +165,11 @@ static void ecam_moves(void **state)
 	set_config(0x60, 0xb0000001);
 	assert_int_equal(config(0xe0000000, 0), ~0u);
 	assert_int_equal(config(0xb0000000, 0), 0x29c08086);
+	/* ACPI says so */
+	m.config.firmware = &tables;
+	bare_device("fw_cfg");
+	outs(0x510, 0x20, 2);
+	assert_int_equal(ecam, 0xb0000000);
 	saved = devices_save(&m);
 	set_config(0x60, 0);
 	assert_int_equal(config(0xb0000000, 0), ~0u);

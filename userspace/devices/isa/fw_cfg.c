@@ -122,8 +122,14 @@ static void make_directory(struct fw_cfg *cfg)
 
 static void set_key(struct fw_cfg *cfg, uint16_t key)
 {
+	const struct machine *m = cfg->device.machine;
+	const struct firmware *firmware = m->config.firmware;
+
 	cfg->key = key;
 	cfg->at = 0;
+	/* OVMF and SeaBIOS want ECAM elsewhere, and have moved it before they ask */
+	if (firmware->ecam)
+		memcpy(firmware->ecam, &m->ecam, sizeof(m->ecam));
 	if (key == KEY_DIRECTORY)
 		make_directory(cfg);
 }

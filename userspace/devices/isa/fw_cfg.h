@@ -24,10 +24,12 @@ struct fw_cfg_file {
  * struct firmware - what a firmware is told
  * @file: items that have names
  * @files: how many
+ * @ecam: in one of them, where ECAM is: 8 bytes; NULL: in none
  */
 struct firmware {
 	struct fw_cfg_file file[FW_CFG_FILES];
 	unsigned int files;
+	uint8_t *ecam;
 };
 
 #endif

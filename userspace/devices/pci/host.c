@@ -208,6 +208,8 @@ static void move_ecam(struct pci_host *host)
 	uint64_t base = reg & PCIEXBAR_BASE;
 	struct error error;
 
+	if (reg & PCIEXBAR_ENABLE)
+		f->device.machine->ecam = base;
 	if (!(reg & PCIEXBAR_ENABLE)) {
 		region_unmap(&host->ecam);
 	} else if (!host->ecam.bus || host->ecam.base != base) {
