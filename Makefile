@@ -31,6 +31,7 @@ O := build
 exists = $(shell pkg-config --exists $(1) && echo $(2))
 have := $(filter-out $(WITHOUT),$(call exists,libnbd,nbd) \
 	$(call exists,libisal,raid) $(call exists,liburing,uring) \
+	$(call exists,ncursesw,terminal) \
 	$(call exists,libvncserver,vnc) \
 	$(call exists,liblzma,xz) $(call exists,libzstd,zstd))
 # Rewritten when the choice, or the version, is another than last time
@@ -40,6 +41,7 @@ $(shell mkdir -p $(O); { for o in $(have); do echo "HAVE_$$o"; done | \
 	echo '#define MVMM_VERSION "$(version)"'; } >$(O)/have.tmp; \
 	cmp -s $(O)/have.tmp $(O)/have.h || cp $(O)/have.tmp $(O)/have.h)
 libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) \
+	$(if $(filter terminal,$(have)),-lncursesw -ltinfo) \
 	$(if $(filter uring,$(have)),-luring) \
 	$(if $(filter xz,$(have)),-llzma) \
 	$(if $(filter zstd,$(have)),-lzstd) -lz -lpthread

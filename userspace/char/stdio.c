@@ -26,6 +26,7 @@
 /* Static because signal handlers and atexit() take no argument */
 static struct termios saved, raw;
 static volatile sig_atomic_t has_terminal, is_raw, signal_fd;
+static void (*volatile on_raw)(bool raw);
 
 /* What signals add to the eventfd; SIGTERM adds 1 */
 #define RESIZED	(1ull << 32)
@@ -47,12 +48,22 @@ static void make_raw(void)
 	is_raw = 1;
 	if (tcsetattr(STDIN_FILENO, TCSANOW, &raw))
 		is_raw = 0;
+	else if (on_raw)
+		on_raw(true);
+}
+
+void stdio_on_raw(void (*fn)(bool raw))
+{
+	on_raw = fn;
 }
 
 void stdio_restore(void)
 {
-	if (is_raw && in_foreground())
+	if (is_raw && in_foreground()) {
+		if (on_raw)
+			on_raw(false);
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+	}
 	is_raw = 0;
 }
 

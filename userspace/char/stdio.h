@@ -63,6 +63,11 @@ int stdio_start(struct stdio *stdio, struct loop *loop);
 void stdio_stop(struct stdio *stdio);
 /* Only that of the terminal: async-signal-safe */
 void stdio_restore(void);
+/*
+ * Who draws on the terminal: called when it becomes raw, and before it is restored,
+ * also by signal handlers. NULL: nobody does
+ */
+void stdio_on_raw(void (*fn)(bool raw));
 /* Nobody is waited for any more */
 void stdio_discard(struct stdio *stdio);
 /* Bytes of stdin: the escapes are taken out of those of a terminal */

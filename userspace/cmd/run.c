@@ -292,7 +292,8 @@ static int run(struct run_options *o, struct error *error)
 	if (!s)
 		return fail(error, STATUS_OS, "no memory");
 	if (o->virtio_console)
-		o->machine.port[0].chardev = &s->console.chardev;
+		o->machine.port[0].chardev =
+			display_console(&o->display, &s->console.chardev);
 	ret = o->host ? host_boot(&o->machine, &o->kernel, &boot, error) : 0;
 	if (!ret && o->firmware)
 		ret = firmware_open(&o->machine, o->firmware, o->vars, error);
@@ -309,7 +310,9 @@ static int run(struct run_options *o, struct error *error)
 	reload_init(&s->reload, &o->machine, &s->machine, o->reload_every);
 	if (!ret)
 		ret = machine_create(&s->machine, &o->machine,
-				     &s->console.chardev, error);
+				     display_console(&o->display,
+						     &s->console.chardev),
+				     error);
 	if (!ret) {
 		ret = load(&s->machine, o, &image, &boot, &entry, error);
 		/* The guest's memory has a copy now: free these */

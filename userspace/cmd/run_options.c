@@ -85,8 +85,8 @@ static const struct argp_option option_list[] = {
 	  "read options from a file, one in a line, without the dashes", 0 },
 	{ "control", OPT_CONTROL, "SOCKET", 0,
 	  "listen there for commands: mvmm raid, mvmm screenshot", 0 },
-	{ "display", OPT_DISPLAY, "vnc[=ADDRESS]|web[=PORT]|none[,OPTION...]", 0,
-	  "show the screen: to VNC viewers at 127.0.0.1:5900, HOST:PORT or unix:PATH, or in a browser; a password-file=FILE where others can come in",
+	{ "display", OPT_DISPLAY, "vnc[=ADDRESS]|web[=PORT]|terminal|none[,OPTION...]", 0,
+	  "show the screen: to VNC viewers at 127.0.0.1:5900, HOST:PORT or unix:PATH, in a browser, or its text here; a password-file=FILE where others can come in",
 	  0 },
 	{ "flat", OPT_FLAT, "FILE", 0,
 	  "a bare image, started in real mode at its first byte", 1 },
@@ -606,9 +606,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* Without a console the guest would run in silence. NULL: no memory */
-static char *add_console(const char *append, bool virtio)
+static char *add_console(const char *append, const struct run_options *o)
 {
-	const char *console = virtio ? "console=hvc0" : "console=ttyS0";
+	const char *console = o->display.in_terminal ? "console=tty0" :
+			      o->virtio_console ? "console=hvc0" : "console=ttyS0";
 	char *line;
 
 	if (!append)
@@ -632,8 +633,7 @@ int run_options_parse(struct run_options *o, int argc, char **argv)
 	if (argp_parse(&argp, argc, argv, 0, NULL, o))
 		return STATUS_USAGE;
 	o->append = o->com ? strdup(o->append ?: "") :
-		    add_console(o->append ?: o->host ? "quiet" : NULL,
-				o->virtio_console);
+		    add_console(o->append ?: o->host ? "quiet" : NULL, o);
 	return o->append ? 0 : STATUS_OS;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "core/option.h"
 #include "display/display.h"
+#include "display/terminal/terminal.h"
 #include "display/vnc/vnc.h"
 #include "have.h"
 
@@ -58,6 +59,16 @@ static int set_web(struct display *display, const char *address,
 	return 0;
 }
 
+static int set_terminal(struct display *display, struct error *error)
+{
+#ifndef HAVE_TERMINAL
+	return fail(error, STATUS_USAGE,
+		    "--display terminal: this mvmm was built without ncurses: install libncurses-dev, and build it again");
+#endif
+	display->in_terminal = true;
+	return 0;
+}
+
 int display_parse(struct display *display, char *text, struct error *error)
 {
 	char *kind = strsep(&text, ","), *address = kind;
@@ -67,13 +78,15 @@ int display_parse(struct display *display, char *text, struct error *error)
 		*display = (struct display){ 0 };
 		return 0;
 	}
+	if (!strcmp(kind, "terminal") && !address && !text)
+		return set_terminal(display, error);
 	if (!strcmp(kind, "web"))
 		return set_web(display, address, error) ||
 		       parse_options(display, kind, text, web_options, error) ?
 		       -1 : 0;
 	if (strcmp(kind, "vnc"))
 		return fail(error, STATUS_USAGE,
-			    "--display %s: write none, vnc[=ADDRESS] or web[=PORT]",
+			    "--display %s: write none, terminal, vnc[=ADDRESS] or web[=PORT]",
 			    kind);
 	display->address = address ? address : VNC_ADDRESS;
 	return parse_options(display, kind, text, vnc_options, error);
@@ -81,11 +94,40 @@ int display_parse(struct display *display, char *text, struct error *error)
 
 bool display_wanted(const struct display *display)
 {
-	return display->address || display->web;
+	return display->address || display->web || display->in_terminal;
 }
 
-int display_start(struct display *display, struct machine *machine,
-		  struct error *error)
+static size_t put_nowhere(struct chardev *chardev, const uint8_t *bytes,
+			  size_t len)
+{
+	return len;
+}
+
+static size_t take_nothing(struct chardev *chardev, uint8_t *bytes, size_t len)
+{
+	return 0;
+}
+
+static bool is_flushed(struct chardev *chardev)
+{
+	return true;
+}
+
+struct chardev *display_console(struct display *display,
+				struct chardev *console)
+{
+	static const struct chardev_ops ops = { put_nowhere, take_nothing,
+						is_flushed };
+
+	if (!display->in_terminal)
+		return console;
+	display->typed = console;
+	display->nothing.ops = &ops;
+	return &display->nothing;
+}
+
+static int start_vnc(struct display *display, struct machine *machine,
+		     struct error *error)
 {
 #ifdef HAVE_VNC
 	struct vnc_config config = { display->address, display->web,
@@ -107,8 +149,28 @@ int display_start(struct display *display, struct machine *machine,
 	return 0;
 }
 
+int display_start(struct display *display, struct machine *machine,
+		  struct error *error)
+{
+	if (start_vnc(display, machine, error))
+		return -1;
+#ifdef HAVE_TERMINAL
+	if (display->in_terminal) {
+		display->terminal = terminal_start(machine, display->typed,
+						   error);
+		return display->terminal ? 0 : -1;
+	}
+#endif
+	return 0;
+}
+
 void display_stop(struct display *display)
 {
+#ifdef HAVE_TERMINAL
+	if (display->terminal)
+		terminal_stop(display->terminal);
+#endif
+	display->terminal = NULL;
 #ifdef HAVE_VNC
 	if (display->vnc)
 		vnc_stop(display->vnc);

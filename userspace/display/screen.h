@@ -22,10 +22,11 @@ struct surface;
  * struct screen_text - characters, if that is what is shown
  * @columns: how many, at most SCREEN_COLUMNS
  * @rows: the same
+ * @cursor: the cell that it is in; one behind the last: it is not seen
  * @cell: of each, row by row: character, attribute
  */
 struct screen_text {
-	unsigned int columns, rows;
+	unsigned int columns, rows, cursor;
 	uint8_t cell[2 * SCREEN_COLUMNS * SCREEN_ROWS];
 };
 

@@ -355,6 +355,21 @@ int vga_draw(const void *view, struct surface *surface)
 	return 0;
 }
 
+/* In rows that are as long as the picture's */
+static unsigned int text_cursor(const struct scan *s, unsigned int none)
+{
+	const uint8_t *crtc = s->v->state.crtc;
+	unsigned int at = crtc[CRTC_CURSOR_HIGH] << 8 | crtc[CRTC_CURSOR_LOW];
+	unsigned int row, column;
+
+	if (crtc[CRTC_CURSOR_START] & 0x20 || at < s->start || !s->pitch)
+		return none;
+	row = (at - s->start) / s->pitch;
+	column = (at - s->start) % s->pitch;
+	return column < s->columns && row * s->columns + column < none ?
+	       row * s->columns + column : none;
+}
+
 bool vga_text(const void *view, struct screen_text *text)
 {
 	const struct vga_view *v = view;
@@ -379,5 +394,6 @@ bool vga_text(const void *view, struct screen_text *text)
 			*cell++ = fetch(v, at, 1);
 		}
 	}
+	text->cursor = text_cursor(&s, text->columns * text->rows);
 	return true;
 }
