@@ -42,7 +42,8 @@ int blob_unpack(struct blob *blob, struct error *error);
  * @initrd: for Linux they are one, one after the other; for others modules
  * @name: their files
  * @nr: how many
- * @append: the command line
+ * @append: the command line of Linux
+ * @given: what of it the user gave
  * @rsdp: ACPI's root, 0: none
  * @framebuffer: where linear modes of the screen are, 0: there is no screen
  * @width: of such a mode, which the loader wants; 0: none
@@ -52,7 +53,7 @@ struct boot {
 	struct blob initrd[BOOT_MODULES];
 	const char *name[BOOT_MODULES];
 	unsigned int nr;
-	const char *append;
+	const char *append, *given;
 	uint64_t rsdp;
 	uint64_t framebuffer;
 	uint32_t width, height;

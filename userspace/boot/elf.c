@@ -20,6 +20,8 @@
 #define GDT		0x8000
 #define COMMAND_LINE	0x20000
 #define HIGH		0x100000ull
+/* Linkers put the file's headers before what begins at 1 MiB */
+#define HEADERS		(HIGH - 4096)
 #define PHYS32_ENTRY	18
 #define GUEST_OS	6
 #define BOOT_PROTOCOL	0x020c		/* with a 64-bit entry */
@@ -108,18 +110,18 @@ static void read_notes(const struct blob *image, const Elf64_Phdr *ph,
 }
 
 static int load_segment(const struct memory *memory, const struct blob *image,
-			const Elf64_Phdr *ph, uint64_t *end,
+			const Elf64_Phdr *ph, uint64_t lowest, uint64_t *end,
 			struct error *error)
 {
 	uint8_t *to = memory_at(memory, ph->p_paddr, ph->p_memsz,
 				MVMM_ACCESS_WRITE);
 
-	/* Below HIGH are the tables that this file makes */
-	if (!to || ph->p_paddr < HIGH || ph->p_paddr >= HIGH_RAM)
+	if (!to || ph->p_paddr < lowest || ph->p_paddr >= HIGH_RAM)
 		return fail(error, STATUS_OS,
 			    "the ELF segment for 0x%llx, 0x%llx bytes, is not in the guest's memory from 0x%llx to 0x%llx: give it more with --mem",
 			    (unsigned long long)ph->p_paddr,
-			    (unsigned long long)ph->p_memsz, HIGH,
+			    (unsigned long long)ph->p_memsz,
+			    (unsigned long long)lowest,
 			    (unsigned long long)memory->low);
 	if (ph->p_filesz > ph->p_memsz ||
 	    !blob_copy(image, ph->p_offset, to, ph->p_filesz))
@@ -209,8 +211,9 @@ bool elf_has_pvh(const struct blob *image)
 	return k.has_pvh;
 }
 
+/* Below @lowest are tables */
 static int load_segments(const struct memory *memory, const struct blob *image,
-			 struct kernel *k, struct error *error)
+			 uint64_t lowest, struct kernel *k, struct error *error)
 {
 	Elf64_Ehdr eh;
 	int i;
@@ -230,7 +233,7 @@ static int load_segments(const struct memory *memory, const struct blob *image,
 			read_notes(image, &ph, k);
 		if (ph.p_type != PT_LOAD || !ph.p_memsz)
 			continue;
-		if (load_segment(memory, image, &ph, &k->end, error))
+		if (load_segment(memory, image, &ph, lowest, &k->end, error))
 			return -1;
 		/* Where it is linked may be where no memory is */
 		if (eh.e_entry - ph.p_vaddr < ph.p_memsz)
@@ -244,7 +247,7 @@ int load_elf_segments(const struct memory *memory, const struct blob *image,
 {
 	struct kernel k = { .end = HIGH };
 
-	if (load_segments(memory, image, &k, error))
+	if (load_segments(memory, image, HEADERS, &k, error))
 		return -1;
 	*entry = k.physical ? k.physical : k.entry;
 	*end = k.end;
@@ -313,7 +316,7 @@ int load_elf(const struct memory *memory, const struct blob *image,
 		return fail(error, STATUS_USAGE,
 			    "the command line has %zu bytes, the most is %u",
 			    append, LINUX_APPEND_MAX);
-	if (load_segments(memory, image, &k, error) ||
+	if (load_segments(memory, image, HIGH, &k, error) ||
 	    check_kernel(&k, error) ||
 	    place_initrds(memory, boot, k.end, 0, initrd, error))
 		return -1;

@@ -326,7 +326,7 @@ static void make_info_1(struct info *info, const struct boot *boot,
 	unsigned int n;
 
 	i.upper = (info->memory->low - HIGH) >> 10;
-	i.command = put_text(info, boot->append);
+	i.command = put_text(info, boot->given);
 	i.loader = put_text(info, LOADER);
 	make_map_1(info, &i);
 	i.module = put(info, NULL, boot->nr * sizeof(m));
@@ -392,7 +392,7 @@ static void make_info_2(struct info *info, const struct boot *boot,
 	unsigned int nr = ranges(memory, map.map), n;
 
 	put(info, NULL, 8);
-	put_tag(info, INFO_COMMAND, NULL, 0, boot->append);
+	put_tag(info, INFO_COMMAND, NULL, 0, boot->given);
 	put_tag(info, INFO_LOADER, NULL, 0, LOADER);
 	put_tag(info, INFO_MEMORY, basic, sizeof(basic), NULL);
 	put_tag(info, INFO_MAP, &map, 8 + nr * sizeof(map.map[0]), NULL);
@@ -435,10 +435,10 @@ int load_multiboot(const struct memory *memory, const struct blob *image,
 		return fail(error, STATUS_OS,
 			    "0x%llx bytes of memory are too few for a kernel: give more with --mem",
 			    (unsigned long long)memory->low);
-	if (strlen(boot->append) > LINUX_APPEND_MAX)
+	if (strlen(boot->given) > LINUX_APPEND_MAX)
 		return fail(error, STATUS_USAGE,
 			    "the command line has %zu bytes, the most is %u",
-			    strlen(boot->append), LINUX_APPEND_MAX);
+			    strlen(boot->given), LINUX_APPEND_MAX);
 	h.version = find_any(image, &h.at);
 	if (!h.version)
 		return fail(error, STATUS_DATA, "no Multiboot header");

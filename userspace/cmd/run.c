@@ -41,7 +41,7 @@ static int load(struct machine *m, const struct run_options *o,
 	if (o->flat)
 		return load_flat(&m->memory, image, o->at, entry, error);
 	if (o->com)
-		return load_com(&m->memory, image, boot->append, entry, error);
+		return load_com(&m->memory, image, boot->given, entry, error);
 	boot->framebuffer = framebuffer_find(m);
 	if (load_kernel(&m->memory, image, boot, entry, error))
 		return -1;
@@ -282,7 +282,7 @@ static int run_machine(struct session *s, struct entry *entry,
 
 static int run(struct run_options *o, struct error *error)
 {
-	struct boot boot = { .append = o->append };
+	struct boot boot = { .append = o->append, .given = o->given ?: "" };
 	struct session *s = calloc(1, sizeof(*s));
 	struct entry entry = { 0 };
 	struct blob image = { 0 };

@@ -19,7 +19,8 @@
  * @kernel: the same
  * @initrd: the same
  * @initrds: how many
- * @append: the kernel's command line, with a console
+ * @given: the kernel's command line, NULL: none was given
+ * @append: the same, with a console
  * @firmware: the same, or "bios", "uefi"
  * @vars: a file for that one's variables; NULL: they are gone at the end
  * @flat: a file; NULL: none was given
@@ -52,7 +53,7 @@
  */
 struct run_options {
 	const char *image, *kernel, *initrd[BOOT_MODULES], *firmware, *vars;
-	const char *flat, *load, *control;
+	const char *flat, *given, *load, *control;
 	unsigned int initrds;
 	char *append;
 	struct display display;

@@ -411,6 +411,8 @@ static void parse_image(struct argp_state *state, struct run_options *o)
 	if (image_look(o->image, &kind, &error))
 		argp_failure(state, error.status, 0, "%s", error.text);
 	if (kind == IMAGE_KERNEL || kind == IMAGE_COM) {
+		if (o->kernel || o->flat)
+			argp_error(state, "give either an image, --kernel or --flat");
 		o->kernel = o->image;
 		o->com = kind == IMAGE_COM;
 		return;
@@ -464,7 +466,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->load = arg;
 		break;
 	case OPT_APPEND:
-		o->append = arg;
+		o->given = arg;
 		break;
 	case OPT_DISK:
 		parse_disk(state, o, arg, NULL);
@@ -561,7 +563,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		    !!o->kernel + !!o->flat + !!o->firmware != 1)
 			argp_error(state,
 				   "give either an image, --kernel or --flat, or --firmware");
-		if (!o->kernel && !o->host && (o->initrds || o->append))
+		if (!o->kernel && !o->host && (o->initrds || o->given))
 			argp_error(state,
 				   "--initrd and --append go with --kernel");
 		if (!o->firmware && (o->boot.kinds || o->boot.menu))
@@ -632,8 +634,7 @@ int run_options_parse(struct run_options *o, int argc, char **argv)
 	argp_err_exit_status = STATUS_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, o))
 		return STATUS_USAGE;
-	o->append = o->com ? strdup(o->append ?: "") :
-		    add_console(o->append ?: o->host ? "quiet" : NULL, o);
+	o->append = add_console(o->given ?: o->host ? "quiet" : NULL, o);
 	return o->append ? 0 : STATUS_OS;
 }
 

@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t *copy = malloc(size ? size : 1);
 	struct blob image = { .data = copy, .size = size };
 	uint8_t module[5] = "1234";
-	struct boot boot = { .append = "console=ttyS0", .nr = 1, .name[0] = "m",
+	struct boot boot = { .append = "console=ttyS0", .given = "",
+			     .nr = 1, .name[0] = "m",
 			     .initrd[0] = { .data = module, .size = 5 } };
 	struct entry entry = { 0 };
 	struct error error = { 0 };

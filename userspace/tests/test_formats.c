@@ -88,7 +88,7 @@ static struct one make_one(void)
 static void multiboot_1(void **state)
 {
 	uint8_t a[10] = "module a", b[5000] = "module b";
-	struct boot boot = { .append = "hello", .nr = 2,
+	struct boot boot = { .given = "hello", .nr = 2,
 			     .name = { "/a", "/b b" },
 			     .initrd = { { a, 10, NULL }, { b, 5000, NULL } } };
 	struct one o = make_one();
@@ -131,7 +131,7 @@ static void multiboot_1_place(void **state)
 		{ 0, true }, { 4, true }, { 6, false }, { 8192 - 12, true },
 		{ 8192 - 8, false }, { 8192, false } };
 	uint8_t image[16384];
-	struct boot boot = { .append = "" };
+	struct boot boot = { .given = "" };
 	struct blob blob = { .data = image, .size = sizeof(image) };
 	struct one o = make_one();
 	unsigned int i;
@@ -147,7 +147,7 @@ static void multiboot_1_place(void **state)
 
 static void multiboot_1_video(void **state)
 {
-	struct boot boot = { .append = "", .framebuffer = 0xc0000000 };
+	struct boot boot = { .given = "", .framebuffer = 0xc0000000 };
 	struct one o = make_one();
 	uint32_t info;
 
@@ -171,7 +171,7 @@ static void multiboot_1_video(void **state)
 	assert_int_equal(boot.width, 1024);
 	assert_int_equal(boot.height, 768);
 	/* There is none */
-	boot = (struct boot){ .append = "" };
+	boot = (struct boot){ .given = "" };
 	assert_int_equal(load(&o, sizeof(o), &boot), 0);
 	assert_int_equal(boot.width, 0);
 	assert_int_equal(word(info) >> 12, 0);
@@ -187,7 +187,7 @@ static void multiboot_1_video(void **state)
 
 static void multiboot_1_hostile(void **state)
 {
-	struct boot boot = { .append = "" };
+	struct boot boot = { .given = "" };
 	struct one o = make_one();
 	size_t size;
 
@@ -261,7 +261,7 @@ static uint32_t find_tag(uint32_t type)
 static void multiboot_2(void **state)
 {
 	uint8_t a[10] = "module a";
-	struct boot boot = { .append = "hello", .nr = 1, .name = { "/a" },
+	struct boot boot = { .given = "hello", .nr = 1, .name = { "/a" },
 			     .initrd = { { a, 10, NULL } }, .rsdp = 0xe0000,
 			     .framebuffer = 0xc0000000 };
 	struct two t = make_two(5, 1);
@@ -287,6 +287,15 @@ static void multiboot_2(void **state)
 	assert_int_equal(word(at + 20), 1024);
 	at = find_tag(15);
 	assert_memory_equal(ram.base + at + 8, "RSD PTR ", 8);
+	/* With the file's headers before 1 MiB, and no lower */
+	t.ph.p_paddr = MB - 4096;
+	assert_int_equal(load(&t, sizeof(t), &boot), -1);
+	assert_non_null(strstr(error.text, "entry, 0xff010"));
+	t.ph.p_paddr--;
+	assert_int_equal(load(&t, sizeof(t), &boot), -1);
+	assert_non_null(strstr(error.text, "from 0xff000"));
+	t.ph.p_paddr = 2 * MB;
+	assert_int_equal(load(&t, sizeof(t), &boot), 0);
 	/* It ends with the tag that says so */
 	at = entry.regs.rbx + word(entry.regs.rbx) - 8;
 	assert_int_equal(word(at), 0);
@@ -297,7 +306,7 @@ static void multiboot_2(void **state)
 static void multiboot_2_full(void **state)
 {
 	static char longest[LINUX_APPEND_MAX + 1], name[50000];
-	struct boot boot = { .append = longest, .nr = BOOT_MODULES };
+	struct boot boot = { .given = longest, .nr = BOOT_MODULES };
 	struct two t = make_two(5, 1);
 	unsigned int i;
 
@@ -314,7 +323,7 @@ static void multiboot_2_full(void **state)
 
 static void multiboot_2_tags(void **state)
 {
-	struct boot boot = { .append = "" };
+	struct boot boot = { .given = "" };
 	struct two t = make_two(2, 0);
 
 	/* The address of the header, of what is loaded, of its ends; no entry */
@@ -475,7 +484,7 @@ static void refused(void **state)
 		{ 0x8001, "CD001", "a CD" }, { 510, "\x55\xaa", "boot sector" },
 		{ 0, "BZh9", "bunzip2" }, { 0x38, "ARM\x64", "arm64" },
 		{ 0, "MZ", "for DOS" }, { 0, "#!/b", "23 21 2f 62" } };
-	struct boot boot = { .append = "" };
+	struct boot boot = { .given = "" };
 	uint8_t image[0x9000];
 	unsigned int i;
 
