@@ -134,6 +134,7 @@ struct mvmm_exit {
 		typeof(((struct mvmm_run *)0)->entry) entry;
 		typeof(((struct mvmm_run *)0)->cr) cr;
 		typeof(((struct mvmm_run *)0)->eoi) eoi;
+		typeof(((struct mvmm_run *)0)->task) task;
 		typeof(((struct mvmm_run *)0)->error) error;
 	};
 };

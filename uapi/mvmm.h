@@ -492,6 +492,7 @@ struct mvmm_regs {
 #define MVMM_EXIT_ERROR		9	/* the VM is stopped: @error */
 #define MVMM_EXIT_CR		10	/* MOV CR, LMSW, SMSW to decode: @cr */
 #define MVMM_EXIT_EOI		11	/* end of a level-triggered interrupt: @eoi */
+#define MVMM_EXIT_TASK_SWITCH	12	/* to another TSS, by hardware: @task */
 
 /* struct mvmm_run.exit_flags */
 /* The exit came while an event was delivered: MVMM_VCPU_GET_EVENTS has it */
@@ -505,6 +506,16 @@ struct mvmm_regs {
  * of an instruction without prefixes.
  */
 #define MVMM_IO_DECODE		(1u << 3)
+
+/* struct mvmm_run.task.source */
+#define MVMM_TASK_CALL		0
+#define MVMM_TASK_IRET		1
+#define MVMM_TASK_JMP		2
+/*
+ * A task gate of the IDT. The event is in flight, but for INT n, INT3 and INTO on a
+ * CPU that does not report their length (SVM): these are at rip.
+ */
+#define MVMM_TASK_GATE		3
 
 /* struct mvmm_run.set_cr */
 #define MVMM_SET_CR0		1
@@ -596,6 +607,10 @@ struct mvmm_paging {
  * @eoi: MVMM_EXIT_EOI, for the I/O APIC
  * @eoi.vector: vector of the interrupt that has ended
  * @eoi.reserved: zero
+ * @task: MVMM_EXIT_TASK_SWITCH: nothing has been saved, checked or loaded yet
+ * @task.selector: of the new TSS
+ * @task.source: MVMM_TASK_*
+ * @task.reserved: zero
  * @error: MVMM_EXIT_ERROR; later RUNs fail with -EIO
  * @error.hw_reason: raw exit code, a diagnostic
  * @error.reserved: zero
@@ -603,7 +618,7 @@ struct mvmm_paging {
  * @error.text: what happened, a string with a 0 at its end
  * @reserved3: space to grow, zero
  * @paging: out: filled in with exits whose completion needs the instruction at
- *	rip or guest memory: MMIO, CR and the string forms of IO
+ *	rip or guest memory: MMIO, CR, TASK_SWITCH and the string forms of IO
  *
  * Every exit is restartable: rip points to the instruction that exited, and no
  * part of it has been executed. Userspace completes it in @regs and sets
@@ -663,6 +678,11 @@ struct mvmm_run {
 			__u8 vector;
 			__u8 reserved[7];
 		} eoi;
+		struct {
+			__u16 selector;
+			__u8 source;
+			__u8 reserved[5];
+		} task;
 		struct {
 			__u32 hw_reason;
 			__u32 reserved;

@@ -73,6 +73,17 @@ enum mvmm_step mvmm_exit_shutdown(struct mvmm_vcpu *vcpu)
 	return MVMM_STEP_USER;
 }
 
+/** mvmm_exit_task_switch() - to the TSS of @selector. Context: atomic */
+enum mvmm_step mvmm_exit_task_switch(struct mvmm_vcpu *vcpu, u16 selector,
+				     u8 source)
+{
+	vcpu->exit.reason = MVMM_EXIT_TASK_SWITCH;
+	memset(&vcpu->exit.task, 0, sizeof(vcpu->exit.task));
+	vcpu->exit.task.selector = selector;
+	vcpu->exit.task.source = source;
+	return MVMM_STEP_USER;
+}
+
 /**
  * mvmm_irq_window_open() - an exit because the guest can take an interrupt now
  * @vcpu: the vCPU, which has asked for the window

@@ -126,6 +126,10 @@ static noinline void write_exit(struct mvmm_vcpu *vcpu)
 	case MVMM_EXIT_EOI:
 		run->eoi = exit->eoi;
 		break;
+	case MVMM_EXIT_TASK_SWITCH:
+		run->task = exit->task;
+		write_paging(vcpu);
+		break;
 	case MVMM_EXIT_ERROR:
 		run->error = exit->error;
 		break;

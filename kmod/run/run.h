@@ -19,6 +19,8 @@ enum mvmm_step mvmm_exit_gp(struct mvmm_vcpu *vcpu);
 enum mvmm_step mvmm_exit_ud(struct mvmm_vcpu *vcpu);
 enum mvmm_step mvmm_exit_nothing(struct mvmm_vcpu *vcpu);
 enum mvmm_step mvmm_exit_shutdown(struct mvmm_vcpu *vcpu);
+enum mvmm_step mvmm_exit_task_switch(struct mvmm_vcpu *vcpu, u16 selector,
+				     u8 source);
 enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu);
 void mvmm_raise(struct mvmm_vcpu *vcpu, u8 vector, u32 error_code);
 void mvmm_raise_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event);

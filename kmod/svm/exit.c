@@ -93,9 +93,15 @@ static enum mvmm_step handle_task_switch(struct mvmm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	const struct vmcb_control_area *control = &svm->vmcb->control;
+	u8 source = MVMM_TASK_CALL;
 
-	return mvmm_stop(vcpu, control->exit_code, control->exit_info_1,
-			 "a hardware task switch, which mvmm does not emulate");
+	if (control->exit_info_2 & BIT_ULL(SVM_EXITINFOSHIFT_TS_REASON_IRET))
+		source = MVMM_TASK_IRET;
+	else if (control->exit_info_2 & BIT_ULL(SVM_EXITINFOSHIFT_TS_REASON_JMP))
+		source = MVMM_TASK_JMP;
+	else if (control->exit_int_info & SVM_EXITINTINFO_VALID)
+		source = MVMM_TASK_GATE;
+	return mvmm_exit_task_switch(vcpu, control->exit_info_1, source);
 }
 
 static enum mvmm_step handle_cpuid(struct mvmm_vcpu *vcpu)

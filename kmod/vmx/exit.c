@@ -110,10 +110,9 @@ static enum mvmm_step handle_interrupt(struct mvmm_vcpu *vcpu)
 
 static enum mvmm_step handle_task_switch(struct mvmm_vcpu *vcpu)
 {
-	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	u64 info = vmreadn(EXIT_QUALIFICATION);
 
-	return mvmm_stop(vcpu, vmx->reason, vmreadn(EXIT_QUALIFICATION),
-			 "a hardware task switch, which mvmm does not emulate");
+	return mvmm_exit_task_switch(vcpu, info, info >> 30 & 3);
 }
 
 static enum mvmm_step handle_cpuid(struct mvmm_vcpu *vcpu)

@@ -243,6 +243,7 @@ static void handle_exit(struct vcpu *v)
 	case MVMM_EXIT_IO:
 	case MVMM_EXIT_MMIO:
 	case MVMM_EXIT_CR:
+	case MVMM_EXIT_TASK_SWITCH:
 		complete(v);
 		break;
 	case MVMM_EXIT_HLT:

@@ -67,7 +67,7 @@ static void make_tables(unsigned int mode)
 static void make_guest(const struct input *in)
 {
 	static const uint8_t reasons[] = { MVMM_EXIT_MMIO, MVMM_EXIT_IO,
-					   MVMM_EXIT_CR, MVMM_EXIT_MMIO };
+					   MVMM_EXIT_CR, MVMM_EXIT_TASK_SWITCH };
 	struct mvmm_segment *s;
 	unsigned int i;
 
@@ -91,6 +91,19 @@ static void make_guest(const struct input *in)
 	fake.run.io.port = in->limit;
 	fake.run.cr.cr = in->io_size & 4;
 	fake.run.cr.write = in->io_size >> 3 & 1;
+	/* Tables in the words that are put to anywhere */
+	fake.sregs.gdt = (struct mvmm_table){ .base = 0x4000, .limit = 0xff };
+	fake.sregs.tr = (struct mvmm_segment){
+		.base = 0x5000, .limit = 0x67, .selector = 8,
+		.attr = in->io_flags & 1 ? 0x8b : 0x83 };
+	fake.events.inflight = in->flags & 1;
+	fake.events.type = in->flags >> 1 & 7;
+	fake.events.vector = in->cpl;
+	fake.events.has_error = in->flags >> 4 & 1;
+	if (fake.run.exit_reason == MVMM_EXIT_TASK_SWITCH) {
+		fake.run.task.selector = in->io_size & 0x1f;
+		fake.run.task.source = in->io_flags >> 1 & 3;
+	}
 	memcpy(fake.memory + 0x8000, in->code, sizeof(in->code));
 	for (i = 0; i < 8; i++)
 		if (in->patch[i].at)

@@ -100,6 +100,8 @@ int mvmm_complete(struct mvmm_guest *guest)
 		return mvmm_complete_mmio(guest);
 	case MVMM_EXIT_CR:
 		return mvmm_complete_cr(guest);
+	case MVMM_EXIT_TASK_SWITCH:
+		return mvmm_complete_task(guest);
 	default:
 		return -EOPNOTSUPP;
 	}

@@ -205,7 +205,7 @@ int mvmm_access(struct mvmm_guest *guest, const struct mvmm_paging *paging,
 		uint64_t gva, void *data, unsigned int size, bool write,
 		struct mvmm_exception *exception);
 
-/* ---- completion (io.c, mmio.c, cr.c) ---------------------------------- */
+/* ---- completion (io.c, mmio.c, cr.c, task.c) -------------------------- */
 
 /*
  * Completes the MVMM_EXIT_IO in the run page. A REP form does at most 4096
@@ -221,7 +221,12 @@ int mvmm_complete_io(struct mvmm_guest *guest);
 int mvmm_complete_mmio(struct mvmm_guest *guest);
 /* Completes the MVMM_EXIT_CR in the run page. -ENOTSUP: as above. */
 int mvmm_complete_cr(struct mvmm_guest *guest);
-/* Completes an exit of these three kinds. -EOPNOTSUPP: it is of another kind */
+/*
+ * Completes the MVMM_EXIT_TASK_SWITCH in the run page: writes the old TSS, loads
+ * the new one. -ENOTSUP: as above.
+ */
+int mvmm_complete_task(struct mvmm_guest *guest);
+/* Completes an exit of these four kinds. -EOPNOTSUPP: it is of another kind */
 int mvmm_complete(struct mvmm_guest *guest);
 
 /* ---- names (names.c) -------------------------------------------------- */

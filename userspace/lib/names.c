@@ -16,6 +16,7 @@ const char *mvmm_exit_name(uint32_t reason)
 		[MVMM_EXIT_ERROR] = "internal error",
 		[MVMM_EXIT_CR] = "access to a control register",
 		[MVMM_EXIT_EOI] = "end of a level interrupt",
+		[MVMM_EXIT_TASK_SWITCH] = "task switch",
 	};
 
 	if (reason < sizeof(names) / sizeof(names[0]) && names[reason])

@@ -23,6 +23,8 @@ static struct fake {
 	struct mvmm_guest guest;
 	struct mvmm_run run;
 	struct mvmm_sregs sregs;
+	struct mvmm_events events;
+	struct mvmm_dregs dregs;
 	uint8_t xsave[FAKE_XSAVE];
 	struct mvmm_inject injected;
 	unsigned int injections, accesses;
@@ -46,6 +48,18 @@ int ioctl(int fd, unsigned long cmd, ...)
 		break;
 	case MVMM_VCPU_SET_SREGS:
 		memcpy(&fake.sregs, arg, sizeof(fake.sregs));
+		break;
+	case MVMM_VCPU_GET_EVENTS:
+		memcpy(arg, &fake.events, sizeof(fake.events));
+		break;
+	case MVMM_VCPU_SET_EVENTS:
+		memcpy(&fake.events, arg, sizeof(fake.events));
+		break;
+	case MVMM_VCPU_GET_DREGS:
+		memcpy(arg, &fake.dregs, sizeof(fake.dregs));
+		break;
+	case MVMM_VCPU_SET_DREGS:
+		memcpy(&fake.dregs, arg, sizeof(fake.dregs));
 		break;
 	case MVMM_VCPU_GET_XSAVE:
 		memcpy((void *)(uintptr_t)xsave->addr, fake.xsave, FAKE_XSAVE);
