@@ -399,6 +399,8 @@ void vmx_collect_inflight(struct vmx_vcpu *vmx)
 		return;
 	*inflight = mvmm_event_decode(info, vmread32(IDT_VECTORING_ERROR_CODE),
 				      vmread32(VM_EXIT_INSTRUCTION_LEN));
+	/* Bochs reports one in real mode, with which entries fail */
+	inflight->has_error &= vmx->vcpu.cr0 & X86_CR0_PE;
 	/*
 	 * Its delivery blocks NMIs; an entry that injects it needs them
 	 * unblocked

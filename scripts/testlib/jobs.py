@@ -24,7 +24,7 @@ Job = collections.namedtuple("Job", "name function args kernels")
 
 KSELFTESTS = ("abi", "apic", "clock", "dirty", "events", "exits", "huge",
               "intercepts", "ioeventfd", "lifetime", "memory", "mmio",
-              "modes", "regions", "state")
+              "modes", "old", "regions", "state")
 # For all fuzz targets together
 FUZZ_SECONDS = 180
 # It measures in TSC ticks: it would take an hour on models where these are
