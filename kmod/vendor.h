@@ -29,7 +29,7 @@
  * @vcpu_run: the inner loop: load the vCPU, and enter the guest until there is
  *	something to do that may sleep; called in a section (run/run.c),
  *	interrupts on
- * @sync_crs: cr0, cr4 or efer has changed; vCPU loaded
+ * @sync_crs: cr0, cr4, efer or caps has changed; vCPU loaded
  * @retire: step over the vcpu->retire bytes at rip; vCPU loaded, not in a
  *	section: there @vcpu_run does it
  * @get_state: get segments, tables, cr3 and guest-owned bits; vCPU loaded

@@ -253,6 +253,14 @@ TEST_F(state, the_inbox)
 	EXPECT_EQ(1, ev.nmi_pending);
 	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
 	EXPECT_EQ(1u << (0x55 & 31), apic.regs[(0x200 + 0x55 / 32 * 16) / 4]);
+	/* Two NMIs at once are two, three are not three */
+	ev.nmi_pending = 0;
+	ASSERT_EQ(0, mvmm_set_events(self->vm.vcpu, &ev));
+	ASSERT_EQ(1, mvmm_msi(self->vm.vm, 0xfee00000, 0x400));
+	ASSERT_EQ(1, mvmm_msi(self->vm.vm, 0xfee00000, 0x400));
+	ASSERT_EQ(1, mvmm_msi(self->vm.vm, 0xfee00000, 0x400));
+	ASSERT_EQ(0, mvmm_get_events(self->vm.vcpu, &ev));
+	EXPECT_EQ(2, ev.nmi_pending);
 }
 
 /* An INIT that has come is done, and the whole vCPU is as after it */

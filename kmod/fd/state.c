@@ -277,6 +277,9 @@ static long set_cpuid(void *obj, void *arg)
 		goto out;
 	vcpu->cpuid = *table;
 	mvmm_limit_caps(vcpu);
+	mvmm_vcpu_load(vcpu);
+	mvmm_ops->sync_crs(vcpu);
+	mvmm_vcpu_put(vcpu);
 out:
 	kfree(table);
 	return ret;

@@ -41,6 +41,7 @@ void mvmm_limit_caps(struct mvmm_vcpu *vcpu)
 	vcpu->caps.cr4 &= mvmm_vendor.cr4;
 	vcpu->caps.xcr0 &= mvmm_fpu_mask | XFEATURE_MASK_FP;
 	vcpu->caps.tsc_aux &= mvmm_vendor.rdtscp;
+	vcpu->caps.invpcid &= mvmm_vendor.invpcid;
 	vcpu->caps.phys_bits = min_t(u8, vcpu->caps.phys_bits, MVMM_GPA_BITS);
 }
 

@@ -24,7 +24,7 @@ enum mvmm_msr_check {
 };
 
 /* How many mvmm_list_msrs() finds at most */
-#define MVMM_MAX_STATE_MSRS 32
+#define MVMM_MAX_STATE_MSRS 40
 
 /**
  * struct mvmm_msr_policy - what a guest may do with an MSR

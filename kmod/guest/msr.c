@@ -49,6 +49,11 @@ static const struct mvmm_msr_policy policy[] = {
 	CONST(MSR_K7_HWCR, BIT_ULL(24)),
 	CONST(MSR_AMD64_SYSCFG, 0),
 	CONST(MSR_AMD64_DE_CFG, BIT_ULL(1)),
+	/* Counters that every CPU of AMD's has: they do not count */
+	CONST(MSR_K7_EVNTSEL0, 0), CONST(MSR_K7_PERFCTR0, 0),
+	CONST(MSR_K7_EVNTSEL1, 0), CONST(MSR_K7_PERFCTR1, 0),
+	CONST(MSR_K7_EVNTSEL2, 0), CONST(MSR_K7_PERFCTR2, 0),
+	CONST(MSR_K7_EVNTSEL3, 0), CONST(MSR_K7_PERFCTR3, 0),
 };
 
 #undef KEPT
@@ -195,6 +200,10 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	case MVMM_MSR_CONST:
 		return 0;
 	case MVMM_MSR_KEPT:
+		/* Its other bits are features that are hidden: no effect */
+		if (p->kept == MVMM_MSR_MISC_ENABLE && vcpu->in_section)
+			value ^= (value ^ vcpu->msr[p->kept]) &
+				 ~MISC_ENABLE_SETTABLE;
 		if (p->kept == MVMM_MSR_MISC_ENABLE &&
 		    (value ^ vcpu->msr[p->kept]) & ~MISC_ENABLE_SETTABLE)
 			return -EINVAL;

@@ -14,7 +14,7 @@
 #include "cpu/cpu.h"
 
 /* Bits of inbox.flags */
-enum { INBOX_TIMER, INBOX_NMI, INBOX_INIT, INBOX_SIPI, INBOX_UNHALT };
+enum { INBOX_TIMER, INBOX_NMI, INBOX_NMI2, INBOX_INIT, INBOX_SIPI, INBOX_UNHALT };
 
 /* A timer that expires later than this is armed in parts */
 #define MAX_TIMER_TICKS (1ull << 40)
@@ -57,7 +57,8 @@ static int leave_in_inbox(struct mvmm_vcpu *vcpu, const struct lapic_msg *msg)
 		set_bit(msg->vector, in->irr);
 		break;
 	case LAPIC_NMI:
-		set_bit(INBOX_NMI, &in->flags);
+		if (test_and_set_bit(INBOX_NMI, &in->flags))
+			set_bit(INBOX_NMI2, &in->flags);
 		break;
 	case LAPIC_UNHALT:
 		set_bit(INBOX_UNHALT, &in->flags);
@@ -283,6 +284,8 @@ void mvmm_apic_collect(struct mvmm_vcpu *vcpu)
 	if (flags & BIT(INBOX_TIMER))
 		update_timer(vcpu);
 	if (flags & BIT(INBOX_NMI))
+		add_nmi(&vcpu->events);
+	if (flags & BIT(INBOX_NMI2))
 		add_nmi(&vcpu->events);
 	if (flags & BIT(INBOX_UNHALT))
 		vcpu->unhalted = true;

@@ -354,6 +354,7 @@ void mvmm_cpuid_caps(const struct mvmm_cpuid_table *table,
 	caps->xcr0 |= XFEATURE_MASK_FP;
 	/* SDM vol. 2, CPUID: 36 where the leaf does not exist */
 	caps->phys_bits = x8->eax & 0xff ?: 36;
+	caps->invpcid = l7->ebx & L7B(INVPCID);
 	caps->tsc_aux = x1->edx & X1D(RDTSCP) || l7->ecx & L7C(RDPID);
 }
 

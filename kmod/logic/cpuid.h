@@ -42,7 +42,8 @@ struct mvmm_cpuid_table {
  * @efer: bits of EFER
  * @xcr0: bits of XCR0
  * @phys_bits: width of a physical address
- * @tsc_aux: the MSR TSC_AUX exists
+ * @tsc_aux: the MSR TSC_AUX exists, and what reads it
+ * @invpcid: INVPCID exists
  */
 struct mvmm_guest_caps {
 	u64 cr4;
@@ -50,6 +51,7 @@ struct mvmm_guest_caps {
 	u64 xcr0;
 	u8 phys_bits;
 	bool tsc_aux;
+	bool invpcid;
 };
 
 void mvmm_cpuid_default(const struct mvmm_cpuid_host *host,

@@ -29,6 +29,18 @@ bool mvmm_exception_has_error(u8 vector)
 	return vector < 32 && (WITH_ERROR_CODE & BIT(vector));
 }
 
+/* Traps and aborts; and #DB, which is a fault or a trap */
+#define NO_FAULTS							\
+	(BIT(X86_TRAP_DB) | BIT(X86_TRAP_BP) | BIT(X86_TRAP_OF) |	\
+	 BIT(X86_TRAP_DF) | BIT(X86_TRAP_MC))
+
+/** mvmm_event_is_fault() - does its delivery push RFLAGS with RF set? */
+bool mvmm_event_is_fault(const struct mvmm_event *event)
+{
+	return event->type == MVMM_EVENT_EXCEPTION &&
+	       !(NO_FAULTS & BIT(event->vector & 31));
+}
+
 /* tour 30: which event is next */
 
 /**
@@ -37,18 +49,22 @@ bool mvmm_exception_has_error(u8 vector)
  * @ready: what the guest can take
  * @user_wants_window: userspace waits for the interrupt window
  *
+ * Of two NMIs that wait one goes if a third is being handled.
+ *
  * An event in flight goes first, because its delivery had begun. Then the order
  * is the SDM's (vol. 3, table 6-2).
  *
  * Return: the event to inject, and the windows to ask for.
  */
-struct mvmm_event_plan mvmm_plan_event(const struct mvmm_events_state *ev,
+struct mvmm_event_plan mvmm_plan_event(struct mvmm_events_state *ev,
 				       struct mvmm_readiness ready,
 				       bool user_wants_window)
 {
 	struct mvmm_event_plan plan = {};
 	bool irq_open = ready.if_set && !ready.shadow, irq;
 
+	if (ready.nmi_masked && ev->nmi_pending > 1)
+		ev->nmi_pending = 1;
 	if (ev->inflight.valid) {
 		plan.inject = ev->inflight;
 	} else if (ev->nmi_pending && !ready.nmi_masked && !ready.shadow) {

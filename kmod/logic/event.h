@@ -94,7 +94,7 @@ mvmm_class_blocked_by_tpr(const struct mvmm_events_state *ev, u64 cr8)
 	return class <= cr8 ? class : 0;
 }
 
-struct mvmm_event_plan mvmm_plan_event(const struct mvmm_events_state *ev,
+struct mvmm_event_plan mvmm_plan_event(struct mvmm_events_state *ev,
 				       struct mvmm_readiness ready,
 				       bool user_wants_window);
 void mvmm_event_taken(struct mvmm_events_state *ev,
@@ -103,6 +103,7 @@ void mvmm_event_requeue(struct mvmm_events_state *ev);
 bool mvmm_event_merge(struct mvmm_event *first,
 		      const struct mvmm_event *second);
 bool mvmm_exception_has_error(u8 vector);
+bool mvmm_event_is_fault(const struct mvmm_event *event);
 int mvmm_events_check(const struct mvmm_events *ev);
 struct mvmm_event mvmm_event_decode(u32 info, u32 error_code, u32 insn_len);
 u32 mvmm_event_encode(const struct mvmm_event *event);

@@ -44,6 +44,19 @@ void mvmm_raise(struct mvmm_vcpu *vcpu, u8 vector, u32 error_code)
 	mvmm_raise_event(vcpu, &event);
 }
 
+/**
+ * mvmm_raise_db() - raise #DB in the guest
+ * @vcpu: busy for the caller
+ * @why: bits of DR6; those of breakpoints that were met before go
+ *
+ * Context: any.
+ */
+void mvmm_raise_db(struct mvmm_vcpu *vcpu, u64 why)
+{
+	vcpu->dr6 = (vcpu->dr6 & ~(u64)DR_TRAP_BITS) | why;
+	mvmm_raise(vcpu, X86_TRAP_DB, 0);
+}
+
 /* ---- exits that mean the same on VMX and SVM -------------------------- */
 
 /** mvmm_exit_gp() - an exit that raises #GP. Context: atomic */

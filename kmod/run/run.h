@@ -23,6 +23,7 @@ enum mvmm_step mvmm_exit_task_switch(struct mvmm_vcpu *vcpu, u16 selector,
 				     u8 source);
 enum mvmm_step mvmm_irq_window_open(struct mvmm_vcpu *vcpu);
 void mvmm_raise(struct mvmm_vcpu *vcpu, u8 vector, u32 error_code);
+void mvmm_raise_db(struct mvmm_vcpu *vcpu, u64 why);
 void mvmm_raise_event(struct mvmm_vcpu *vcpu, const struct mvmm_event *event);
 enum mvmm_step mvmm_stop(struct mvmm_vcpu *vcpu, u32 hw_reason,
 			 u64 qualification, const char *text);

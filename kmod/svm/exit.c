@@ -384,6 +384,8 @@ static enum mvmm_step (*const handlers[])(struct mvmm_vcpu *vcpu) = {
 	[SVM_EXIT_MWAIT] = mvmm_exit_ud,
 	[SVM_EXIT_XSETBV] = handle_xsetbv,
 	[SVM_EXIT_RDPRU] = mvmm_exit_ud,
+	[SVM_EXIT_RDTSCP] = mvmm_exit_ud,
+	[SVM_EXIT_INVPCID] = mvmm_exit_ud,
 };
 
 /**

@@ -146,7 +146,8 @@ static bool events_idle(const struct svm_vcpu *svm)
 
 static void raise_pending_dbg(struct svm_vcpu *svm)
 {
-	svm->vmcb->save.dr6 |= svm->pending_dbg & (DR_TRAP_BITS | DR_STEP);
+	svm->vmcb->save.dr6 = (svm->vmcb->save.dr6 & ~(u64)DR_TRAP_BITS) |
+			      (svm->pending_dbg & (DR_TRAP_BITS | DR_STEP));
 	svm_dirty(svm, SVM_CLEAN_DR);
 	svm->pending_dbg = 0;
 	svm->vmcb->control.int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
@@ -181,6 +182,8 @@ static void inject(struct svm_vcpu *svm)
 	if (!plan.inject.valid)
 		return;
 	mvmm_take_event(vcpu, &plan.inject, &svm->undo.events);
+	if (mvmm_event_is_fault(&plan.inject))
+		svm->vmcb->save.rflags |= X86_EFLAGS_RF;
 	if (plan.inject.type != MVMM_EVENT_IRQ &&
 	    plan.inject.type != MVMM_EVENT_NMI)
 		svm->unproven = true;

@@ -7,6 +7,7 @@
 #include <asm/msr.h>
 #include <asm/special_insns.h>
 #include "insn.h"
+#include "vendor.h"
 
 static void put_segment(struct vmcb_seg *to, const struct mvmm_segment *seg)
 {
@@ -37,6 +38,11 @@ void svm_sync_crs(struct mvmm_vcpu *vcpu)
 	/* VMRUN requires SVME; the guest reads vcpu->efer */
 	save->efer = vcpu->efer | EFER_SVME;
 	svm_dirty(svm, SVM_CLEAN_CR);
+	/* What the guest's CPUID does not have raises #UD */
+	svm_intercept(svm, INTERCEPT_RDTSCP,
+		      mvmm_vendor.rdtscp && !vcpu->caps.tsc_aux);
+	svm_intercept(svm, INTERCEPT_INVPCID,
+		      mvmm_vendor.invpcid && !vcpu->caps.invpcid);
 	/* MOV to CR0 and CR4 flushes the TLB, and so must the next entry */
 	svm->flush_vcpu = true;
 	svm->unproven = true;

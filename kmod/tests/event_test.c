@@ -82,6 +82,14 @@ static void event_apic_gates(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, !plan.inject.valid && plan.irq_window);
 	plan = mvmm_plan_event(&ev, masked, false);
 	KUNIT_EXPECT_TRUE(test, plan.inject.from_apic && !plan.irq_window);
+	/* While an NMI is handled one more waits, else two do */
+	ev.nmi_pending = 2;
+	plan = mvmm_plan_event(&ev, shadow, false);
+	KUNIT_EXPECT_EQ(test, ev.nmi_pending, 2);
+	plan = mvmm_plan_event(&ev, masked, false);
+	KUNIT_EXPECT_EQ(test, ev.nmi_pending, 1);
+	KUNIT_EXPECT_TRUE(test, plan.nmi_window);
+	ev.nmi_pending = 0;
 	plan = mvmm_plan_event(&ev, open_gate, true);
 	KUNIT_EXPECT_TRUE(test, plan.inject.from_apic && plan.irq_window);
 	/* PPR's class blocks it: no window would help */

@@ -60,7 +60,12 @@ void vmx_controls_teardown(void)
 #define PLE_TICKS_BETWEEN	128
 #define PLE_TICKS		4096
 
-/** vmx_sync_secondary() - write the secondary controls; the VMCS is current */
+/**
+ * vmx_sync_secondary() - write the secondary controls, if they have changed
+ * @vmx: its VMCS is current
+ *
+ * An instruction that the guest's CPUID does not have raises #UD.
+ */
 void vmx_sync_secondary(struct vmx_vcpu *vmx)
 {
 	u32 secondary = vmx_caps.secondary;
@@ -70,7 +75,14 @@ void vmx_sync_secondary(struct vmx_vcpu *vmx)
 		secondary &= ~SECONDARY_EXEC_ENABLE_VPID;
 	if (vmx->pml)
 		secondary |= SECONDARY_EXEC_ENABLE_PML;
+	if (!vmx->vcpu.caps.tsc_aux)
+		secondary &= ~SECONDARY_EXEC_ENABLE_RDTSCP;
+	if (!vmx->vcpu.caps.invpcid)
+		secondary &= ~SECONDARY_EXEC_ENABLE_INVPCID;
 	secondary |= vmx->apic_controls;
+	if (secondary == vmx->secondary)
+		return;
+	vmx->secondary = secondary;
 	vmwrite32(SECONDARY_VM_EXEC_CONTROL, secondary);
 }
 

@@ -24,10 +24,8 @@
 /* The guest has executed the @len bytes at rip */
 static void step_over(struct vmx_vcpu *vmx, unsigned int len)
 {
-	if (unlikely(vmx_advance_rip(vmx, len))) {
-		vmx->vcpu.dr6 |= DR_STEP;
-		mvmm_raise(&vmx->vcpu, X86_TRAP_DB, 0);
-	}
+	if (unlikely(vmx_advance_rip(vmx, len)))
+		mvmm_raise_db(&vmx->vcpu, DR_STEP);
 }
 
 /* Step over the instruction that exited */
@@ -47,7 +45,9 @@ static void note_db(struct vmx_vcpu *vmx)
 	u64 bits = vmreadn(EXIT_QUALIFICATION);
 	u64 dr7 = vmreadn(GUEST_DR7);
 
-	vmx->vcpu.dr6 |= bits & (DR_TRAP_BITS | DR_STEP | DR6_BD);
+	/* Those of breakpoints that were met before go */
+	vmx->vcpu.dr6 = (vmx->vcpu.dr6 & ~(u64)DR_TRAP_BITS) |
+			(bits & (DR_TRAP_BITS | DR_STEP | DR6_BD));
 	if (dr7 & DR7_GD)
 		vmwriten(GUEST_DR7, dr7 & ~DR7_GD);
 	/*
@@ -209,8 +209,7 @@ static enum mvmm_step handle_dr(struct mvmm_vcpu *vcpu)
 		return mvmm_exit_gp(vcpu);
 	if (dr7 & DR7_GD) {
 		vmwriten(GUEST_DR7, dr7 & ~DR7_GD);
-		vcpu->dr6 |= DR6_BD;
-		mvmm_raise(vcpu, X86_TRAP_DB, 0);
+		mvmm_raise_db(vcpu, DR6_BD);
 		return MVMM_STEP_REENTER;
 	}
 	a.dr |= a.dr >= 4 ? 2 : 0;
@@ -399,8 +398,11 @@ void vmx_collect_inflight(struct vmx_vcpu *vmx)
 		return;
 	*inflight = mvmm_event_decode(info, vmread32(IDT_VECTORING_ERROR_CODE),
 				      vmread32(VM_EXIT_INSTRUCTION_LEN));
-	/* Bochs reports one in real mode, with which entries fail */
-	inflight->has_error &= vmx->vcpu.cr0 & X86_CR0_PE;
+	/*
+	 * A CPU's own may have one in real mode (Bochs' has), with which entries
+	 * fail
+	 */
+	inflight->has_error &= !!(vmx->vcpu.cr0 & X86_CR0_PE);
 	/*
 	 * Its delivery blocks NMIs; an entry that injects it needs them
 	 * unblocked

@@ -135,11 +135,12 @@ static void inject(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
 	u32 info = vmread32(GUEST_INTERRUPTIBILITY_INFO);
+	u64 rflags = vmreadn(GUEST_RFLAGS);
 	struct mvmm_readiness ready = {
 		.shadow = info & (GUEST_INTR_STATE_STI |
 				  GUEST_INTR_STATE_MOV_SS),
 		.nmi_masked = info & GUEST_INTR_STATE_NMI,
-		.if_set = vmreadn(GUEST_RFLAGS) & X86_EFLAGS_IF,
+		.if_set = rflags & X86_EFLAGS_IF,
 	};
 	struct mvmm_event_plan plan;
 
@@ -169,6 +170,8 @@ static void inject(struct vmx_vcpu *vmx)
 			  vmx->tpr_threshold;
 	if (!plan.inject.valid)
 		return;
+	if (mvmm_event_is_fault(&plan.inject) && !(rflags & X86_EFLAGS_RF))
+		vmwriten(GUEST_RFLAGS, rflags | X86_EFLAGS_RF);
 	if (plan.inject.has_error)
 		vmwrite32(VM_ENTRY_EXCEPTION_ERROR_CODE,
 			  plan.inject.error_code);
@@ -454,8 +457,7 @@ static void retire_insn(struct vmx_vcpu *vmx)
 	}
 	if (unlikely(regs->rflags & X86_EFLAGS_TF)) {
 		vmwriten(GUEST_PENDING_DBG_EXCEPTIONS, 0);
-		vcpu->dr6 |= DR_STEP;
-		mvmm_raise(vcpu, X86_TRAP_DB, 0);
+		mvmm_raise_db(vcpu, DR_STEP);
 	}
 }
 

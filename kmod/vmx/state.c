@@ -103,7 +103,7 @@ bool vmx_advance_rip(struct vmx_vcpu *vmx, unsigned int len)
 	return true;
 }
 
-/** vmx_sync_crs() - write vcpu->cr0, cr4 and efer to the VMCS */
+/** vmx_sync_crs() - write vcpu->cr0, cr4 and efer to the VMCS, and what of caps is */
 void vmx_sync_crs(struct mvmm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
@@ -127,6 +127,7 @@ void vmx_sync_crs(struct mvmm_vcpu *vcpu)
 		vmwrite32(VM_ENTRY_CONTROLS, entry);
 		vmx->entry = entry;
 	}
+	vmx_sync_secondary(vmx);
 	/* MOV to CR0 and CR4 flushes the TLB, and so must the next entry */
 	vmx->flush_vcpu = true;
 	if (vcpu->in_section && vcpu->efer & EFER_SCE && !vmx->syscall_msrs)

@@ -151,6 +151,7 @@ struct vmx_undo {
  * @vpid: 0: none
  * @eptp: EPT pointer
  * @primary: primary controls, as in the VMCS
+ * @secondary: secondary controls, as in the VMCS
  * @entry: entry controls, as in the VMCS
  * @rip: GUEST_RIP when regs_from_vmcs() read it last; if vcpu.regs differs, it
  *	is written
@@ -194,8 +195,7 @@ struct vmx_vcpu {
 	struct vmx_vmcs vmcs;
 	u16 vpid;
 	u64 eptp;
-	u32 primary;
-	u32 entry;
+	u32 primary, secondary, entry;
 	u64 rip, rsp, rflags;
 	bool flush_vcpu;
 	bool pml;

@@ -22,8 +22,8 @@ from .labs import TOP, TWO_CPUS, lab, run
 # kernels
 Job = collections.namedtuple("Job", "name function args kernels")
 
-KSELFTESTS = ("abi", "apic", "clock", "dirty", "events", "exits", "huge",
-              "intercepts", "ioeventfd", "lifetime", "memory", "mmio",
+KSELFTESTS = ("abi", "apic", "clock", "dirty", "events", "exits", "hostile",
+              "huge", "intercepts", "ioeventfd", "lifetime", "memory", "mmio",
               "modes", "old", "regions", "state")
 # For all fuzz targets together
 FUZZ_SECONDS = 180
