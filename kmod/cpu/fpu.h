@@ -57,6 +57,10 @@ static __always_inline void mvmm_fpu_load(struct mvmm_vcpu *vcpu)
 {
 	lockdep_assert_preemption_disabled();
 	kernel_fpu_begin_mask(0);
+	/* FXRSTOR and XRSTOR may leave FIP, FDP, FOP of who ran before */
+	if (static_cpu_has_bug(X86_BUG_FXSAVE_LEAK))
+		asm volatile("fnclex\n emms\n fildl (%0)" : :
+			     "r" (vcpu->fpu));
 	/* What userspace has set was checked: a fault here is our bug */
 	WARN_ON_ONCE(!mvmm_fpu_restore(vcpu->fpu));
 }

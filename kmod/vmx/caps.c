@@ -10,6 +10,7 @@
 #include <linux/cpu.h>
 #include <linux/cpufeature.h>
 #include <linux/moduleparam.h>
+#include <linux/sched/smt.h>
 #include <asm/msr.h>
 #include <asm/processor-flags.h>
 #include <asm/vmx.h>
@@ -294,6 +295,12 @@ int vmx_probe(struct vmx_caps *caps)
 				!cpu_mitigations_off();
 	caps->nx_huge = nx_huge_pages;
 	caps->flush_l1d = boot_cpu_has_bug(X86_BUG_L1TF) &&
-			  boot_cpu_has(X86_FEATURE_FLUSH_L1D);
+			  boot_cpu_has(X86_FEATURE_FLUSH_L1D) &&
+			  !cpu_mitigations_off();
+	if (boot_cpu_has_bug(X86_BUG_L1TF) && !boot_cpu_has(X86_FEATURE_FLUSH_L1D))
+		pr_warn("L1TF: this CPU's microcode cannot flush L1D: guests may read it\n");
+	if ((boot_cpu_has_bug(X86_BUG_L1TF) || boot_cpu_has_bug(X86_BUG_MDS)) &&
+	    sched_smt_active())
+		pr_warn("L1TF, MDS: a guest can watch its core's other thread: turn SMT off\n");
 	return ret;
 }

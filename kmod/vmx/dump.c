@@ -109,8 +109,9 @@ static void dump_controls(const struct vmx_vcpu *vmx)
 
 static void dump_host(void)
 {
-	pr_warn(" host: cr0 0x%lx cr3 0x%lx cr4 0x%lx efer 0x%llx\n",
-		vmreadn(HOST_CR0), vmreadn(HOST_CR3), vmreadn(HOST_CR4),
+	/* No address of the host's: any user can make an entry fail */
+	pr_warn(" host: cr0 0x%lx cr4 0x%lx efer 0x%llx\n",
+		vmreadn(HOST_CR0), vmreadn(HOST_CR4),
 		vmread64(HOST_IA32_EFER));
 	pr_warn("  cs 0x%x ss 0x%x fs 0x%x gs 0x%x tr 0x%x\n",
 		vmread16(HOST_CS_SELECTOR), vmread16(HOST_SS_SELECTOR),
