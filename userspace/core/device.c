@@ -160,10 +160,12 @@ void devices_destroy(struct machine *machine)
 {
 	struct device *device;
 
-	while ((device = machine->devices)) {
-		machine->devices = device->next;
+	/* One that unmaps its regions looks at those of others */
+	for (device = machine->devices; device; device = device->next)
 		if (device->class->destroy)
 			device->class->destroy(device);
+	while ((device = machine->devices)) {
+		machine->devices = device->next;
 		device_free(device);
 	}
 }

@@ -590,6 +590,15 @@ static void places(void **state)
 	bus_init(&m.ports, "port", 0xffff);
 }
 
+/* A VGA unmaps its regions at its end: among others', made before it and after */
+static void ends_with_others(void **state)
+{
+	drop_machine();
+	make_machine();
+	bare_device_with("vga", "romfile=none");
+	bare_device("i8042");
+}
+
 /* ---- what is booted first ------------------------------------------------- */
 
 static void boots_in_order(void **state)
@@ -640,6 +649,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(reads_a_cd, setup, teardown),
 		cmocka_unit_test_setup_teardown(tray, setup, teardown),
 		cmocka_unit_test_setup_teardown(places, setup, teardown),
+		cmocka_unit_test_setup_teardown(ends_with_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(boots_in_order, setup, teardown),
 	};
 

@@ -140,6 +140,9 @@ void fdc_transfer(struct fdc *f, bool out)
 
 	if ((f->fifo[0] & 0x1f) == READ_TRACK)
 		f->fifo[4] = 1;
+	/* Drivers that know no format have a number for the largest one */
+	if (d && f->fifo[6] > d->format->sectors)
+		f->fifo[6] = d->format->sectors;
 	if (!is_found(f, d, f->fifo[4]))
 		return;
 	n = f->fifo[6] - f->fifo[4] + 1;
