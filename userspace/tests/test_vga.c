@@ -375,6 +375,20 @@ static void text(void **state)
 	assert_int_equal(t.cell[0], 'A');
 	assert_int_equal(t.cell[1], 0x1e);
 	assert_int_equal(t.cell[2 * 2000 - 2], 'A');
+	/* The cursor: at its cell, or behind the last one */
+	view.state.crtc[CRTC_CURSOR_START] = 13;
+	view.state.crtc[CRTC_CURSOR_HIGH] = 0;
+	view.state.crtc[CRTC_CURSOR_LOW] = 81;
+	assert_true(vga_text(&view, &t));
+	assert_int_equal(t.cursor, 81);
+	view.state.crtc[CRTC_CURSOR_HIGH] = 2000 >> 8;
+	view.state.crtc[CRTC_CURSOR_LOW] = 2000 & 0xff;
+	assert_true(vga_text(&view, &t));
+	assert_int_equal(t.cursor, 2000);
+	view.state.crtc[CRTC_CURSOR_HIGH] = 0;
+	view.state.crtc[CRTC_CURSOR_START] = 0x20;
+	assert_true(vga_text(&view, &t));
+	assert_int_equal(t.cursor, 2000);
 	/* The second font, for bright characters */
 	indexed(0x3c4, SEQ_FONT, 4);
 	font(0x4000, 'A', 3, 0x18);
