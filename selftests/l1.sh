@@ -227,43 +227,6 @@ a pixel" ] || { cat /tmp/said; printf 'not '; }
 	echo '@@end formats 0'
 }
 
-# OVMF, whose shell does what the disk says (scripts/testlib/firmware.py): it sets a
-# variable and resets the machine, or finds the variable and turns it off. "short"
-# ends at the reset.
-uefi() {
-	how=$1
-	shift
-	mkdir -p /usr/share/OVMF
-	mv OVMF_CODE_4M.fd OVMF_VARS_4M.fd /usr/share/OVMF
-	echo '@@begin uefi'
-	set -- ./mvmm run --firmware uefi --firmware-vars /tmp/vars \
-		--disk disk --mem 128M "$@"
-	if [ "$how" = short ]; then
-		echo 1..3
-		"$@" --on-reset exit </dev/null >/tmp/console
-		[ $? = 78 ] || printf 'not '
-		echo 'ok 1 its shell runs, and resets the machine'
-	else
-		echo 1..5
-		"$@" </dev/null >/tmp/console || printf 'not '
-		echo 'ok 1 its shell runs, and turns the machine off'
-	fi
-	grep -q 'the variable is new' /tmp/console || printf 'not '
-	echo 'ok 2 there was no such variable'
-	cmp -s /tmp/vars /usr/share/OVMF/OVMF_VARS_4M.fd && printf 'not '
-	echo 'ok 3 their file was written'
-	if [ "$how" != short ]; then
-		grep -q 'the variable is kept' /tmp/console || printf 'not '
-		echo 'ok 4 it is kept across a reset'
-		"$@" </dev/null >/tmp/console2
-		[ "$?$(grep -c 'the variable is kept' /tmp/console2)" = 01 ] ||
-			printf 'not '
-		echo 'ok 5 and by the file'
-	fi
-	echo '@@end uefi 0'
-	cat /tmp/console
-}
-
 # Presses the power button when the guest asks for it
 guest_with_button() {
 	echo '@@begin guest'

@@ -15,7 +15,6 @@ import sys
 import tempfile
 
 from . import labs
-from .firmware import uefi
 from .labs import TOP, TWO_CPUS, lab, run
 
 # Calls function(results, name, *args), after the module was built for the
@@ -694,7 +693,6 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("keyboard-qemu", keyboard, "qemu"),
        job("firmware-qemu", firmware, "qemu"),
        job("grub-qemu", grub, "qemu"),
-       job("uefi-qemu", uefi, "qemu", "short"),
        job("debian-qemu", debian, "qemu", kernels=("debian",)),
        job("life-qemu", life, "qemu"),
        job("smp-qemu", smp, "qemu"),

@@ -3,7 +3,6 @@
 from .browser import web
 from .jobs import (TWO_CPUS, UNSTEADY, files, job, kselftests, net, reloaded,
                    stress_job, system, tested)
-from .firmware import uefi
 from .labs import lab
 
 
@@ -17,8 +16,7 @@ def long(results, name, emulator, cpus):
         f"export MVMM_TEST_LONG=1; {kselftests(('sched',), 1500)}", emulator)
 
 
-LONG = [job("long-uefi-qemu", uefi, "qemu", "long"),
-        job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
+LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
         job("long-bond-qemu", net, "qemu",
             "; ".join(f"guest_with_bond {mode} --mem 192M" for mode in
                       ("active-backup", "balance-xor", "broadcast")),
