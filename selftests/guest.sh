@@ -147,6 +147,13 @@ screen_found() {
 	[ "$(cat /sys/class/graphics/fb0/name)" = bochs-drmdrmfb ]
 }
 
+# By the only keyboard, on the console
+typed() {
+	exec 4</dev/tty1
+	echo 'waits for typed'
+	read -r line <&4 && [ "$line" = Hello ]
+}
+
 # Its interrupts come on line 0, instead of the 8254's
 ticks_by() {
 	grep -q "^Clock Event Device: $1" /proc/timer_list &&
@@ -474,7 +481,7 @@ hpet)
 	;;
 screen)
 	exec </dev/ttyS0
-	echo 1..6
+	echo 1..8
 	echo 1 >/sys/bus/pci/devices/0000:00:01.0/enable
 	check 'a program sets a linear mode' screen linear
 	check 'L1 looks at it' heard 'looked'
@@ -482,6 +489,8 @@ screen)
 	check 'the driver finds the screen' screen_found
 	check 'and what the monitor wants' \
 		grep -q 'U:1024x768' /sys/class/graphics/fb0/modes
+	check 'there is a tablet' grep -q 'mvmm tablet' /proc/bus/input/devices
+	check 'what L1 types arrives by virtio-input' typed
 	check 'a program sets a text mode' screen text
 	check 'L1 reads it' heard 'read'
 	exit 7

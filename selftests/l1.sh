@@ -460,6 +460,9 @@ watch_screen() {
 	./mvmm screenshot /tmp/vm /tmp/linear.ppm
 	./mvmm screenshot /tmp/vm /tmp/linear.png
 	echo 'looked'
+	when 'waits for typed' /tmp/console
+	./mvmm type /tmp/vm Hello
+	./mvmm key /tmp/vm enter
 	./mvmm wait-screen --timeout 300 /tmp/vm '^Hello .* guest$'
 	echo $? >/tmp/found
 	./mvmm screenshot /tmp/vm /tmp/text.ppm
@@ -474,7 +477,8 @@ guest_with_screen() {
 	rm -f /tmp/status
 	watch_screen | {
 		./mvmm run --kernel kernel --initrd guest-initrd "$@" \
-			--device vga,romfile=none --control /tmp/vm --append \
+			--device vga,romfile=none --device virtio-keyboard \
+			--device virtio-tablet --control /tmp/vm --append \
 			'console=ttyS0 quiet loglevel=1 panic=-1 vt.global_cursor_default=0' \
 			>/tmp/console 2>/tmp/err
 		echo $? >/tmp/status

@@ -451,8 +451,8 @@ def files(results, name, emulator, *kinds):
 
 
 def screen(results, name, emulator):
-    """A VGA, of which L1 takes pictures, and which bochs-drm finds."""
-    modules = labs.with_dependencies("bochs")
+    """A VGA, of which L1 takes pictures, bochs-drm, and virtio-input."""
+    modules = labs.with_dependencies("bochs", "virtio_pci", "virtio_input")
     order = f"{TOP}/build/order-{name}/order"
     os.makedirs(os.path.dirname(order), exist_ok=True)
     with open(order, "w") as out:
