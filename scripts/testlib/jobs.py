@@ -9,13 +9,12 @@ import collections
 import glob
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 
 from . import labs
 from .labs import TOP, TWO_CPUS, lab, run
+from .pc import firmware, grub, hpet, keyboard, screen
 
 # Calls function(results, name, *args), after the module was built for the
 # kernels
@@ -450,98 +449,8 @@ def files(results, name, emulator, *kinds):
         "--disk /dev/vda,overlay=/tmp/root", emulator)
 
 
-def screen(results, name, emulator):
-    """A VGA, of which L1 takes pictures, bochs-drm, and virtio-input."""
-    modules = labs.with_dependencies("bochs", "virtio_pci", "virtio_input")
-    order = f"{TOP}/build/order-{name}/order"
-    os.makedirs(os.path.dirname(order), exist_ok=True)
-    with open(order, "w") as out:
-        out.writelines(f"{os.path.basename(m)}\n" for m in modules)
-    initrd = labs.guest_initrd(name, "guest.sh screen", "selftests/guest.sh",
-                               "build/selftests/screen", order, *modules)
-    lab(results, name,
-        ["--timeout", "400", "--kernel", "debian",
-         *labs.files(labs.module("debian"), "build/mvmm",
-                     "build/selftests/screen",
-                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
-        "insmod mvmm.ko; guest_with_screen --mem 256M", emulator)
-
-
 def bzimage(results, name, emulator):
     guest(results, name, emulator, "guest_with_button", "bzImage", "")
-
-
-def hpet(results, name, emulator):
-    """Debian's kernel with an HPET, whose ticks are all that it has."""
-    initrd = labs.guest_initrd(name, "guest.sh hpet", "selftests/guest.sh")
-    lab(results, name,
-        ["--timeout", "900",
-         *labs.files(labs.module("test"), "build/mvmm",
-                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
-        "insmod mvmm.ko; APPEND='nolapic_timer clocksource=hpet' "
-        "guest --device hpet --mem 192M --save-every 500", emulator)
-
-
-def keyboard(results, name, emulator):
-    """Debian's kernel with an i8042, a keyboard and a mouse."""
-    initrd = labs.guest_initrd(name, "guest.sh i8042", "selftests/guest.sh")
-    lab(results, name,
-        ["--timeout", "900",
-         *labs.files(labs.module("test"), "build/mvmm",
-                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
-        "insmod mvmm.ko; guest --device i8042 --mem 192M --save-every 500",
-        emulator)
-
-
-def firmware(results, name, emulator):
-    """SeaBIOS, which boots a sector of a disk; and images that need none."""
-    lab(results, name,
-        ["--timeout", "900",
-         *labs.files(labs.module("test"), "build/mvmm",
-                     "build/selftests/boot_sector",
-                     "build/selftests/multiboot1",
-                     "build/selftests/hello.com",
-                     "build/selftests/multiboot2.xz",
-                     "/usr/share/seabios/bios-256k.bin")],
-        "insmod mvmm.ko; mkdir -p /usr/share/seabios; "
-        "mv bios-256k.bin /usr/share/seabios; formats; "
-        "CPUS=1 firmware --mem 64M --save-every 20; "
-        "CPUS=2 firmware --mem 64M --cpus 2", emulator)
-
-
-GRUB = """set timeout=0
-menuentry linux {
-	linux /vmlinuz console=ttyS0 panic=-1 quiet
-	initrd /initrd
-}
-"""
-
-
-def grub(results, name, emulator):
-    """SeaBIOS, GRUB on a disk, and Debian's kernel by it, with ACPI's tables from
-    fw_cfg."""
-    root = labs.setup("debian-kernel")
-    release = os.path.basename(root)[len("linux-image-"):]
-    initrd = labs.guest_initrd(name, "guest.sh i8042", "selftests/guest.sh")
-    image = f"{TOP}/build/{name}.iso"
-    with tempfile.TemporaryDirectory() as tree:
-        os.makedirs(f"{tree}/boot/grub")
-        with open(f"{tree}/boot/grub/grub.cfg", "w") as f:
-            f.write(GRUB)
-        shutil.copy(f"{root}/boot/vmlinuz-{release}", f"{tree}/vmlinuz")
-        shutil.copy(initrd.split(":")[0], f"{tree}/initrd")
-        # It has a boot sector for disks, too
-        run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "--fonts=",
-             "--locales=", "--themes=", "-o", image, tree],
-            stderr=subprocess.STDOUT, check=True)
-    lab(results, name,
-        ["--timeout", "900", "--memory", "1024",
-         *labs.files(labs.module("test"), "build/mvmm",
-                     f"{image}:lab/disk", "/usr/share/seabios/bios-256k.bin")],
-        "insmod mvmm.ko; echo '@@begin guest'; "
-        "./mvmm run --firmware bios-256k.bin --mem 192M --disk disk,ro "
-        "</dev/null >/tmp/console; status=$?; "
-        "sed -n '/^1[.][.]/,$p' /tmp/console; ended $status", emulator)
 
 
 def swapped(results, name, emulator):
