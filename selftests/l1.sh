@@ -187,44 +187,91 @@ firmware() {
 	cat /tmp/said
 }
 
+# said STATUS GOT TEXT: both are one, and TEXT was printed, with its lines apart by |
+said() {
+	tr '\n' '|' </tmp/out >/tmp/said
+	if [ "$1" != "$2" ] || ! grep -q -e "$3" /tmp/said; then
+		cat /tmp/said
+		printf 'not '
+	fi
+}
+
 # Images that are no Linux, each looked at and started: what it prints
 formats() {
 	echo '@@begin formats'
 	echo 1..6
 	echo 'this is a module' >/tmp/module
 	./mvmm run multiboot1 --initrd /tmp/module --append 'a command line' \
-		</dev/null >/tmp/said
-	[ $? = 42 ] && [ "$(cat /tmp/said)" = "multiboot 1
-a command line
-this is a module" ] || { cat /tmp/said; printf 'not '; }
+		</dev/null >/tmp/out
+	said 42 $? '^multiboot 1|a command line|this is a module|$'
 	echo 'ok 1 multiboot 1'
 	./mvmm run multiboot2.xz --initrd /tmp/module --device vga \
-		--append 'a command line' </dev/null >/tmp/said
-	[ $? = 42 ] && [ "$(cat /tmp/said)" = "multiboot 2
-a command line
-this is a module
-a pixel" ] || { cat /tmp/said; printf 'not '; }
+		--append 'a command line' </dev/null >/tmp/out
+	said 42 $? '^multiboot 2|a command line|this is a module|a pixel|$'
 	echo 'ok 2 multiboot 2, compressed by xz, with a screen'
-	printf x | ./mvmm run hello.com --append 'one two' >/tmp/said
-	[ $? = 0 ] && [ "$(cat /tmp/said)" = 'a program: one twox' ] ||
-		{ cat /tmp/said; printf 'not '; }
+	printf x | ./mvmm run hello.com --append 'one two' >/tmp/out
+	said 0 $? '^a program: one twox$'
 	echo 'ok 3 a .COM program prints, reads and ends'
 	dd if=boot_sector of=/tmp/efi bs=512 count=1 2>/dev/null
 	printf 'MZ' | dd of=/tmp/efi conv=notrunc 2>/dev/null
 	printf '\200\0\0\0' | dd of=/tmp/efi bs=1 seek=60 conv=notrunc 2>/dev/null
 	printf 'PE\0\0' | dd of=/tmp/efi bs=1 seek=128 conv=notrunc 2>/dev/null
-	./mvmm run /tmp/efi 2>/tmp/said
-	[ $? = 65 ] && grep -q 'needs an EFI' /tmp/said ||
-		{ cat /tmp/said; printf 'not '; }
+	./mvmm run /tmp/efi 2>/tmp/out
+	said 65 $? 'needs an EFI'
 	echo 'ok 4 an EFI program is said to need an EFI'
-	./mvmm run --kernel boot_sector 2>/tmp/said
-	[ $? = 65 ] && grep -q '0x1fe): mvmm run FILE' /tmp/said ||
-		{ cat /tmp/said; printf 'not '; }
+	./mvmm run --kernel boot_sector 2>/tmp/out
+	said 65 $? '0x1fe): mvmm run FILE'
 	echo 'ok 5 a boot sector is no kernel, and how it starts is said'
-	./mvmm run multiboot1 --kernel multiboot1 2>/dev/null
-	[ $? = 64 ] || printf 'not '
+	./mvmm run multiboot1 --kernel multiboot1 2>/tmp/out
+	said 64 $? 'either an image'
 	echo 'ok 6 not two of them'
 	echo '@@end formats 0'
+}
+
+# seen MODE: the picture is soon that of the program; else it is shown what differs
+seen() {
+	local n=0
+
+	while ./mvmm screenshot /tmp/vm /tmp/seen.ppm &&
+	      ! ./screen "check-$1" /tmp/seen.ppm >/tmp/differs; do
+		n=$((n + 1))
+		[ $n -lt 100 ] || { cat /tmp/differs; return 1; }
+		usleep 200000
+	done
+}
+
+# A program of 16 bits that starts from a disk; its screens are looked at, and its
+# keyboard is typed on
+old_program() {
+	cp floppy /tmp/floppy
+	truncate -s 1440k /tmp/floppy
+	echo '@@begin old-program'
+	echo 1..4
+	rm -f /tmp/vm
+	./mvmm run /tmp/floppy --firmware bios-256k.bin --control /tmp/vm \
+		--device vga,romfile=vgabios-stdvga.bin "$@" \
+		</dev/null >/tmp/console 2>&1 &
+	until [ -S /tmp/vm ]; do
+		usleep 100000
+	done
+	./mvmm wait-screen --timeout 300 /tmp/vm '^Text: press a key' ||
+		printf 'not '
+	echo 'ok 1 a text, by a clock of 18.2 Hz'
+	./mvmm key /tmp/vm a
+	seen 13 || printf 'not '
+	echo 'ok 2 320x200 with 256 colours'
+	./mvmm key /tmp/vm b
+	seen 12 || printf 'not '
+	echo 'ok 3 640x480 in planes'
+	./mvmm key /tmp/vm c
+	./mvmm wait-screen --timeout 300 /tmp/vm '^Seen: .* q ends' || {
+		./mvmm wait-screen --timeout 1 /tmp/vm '^Something'
+		printf 'not '
+	}
+	echo 'ok 4 all of that, and a note, as the program sees it'
+	./mvmm key /tmp/vm q
+	wait
+	echo '@@end old-program 0'
 }
 
 # Presses the power button when the guest asks for it

@@ -7,6 +7,8 @@
  *   screen text              sets 80x25 characters, and writes a line, also so
  *   screen check FILE        is it that pattern?
  *   screen check-text FILE   are it the line's pixels?
+ *   screen check-13 FILE     are it the columns of floppy.S?
+ *   screen check-12 FILE     its planes?
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -176,6 +178,35 @@ static int check_text(const char *path)
 	return 0;
 }
 
+/* Column 40 has that colour of the BIOS's palette; it may draw lines twice */
+static int check_13(const char *path)
+{
+	struct picture p;
+	unsigned int y;
+
+	if (load(path, &p) || p.width % 320 || p.height % 200 || p.height == 480)
+		return 1;
+	for (y = 0; y < p.height; y++)
+		if (differs(&p, 40 * (p.width / 320), y, 0xff0000) ||
+		    differs(&p, 0, y, 0))
+			return 1;
+	return 0;
+}
+
+static int check_12(const char *path)
+{
+	struct picture p;
+	unsigned int x, y;
+
+	if (load(path, &p) || p.width != 640 || p.height != 480)
+		return 1;
+	for (y = 0; y < 480; y++)
+		for (x = 0; x < 640; x++)
+			if (differs(&p, x, y, y < 240 ? 0xaa0000 : 0x00aa00))
+				return 1;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "linear"))
@@ -186,5 +217,9 @@ int main(int argc, char **argv)
 		return check(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "check-text"))
 		return check_text(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "check-13"))
+		return check_13(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "check-12"))
+		return check_12(argv[2]);
 	return 2;
 }

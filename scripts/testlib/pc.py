@@ -23,9 +23,12 @@ def screen(results, name, emulator):
     lab(results, name,
         ["--timeout", "400", "--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
-                     "build/selftests/screen",
+                     "build/selftests/screen", "build/selftests/floppy",
+                     "/usr/share/seabios/bios-256k.bin",
+                     "/usr/share/seabios/vgabios-stdvga.bin",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
-        "insmod mvmm.ko; guest_with_screen --mem 256M", emulator)
+        "insmod mvmm.ko; old_program --mem 64M; "
+        "guest_with_screen --mem 256M", emulator)
 
 
 def hpet(results, name, emulator):
