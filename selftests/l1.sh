@@ -246,7 +246,7 @@ old_program() {
 	cp floppy /tmp/floppy
 	truncate -s 1440k /tmp/floppy
 	echo '@@begin old-program'
-	echo 1..4
+	echo 1..5
 	rm -f /tmp/vm
 	./mvmm run /tmp/floppy --firmware bios-256k.bin --control /tmp/vm \
 		--device vga,romfile=vgabios-stdvga.bin "$@" \
@@ -270,7 +270,9 @@ old_program() {
 	}
 	echo 'ok 4 all of that, and a note, as the program sees it'
 	./mvmm key /tmp/vm q
-	wait
+	wait $!
+	[ $? = 42 ] || { cat /tmp/console; printf 'not '; }
+	echo 'ok 5 it ends as it wants to'
 	echo '@@end old-program 0'
 }
 

@@ -422,8 +422,11 @@ static void parse_image(struct argp_state *state, struct run_options *o)
 		argp_error(state, "--disk: at most %u", MACHINE_DISKS);
 	/* It is the first one, from which the firmware boots */
 	memmove(o->disk + 1, o->disk, c->disks++ * sizeof(o->disk[0]));
-	o->disk[0] = (struct block_config){ .path = o->image,
-					    .read_only = kind == IMAGE_CD };
+	o->disk[0] = (struct block_config){ .path = o->image };
+	if (kind == IMAGE_CD) {
+		o->disk[0].bus = "cdrom";
+		o->boot.kinds = o->boot.kinds ?: "d";
+	}
 }
 
 static const struct argp argp;

@@ -525,9 +525,10 @@ static void looked_at(void **state)
 	assert_int_equal(pwrite(fd, "CD001", 5, 0x8001), 5);
 	assert_int_equal(image_look(path, &kind, &error), 0);
 	assert_int_equal(kind, IMAGE_CD);
+	/* One that does not start as a disk, too */
 	assert_int_equal(pwrite(fd, "", 1, 510), 1);
-	assert_int_equal(image_look(path, &kind, &error), -1);
-	assert_non_null(strstr(error.text, "CD drive"));
+	assert_int_equal(image_look(path, &kind, &error), 0);
+	assert_int_equal(kind, IMAGE_CD);
 	/* A bzImage has a boot sector's signature, too */
 	assert_int_equal(pwrite(fd, "\x55\xaa", 2, 510), 2);
 	assert_int_equal(pwrite(fd, "HdrS", 4, 0x202), 4);
