@@ -20,11 +20,15 @@ static bool rom;	/* the guest reads it without an exit */
 
 static int note_rom(unsigned long cmd, void *arg)
 {
-	const struct mvmm_region *r = arg;
+	const struct mvmm_regions *change = arg;
+	const struct mvmm_region *r;
 
+	assert_int_equal(cmd, MVMM_VM_CHANGE_REGIONS);
+	assert_int_equal(change->nr_add + change->nr_remove, 1);
+	rom = change->nr_add;
+	r = (void *)(uintptr_t)(rom ? change->add : change->remove);
 	assert_int_equal(r->gpa, BASE);
 	assert_int_equal(r->len, SIZE);
-	rom = cmd == MVMM_VM_ADD_REGION;
 	if (rom) {
 		assert_int_equal(r->flags, MVMM_REGION_READONLY);
 		assert_ptr_equal((void *)(uintptr_t)r->hva, data);
