@@ -64,7 +64,7 @@ expect 64 'is not a number' 'a number with a sign' \
 expect 64 'no such command: fly' 'an unknown command' "$mvmm" fly
 expect 64 'unrecognized option' 'an unknown option' "$mvmm" run --wings
 expect 66 'give a --kernel' 'nothing to run: not even a kernel of the host' "$mvmm" run
-expect 64 'either --kernel or --flat' 'two things to run' \
+expect 64 'either an image, --kernel or --flat' 'two things to run' \
 	"$mvmm" run --kernel a --flat b
 expect 64 'is not a size' 'no size' "$mvmm" run --flat hi.img --mem lots
 expect 64 'out of range' 'too little memory' "$mvmm" run --flat hi.img --mem 4K
@@ -92,8 +92,8 @@ expect 64 'either --watch or --plot' 'two ways to see' \
 expect 64 'is not a number' 'no address' "$mvmm" run --flat hi.img --at here
 expect 64 'none of anon|memfd' 'an unknown backend' \
 	"$mvmm" run --flat hi.img --mem-backend tape
-expect 64 'unexpected argument' 'an argument too many' \
-	"$mvmm" run --flat hi.img more
+expect 64 'unexpected argument: more' 'an argument too many' \
+	"$mvmm" run hi.img more
 expect 66 'cannot open nowhere' 'no such kernel' "$mvmm" run --kernel nowhere
 expect 66 'not a regular file' 'a directory' "$mvmm" run --kernel /tmp
 expect 69 'load the module' 'no module: run' "$mvmm" run --flat hi.img
@@ -140,7 +140,7 @@ wait
 expect 0 'does not listen to its power button' 'nobody hears SIGTERM' \
 	cat spin.err
 expect 0 '^no vCPUs$' 'and all end by it' "$mvmm" sched
-expect 65 'shorter than a bzImage' 'an empty kernel' \
+expect 65 'the kernel of 0 bytes' 'an empty kernel' \
 	"$mvmm" run --kernel empty
 expect 65 'neither a bzImage' 'a file that is not a kernel' \
 	"$mvmm" run --kernel zeros
@@ -211,7 +211,7 @@ expect 64 'nowhere.conf: No such file' 'no such file of options' \
 	"$mvmm" run --flat hi.img --config nowhere.conf
 expect 66 'cannot open nowhere.img\|nowhere.img: No such file' 'no such disk' \
 	"$mvmm" run --flat hi.img --disk nowhere.img
-expect 64 'fast is not known: ro, format' 'an unknown word of a disk' \
+expect 64 'fast is not known: these are: ro, format' 'an unknown word of a disk' \
 	"$mvmm" run --flat hi.img --disk zeros,fast
 expect 64 'lots is not a size' 'a balloon of no size' \
 	"$mvmm" run --flat hi.img --balloon lots

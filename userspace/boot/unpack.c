@@ -141,11 +141,15 @@ static const struct unpacker {
 	{ "xz", "liblzma-dev", 6, { 0xfd, '7', 'z', 'X', 'Z', 0 },
 #ifdef HAVE_XZ
 	  xz_start, xz_step, xz_end
+#else
+	  NULL, NULL, NULL
 #endif
 	},
 	{ "zstd", "libzstd-dev", 4, { 0x28, 0xb5, 0x2f, 0xfd },
 #ifdef HAVE_ZSTD
 	  zstd_start, zstd_step, zstd_end
+#else
+	  NULL, NULL, NULL
 #endif
 	},
 };
