@@ -298,7 +298,7 @@ int vmx_probe(struct vmx_caps *caps)
 			  boot_cpu_has(X86_FEATURE_FLUSH_L1D) &&
 			  !cpu_mitigations_off();
 	if (boot_cpu_has_bug(X86_BUG_L1TF) && !boot_cpu_has(X86_FEATURE_FLUSH_L1D))
-		pr_warn("L1TF: this CPU's microcode cannot flush L1D: guests may read it\n");
+		pr_warn("L1TF: this CPU's microcode cannot flush L1D, which guests may read: update it\n");
 	if ((boot_cpu_has_bug(X86_BUG_L1TF) || boot_cpu_has_bug(X86_BUG_MDS)) &&
 	    sched_smt_active())
 		pr_warn("L1TF, MDS: a guest can watch its core's other thread: turn SMT off\n");
