@@ -24,6 +24,8 @@ static struct in_memory {
 	unsigned int flushes, stable;
 } disk, cd;
 
+static uint8_t second_bus = DISK_CDROM;	/* or a disk: drive 1 of channel 0 */
+
 static inline void memory_do(struct in_memory *d)
 {
 	struct block_request *r = d->pending;
@@ -112,7 +114,7 @@ static inline void make_machine(void)
 	m.config.disk[1] = &cd.block;
 	m.config.disks = 2;
 	m.config.disk_bus[0] = DISK_IDE;
-	m.config.disk_bus[1] = DISK_CDROM;
+	m.config.disk_bus[1] = second_bus;
 	bare_device("pci-host");
 	bare_device("piix3-ide");
 }

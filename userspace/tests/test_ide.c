@@ -32,6 +32,7 @@ static int teardown(void **state)
 	free(disk.data);
 	free(cd.data);
 	disk.data = cd.data = NULL;
+	second_bus = DISK_CDROM;
 	return 0;
 }
 
@@ -408,6 +409,41 @@ static void moves(void **state)
 	assert_memory_equal(bytes, before, sizeof(before));
 }
 
+/* What a command of a large disk left is nothing for the small one at its cable */
+static void moves_with_another(void **state)
+{
+	drop_machine();
+	second_bus = DISK_IDE;
+	make_ide();
+	command(0x20, 1, DISK_SECTORS - 1);
+	in_words(DISK_PORT, bytes, 512);
+	outb(DISK_PORT + 6, ATA_DEV1);
+	outb(DISK_PORT + 7, 0xec);
+	in_words(DISK_PORT, bytes, 100);
+	move();
+	in_words(DISK_PORT, bytes + 100, 412);
+	assert_int_equal(*(uint32_t *)(bytes + 120), CD_SECTORS * 4);
+}
+
+/* A write of what is in the buffer would be one to memory, ROM too */
+static void hostile_dma(void **state)
+{
+	json_t *saved, *channel;
+
+	prd(0, BUFFERS, 512 | LAST);
+	command(0xca, 1, 0);
+	saved = devices_save(&m);
+	channel = json_array_get(json_object_get(json_object_get(
+		saved, "piix3-ide.0"), "channel"), 0);
+	json_object_set_new(channel, "left", json_integer(0));
+	json_object_set_new(channel, "len", json_integer(512));
+	assert_int_equal(devices_load(&m, saved, &error), -1);
+	/* Nor is half a sector written */
+	json_object_set_new(channel, "left", json_integer(256));
+	assert_int_equal(devices_load(&m, saved, &error), -1);
+	json_decref(saved);
+}
+
 /* Each number of a channel, and of its first drive, as a hostile state has it */
 static void hostile_states(void **state)
 {
@@ -644,7 +680,10 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(in_flight, setup, teardown),
 		cmocka_unit_test_setup_teardown(moves, setup, teardown),
+		cmocka_unit_test_setup_teardown(moves_with_another, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(hostile_states, setup, teardown),
+		cmocka_unit_test_setup_teardown(hostile_dma, setup, teardown),
 		cmocka_unit_test_setup_teardown(says_what_it_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(reads_a_cd, setup, teardown),
 		cmocka_unit_test_setup_teardown(tray, setup, teardown),

@@ -303,7 +303,7 @@ static void begin(struct ide_channel *c, uint8_t command)
 		return;
 	c->phase = IDE_IDLE;
 	c->running = command;
-	c->left = 0;
+	c->at = c->left = 0;
 	d->error = 0;
 	if (d->cd)
 		atapi_command(c, command);
@@ -418,15 +418,16 @@ static bool is_wrong(struct ide_channel *c)
 	if (c->phase == IDE_IDLE)
 		return false;
 	if (!d->block || c->at > d->block->size ||
-	    c->left > d->block->size - c->at || !c->unit)
+	    c->left > d->block->size - c->at || !c->unit ||
+	    (c->at | c->left) % BLOCK_SECTOR)
 		return true;
 	switch (c->phase) {
 	case IDE_PACKET_OUT:
 		return !d->cd || c->len > IDE_PACKET;
 	case IDE_PIO_OUT:
-		return d->cd || d->block->read_only || c->len > c->left;
+		return d->cd || d->block->read_only || c->len != fill_of(c);
 	case IDE_DMA_OUT:
-		return d->cd || d->block->read_only;
+		return d->cd || d->block->read_only || !c->left;
 	default:
 		return false;
 	}
