@@ -539,10 +539,16 @@ static void says_what_it_is(void **state)
 	assert_int_equal(PACKET(0x51, 0, 0, 0, 0, 0, 0, 0, 0xff), 34);
 	assert_int_equal(PACKET(0x2a), -1);	/* nothing writes */
 	assert_int_equal(sense(), 0x052000);
+	/* The interrupt is for the data, and what failed is still known */
+	assert_int_equal(PACKET(0x2a), -1);
 	outb(CD_PORT + 7, 0xa1);
+	assert_true(interrupted(1));
 	in_words(CD_PORT, bytes, 512);
+	assert_false(interrupted(1));
+	assert_int_equal(status(CD_PORT), READY);
 	assert_int_equal(bytes[1], 0x85);
 	assert_int_equal(bytes[0], 0xc0);
+	assert_int_equal(sense(), 0x052000);
 }
 
 static void reads_a_cd(void **state)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "devices/ide/ide.h"
 
-enum { CMD_RESET = 0x08, CMD_DIAGNOSE = 0x90, CMD_PACKET = 0xa0,
+enum { CMD_RESET = 0x08, CMD_DIAGNOSE = 0x90, CMD_PACKET = ATAPI_PACKET,
        CMD_IDENTIFY_PACKET = 0xa1, CMD_IDENTIFY = 0xec, CMD_SET_FEATURES = 0xef,
        CMD_CHECK_POWER = 0xe5 };
 

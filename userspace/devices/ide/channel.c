@@ -187,7 +187,7 @@ static void next_block(struct ide_channel *c)
 			   was_written);
 	} else if (c->left) {
 		ide_pio_in(c);
-	} else if (ide_selected(c)->cd) {
+	} else if (c->running == ATAPI_PACKET) {
 		atapi_end(c, 0, 0, 0);
 	} else {
 		ide_end(c, 0, false);
