@@ -126,6 +126,11 @@ static void reads(void **state)
 	assert_memory_equal(at(BUFFER), disk.data + 10 * TRACK + 16 * 512, 1536);
 	assert_int_equal(inb(0x08) & 4, 4);	/* it has counted to its end */
 	assert_int_equal(inb(0x0f) & 4, 4);
+	/* A channel that begins anew has come to its end, too */
+	dma(TO_MEMORY | 0x10, BUFFER, 512);
+	COMMAND(0x46, 0, 5, 0, 3, 2, 18, 27, 255);
+	assert_memory_equal(results, "\0\0\0\5\0\4\2", 7);
+	assert_int_equal(inb(0x08) & 4, 4);
 	/* The end of the track comes before that */
 	dma(TO_MEMORY, BUFFER, 4096);
 	COMMAND(0x46, 4, 5, 1, 18, 2, 18, 27, 255);
@@ -162,6 +167,9 @@ static void writes(void **state)
 	assert_memory_equal(results, "\0\0\0\1\0\5\2", 7);
 	assert_memory_equal(disk.data + 2 * TRACK + 1024, at(BUFFER), 1024);
 	assert_int_equal(disk.stable, 1);
+	dma(FROM_MEMORY | 0x10, BUFFER, 1024);
+	COMMAND(0xc5, 0, 1, 0, 3, 2, 18, 27, 255);
+	assert_memory_equal(results, "\0\0\0\1\0\5\2", 7);
 	dma(FROM_MEMORY, BUFFER, 72);
 	COMMAND(0x4d, 4, 2, 18, 27, 0xf6);
 	assert_int_equal(results[0], 4);

@@ -73,6 +73,7 @@ struct floppy {
  * @iov: its memory
  * @data: what goes between disk and DMA
  * @moving: bytes of it
+ * @more: DMA wants more than that
  * @dor: register: drive, reset, motors
  * @rate: of data, as the guest chose
  * @fifo: a command, or its results
@@ -99,6 +100,7 @@ struct fdc {
 	struct iovec iov;
 	uint8_t data[FDC_CYLINDER * FDC_SECTOR];
 	uint32_t moving;
+	bool more;
 	uint8_t dor, rate, fifo[16], pos, len;
 	bool results, asks;
 	uint8_t resets, st0, config, specify[2], perpendicular;

@@ -77,7 +77,7 @@ static void done(struct block_request *request)
 		i8237_move(&f->dma[0], FLOPPY_DMA, memory, f->data, len, true);
 	advance(f, len / FDC_SECTOR);
 	/* If it could have been more, the controller found the track's end */
-	if (!verify && i8237_left(&f->dma[0], FLOPPY_DMA))
+	if (!verify && f->more)
 		fdc_end(f, ST0_ABNORMAL, ST1_END, 0);
 	else
 		fdc_end(f, 0, 0, 0);
@@ -135,7 +135,7 @@ void fdc_transfer(struct fdc *f, bool out)
 {
 	struct floppy *d = fdc_drive(f, f->fifo[1] & DOR_UNIT);
 	bool verify = (f->fifo[0] & 0x1f) == VERIFY;
-	uint32_t n, wanted = i8237_left(&f->dma[0], FLOPPY_DMA);
+	uint32_t n, left = i8237_left(&f->dma[0], FLOPPY_DMA), wanted;
 	uint64_t at;
 
 	if ((f->fifo[0] & 0x1f) == READ_TRACK)
@@ -148,7 +148,7 @@ void fdc_transfer(struct fdc *f, bool out)
 	n = f->fifo[6] - f->fifo[4] + 1;
 	if (f->fifo[0] & MT && !f->fifo[3] && d->format->heads == 2)
 		n += f->fifo[6];
-	wanted = (wanted + FDC_SECTOR - 1) / FDC_SECTOR;
+	wanted = (left + FDC_SECTOR - 1) / FDC_SECTOR;
 	if (!verify && wanted < n)
 		n = wanted;
 	at = offset(d, f->fifo[2], f->fifo[3], f->fifo[4]);
@@ -163,6 +163,8 @@ void fdc_transfer(struct fdc *f, bool out)
 	} else if (out && at + n * FDC_SECTOR > d->block->size) {
 		fdc_end(f, ST0_ABNORMAL, ST1_NO_DATA, 0);
 	} else {
+		/* Asked now: a channel may begin anew at its end */
+		f->more = left > n * FDC_SECTOR;
 		memset(f->data, 0, n * FDC_SECTOR);
 		if (out)
 			i8237_move(&f->dma[0], FLOPPY_DMA,
