@@ -105,6 +105,14 @@ static void a_move(void **state)
 	run_timers();
 	assert_true(BACK_GET(enabled));
 	assert_int_equal(BACK_GET(started), 4);
+	/* After a reset it has its own again, and so has its state */
+	devices_reset(&m);
+	saved = devices_save(&m);
+	assert_int_equal(json_integer_value(json_array_get(json_object_get(
+		json_object_get(saved, "vhost-user.0"), "mac"), 5)), 3);
+	json_decref(saved);
+	start();
+	assert_int_equal(reg_read(0x2004, 2), 0x0302);
 }
 
 static void options(void **state)

@@ -636,6 +636,8 @@ static void reset(struct device *device)
 	struct vhost_user *u = (struct vhost_user *)device;
 
 	memcpy(u->mac, u->config->mac, sizeof(u->mac));
+	if (u->type->type == VIRTIO_ID_NET)
+		memcpy(u->space, u->mac, sizeof(u->mac));
 	virtio_reset(&u->vhost.virtio);
 }
 
