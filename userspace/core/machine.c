@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include "core/machine.h"
 
+#define PAUSED_NS	1000000	/* how often a reset looks whether a pause is over */
+
 /* A PC. The interrupt controllers come first: others have lines to them */
 static const char *const board[] = {
 	"i8259", "i8254", "mc146818", "ns16550", "acpi-pm", "debug-exit",
@@ -57,6 +59,12 @@ static void on_reset(void *ctx)
 	/* It was done when the machine was saved */
 	if (!m->resetting)
 		return;
+	/* A vCPU's thread does, and not all stand yet: after that */
+	if (m->pausing) {
+		loop_set_timer(&m->loop, &m->resetter,
+			       vm_clock_now(&m->clock) + PAUSED_NS);
+		return;
+	}
 	machine_pause(m);
 	if (!machine_ended(m)) {
 		pthread_mutex_unlock(&m->loop.lock);

@@ -200,7 +200,13 @@ static void save(void *ctx)
 		       vm_clock_now(&machine.clock) + 100000);
 }
 
-static unsigned int saved_resets;
+static unsigned int saved_resets, done_resets;
+
+static void count_reset(struct machine *m)
+{
+	done_resets++;
+	reset_machine(m);
+}
 
 /* Resets, while the machine is saved all the time */
 static int again(unsigned int id, unsigned int step, struct mvmm_run *run)
@@ -208,7 +214,7 @@ static int again(unsigned int id, unsigned int step, struct mvmm_run *run)
 	if (id)
 		return WAIT;
 	if (saved_resets++ < 50)
-		out(run, 0x64, 0xfe);
+		out(run, 0xcf9, 6);
 	else
 		out(run, 0xf4, 0);
 	return 0;
@@ -218,7 +224,7 @@ static void while_saved(void **state)
 {
 	const struct machine_config config = {
 		.device = "/dev/null", .vcpus = 2, .ram_size = 1 << 20,
-		.reset = reset_machine };
+		.reset = count_reset };
 	struct timer timer = { save, &timer, 0, NULL };
 	struct entry entry = { 0 };
 
@@ -230,6 +236,76 @@ static void while_saved(void **state)
 	assert_int_equal(machine_run(&machine, &entry, &error), 0);
 	assert_string_equal(machine.end.text, "");
 	assert_int_equal(machine.end.status, 0);
+	assert_int_equal(done_resets, 50);
+	machine_destroy(&machine);
+	fake_stop();
+}
+
+static unsigned int arrived;
+
+/*
+ * vCPU 0 pauses the machine, as --reload-every does, while vCPU 1 resets it and vCPU 2
+ * has not stopped yet
+ */
+static void pause_here(void *ctx, struct vcpu *v)
+{
+	static bool was[3];
+
+	if (was[v->id] || v->run->exit_reason != MVMM_EXIT_IO)
+		return;
+	was[v->id] = true;
+	__atomic_add_fetch(&arrived, 1, __ATOMIC_ACQ_REL);
+	if (!v->id) {
+		while (__atomic_load_n(&arrived, __ATOMIC_ACQUIRE) < 3)
+			usleep(1000);
+		pthread_mutex_lock(&machine.loop.lock);
+		machine.standing++;
+		machine_pause(&machine);
+		machine_resume(&machine);
+		machine.standing--;
+		pthread_mutex_unlock(&machine.loop.lock);
+		return;
+	}
+	while (!machine_pausing(&machine))
+		usleep(1000);
+	if (v->id == 1)
+		return;
+	while (!__atomic_load_n(&machine.resetting, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	usleep(50000);
+	/* Not while this one runs */
+	pthread_mutex_lock(&fake.lock);
+	wrong += fake.vcpu[0].resets;
+	pthread_mutex_unlock(&fake.lock);
+}
+
+static int once(unsigned int id, unsigned int step, struct mvmm_run *run)
+{
+	if (!step)
+		out(run, id == 1 ? 0xcf9 : 0x80, 6);
+	else if (!id && fake.vcpu[0].resets)
+		out(run, 0xf4, 0);
+	else
+		return WAIT;
+	return 0;
+}
+
+static void while_paused(void **state)
+{
+	const struct machine_config config = {
+		.device = "/dev/null", .vcpus = 3, .ram_size = 1 << 20,
+		.reset = reset_machine, .after_run = pause_here };
+	struct entry entry = { 0 };
+
+	fake_start();
+	alarm(20);
+	wrong = 0;
+	assert_int_equal(machine_create(&machine, &config, &console, &error), 0);
+	fake.script = once;
+	assert_int_equal(machine_run(&machine, &entry, &error), 0);
+	assert_string_equal(machine.end.text, "");
+	assert_int_equal(machine.end.status, 0);
+	assert_int_equal(wrong, 0);
 	machine_destroy(&machine);
 	fake_stop();
 }
@@ -241,6 +317,7 @@ int main(void)
 		cmocka_unit_test(cpus),
 		cmocka_unit_test(by_another),
 		cmocka_unit_test(while_saved),
+		cmocka_unit_test(while_paused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
