@@ -10,8 +10,6 @@
 #include <unistd.h>
 #include "core/machine.h"
 
-#define PAUSED_NS	1000000	/* how often a reset looks whether a pause is over */
-
 /* A PC. The interrupt controllers come first: others have lines to them */
 static const char *const board[] = {
 	"i8259", "i8254", "mc146818", "ns16550", "acpi-pm", "debug-exit",
@@ -59,10 +57,10 @@ static void on_reset(void *ctx)
 	/* It was done when the machine was saved */
 	if (!m->resetting)
 		return;
-	/* A vCPU's thread does, and not all stand yet: after that */
+	/* A vCPU's thread does, and not all stand yet: once more in a ms */
 	if (m->pausing) {
 		loop_set_timer(&m->loop, &m->resetter,
-			       vm_clock_now(&m->clock) + PAUSED_NS);
+			       vm_clock_now(&m->clock) + 1000000);
 		return;
 	}
 	machine_pause(m);

@@ -244,8 +244,8 @@ static void while_saved(void **state)
 static unsigned int arrived;
 
 /*
- * vCPU 0 pauses the machine, as --reload-every does, while vCPU 1 resets it and vCPU 2
- * has not stopped yet
+ * vCPU 0 pauses the machine, as --reload-every does, while vCPU 1 resets it and
+ * vCPU 2 has not stopped yet
  */
 static void pause_here(void *ctx, struct vcpu *v)
 {

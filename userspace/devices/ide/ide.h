@@ -37,7 +37,7 @@
 /* Device */
 #define ATA_DEV1	(1u << 4)
 #define ATA_LBA		(1u << 6)
-#define ATAPI_PACKET	0xa0	/* the command whose data have an end of their own */
+#define ATAPI_PACKET	0xa0	/* its data have an end of their own */
 /* What is in the count register of a CD-ROM */
 #define ATAPI_COMMAND	(1u << 0)
 #define ATAPI_TO_HOST	(1u << 1)

@@ -495,12 +495,10 @@ static int make_space(struct vhost_user *u, struct error *error)
 		set_nr(u);
 		return 0;
 	}
-	if (u->type->type == VIRTIO_ID_NET) {
-		/* An address, and a link, which is up as long as it is there */
-		memcpy(u->space, u->config->mac, sizeof(u->config->mac));
+	if (u->type->type == VIRTIO_ID_NET)
+		/* A link, up as long as it is there; the address comes by reset() */
 		u->space[offsetof(struct virtio_net_config, status)] =
 			VIRTIO_NET_S_LINK_UP;
-	}
 	if (!u->ops.config_len || u->type->type == VIRTIO_ID_NET)
 		return 0;
 	if (!(u->protocol & P_CONFIG))
