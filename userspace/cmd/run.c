@@ -23,6 +23,10 @@ static int load(struct machine *m, const struct run_options *o,
 {
 	int ret;
 
+	/* Also of a guest that is loaded: by a reset it comes there again */
+	if (o->firmware && (firmware_load(m, entry, error) ||
+			    boot_order_tell(&o->boot, m, error)))
+		return -1;
 	if (o->load)
 		return snapshot_read(m, o->load, error);
 	ret = mvmm_get_sregs(m->vcpu[0].fd, &entry->sregs);
@@ -30,8 +34,7 @@ static int load(struct machine *m, const struct run_options *o,
 		return fail(error, STATUS_VM, "cannot read the vCPU: %s",
 			    strerror(-ret));
 	if (o->firmware)
-		return firmware_load(m, entry, error) ||
-		       boot_order_tell(&o->boot, m, error) ? -1 : 0;
+		return 0;
 	if (pci_assign(m, error))
 		return -1;
 	boot->rsdp = acpi_of_machine(m, &m->memory);
