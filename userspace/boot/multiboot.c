@@ -25,6 +25,7 @@
 #define SEARCH_2	32768
 #define RUNS_2		0x36d76289u
 #define TAG_OPTIONAL	1
+#define FILE_BEGIN	(~0u)		/* in place of the address of what is loaded */
 enum { TAG_END, TAG_INFO, TAG_ADDRESS, TAG_ENTRY, TAG_CONSOLE, TAG_VIDEO,
        TAG_ALIGN, TAG_EFI, TAG_EFI_32, TAG_EFI_64, TAG_RELOCATABLE = 10 };
 enum { INFO_COMMAND = 1, INFO_LOADER, INFO_MODULE, INFO_MEMORY, INFO_MAP = 6,
@@ -144,7 +145,7 @@ static int read_tag(const struct blob *image, struct header *h, uint32_t at,
 	case TAG_ADDRESS:
 		h->has_address = true;
 		h->header = w[0];
-		h->load = w[1];
+		h->load = w[1] == FILE_BEGIN ? w[0] - h->at : w[1];
 		h->load_end = w[2];
 		h->bss_end = w[3];
 		return 0;

@@ -321,6 +321,34 @@ static void multiboot_2_full(void **state)
 	longest[0] = 0;
 }
 
+/* Without an ELF header: the tag says where, or that it is all of the file */
+static void multiboot_2_address(void **state)
+{
+	struct boot boot = { .given = "" };
+	uint32_t file[64] = { [0] = 0x11111111, [4] = 0xe85250d6, [6] = 64,
+		[8] = 2, [9] = 24, [10] = 2 * MB + 16, [11] = -1,
+		[14] = 3, [15] = 12, [16] = 2 * MB + 128, [19] = 8,
+		[32] = 0x22222222 };
+
+	file[7] = -file[4] - file[6];
+	memset(ram.base + 2 * MB, 0, 256);
+	assert_int_equal(load(file, sizeof(file), &boot), 0);
+	assert_int_equal(entry.regs.rip, 2 * MB + 128);
+	assert_int_equal(word(2 * MB), 0x11111111);
+	assert_int_equal(word(2 * MB + 128), 0x22222222);
+	/* From the header on */
+	memset(ram.base + 2 * MB, 0, 256);
+	file[11] = 2 * MB + 16;
+	assert_int_equal(load(file, sizeof(file), &boot), 0);
+	assert_int_equal(word(2 * MB), 0);
+	assert_int_equal(word(2 * MB + 128), 0x22222222);
+	/* All of the file would begin below 0 */
+	file[10] = 15;
+	file[11] = -1;
+	assert_int_equal(load(file, sizeof(file), &boot), -1);
+	assert_non_null(strstr(error.text, "does not agree"));
+}
+
 static void multiboot_2_tags(void **state)
 {
 	struct boot boot = { .given = "" };
@@ -548,6 +576,7 @@ int main(void)
 		cmocka_unit_test(multiboot_1_hostile),
 		cmocka_unit_test(multiboot_2),
 		cmocka_unit_test(multiboot_2_full),
+		cmocka_unit_test(multiboot_2_address),
 		cmocka_unit_test(multiboot_2_tags),
 		cmocka_unit_test(compressed),
 		cmocka_unit_test(com),
