@@ -75,7 +75,10 @@ int firmware_open(struct machine_config *c, const char *name, const char *vars,
 		return fail(error, STATUS_USAGE,
 			    "--firmware: at most --mem 2816M");
 	if (blob_open(&blob, path, error))
-		return -1;
+		return path == name ? -1 :
+		       fail(error, STATUS_NO_INPUT,
+			    "--firmware %s: %s cannot be read: install the package %s",
+			    name, path, uefi ? "ovmf" : "seabios");
 	if (!blob.size || blob.size % PAGE || blob.size > ROM_MAX) {
 		fail(error, STATUS_DATA,
 		     "%s: a firmware has whole pages, at most 8 MiB, not %zu bytes",

@@ -2,11 +2,14 @@
 /* What a firmware finds: its ROM, fw_cfg, ECAM where it wants it. */
 #define _GNU_SOURCE
 #include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
@@ -16,6 +19,16 @@
 #include "tests/bare.h"
 
 #define RAM (2ull << 20)
+
+/* libc's: no package with a firmware is there */
+int open(const char *path, int flags, ...)
+{
+	if (!strncmp(path, "/usr/share/", 11)) {
+		errno = ENOENT;
+		return -1;
+	}
+	return syscall(SYS_openat, AT_FDCWD, path, flags, 0600);
+}
 
 static const char words[] = "what it is told";
 
@@ -500,6 +513,11 @@ static void image(void **state)
 	assert_int_equal(open_image(&c, 4095), -1);
 	assert_int_equal(open_image(&c, (8 << 20) + 4096), -1);
 	assert_int_equal(firmware_open(&c, "/nowhere", NULL, &error), -1);
+	assert_null(strstr(error.text, "package"));
+	assert_int_equal(firmware_open(&c, "bios", NULL, &error), -1);
+	assert_non_null(strstr(error.text, "install the package seabios"));
+	assert_int_equal(firmware_open(&c, "uefi", NULL, &error), -1);
+	assert_non_null(strstr(error.text, "install the package ovmf"));
 	c.ram_size = 3ull << 30;
 	assert_int_equal(open_image(&c, 4096), -1);
 	c.ram_size = RAM;
