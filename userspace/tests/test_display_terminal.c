@@ -5,6 +5,7 @@
  * pseudo terminal of its own.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
@@ -74,6 +75,21 @@ static void show(const char *text, uint8_t attribute, uint64_t at)
 	}
 }
 
+/* Of a child that is over before the library has prepared the terminal */
+static bool is_short;
+static volatile bool prepares;
+
+void *newterm(const char *type, FILE *out, FILE *in)
+{
+	void *(*real)(const char *type, FILE *out, FILE *in) =
+		dlsym(RTLD_NEXT, "newterm");
+
+	prepares = true;
+	if (is_short)
+		usleep(200000);
+	return real(type, out, in);
+}
+
 /* The terminal's */
 static int real_ioctl(unsigned long cmd, void *arg)
 {
@@ -108,7 +124,10 @@ static void child(void)
 		dprintf(report, "%s", error.text);
 		_exit(1);
 	}
-	loop_run(&m.loop, is_over, NULL);
+	while (is_short && !prepares)
+		usleep(1000);
+	if (!is_short)
+		loop_run(&m.loop, is_over, NULL);
 	stdio_stop(&console);
 	display_stop(&display);
 	_exit(42);
@@ -262,6 +281,18 @@ static void a_signal(void **state)
 	}
 }
 
+/* What the library does to the terminal is undone, however late it comes */
+static void a_short_one(void **state)
+{
+	int status;
+
+	is_short = true;
+	status = end(start("xterm-256color"));
+	is_short = false;
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 42);
+}
+
 /* Stopped it is the shell's, and drawn anew afterwards */
 static void a_stop(void **state)
 {
@@ -300,7 +331,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(looks_and_types),
 		cmocka_unit_test(few_colours), cmocka_unit_test(a_signal),
-		cmocka_unit_test(a_stop), cmocka_unit_test(refused),
+		cmocka_unit_test(a_stop), cmocka_unit_test(a_short_one),
+		cmocka_unit_test(refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

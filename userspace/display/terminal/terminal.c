@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 #include "char/stdio.h"
 #include "core/loop.h"
@@ -36,6 +37,7 @@ int setupterm(const char *term, int fd, int *error);
  * @keys: the same keys, from the loop to the thread
  * @in: the end of that which the library reads
  * @stop: an eventfd: the thread is to return
+ * @modes: the terminal's, before it was raw
  * @text: what the screen shows
  * @drawn: what was drawn
  * @picture: that is no text
@@ -46,6 +48,7 @@ struct terminal {
 	struct chardev *typed;
 	SCREEN *curses;
 	int keys[2], stop;
+	struct termios modes;
 	FILE *in;
 	struct screen_text text, drawn;
 	bool picture;
@@ -304,7 +307,7 @@ static int prepare(struct terminal *t, struct error *error)
 {
 	int ret;
 
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+	if (!isatty(STDIN_FILENO) || tcgetattr(STDOUT_FILENO, &t->modes))
 		return fail(error, STATUS_USAGE,
 			    "--display terminal: stdin and stdout are no terminal");
 	setlocale(LC_CTYPE, "");
@@ -364,14 +367,23 @@ struct terminal *terminal_start(struct machine *machine, struct chardev *typed,
 	return t;
 }
 
+/* When stdio had restored it the thread may have been drawing, or in newterm() */
+static void restore(const struct terminal *t)
+{
+	if (write(STDOUT_FILENO, leave, leave_len) < 0)
+		errno = 0;
+	/* In the background that would stop the process */
+	if (tcgetpgrp(STDOUT_FILENO) == getpgrp())
+		tcsetattr(STDOUT_FILENO, TCSANOW, &t->modes);
+}
+
 void terminal_stop(struct terminal *t)
 {
 	stdio_on_raw(NULL);
 	t->typed->ctx = NULL;
 	eventfd_write(t->stop, 1);
 	pthread_join(t->thread, NULL);
-	/* It may have drawn when the terminal had been restored */
-	if (t->curses && write(STDOUT_FILENO, leave, leave_len) < 0)
-		errno = 0;
+	if (t->curses)
+		restore(t);
 	destroy(t);
 }
