@@ -626,7 +626,7 @@ static char *add_console(const char *append, const struct run_options *o)
 
 static const struct argp argp = {
 	.options = option_list, .parser = parse, .args_doc = "[IMAGE]",
-	.doc = "Boot a guest with this terminal as its console: IMAGE, which is a kernel, a .COM program, a boot sector or a disk; without one, --kernel and --flat the host's own kernel, with a shell that sees this directory, or those of --share.\v"
+	.doc = "Boot a guest with this terminal as its console: IMAGE, which is a kernel, a .COM program, a boot sector, a disk or a CD; without one, --kernel and --flat the host's own kernel, with a shell that sees this directory, or those of --share.\v"
 	       "Ctrl-A p or SIGTERM presses its power button, Ctrl-A x ends the guest, Ctrl-A h shows the keys. A byte written to port 0xf4 is the exit status."
 };
 
