@@ -253,13 +253,15 @@ static void looks_and_types(void **state)
 	assert_int_equal(WEXITSTATUS(status), 42);
 }
 
-/* Without 256 colours */
+/* With eight: bright yellow is bold brown */
 static void few_colours(void **state)
 {
 	pid_t pid = start("xterm");
 
 	drawn("Hello from VGA");
 	assert_null(strstr(seen, "38;5;227"));
+	assert_non_null(strstr(seen, "\033[33m"));
+	assert_non_null(strstr(seen, "\033[44m"));
 	type("\033[21~", "68=1 68=0 ");
 	end(pid);
 }

@@ -91,13 +91,29 @@ static void on_raw(bool raw)
 	is_shown = raw;
 }
 
+static bool has_many(void)
+{
+	return COLORS >= 256 && COLOR_PAIRS > 256;
+}
+
+/*
+ * The pair of an attribute. Of eight colours there are 64 pairs, of which 0 is the
+ * terminal's own: that is for 7, grey on black
+ */
+static short pair_of(uint8_t attribute)
+{
+	if (has_many())
+		return attribute + 1;
+	return COLORS >= 8 && COLOR_PAIRS >= 64 ?
+	       ((attribute & 7) | (attribute >> 4 & 7) << 3) ^ 7 : 0;
+}
+
 static void begin(struct terminal *t)
 {
 	/* VGA's sixteen, in the order of its attributes, of 256 */
 	static const short vga[16] = { 16, 19, 34, 37, 124, 127, 130, 248, 240,
 				       63, 83, 87, 203, 207, 227, 231 };
 	static const short ansi[8] = { 0, 4, 2, 6, 1, 5, 3, 7 };
-	bool many;
 	short i;
 
 	t->curses = newterm(NULL, stdout, t->in);
@@ -112,12 +128,11 @@ static void begin(struct terminal *t)
 	leaveok(stdscr, FALSE);
 	set_escdelay(50);
 	start_color();
-	many = COLORS >= 256 && COLOR_PAIRS > 256;
 	for (i = 0; i < 256; i++)
-		if (many)
-			init_pair(i + 1, vga[i & 15], vga[i >> 4]);
-		else if (i < COLOR_PAIRS - 1)
-			init_pair(i + 1, ansi[i & 7], ansi[i >> 3 & 7]);
+		if (has_many())
+			init_pair(pair_of(i), vga[i & 15], vga[i >> 4]);
+		else if (pair_of(i))
+			init_pair(pair_of(i), ansi[i & 7], ansi[i >> 4 & 7]);
 }
 
 /* Once more: after a stop, or of another size */
@@ -151,16 +166,10 @@ static bool needs_all(struct terminal *t)
 static void put_cell(unsigned int row, unsigned int column, const uint8_t *cell)
 {
 	wchar_t text[2] = { cell[0] ? cp437(cell[0]) : ' ' };
-	bool many = COLORS >= 256 && COLOR_PAIRS > 256;
-	uint8_t colours = cell[1];
-	attr_t attributes = 0;
 	cchar_t c;
 
-	if (!many) {
-		attributes = colours & 8 ? A_BOLD : 0;
-		colours = (colours & 7) | (colours >> 4 & 7) << 3;
-	}
-	setcchar(&c, text, attributes, COLOR_PAIRS > 64 ? colours + 1 : 0, NULL);
+	setcchar(&c, text, !has_many() && cell[1] & 8 ? A_BOLD : 0,
+		 pair_of(cell[1]), NULL);
 	mvadd_wch(row, column, &c);
 }
 
