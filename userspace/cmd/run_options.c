@@ -84,7 +84,7 @@ static const struct argp_option option_list[] = {
 	{ "config", OPT_CONFIG, "FILE", 0,
 	  "read options from a file, one in a line, without the dashes", 0 },
 	{ "control", OPT_CONTROL, "SOCKET", 0,
-	  "listen there for commands: mvmm raid, mvmm screenshot", 0 },
+	  "listen there for commands: mvmm raid, mvmm net, mvmm screenshot", 0 },
 	{ "display", OPT_DISPLAY, "vnc[=ADDRESS]|web[=PORT]|terminal|none[,OPTION...]", 0,
 	  "show the screen: to VNC viewers at 127.0.0.1:5900, HOST:PORT or unix:PATH, in a browser, or its text here; a password-file=FILE where others can come in",
 	  0 },
