@@ -309,4 +309,22 @@ static void fake_stop(void)
 			munmap(fake.vcpu[i].run, 4096);
 }
 
+/* For a script: the guest accesses a port */
+static inline void fake_io(struct mvmm_run *run, uint16_t port,
+			   unsigned int size, bool in, uint16_t value)
+{
+	run->exit_reason = MVMM_EXIT_IO;
+	run->io.port = port;
+	run->io.size = size;
+	run->io.flags = in ? MVMM_IO_IN : 0;
+	run->insn_len = 1;
+	run->can_inject = 0;
+	run->regs.rax = value;
+}
+
+static inline void out(struct mvmm_run *run, uint16_t port, uint8_t value)
+{
+	fake_io(run, port, 1, false, value);
+}
+
 #endif

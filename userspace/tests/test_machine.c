@@ -71,17 +71,6 @@ static int run(int (*script)(unsigned int, unsigned int, struct mvmm_run *))
 	return ret;
 }
 
-static void out(struct mvmm_run *run, uint16_t port, uint8_t value)
-{
-	run->exit_reason = MVMM_EXIT_IO;
-	run->io.port = port;
-	run->io.size = 1;
-	run->io.flags = 0;
-	run->insn_len = 1;
-	run->can_inject = 0;
-	run->regs.rax = value;
-}
-
 static void port(unsigned int id, uint16_t port, uint8_t value)
 {
 	machine.vcpu[id].guest.port(machine.vcpu[id].guest.ctx, port, &value, 1,

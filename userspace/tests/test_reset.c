@@ -10,29 +10,11 @@
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include "manage/reset.h"
 #include "manage/snapshot.h"
+#include "tests/fake_console.h"
 #include "tests/fake_module.h"
 
 static struct machine machine;
 static struct error error;
-
-/* A console that nobody reads or writes */
-static size_t put(struct chardev *chardev, const uint8_t *bytes, size_t len)
-{
-	return len;
-}
-
-static size_t take(struct chardev *chardev, uint8_t *bytes, size_t len)
-{
-	return 0;
-}
-
-static bool is_flushed(struct chardev *chardev)
-{
-	return true;
-}
-
-static const struct chardev_ops ops = { put, take, is_flushed };
-static struct chardev console = { .ops = &ops };
 
 /* How the guest resets itself, and what it finds then */
 static struct way {
@@ -45,21 +27,9 @@ static struct way {
 static unsigned int at;		/* kicks are no steps */
 static unsigned int wrong;	/* cmocka does not see other threads */
 
-static void out(struct mvmm_run *run, uint16_t port, uint8_t value)
-{
-	run->exit_reason = MVMM_EXIT_IO;
-	run->io.port = port;
-	run->io.size = 1;
-	run->io.flags = 0;
-	run->insn_len = 1;
-	run->can_inject = 0;
-	run->regs.rax = value;
-}
-
 static void in(struct mvmm_run *run, uint16_t port)
 {
-	out(run, port, 0);
-	run->io.flags = MVMM_IO_IN;
+	fake_io(run, port, 1, true, 0);
 }
 
 static void reset(struct mvmm_run *run)

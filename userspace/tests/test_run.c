@@ -19,22 +19,10 @@
 static char dir[] = "/tmp/mvmm-run.XXXXXX", saved[64], firmware[32];
 static unsigned int at;		/* kicks are no steps */
 
-static void io(struct mvmm_run *run, uint16_t port, unsigned int size, bool in,
-	       uint16_t value)
-{
-	run->exit_reason = MVMM_EXIT_IO;
-	run->io.port = port;
-	run->io.size = size;
-	run->io.flags = in ? MVMM_IO_IN : 0;
-	run->insn_len = 1;
-	run->can_inject = 0;
-	run->regs.rax = value;
-}
-
 /* Until it has been saved */
 static int waits(unsigned int id, unsigned int step, struct mvmm_run *run)
 {
-	io(run, access(saved, F_OK) ? 0x80 : 0xf4, 1, false, 42);
+	fake_io(run, access(saved, F_OK) ? 0x80 : 0xf4, 1, false, 42);
 	return 0;
 }
 
@@ -44,11 +32,11 @@ static int counts_files(unsigned int id, unsigned int step, struct mvmm_run *run
 	uint8_t byte = run->regs.rax;
 
 	if (!at++)
-		io(run, 0x510, 2, false, DIRECTORY);
+		fake_io(run, 0x510, 2, false, DIRECTORY);
 	else if (at < 6)
-		io(run, 0x511, 1, true, 0);
+		fake_io(run, 0x511, 1, true, 0);
 	else
-		io(run, 0xf4, 1, false, byte);
+		fake_io(run, 0xf4, 1, false, byte);
 	return 0;
 }
 

@@ -17,31 +17,13 @@
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include "manage/reload.h"
 #include "manage/snapshot.h"
+#include "tests/fake_console.h"
 #include "tests/fake_module.h"
 
 #define VCPUS	4
 
 static struct machine machine;
 static struct error error;
-
-/* A console that nobody reads or writes */
-static size_t put(struct chardev *chardev, const uint8_t *bytes, size_t len)
-{
-	return len;
-}
-
-static size_t take(struct chardev *chardev, uint8_t *bytes, size_t len)
-{
-	return 0;
-}
-
-static bool is_flushed(struct chardev *chardev)
-{
-	return true;
-}
-
-static const struct chardev_ops ops = { put, take, is_flushed };
-static struct chardev console = { .ops = &ops };
 
 static struct machine_config config = {
 	.device = "/dev/null", .ram_size = 1 << 20 };
@@ -62,17 +44,6 @@ static int run(int (*script)(unsigned int, unsigned int, struct mvmm_run *),
 	loop_set_timer(&machine.loop, timer, 1000000);
 	pthread_mutex_unlock(&machine.loop.lock);
 	return machine_run(&machine, &entry, &error);
-}
-
-static void out(struct mvmm_run *run, uint16_t port, uint8_t value)
-{
-	run->exit_reason = MVMM_EXIT_IO;
-	run->io.port = port;
-	run->io.size = 1;
-	run->io.flags = 0;
-	run->insn_len = 1;
-	run->can_inject = 0;
-	run->regs.rax = value;
 }
 
 /* ---- pausing ------------------------------------------------------------ */
