@@ -6,6 +6,7 @@
  */
 #include <netinet/in.h>
 #include <string.h>
+#include "core/bytes.h"
 #include "net/net.h"
 
 #define SEGMENTS	256	/* of one frame: more are not worth anybody's time */
@@ -31,35 +32,13 @@ struct whole {
 	bool six;
 };
 
-static unsigned int get16(const uint8_t *at)
-{
-	return at[0] << 8 | at[1];
-}
-
-static void put16(uint8_t *at, unsigned int value)
-{
-	at[0] = value >> 8;
-	at[1] = value;
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-	return (uint32_t)get16(at) << 16 | get16(at + 2);
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	put16(at, value >> 16);
-	put16(at + 2, value & 0xffff);
-}
-
 /* The Internet's checksum, not folded. What is added first has an even length */
 static uint64_t add(uint64_t sum, const uint8_t *bytes, size_t len)
 {
 	for (; len >= 4; bytes += 4, len -= 4)
-		sum += get32(bytes);
+		sum += get_be32(bytes);
 	if (len >= 2)
-		sum += get16(bytes);
+		sum += get_be16(bytes);
 	return len & 1 ? sum + (bytes[len - 1] << 8) : sum;
 }
 
@@ -80,7 +59,7 @@ static bool fill_checksum(struct whole *w, const struct virtio_net_hdr_v1 *h)
 		return false;
 	csum = ~fold(add(0, w->bytes + h->csum_start, w->len - h->csum_start));
 	/* UDP's zero means that there is none */
-	put16(w->bytes + at, csum ? csum : 0xffff);
+	put_be16(w->bytes + at, csum ? csum : 0xffff);
 	return true;
 }
 
@@ -97,10 +76,10 @@ static bool find_headers(struct whole *w, const struct virtio_net_hdr_v1 *h)
 	if (h->csum_offset != TCP_CSUM || w->l4 < FRAME_MIN + 20 ||
 	    w->l4 + 20 > w->len)
 		return false;
-	for (i = 0; i < TAGS && (get16(b + at - 2) == 0x8100 ||
-				 get16(b + at - 2) == 0x88a8); i++)
+	for (i = 0; i < TAGS && (get_be16(b + at - 2) == 0x8100 ||
+				 get_be16(b + at - 2) == 0x88a8); i++)
 		at += 4;
-	type = get16(b + at - 2);
+	type = get_be16(b + at - 2);
 	w->ip = at;
 	w->data = w->l4 + (b[w->l4 + 12] >> 4) * 4;
 	if (w->data < w->l4 + 20 || w->data >= w->len || w->data > HEADERS_MAX)
@@ -130,21 +109,21 @@ static void make_segment(const struct whole *w, uint8_t *head, unsigned int nr,
 
 	memcpy(head, w->bytes, w->data);
 	if (w->six) {
-		put16(ip + 4, w->l4 - w->ip - 40 + tcp_len);
+		put_be16(ip + 4, w->l4 - w->ip - 40 + tcp_len);
 	} else {
-		put16(ip + 2, w->l4 - w->ip + tcp_len);
-		put16(ip + 4, get16(ip + 4) + nr);
-		put16(ip + 10, 0);
-		put16(ip + 10, ~fold(add(0, ip, w->l4 - w->ip)));
+		put_be16(ip + 2, w->l4 - w->ip + tcp_len);
+		put_be16(ip + 4, get_be16(ip + 4) + nr);
+		put_be16(ip + 10, 0);
+		put_be16(ip + 10, ~fold(add(0, ip, w->l4 - w->ip)));
 	}
-	put32(tcp + 4, get32(tcp + 4) + (at - w->data));
+	put_be32(tcp + 4, get_be32(tcp + 4) + (at - w->data));
 	/* The end is the last one's; that a window was halved is said once */
 	if (!last)
 		tcp[13] &= ~(TCP_FIN | TCP_PSH);
 	if (nr)
 		tcp[13] &= ~TCP_CWR;
-	put16(tcp + TCP_CSUM, 0);
-	put16(tcp + TCP_CSUM,
+	put_be16(tcp + TCP_CSUM, 0);
+	put_be16(tcp + TCP_CSUM,
 	      ~fold(add(add(pseudo(w, tcp_len), tcp, w->data - w->l4),
 			w->bytes + at, len)));
 }

@@ -4,6 +4,7 @@
  * ends, reads, and the tray. What it says of itself and the medium: mmc.c.
  */
 #include <string.h>
+#include "core/bytes.h"
 #include "devices/ide/ide.h"
 
 enum { CMD_RESET = 0x08, CMD_DIAGNOSE = 0x90, CMD_PACKET = ATAPI_PACKET,
@@ -81,11 +82,6 @@ void atapi_reply(struct ide_channel *c, uint32_t len, uint32_t wanted)
 	}
 }
 
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
-}
-
 static void read_sectors(struct ide_channel *c, uint32_t lba, uint32_t n)
 {
 	uint32_t size = mmc_sectors(ide_selected(c));
@@ -117,7 +113,7 @@ static void read_cd(struct ide_channel *c)
 	if (wanted && wanted != 0x10)
 		atapi_end(c, SENSE_FIELD);
 	else
-		read_sectors(c, be32(p + 2), !wanted ? 0 :
+		read_sectors(c, get_be32(p + 2), !wanted ? 0 :
 			     p[6] << 16 | p[7] << 8 | p[8]);
 }
 
@@ -173,10 +169,10 @@ static bool medium_packet(struct ide_channel *c)
 		atapi_end(c, 0, 0, 0);
 		return true;
 	case READ_10:
-		read_sectors(c, be32(p + 2), p[7] << 8 | p[8]);
+		read_sectors(c, get_be32(p + 2), p[7] << 8 | p[8]);
 		return true;
 	case READ_12:
-		read_sectors(c, be32(p + 2), be32(p + 6));
+		read_sectors(c, get_be32(p + 2), get_be32(p + 6));
 		return true;
 	case READ_CD:
 		read_cd(c);

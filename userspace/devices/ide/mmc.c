@@ -4,6 +4,7 @@
  * a drive for CDs and DVDs; the medium has one session with one track of data.
  */
 #include <string.h>
+#include "core/bytes.h"
 #include "devices/ide/ide.h"
 
 #define CD_MAX		450000u		/* sectors: what is larger is a DVD */
@@ -14,23 +15,6 @@
 #define TRACK_DATA	0x14
 #define LEAD_OUT	0xaa
 #define GOES_BACK	8		/* of a mode parameter header */
-
-static void put16(uint8_t *p, uint16_t value)
-{
-	p[0] = value >> 8;
-	p[1] = value;
-}
-
-static void put32(uint8_t *p, uint32_t value)
-{
-	put16(p, value >> 16);
-	put16(p + 2, value);
-}
-
-static uint16_t be16(const uint8_t *p)
-{
-	return p[0] << 8 | p[1];
-}
 
 uint32_t mmc_sectors(const struct ide_drive *d)
 {
@@ -61,22 +45,22 @@ static void inquiry(struct ide_channel *c)
 	b[3] = 0x21;	/* by ATAPI */
 	b[4] = 36 - 5;
 	memcpy(b + 8, "MVMM    CD-ROM          1.0 ", 28);
-	atapi_reply(c, 36, be16(c->packet + 3));
+	atapi_reply(c, 36, get_be16(c->packet + 3));
 }
 
 static void read_capacity(struct ide_channel *c)
 {
 	uint8_t *b = ide_bytes(c);
 
-	put32(b, mmc_sectors(ide_selected(c)) - 1);
-	put32(b + 4, CD_SECTOR);
+	put_be32(b, mmc_sectors(ide_selected(c)) - 1);
+	put_be32(b + 4, CD_SECTOR);
 	atapi_reply(c, 8, 8);
 }
 
 /* Where a sector is: a number, or minute, second and frame */
 static void put_address(uint8_t *p, uint32_t lba, bool msf)
 {
-	put32(p, lba);
+	put_be32(p, lba);
 	if (!msf)
 		return;
 	lba += PREGAP;
@@ -113,9 +97,9 @@ static void read_toc(struct ide_channel *c)
 		end = put_track(end, 1, 0, msf);
 	if (!format)
 		end = put_track(end, LEAD_OUT, sectors, msf);
-	put16(b, end - b - 2);
+	put_be16(b, end - b - 2);
 	b[2] = b[3] = 1;
-	atapi_reply(c, end - b, be16(p + 7));
+	atapi_reply(c, end - b, get_be16(p + 7));
 }
 
 /* @flags: bit 1: whatever the medium is; the version is in the bits above */
@@ -123,7 +107,7 @@ static uint8_t *put_feature(uint8_t *p, uint16_t code, uint8_t flags, bool now,
 			    uint8_t len)
 {
 	memset(p, 0, 4 + len);
-	put16(p, code);
+	put_be16(p, code);
 	p[2] = flags | now;
 	p[3] = len;
 	return p + 4;
@@ -136,9 +120,9 @@ static uint8_t *make_feature(const struct ide_drive *d, uint8_t *p, uint16_t cod
 	switch (code) {
 	case 0x00:	/* profiles */
 		p = put_feature(p, code, 2, true, 8);
-		put16(p, PROFILE_DVD);
+		put_be16(p, PROFILE_DVD);
 		p[2] = now == PROFILE_DVD;
-		put16(p + 4, PROFILE_CD);
+		put_be16(p + 4, PROFILE_CD);
 		p[6] = now == PROFILE_CD;
 		return p + 8;
 	case 0x01:	/* core: ATAPI */
@@ -152,7 +136,7 @@ static uint8_t *make_feature(const struct ide_drive *d, uint8_t *p, uint16_t cod
 		return p + 4;
 	case 0x10:	/* random reads */
 		p = put_feature(p, code, 0, now, 8);
-		put32(p, CD_SECTOR);
+		put_be32(p, CD_SECTOR);
 		p[5] = 1;
 		return p + 8;
 	case 0x1e:	/* CDs */
@@ -173,16 +157,16 @@ static void get_configuration(struct ide_channel *c)
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]) && which < 3; i++) {
 		uint8_t *feature = end;
 
-		if (which == 2 ? codes[i] != be16(p + 2) :
-				 codes[i] < be16(p + 2))
+		if (which == 2 ? codes[i] != get_be16(p + 2) :
+				 codes[i] < get_be16(p + 2))
 			continue;
 		end = make_feature(d, feature, codes[i]);
 		if (which == 1 && !(feature[2] & 1))
 			end = feature;
 	}
-	put32(b, end - b - 4);
-	put16(b + 6, profile(d));
-	atapi_reply(c, end - b, be16(p + 7));
+	put_be32(b, end - b - 4);
+	put_be16(b + 6, profile(d));
+	atapi_reply(c, end - b, get_be16(p + 7));
 }
 
 static void get_event(struct ide_channel *c)
@@ -206,7 +190,7 @@ static void get_event(struct ide_channel *c)
 		b[2] = 0x80;
 	}
 	b[1] = len - 2;
-	atapi_reply(c, len, be16(c->packet + 7));
+	atapi_reply(c, len, get_be16(c->packet + 7));
 }
 
 static void read_disc_information(struct ide_channel *c)
@@ -218,7 +202,7 @@ static void read_disc_information(struct ide_channel *c)
 	b[3] = b[4] = b[5] = b[6] = 1;	/* one session, one track */
 	b[7] = 0x20;
 	memset(b + 16, 0xff, 8);	/* nothing can be added */
-	atapi_reply(c, 34, be16(c->packet + 7));
+	atapi_reply(c, 34, get_be16(c->packet + 7));
 }
 
 static void mechanism_status(struct ide_channel *c)
@@ -226,7 +210,7 @@ static void mechanism_status(struct ide_channel *c)
 	uint8_t *b = memset(c->buffer, 0, 8);
 
 	b[1] = ide_selected(c)->open << 4;
-	atapi_reply(c, 8, be16(c->packet + 8));
+	atapi_reply(c, 8, get_be16(c->packet + 8));
 }
 
 /* What errors are, and what the drive can; @page: 0x3f: both */
@@ -246,9 +230,9 @@ static uint8_t *put_pages(const struct ide_drive *d, uint8_t *p, uint8_t page)
 		p[2] = 0x3b;		/* reads CDs of all kinds and DVDs */
 		p[4] = 0x70;
 		p[6] = 1 << 5 | 1 << 3 | d->locked << 1 | 1;
-		put16(p + 8, 706 * 8);	/* kB/s, of CDs and so on */
-		put16(p + 12, 512);	/* KiB of buffer */
-		put16(p + 14, 706 * 8);
+		put_be16(p + 8, 706 * 8);	/* kB/s, of CDs and so on */
+		put_be16(p + 12, 512);	/* KiB of buffer */
+		put_be16(p + 14, 706 * 8);
 		p += 20;
 	}
 	return p;
@@ -271,7 +255,7 @@ static void mode_sense(struct ide_channel *c, unsigned int header, uint32_t want
 		return;
 	}
 	if (header == 8) {
-		put16(b, end - b - 2);
+		put_be16(b, end - b - 2);
 		b[2] = medium;
 	} else {
 		b[0] = end - b - 1;
@@ -321,7 +305,7 @@ bool mmc_packet(struct ide_channel *c)
 		get_event(c);
 		return true;
 	case 0x5a:
-		mode_sense(c, 8, be16(c->packet + 7));
+		mode_sense(c, 8, get_be16(c->packet + 7));
 		return true;
 	case 0xbd:
 		mechanism_status(c);

@@ -5,6 +5,7 @@
  * the ring until all of it is sent: of what waits nothing is kept here.
  */
 #include <string.h>
+#include "core/bytes.h"
 #include "devices/pci/e1000.h"
 
 #define TCTL_EN		(1u << 1)
@@ -194,23 +195,6 @@ static bool send_frame(struct e1000 *e, const struct packet *p,
 
 /* ---- segments ------------------------------------------------------------- */
 
-static uint16_t get16(const uint8_t *at)
-{
-	return at[0] << 8 | at[1];
-}
-
-static void put16(uint8_t *at, uint16_t value)
-{
-	at[0] = value >> 8;
-	at[1] = value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	put16(at, value >> 16);
-	put16(at + 2, value);
-}
-
 /* The headers have what is changed in them; @len: of the headers */
 static bool can_cut(const struct e1000_context *c, size_t len)
 {
@@ -229,28 +213,26 @@ static void make_headers(const struct e1000_context *c, uint8_t *h,
 	uint32_t sum;
 
 	if (c->flags & TX_IP) {
-		put16(h + c->ipcss + 2, c->header - c->ipcss + len);
-		put16(h + c->ipcss + 4, get16(h + c->ipcss + 4) + from / c->mss);
+		put_be16(h + c->ipcss + 2, c->header - c->ipcss + len);
+		put_be16(h + c->ipcss + 4,
+			 get_be16(h + c->ipcss + 4) + from / c->mss);
 	} else {
-		put16(h + c->ipcss + 4, c->header - c->ipcss - 40 + len);
+		put_be16(h + c->ipcss + 4, c->header - c->ipcss - 40 + len);
 	}
 	if (c->flags & TX_TCP) {
 		uint8_t *tcp = h + c->tucss;
-		uint32_t sequence = (uint32_t)get16(tcp + 4) << 16 |
-				    get16(tcp + 6);
-
-		put32(tcp + 4, sequence + from);
+		put_be32(tcp + 4, get_be32(tcp + 4) + from);
 		/* FIN and PSH are of the last one */
 		if (from + len < all)
 			tcp[13] &= ~9;
 	} else {
-		put16(h + c->tucss + 4, payload);
+		put_be16(h + c->tucss + 4, payload);
 	}
 	/* The driver has summed the pseudo header without the length */
-	sum = get16(h + c->tucso) + payload;
+	sum = get_be16(h + c->tucso) + payload;
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
-	put16(h + c->tucso, sum);
+	put_be16(h + c->tucso, sum);
 }
 
 /* False: the peer does not take more now, or @budget, of frames, is used up */

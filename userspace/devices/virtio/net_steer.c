@@ -6,6 +6,7 @@
  */
 #include <netinet/in.h>
 #include <string.h>
+#include "core/bytes.h"
 #include "devices/virtio/net.h"
 
 /* Ethernet's, a tag, IPv4's longest header, two ports */
@@ -88,8 +89,7 @@ static void find_flow(struct flow *f, const struct frame *frame)
 /* Toeplitz: for each bit that is set, the 32 bits of the key from there on */
 static uint32_t toeplitz(const uint8_t *key, const uint8_t *bytes, size_t len)
 {
-	uint32_t window = (uint32_t)key[0] << 24 | key[1] << 16 | key[2] << 8 |
-			  key[3], h = 0;
+	uint32_t window = get_be32(key), h = 0;
 	size_t i, bit;
 
 	for (i = 0; i < len; i++)

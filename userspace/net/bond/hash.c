@@ -6,16 +6,12 @@
  */
 #include <netinet/in.h>
 #include <string.h>
+#include "core/bytes.h"
 #include "net/net.h"
 
 #define TAGS		2
 /* Ethernet's, tags, IPv4's longest header, two ports */
 #define PEEK		(FRAME_MIN + 4 * TAGS + 60 + 4)
-
-static uint16_t half(const uint8_t *bytes)
-{
-	return bytes[0] << 8 | bytes[1];
-}
 
 /* FNV-1a */
 static uint32_t mix(uint32_t h, const uint8_t *bytes, size_t len)
@@ -31,11 +27,11 @@ static size_t find_ip(const uint8_t *bytes, size_t len, uint16_t *type)
 	size_t at = FRAME_MIN;
 	unsigned int i;
 
-	*type = half(bytes + 12);
+	*type = get_be16(bytes + 12);
 	for (i = 0; i < TAGS && (*type == 0x8100 || *type == 0x88a8); i++) {
 		if (at + 4 > len)
 			return len;
-		*type = half(bytes + at + 2);
+		*type = get_be16(bytes + at + 2);
 		at += 4;
 	}
 	return *type == 0x0800 || *type == 0x86dd ? at : len;
@@ -60,7 +56,7 @@ static uint32_t mix_ip(uint32_t h, uint16_t type, const uint8_t *ip,
 			return h;
 		h = mix(h, ip + 12, 8);
 		header = (ip[0] & 15) * 4;
-		has = has_ports(ip[9]) && !(half(ip + 6) & 0x3fff);
+		has = has_ports(ip[9]) && !(get_be16(ip + 6) & 0x3fff);
 	} else {
 		if (left < 40)
 			return h;

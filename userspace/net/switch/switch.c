@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See switch.h. */
 #include <string.h>
+#include "core/bytes.h"
 #include "net/switch/switch.h"
 
 #define PIECES		160
@@ -76,7 +77,7 @@ static bool take_rest(struct view *v, const struct frame *frame, size_t skip)
 
 static unsigned int type_of(const struct view *v)
 {
-	return v->body[0] << 8 | v->body[1];
+	return get_be16(v->body);
 }
 
 /* Which VLAN it belongs to, or else DROP_VLAN */
