@@ -196,6 +196,19 @@ static inline uint8_t inb(uint64_t port)
 	return ins(port, 1);
 }
 
+/* A register of the MC146818, or a byte of its RAM */
+static inline uint8_t rtc_get(uint8_t index)
+{
+	outb(0x70, index);
+	return inb(0x71);
+}
+
+static inline void rtc_put(uint8_t index, uint8_t value)
+{
+	outb(0x70, index);
+	outb(0x71, value);
+}
+
 /* What the loop would do now. Returns when it would look again, 0: never */
 static inline uint64_t run_timers(void)
 {

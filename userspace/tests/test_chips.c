@@ -339,18 +339,6 @@ int clock_gettime(clockid_t clock, struct timespec *now)
 	return 0;
 }
 
-static uint8_t rtc_get(uint8_t index)
-{
-	outb(0x70, index);
-	return inb(0x71);
-}
-
-static void rtc_put(uint8_t index, uint8_t value)
-{
-	outb(0x70, index);
-	outb(0x71, value);
-}
-
 static void rtc_time(void **state)
 {
 

@@ -443,18 +443,6 @@ static void acpi(void **state)
 	}
 }
 
-static uint8_t rtc_get(uint8_t index)
-{
-	outb(0x70, index);
-	return inb(0x71);
-}
-
-static void rtc_put(uint8_t index, uint8_t value)
-{
-	outb(0x70, index);
-	outb(0x71, value);
-}
-
 static uint32_t rtc_get16(uint8_t index)
 {
 	return rtc_get(index) | rtc_get(index + 1) << 8;

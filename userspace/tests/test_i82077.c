@@ -257,10 +257,8 @@ static void sizes(void **state)
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		teardown(state);
 		power_on(all[i].kib * 2);
-		outb(0x70, 0x10);
-		assert_int_equal(inb(0x71), all[i].type << 4);
-		outb(0x70, 0x14);
-		assert_int_equal(inb(0x71) & 0xc1, 1);
+		assert_int_equal(rtc_get(0x10), all[i].type << 4);
+		assert_int_equal(rtc_get(0x14) & 0xc1, 1);
 	}
 	teardown(state);
 	/* One that is shorter than its format: zeros, and nothing can be written */
