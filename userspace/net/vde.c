@@ -4,30 +4,36 @@
  * it is needed. What a URL means (a switch, vxvde://, udp://) is for that to say. It
  * may hold a frame back or lose it: a network does.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "core/library.h"
 #include "net/net.h"
 
-#define LIBRARY		"libvdeplug.so.2"
 #define INTERFACE	1		/* of that library */
 #define VDE_FRAME	(9216 + 18)	/* it has no longer ones */
 #define RETRY_NS	1000000000ull
 
 /* As its header has them, which need not be there to build this */
 static struct {
-	void *handle;
 	void *(*open_real)(char *url, char *who, int interface, void *args);
 	ssize_t (*recv)(void *conn, void *bytes, size_t len, int flags);
 	ssize_t (*send)(void *conn, const void *bytes, size_t len, int flags);
 	int (*datafd)(void *conn);
 	int (*ctlfd)(void *conn);
 	int (*close)(void *conn);
-} library;
+} vdeplug;
+
+static struct library library = {
+	.file = "libvdeplug.so.2", .name = "libvdeplug.so.2",
+	.needs = "--net vde: needs libvdeplug", .package = "libvdeplug2" };
+static const struct library_call calls[] = {
+	{ "vde_open_real", &vdeplug.open_real }, { "vde_recv", &vdeplug.recv },
+	{ "vde_send", &vdeplug.send }, { "vde_datafd", &vdeplug.datafd },
+	{ "vde_ctlfd", &vdeplug.ctlfd }, { "vde_close", &vdeplug.close }, { NULL, NULL } };
 
 /**
  * struct vde - see above
@@ -55,35 +61,14 @@ struct vde {
 	uint8_t in[VDE_FRAME], out[VDE_FRAME];
 };
 
-static int load_library(struct error *error)
-{
-	if (library.handle)
-		return 0;
-	library.handle = dlopen(LIBRARY, RTLD_NOW);
-	if (!library.handle)
-		return fail(error, STATUS_NO_INPUT,
-			    "--net vde: needs libvdeplug: install the package libvdeplug2 (%s)",
-			    dlerror());
-#define LOOK_UP(name) \
-	if (!(library.name = (typeof(library.name))dlsym(library.handle, "vde_" #name))) \
-		return fail(error, STATUS_OS, LIBRARY " has no vde_" #name)
-	LOOK_UP(open_real);
-	LOOK_UP(recv);
-	LOOK_UP(send);
-	LOOK_UP(datafd);
-	LOOK_UP(ctlfd);
-	LOOK_UP(close);
-	return 0;
-}
-
 /* -1 with errno */
 static int dial(struct vde *v)
 {
-	v->conn = library.open_real(v->url, "mvmm", INTERFACE, NULL);
+	v->conn = vdeplug.open_real(v->url, "mvmm", INTERFACE, NULL);
 	if (!v->conn)
 		return -1;
-	v->data.fd = library.datafd(v->conn);
-	v->control.fd = library.ctlfd(v->conn);
+	v->data.fd = vdeplug.datafd(v->conn);
+	v->control.fd = vdeplug.ctlfd(v->conn);
 	if (v->control.fd == v->data.fd)
 		v->control.fd = -1;
 	/* Not all of its parts look at MSG_DONTWAIT when they send */
@@ -100,7 +85,7 @@ static void hang_up(struct vde *v)
 	}
 	v->data.fd = v->control.fd = -1;
 	if (v->conn)
-		library.close(v->conn);
+		vdeplug.close(v->conn);
 	v->conn = NULL;
 }
 
@@ -133,7 +118,7 @@ static bool pass_on(struct vde *v)
 static void on_readable(void *ctx, uint32_t events)
 {
 	struct vde *v = ctx;
-	ssize_t n = library.recv(v->conn, v->in, sizeof(v->in), MSG_DONTWAIT);
+	ssize_t n = vdeplug.recv(v->conn, v->in, sizeof(v->in), MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -186,7 +171,7 @@ static bool vde_receive(struct port *port, const struct frame *frame)
 	}
 	frame_peek(frame, v->out, sizeof(v->out));
 	do {
-		n = library.send(v->conn, v->out, frame->len, MSG_DONTWAIT);
+		n = vdeplug.send(v->conn, v->out, frame->len, MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		port_drop(&port->from_peer, errno == EAGAIN || errno == ENOBUFS ?
@@ -249,7 +234,7 @@ struct port *vde_port_open(const struct net_config *config, struct error *error)
 		.close = close_vde };
 	struct vde *v;
 
-	if (load_library(error))
+	if (library_load(&library, calls, error))
 		return NULL;
 	v = calloc(1, sizeof(*v));
 	if (v)

@@ -6,7 +6,6 @@
  * brings a dozen other libraries. What a request becomes: flight.c.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "block/nbd/nbd.h"
+#include "core/library.h"
 
 #define RETRY_S		30	/* by default */
 #define PAUSE_MS	500	/* between two attempts to connect */
@@ -28,6 +28,12 @@
 #define LINES		20	/* a server that comes and goes fills no disk */
 
 struct libnbd libnbd;
+
+static struct library library = {
+	.file = "libnbd.so.0", .name = "libnbd",
+	.needs = "--disk nbd: needs libnbd", .package = "libnbd0" };
+#define CALL(name) { "nbd_" #name, &libnbd.name },
+static const struct library_call calls[] = { CALLS(CALL) { NULL, NULL } };
 
 static uint64_t now_ms(void)
 {
@@ -503,22 +509,6 @@ static void nbd_disk_close(struct block *block)
 	free(n);
 }
 
-static int load_library(struct error *error)
-{
-	if (libnbd.library)
-		return 0;
-	libnbd.library = dlopen("libnbd.so.0", RTLD_NOW);
-	if (!libnbd.library)
-		return fail(error, STATUS_NO_INPUT,
-			    "--disk nbd: needs libnbd: install the package libnbd0 (%s)",
-			    dlerror());
-#define LOOK_UP(name) \
-	if (!(libnbd.name = (typeof(libnbd.name))dlsym(libnbd.library, "nbd_" #name))) \
-		return fail(error, STATUS_OS, "libnbd has no nbd_" #name);
-	CALLS(LOOK_UP)
-	return 0;
-}
-
 static int first_look(struct nbd *n, struct error *error)
 {
 	const char *why = look(n);
@@ -560,7 +550,7 @@ struct block *nbd_open(const struct block_config *config, struct error *error)
 	struct nbd *n;
 	unsigned int i;
 
-	if (load_library(error))
+	if (library_load(&library, calls, error))
 		return NULL;
 	n = calloc(1, sizeof(*n));
 	if (!n) {

@@ -22,7 +22,6 @@
 
 /* Loaded by nbd_open() */
 extern struct libnbd {
-	void *library;
 #define POINTER(name) typeof(nbd_##name) *name;
 	CALLS(POINTER)
 } libnbd;

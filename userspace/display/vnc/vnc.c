@@ -5,7 +5,6 @@
  * what has changed. No vCPU waits for it.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -15,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "core/library.h"
 #include "core/loop.h"
 #include "display/keys.h"
 #include "display/screen.h"
@@ -36,10 +36,15 @@
 
 /* By dlopen(): its own libraries are more than all of mvmm */
 static struct {
-	void *library;
 #define DECLARE(name) typeof(&rfb##name) name;
 	CALLS(DECLARE)
 } lib;
+
+static struct library library = {
+	.file = "libvncserver.so.1", .name = "libvncserver",
+	.needs = "--display vnc needs libvncserver", .package = "libvncserver1" };
+#define CALL(name) { "rfb" #name, &lib.name },
+static const struct library_call calls[] = { CALLS(CALL) { NULL, NULL } };
 
 /**
  * struct vnc - a server
@@ -349,22 +354,6 @@ static void *vnc_main(void *ctx)
 
 /* ---- the server ------------------------------------------------------------------------- */
 
-static int load_library(struct error *error)
-{
-	if (lib.library)
-		return 0;
-	lib.library = dlopen("libvncserver.so.1", RTLD_NOW);
-	if (!lib.library)
-		return fail(error, STATUS_NO_INPUT,
-			    "--display vnc needs libvncserver: install the package libvncserver1 (%s)",
-			    dlerror());
-#define LOOK_UP(name) \
-	if (!(lib.name = (typeof(lib.name))dlsym(lib.library, "rfb" #name))) \
-		return fail(error, STATUS_OS, "libvncserver has no rfb" #name);
-	CALLS(LOOK_UP)
-	return 0;
-}
-
 static int make_screen(struct vnc *v, struct error *error)
 {
 	rfbScreenInfoPtr s;
@@ -463,7 +452,8 @@ static int open_all(struct vnc *v, const struct vnc_config *config,
 	if (v->stop < 0)
 		return fail(error, STATUS_OS, "--display vnc: %s",
 			    strerror(errno));
-	return load_library(error) || make_screen(v, error) ? -1 : 0;
+	return library_load(&library, calls, error) || make_screen(v, error) ?
+	       -1 : 0;
 }
 
 struct vnc *vnc_start(struct machine *machine, const struct vnc_config *config,
