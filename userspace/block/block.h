@@ -122,7 +122,7 @@ extern const char *const block_caches[CACHES + 1];
  * @serial: NULL: none was given
  * @iothread: an option of the disk's device; NULL: none was given
  * @queues: the same
- * @bus: where that is; NULL: virtio
+ * @bus: where that is: DISK_*
  * @format: what the image is, as qemu-nbd calls it; NULL: raw, and nothing that
  *	begins as another one
  * @key: a file with the key of an encrypted @format; NULL: it has none
@@ -147,7 +147,8 @@ struct block_config {
 	const char *path;
 	bool read_only;
 	const char *serial, *format, *key;
-	const char *iothread, *queues, *bus;
+	const char *iothread, *queues;
+	unsigned int bus;
 	enum block_cache cache;
 	const char *overlay;
 	bool ephemeral, commit;

@@ -10,6 +10,9 @@ const char *const block_caches[CACHES + 1] = { "writeback", "none",
 
 #define DAY 86400
 
+/* As core/machine.h counts them */
+static const char *const buses[] = { "virtio", "ide", "cdrom", "floppy", NULL };
+
 const struct option_spec block_options[] = {
 	{ .name = "ro", .kind = OPTION_BOOL,
 	  OPTION_AT(struct block_config, read_only),
@@ -32,7 +35,7 @@ const struct option_spec block_options[] = {
 	{ .name = "iothread", .kind = OPTION_STRING,
 	  OPTION_AT(struct block_config, iothread),
 	  .help = "the --iothread that serves it; the main thread" },
-	{ .name = "bus", .kind = OPTION_STRING,
+	{ .name = "bus", .kind = OPTION_CHOICE, .words = buses,
 	  OPTION_AT(struct block_config, bus),
 	  .help = "where its device is: virtio or ide" },
 	{ .name = "queues", .kind = OPTION_STRING,

@@ -162,25 +162,6 @@ static void close_disk(struct block *disk)
 	disk->ops->close(disk);
 }
 
-static int set_bus(struct block_config *disk, uint8_t *bus, struct error *error)
-{
-	static const char *const buses[] = { "virtio", "ide", "cdrom",
-					     "floppy" };
-
-	for (*bus = 0; *bus < 4 && strcmp(disk->bus, buses[*bus]); ++*bus)
-		;
-	if (*bus == 4)
-		return fail(error, STATUS_USAGE,
-			    "--disk %s: bus=%s is not known: virtio and ide are",
-			    disk->path, disk->bus);
-	disk->read_only |= *bus == DISK_CDROM;
-	if (*bus != DISK_VIRTIO && (disk->iothread || disk->queues))
-		return fail(error, STATUS_USAGE,
-			    "--disk %s: iothread= and queues= are for bus=virtio",
-			    disk->path);
-	return 0;
-}
-
 /* What of --disk is the device's */
 static int set_device(struct run_options *o, unsigned int i, struct error *error)
 {
@@ -188,10 +169,14 @@ static int set_device(struct run_options *o, unsigned int i, struct error *error
 	char *text = o->disk_options[i];
 	size_t size = sizeof(o->disk_options[i]);
 
-	if (disk->bus && set_bus(disk, &o->machine.disk_bus[i], error))
-		return -1;
+	o->machine.disk_bus[i] = disk->bus;
+	disk->read_only |= disk->bus == DISK_CDROM;
 	if (!disk->iothread && !disk->queues)
 		return 0;
+	if (disk->bus != DISK_VIRTIO)
+		return fail(error, STATUS_USAGE,
+			    "--disk %s: iothread= and queues= are for bus=virtio",
+			    disk->path);
 	if (snprintf(text, size, "queues=%s%s%s",
 		     disk->queues ? disk->queues : "0",
 		     disk->iothread ? ",iothread=" : "",

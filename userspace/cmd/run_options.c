@@ -225,7 +225,7 @@ static char *short_form(struct run_options *o, const struct long_form *f,
 }
 
 static void parse_disk(struct argp_state *state, struct run_options *o, char *arg,
-		       const char *bus);
+		       unsigned int bus);
 static void parse_there(struct argp_state *state, struct run_options *o, int key,
 			char *arg);
 
@@ -245,7 +245,7 @@ static bool parse_long(struct argp_state *state, struct run_options *o,
 		argp_error(state, "--device %s: %s=... is missing", name,
 			   f->key);
 	else if (f->option == OPT_DISK)
-		parse_disk(state, o, made, NULL);
+		parse_disk(state, o, made, DISK_VIRTIO);
 	else
 		parse_there(state, o, f->option, made);
 	return true;
@@ -329,7 +329,7 @@ static void parse_display(struct argp_state *state, struct run_options *o,
 
 /* @arg is cut into pieces */
 static void parse_disk(struct argp_state *state, struct run_options *o, char *arg,
-		       const char *bus)
+		       unsigned int bus)
 {
 	struct error error = { 0 };
 
@@ -337,7 +337,7 @@ static void parse_disk(struct argp_state *state, struct run_options *o, char *ar
 		argp_error(state, "--disk: at most %u", MACHINE_DISKS);
 	else if (block_parse(&o->disk[o->machine.disks++], arg, &error))
 		argp_error(state, "%s", error.text);
-	else if (bus)
+	else if (bus != DISK_VIRTIO)
 		o->disk[o->machine.disks - 1].bus = bus;
 }
 
@@ -424,7 +424,7 @@ static void parse_image(struct argp_state *state, struct run_options *o)
 	memmove(o->disk + 1, o->disk, c->disks++ * sizeof(o->disk[0]));
 	o->disk[0] = (struct block_config){ .path = o->image };
 	if (kind == IMAGE_CD) {
-		o->disk[0].bus = "cdrom";
+		o->disk[0].bus = DISK_CDROM;
 		o->boot.kinds = o->boot.kinds ?: "d";
 	}
 }
@@ -472,13 +472,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->given = arg;
 		break;
 	case OPT_DISK:
-		parse_disk(state, o, arg, NULL);
+		parse_disk(state, o, arg, DISK_VIRTIO);
 		break;
 	case OPT_CDROM:
-		parse_disk(state, o, arg, "cdrom");
+		parse_disk(state, o, arg, DISK_CDROM);
 		break;
 	case OPT_FLOPPY:
-		parse_disk(state, o, arg, "floppy");
+		parse_disk(state, o, arg, DISK_FLOPPY);
 		break;
 	case OPT_IOTHREAD:
 		parse_iothread(state, o, arg);
