@@ -65,15 +65,20 @@ struct pflash {
 static void set_mode(struct pflash *chip, uint8_t mode)
 {
 	uint8_t *ram = mode == READ_ARRAY ? chip->flash->data : NULL;
+	struct bus *mmio = &chip->device.machine->mmio;
 	struct error error;
+	int ret;
 
 	chip->mode = mode;
 	if (chip->region.bus && chip->region.ram == ram)
 		return;
-	region_unmap(&chip->region);
+	/* Another vCPU has one or the other */
+	bus_begin(mmio);
+	region_remove(&chip->region);
 	chip->region.ram = ram;
-	if (region_map(&chip->device.machine->mmio, &chip->region,
-		       chip->flash->base, &error))
+	ret = region_add(mmio, &chip->region, chip->flash->base, &error);
+	bus_end(mmio);
+	if (ret)
 		machine_end(chip->device.machine, error.status, "%s",
 			    error.text);
 }
