@@ -10,6 +10,7 @@
 #include "devices/ide/ide.h"
 
 #define KINDS		"acdn"	/* the letters of QEMU's -boot */
+#define MENU_WAIT	2500	/* SeaBIOS' own */
 /* What PCI functions are, of those that can be booted */
 enum { CLASS_DISK = 0x0100, CLASS_IDE = 0x0101, CLASS_ETHERNET = 0x0200 };
 
@@ -20,7 +21,7 @@ static const struct option_spec options[] = {
 	{ .name = "menu", .kind = OPTION_BOOL, OPTION_AT(struct boot_order, menu),
 	  .help = "Esc shows what there is to boot" },
 	{ .name = "menu-wait", .kind = OPTION_NUMBER,
-	  OPTION_AT(struct boot_order, wait), .def = 2500, .max = 65535,
+	  OPTION_AT(struct boot_order, wait), .def = MENU_WAIT, .max = 65535,
 	  .help = "ms for that key" },
 	OPTIONS_END
 };
@@ -33,6 +34,9 @@ int boot_order_parse(struct boot_order *order, char *text, struct error *error)
 	options_default(options, order);
 	if (options_parse(options, order, text, false, &why))
 		return fail(error, STATUS_USAGE, "--boot: %s", why.text);
+	if (order->wait != MENU_WAIT && !order->menu)
+		return fail(error, STATUS_USAGE,
+			    "--boot: menu-wait goes with menu");
 	for (p = order->kinds ? order->kinds : ""; *p; p++)
 		if (!strchr(KINDS, *p) || strchr(p + 1, *p))
 			return fail(error, STATUS_USAGE,

@@ -10,6 +10,7 @@
 #endif
 #ifdef HAVE_ZSTD
 #include <zstd.h>
+#include <zstd_errors.h>
 #endif
 
 /* Far above any kernel, and what a file made for it would fill the host with */
@@ -29,7 +30,7 @@ struct piece {
 	size_t in_len, out_len;
 };
 
-enum step { GOES_ON, AT_END, BROKEN };
+enum step { GOES_ON, AT_END, BROKEN, NO_MEMORY };
 
 static void *gzip_start(void)
 {
@@ -57,7 +58,8 @@ static enum step gzip_step(void *state, struct piece *p)
 	p->in = z->next_in;
 	p->in_len = z->avail_in;
 	p->out_len = z->avail_out;
-	return ret == Z_STREAM_END ? AT_END : ret == Z_OK ? GOES_ON : BROKEN;
+	return ret == Z_STREAM_END ? AT_END : ret == Z_OK ? GOES_ON :
+	       ret == Z_MEM_ERROR ? NO_MEMORY : BROKEN;
 }
 
 static void gzip_end(void *state)
@@ -93,8 +95,9 @@ static enum step xz_step(void *state, struct piece *p)
 	p->in = l->next_in;
 	p->in_len = l->avail_in;
 	p->out_len = l->avail_out;
-	return ret == LZMA_STREAM_END ? AT_END :
-	       ret == LZMA_OK ? GOES_ON : BROKEN;
+	return ret == LZMA_STREAM_END ? AT_END : ret == LZMA_OK ? GOES_ON :
+	       ret == LZMA_MEM_ERROR || ret == LZMA_MEMLIMIT_ERROR ? NO_MEMORY :
+	       BROKEN;
 }
 
 static void xz_end(void *state)
@@ -119,6 +122,8 @@ static enum step zstd_step(void *state, struct piece *p)
 	p->in += in.pos;
 	p->in_len -= in.pos;
 	p->out_len -= out.pos;
+	if (ZSTD_getErrorCode(ret) == ZSTD_error_memory_allocation)
+		return NO_MEMORY;
 	return ZSTD_isError(ret) ? BROKEN : ret ? GOES_ON : AT_END;
 }
 
@@ -157,11 +162,8 @@ static const struct unpacker {
 /* Room for another STEP */
 static bool grow(struct blob *to, struct piece *p)
 {
-	uint8_t *more;
+	uint8_t *more = realloc(to->data, to->size + STEP);
 
-	if (to->size > UNPACKED_MAX - STEP)
-		return false;
-	more = realloc(to->data, to->size + STEP);
 	if (!more)
 		return false;
 	to->data = more;
@@ -177,11 +179,11 @@ static int unpack(const struct unpacker *u, void *state,
 	static const char text[] =
 		"the kernel, compressed by %s, is %s after 0x%zx bytes, at offset 0x%zx of 0x%zx: unpack it by hand to see why";
 	uint8_t *in = malloc(STEP);
-	enum step step = GOES_ON;
+	enum step step = in ? GOES_ON : NO_MEMORY;
 	struct piece p = { 0 };
 	size_t at = 0, n;
 
-	while (in && step == GOES_ON) {
+	while (step == GOES_ON) {
 		if (!p.in_len) {
 			n = from->size - at < STEP ? from->size - at : STEP;
 			if (!n || !blob_copy(from, at, in, n))
@@ -190,14 +192,20 @@ static int unpack(const struct unpacker *u, void *state,
 			p.in_len = n;
 			at += n;
 		}
-		if (!grow(to, &p))
+		if (to->size > UNPACKED_MAX - STEP)
 			break;
+		if (!grow(to, &p)) {
+			step = NO_MEMORY;
+			break;
+		}
 		step = u->step(state, &p);
 		to->size = p.out - to->data + STEP - p.out_len;
 	}
 	free(in);
 	if (step == AT_END)
 		return 0;
+	if (step == NO_MEMORY)
+		return fail(error, STATUS_OS, "no memory to unpack the kernel");
 	return fail(error, STATUS_DATA, text, u->name,
 		    step == BROKEN ? "broken" :
 		    to->size > UNPACKED_MAX - STEP ? "too large" : "cut short",

@@ -647,8 +647,7 @@ static void boots_in_order(void **state)
 	struct firmware told = { .files = 0 };
 	struct boot_order order;
 	char text[] = "order=dac,menu,menu-wait=9", all[] = "order=cd";
-	char wrong[] = "order=cc";
-	unsigned int i;
+	char wrong[] = "order=cc", alone[] = "menu-wait=9";
 
 	m.config.firmware = &told;
 	assert_int_equal(boot_order_parse(&order, text, &error), 0);
@@ -660,9 +659,8 @@ static void boots_in_order(void **state)
 			    "/pci@i0cf8/ide@1/drive@1/disk@0\n");
 	assert_string_equal(told.file[2].name, "etc/boot-menu-wait");
 	assert_memory_equal(told.file[2].data, "\x09\0", 2);
-	for (i = 0; i < told.files; i++)
-		free((void *)told.file[i].data);
-	told.files = 0;
+	while (told.files)
+		free((void *)told.file[--told.files].data);
 	assert_int_equal(boot_order_parse(&order, all, &error), 0);
 	assert_int_equal(boot_order_tell(&order, &m, &error), 0);
 	assert_string_equal(told.file[0].data,
@@ -670,6 +668,7 @@ static void boots_in_order(void **state)
 			    "/pci@i0cf8/ide@1/drive@1/disk@0\n");
 	free((void *)told.file[0].data);
 	assert_int_equal(boot_order_parse(&order, wrong, &error), -1);
+	assert_int_equal(boot_order_parse(&order, alone, &error), -1);
 }
 
 int main(void)
