@@ -45,7 +45,9 @@ struct mvmm_mem_region;
  * @last_region: index of the last lookup's hit, tried first next time [M]
  * @nr_logged: regions with a dirty bitmap			[M to write, A]
  * @inval_count: invalidations in progress			[M]
- * @inval_seq: counts invalidations that have ended		[M]
+ * @inval_start: none of these begins below, of the owner's addresses [M]
+ * @inval_end: none ends above					[M]
+ * @kicked: CPUs that are sent an IPI				[M]
  * @tlb_gen: grows whenever an entry is removed or loses rights	[M to write, A]
  * @vcpus: by id					[L and M to write, RCU]
  * @doorbells: by port and value, see run/doorbell.c		[L to write, RCU]
@@ -78,7 +80,8 @@ struct mvmm_vm {
 	int last_region;
 	int nr_logged;
 	unsigned long inval_count;
-	unsigned long inval_seq;
+	u64 inval_start, inval_end;
+	cpumask_var_t kicked;
 	u64 tlb_gen;
 	struct mvmm_vcpu *vcpus[MVMM_MAX_VCPUS];
 	struct hlist_head doorbells[1 << MVMM_DOORBELL_BITS];

@@ -6,10 +6,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,106 +144,6 @@ TEST_F(memory, fork)
 	EXPECT_EQ(0, status);
 	ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, DATA, &v));
 	EXPECT_EQ(8, v);
-}
-
-/* Adds 1 to the first word of each of the 64 pages from DATA on; hlt */
-GUEST(count_pages, "mov $0x100000, %edi\n mov $64, %ecx\n"
-		   "1: incq (%rdi)\n add $4096, %rdi\n dec %ecx\n jnz 1b\n"
-		   "hlt");
-#define COUNTED		64
-#define CHILDREN	200
-
-struct counting {
-	struct vm *vm;
-	bool stop;
-	uint64_t rounds;
-	int wrong;
-};
-
-static void *count_all_the_time(void *arg)
-{
-	struct counting *c = arg;
-
-	while (!__atomic_load_n(&c->stop, __ATOMIC_RELAXED) && !c->wrong) {
-		vm_set_rip(c->vm, CODE);
-		c->wrong = vm_run_to_exit(c->vm) != MVMM_EXIT_HLT;
-		c->rounds++;
-	}
-	return NULL;
-}
-
-/* In the child: nothing of the VM is its own */
-static int try_from_outside(const struct vm *vm, long page)
-{
-	void *run = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 vm->vcpu, 0);
-
-	if (run != MAP_FAILED)
-		*(volatile char *)run = *(volatile char *)run;
-	*(volatile uint64_t *)(vm->mem + DATA) = 5555;
-	return mvmm_run(vm->vcpu) == -EPERM ? 0 : 1;
-}
-
-/* One child of each kind in turn. Its exit status; -1: there was none */
-static int make_child(const struct vm *vm, unsigned int kind, long page)
-{
-	char *argv[] = { "true", NULL };
-	extern char **environ;
-	int status = 0;
-	pid_t pid;
-
-	switch (kind % 4) {
-	case 0:
-		pid = fork();
-		if (!pid)
-			_exit(try_from_outside(vm, page));
-		break;
-	case 1:
-		pid = fork();
-		if (!pid) {
-			execv("/bin/true", argv);
-			_exit(0);
-		}
-		break;
-	case 2:
-		pid = vfork();
-		if (!pid)
-			_exit(0);
-		break;
-	default:
-		if (posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ))
-			return 0;
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return -1;
-	return status;
-}
-
-/*
- * Processes come and go while the guest writes: copy-on-write moves its pages all
- * the time, and no write is lost. Parts that children do not get make no
- * difference.
- */
-TEST_F(memory, fork_storm)
-{
-	struct counting c = { .vm = &self->vm };
-	long page = sysconf(_SC_PAGESIZE);
-	char *first = self->vm.mem + DATA;
-	pthread_t thread;
-	unsigned int i;
-
-	ASSERT_EQ(0, madvise(first + 16 * 4096, 4 * 4096, MADV_DONTFORK));
-	ASSERT_EQ(0, madvise(first + 32 * 4096, 4 * 4096, MADV_WIPEONFORK));
-	LOAD(&self->vm, count_pages);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, count_all_the_time, &c));
-	for (i = 0; i < CHILDREN; i++)
-		EXPECT_EQ(0, make_child(&self->vm, i, page));
-	__atomic_store_n(&c.stop, true, __ATOMIC_RELAXED);
-	pthread_join(thread, NULL);
-	EXPECT_EQ(0, c.wrong);
-	EXPECT_LT(1, c.rounds);
-	for (i = 0; i < COUNTED; i++)
-		EXPECT_EQ(c.rounds, *(uint64_t *)(first + i * 4096));
 }
 
 /* Pages of a memfd: read while clean, then written, then reclaimed */
@@ -468,56 +366,6 @@ TEST_F(memory, prefault_read_only)
 	EXPECT_EQ(MVMM_EXIT_MEMORY_FAULT,
 		  poke(&self->vm, VOID + 16 * 4096, 1));
 	munmap(p, 32 * 4096);
-}
-
-/*
- * The guest increments a counter in each page in turn while the host throws
- * pages away. A flush that comes too late shows as a write to a page that the
- * host has taken back.
- */
-GUEST(hammer, "sti\n 1: xor %ecx, %ecx\n"
-      "2: mov %rcx, %rdi\n shl $12, %rdi\n add $0x100000, %rdi\n"
-      "incq (%rdi)\n"
-      "inc %rcx\n cmp $32, %rcx\n jb 2b\n"
-      "incq 0x90000\n jmp 1b");
-
-static void *run_thread(void *arg)
-{
-	struct vm *vm = arg;
-	long ret;
-
-	do {
-		ret = mvmm_run(vm->vcpu);
-	} while (ret == -EINTR && !vm->run->immediate_exit);
-	return (void *)ret;
-}
-
-TEST_F(memory, invalidate_while_running)
-{
-	volatile uint64_t *round = (uint64_t *)(self->vm.mem + 0x90000);
-	pthread_t thread;
-	void *ret;
-	int i, j;
-
-	LOAD(&self->vm, hammer);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, run_thread, &self->vm));
-	for (i = 0; i < 40; i++) {
-		volatile uint64_t *page = (void *)(self->vm.mem + DATA +
-						   (i % 32) * 4096);
-		uint64_t before = *round, seen;
-
-		ASSERT_EQ(0, madvise((void *)page, 4096, MADV_DONTNEED));
-		/* The page begins at 0 again, and no old count comes back */
-		seen = *page;
-		EXPECT_LE(seen, *round - before + 1);
-		for (j = 0; j < 10000 && *round == before; j++)
-			usleep(1000);
-		EXPECT_NE(before, *round);
-	}
-	self->vm.run->immediate_exit = 1;
-	mvmm_kick(self->vm.vcpu);
-	ASSERT_EQ(0, pthread_join(thread, &ret));
-	EXPECT_EQ(-EINTR, (long)ret);
 }
 
 /* Flushes are counted: none if nothing was taken away, one for one page */

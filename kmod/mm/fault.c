@@ -201,11 +201,13 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 	int level, at;
 
 	lockdep_assert_held(&vm->mmu_lock);
-	if (vm->inval_count)
-		return ABSENT;
 	found = host_lookup(vm->mm, hva, &leaf);
 	if (found != FOUND)
 		return found;
+	/* Nor may what is mapped beside it */
+	if (mvmm_invalidating(vm, hva, max_t(u64, AROUND,
+					     pgt_level_size(leaf.level))))
+		return ABSENT;
 	if (write && !leaf.write)
 		return ABSENT;
 	/*
@@ -349,7 +351,6 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, u32 access,
 	const struct mvmm_mem_region *r;
 	enum lookup found = ABSENT;
 	bool refused = false;
-	unsigned long seq;
 	int ret;
 
 	mvmm_assert_may_sleep();
@@ -363,7 +364,6 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, u32 access,
 		*hva = r->hva + (gpa - r->gpa);
 		refused = write && !region_writable(r);
 	}
-	seq = vm->inval_seq;
 	spin_unlock(&vm->mmu_lock);
 	if (!*hva || refused)
 		return refused ? -EROFS : -ENXIO;
@@ -373,13 +373,11 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, u32 access,
 		return ret;
 
 	spin_lock(&vm->mmu_lock);
-	*again = vm->inval_count || vm->inval_seq != seq;
+	/* It may have gone again meanwhile, and the region, too */
+	r = mvmm_find_region(vm, gpa);
+	*again = !r || r->hva + (gpa - r->gpa) != *hva;
 	if (!*again) {
-		/*
-		 * There still is a region: a removal counts as an invalidation
-		 */
-		found = mirror(vm, mvmm_find_region(vm, gpa), gpa, access,
-			       false, cache);
+		found = mirror(vm, r, gpa, access, false, cache);
 		*again = found == ABSENT;
 	}
 	spin_unlock(&vm->mmu_lock);

@@ -74,15 +74,17 @@ void mvmm_kick_guests(struct mvmm_vm *vm)
 
 	lockdep_assert_held(&vm->mmu_lock);
 	lockdep_assert_irqs_enabled();
+	cpumask_clear(vm->kicked);
 	smp_mb(); /* pairs with mvmm_enter_begin() */
 	for (i = 0; i < vm->nr_vcpus; i++) {
 		struct mvmm_vcpu *vcpu = vm->vcpus[i];
 
 		/* pairs with mvmm_enter_end() */
 		if (vcpu && smp_load_acquire(&vcpu->in_guest))
-			smp_call_function_single(READ_ONCE(vcpu->cpu), empty_ipi,
-						 NULL, 1);
+			cpumask_set_cpu(READ_ONCE(vcpu->cpu), vm->kicked);
 	}
+	/* One wait for all of them */
+	smp_call_function_many(vm->kicked, empty_ipi, NULL, true);
 }
 
 /**
@@ -183,6 +185,55 @@ static void zap_backed(struct mvmm_vm *vm, u64 start, u64 end, bool may_sleep)
 	}
 }
 
+/**
+ * mvmm_inval_begin() - the owner's mapping of a range may change from now on
+ * @vm: the VM
+ * @start: first address of the owner's
+ * @end: one past the last
+ *
+ * Nothing of it is mapped until mvmm_inval_end(). While several are under way, the
+ * smallest range that has all of them counts. Context: mmu_lock held.
+ */
+void mvmm_inval_begin(struct mvmm_vm *vm, u64 start, u64 end)
+{
+	lockdep_assert_held(&vm->mmu_lock);
+	if (!vm->inval_count++) {
+		vm->inval_start = start;
+		vm->inval_end = end;
+		return;
+	}
+	vm->inval_start = min(vm->inval_start, start);
+	vm->inval_end = max(vm->inval_end, end);
+}
+
+/**
+ * mvmm_inval_end() - the owner's mapping has changed
+ * @vm: the VM
+ *
+ * Context: mmu_lock held.
+ */
+void mvmm_inval_end(struct mvmm_vm *vm)
+{
+	lockdep_assert_held(&vm->mmu_lock);
+	vm->inval_count--;
+}
+
+/**
+ * mvmm_invalidating() - may the owner's mapping change right now?
+ * @vm: the VM
+ * @hva: an address of the owner's
+ * @size: a power of two: asked is for the aligned block with @hva in it
+ *
+ * Context: mmu_lock held. Return: true if it may, in any part of the block.
+ */
+bool mvmm_invalidating(const struct mvmm_vm *vm, u64 hva, u64 size)
+{
+	lockdep_assert_held(&vm->mmu_lock);
+	hva &= -size;
+	return vm->inval_count && hva < vm->inval_end &&
+	       hva + size > vm->inval_start;
+}
+
 static int invalidate_range_start(struct mmu_notifier *mn,
 				  const struct mmu_notifier_range *range)
 {
@@ -190,7 +241,7 @@ static int invalidate_range_start(struct mmu_notifier *mn,
 
 	/* A spinlock and IPIs do not sleep: it need not be blockable */
 	spin_lock(&vm->mmu_lock);
-	vm->inval_count++;
+	mvmm_inval_begin(vm, range->start, range->end);
 	zap_backed(vm, range->start, range->end,
 		   mmu_notifier_range_blockable(range));
 	spin_unlock(&vm->mmu_lock);
@@ -203,8 +254,7 @@ static void invalidate_range_end(struct mmu_notifier *mn,
 	struct mvmm_vm *vm = mn_to_vm(mn);
 
 	spin_lock(&vm->mmu_lock);
-	vm->inval_seq++;
-	vm->inval_count--;
+	mvmm_inval_end(vm);
 	spin_unlock(&vm->mmu_lock);
 }
 
@@ -258,7 +308,8 @@ static void release(struct mmu_notifier *mn, struct mm_struct *mm)
 	struct mvmm_vm *vm = mn_to_vm(mn);
 
 	spin_lock(&vm->mmu_lock);
-	vm->inval_count++;	/* never taken back: nothing is mapped again */
+	/* It never ends: nothing is mapped again */
+	mvmm_inval_begin(vm, 0, U64_MAX);
 	mvmm_zap(vm, 0, 1ULL << MVMM_GPA_BITS, true);
 	spin_unlock(&vm->mmu_lock);
 }

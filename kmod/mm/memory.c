@@ -19,15 +19,16 @@
  */
 int mvmm_memory_init(struct mvmm_vm *vm)
 {
-	int ret;
+	int ret = -ENOMEM;
 
 	spin_lock_init(&vm->mmu_lock);
 	vm->regions = kzalloc(sizeof(*vm->regions), GFP_KERNEL_ACCOUNT);
-	if (!vm->regions)
-		return -ENOMEM;
+	if (!vm->regions ||
+	    !zalloc_cpumask_var(&vm->kicked, GFP_KERNEL_ACCOUNT))
+		goto free_regions;
 	ret = pgt_init(&vm->pgt, &mvmm_vendor.pgt);
 	if (ret)
-		goto free_regions;
+		goto free_kicked;
 	vm->mm = current->mm;
 	vm->mn.ops = &mvmm_notifier_ops;
 	ret = mmu_notifier_register(&vm->mn, vm->mm);
@@ -37,6 +38,8 @@ int mvmm_memory_init(struct mvmm_vm *vm)
 
 destroy_pgt:
 	pgt_destroy(&vm->pgt);
+free_kicked:
+	free_cpumask_var(vm->kicked);
 free_regions:
 	kfree(vm->regions);
 	return ret;
@@ -63,6 +66,7 @@ void mvmm_memory_destroy(struct mvmm_vm *vm)
 	for (i = 0; i < vm->nr_regions; i++)
 		kvfree(vm->regions[i].dirty);
 	kfree(vm->regions);
+	free_cpumask_var(vm->kicked);
 }
 
 static int check_region(const struct mvmm_region *region)
@@ -176,8 +180,8 @@ static int count_logs(const struct mvmm_vm *vm)
 }
 
 /*
- * First all leaves go of what goes. inval_count keeps them away until what comes
- * is there: as if the owner's mapping changed. For who holds mmu_lock that is one
+ * First all leaves go of what goes. mvmm_inval_begin() keeps them away until what
+ * comes is there: as if the owner's mapping changed. For who holds mmu_lock that is one
  * step: there is no moment without memory where there was memory and will be.
  */
 static void swap_regions(struct mvmm_vm *vm, struct change *c)
@@ -186,7 +190,7 @@ static void swap_regions(struct mvmm_vm *vm, struct change *c)
 	u32 i;
 
 	spin_lock(&vm->mmu_lock);
-	vm->inval_count++;
+	mvmm_inval_begin(vm, 0, U64_MAX);
 	for (i = 0; i < c->nr_remove; i++)
 		mvmm_zap(vm, c->remove[i].gpa,
 			 c->remove[i].gpa + c->remove[i].len, true);
@@ -206,8 +210,7 @@ static void swap_regions(struct mvmm_vm *vm, struct change *c)
 	 */
 	if (mvmm_vendor.pml && (log || vm->nr_logged))
 		mvmm_flush_guests(vm);
-	vm->inval_seq++;
-	vm->inval_count--;
+	mvmm_inval_end(vm);
 	spin_unlock(&vm->mmu_lock);
 }
 

@@ -38,6 +38,9 @@ struct mvmm_mem_region *mvmm_exact_region(const struct mvmm_vm *vm, u64 gpa,
 					  u64 len);
 bool mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end, bool may_sleep);
 void mvmm_kick_guests(struct mvmm_vm *vm);
+void mvmm_inval_begin(struct mvmm_vm *vm, u64 start, u64 end);
+void mvmm_inval_end(struct mvmm_vm *vm);
+bool mvmm_invalidating(const struct mvmm_vm *vm, u64 hva, u64 size);
 void mvmm_flush_guests(struct mvmm_vm *vm);
 void mvmm_note_dirty(void *ctx, u64 gpa, u64 pte, int level);
 extern const struct mmu_notifier_ops mvmm_notifier_ops;

@@ -21,8 +21,8 @@ from .pc import firmware, grub, hpet, keyboard, screen
 Job = collections.namedtuple("Job", "name function args kernels")
 
 KSELFTESTS = ("abi", "apic", "clock", "dirty", "events", "exits", "hostile",
-              "huge", "intercepts", "ioeventfd", "lifetime", "memory", "mmio",
-              "modes", "old", "regions", "state")
+              "huge", "intercepts", "invalidate", "ioeventfd", "lifetime",
+              "memory", "mmio", "modes", "old", "regions", "state")
 # For all fuzz targets together
 FUZZ_SECONDS = 180
 # It measures in TSC ticks: it would take an hour on models where these are
@@ -169,31 +169,34 @@ WITHOUT = {"qemu": ("slots", "policies", "pv", "pv_eoi", "irqfd", "ioeventfd",
                     "slots pv irqfd ioeventfd dirty debug vmx"),
            "bochs": ("pml", "apicv", "svm",
                      "slots pv irqfd ioeventfd dirty apicv debug svm")}
-# Most of the time is theirs: of the options one by one only these have them
+# Most of the time is theirs: of the options one by one only these have them, but
+# for make test-long
 WITHOUT_LONG = {"apic": ("slots", "pv_eoi", "irqfd", "apicv"),
-                "dirty": ("pml",), "memory": ("slots", "dirty", "pml")}
+                "dirty": ("pml",), "memory": ("slots", "dirty", "pml"),
+                "invalidate": ("slots", "dirty", "pml")}
 
 
-def without(results, name, emulator):
+def without(results, name, emulator, every=False):
     """Modules without options build, and pass the tests that remain."""
     tests = ("abi", "apic", "clock", "dirty", "events", "exits",
-             "intercepts", "ioeventfd", "lifetime", "memory", "mmio",
-             "modes", "regions", "state")
+             "intercepts", "invalidate", "ioeventfd", "lifetime",
+             "memory", "mmio", "modes", "regions", "state")
     modules = []
     for options in WITHOUT[emulator]:
-        module = f"without-{options.replace(' ', '-')}"
-        done = run(["scripts/build-module", "--as", module, "test",
+        module = options.replace(" ", "-")
+        done = run(["scripts/build-module", "--as", f"{name}-{module}", "test",
                     f"WITHOUT={options}"], stderr=subprocess.STDOUT)
         results.add(done.returncode == 0, f"{name}: WITHOUT={options} builds",
                     done.stdout if done.returncode else "")
-        modules.append(f"build/module-{module}/mvmm.ko:lab/{module}.ko")
+        modules.append(f"build/module-{name}-{module}/mvmm.ko:"
+                       f"lab/without-{module}.ko")
     def programs(options):
         left = options.split()
         # These depend on the scheduler's options, and on steal time
         more = ("sched",) * (left in (["policies"], ["pv"]))
         # A program of an option's name is all about it
         return " ".join(t for t in tests + more if t not in left and
-                        (len(left) > 1 or t not in WITHOUT_LONG or
+                        (every or len(left) > 1 or t not in WITHOUT_LONG or
                          options in WITHOUT_LONG[t]))
 
     lab(results, name,

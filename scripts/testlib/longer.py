@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The jobs of "make test-long" that are those of jobs.py, for longer."""
 from .browser import web
-from .jobs import (TWO_CPUS, UNSTEADY, files, job, kselftests, net, reloaded,
-                   stress_job, system, tested)
+from .jobs import (TWO_CPUS, UNSTEADY, files, job, kselftests, net, reloaded, saved,
+                   stress_job, system, tested, without)
 from .labs import lab
 
 
@@ -17,6 +17,9 @@ def long(results, name, emulator, cpus):
 
 
 LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
+        job("long-without-qemu", without, "qemu", True),
+        job("long-without-bochs", without, "bochs", True),
+        job("long-saved-bochs", saved, "bochs", "50", 30, 2),
         job("long-bond-qemu", net, "qemu",
             "; ".join(f"guest_with_bond {mode} --mem 192M" for mode in
                       ("active-backup", "balance-xor", "broadcast")),
