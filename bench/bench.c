@@ -635,6 +635,28 @@ static void measure_vcpu_lives(struct machine *m)
 	say("vcpu_lifecycle", "ticks", ticks[N / 2]);
 }
 
+/* What a process with a large VM has to wait for when it ends */
+static void measure_close(struct machine *m)
+{
+	int vm = m->monitor->create_vm(m->system, true), vcpu[63], ret, i;
+	const int n = sizeof(vcpu) / sizeof(vcpu[0]);
+	uint64_t before;
+
+	if (!wanted("vcpus_close") || vm < 0)
+		return;
+	for (i = 0; i < n; i++)
+		vcpu[i] = m->monitor->create_vcpu(vm, i);
+	ret = vcpu[n - 1];
+	before = __rdtsc();
+	for (i = 0; i < n; i++)
+		close(vcpu[i]);
+	close(vm);
+	if (ret < 0)
+		complain("vcpus_close", ret);
+	else
+		say("vcpus_close", "kticks", (__rdtsc() - before) / 1000.0);
+}
+
 static void measure_call(struct machine *m, const char *name,
 			 int (*fn)(struct machine *m))
 {
@@ -690,6 +712,7 @@ static void measure_all(const struct monitor *monitor)
 	measure_call(&m, "state_get", monitor->get_state);
 	measure_call(&m, "state_set", monitor->set_state);
 	measure_vcpu_lives(&m);
+	measure_close(&m);
 	measure_lives(monitor, system);
 	unmake_machine(&m);
 	measure_kernel_per_vm(monitor, system);

@@ -107,9 +107,12 @@ static void vcpu_free(struct mvmm_vcpu *vcpu)
 static void free_removed(struct mvmm_vcpu *vcpu)
 {
 	mvmm_assert_may_sleep();
-	/* Wait for senders that have found it in vm->vcpus under RCU */
+	/*
+	 * Wait for senders that have found it in vm->vcpus under RCU. Processes
+	 * that end close many vCPUs, one by one.
+	 */
 	if (vcpu->has_apic)
-		synchronize_rcu(); /* pairs with mvmm_send() */
+		synchronize_rcu_expedited(); /* pairs with mvmm_send() */
 	vcpu_free(vcpu);
 }
 

@@ -101,7 +101,7 @@ static int doorbell_deassign(struct mvmm_vm *vm,
 			continue;
 		hlist_del_rcu(&bell->link);
 		WRITE_ONCE(vm->nr_doorbells, vm->nr_doorbells - 1);
-		synchronize_rcu(); /* pairs with mvmm_ring_any() */
+		synchronize_rcu_expedited(); /* pairs with mvmm_ring_any() */
 		free_doorbell(bell);
 		return 0;
 	}
