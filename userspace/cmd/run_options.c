@@ -216,7 +216,7 @@ static char *short_form(struct run_options *o, const struct long_form *f,
 		free(before);
 	}
 	if (value && others && o->config.nr < CONFIG_OPTIONS &&
-	    asprintf(&made, "%s%s%s", value, others, f->adds) >= 0)
+	    asprintf(&made, "%s%s%s", value, f->adds, others) >= 0)
 		o->config.option[o->config.nr++] = made;
 	else
 		made = NULL;
@@ -248,6 +248,10 @@ static bool parse_long(struct argp_state *state, struct run_options *o,
 		parse_disk(state, o, made, DISK_VIRTIO);
 	else
 		parse_there(state, o, f->option, made);
+	/* Its name says what it is */
+	if (f->option == OPT_NET &&
+	    strcmp(o->machine.nic[o->machine.nics - 1].model, name))
+		argp_error(state, "--device %s: model= is another one", name);
 	return true;
 }
 

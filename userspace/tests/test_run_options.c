@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
@@ -95,6 +96,32 @@ static void parse(const char *option, const char *text)
 	assert_int_equal(run_options_parse(&o, 5, argv), 0);
 }
 
+/* Its message ends the process */
+static int status_of(const char *option, const char *text)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		if (!freopen("/dev/null", "w", stderr))
+			_exit(1);
+		parse(option, text);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+static void models(void **state)
+{
+	assert_int_equal(status_of("--device", "virtio-net,net=user"), 0);
+	assert_int_equal(status_of("--device", "e1000,net=user,model=e1000"), 0);
+	assert_int_equal(status_of("--device", "virtio-net,net=user,model=e1000"),
+			 STATUS_USAGE);
+	assert_int_equal(status_of("--device", "e1000,model=virtio-net,net=user"),
+			 STATUS_USAGE);
+}
+
 /* What an option makes with its other end can be written as a device, too */
 static void long_forms(void **state)
 {
@@ -140,7 +167,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(display),
 		cmocka_unit_test(firmware), cmocka_unit_test(loads),
-		cmocka_unit_test(long_forms) };
+		cmocka_unit_test(long_forms), cmocka_unit_test(models) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
