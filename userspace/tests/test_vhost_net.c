@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
+#include "devices/virtio/vhost.h"
 #include "devices/virtio/vhost_user.h"
 #include "tests/vhost_back.h"
 #include "tests/virtio_driver.h"
@@ -115,6 +116,40 @@ static void a_move(void **state)
 	assert_int_equal(reg_read(0x2004, 2), 0x0302);
 }
 
+/* The machine is loaded, and its driver is told that the NIC is of no use */
+static void a_move_without_back_end(void **state)
+{
+	static const enum fault faults[] = { NO_FAULT, DIES, REFUSES, SILENT };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		json_t *saved;
+
+		if (i) {
+			teardown(NULL);
+			setup(NULL);
+		}
+		start();
+		m.pausing = true;
+		saved = devices_save(&m);
+		assert_non_null(saved);
+		pthread_mutex_lock(&m.loop.lock);
+		if (faults[i] == NO_FAULT)
+			vhost_fail((struct vhost *)m.devices, "it has gone");
+		pthread_mutex_unlock(&m.loop.lock);
+		BACK_SET(fault_at, 19);
+		BACK_SET(fault, faults[i]);
+		assert_int_equal(devices_load(&m, saved, &error), 0);
+		json_decref(saved);
+		assert_true(((struct vhost *)m.devices)->dead);
+		m.pausing = false;
+		m.clock.stopped_at++;
+		run_timers();
+		assert_true(reg_read(COMMON(device_status), 1) & NEEDS_RESET);
+		assert_int_equal(m.warnings, 1);
+	}
+}
+
 static void options(void **state)
 {
 	uint8_t first[6];
@@ -140,7 +175,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = { TEST(a_nic), TEST(a_move),
-					    TEST(options) };
+		TEST(a_move_without_back_end), TEST(options) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -433,9 +433,7 @@ static void config(struct virtio *virtio, uint8_t *bytes)
 /* As many as were asked for here, of which the back end may have more */
 static void set_nr(struct vhost_user *u)
 {
-	uint32_t nr = u->config->queues;
-
-	memcpy(u->space + u->type->nr_at, &nr, u->type->nr_len);
+	memcpy(u->space + u->type->nr_at, &u->config->queues, u->type->nr_len);
 }
 
 static int read_space(struct vhost_user *u, struct error *error)
@@ -639,24 +637,26 @@ static void reset(struct device *device)
 	virtio_reset(&u->vhost.virtio);
 }
 
-/* A NIC has the address that it had, and may be elsewhere: some back ends tell others */
+/* A NIC with its address may be elsewhere: some back ends tell others, if they can */
 static int loaded(struct device *device, struct error *error)
 {
 	struct vhost_user *u = (struct vhost_user *)device;
-	struct message m = { .request = SEND_RARP };
+	struct error why = { 0 };
+	uint64_t mac = 0;
 
 	if (!device->machine->memory.shared)
 		return fail(error, STATUS_DATA,
 			    "its back end needs memory that is shared, and that of a snapshot's file is not");
-	if (u->type->type == VIRTIO_ID_NET) {
-		memcpy(u->space, u->mac, sizeof(u->mac));
-		memcpy(&m.value, u->mac, sizeof(u->mac));
-		vhost_ask(&u->vhost, VHOST_STOPS);
-		if (u->protocol & P_RARP &&
-		    tell_fds(u, &m, sizeof(m.value), NULL, 0, error))
-			return -1;
-	}
-	return virtio_loaded(&u->vhost.virtio, error);
+	if (u->type->type == VIRTIO_ID_NET)
+		memcpy(u->space, memcpy(&mac, u->mac, sizeof(u->mac)),
+		       sizeof(u->mac));
+	if (virtio_loaded(&u->vhost.virtio, error))
+		return -1;
+	vhost_ask(&u->vhost, VHOST_STOPS);
+	if (mac && u->protocol & P_RARP && !u->vhost.dead &&
+	    tell(u, SEND_RARP, mac, &why))
+		vhost_fail(&u->vhost, why.text);
+	return 0;
 }
 
 static int can_save(struct device *device, struct error *error)
@@ -693,8 +693,8 @@ static const struct option_spec options[] = {
 
 static const struct device_class vhost_user = {
 	.name = "vhost-user", .size = sizeof(struct vhost_user),
-	.options = options,
-	.fields = fields, .create = create, .reset = reset, .loaded = loaded,
-	.saving = vhost_saving, .can_save = can_save, .destroy = destroy,
+	.options = options, .fields = fields, .create = create, .reset = reset,
+	.loaded = loaded, .saving = vhost_saving, .can_save = can_save,
+	.destroy = destroy,
 };
 DEVICE_CLASS(vhost_user);
