@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -41,6 +42,7 @@ static const struct library_call calls[] = {
  * @data: frames come
  * @control: its end is the connection's; not all URLs have one
  * @again: it tries to connect
+ * @dialled: says what came of that
  * @url: as given, "": the library's own
  * @text: for messages
  * @was_told: the user knows that there is no connection
@@ -52,7 +54,7 @@ static const struct library_call calls[] = {
 struct vde {
 	struct port port;
 	void *conn;
-	struct watch data, control;
+	struct watch data, control, dialled;
 	struct timer again;
 	char *url, text[64];
 	bool was_told, waits;
@@ -61,19 +63,38 @@ struct vde {
 	uint8_t in[VDE_FRAME], out[VDE_FRAME];
 };
 
-/* -1 with errno */
-static int dial(struct vde *v)
+/**
+ * struct dial - a try to connect, of a thread of its own: a switch that hangs answers
+ * never, and there is no open_real() that does not wait
+ * @url: the thread's own
+ * @fd: its end of a pair of sockets, which gets a struct dialled
+ */
+struct dial {
+	char *url;
+	int fd;
+};
+
+struct dialled {
+	void *conn;
+	int error;
+};
+
+static struct dialled dial(char *url)
 {
-	v->conn = vdeplug.open_real(v->url, "mvmm", INTERFACE, NULL);
-	if (!v->conn)
-		return -1;
+	void *conn = vdeplug.open_real(url, "mvmm", INTERFACE, NULL);
+
+	return (struct dialled){ conn, conn ? 0 : errno };
+}
+
+static void adopt(struct vde *v, void *conn)
+{
+	v->conn = conn;
 	v->data.fd = vdeplug.datafd(v->conn);
 	v->control.fd = vdeplug.ctlfd(v->conn);
 	if (v->control.fd == v->data.fd)
 		v->control.fd = -1;
 	/* Not all of its parts look at MSG_DONTWAIT when they send */
 	fcntl(v->data.fd, F_SETFL, fcntl(v->data.fd, F_GETFL) | O_NONBLOCK);
-	return 0;
 }
 
 /* Its descriptors are the library's */
@@ -193,19 +214,91 @@ static int use(struct vde *v)
 	return 0;
 }
 
+static void *dial_main(void *arg)
+{
+	struct dial *d = arg;
+	struct dialled result = dial(d->url);
+
+	/* The port may be gone by now */
+	if (send(d->fd, &result, sizeof(result), MSG_NOSIGNAL) < 0 && result.conn)
+		vdeplug.close(result.conn);
+	close(d->fd);
+	free(d->url);
+	free(d);
+	return NULL;
+}
+
+/* -1 with errno */
+static int start_dial(struct vde *v)
+{
+	struct dial *d = malloc(sizeof(*d));
+	int fd[2] = { -1, -1 }, err = ENOMEM;
+	pthread_t thread;
+
+	if (d && (d->url = strdup(v->url)) &&
+	    !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd)) {
+		d->fd = fd[1];
+		v->dialled.fd = fd[0];
+		err = -loop_watch(v->port.loop, &v->dialled, EPOLLIN);
+		if (!err)
+			err = pthread_create(&thread, NULL, dial_main, d);
+	}
+	if (!err) {
+		pthread_detach(thread);
+		return 0;
+	}
+	loop_watch(v->port.loop, &v->dialled, 0);
+	close_fd(&v->dialled.fd);
+	close_fd(&fd[1]);
+	if (d)
+		free(d->url);
+	free(d);
+	errno = err;
+	return -1;
+}
+
 static void dial_again(void *ctx)
 {
 	struct vde *v = ctx;
 
-	if (dial(v)) {
+	if (start_dial(v))
 		lose(v, errno);
-	} else if (use(v)) {
-		lose(v, ENOMEM);
-	} else {
-		v->was_told = false;
-		dprintf(STDERR_FILENO, "\r\nmvmm: --net %s is connected\r\n",
-			v->text);
+}
+
+static void on_dialled(void *ctx, uint32_t events)
+{
+	struct vde *v = ctx;
+	struct dialled result;
+	ssize_t n = recv(v->dialled.fd, &result, sizeof(result), MSG_DONTWAIT);
+
+	loop_watch(v->port.loop, &v->dialled, 0);
+	close_fd(&v->dialled.fd);
+	if (n != sizeof(result) || !result.conn) {
+		lose(v, n != sizeof(result) ? EPIPE : result.error);
+		return;
 	}
+	adopt(v, result.conn);
+	if (use(v)) {
+		lose(v, ENOMEM);
+		return;
+	}
+	v->was_told = false;
+	dprintf(STDERR_FILENO, "\r\nmvmm: --net %s is connected\r\n", v->text);
+}
+
+/* What the thread has said already, or says to nobody */
+static void end_dial(struct vde *v)
+{
+	struct dialled result;
+
+	if (v->dialled.fd < 0)
+		return;
+	loop_watch(v->port.loop, &v->dialled, 0);
+	shutdown(v->dialled.fd, SHUT_RD);
+	if (recv(v->dialled.fd, &result, sizeof(result), MSG_DONTWAIT) ==
+	    sizeof(result) && result.conn)
+		vdeplug.close(result.conn);
+	close_fd(&v->dialled.fd);
 }
 
 static int vde_start(struct port *port, struct error *error)
@@ -222,6 +315,7 @@ static void close_vde(struct port *port)
 
 	if (port->loop)
 		loop_set_timer(port->loop, &v->again, 0);
+	end_dial(v);
 	hang_up(v);
 	free(v->url);
 	free(v);
@@ -232,6 +326,7 @@ struct port *vde_port_open(const struct net_config *config, struct error *error)
 	static const struct port_ops ops = {
 		.start = vde_start, .receive = vde_receive, .ready = vde_ready,
 		.close = close_vde };
+	struct dialled first;
 	struct vde *v;
 
 	if (library_load(&library, calls, error))
@@ -249,15 +344,19 @@ struct port *vde_port_open(const struct net_config *config, struct error *error)
 	v->port = (struct port){ .ops = &ops, .name = v->text };
 	v->data = (struct watch){ on_readable, v, -1, 0 };
 	v->control = (struct watch){ on_end, v, -1, 0 };
+	v->dialled = (struct watch){ on_dialled, v, -1, 0 };
 	v->again = (struct timer){ dial_again, v, 0, NULL };
 	v->iov.iov_base = v->in;
 	v->frame.iov = &v->iov;
 	v->frame.niov = 1;
-	if (!dial(v))
+	first = dial(v->url);
+	if (first.conn) {
+		adopt(v, first.conn);
 		return &v->port;
+	}
 	fail(error, STATUS_NO_INPUT,
 	     "--net %s: %s: is there such a switch (vde_switch -s PATH)?",
-	     v->text, strerror(errno));
+	     v->text, strerror(first.error));
 	close_vde(&v->port);
 	return NULL;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* --net vde: two ports of a real vde_switch, which ends and comes again. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -81,7 +82,28 @@ static bool came(void)
 	return played.frames;
 }
 
-static unsigned int rounds;
+static unsigned int rounds, rung;
+
+static void ring(void *ctx)
+{
+	rung++;
+}
+
+static bool has_rung(void)
+{
+	return rung;
+}
+
+static unsigned int threads(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	unsigned int n = 0;
+
+	while (readdir(tasks))
+		n++;
+	closedir(tasks);
+	return n - 2;
+}
 
 static bool one_round(void)
 {
@@ -112,6 +134,26 @@ static bool passes(struct port *nic, size_t len)
 	assert_true(port_send(nic, &f));
 	run_until(came);
 	return played.len == len && !memcmp(played.bytes, frame, len);
+}
+
+/* A switch that hangs: it takes a connection, and says nothing. The loop goes on */
+static void hangs(void)
+{
+	struct timer timer = { ring, NULL, 0, NULL };
+
+	alarm(60);
+	stop_switch();
+	run_until(has_no_link);
+	assert_true(start_switch());
+	/* It listens by now */
+	usleep(300000);
+	kill(vde_switch, SIGSTOP);
+	do {
+		rung = 0;
+		loop_set_timer(&loop, &timer, vm_clock_now(&vm_clock) + 50000000);
+		run_until(has_rung);
+	} while (threads() < 3);
+	assert_false(has_link());
 }
 
 static void two_ports(void **state)
@@ -159,10 +201,18 @@ static void two_ports(void **state)
 	assert_true(passes(&nic, 61));
 	assert_true(adds_up(second));
 	assert_true(adds_up(played.port.peer));
+	/* One port does not wait until the switch goes on */
+	hangs();
 	other = played.port.peer;
 	port_disconnect(&played.port);
-	port_disconnect(&nic);
 	net_close(other);
+	kill(vde_switch, SIGCONT);
+	other = second;
+	run_until(has_link);
+	/* The other one's thread ends, too */
+	while (threads() > 1)
+		usleep(10000);
+	port_disconnect(&nic);
 	net_close(second);
 	stop_switch();
 	rmdir(directory);
