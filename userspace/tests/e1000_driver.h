@@ -12,6 +12,9 @@
 #define NIC_RING	16u	/* descriptors of each */
 #define NIC_MEMORY	0xc1000000u
 #define NIC_PORTS	0x1000u
+#define EOP_RS		9u	/* commands of a descriptor */
+#define TX_BUFFER	BUFFERS
+#define RX_BUFFER	(BUFFERS + 0x40000)
 
 static uint8_t nic_mac[MAC_LEN] = { 2, 1, 1, 1, 1, 1 };
 static struct e1000 *nic;
@@ -68,6 +71,42 @@ static inline uint8_t *tx_desc(unsigned int i)
 static inline uint8_t *rx_desc(unsigned int i)
 {
 	return (uint8_t *)at(RX_RING) + i * E1000_DESC;
+}
+
+static inline void tx_put(unsigned int i, uint64_t address, uint32_t low, uint32_t high)
+{
+	memcpy(tx_desc(i), &address, 8);
+	memcpy(tx_desc(i) + 8, &low, 4);
+	memcpy(tx_desc(i) + 12, &high, 4);
+}
+
+static inline void tx_ring(unsigned int tail)
+{
+	nic_write(0x3818, tail);
+}
+
+static inline uint32_t tx_head(void)
+{
+	return nic_read(0x3810);
+}
+
+/* The first descriptors of the ring to receive, with buffers */
+static inline void rx_give(unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < NIC_RING; i++) {
+		uint64_t buffer = RX_BUFFER + i * 4096;
+
+		memset(rx_desc(i), 0, E1000_DESC);
+		memcpy(rx_desc(i), &buffer, 8);
+	}
+	nic_write(0x2818, nr);
+}
+
+static inline unsigned int rx_length(unsigned int i)
+{
+	return rx_desc(i)[8] | rx_desc(i)[9] << 8;
 }
 
 #endif

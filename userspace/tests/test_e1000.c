@@ -9,10 +9,7 @@
 #include "tests/e1000_driver.h"
 
 #define LINE		11	/* of slot 1 */
-#define EOP_RS		9
 #define DATA		0x20
-#define TX_BUFFER	BUFFERS
-#define RX_BUFFER	(BUFFERS + 0x40000)
 
 static uint8_t frame[FRAME_MAX];
 
@@ -179,36 +176,19 @@ static void interrupts(void **state)
 
 /* ---- from the guest ------------------------------------------------------- */
 
-static void put(unsigned int i, uint64_t address, uint32_t low, uint32_t high)
-{
-	memcpy(tx_desc(i), &address, 8);
-	memcpy(tx_desc(i) + 8, &low, 4);
-	memcpy(tx_desc(i) + 12, &high, 4);
-}
-
-static void ring(unsigned int tail)
-{
-	nic_write(0x3818, tail);
-}
-
-static uint32_t head(void)
-{
-	return nic_read(0x3810);
-}
-
 static void sends(void **state)
 {
 	memcpy(at(TX_BUFFER), frame, 100);
 	start_e1000(0);
-	put(0, TX_BUFFER, 60, 0);
-	ring(1);
+	tx_put(0, TX_BUFFER, 60, 0);
+	tx_ring(1);
 	/* Its end is not there yet */
 	assert_int_equal(played.frames, 0);
-	assert_int_equal(head(), 0);
-	put(1, TX_BUFFER + 60, 40 | EOP_RS << 24, 0);
-	ring(2);
+	assert_int_equal(tx_head(), 0);
+	tx_put(1, TX_BUFFER + 60, 40 | EOP_RS << 24, 0);
+	tx_ring(2);
 	assert_int_equal(played.frames, 1);
-	assert_int_equal(head(), 2);
+	assert_int_equal(tx_head(), 2);
 	assert_false(tx_desc(0)[12] & 1);
 	assert_true(tx_desc(1)[12] & 1);
 	assert_int_equal(nic_read(0x00c0), ICR_TXDW | ICR_TXQE);
@@ -228,14 +208,14 @@ static void sends_later(void **state)
 	memcpy(at(TX_BUFFER), frame, 100);
 	start_e1000(0);
 	played.full = true;
-	put(0, TX_BUFFER, 100 | EOP_RS << 24, 0);
-	ring(1);
-	assert_int_equal(head(), 0);
+	tx_put(0, TX_BUFFER, 100 | EOP_RS << 24, 0);
+	tx_ring(1);
+	assert_int_equal(tx_head(), 0);
 	assert_false(tx_desc(0)[12] & 1);
 	assert_int_equal(nic->port.to_peer.in, 0);
 	played.full = false;
 	port_ready(&played.port);
-	assert_int_equal(head(), 1);
+	assert_int_equal(tx_head(), 1);
 	assert_int_equal(played.frames, 1);
 }
 
@@ -244,15 +224,15 @@ static void tags(void **state)
 	memcpy(at(TX_BUFFER), frame, 60);
 	start_e1000(0);
 	nic_write(0x0400, 2 | 8);
-	put(0, TX_BUFFER, 40 | (EOP_RS | 0x40) << 24, 0x0123u << 16);
-	ring(1);
+	tx_put(0, TX_BUFFER, 40 | (EOP_RS | 0x40) << 24, 0x0123u << 16);
+	tx_ring(1);
 	/* Not as long as VME is off; short ones become longer */
 	assert_int_equal(played.len, 60);
 	assert_memory_equal(played.bytes, frame, 40);
 	assert_int_equal(played.bytes[59], 0);
 	nic_write(0x0000, nic_read(0x0000) | CTRL_VME);
-	put(1, TX_BUFFER, 60 | (EOP_RS | 0x40) << 24, 0x0123u << 16);
-	ring(2);
+	tx_put(1, TX_BUFFER, 60 | (EOP_RS | 0x40) << 24, 0x0123u << 16);
+	tx_ring(2);
 	assert_int_equal(played.len, 64);
 	assert_memory_equal(played.bytes + 12, "\x81\0\x01\x23\x08\0", 6);
 	assert_memory_equal(played.bytes + 16, frame + 12, 48);
@@ -274,12 +254,12 @@ static void old_checksum(void **state)
 	memcpy(at(TX_BUFFER), frame, 61);
 	memset((uint8_t *)at(TX_BUFFER) + 40, 0, 2);
 	start_e1000(0);
-	put(0, TX_BUFFER, 61 | 40 << 16 | (EOP_RS | 4) << 24, 20 << 8);
-	ring(1);
+	tx_put(0, TX_BUFFER, 61 | 40 << 16 | (EOP_RS | 4) << 24, 20 << 8);
+	tx_ring(1);
 	assert_int_equal(sum_up(played.bytes + 20, 41, 0), 0xffff);
 	/* One that is not in the frame changes nothing */
-	put(1, TX_BUFFER, 61 | 60 << 16 | (EOP_RS | 4) << 24, 20 << 8);
-	ring(2);
+	tx_put(1, TX_BUFFER, 61 | 60 << 16 | (EOP_RS | 4) << 24, 20 << 8);
+	tx_ring(2);
 	assert_memory_equal(played.bytes, at(TX_BUFFER), 61);
 }
 
@@ -307,7 +287,7 @@ static void write_headers(uint8_t *h)
 static void put_context(unsigned int i, uint8_t flags, uint32_t header,
 			uint32_t mss, uint32_t len)
 {
-	put(i, 14 | 24 << 8 | 33u << 16 | 34ull << 32 | 50ull << 40, len | (flags | DATA) << 24, header << 8 | mss << 16);
+	tx_put(i, 14 | 24 << 8 | 33u << 16 | 34ull << 32 | 50ull << 40, len | (flags | DATA) << 24, header << 8 | mss << 16);
 }
 
 static void check_segment(size_t from, size_t len, bool last)
@@ -335,21 +315,21 @@ static void segments(void **state)
 	memcpy(h + HEADERS_LEN, frame, 2500);
 	start_e1000(0);
 	put_context(0, 7, HEADERS_LEN, 1000, 2500);
-	put(1, TX_BUFFER, HEADERS_LEN | 0x10 << 16 | (DATA | 4) << 24, 3 << 8);
-	put(2, TX_BUFFER + HEADERS_LEN,
+	tx_put(1, TX_BUFFER, HEADERS_LEN | 0x10 << 16 | (DATA | 4) << 24, 3 << 8);
+	tx_put(2, TX_BUFFER + HEADERS_LEN,
 	    2500 | 0x10 << 16 | (DATA | 4 | EOP_RS) << 24, 3 << 8);
 	/* It waits in the middle, is saved there, and goes on */
 	played.limit = 2;
-	ring(3);
+	tx_ring(3);
 	assert_int_equal(played.frames, 2);
 	check_segment(1000, 1000, false);
-	assert_int_equal(head(), 1);
+	assert_int_equal(tx_head(), 1);
 	assert_int_equal(nic->sent, 2000);
 	played.limit = 0;
 	port_ready(&played.port);
 	assert_int_equal(played.frames, 3);
 	check_segment(2000, 500, true);
-	assert_int_equal(head(), 3);
+	assert_int_equal(tx_head(), 3);
 	assert_true(tx_desc(2)[12] & 1);
 	assert_int_equal(nic->sent, 0);
 	/* Checksums without segments: then the length is in the sum */
@@ -358,8 +338,8 @@ static void segments(void **state)
 	h[17] = 40 + 100;
 	h[50] = sum_up(h + 26, 8, 6 + 120) >> 8;
 	h[51] = sum_up(h + 26, 8, 6 + 120);
-	put(4, TX_BUFFER, 154 | 0x10 << 16 | (DATA | EOP_RS) << 24, 3 << 8);
-	ring(5);
+	tx_put(4, TX_BUFFER, 154 | 0x10 << 16 | (DATA | EOP_RS) << 24, 3 << 8);
+	tx_ring(5);
 	assert_int_equal(played.len, 154);
 	assert_int_equal(sum_up(played.bytes + 14, 20, 0), 0xffff);
 	assert_int_equal(sum_up(played.bytes + 34, 120,
@@ -373,37 +353,37 @@ static void nonsense(void **state)
 
 	memcpy(at(TX_BUFFER), frame, 100);
 	start_e1000(0);
-	put(i++, TX_BUFFER, 13 | EOP_RS << 24, 0);
-	put(i++, 1ull << 40, 60 | EOP_RS << 24, 0);
-	put(i++, TX_BUFFER, 0xfffff | 0x10 << 16 | (DATA | EOP_RS) << 24, 0);
-	put(i++, TX_BUFFER, 60 | 0x70 << 16 | (DATA | EOP_RS) << 24, 0);
-	ring(i);
-	assert_int_equal(head(), i);
+	tx_put(i++, TX_BUFFER, 13 | EOP_RS << 24, 0);
+	tx_put(i++, 1ull << 40, 60 | EOP_RS << 24, 0);
+	tx_put(i++, TX_BUFFER, 0xfffff | 0x10 << 16 | (DATA | EOP_RS) << 24, 0);
+	tx_put(i++, TX_BUFFER, 60 | 0x70 << 16 | (DATA | EOP_RS) << 24, 0);
+	tx_ring(i);
+	assert_int_equal(tx_head(), i);
 	assert_int_equal(nic->port.to_peer.dropped[DROP_LENGTH], 4);
 	/* Headers that are longer than the packet, or no segment's size */
 	put_context(i++, 7, 200, 1000, 100);
-	put(i++, TX_BUFFER, 100 | 0x10 << 16 | (DATA | 4 | EOP_RS) << 24, 0);
+	tx_put(i++, TX_BUFFER, 100 | 0x10 << 16 | (DATA | 4 | EOP_RS) << 24, 0);
 	put_context(i++, 7, HEADERS_LEN, 0, 100);
-	put(i++, TX_BUFFER, 100 | 0x10 << 16 | (DATA | 4 | EOP_RS) << 24, 0);
-	ring(i);
-	assert_int_equal(head(), i);
+	tx_put(i++, TX_BUFFER, 100 | 0x10 << 16 | (DATA | 4 | EOP_RS) << 24, 0);
+	tx_ring(i);
+	assert_int_equal(tx_head(), i);
 	assert_int_equal(nic->port.to_peer.dropped[DROP_HEADER], 2);
 	/* A context within a packet */
-	put(i++, TX_BUFFER, 60 | 0x10 << 16 | DATA << 24, 0);
+	tx_put(i++, TX_BUFFER, 60 | 0x10 << 16 | DATA << 24, 0);
 	put_context(i++, 7, HEADERS_LEN, 1000, 100);
-	put(i++, TX_BUFFER, 60 | 0x10 << 16 | (DATA | EOP_RS) << 24, 0);
-	ring(i);
+	tx_put(i++, TX_BUFFER, 60 | 0x10 << 16 | (DATA | EOP_RS) << 24, 0);
+	tx_ring(i);
 	assert_int_equal(nic->port.to_peer.dropped[DROP_LENGTH], 5);
 	assert_int_equal(played.frames, 0);
 	/* A tail, and a ring, that cannot be */
-	ring(NIC_RING);
+	tx_ring(NIC_RING);
 	nic_write(0x3804, ~0u);
-	ring(i + 1);
-	assert_int_equal(head(), i + 1);
+	tx_ring(i + 1);
+	assert_int_equal(tx_head(), i + 1);
 	/* Without mastership nothing moves */
 	cfg_write(PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
-	ring(0);
-	assert_int_equal(head(), i + 1);
+	tx_ring(0);
+	assert_int_equal(tx_head(), i + 1);
 }
 
 /* A ring that has no end takes its turns */
@@ -417,14 +397,14 @@ static void endless(void **state)
 	for (i = 0; i < n; i++)
 		memset((uint8_t *)at(RX_BUFFER) + i * E1000_DESC, 0,
 		       E1000_DESC);
-	ring(n - 1);
-	assert_in_range(head(), 1024, 4096);
+	tx_ring(n - 1);
+	assert_in_range(tx_head(), 1024, 4096);
 	for (i = 0; i < 8; i++) {
 		m.clock.stopped_at++;
 		run_timers();
 	}
 	/* What is less than the longest packet may become one yet */
-	assert_int_equal(head(), n - 1024);
+	assert_int_equal(tx_head(), n - 1024);
 }
 
 /* A packet of many small segments: not all of them at once, either */
@@ -438,61 +418,43 @@ static void many_segments(void **state)
 	memset(h + HEADERS_LEN, 0, len);
 	start_e1000(0);
 	put_context(0, 7, HEADERS_LEN, 1, len);
-	put(1, TX_BUFFER, (HEADERS_LEN + len) | 0x10 << 16 |
+	tx_put(1, TX_BUFFER, (HEADERS_LEN + len) | 0x10 << 16 |
 	    (DATA | 4 | EOP_RS) << 24, 3 << 8);
-	ring(2);
+	tx_ring(2);
 	assert_in_range(played.frames, 1, 4096);
-	assert_int_equal(head(), 1);
+	assert_int_equal(tx_head(), 1);
 	for (i = 0; i < 8; i++) {
 		m.clock.stopped_at++;
 		run_timers();
 	}
 	assert_int_equal(played.frames, len);
-	assert_int_equal(head(), 2);
+	assert_int_equal(tx_head(), 2);
 }
 
 /* ---- to the guest --------------------------------------------------------- */
-
-static void give(unsigned int nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < NIC_RING; i++) {
-		uint64_t buffer = RX_BUFFER + i * 4096;
-
-		memset(rx_desc(i), 0, E1000_DESC);
-		memcpy(rx_desc(i), &buffer, 8);
-	}
-	nic_write(0x2818, nr);
-}
 
 static bool come(size_t len)
 {
 	return played_send_frame(frame, len, NULL);
 }
 
-static unsigned int length(unsigned int i)
-{
-	return rx_desc(i)[8] | rx_desc(i)[9] << 8;
-}
-
 static void receives(void **state)
 {
 	start_e1000(0);
-	give(8);
+	rx_give(8);
 	assert_true(come(100));
-	assert_int_equal(length(0), 104);
+	assert_int_equal(rx_length(0), 104);
 	assert_int_equal(rx_desc(0)[12], 7);
 	assert_memory_equal(at(RX_BUFFER), frame, 100);
 	assert_int_equal(nic_read(0x00c0), ICR_RXT0 | ICR_RXDMT0);
 	/* A short one becomes longer */
 	assert_true(come(20));
-	assert_int_equal(length(1), 64);
+	assert_int_equal(rx_length(1), 64);
 	assert_int_equal(((uint8_t *)at(RX_BUFFER + 4096))[20], 0);
 	/* Without the check sequence */
 	nic_write(0x0100, 2 | 1u << 26);
 	assert_true(come(100));
-	assert_int_equal(length(2), 100);
+	assert_int_equal(rx_length(2), 100);
 	assert_int_equal(nic_read(0x4074), 3);
 	assert_int_equal(nic_read(0x40c0), 104 + 64 + 104);
 	/* A long one, in several */
@@ -501,9 +463,9 @@ static void receives(void **state)
 	nic_write(0x0100, 2 | 1u << 5 | 3u << 16);
 	assert_true(come(600));
 	assert_int_equal(rx_desc(3)[12], 1);
-	assert_int_equal(length(3), 256);
+	assert_int_equal(rx_length(3), 256);
 	assert_int_equal(rx_desc(5)[12], 7);
-	assert_int_equal(length(5), 604 - 512);
+	assert_int_equal(rx_length(5), 604 - 512);
 	assert_memory_equal(at(RX_BUFFER + 5 * 4096), frame + 512, 88);
 	assert_int_equal(nic_read(0x2810), 6);
 }
@@ -511,7 +473,7 @@ static void receives(void **state)
 static void waits(void **state)
 {
 	start_e1000(0);
-	give(0);
+	rx_give(0);
 	assert_false(come(100));
 	played.readied = 0;
 	nic_write(0x2818, 2);
@@ -528,7 +490,7 @@ static void waits(void **state)
 	assert_int_equal(nic->port.from_peer.dropped[DROP_NO_LINK], 1);
 	/* Nor does a frame wait for a ring that is too small for it */
 	start_e1000(1u << 5 | 3u << 16);
-	give(15);
+	rx_give(15);
 	assert_true(come(9000));
 	assert_int_equal(nic->port.from_peer.dropped[DROP_LENGTH], 1);
 	assert_int_equal(nic_read(0x4010), 1);
@@ -560,7 +522,7 @@ static void filter(void **state)
 	unsigned int shift;
 
 	start_e1000(0);
-	give(8);
+	rx_give(8);
 	assert_true(gets("\2\1\1\1\1\1"));
 	assert_false(gets(other));
 	assert_false(gets(group));
@@ -594,12 +556,12 @@ static void tags_taken_out(void **state)
 {
 	memcpy(frame + 12, "\x81\0\x21\x23\x08\0", 6);
 	start_e1000(0);
-	give(8);
+	rx_give(8);
 	assert_true(come(100));
-	assert_int_equal(length(0), 104);
+	assert_int_equal(rx_length(0), 104);
 	nic_write(0x0000, nic_read(0x0000) | CTRL_VME);
 	assert_true(come(100));
-	assert_int_equal(length(1), 100);
+	assert_int_equal(rx_length(1), 100);
 	assert_int_equal(rx_desc(1)[12], 15);
 	assert_memory_equal(rx_desc(1) + 14, "\x23\x21", 2);
 	assert_memory_equal(at(RX_BUFFER + 4096), frame, 12);
@@ -609,7 +571,7 @@ static void tags_taken_out(void **state)
 	assert_int_equal(nic->port.from_peer.dropped[DROP_FILTER], 1);
 	nic_write(0x5600 + 0x123 / 32 * 4, 1u << 0x123 % 32);
 	assert_true(come(100));
-	assert_int_equal(length(2), 100);
+	assert_int_equal(rx_length(2), 100);
 }
 
 /* ---- saved ---------------------------------------------------------------- */
@@ -619,7 +581,7 @@ static void saved(void **state)
 	json_t *all, *bad;
 
 	start_e1000(1u << 15);
-	give(8);
+	rx_give(8);
 	nic_write(0x5404, 0x80000909);
 	nic_write(0x00c8, ICR_LSC);
 	all = devices_save(&m);
@@ -631,7 +593,7 @@ static void saved(void **state)
 	assert_int_equal(devices_load(&m, all, &error), 0);
 	/* Its address is the one it had, and switches are told */
 	nic_mac[5] = 1;
-	give(8);
+	rx_give(8);
 	nic_write(0x0014, 2 << 8 | 1);
 	assert_int_equal(nic_read(0x0014) >> 16, 0x0101);
 	played.frames = 0;
@@ -645,7 +607,7 @@ static void saved(void **state)
 	assert_int_equal(nic->port.from_peer.dropped[DROP_FILTER], 1);
 	frame[4] = frame[5] = 9;
 	assert_true(come(60));
-	assert_int_equal(length(0), 64);
+	assert_int_equal(rx_length(0), 64);
 	/* Bits that no register has */
 	bad = json_array_get(json_object_get(json_object_get(all, "e1000.0"),
 					     "reg"), 0);

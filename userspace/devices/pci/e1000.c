@@ -341,7 +341,9 @@ static void write_register(struct e1000 *e, uint32_t at, uint32_t value)
 	uint32_t *word = table_at(e, at);
 
 	if (word) {
-		*word = value;
+		/* The second word of an address has half of it */
+		*word = word >= e->ra && word < e->ra + RA_LEN && at & 4 ?
+			value & RAH_BITS : value;
 		return;
 	}
 	switch (at) {

@@ -82,6 +82,7 @@ struct e1000_counters {
 #define CTRL_PHY_RST	(1u << 31)
 #define STATUS_LU	(1u << 1)
 #define RAH_AV		(1u << 31)
+#define RAH_BITS	0x8003ffffu
 /* Causes of interrupts */
 #define ICR_TXDW	(1u << 0)
 #define ICR_TXQE	(1u << 1)
@@ -184,6 +185,8 @@ bool e1000_receive(struct port *port, const struct frame *frame);
 /* There are more descriptors, or it was switched off: who waits may go on */
 void e1000_receive_again(struct e1000 *e);
 
+/* What is sent comes back, and goes nowhere else */
+bool e1000_is_looped(const struct e1000 *e);
 void e1000_reset_phy(struct e1000 *e);
 void e1000_set_link(struct e1000 *e, bool up);
 /* The registers by which they are reached are written */

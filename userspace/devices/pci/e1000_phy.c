@@ -106,6 +106,9 @@ void e1000_write_eecd(struct e1000 *e, uint32_t value)
 #define MDIC_INTERRUPT	(1u << 29)
 #define MDIC_ERROR	(1u << 30)
 #define PHY_ADDRESS	1
+/* Of the MAC's register: a loopback, and of what */
+#define RCTL_LBM	(3u << 6)
+#define RCTL_LBM_MAC	(1u << 6)
 
 enum { PHY_CONTROL, PHY_STATUS, PHY_ID1, PHY_ID2, PHY_ADVERTISE, PHY_PARTNER,
        PHY_EXPANSION, PHY_1000T_CONTROL = 9, PHY_1000T_STATUS,
@@ -113,6 +116,7 @@ enum { PHY_CONTROL, PHY_STATUS, PHY_ID1, PHY_ID2, PHY_ADVERTISE, PHY_PARTNER,
 
 /* Reset, and negotiate again: they are done at once */
 #define CONTROL_DONE	(1u << 15 | 1u << 9)
+#define CONTROL_LOOPBACK (1u << 14)
 /* Those that depend on the link */
 #define STATUS_LINKED	(1u << 2 | 1u << 5)
 #define SPECIFIC_LINKED	0xac00	/* 1000, full duplex, resolved, link */
@@ -144,6 +148,12 @@ void e1000_reset_phy(struct e1000 *e)
 	e->phy[PHY_EXTENDED] = 0x3000;
 	e->phy[PHY_SPECIFIC_CONTROL] = 0x0360;
 	e1000_set_link(e, e1000_has_link(e));
+}
+
+bool e1000_is_looped(const struct e1000 *e)
+{
+	return e->phy[PHY_CONTROL] & CONTROL_LOOPBACK ||
+	       (e->reg.rctl & RCTL_LBM) == RCTL_LBM_MAC;
 }
 
 static bool is_writable(unsigned int at)

@@ -162,6 +162,18 @@ static const struct e1000_counters counters = {
 	GPTC, TPT, GOTC, TOT, PTC64, BPTC, MPTC
 };
 
+/* Its own receiver gets it, or it is lost */
+static void loop_back(struct e1000 *e, const struct frame *frame)
+{
+	struct port_count *count = &e->port.from_peer;
+
+	count->in++;
+	if (e1000_receive(&e->port, frame))
+		return;
+	e->waits = false;
+	port_drop(count, DROP_FULL);
+}
+
 /* False: the peer does not take it now */
 static bool send_frame(struct e1000 *e, const struct packet *p,
 		       uint8_t *bytes, size_t len)
@@ -187,7 +199,9 @@ static bool send_frame(struct e1000 *e, const struct packet *p,
 		port_refuse(&e->port.to_peer, DROP_LENGTH);
 		return true;
 	}
-	if (!port_send(&e->port, &frame))
+	if (e1000_is_looped(e))
+		loop_back(e, &frame);
+	else if (!port_send(&e->port, &frame))
 		return false;
 	e1000_count_frame(e, &counters, bytes, frame.len + 4);
 	return true;
