@@ -179,6 +179,8 @@ if [ -e /bin/virtio_net.ko ]; then
 	done
 	ip link set lo up
 	! grep -q 'net=user' /proc/cmdline || guest_of_user
+	# shellcheck disable=SC1091 # selftests/net_peers.sh
+	! grep -q 'peers' /proc/cmdline || { . /bin/net_peers.sh; guest_of_peers; }
 	guest_of_two "$(sed -n 's/.*net=\([12]\).*/\1/p' /proc/cmdline)"
 fi
 

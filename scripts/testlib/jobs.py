@@ -380,11 +380,17 @@ def host(results, name, emulator, options=""):
         f"insmod mvmm.ko; in_a_root guest_of_host {options}", emulator)
 
 
-def net(results, name, emulator, command):
-    """NICs: Debian's kernel, with L1 by a tap and with another guest."""
+PEERS = ("selftests/net_peers.sh", "/usr/bin/iperf3", "/sbin/ethtool")
+
+
+def net(results, name, emulator, command, programs=()):
+    """NICs: Debian's kernel, with L1 by a tap and with another guest. @programs: more
+    that both have.
+    """
     drivers = labs.with_dependencies("virtio_pci", "virtio_net", "e1000",
                                      "8021q")
-    initrd = labs.guest_initrd(name, "net.sh", "selftests/net.sh", *drivers)
+    initrd = labs.guest_initrd(name, "net.sh", "selftests/net.sh", *programs,
+                               *drivers)
     # Of L1: a tap, or an interface with a way out for passt
     modules = labs.with_dependencies("tun", "dummy", "bonding", "vhost_net",
                                      "8021q", "bridge")
@@ -392,9 +398,10 @@ def net(results, name, emulator, command):
         ["--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd,
-                     "selftests/net.sh", "/usr/bin/tcpdump", "/usr/bin/passt", *modules)],
+                     "selftests/net.sh", "/usr/bin/tcpdump", "/usr/bin/passt",
+                     *programs, *modules)],
         "insmod mvmm.ko; insmod tun.ko; insmod dummy.ko; . ./net.sh; " +
-        command, emulator)
+        ". ./net_peers.sh; " * bool(programs) + command, emulator)
 
 
 def raid(results, name, emulator):
@@ -575,6 +582,9 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
            "done; guest_with_vhost --mem 192M --cpus 2", kernels=("debian",)),
        job("e1000-qemu", net, "qemu",
            "guest_with_e1000 --mem 192M --save-every 100", kernels=("debian",)),
+       job("peers-qemu", net, "qemu", "guest_with_peers short --mem 256M; "
+           "guest_with_peers short,e1000 --mem 256M", PEERS,
+           kernels=("debian",)),
        job("user-net-qemu", net, "qemu", "guest_with_user --mem 192M",
            kernels=("debian",)),
        job("switch-qemu", net, "qemu",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The jobs of "make test-long" that are those of jobs.py, for longer."""
 from .browser import web
-from .jobs import (TWO_CPUS, UNSTEADY, files, job, kselftests, net, reloaded, saved,
-                   stress_job, system, tested, without)
+from .jobs import (PEERS, TWO_CPUS, UNSTEADY, files, job, kselftests, net, reloaded,
+                   saved, stress_job, system, tested, without)
 from .labs import lab
 
 
@@ -23,6 +23,10 @@ LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
         job("long-bond-qemu", net, "qemu",
             "; ".join(f"guest_with_bond {mode} --mem 192M" for mode in
                       ("active-backup", "balance-xor", "broadcast")),
+            kernels=("debian",)),
+        job("long-peers-qemu", net, "qemu",
+            "guest_with_peers long --mem 256M --packed --cpus 2; "
+            "guest_with_peers long,e1000 --mem 256M", PEERS,
             kernels=("debian",))] + [
         job(f"long-{emulator}-{cpus}", long, emulator, cpus)
         for cpus in (1, 2) for emulator in ("bochs", "qemu")] + [
