@@ -131,12 +131,10 @@ int memory_map(const struct memory *memory, int vm, struct error *error)
 
 	for (i = 0; i < memory->nr; i++) {
 		const struct memory_block *b = &memory->block[i];
-		uint64_t skip = memory->shadow.rom && b->gpa == SHADOW_START ?
-				SHADOW_SIZE : 0;
 
-		ret = skip == b->size ? 0 :
-		      mvmm_add_region(vm, b->gpa + skip, b->size - skip,
-				      b->host + skip,
+		if (memory->shadow.rom && b->gpa == SHADOW_START)
+			continue;
+		ret = mvmm_add_region(vm, b->gpa, b->size, b->host,
 				      b->read_only ? MVMM_REGION_READONLY : 0);
 		if (ret)
 			return fail(error, STATUS_OS,
@@ -147,7 +145,7 @@ int memory_map(const struct memory *memory, int vm, struct error *error)
 	}
 	ret = memory->shadow.rom ? shadow_map(memory, vm) : 0;
 	return ret ? fail(error, STATUS_OS,
-			  "the module refused memory below 1 MiB: %s",
+			  "the module refused memory beside a firmware: %s",
 			  strerror(-ret)) : 0;
 }
 
@@ -156,7 +154,8 @@ void *memory_at(const struct memory *memory, uint64_t gpa, uint64_t len,
 {
 	unsigned int i;
 
-	if (memory->shadow.rom && gpa - SHADOW_START < SHADOW_SIZE)
+	if (memory->shadow.rom &&
+	    gpa - SHADOW_START < SHADOW_SIZE + A20_WRAP)
 		return shadow_at(memory, gpa, len, access);
 	for (i = 0; i < memory->nr; i++) {
 		const struct memory_block *b = &memory->block[i];

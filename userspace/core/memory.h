@@ -27,6 +27,7 @@
 #define SHADOW_SEGMENT	0x4000u
 #define SHADOW_SEGMENTS	(SHADOW_SIZE / SHADOW_SEGMENT)
 #define SHADOW_ROM	0x20000		/* so much of the ROM is seen there */
+#define A20_WRAP	0x10000u	/* so much behind that is seen again at 0 */
 /* Of a segment: RAM is read, and written; else ROM is read, and nothing written */
 #define SHADOW_READ	(1u << 0)
 #define SHADOW_WRITE	(1u << 1)
@@ -42,9 +43,11 @@ struct memory_block {
  * @rom: SHADOW_ROM bytes, which end at SHADOW_END; NULL: there is no such thing
  * @read: where reads of each segment go; NULL: nowhere
  * @write: the same of writes
+ * @wraps: address line 20 is masked: what is from 1 MiB on is at 0, too
  */
 struct shadow {
 	uint8_t *rom;
+	bool wraps;
 	uint8_t *read[SHADOW_SEGMENTS], *write[SHADOW_SEGMENTS];
 };
 
@@ -96,6 +99,12 @@ void *shadow_at(const struct memory *memory, uint64_t gpa, uint64_t len,
 /* From now on it is so: SHADOW_READ and _WRITE. 0, or a negative errno */
 int shadow_set(struct memory *memory, int vm,
 	       const uint8_t way[SHADOW_SEGMENTS]);
+/*
+ * Beside a firmware: the gate of address line 20. Closed, what a program reaches
+ * with a segment behind 1 MiB is RAM from 0 on; higher addresses stay as they are.
+ * 0, or a negative errno
+ */
+int memory_set_a20(struct memory *memory, int vm, bool open);
 /* The blocks of a VM. 0, or -1 with @error */
 int memory_map(const struct memory *memory, int vm, struct error *error);
 /*

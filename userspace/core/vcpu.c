@@ -70,7 +70,11 @@ static void guest_mmio(void *ctx, uint64_t gpa, void *data, unsigned int size,
 int vcpu_create(struct machine *m, unsigned int id, struct error *error)
 {
 	struct vcpu *v = &m->vcpu[id];
-	uint64_t skip = m->memory.shadow.rom ? SHADOW_SIZE : 0;
+	uint64_t size = m->memory.block[0].size;
+	/* What is not always where it is */
+	uint64_t skip = !m->memory.shadow.rom ? 0 :
+			size < SHADOW_SIZE + A20_WRAP ? size :
+			SHADOW_SIZE + A20_WRAP;
 	int ret;
 
 	v->machine = m;
@@ -87,7 +91,7 @@ int vcpu_create(struct machine *m, unsigned int id, struct error *error)
 		.cache = mvmm_decode_cache_new(),
 		.ram = m->memory.block[0].host + skip,
 		.ram_gpa = m->memory.block[0].gpa + skip,
-		.ram_size = m->memory.block[0].size - skip };
+		.ram_size = size - skip };
 	return 0;
 }
 

@@ -346,6 +346,111 @@ static void shadow(void **state)
 	stop_shadow();
 }
 
+/* What the module has from 1 MiB on: no two of them overlap */
+static struct mvmm_region high[2];
+
+static int change_high(unsigned long cmd, void *arg)
+{
+	const struct mvmm_regions *c = arg;
+	const struct mvmm_region *r = (const void *)(uintptr_t)c->remove;
+	unsigned int i, n;
+
+	assert_int_equal(cmd, MVMM_VM_CHANGE_REGIONS);
+	for (n = 0; n < c->nr_remove; n++) {
+		for (i = 0; i < 2 && (high[i].gpa != r[n].gpa ||
+				      high[i].len != r[n].len); i++)
+			;
+		assert_int_not_equal(i, 2);
+		high[i].len = 0;
+	}
+	r = (const void *)(uintptr_t)c->add;
+	assert_int_equal(high[0].len | high[1].len, 0);
+	for (n = 0; n < c->nr_add; n++)
+		high[n] = r[n];
+	return 0;
+}
+
+#define NOWHERE	~0ull
+
+/* What the guest has there, by the module's map and by the launcher's: an address */
+static void check_high(uint64_t gpa, uint64_t ram)
+{
+	uint8_t *expected = ram == NOWHERE ? NULL : m.memory.base + ram, *mapped = NULL;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		if (gpa - high[i].gpa < high[i].len)
+			mapped = (uint8_t *)(uintptr_t)high[i].hva +
+				 (gpa - high[i].gpa);
+	assert_ptr_equal(mapped, expected);
+	assert_ptr_equal(memory_at(&m.memory, gpa, 1, MVMM_ACCESS_READ |
+				   MVMM_ACCESS_WRITE), expected);
+}
+
+static void check_a20(bool open, uint64_t size)
+{
+	static const uint64_t at[] = { 0x100000, 0x10ffef, 0x10ffff, 0x110000,
+				       0x1fffff };
+	unsigned int i;
+
+	for (i = 0; i < 5; i++)
+		if (!open && at[i] < 0x110000)
+			check_high(at[i], at[i] - 0x100000);
+		else
+			check_high(at[i], at[i] < size ? at[i] : NOWHERE);
+	assert_int_equal(inb(0x92), open ? 2 : 0);
+}
+
+static void a20(void **state)
+{
+	/* Ports and bytes, and whether the gate is open then */
+	static const struct {
+		uint16_t port[2];
+		uint8_t value[2];
+		bool open;
+	} step[] = {
+		{ { 0x92 }, { 0 }, false }, { { 0x92 }, { 0 }, false },
+		{ { 0x92 }, { 2 }, true }, { { 0x64 }, { 0xdd }, false },
+		{ { 0x64 }, { 0xdf }, true }, { { 0x64, 0x60 }, { 0xd1, 1 }, false },
+		{ { 0x64, 0x60 }, { 0xd1, 3 }, true }, { { 0x92 }, { 0 }, false },
+	};
+	static const uint64_t sizes[] = { RAM, 1 << 20, (1 << 20) + 0x8000 };
+	unsigned int i, n;
+	json_t *saved;
+
+	for (n = 0; n < 3; n++) {
+		bare_start();
+		pthread_mutex_init(&m.pci_lock, NULL);
+		assert_int_equal(memory_create(&m.memory, sizes[n], false,
+					       &error), 0);
+		rom = calloc(1, ROM);
+		memory_add_rom(&m.memory, ROM, rom);
+		memset(high, 0, sizeof(high));
+		high[0] = (struct mvmm_region){
+			.gpa = SHADOW_END, .len = sizes[n] - SHADOW_END,
+			.hva = (uintptr_t)m.memory.base + SHADOW_END };
+		memory_ioctl = change_high;
+		bare_device("i8042");
+		check_a20(true, sizes[n]);
+		for (i = 0; i < sizeof(step) / sizeof(step[0]); i++) {
+			outb(step[i].port[0], step[i].value[0]);
+			if (step[i].port[1])
+				outb(step[i].port[1], step[i].value[1]);
+			check_a20(step[i].open, sizes[n]);
+		}
+		/* Not over the edges */
+		assert_null(memory_at(&m.memory, 0x10ffff, 2, MVMM_ACCESS_READ));
+		assert_null(memory_at(&m.memory, 0xfffff, 2, MVMM_ACCESS_READ));
+		saved = devices_save(&m);
+		devices_reset(&m);
+		check_a20(true, sizes[n]);
+		assert_int_equal(devices_load(&m, saved, &error), 0);
+		json_decref(saved);
+		check_a20(false, sizes[n]);
+		stop_shadow();
+	}
+}
+
 /* What a firmware does with them, at this address */
 static void follow(const struct acpi_files *files, uint8_t *tables, uint8_t *rsdp,
 		   uint64_t at)
@@ -539,7 +644,7 @@ int main(void)
 		cmocka_unit_test(by_ports), cmocka_unit_test(by_dma),
 		cmocka_unit_test(only_with_firmware),
 		cmocka_unit_test(ecam_moves),
-		cmocka_unit_test(shadow), cmocka_unit_test(acpi),
+		cmocka_unit_test(shadow), cmocka_unit_test(a20), cmocka_unit_test(acpi),
 		cmocka_unit_test(cmos), cmocka_unit_test(image),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,9 +2,10 @@
 /*
  * Intel 8042 as a PC/AT and a PS/2 have it (IBM PS/2 Hardware Interface Technical
  * Reference, Keyboard and Auxiliary Device Controller, 1990), with a keyboard and
- * a mouse (keyboard.c, mouse.c), and the PS/2's port 0x92. A20 is a bit
- * that can be read back: addresses do not wrap.
+ * a mouse (keyboard.c, mouse.c), and the PS/2's port 0x92. What the gate of A20
+ * does: core/shadow.c.
  */
+#include <string.h>
 #include "core/machine.h"
 #include "devices/isa/i8042.h"
 #include "devices/isa/ps2.h"
@@ -224,11 +225,22 @@ static void on_sync(struct device *device)
 	update((struct i8042 *)device);
 }
 
+static void set_a20(struct i8042 *chip, bool open)
+{
+	struct machine *m = chip->device.machine;
+	int ret = memory_set_a20(&m->memory, m->vm, open);
+
+	chip->a20 = open;
+	if (ret)
+		machine_end(m, STATUS_OS, "the module refused to mask A20: %s",
+			    strerror(-ret));
+}
+
 static void write_output(struct i8042 *chip, uint8_t value)
 {
 	if (!(value & OUT_RESET))
 		machine_reset(chip->device.machine, RESET_CPUS);
-	chip->a20 = value & OUT_A20;
+	set_a20(chip, value & OUT_A20);
 }
 
 static void answer(struct i8042 *chip, uint8_t byte, bool mouse)
@@ -297,7 +309,7 @@ static void obey(struct i8042 *chip, uint8_t command)
 		break;
 	case A20_OFF:
 	case A20_ON:
-		chip->a20 = command == A20_ON;
+		set_a20(chip, command == A20_ON);
 		break;
 	case READ_TEST:
 		answer(chip, 0, false);
@@ -394,7 +406,7 @@ static void fast_write(struct device *device, uint64_t at, uint64_t value,
 
 	if (value & FAST_RESET)
 		machine_reset(chip->device.machine, RESET_CPUS);
-	chip->a20 = value & FAST_A20;
+	set_a20(chip, value & FAST_A20);
 }
 
 static int create(struct device *device, struct error *error)
@@ -438,7 +450,7 @@ static void reset(struct device *device)
 	/* As a firmware leaves it */
 	chip->ram[0] = KEYBOARD_IRQ | MOUSE_IRQ | SYSTEM | TRANSLATE;
 	chip->status = STATUS_SYSTEM | STATUS_COMMAND;
-	chip->a20 = true;
+	set_a20(chip, true);
 	keyboard_reset(&chip->keyboard);
 	mouse_reset(&chip->mouse);
 	update(chip);
@@ -456,6 +468,7 @@ static int loaded(struct device *device, struct error *error)
 			    chip->keyboard.set, chip->mouse.id);
 	chip->status &= STATUS_FULL | STATUS_SYSTEM | STATUS_COMMAND |
 			STATUS_MOUSE;
+	set_a20(chip, chip->a20);
 	update(chip);
 	return 0;
 }
