@@ -21,7 +21,8 @@ class Completion(unittest.TestCase):
     def test_commands(self):
         self.assertEqual(set(complete("")),
                          {"run", "sched", "info", "disk", "raid", "switch",
-                          "net", "screenshot", "wait-screen", "type", "key"})
+                          "net", "screenshot", "wait-screen", "type", "key",
+                          "eject", "change"})
         self.assertEqual(complete("ra"), ["raid"])
 
     def test_options(self):

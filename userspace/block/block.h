@@ -178,6 +178,9 @@ const char *block_seems(const char *path);
 struct block *block_open(const struct block_config *config,
 			 struct error *error);
 
+/* A drive's, when there is no medium in it: its size is 0. NULL: no memory */
+struct block *block_empty(void);
+
 /*
  * From its beginning to its end, which it waits for; the loop's lock is not held.
  * @buffer: NULL: none. Its result

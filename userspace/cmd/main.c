@@ -22,6 +22,8 @@ static const struct {
 	{ "wait-screen", cmd_screen, "wait until a guest's screen shows a text" },
 	{ "type", cmd_screen, "type a text on a guest's keyboard" },
 	{ "key", cmd_screen, "press keys of it" },
+	{ "eject", cmd_screen, "take a medium out of a guest's drive" },
+	{ "change", cmd_screen, "put another one in" },
 	{ "sched", cmd_sched, "who runs, who waits, and for how long" },
 #ifdef HAVE_RAID
 	{ "raid", cmd_raid, "make RAID arrays, and look after them" },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mvmm screenshot, wait-screen, type and key: a guest's screen and keyboard, for
- * scripts. The guest is one with --control.
+ * mvmm screenshot, wait-screen, type, key, eject and change: a guest's screen,
+ * keyboard and drives, for scripts. The guest is one with --control.
  */
 #define _GNU_SOURCE
 #include <argp.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "block/block.h"
 #include "cmd/cmd.h"
 #include "core/clock.h"
 #include "core/option.h"
@@ -21,14 +22,16 @@
  * struct options - the command line
  * @word: the guest's socket, and what is wanted of it
  * @words: how many
+ * @wanted: how many there have to be
  * @timeout: seconds, 0: for ever
  * @enter: press Enter, too
+ * @force: although the guest has locked it
  */
 struct options {
-	char *word[2];
-	unsigned int words;
+	char *word[3];
+	unsigned int words, wanted;
 	uint64_t timeout;
-	bool enter;
+	bool enter, force;
 };
 
 static int ask(const struct options *o, const char *execute, json_t *arguments,
@@ -53,20 +56,25 @@ static int tell(const struct options *o, const char *execute, const char *key,
 	return ret;
 }
 
-/* The guest's launcher writes it, who may be somewhere else */
+/* For the guest's launcher, which may be somewhere else. NULL: no memory */
+static char *whole_path(const char *name)
+{
+	char *here = *name == '/' ? NULL : get_current_dir_name(), *path;
+
+	if (asprintf(&path, "%s%s%s", here ? here : "", here ? "/" : "", name) < 0)
+		path = NULL;
+	free(here);
+	return path;
+}
+
 static int screenshot(const struct options *o, struct error *error)
 {
-	char *here = *o->word[1] == '/' ? NULL : get_current_dir_name();
-	char *path = NULL;
+	char *path = whole_path(o->word[1]);
 	int ret;
 
-	if (asprintf(&path, "%s%s%s", here ? here : "", here ? "/" : "",
-		     o->word[1]) < 0)
-		path = NULL;
 	ret = path ? tell(o, "screendump", "filename", path, error) :
 	      fail(error, STATUS_OS, "no memory");
 	free(path);
-	free(here);
 	return ret;
 }
 
@@ -141,6 +149,33 @@ static int key(const struct options *o, struct error *error)
 	return tell(o, "send-key", "keys", o->word[1], error);
 }
 
+static int eject(const struct options *o, struct error *error)
+{
+	json_t *answer;
+	int ret = ask(o, "eject", json_pack("{s:s, s:b}", "device", o->word[1],
+					    "force", o->force), &answer, error);
+
+	json_decref(answer);
+	return ret;
+}
+
+static int change(const struct options *o, struct error *error)
+{
+	char *path = block_is_file(o->word[2]) ? whole_path(o->word[2]) :
+						 strdup(o->word[2]);
+	json_t *answer = NULL;
+	int ret;
+
+	if (!path)
+		return fail(error, STATUS_OS, "no memory");
+	ret = ask(o, "blockdev-change-medium",
+		  json_pack("{s:s, s:s, s:b}", "device", o->word[1], "filename",
+			    path, "force", o->force), &answer, error);
+	json_decref(answer);
+	free(path);
+	return ret;
+}
+
 static error_t parse(int k, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -155,15 +190,20 @@ static error_t parse(int k, char *arg, struct argp_state *state)
 	case 'e':
 		o->enter = true;
 		break;
+	case 'f':
+		o->force = true;
+		break;
 	case ARGP_KEY_ARG:
-		if (o->words == 2)
+		if (o->words == o->wanted)
 			argp_error(state, "%s is too much", arg);
 		else
 			o->word[o->words++] = arg;
 		break;
 	case ARGP_KEY_END:
-		if (o->words < 2)
-			argp_error(state, "the guest's socket, and what is wanted of it");
+		if (o->words < o->wanted)
+			argp_error(state, o->wanted == 2 ?
+				   "the guest's socket, and what is wanted of it" :
+				   "the guest's socket, a drive, and what comes into it");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -177,6 +217,10 @@ static const struct argp_option wait_options[] = {
 
 static const struct argp_option type_options[] = {
 	{ "enter", 'e', NULL, 0, "press Enter, too", 0 }, { 0 }
+};
+
+static const struct argp_option force_options[] = {
+	{ "force", 'f', NULL, 0, "although the guest has locked it", 0 }, { 0 }
 };
 
 static const struct {
@@ -196,6 +240,12 @@ static const struct {
 	{ "mvmm key", "VM KEY[-KEY]...",
 	  "Press keys together, as ctrl-alt-del: characters, f1 to f12, enter, esc, tab, space, backspace, delete, insert, home, end, pgup, pgdn, up, down, left, right, shift, ctrl, alt, altgr, meta, menu, kp_0 to kp_9 and others. VM is the socket of its --control.",
 	  NULL, key },
+	{ "mvmm eject", "VM DRIVE",
+	  "Take the medium out of a drive: cd0, the first --cdrom, or floppy0. VM is the socket of its --control.",
+	  force_options, eject },
+	{ "mvmm change", "VM DRIVE FILE",
+	  "Put another medium into a drive: cd0, the first --cdrom, or floppy0. FILE is what --cdrom or --floppy takes. VM is the socket of its --control.",
+	  force_options, change },
 };
 
 int cmd_screen(int argc, char **argv)
@@ -207,6 +257,7 @@ int cmd_screen(int argc, char **argv)
 
 	for (i = 0; strcmp(commands[i].name, argv[0]); i++)
 		;
+	o.wanted = commands[i].run == change ? 3 : 2;
 	argp.options = commands[i].options;
 	argp.args_doc = commands[i].args;
 	argp.doc = commands[i].doc;

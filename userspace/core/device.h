@@ -12,6 +12,7 @@
 #include "core/option.h"
 #include "core/state.h"
 
+struct block;
 struct machine;
 
 /**
@@ -51,6 +52,9 @@ struct device {
  *	fields that follow from the time are up to date
  * @can_save: -1 with @error: why the device cannot be saved now; the machine
  *	goes on as if nothing had been asked
+ * @medium: of the drive that has disk @old: @new, which the loop serves, takes its
+ *	place; a size of 0 is none. Afterwards nothing uses @old. @force: although the
+ *	guest has locked it in. 1: the drive is not of this device; -1 with @error
  * @destroy: frees what @create made
  *
  * All but @name, @size, @fields and @create may be NULL. The lock is held but
@@ -67,6 +71,8 @@ struct device_class {
 	int (*loaded)(struct device *device, struct error *error);
 	void (*saving)(struct device *device);
 	int (*can_save)(struct device *device, struct error *error);
+	int (*medium)(struct device *device, struct block *old,
+		      struct block *new, bool force, struct error *error);
 	void (*destroy)(struct device *device);
 };
 

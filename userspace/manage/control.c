@@ -14,6 +14,7 @@
 #include "block/block.h"
 #include "core/machine.h"
 #include "manage/control.h"
+#include "manage/media.h"
 #include "manage/screen.h"
 #include "net/net.h"
 
@@ -135,10 +136,12 @@ static json_t *execute(void *ctx, const json_t *request, struct error *error)
 
 	if (name && screen_has(name))
 		return screen_execute(m, name, arguments, error);
+	if (name && media_has(name))
+		return media_execute(m, name, arguments, error);
 	if (name && !strcmp(name, "net-show"))
 		return show_nics(m);
 	if (!name || strncmp(name, "raid-", 5)) {
-		fail(error, STATUS_USAGE, "%s is not known: raid-..., net-show, screendump, screen-text, send-key and type are",
+		fail(error, STATUS_USAGE, "%s is not known: raid-..., net-show, eject, blockdev-change-medium, screendump, screen-text, send-key and type are",
 		     name ? name : "a request without \"execute\"");
 		return NULL;
 	}

@@ -50,7 +50,7 @@ static inline void memory_do(struct in_memory *d)
 
 static inline struct in_memory *of_block(struct block *block)
 {
-	return block == &disk.block ? &disk : &cd;
+	return (struct in_memory *)block;
 }
 
 static int memory_start(struct block *block, struct loop *loop, struct error *e)
@@ -102,6 +102,22 @@ static inline void memory_init(struct in_memory *d, uint64_t sectors)
 	d->data = malloc(d->block.size);
 	for (i = 0; d->data && i < d->block.size; i++)
 		d->data[i] = i / 512 * 3 + i;
+}
+
+/* As a user wants it, into the drive that has @old; as of struct device_class */
+static inline int put_in(struct in_memory *old, struct in_memory *new, bool force)
+{
+	struct device *device;
+	int ret = 1;
+
+	new->block.loop = &m.loop;
+	pthread_mutex_lock(&m.loop.lock);
+	for (device = m.devices; device && ret == 1; device = device->next)
+		if (device->class->medium)
+			ret = device->class->medium(device, &old->block,
+						    &new->block, force, &error);
+	pthread_mutex_unlock(&m.loop.lock);
+	return ret;
 }
 
 static inline void make_machine(void)

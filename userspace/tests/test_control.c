@@ -289,11 +289,97 @@ static void nics(void **state)
 	m.config.nics = 0;
 }
 
+/* ---- media ---------------------------------------------------------------------- */
+
+static struct {
+	struct block *has, *was;
+	bool force;
+	int ret;
+} drive;
+
+static int take_medium(struct device *device, struct block *old,
+		       struct block *new, bool force, struct error *e)
+{
+	if (old != drive.has)
+		return 1;
+	drive.force = force;
+	if (drive.ret)
+		return fail(e, STATUS_VM, "the tray is locked");
+	drive.was = old;
+	drive.has = new;
+	return 0;
+}
+
+static void close_medium(struct block *block)
+{
+	assert_ptr_equal(block, drive.was);
+	block->ops->close(block);
+}
+
+static json_t *medium(const char *command, const char *device,
+		      const char *filename, bool force)
+{
+	return control_ask(path, json_pack("{s:s, s:{s:s, s:s*, s:b}}", "execute",
+					   command, "arguments", "device", device,
+					   "filename", filename, "force", force),
+			   &error);
+}
+
+static void no_medium(const char *command, const char *device,
+		      const char *filename, const char *why)
+{
+	struct block *had = drive.has;
+
+	assert_null(medium(command, device, filename, false));
+	if (!strstr(error.text, why))
+		print_error("%s\n", error.text);
+	assert_non_null(strstr(error.text, why));
+	assert_ptr_equal(drive.has, had);
+}
+
+#define CHANGE "blockdev-change-medium"
+
+static void media(void **state)
+{
+	static const struct device_class class = { .medium = take_medium };
+	struct device device = { .class = &class };
+
+	m.devices = &device;
+	m.config.disk[1] = drive.has = block_empty();
+	m.config.disk_bus[1] = DISK_CDROM;
+	m.config.disk[2] = block_empty();
+	m.config.disk_bus[2] = DISK_FLOPPY;
+	m.config.disks = 3;
+	m.config.close_disk = close_medium;
+	json_decref(medium(CHANGE, "cd0", name[3], true));
+	assert_true(drive.force);
+	assert_ptr_equal(m.config.disk[1], drive.has);
+	assert_int_equal(drive.has->size, SIZE);
+	/* A CD is only read */
+	assert_true(drive.has->read_only);
+	no_medium("eject", "cd1", NULL, "1 CD-ROMs from cd0 on, 1 floppy");
+	no_medium("eject", "disk0", NULL, "no drive disk0");
+	no_medium(CHANGE, "cd0", "/nowhere/x", "No such file");
+	no_medium(CHANGE, "cd0", NULL, "needs a filename");
+	no_medium("eject", "floppy0", NULL, "no device has that drive");
+	drive.ret = -1;
+	no_medium("eject", "cd0", NULL, "locked");
+	assert_false(drive.force);
+	drive.ret = 0;
+	json_decref(medium("eject", "cd0", NULL, false));
+	assert_int_equal(m.config.disk[1]->size, 0);
+	m.config.disk[1]->ops->close(m.config.disk[1]);
+	m.config.disk[2]->ops->close(m.config.disk[2]);
+	m.devices = NULL;
+	m.config.disks = 1;
+	m.config.close_disk = NULL;
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = { TEST(an_array), TEST(bad_clients),
-					    TEST(nics) };
+					    TEST(nics), TEST(media) };
 
 	alarm(120);
 	return cmocka_run_group_tests(tests, NULL, NULL);

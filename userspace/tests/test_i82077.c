@@ -309,6 +309,54 @@ static void in_flight(void **state)
 	assert_null(disk.pending);
 }
 
+/* The user takes the disk out, and puts another one in */
+static void media(void **state)
+{
+	struct in_memory none = { 0 }, other = { 0 };
+
+	memory_init(&none, 0);
+	memory_init(&other, 1440);
+	seek(5);
+	assert_int_equal(inb(0x3f7), 0);
+	/* While it is read */
+	disk.waits = true;
+	dma(TO_MEMORY, BUFFER, 512);
+	begin((const uint8_t[]){ 0x46, 0, 5, 0, 1, 2, 18, 27, 255 }, 9);
+	assert_non_null(disk.pending);
+	assert_int_equal(put_in(&disk, &none, false), 0);
+	assert_null(disk.pending);
+	assert_int_equal(finish(), 7);
+	assert_memory_equal(results, "\x40\x20", 2);
+	/* A seek does not make the line go while there is none */
+	assert_int_equal(inb(0x3f7), 0x80);
+	seek(0);
+	assert_int_equal(inb(0x3f7), 0x80);
+	dma(TO_MEMORY, BUFFER, 512);
+	COMMAND(0x46, 0, 0, 0, 1, 2, 18, 27, 255);
+	assert_memory_equal(results, "\x40\x01", 2);
+	COMMAND(0x4a, 0);
+	assert_int_equal(results[0], 0x40);
+	/* Another format, which is found by its rate */
+	assert_int_equal(put_in(&none, &other, false), 0);
+	assert_int_equal(inb(0x3f7), 0x80);
+	seek(1);
+	assert_int_equal(inb(0x3f7), 0);
+	COMMAND(0x4a, 0);
+	assert_int_equal(results[0], 0x40);
+	outb(0x3f7, 2);
+	dma(TO_MEMORY, BUFFER, 512);
+	COMMAND(0x46, 0, 1, 0, 9, 2, 9, 27, 255);
+	assert_int_equal(results[0], 0);
+	assert_memory_equal(at(BUFFER), other.data + (18 + 8) * 512, 512);
+	/* One that is too large stays out */
+	disk.block.size = 3 << 20;
+	assert_int_equal(put_in(&other, &disk, false), -1);
+	assert_non_null(strstr(error.text, "larger than"));
+	assert_int_equal(put_in(&disk, &other, false), 1);
+	free(none.data);
+	free(other.data);
+}
+
 static void hostile_states(void **state)
 {
 	static const char *const names[] = { "pos", "len", "resets", "rate" };
@@ -334,6 +382,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(dma_registers, setup, teardown),
 		cmocka_unit_test_setup_teardown(sizes, setup, teardown),
 		cmocka_unit_test_setup_teardown(in_flight, setup, teardown),
+		cmocka_unit_test_setup_teardown(media, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_states, setup, teardown),
 	};
 

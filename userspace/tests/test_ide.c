@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * piix3-ide: disks by PIO and DMA, a CD-ROM's packets, what is in flight when the
- * machine is reset or saved, and a driver that keeps no rules.
+ * piix3-ide: disks by PIO and DMA, what is in flight when the machine is reset or
+ * saved, and a driver that keeps no rules. CD-ROMs: test_atapi.c.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -12,45 +12,7 @@
 #undef fail
 #include "boot/boot.h"
 #include "devices/isa/fw_cfg.h"
-#include "tests/ide_driver.h"
-
-#define DISK_PORT	0x1f0
-#define CD_PORT		0x170
-#define READY		(ATA_DRDY | ATA_DSC)
-
-static uint8_t bytes[65536];
-
-static int setup(void **state)
-{
-	make_ide();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	drop_machine();
-	free(disk.data);
-	free(cd.data);
-	disk.data = cd.data = NULL;
-	second_bus = DISK_CDROM;
-	return 0;
-}
-
-static uint8_t status(uint16_t port)
-{
-	return inb(port + 7);
-}
-
-static void task(uint16_t port, uint8_t feature, uint8_t count, uint32_t lba,
-		 uint8_t device)
-{
-	outb(port + 6, device | (device & ATA_LBA ? lba >> 24 : 0));
-	outb(port + 1, feature);
-	outb(port + 2, count);
-	outb(port + 3, lba);
-	outb(port + 4, lba >> 8);
-	outb(port + 5, lba >> 16);
-}
+#include "tests/ide_registers.h"
 
 static void command(uint8_t command, uint8_t count, uint32_t lba)
 {
@@ -64,35 +26,6 @@ static void command_ext(uint8_t command, uint16_t count, uint64_t lba)
 	task(DISK_PORT, 0, count, lba & 0xffffff, 0);
 	outb(DISK_PORT + 6, ATA_LBA);
 	outb(DISK_PORT + 7, command);
-}
-
-static void in_words(uint16_t port, uint8_t *to, unsigned int len)
-{
-	uint16_t word;
-
-	for (; len; len -= 2, to += 2) {
-		word = ins(port, 2);
-		memcpy(to, &word, 2);
-	}
-}
-
-static void out_words(uint16_t port, const uint8_t *from, unsigned int len)
-{
-	uint16_t word;
-
-	for (; len; len -= 2, from += 2) {
-		memcpy(&word, from, 2);
-		outs(port, word, 2);
-	}
-}
-
-static bool interrupted(unsigned int channel)
-{
-	bool up = noted.up[14 + channel];
-
-	status(channel ? CD_PORT : DISK_PORT);
-	assert_false(noted.up[14 + channel]);
-	return up;
 }
 
 /* ---- disks ---------------------------------------------------------------- */
@@ -249,33 +182,6 @@ static void addresses(void **state)
 
 /* ---- DMA ------------------------------------------------------------------ */
 
-static void prd(unsigned int i, uint32_t base, uint32_t len)
-{
-	uint32_t entry[] = { base, len };
-
-	memcpy((uint8_t *)at(PRDS) + 8 * i, entry, 8);
-}
-
-static void bus_master(unsigned int channel, bool to_memory)
-{
-	outs(BM + 8 * channel + 4, PRDS, 4);
-	outb(BM + 8 * channel, to_memory ? BM_TO_MEMORY : 0);
-	outb(BM + 8 * channel + 2, BM_ERROR | BM_INTERRUPT);
-	outb(BM + 8 * channel, BM_START | (to_memory ? BM_TO_MEMORY : 0));
-}
-
-/* And as a driver ends it */
-static uint8_t bus_master_ends(unsigned int channel)
-{
-	uint8_t value = inb(BM + 8 * channel + 2) & 7;
-
-	outb(BM + 8 * channel, 0);
-	outb(BM + 8 * channel + 2, BM_ERROR | BM_INTERRUPT);
-	return value;
-}
-
-#define LAST	(1u << 31)
-
 static void moves_by_dma(void **state)
 {
 	/* Pieces of any even length, and 64 KiB as 0 */
@@ -373,17 +279,6 @@ static void in_flight(void **state)
 	command(0x20, 1, 0);	/* and the machine ends */
 }
 
-static void move(void)
-{
-	json_t *saved = devices_save(&m);
-
-	assert_non_null(saved);
-	drop_machine();
-	make_machine();
-	assert_int_equal(devices_load(&m, saved, &error), 0);
-	json_decref(saved);
-}
-
 /* In the middle of a sector, of a write, and of what waits for the disk */
 static void moves(void **state)
 {
@@ -473,141 +368,6 @@ static void hostile_states(void **state)
 	}
 }
 
-/* ---- CD-ROM --------------------------------------------------------------- */
-
-/* Returns how many bytes came; -1: it failed */
-static int packet_with(const uint8_t *p, uint16_t limit, bool dma)
-{
-	unsigned int len = 0, n;
-
-	task(CD_PORT, dma, 0, limit << 8, 0);
-	outb(CD_PORT + 7, 0xa0);
-	assert_int_equal(inb(CD_PORT + 2), ATAPI_COMMAND);
-	assert_int_equal(status(CD_PORT), READY | ATA_DRQ);
-	out_words(CD_PORT, p, 12);
-	if (dma)
-		bus_master(1, true);
-	while (inb(CD_PORT + 0x206) & ATA_DRQ) {
-		assert_true(interrupted(1));
-		assert_int_equal(inb(CD_PORT + 2), ATAPI_TO_HOST);
-		n = inb(CD_PORT + 4) | inb(CD_PORT + 5) << 8;
-		assert_in_range(n, 1, limit ? limit : 0xffff);
-		in_words(CD_PORT, bytes + len, (n + 1) & ~1);
-		len += n;
-	}
-	assert_true(interrupted(1));
-	assert_int_equal(inb(CD_PORT + 2), ATAPI_COMMAND | ATAPI_TO_HOST);
-	return status(CD_PORT) & ATA_ERR ? -1 : (int)len;
-}
-
-#define PACKET(...) packet_with((const uint8_t[12]){ __VA_ARGS__ }, 2048, false)
-
-/* Key, code, qualifier of the last one */
-static uint32_t sense(void)
-{
-	assert_int_equal(PACKET(0x03, 0, 0, 0, 18), 18);
-	return bytes[2] << 16 | bytes[12] << 8 | bytes[13];
-}
-
-static void says_what_it_is(void **state)
-{
-	assert_int_equal(PACKET(0x12, 0, 0, 0, 36), 36);
-	assert_int_equal(bytes[0], 5);
-	assert_memory_equal(bytes + 8, "MVMM    CD-ROM", 14);
-	assert_int_equal(PACKET(0x12, 0, 0, 0, 5), 5);
-	assert_int_equal(PACKET(0x12, 1, 0x80, 0, 36), -1);
-	assert_int_equal(sense(), 0x052400);
-	assert_int_equal(sense(), 0);
-	assert_int_equal(PACKET(0x25), 8);
-	assert_memory_equal(bytes, "\0\0\0\xc7\0\0\x08\0", 8);
-	assert_int_equal(PACKET(0x43, 2, 0, 0, 0, 0, 0, 0, 0xff), 20);
-	assert_memory_equal(bytes, "\0\x12\1\1" "\0\x14\1\0\0\0\2\0"
-			    "\0\x14\xaa\0\0\0\4\x32", 20);
-	assert_int_equal(PACKET(0x43, 0, 1, 0, 0, 0, 0, 0, 12), 12);
-	assert_int_equal(PACKET(0x43, 0, 5, 0, 0, 0, 0, 0, 12), -1);
-	/* All features; those that count now; one */
-	assert_int_equal(PACKET(0x46, 0, 0, 0, 0, 0, 0, 0, 0xff), 64);
-	assert_memory_equal(bytes, "\0\0\0\x3c\0\0\0\x08", 8);
-	assert_int_equal(PACKET(0x46, 1, 0, 0, 0, 0, 0, 0, 0xff), 60);
-	assert_int_equal(PACKET(0x46, 2, 0, 0x10, 0, 0, 0, 0, 0xff), 20);
-	assert_int_equal(PACKET(0x5a, 0, 0x2a, 0, 0, 0, 0, 0, 0xff), 28);
-	assert_int_equal(bytes[1], 26);
-	assert_int_equal(PACKET(0x1a, 0, 0x3f, 0, 0xff), 32);
-	assert_int_equal(PACKET(0x5a, 0, 0x0e, 0, 0, 0, 0, 0, 0xff), -1);
-	assert_int_equal(PACKET(0x5a, 0, 0xea, 0, 0, 0, 0, 0, 0xff), -1);
-	assert_int_equal(sense(), 0x053900);
-	assert_int_equal(PACKET(0x51, 0, 0, 0, 0, 0, 0, 0, 0xff), 34);
-	assert_int_equal(PACKET(0x2a), -1);	/* nothing writes */
-	assert_int_equal(sense(), 0x052000);
-	/* The interrupt is for the data, and what failed is still known */
-	assert_int_equal(PACKET(0x2a), -1);
-	outb(CD_PORT + 7, 0xa1);
-	assert_true(interrupted(1));
-	in_words(CD_PORT, bytes, 512);
-	assert_false(interrupted(1));
-	assert_int_equal(bytes[1], 0x85);
-	assert_int_equal(bytes[0], 0xc0);
-	assert_int_equal(sense(), 0x052000);
-}
-
-static void reads_a_cd(void **state)
-{
-	const uint8_t read[12] = { 0x28, 0, 0, 0, 0, 3, 0, 0, 9 };
-	const uint16_t limits[] = { 2048, 0xffff, 0, 512, 30, 7 };
-	unsigned int i;
-
-	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		memset(bytes, 0, sizeof(bytes));
-		assert_int_equal(packet_with(read, limits[i], false), 9 * 2048);
-		assert_memory_equal(bytes, cd.data + 3 * 2048, 9 * 2048);
-	}
-	prd(0, BUFFERS, 9 * 2048 | LAST);
-	assert_int_equal(packet_with(read, 0, true), 0);
-	assert_memory_equal(at(BUFFERS), cd.data + 3 * 2048, 9 * 2048);
-	assert_int_equal(bus_master_ends(1), BM_INTERRUPT);
-	/* An answer that is no sector goes that way, too */
-	prd(0, BUFFERS, 8 | LAST);
-	assert_int_equal(packet_with((const uint8_t[12]){ 0x25 }, 0, true), 0);
-	assert_memory_equal(at(BUFFERS), "\0\0\0\xc7\0\0\x08\0", 8);
-	bus_master_ends(1);
-	assert_int_equal(PACKET(0xa8, 0, 0, 0, 0, 199, 0, 0, 0, 1), 2048);
-	assert_int_equal(PACKET(0xbe, 0, 0, 0, 0, 1, 0, 0, 1, 0x10), 2048);
-	assert_memory_equal(bytes, cd.data + 2048, 2048);
-	assert_int_equal(PACKET(0xbe, 0, 0, 0, 0, 1, 0, 0, 1, 0xf8), -1);
-	assert_int_equal(PACKET(0x28, 0, 0, 0, 0, 0, 0, 0, 0), 0);
-	assert_int_equal(PACKET(0xa8, 0, 0, 0, 0, 199, 0, 0, 0, 2), -1);
-	assert_int_equal(sense(), 0x052100);
-	cd.result = -EIO;
-	assert_int_equal(PACKET(0x28, 0, 0, 0, 0, 0, 0, 0, 1), -1);
-	assert_int_equal(sense(), 0x031100);
-}
-
-static void tray(void **state)
-{
-	assert_int_equal(PACKET(0x1e, 0, 0, 0, 1), 0);
-	assert_int_equal(PACKET(0x1b, 0, 0, 0, 2), -1);
-	assert_int_equal(sense(), 0x055302);
-	assert_int_equal(PACKET(0x1e), 0);
-	assert_int_equal(PACKET(0x1b, 0, 0, 0, 2), 0);
-	assert_int_equal(PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), 8);
-	assert_memory_equal(bytes, "\0\6\4\x10\3\1\0\0", 8);
-	assert_int_equal(PACKET(0x4a, 0, 0, 0, 0x10, 0, 0, 0, 8), -1);
-	assert_int_equal(PACKET(0x00), -1);
-	assert_int_equal(sense(), 0x023a00);
-	assert_int_equal(PACKET(0x25), -1);
-	assert_int_equal(PACKET(0x28, 0, 0, 0, 0, 0, 0, 0, 1), -1);
-	assert_int_equal(PACKET(0xbd, 0, 0, 0, 0, 0, 0, 0, 0, 8), 8);
-	assert_int_equal(bytes[1], 0x10);
-	move();
-	/* It comes back, and that is told once */
-	assert_int_equal(PACKET(0x1b, 0, 0, 0, 3), 0);
-	assert_int_equal(PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), 8);
-	assert_memory_equal(bytes, "\0\6\4\x10\2\2\0\0", 8);
-	assert_int_equal(PACKET(0x00), -1);
-	assert_int_equal(sense(), 0x062800);
-	assert_int_equal(PACKET(0x00), 0);
-}
-
 /* Both have room at the second channel; a fifth drive has none */
 static void places(void **state)
 {
@@ -687,9 +447,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(moves_beside, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_states, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_dma, setup, teardown),
-		cmocka_unit_test_setup_teardown(says_what_it_is, setup, teardown),
-		cmocka_unit_test_setup_teardown(reads_a_cd, setup, teardown),
-		cmocka_unit_test_setup_teardown(tray, setup, teardown),
 		cmocka_unit_test_setup_teardown(places, setup, teardown),
 		cmocka_unit_test_setup_teardown(ends_with_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(boots_in_order, setup, teardown),

@@ -18,7 +18,8 @@ enum { TEST_UNIT_READY = 0x00, REQUEST_SENSE = 0x03, INQUIRY = 0x12,
        SET_SPEED = 0xbb, READ_CD = 0xbe };
 
 #define PACKET_DMA	1	/* in the feature register */
-#define EVENT_NEW	2	/* media events */
+#define EVENT_WANTED	1	/* media events: somebody presses the button */
+#define EVENT_NEW	2
 #define EVENT_GONE	3
 
 static void identify(struct ide_channel *c)
@@ -140,6 +141,15 @@ static void request_sense(struct ide_channel *c)
 	atapi_reply(c, 18, c->packet[4]);
 }
 
+/* The next packet fails, and who asks for events hears of it */
+static void announce(struct ide_drive *d)
+{
+	bool there = mmc_sectors(d);
+
+	d->event = there ? EVENT_NEW : EVENT_GONE;
+	d->changed = there;
+}
+
 /* The tray; a drive that starts or stops makes no difference here */
 static void start_stop(struct ide_channel *c)
 {
@@ -152,10 +162,30 @@ static void start_stop(struct ide_channel *c)
 	}
 	if (tray && d->open == start) {
 		d->open = !start;
-		d->event = start ? EVENT_NEW : EVENT_GONE;
-		d->changed = start;
+		announce(d);
 	}
 	atapi_end(c, 0, 0, 0);
+}
+
+int atapi_medium(struct ide_channel *c, struct ide_drive *d, struct block *new,
+		 bool force, struct error *error)
+{
+	/* A guest that hears of the button may open it itself */
+	if (d->locked && !force) {
+		d->event = EVENT_WANTED;
+		return fail(error, STATUS_VM, "the guest has locked the tray: it is told, and may open it; or --force");
+	}
+	/* What it was reading is no more */
+	if (ide_selected(c) == d && c->phase != IDE_IDLE) {
+		ide_cancel(c);
+		c->left = 0;
+		c->bm_status &= ~BM_ACTIVE;
+		atapi_end(c, SENSE_NO_MEDIUM);
+	}
+	d->block = new;
+	d->open = !new->size;
+	announce(d);
+	return 0;
 }
 
 /* Those that a medium has to be there for */
@@ -204,7 +234,7 @@ void atapi_packet(struct ide_channel *c)
 	if (d->changed && !is_query(packet)) {
 		d->changed = false;
 		atapi_end(c, SENSE_CHANGED);
-	} else if (needs_medium(packet) && d->open) {
+	} else if (needs_medium(packet) && !mmc_sectors(d)) {
 		atapi_end(c, SENSE_NO_MEDIUM);
 	} else if (medium_packet(c) || mmc_packet(c)) {
 		/* It has its answer */

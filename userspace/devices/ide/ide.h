@@ -227,6 +227,9 @@ void ide_disk_failed(struct ide_channel *c, bool read);
 /* What a drive does with a command */
 void ata_command(struct ide_channel *c, uint8_t command);
 void atapi_command(struct ide_channel *c, uint8_t command);
+/* See struct device_class. 0, or -1 with @error */
+int atapi_medium(struct ide_channel *c, struct ide_drive *d, struct block *new,
+		 bool force, struct error *error);
 /* SET FEATURES, which both have */
 void ata_set_features(struct ide_channel *c);
 /* A text of IDENTIFY, in words */

@@ -183,7 +183,7 @@ static void get_event(struct ide_channel *c)
 	if (c->packet[4] & 1 << 4) {
 		b[2] = 4;
 		b[4] = d->event;
-		b[5] = d->open ? 1 : 2;
+		b[5] = d->open | (mmc_sectors(d) ? 2 : 0);
 		d->event = 0;
 		len = 8;
 	} else {
@@ -244,7 +244,7 @@ static void mode_sense(struct ide_channel *c, unsigned int header, uint32_t want
 	struct ide_drive *d = ide_selected(c);
 	uint8_t *b = memset(c->buffer, 0, GOES_BACK);
 	uint8_t *end = put_pages(d, b + header, c->packet[2] & 0x3f);
-	uint8_t medium = d->open ? 0x71 : 0x01;
+	uint8_t medium = d->open ? 0x71 : mmc_sectors(d) ? 0x01 : 0x70;
 
 	if (c->packet[2] >> 6 == 3) {
 		atapi_end(c, SENSE_NOT_SAVED);

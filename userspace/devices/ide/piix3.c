@@ -389,6 +389,22 @@ static void saving(struct device *device)
 			ide->channel[i].busy->ops->drain(ide->channel[i].busy);
 }
 
+static int medium(struct device *device, struct block *old, struct block *new,
+		  bool force, struct error *error)
+{
+	struct ide *ide = (struct ide *)device;
+	unsigned int i;
+
+	for (i = 0; i < IDE_CHANNELS * IDE_DRIVES; i++) {
+		struct ide_channel *c = &ide->channel[i / IDE_DRIVES];
+		struct ide_drive *d = &c->drive[i % IDE_DRIVES];
+
+		if (d->cd && d->block == old)
+			return atapi_medium(c, d, new, force, error);
+	}
+	return 1;
+}
+
 static void destroy(struct device *device)
 {
 	struct ide *ide = (struct ide *)device;
@@ -410,6 +426,6 @@ static const struct field fields[] = {
 static const struct device_class piix3_ide = {
 	.name = "piix3-ide", .size = sizeof(struct ide), .fields = fields,
 	.create = create, .reset = reset, .loaded = loaded, .saving = saving,
-	.destroy = destroy,
+	.medium = medium, .destroy = destroy,
 };
 DEVICE_CLASS(piix3_ide);

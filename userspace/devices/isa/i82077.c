@@ -74,7 +74,7 @@ static void read_id(struct fdc *f)
 {
 	struct floppy *d = fdc_drive(f, f->fifo[1] & DOR_UNIT);
 	uint8_t head = f->fifo[1] >> 2 & 1;
-	bool ok = d && d->format->rate & 1u << f->rate &&
+	bool ok = d && d->block->size && d->format->rate & 1u << f->rate &&
 		  head < d->format->heads && d->track < d->format->tracks;
 
 	f->fifo[2] = d ? d->track : 0;
@@ -93,7 +93,8 @@ static void seek(struct fdc *f, uint8_t track)
 	f->st0 = ST0_SEEK | (f->fifo[1] & 7);
 	if (d) {
 		d->track = track;
-		d->changed = false;
+		/* Without a disk the line stays */
+		d->changed = !d->block->size;
 	} else {
 		f->st0 |= ST0_ABNORMAL | ST0_CHECK;
 	}
@@ -371,10 +372,57 @@ static void page_write(struct device *device, uint64_t at, uint64_t value,
 
 /* ---- the device ----------------------------------------------------------- */
 
+/* NULL: it is too large for a floppy disk */
+static const struct floppy_format *format_of(const struct block *block)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (block->size == formats[i].size * 1024ull)
+			return &formats[i];
+	/* One that is shorter than it could be, as images of boot loaders are */
+	for (i = 0; i < 2; i++)
+		if (block->size < formats[i].size * 1024ull)
+			return &formats[i];
+	return NULL;
+}
+
+static int check_format(const struct block *block, struct error *error)
+{
+	return format_of(block) ? 0 :
+	       fail(error, STATUS_DATA,
+		    "--floppy: an image of %llu bytes is larger than 2880 KiB",
+		    (unsigned long long)block->size);
+}
+
+static int medium(struct device *device, struct block *old, struct block *new,
+		  bool force, struct error *error)
+{
+	struct fdc *f = (struct fdc *)device;
+	unsigned int i;
+
+	for (i = 0; i < FDC_DRIVES; i++) {
+		struct floppy *d = &f->drive[i];
+
+		if (d->block != old)
+			continue;
+		if (check_format(new, error))
+			return -1;
+		/* What was being read or written fails */
+		if (f->busy == old)
+			old->ops->cancel(old);
+		d->block = new;
+		d->format = format_of(new);
+		d->changed = true;
+		return 0;
+	}
+	return 1;
+}
+
 static int add_floppy(struct fdc *f, struct block *block, struct error *error)
 {
 	struct machine *m = f->device.machine;
-	unsigned int n = !!f->drive[0].block, i;
+	unsigned int n = !!f->drive[0].block;
 	struct floppy *d = &f->drive[n];
 
 	if (d->block)
@@ -382,17 +430,9 @@ static int add_floppy(struct fdc *f, struct block *block, struct error *error)
 	if (!block->loop && block->ops->start(block, f->device.loop, error))
 		return -1;
 	d->block = block;
-	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
-		if (block->size == formats[i].size * 1024ull)
-			d->format = &formats[i];
-	/* One that is shorter than it could be, as images of boot loaders are */
-	for (i = 0; i < 2 && !d->format; i++)
-		if (block->size < formats[i].size * 1024ull)
-			d->format = &formats[i];
-	if (!d->format)
-		return fail(error, STATUS_DATA,
-			    "--floppy: an image of %llu bytes is larger than 2880 KiB",
-			    (unsigned long long)block->size);
+	if (check_format(block, error))
+		return -1;
+	d->format = format_of(block);
 	m->floppies |= d->format->type << (n ? 0 : 4);
 	return 0;
 }
@@ -495,6 +535,6 @@ static const struct field fields[] = {
 static const struct device_class i82077 = {
 	.name = "i82077", .size = sizeof(struct fdc), .fields = fields,
 	.create = create, .reset = reset, .loaded = loaded, .saving = saving,
-	.destroy = destroy,
+	.medium = medium, .destroy = destroy,
 };
 DEVICE_CLASS(i82077);

@@ -110,7 +110,7 @@ static bool is_found(struct fdc *f, struct floppy *d, unsigned int first)
 {
 	const uint8_t *p = f->fifo;
 
-	if (!d || !(d->format->rate & 1u << f->rate) ||
+	if (!d || !d->block->size || !(d->format->rate & 1u << f->rate) ||
 	    p[1] >> 2 & 1 & (d->format->heads == 1)) {
 		fdc_end(f, ST0_ABNORMAL, ST1_NO_ADDRESS, 0);
 		return false;
