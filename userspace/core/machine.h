@@ -216,6 +216,7 @@ struct machine_config {
  * @hpet: there is one, to which ACPI's table points
  * @i8042: there is one, with a keyboard and a mouse
  * @screen: of one of them, or NULL. With @loop.lock, while not @pausing
+ * @beeps: tones that the speaker has begun, for those who show the screen; atomic
  * @legacy: the sources of lines 0 and 8, which it can replace
  * @pci: those on the PCI bus, by slot
  * @ecam: where ECAM was last
@@ -261,6 +262,7 @@ struct machine {
 	uint8_t floppies;
 	bool hpet, i8042;
 	struct screen *screen;
+	unsigned int beeps;
 	struct irq *legacy[2];
 	struct pci_function *pci[32];
 	uint64_t ecam;

@@ -48,6 +48,14 @@ static void *take_view(struct machine *m, bool all,
 	return view;
 }
 
+bool screen_rings(struct machine *m, unsigned int *known)
+{
+	unsigned int before = *known;
+
+	*known = __atomic_load_n(&m->beeps, __ATOMIC_RELAXED);
+	return *known != before;
+}
+
 int screen_draw(struct machine *m, struct surface *surface, bool all)
 {
 	const struct screen_ops *ops;

@@ -78,6 +78,8 @@ int surface_resize(struct surface *surface, unsigned int width,
 		   unsigned int height);
 void surface_free(struct surface *surface);
 
+/* Has the speaker begun a tone since the last call with this @known? */
+bool screen_rings(struct machine *m, unsigned int *known);
 /*
  * For another thread than the loop's, which holds no lock: what the machine shows
  * now. Waits while it is paused. @all: see struct screen_ops. -1: it has no screen,

@@ -225,6 +225,39 @@ static void pit_channel2(void **state)
 }
 
 /* A guest that asks for an interrupt each 838 ns does not get them */
+static void pit_tones(void **state)
+{
+	bare_start();
+	bare_device("i8254");
+	/* A wave, a gate and the speaker, in whatever order they come */
+	outb(0x43, 0xb6);
+	outb(0x42, 0x34);
+	outb(0x42, 0x12);
+	assert_int_equal(m.beeps, 0);
+	outb(0x61, 3);
+	assert_int_equal(m.beeps, 1);
+	/* The next note goes on with it */
+	outb(0x42, 0x34);
+	outb(0x42, 0x10);
+	outb(0x61, 3);
+	assert_int_equal(m.beeps, 1);
+	outb(0x61, 1);
+	outb(0x61, 3);
+	assert_int_equal(m.beeps, 2);
+	outb(0x43, 0xb6);
+	outb(0x42, 0x34);
+	outb(0x42, 0x12);
+	assert_int_equal(m.beeps, 3);
+	/* A one-shot, by which samples are played, and clicks */
+	outb(0x43, 0xb0);
+	outb(0x42, 0x34);
+	outb(0x42, 0x12);
+	outb(0x61, 2);
+	outb(0x61, 0);
+	outb(0x61, 3);
+	assert_int_equal(m.beeps, 3);
+}
+
 static void pit_shortest_period(void **state)
 {
 	uint64_t next;
@@ -631,6 +664,7 @@ int main(void)
 		cmocka_unit_test(pit_periodic),
 		cmocka_unit_test(pit_one_shot),
 		cmocka_unit_test(pit_channel2),
+		cmocka_unit_test(pit_tones),
 		cmocka_unit_test(pit_shortest_period),
 		cmocka_unit_test(pit_mode_7),
 		cmocka_unit_test(pit_half_a_count),

@@ -300,6 +300,22 @@ static void places(void **state)
 }
 
 /* Those who say nothing, or nonsense, or are too many, harm nobody else */
+/* The speaker is heard by who looks, from then on */
+static void bell(void **state)
+{
+	unsigned int width, height;
+	uint8_t message = 0;
+	int fd;
+
+	__atomic_add_fetch(&m.beeps, 1, __ATOMIC_RELAXED);
+	fd = view(&width, &height);
+	update(fd, false);
+	__atomic_add_fetch(&m.beeps, 1, __ATOMIC_RELAXED);
+	take(fd, &message, 1);
+	assert_int_equal(message, 2);
+	close(fd);
+}
+
 static void strangers(void **state)
 {
 	unsigned int width, height, i, round;
@@ -442,6 +458,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(typed, setup, teardown),
 		cmocka_unit_test_setup_teardown(places, setup, teardown),
+		cmocka_unit_test_setup_teardown(bell, setup, teardown),
 		cmocka_unit_test_setup_teardown(strangers, setup, teardown),
 		cmocka_unit_test_setup_teardown(silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(addresses, setup, teardown),

@@ -317,15 +317,33 @@ static uint64_t i8254_read(struct device *device, uint64_t at,
 	return at < 3 ? read_count(pit, &pit->channel[at]) : 0xff;
 }
 
+/* A square wave that reaches the speaker. Clicks, by its bit alone, are no tone */
+static bool sounds(const struct i8254 *pit)
+{
+	const struct i8254_channel *c = &pit->channel[2];
+
+	return pit->speaker && c->gate && c->loaded && c->mode == 3;
+}
+
+/* After an access. @before: it has sounded: the next note is no other tone */
+static void note_tone(struct i8254 *pit, bool before)
+{
+	if (!before && sounds(pit))
+		__atomic_add_fetch(&pit->device.machine->beeps, 1,
+				   __ATOMIC_RELAXED);
+}
+
 static void i8254_write(struct device *device, uint64_t at, uint64_t value,
 			unsigned int size)
 {
 	struct i8254 *pit = at_this_time(device);
+	bool before = sounds(pit);
 
 	if (at == 3)
 		write_control(pit, value);
 	else
 		write_count(pit, at, value);
+	note_tone(pit, before);
 	update(pit);
 }
 
@@ -343,9 +361,11 @@ static void port61_write(struct device *device, uint64_t at, uint64_t value,
 			 unsigned int size)
 {
 	struct i8254 *pit = at_this_time(device);
+	bool before = sounds(pit);
 
 	set_gate(pit, &pit->channel[2], value & 1);
 	pit->speaker = value & 2;
+	note_tone(pit, before);
 }
 
 static int create(struct device *device, struct error *error)

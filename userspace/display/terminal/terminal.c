@@ -41,6 +41,7 @@ int setupterm(const char *term, int fd, int *error);
  * @text: what the screen shows
  * @drawn: what was drawn
  * @picture: that is no text
+ * @beeps: of the speaker, that were heard
  * @thread: draws
  */
 struct terminal {
@@ -52,6 +53,7 @@ struct terminal {
 	FILE *in;
 	struct screen_text text, drawn;
 	bool picture;
+	unsigned int beeps;
 	pthread_t thread;
 };
 
@@ -201,9 +203,12 @@ static bool same(const struct screen_text *a, const struct screen_text *b)
 static void draw(struct terminal *t, bool all)
 {
 	int ret = screen_text(t->machine, &t->text);
+	bool rings = screen_rings(t->machine, &t->beeps);
 
 	if (ret < 0 || !t->curses)
 		return;
+	if (rings && is_shown)
+		beep();
 	if (ret || !t->text.columns) {
 		if (!all && t->picture)
 			return;

@@ -32,7 +32,7 @@
 #define CALLS(x) x(GetScreen) x(NewClient) x(ProcessEvents) x(ScreenCleanup) \
 	x(MarkRectAsModified) x(NewFramebuffer) x(CheckPasswordByList) \
 	x(ShutdownServer) x(LogEnable) x(RegisterProtocolExtension) \
-	x(ReadExact) x(WriteExact) x(CloseClient) x(UnregisterProtocolExtension)
+	x(SendBell) x(ReadExact) x(WriteExact) x(CloseClient) x(UnregisterProtocolExtension)
 
 /* By dlopen(): its own libraries are more than all of mvmm */
 static struct {
@@ -61,6 +61,7 @@ static const struct library_call calls[] = { CALLS(CALL) { NULL, NULL } };
  * @secret: it
  * @path: of a UNIX socket, to be removed; NULL: none
  * @viewers: how many there are
+ * @beeps: of the speaker, that they know of
  * @next: when to look at the screen again
  * @thread: serves
  */
@@ -76,7 +77,7 @@ struct vnc {
 	char *password[2];
 	char secret[VNC_PASSWORD + 1];
 	const char *path;
-	unsigned int viewers;
+	unsigned int viewers, beeps;
 	uint64_t next;
 	pthread_t thread;
 };
@@ -169,6 +170,8 @@ static void refresh(struct vnc *v)
 	if (now < v->next)
 		return;
 	v->next = now + FRAME_MS * 1000000ull;
+	if (screen_rings(v->machine, &v->beeps))
+		lib.SendBell(v->screen);
 	if (screen_draw(v->machine, &v->surface, false))
 		return;
 	if (v->surface.width != (unsigned int)v->screen->width ||
@@ -298,6 +301,9 @@ static void take_in(struct vnc *v, int fd, bool browser)
 		close(fd);
 		return;
 	}
+	/* The first one is not told what was before */
+	if (!v->screen->clientHead)
+		screen_rings(v->machine, &v->beeps);
 	/* It takes the descriptor, whatever comes of it */
 	v->browser = browser;
 	lib.NewClient(v->screen, fd);
