@@ -5,9 +5,13 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
@@ -403,6 +407,82 @@ TEST_F(clock, steal_time)
 	}
 	EXPECT_LE(1ull << 40, *steal);
 	EXPECT_GT(1ull << 41, *steal);
+}
+
+/* The host stops at the page until it is told what is there, or may be written */
+static int open_userfaultfd(void *page)
+{
+	struct uffdio_api api = { .api = UFFD_API,
+				  .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP };
+	struct uffdio_register reg = {
+		.range = { (uintptr_t)page, 4096 },
+		.mode = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	return fd < 0 || ioctl(fd, UFFDIO_API, &api) ||
+	       ioctl(fd, UFFDIO_REGISTER, &reg) ? -errno : fd;
+}
+
+static void *runs_once(void *arg)
+{
+	struct vm *vm = arg;
+
+	vm_run(vm);
+	return NULL;
+}
+
+/*
+ * The clock's page is looked up, and the host takes its time to make it writable.
+ * When that is done the page is not the guest's any more, or not to be written to
+ */
+TEST_F(clock, memory_goes_before_it_is_written)
+{
+	char zeroes[4096] = {}, *p;
+	int i, fd;
+
+	NEEDS("pv");
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	fd = open_userfaultfd(p);
+	if (fd == -ENOSYS)
+		SKIP(return, "a kernel without userfaultfd");
+	ASSERT_LE(0, fd);
+	for (i = 0; i < 2; i++) {
+		struct uffdio_copy copy = {
+			.dst = (uintptr_t)p, .src = (uintptr_t)zeroes,
+			.len = 4096, .mode = UFFDIO_COPY_MODE_WP };
+		struct uffdio_writeprotect allow = {
+			.range = { (uintptr_t)p, 4096 } };
+		struct uffd_msg msg;
+		pthread_t thread;
+		int ret;
+
+		ASSERT_EQ(0, madvise(p, 4096, MADV_DONTNEED));
+		ASSERT_EQ(0, mvmm_add_region(self->vm.vm, VOID, 4096, p, 0));
+		LOAD(&self->vm, reads);
+		ASSERT_EQ(0, vm_set_rip(&self->vm, CODE));
+		ASSERT_EQ(0, set_msr(self->vm.vcpu, MSR_CLOCK, VOID | 1));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, runs_once,
+					    &self->vm));
+		/* It is read first */
+		ASSERT_EQ(sizeof(msg), read(fd, &msg, sizeof(msg)));
+		ASSERT_EQ(UFFD_EVENT_PAGEFAULT, msg.event);
+		ASSERT_EQ(0, msg.arg.pagefault.flags);
+		ASSERT_EQ(0, ioctl(fd, UFFDIO_COPY, &copy));
+		ASSERT_EQ(sizeof(msg), read(fd, &msg, sizeof(msg)));
+		ASSERT_NE(0, msg.arg.pagefault.flags &
+			  UFFD_PAGEFAULT_FLAG_WP);
+		ret = i ? mvmm_set_region(self->vm.vm, VOID, 4096, p,
+					  MVMM_REGION_READONLY) :
+			  mvmm_remove_region(self->vm.vm, VOID, 4096);
+		ASSERT_EQ(0, ret);
+		ASSERT_EQ(0, ioctl(fd, UFFDIO_WRITEPROTECT, &allow));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		EXPECT_EQ(0, memcmp(p, zeroes, 4096));
+	}
+	close(fd);
+	munmap(p, 4096);
 }
 
 TEST_HARNESS_MAIN

@@ -326,8 +326,18 @@ enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu)
 	return MVMM_STEP_REENTER;
 }
 
-/* As if the owner itself had accessed the page */
-static int bring_in(struct mm_struct *mm, unsigned long hva, bool write)
+/**
+ * mvmm_bring_in() - have the host bring a page in, or grant the right to write
+ * @mm: the owner's
+ * @hva: an address in the page
+ * @write: the right to write is needed
+ *
+ * As if the owner itself had accessed the page; what it has mapped there may
+ * have changed again when this returns.
+ *
+ * Context: may sleep, takes mmap_lock. Return: 0 or -errno.
+ */
+int mvmm_bring_in(struct mm_struct *mm, unsigned long hva, bool write)
 {
 	bool unlocked = false;
 	int ret;
@@ -368,7 +378,7 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, u32 access,
 	if (!*hva || refused)
 		return refused ? -EROFS : -ENXIO;
 
-	ret = bring_in(vm->mm, *hva, write);
+	ret = mvmm_bring_in(vm->mm, *hva, write);
 	if (ret)
 		return ret;
 

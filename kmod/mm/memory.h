@@ -60,6 +60,7 @@ static inline size_t mvmm_bitmap_bytes(u64 len)
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len);
 int mvmm_write_guest(struct mvmm_vm *vm, u64 gpa, const void *buf, size_t len);
 
+int mvmm_bring_in(struct mm_struct *mm, unsigned long hva, bool write);
 enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu);
 enum mvmm_step mvmm_apic_exit(struct mvmm_vcpu *vcpu);
 int mvmm_fault_slow(struct mvmm_vcpu *vcpu);

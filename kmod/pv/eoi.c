@@ -22,10 +22,10 @@ static bool write_flag(struct mvmm_vcpu *vcpu, u64 gpa, u8 value)
 	bool done = false;
 	u8 __user *flag;
 
-	if (READ_ONCE(vm->nr_logged) || !spin_trylock(&vm->mmu_lock))
+	if (!spin_trylock(&vm->mmu_lock))
 		return false;
 	r = mvmm_find_region(vm, gpa);
-	if (r && !(r->flags & MVMM_REGION_READONLY)) {
+	if (r && !(r->flags & MVMM_REGION_READONLY) && !vm->nr_logged) {
 		flag = (u8 __user *)(r->hva + (gpa - r->gpa));
 		pagefault_disable();
 		done = !__put_user(value, flag);
