@@ -42,6 +42,7 @@ enum mvmm_step {
 #define MVMM_REQ_PAUSE	(1 << 5)	/* it spins: let a sibling run */
 #define MVMM_REQ_APIC	(1 << 6)	/* unmap the APIC-access page */
 #define MVMM_REQ_TRIPLE	(1 << 7)	/* triple fault: return shutdown */
+#define MVMM_REQ_RING	(1 << 8)	/* the dirty ring is full */
 
 /* Internal state, not in the ABI: INIT received, reset pending */
 #define MVMM_MP_RESET	0xff
@@ -65,6 +66,22 @@ enum mvmm_step {
 struct mvmm_pml {
 	u64 *log;
 	int next;
+};
+
+/**
+ * struct mvmm_ring - dirty ring
+ * @entries: pages that userspace has mapped: it may write to them at any time
+ * @nr: how many entries, a power of two; 0: no ring
+ * @next: the next one to fill; it counts on, so that next - reset are in use
+ * @reset: the next one to take back; the same
+ * @last: page of the entry before @next
+ */
+struct mvmm_ring {
+	struct mvmm_dirty_gfn *entries;
+	u32 nr;
+	u32 next;
+	u32 reset;
+	u64 last;
 };
 
 /**
@@ -178,6 +195,7 @@ struct mvmm_exit {
  * @fpu: XSAVE area						[R]
  * @pgt_cache: tables for the next fault			[R]
  * @pml: the CPU's log of the guest's writes			[vm's M]
+ * @ring: pages that the vCPU has written to			[vm's M]
  * @vapic: virtual-APIC page, where the guest changes its task priority
  *	without an exit; see mvmm_apic_pull(). NULL: none	[C]
  * @vapic_regs: the guest uses its other APIC registers there too [R]
@@ -238,6 +256,7 @@ struct mvmm_vcpu {
 
 	struct pgt_cache pgt_cache;
 	struct mvmm_pml pml;
+	struct mvmm_ring ring;
 	u32 *vapic;
 	bool vapic_regs;
 	bool vapic_irqs;

@@ -40,6 +40,8 @@ struct mvmm_mem_region;
  * @lock: serializes changes of regions and of vCPUs; may be held across sleeps
  * @mmu_lock: guards the nested table; with interrupts off only tried for
  * @pgt: the nested page table					[M]
+ * @ring_format: @pgt's with dirty rings			[L and M to write]
+ * @ring_entries: of each vCPU's dirty ring; 0: there are none	[the same]
  * @regions: sorted by gpa					[L to write, M]
  * @nr_regions: entries of @regions in use			[L to write, M]
  * @last_region: index of the last lookup's hit, tried first next time [M]
@@ -75,6 +77,8 @@ struct mvmm_vm {
 	struct mutex lock;
 	spinlock_t mmu_lock;
 	struct pgt pgt;
+	struct pgt_format ring_format;
+	u32 ring_entries;
 	struct mvmm_mem_region *regions;
 	int nr_regions;
 	int last_region;

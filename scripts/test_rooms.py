@@ -6,7 +6,8 @@ import unittest
 
 from testlib.script import MadeUpTree
 
-KBUILD = ("options := slots policies pv pv_eoi irqfd ioeventfd dirty pml apicv debug "
+KBUILD = ("options := slots policies pv pv_eoi irqfd ioeventfd dirty "
+          "dirty_ring pml apicv debug "
           "vmx svm\n")
 # One that is in order
 TREE = {"Kbuild": KBUILD,

@@ -58,6 +58,7 @@
 #define MVMM_FEATURE_IRQFD	(1ULL << 9)	/* MVMM_VM_IRQFD */
 #define MVMM_FEATURE_DIRTY_LOG	(1ULL << 10)	/* MVMM_REGION_LOG_DIRTY */
 #define MVMM_FEATURE_CLOCK	(1ULL << 11)	/* MVMM_VM_*_CLOCK */
+#define MVMM_FEATURE_DIRTY_RING	(1ULL << 12)	/* MVMM_VM_ENABLE_DIRTY_RING */
 
 /**
  * struct mvmm_info - what this host offers (MVMM_GET_INFO)
@@ -163,8 +164,8 @@ struct mvmm_create_vm {
  */
 #define MVMM_REGION_READONLY (1u << 0)
 /*
- * Log the pages that the guest writes to: see MVMM_VM_GET_DIRTY_LOG. The region
- * has at most 8 TiB (-EINVAL)
+ * Log the pages that the guest writes to: see MVMM_VM_GET_DIRTY_LOG, and
+ * MVMM_VM_ENABLE_DIRTY_RING. The region has at most 8 TiB (-EINVAL)
  */
 #define MVMM_REGION_LOG_DIRTY (1u << 1)
 
@@ -234,10 +235,57 @@ struct mvmm_dirty_log {
 	__u64 bitmap;
 };
 
+#define MVMM_MIN_DIRTY_RING	256
+#define MVMM_MAX_DIRTY_RING	65536
+/* Where a vCPU's fd has its ring, for mmap */
+#define MVMM_DIRTY_RING_OFFSET	0x10000
+
+/**
+ * struct mvmm_dirty_ring - (MVMM_VM_ENABLE_DIRTY_RING)
+ * @size: sizeof(struct mvmm_dirty_ring)
+ * @entries: of each vCPU's ring: a power of two, MVMM_MIN_DIRTY_RING to
+ *	MVMM_MAX_DIRTY_RING
+ */
+struct mvmm_dirty_ring {
+	__u32 size;
+	__u32 entries;
+};
+
+/* struct mvmm_dirty_gfn.flags */
+#define MVMM_DIRTY_GFN_DIRTY	(1u << 0)	/* set by the kernel: filled in */
+#define MVMM_DIRTY_GFN_RESET	(1u << 1)	/* set by userspace: collected */
+
+/**
+ * struct mvmm_dirty_gfn - an entry of a dirty ring, shared with the kernel
+ * @flags: MVMM_DIRTY_GFN_*; 0: empty
+ * @reserved: zero
+ * @gpa: first guest-physical address of a page that the vCPU has written to, or
+ *	is about to
+ *
+ * Userspace goes through the ring from entry 0, and from the last entry to entry 0
+ * again. It reads @flags (acquire), and if MVMM_DIRTY_GFN_DIRTY is set, @gpa; then
+ * it sets MVMM_DIRTY_GFN_RESET (release). See mvmm_collect_dirty_ring() of libmvmm.
+ */
+struct mvmm_dirty_gfn {
+	__u32 flags;
+	__u32 reserved;
+	__u64 gpa;
+};
+
+/**
+ * struct mvmm_reset_dirty_rings - (MVMM_VM_RESET_DIRTY_RINGS)
+ * @size: sizeof(struct mvmm_reset_dirty_rings)
+ * @flags: zero
+ */
+struct mvmm_reset_dirty_rings {
+	__u32 size;
+	__u32 flags;
+};
+
 /*
  * Map the pages writable, so that the first write does not fault either. Where
  * the CPU keeps no dirty bits (no MVMM_FEATURE_NESTED_AD) the dirty log counts
- * this as a write.
+ * this as a write. Pages that are logged in rings are mapped as without it.
  */
 #define MVMM_PREFAULT_WRITE (1u << 0)
 
@@ -388,7 +436,7 @@ struct mvmm_create_vcpu {
 #define MVMM_VM_CREATE_VCPU	_IO(MVMM_IOC, 0x22)
 /*
  * MVMM_VM_GET_DIRTY_LOG: fills @bitmap and clears the log. Returns 0; -ENOENT:
- * no region has all of the range, or it has no log; -EFAULT: @bitmap cannot be
+ * no region has all of the range, or it has no log, or that is in rings; -EFAULT: @bitmap cannot be
  * written; the log loses nothing, but may then have pages too many. Needs
  * MVMM_FEATURE_DIRTY_LOG.
  */
@@ -461,6 +509,26 @@ struct mvmm_create_vcpu {
  * has more entries than that; -EINVAL also: the @size of an entry.
  */
 #define MVMM_VM_CHANGE_REGIONS	_IO(MVMM_IOC, 0x2c)
+/*
+ * MVMM_VM_ENABLE_DIRTY_RING: what vCPUs write to in regions with
+ * MVMM_REGION_LOG_DIRTY is listed in a ring of each vCPU, instead of bitmaps: for
+ * guests that write to few pages. The ring is mapped (MAP_SHARED) from the vCPU's
+ * fd at MVMM_DIRTY_RING_OFFSET. A page is listed once, or seldom twice, until its
+ * entry is reset; it may be listed right before the guest writes to it. When a
+ * ring has no room for much more, RUN returns MVMM_EXIT_DIRTY_RING_FULL until
+ * entries were reset. Returns 0; -EBUSY: the VM has regions, or has had vCPUs.
+ * Needs MVMM_FEATURE_DIRTY_RING.
+ */
+#define MVMM_VM_ENABLE_DIRTY_RING _IO(MVMM_IOC, 0x2d)
+/*
+ * MVMM_VM_RESET_DIRTY_RINGS: of each ring, the entries up to the first one without
+ * MVMM_DIRTY_GFN_RESET are emptied, and the next write to their pages is listed
+ * again. Collect, reset, and only then copy the pages: what is written before the
+ * reset is not listed a second time. Before a vCPU is closed its ring has to be
+ * collected and reset. Returns how many entries; -EINVAL: the VM has no rings;
+ * -EINTR: a fatal signal. Needs MVMM_FEATURE_DIRTY_RING.
+ */
+#define MVMM_VM_RESET_DIRTY_RINGS _IO(MVMM_IOC, 0x2e)
 
 /* ---- vCPU fd ---------------------------------------------------------- */
 
@@ -493,6 +561,7 @@ struct mvmm_regs {
 #define MVMM_EXIT_CR		10	/* MOV CR, LMSW, SMSW to decode: @cr */
 #define MVMM_EXIT_EOI		11	/* end of a level-triggered interrupt: @eoi */
 #define MVMM_EXIT_TASK_SWITCH	12	/* to another TSS, by hardware: @task */
+#define MVMM_EXIT_DIRTY_RING_FULL 13	/* see MVMM_VM_ENABLE_DIRTY_RING */
 
 /* struct mvmm_run.exit_flags */
 /* The exit came while an event was delivered: MVMM_VCPU_GET_EVENTS has it */

@@ -65,27 +65,33 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	return ret;
 }
 
-static vm_fault_t run_page_fault(struct vm_fault *vmf)
+/* The run page, or one of the dirty ring */
+static vm_fault_t page_fault(struct vm_fault *vmf)
 {
 	struct mvmm_vcpu *vcpu = vmf->vma->vm_file->private_data;
 
-	if (vmf->pgoff)
+	vmf->page = vmf->pgoff ? mvmm_dirty_ring_page(vcpu, vmf->pgoff) :
+				 virt_to_page(vcpu->run);
+	if (!vmf->page)
 		return VM_FAULT_SIGBUS;
-	vmf->page = virt_to_page(vcpu->run);
 	get_page(vmf->page);
 	return 0;
 }
 
-static const struct vm_operations_struct run_page_ops = {
-	.fault = run_page_fault,
+static const struct vm_operations_struct page_ops = {
+	.fault = page_fault,
 };
 
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	if (vma->vm_pgoff || vma->vm_end - vma->vm_start != PAGE_SIZE ||
-	    !(vma->vm_flags & VM_SHARED))
+	struct mvmm_vcpu *vcpu = file->private_data;
+	unsigned long last = vma->vm_pgoff + vma_pages(vma) - 1;
+
+	if (!(vma->vm_flags & VM_SHARED) ||
+	    (last && !(mvmm_dirty_ring_page(vcpu, vma->vm_pgoff) &&
+		       mvmm_dirty_ring_page(vcpu, last))))
 		return -EINVAL;
-	vma->vm_ops = &run_page_ops;
+	vma->vm_ops = &page_ops;
 	return 0;
 }
 
@@ -97,6 +103,7 @@ static void vcpu_free(struct mvmm_vcpu *vcpu)
 		mvmm_apic_destroy(vcpu);
 	mvmm_slots_remove(vcpu);
 	mvmm_fpu_free(vcpu->fpu);
+	mvmm_dirty_ring_free(vcpu);
 	pgt_cache_drain(&vcpu->pgt_cache);
 	mvmm_ops->vcpu_free(vcpu);
 	/* Not mapped any more: a mapping holds the file, and so the vCPU */
@@ -165,7 +172,7 @@ static struct mvmm_vcpu *vcpu_alloc(struct mvmm_vm *vm, u32 id)
 	mvmm_limit_caps(vcpu);
 	vcpu->fpu = mvmm_fpu_alloc();
 	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!vcpu->fpu || !vcpu->run) {
+	if (!vcpu->fpu || !vcpu->run || mvmm_dirty_ring_alloc(vcpu)) {
 		vcpu_free(vcpu);
 		return ERR_PTR(-ENOMEM);
 	}

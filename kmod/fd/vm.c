@@ -49,6 +49,10 @@ MVMM_HANDLER(set_clock, mvmm_set_clock)
 #ifdef CONFIG_MVMM_DIRTY
 MVMM_HANDLER(get_dirty_log, mvmm_get_dirty_log)
 #endif
+#ifdef CONFIG_MVMM_DIRTY_RING
+MVMM_HANDLER(enable_dirty_ring, mvmm_enable_dirty_ring)
+MVMM_HANDLER(reset_dirty_rings, mvmm_reset_dirty_rings)
+#endif
 #ifdef CONFIG_MVMM_IOEVENTFD
 MVMM_HANDLER(ioeventfd, mvmm_ioeventfd)
 #endif
@@ -81,6 +85,12 @@ static const struct mvmm_ioctl vm_ioctls[] = {
 	MVMM_IOCTL(MVMM_VM_SET_CLOCK, clock, realtime, IN, set_clock),
 #ifdef CONFIG_MVMM_DIRTY
 	MVMM_IOCTL(MVMM_VM_GET_DIRTY_LOG, dirty_log, bitmap, IN, get_dirty_log),
+#endif
+#ifdef CONFIG_MVMM_DIRTY_RING
+	MVMM_IOCTL(MVMM_VM_ENABLE_DIRTY_RING, dirty_ring, entries, IN,
+		   enable_dirty_ring),
+	MVMM_IOCTL(MVMM_VM_RESET_DIRTY_RINGS, reset_dirty_rings, flags, IN,
+		   reset_dirty_rings),
 #endif
 #ifdef CONFIG_MVMM_IOEVENTFD
 	MVMM_IOCTL(MVMM_VM_IOEVENTFD, ioeventfd, datamatch, IN, ioeventfd),

@@ -132,7 +132,7 @@ static enum lookup host_lookup(struct mm_struct *mm, unsigned long hva,
 static int leaf_level(const struct mvmm_mem_region *r, u64 gpa, u64 hva,
 		      int level)
 {
-	if (r->dirty)
+	if (r->flags & MVMM_REGION_LOG_DIRTY)
 		return 1;
 	for (level = min(level, mvmm_vendor.pgt.max_leaf); level > 1; level--) {
 		u64 size = pgt_level_size(level), start = gpa & -size;
@@ -144,13 +144,14 @@ static int leaf_level(const struct mvmm_mem_region *r, u64 gpa, u64 hva,
 	return level;
 }
 
-static enum pgt_prot prot_of(const struct mvmm_mem_region *r, bool host_write,
+static enum pgt_prot prot_of(const struct mvmm_vm *vm,
+			     const struct mvmm_mem_region *r, bool host_write,
 			     bool fault_write)
 {
 	bool write = host_write && !(r->flags & MVMM_REGION_READONLY);
 
 	/* Without D bits the log takes a writable page for a dirty one */
-	if (r->dirty && !mvmm_vendor.pgt.dirty)
+	if (r->flags & MVMM_REGION_LOG_DIRTY && !vm->pgt.fmt->dirty)
 		write &= fault_write;
 	return write ? PGT_READ | PGT_WRITE : PGT_READ;
 }
@@ -176,7 +177,7 @@ static void map_around(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 		if (!(*entry & fmt->present) &&
 		    leaf_from_pte(READ_ONCE(*pte), &one) == FOUND)
 			WRITE_ONCE(*entry, pgt_leaf(fmt, one.pa, 1,
-						    prot_of(r, one.write,
+						    prot_of(vm, r, one.write,
 							    false)));
 }
 
@@ -224,7 +225,7 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 	size = pgt_level_size(level);
 	gpa &= -size;
 	pa &= -size;
-	prot = prot_of(r, leaf.write, write);
+	prot = prot_of(vm, r, leaf.write, write);
 	if (at == 1 && level == 1) {
 		WRITE_ONCE(*entry, pgt_leaf(pgt->fmt, pa, 1, prot));
 		if (atomic && leaf.level == 1)
@@ -318,6 +319,8 @@ enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu)
 		return MVMM_STEP_USER;
 	}
 	found = mirror(vm, r, gpa, fault->access, true, &vcpu->pgt_cache);
+	if (found == FOUND && write)
+		mvmm_dirty_ring_push(vcpu, r, gpa);
 	spin_unlock(&vm->mmu_lock);
 	if (found != FOUND)
 		return MVMM_STEP_FAULT;
@@ -350,12 +353,13 @@ int mvmm_bring_in(struct mm_struct *mm, unsigned long hva, bool write)
 }
 
 /*
- * Bring the page in, and map it. Context: may sleep. Returns 0: mapped, or
+ * Bring the page in, and map it, for @vcpu; NULL: for nobody, and if it goes to a
+ * ring, as for a read. Context: may sleep. Returns 0: mapped, or
  * *@again is set; -ENXIO: not memory, *@hva is 0; -EROFS: in a read-only region;
  * another -errno: why the page at *@hva could not be brought in.
  */
-static int fault_in(struct mvmm_vm *vm, u64 gpa, u32 access,
-		    struct pgt_cache *cache, u64 *hva, bool *again)
+static int fault_in(struct mvmm_vm *vm, struct mvmm_vcpu *vcpu, u64 gpa,
+		    u32 access, struct pgt_cache *cache, u64 *hva, bool *again)
 {
 	bool write = access & MVMM_ACCESS_WRITE;
 	const struct mvmm_mem_region *r;
@@ -373,11 +377,14 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, u32 access,
 	if (r) {
 		*hva = r->hva + (gpa - r->gpa);
 		refused = write && !region_writable(r);
+		if (!vcpu && mvmm_goes_to_ring(vm, r))
+			access &= ~MVMM_ACCESS_WRITE;
 	}
 	spin_unlock(&vm->mmu_lock);
 	if (!*hva || refused)
 		return refused ? -EROFS : -ENXIO;
 
+	write = access & MVMM_ACCESS_WRITE;
 	ret = mvmm_bring_in(vm->mm, *hva, write);
 	if (ret)
 		return ret;
@@ -387,7 +394,12 @@ static int fault_in(struct mvmm_vm *vm, u64 gpa, u32 access,
 	r = mvmm_find_region(vm, gpa);
 	*again = !r || r->hva + (gpa - r->gpa) != *hva;
 	if (!*again) {
+		/* It may have a ring since then */
+		if (!vcpu && mvmm_goes_to_ring(vm, r))
+			access &= ~MVMM_ACCESS_WRITE;
 		found = mirror(vm, r, gpa, access, false, cache);
+		if (found == FOUND && write && vcpu)
+			mvmm_dirty_ring_push(vcpu, r, gpa);
 		*again = found == ABSENT;
 	}
 	spin_unlock(&vm->mmu_lock);
@@ -412,7 +424,7 @@ int mvmm_fault_slow(struct mvmm_vcpu *vcpu)
 	if (unlikely(mvmm_may_have_apic_page(vcpu->vm, fault->gpa & PAGE_MASK)) &&
 	    mvmm_map_apic_page(vcpu))
 		return 0;
-	ret = fault_in(vcpu->vm, fault->gpa & PAGE_MASK, fault->access,
+	ret = fault_in(vcpu->vm, vcpu, fault->gpa & PAGE_MASK, fault->access,
 		       &vcpu->pgt_cache, &hva, &again);
 	if (ret == -EINTR || (ret == -ENOMEM && !hva))
 		return ret;
@@ -441,6 +453,7 @@ int mvmm_fault_slow(struct mvmm_vcpu *vcpu)
 int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p)
 {
 	bool write = p->flags & MVMM_PREFAULT_WRITE, again, mapped;
+	const struct mvmm_mem_region *r;
 	struct pgt_cache cache = {};
 	u64 hva, pte, step;
 	int level, ret = 0;
@@ -454,10 +467,11 @@ int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p)
 	while (p->len) {
 		spin_lock(&vm->mmu_lock);
 		/* The APIC-access page may be mapped, but it is not memory */
-		pte = mvmm_find_region(vm, p->gpa) ?
-		      pgt_lookup(&vm->pgt, p->gpa, &level) : 0;
+		r = mvmm_find_region(vm, p->gpa);
+		pte = r ? pgt_lookup(&vm->pgt, p->gpa, &level) : 0;
+		mapped = pte && (!write || pte & vm->pgt.fmt->write ||
+				 mvmm_goes_to_ring(vm, r));
 		spin_unlock(&vm->mmu_lock);
-		mapped = pte && (!write || pte & vm->pgt.fmt->write);
 		if (mapped) {
 			step = pgt_level_size(level) -
 			       (p->gpa & (pgt_level_size(level) - 1));
@@ -473,7 +487,7 @@ int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p)
 		cond_resched();
 		if (mapped)
 			continue;
-		ret = fault_in(vm, p->gpa, write ? MVMM_ACCESS_WRITE : 0,
+		ret = fault_in(vm, NULL, p->gpa, write ? MVMM_ACCESS_WRITE : 0,
 			       &cache, &hva, &again);
 		if (ret)
 			break;

@@ -132,7 +132,7 @@ static int insert(struct mvmm_vm *vm, struct change *c,
 
 	if (c->nr == MVMM_MAX_REGIONS)
 		return -ENOSPC;
-	if (new.flags & MVMM_REGION_LOG_DIRTY) {
+	if (new.flags & MVMM_REGION_LOG_DIRTY && !vm->ring_entries) {
 		before = mvmm_exact_region(vm, new.gpa, new.len);
 		new.dirty = before && before->dirty ? before->dirty :
 						      new_log(region);

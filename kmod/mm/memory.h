@@ -10,13 +10,21 @@
 #define MVMM_MAX_REGIONS	128
 #define MVMM_MAX_LOGGED		(1ULL << 43)
 
+/*
+ * A ring is full to userspace when it has no more room than this. It is for what
+ * the module itself writes before the vCPU's thread looks at MVMM_REQ_RING: some
+ * structs of pv/, each on two pages at most.
+ */
+#define MVMM_RING_SPARE		64
+
 /**
  * struct mvmm_mem_region - a range of guest-physical addresses backed by memory
  * @gpa: first guest-physical address
  * @len: bytes; 0: the entry of the array is not in use
  * @hva: where the owner has it mapped
  * @flags: MVMM_REGION_*
- * @dirty: dirty bitmap, a bit for each page, guarded by mmu_lock; NULL: no log
+ * @dirty: dirty bitmap, a bit for each page, guarded by mmu_lock; NULL: no log,
+ *	or the VM has dirty rings
  */
 struct mvmm_mem_region {
 	u64 gpa;
@@ -58,7 +66,8 @@ static inline size_t mvmm_bitmap_bytes(u64 len)
 }
 
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len);
-int mvmm_write_guest(struct mvmm_vm *vm, u64 gpa, const void *buf, size_t len);
+int mvmm_write_guest(struct mvmm_vcpu *vcpu, u64 gpa, const void *buf,
+		     size_t len);
 
 int mvmm_bring_in(struct mm_struct *mm, unsigned long hva, bool write);
 enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu);
@@ -102,6 +111,62 @@ static inline bool mvmm_tlb_needs_flush(u64 vm_gen, u64 seen_gen)
 
 #ifdef CONFIG_MVMM_DIRTY
 int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log);
+#endif
+
+#ifdef CONFIG_MVMM_DIRTY_RING
+void mvmm_dirty_ring_push(struct mvmm_vcpu *vcpu,
+			  const struct mvmm_mem_region *r, u64 gpa);
+int mvmm_reset_dirty_rings(struct mvmm_vm *vm,
+			   const struct mvmm_reset_dirty_rings *how);
+int mvmm_enable_dirty_ring(struct mvmm_vm *vm,
+			   const struct mvmm_dirty_ring *how);
+int mvmm_dirty_ring_alloc(struct mvmm_vcpu *vcpu);
+void mvmm_dirty_ring_free(struct mvmm_vcpu *vcpu);
+struct page *mvmm_dirty_ring_page(struct mvmm_vcpu *vcpu, unsigned long pgoff);
+
+/* Is the region logged, and the VM one with rings? Context: mmu_lock held */
+static inline bool mvmm_goes_to_ring(const struct mvmm_vm *vm,
+				     const struct mvmm_mem_region *r)
+{
+	return r->flags & MVMM_REGION_LOG_DIRTY && vm->ring_entries;
+}
+
+/* Has userspace to make room first? Context: any */
+static inline bool mvmm_dirty_ring_full(const struct mvmm_vcpu *vcpu)
+{
+	const struct mvmm_ring *ring = &vcpu->ring;
+
+	return ring->nr && READ_ONCE(ring->next) - READ_ONCE(ring->reset) >=
+			   ring->nr - MVMM_RING_SPARE;
+}
+#else
+static inline void mvmm_dirty_ring_push(struct mvmm_vcpu *vcpu,
+					const struct mvmm_mem_region *r,
+					u64 gpa) {}
+
+static inline int mvmm_dirty_ring_alloc(struct mvmm_vcpu *vcpu)
+{
+	return 0;
+}
+
+static inline void mvmm_dirty_ring_free(struct mvmm_vcpu *vcpu) {}
+
+static inline struct page *mvmm_dirty_ring_page(struct mvmm_vcpu *vcpu,
+						unsigned long pgoff)
+{
+	return NULL;
+}
+
+static inline bool mvmm_goes_to_ring(const struct mvmm_vm *vm,
+				     const struct mvmm_mem_region *r)
+{
+	return false;
+}
+
+static inline bool mvmm_dirty_ring_full(const struct mvmm_vcpu *vcpu)
+{
+	return false;
+}
 #endif
 
 #ifdef CONFIG_MVMM_PML

@@ -25,7 +25,7 @@ static bool write_flag(struct mvmm_vcpu *vcpu, u64 gpa, u8 value)
 	if (!spin_trylock(&vm->mmu_lock))
 		return false;
 	r = mvmm_find_region(vm, gpa);
-	if (r && !(r->flags & MVMM_REGION_READONLY) && !vm->nr_logged) {
+	if (r && !(r->flags & (MVMM_REGION_READONLY | MVMM_REGION_LOG_DIRTY))) {
 		flag = (u8 __user *)(r->hva + (gpa - r->gpa));
 		pagefault_disable();
 		done = !__put_user(value, flag);
@@ -108,7 +108,7 @@ void mvmm_pv_eoi_finish(struct mvmm_vcpu *vcpu)
 	 * than an interrupt that never ends.
 	 */
 	if (mvmm_read_guest(vcpu->vm, gpa, &flag, 1) ||
-	    (flag && mvmm_write_guest(vcpu->vm, gpa, &none, 1)))
+	    (flag && mvmm_write_guest(vcpu, gpa, &none, 1)))
 		flag = 0;
 	vcpu->pv.eoi_offered = 0;
 	if (!(flag & KVM_PV_EOI_MASK))

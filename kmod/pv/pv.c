@@ -29,18 +29,18 @@
  * version is odd, readers on other vCPUs wait. It goes on from what the guest
  * has in memory: a reader of before a restore must see that it has changed.
  */
-static void write_versioned(struct mvmm_vm *vm, u64 gpa, u32 odd,
+static void write_versioned(struct mvmm_vcpu *vcpu, u64 gpa, u32 odd,
 			    const void *data, size_t len, size_t version_at)
 {
 	u32 even = odd + 1;
 
-	if (mvmm_write_guest(vm, gpa + version_at, &odd, sizeof(odd)))
+	if (mvmm_write_guest(vcpu, gpa + version_at, &odd, sizeof(odd)))
 		return;
 	smp_wmb(); /* pairs with the guest's pvclock_read_begin() */
-	if (mvmm_write_guest(vm, gpa, data, len))
+	if (mvmm_write_guest(vcpu, gpa, data, len))
 		return;
 	smp_wmb(); /* pairs with the guest's pvclock_read_begin() */
-	mvmm_write_guest(vm, gpa + version_at, &even, sizeof(even));
+	mvmm_write_guest(vcpu, gpa + version_at, &even, sizeof(even));
 }
 
 static void update_wall_clock(struct mvmm_vcpu *vcpu)
@@ -54,7 +54,7 @@ static void update_wall_clock(struct mvmm_vcpu *vcpu)
 		return;
 	wall.version |= 1;
 	wall.sec = div_u64_rem(boot, NSEC_PER_SEC, &wall.nsec);
-	write_versioned(vm, vcpu->pv.wall_clock, wall.version, &wall,
+	write_versioned(vcpu, vcpu->pv.wall_clock, wall.version, &wall,
 			sizeof(wall), 0);
 }
 
@@ -88,7 +88,7 @@ static void update_clock(struct mvmm_vcpu *vcpu)
 		info.flags |= PVCLOCK_GUEST_STOPPED;
 	pv->stopped = false;
 	mvmm_pv_clock_rate(tsc_khz, &info.tsc_to_system_mul, &info.tsc_shift);
-	write_versioned(vcpu->vm, gpa, info.version, &info, sizeof(info), 0);
+	write_versioned(vcpu, gpa, info.version, &info, sizeof(info), 0);
 }
 
 /* ns that the vCPU had no CPU: the host or our scheduler gave it to others */
@@ -119,7 +119,8 @@ void mvmm_pv_steal(struct mvmm_vcpu *vcpu)
 	mvmm_assert_busy(vcpu);
 	mvmm_assert_may_sleep();
 
-	if (delay == pv->last_delay || !(pv->steal & KVM_MSR_ENABLED))
+	if (delay == pv->last_delay || !(pv->steal & KVM_MSR_ENABLED) ||
+	    mvmm_dirty_ring_full(vcpu))
 		return;
 	/* Another thread may call RUN now, whose delay began at 0 */
 	if (delay > pv->last_delay)
@@ -131,7 +132,7 @@ void mvmm_pv_steal(struct mvmm_vcpu *vcpu)
 		return;
 	steal.steal += more;
 	steal.version |= 1;
-	write_versioned(vcpu->vm, gpa, steal.version, &steal, sizeof(steal),
+	write_versioned(vcpu, gpa, steal.version, &steal, sizeof(steal),
 			offsetof(struct kvm_steal_time, version));
 }
 

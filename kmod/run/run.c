@@ -232,6 +232,13 @@ static int do_work(struct mvmm_vcpu *vcpu)
 
 	if (requests & MVMM_REQ_EVENTS)
 		mvmm_apic_collect(vcpu);
+	/* It stays set until there is room, and pv/ writes nothing before */
+	if (requests & MVMM_REQ_RING) {
+		vcpu->exit.reason = MVMM_EXIT_DIRTY_RING_FULL;
+		if (mvmm_dirty_ring_full(vcpu))
+			return 1;
+		atomic_andnot(MVMM_REQ_RING, &vcpu->requests);
+	}
 	if (requests & MVMM_REQ_PV) {
 		atomic_andnot(MVMM_REQ_PV, &vcpu->requests);
 		mvmm_slot_leave(vcpu);
