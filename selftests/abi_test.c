@@ -38,6 +38,10 @@ OFFSET(mvmm_regions, add, 24);
 SIZE(mvmm_dirty_log, 32);
 OFFSET(mvmm_dirty_log, gpa, 8);
 OFFSET(mvmm_dirty_log, bitmap, 24);
+SIZE(mvmm_dirty_ring, 8);
+SIZE(mvmm_dirty_gfn, 16);
+OFFSET(mvmm_dirty_gfn, gpa, 8);
+SIZE(mvmm_reset_dirty_rings, 8);
 SIZE(mvmm_prefault, 24);
 OFFSET(mvmm_prefault, gpa, 8);
 OFFSET(mvmm_prefault, len, 16);
@@ -157,6 +161,11 @@ TEST_F(abi, size_rules)
 		  sizeof(struct mvmm_regions) },
 		{ MVMM_VM_GET_DIRTY_LOG, self->vm.vm,
 		  sizeof(struct mvmm_dirty_log), 0, MVMM_FEATURE_DIRTY_LOG },
+		{ MVMM_VM_ENABLE_DIRTY_RING, self->vm.vm,
+		  sizeof(struct mvmm_dirty_ring), 0, MVMM_FEATURE_DIRTY_RING },
+		{ MVMM_VM_RESET_DIRTY_RINGS, self->vm.vm,
+		  sizeof(struct mvmm_reset_dirty_rings), 0,
+		  MVMM_FEATURE_DIRTY_RING },
 		{ MVMM_VM_PREFAULT, self->vm.vm, sizeof(struct mvmm_prefault) },
 		{ MVMM_VM_IOEVENTFD, self->vm.vm,
 		  sizeof(struct mvmm_ioeventfd), 0, MVMM_FEATURE_IOEVENTFD },
@@ -249,6 +258,7 @@ TEST_F(abi, options)
 		{ "ioeventfd", MVMM_FEATURE_IOEVENTFD },
 		{ "irqfd", MVMM_FEATURE_IRQFD },
 		{ "dirty", MVMM_FEATURE_DIRTY_LOG },
+		{ "dirty_ring", MVMM_FEATURE_DIRTY_RING },
 	};
 	unsigned int i;
 

@@ -98,11 +98,28 @@ static bool healthy(void)
 	return ok;
 }
 
+#define RING	256
+
+static struct mvmm_dirty_gfn *ring;	/* of the vCPU, or NULL */
+
+static bool has_rings(struct vm *vm)
+{
+	return !vm_create_ring(vm, 0, RING) &&
+	       !mvmm_set_region(vm->vm, 0, MEM_SIZE, vm->mem,
+				MVMM_REGION_LOG_DIRTY) &&
+	       !mvmm_map_dirty_ring(vm->vcpu, RING, &ring);
+}
+
 static bool renew(struct vm *vm)
 {
+	bool with_ring = below(2) && module_has(MVMM_FEATURE_DIRTY_RING);
+
+	if (ring)
+		munmap(ring, RING * sizeof(*ring));
+	ring = NULL;
 	if (vm->run)
 		vm_destroy(vm);
-	if (vm_create(vm))
+	if (with_ring ? !has_rings(vm) : vm_create(vm))
 		return false;
 	return !vm_set_mode(vm, below(4));
 }
@@ -118,6 +135,12 @@ static const struct {
 	{ MVMM_VM_ADD_REGION, sizeof(struct mvmm_region), 'v' },
 	{ MVMM_VM_REMOVE_REGION, sizeof(struct mvmm_region), 'v' },
 	{ MVMM_VM_CHANGE_REGIONS, sizeof(struct mvmm_regions), 'v' },
+	{ MVMM_VM_SET_REGION, sizeof(struct mvmm_region), 'v' },
+	{ MVMM_VM_GET_DIRTY_LOG, sizeof(struct mvmm_dirty_log), 'v' },
+	{ MVMM_VM_ENABLE_DIRTY_RING, sizeof(struct mvmm_dirty_ring), 'v' },
+	{ MVMM_VM_RESET_DIRTY_RINGS, sizeof(struct mvmm_reset_dirty_rings),
+	  'v' },
+	{ MVMM_VM_PREFAULT, sizeof(struct mvmm_prefault), 'v' },
 	{ MVMM_VM_GET_CLOCK, sizeof(struct mvmm_clock), 'v' },
 	{ MVMM_VM_SET_CLOCK, sizeof(struct mvmm_clock), 'v' },
 	{ MVMM_VM_CREATE_VCPU, sizeof(struct mvmm_create_vcpu), 'v' },
@@ -157,7 +180,7 @@ static bool fuzz_ioctls(struct vm *vm, int rounds)
 		int ret;
 
 		memset(buffer, 0, sizeof(buffer));
-		if (ioctls[i].size > 8)
+		if (ioctls[i].size > 4)
 			scramble((char *)buffer + 4, ioctls[i].size - 4);
 		/* Sometimes a valid pointer: structs have theirs at offset 8 */
 		if (below(2))
@@ -169,6 +192,8 @@ static bool fuzz_ioctls(struct vm *vm, int rounds)
 			arg = NULL;
 		if (!below(10))
 			scramble(pool, sizeof(pool));
+		if (ring && !below(10))
+			scramble(ring, RING * sizeof(*ring));
 		ret = ioctl(fd, ioctls[i].cmd, arg);
 		if (ret >= 0 && (ioctls[i].cmd == MVMM_CREATE_VM ||
 				 ioctls[i].cmd == MVMM_VM_CREATE_VCPU))

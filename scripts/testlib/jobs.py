@@ -20,9 +20,10 @@ from .pc import firmware, grub, hpet, keyboard, screen
 # kernels
 Job = collections.namedtuple("Job", "name function args kernels")
 
-KSELFTESTS = ("abi", "apic", "clock", "dirty", "events", "exits", "hostile",
-              "huge", "intercepts", "invalidate", "ioeventfd", "lifetime",
-              "memory", "mmio", "modes", "old", "regions", "state")
+KSELFTESTS = ("abi", "apic", "clock", "dirty", "dirty_ring", "events",
+              "exits", "hostile", "huge", "intercepts", "invalidate",
+              "ioeventfd", "lifetime", "memory", "mmio", "modes", "old",
+              "regions", "state")
 # For all fuzz targets together
 FUZZ_SECONDS = 180
 # It measures in TSC ticks: it would take an hour on models where these are
@@ -165,21 +166,23 @@ def apic_help(results, name):
 # Options to leave out, one by one in the lab of a vendor that uses them; then
 # all at once
 WITHOUT = {"qemu": ("slots", "policies", "pv", "pv_eoi", "irqfd", "ioeventfd",
-                    "dirty", "debug", "vmx",
-                    "slots pv irqfd ioeventfd dirty debug vmx"),
+                    "dirty", "dirty_ring", "debug", "vmx",
+                    "slots pv irqfd ioeventfd dirty dirty_ring debug vmx"),
            "bochs": ("pml", "apicv", "svm",
-                     "slots pv irqfd ioeventfd dirty apicv debug svm")}
+                     "slots pv irqfd ioeventfd dirty dirty_ring apicv debug "
+                     "svm")}
 # Most of the time is theirs: of the options one by one only these have them, but
 # for make test-long
 WITHOUT_LONG = {"apic": ("slots", "pv_eoi", "irqfd", "apicv"),
-                "dirty": ("pml",), "memory": ("slots", "dirty", "pml"),
+                "dirty": ("pml",), "dirty_ring": ("pml",),
+                "memory": ("slots", "dirty", "pml"),
                 "invalidate": ("slots", "dirty", "pml")}
 
 
 def without(results, name, emulator, every=False):
     """Modules without options build, and pass the tests that remain."""
-    tests = ("abi", "apic", "clock", "dirty", "events", "exits",
-             "intercepts", "invalidate", "ioeventfd", "lifetime",
+    tests = ("abi", "apic", "clock", "dirty", "dirty_ring", "events",
+             "exits", "intercepts", "invalidate", "ioeventfd", "lifetime",
              "memory", "mmio", "modes", "regions", "state")
     modules = []
     for options in WITHOUT[emulator]:

@@ -65,6 +65,11 @@ int vm_create(struct vm *vm)
 
 int vm_create_flags(struct vm *vm, uint32_t flags)
 {
+	return vm_create_ring(vm, flags, 0);
+}
+
+int vm_create_ring(struct vm *vm, uint32_t flags, uint32_t entries)
+{
 	int ret;
 
 	memset(vm, 0, sizeof(*vm));
@@ -77,6 +82,8 @@ int vm_create_flags(struct vm *vm, uint32_t flags)
 	ret = vm->system = mvmm_open(MVMM_DEVICE);
 	if (ret >= 0)
 		ret = vm->vm = mvmm_create_vm_flags(vm->system, flags);
+	if (ret >= 0 && entries)
+		ret = mvmm_enable_dirty_ring(vm->vm, entries);
 	if (ret >= 0)
 		ret = mvmm_add_region(vm->vm, 0, MEM_SIZE, vm->mem, 0);
 	if (ret >= 0)

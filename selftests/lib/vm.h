@@ -87,6 +87,8 @@ struct vm {
 int vm_create(struct vm *vm);
 /* @flags: MVMM_VM_* */
 int vm_create_flags(struct vm *vm, uint32_t flags);
+/* The same with dirty rings of so many entries; 0: without */
+int vm_create_ring(struct vm *vm, uint32_t flags, uint32_t entries);
 void vm_destroy(struct vm *vm);
 void vm_load(struct vm *vm, uint64_t gpa, const char *code, unsigned long len);
 /* rip is CODE, rsp is STACK; paging maps everything one to one */

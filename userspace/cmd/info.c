@@ -51,6 +51,7 @@ static void print_options(__u64 features)
 		{ MVMM_FEATURE_IOEVENTFD, "ioeventfd" },
 		{ MVMM_FEATURE_IRQFD, "irqfd" },
 		{ MVMM_FEATURE_DIRTY_LOG, "dirty log" },
+		{ MVMM_FEATURE_DIRTY_RING, "dirty rings" },
 	};
 	const char *separator = "";
 	unsigned int i;

@@ -43,6 +43,19 @@ int mvmm_ioeventfd(int vm, uint16_t port, unsigned int len, int fd,
 /* @bitmap: one bit for each 4096 bytes, in words of 64 bits */
 int mvmm_get_dirty_log(int vm, uint64_t gpa, uint64_t len, uint64_t *bitmap);
 int mvmm_peek_dirty_log(int vm, uint64_t gpa, uint64_t len, uint64_t *bitmap);
+/* Before regions and vCPUs are made. @entries: as in struct mvmm_dirty_ring */
+int mvmm_enable_dirty_ring(int vm, uint32_t entries);
+/* munmap() it with entries * sizeof(**ring) */
+int mvmm_map_dirty_ring(int vcpu, uint32_t entries,
+			struct mvmm_dirty_gfn **ring);
+/*
+ * Takes up to @max addresses of pages out of a ring, and returns how many. @next: 0
+ * before the first call. The pages are to be copied after the next reset.
+ */
+int mvmm_collect_dirty_ring(struct mvmm_dirty_gfn *ring, uint32_t entries,
+			    uint32_t *next, uint64_t *gpas, int max);
+/* Returns how many entries were emptied */
+int mvmm_reset_dirty_rings(int vm);
 /* -EINTR: call again; pages that are mapped already are skipped quickly */
 int mvmm_prefault(int vm, uint64_t gpa, uint64_t len, uint32_t flags);
 /* Returns how many vCPUs took the interrupt */

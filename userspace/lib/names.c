@@ -17,6 +17,7 @@ const char *mvmm_exit_name(uint32_t reason)
 		[MVMM_EXIT_CR] = "access to a control register",
 		[MVMM_EXIT_EOI] = "end of a level interrupt",
 		[MVMM_EXIT_TASK_SWITCH] = "task switch",
+		[MVMM_EXIT_DIRTY_RING_FULL] = "dirty ring full",
 	};
 
 	if (reason < sizeof(names) / sizeof(names[0]) && names[reason])
