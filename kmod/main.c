@@ -14,6 +14,7 @@
 #include "cpu/fpu.h"
 #include "fd/fd.h"
 #include "guest/guest.h"
+#include "logic/host.h"
 #include "mm/memory.h"
 #include "slots/slots.h"
 #include "vendor.h"
@@ -113,36 +114,52 @@ static const struct mvmm_vendor_ops *find_vendor(void)
 	return NULL;
 }
 
+#ifdef MVMM_VMX_CLOSED
+#define VMX_CLOSED __stringify(MVMM_VMX_CLOSED)
+#else
+#define VMX_CLOSED ""
+#endif
+
+/* Says why, if the module does not load here */
+static int __init check_host(void)
+{
+	const struct mvmm_host host = {
+		.fred = mvmm_host_has_fred(),
+		.vendor = mvmm_ops,
+		.closed = *VMX_CLOSED &&
+			  boot_cpu_data.x86_vendor == X86_VENDOR_INTEL,
+		.tsc = tsc_khz,
+	};
+
+	switch (mvmm_host_check(&host)) {
+	case MVMM_HOST_HAS_FRED:
+		pr_err("the kernel uses FRED, and mvmm does not know it: boot with fred=off\n");
+		return -EOPNOTSUPP;
+	case MVMM_HOST_IS_CLOSED:
+		pr_err("VMX is left out (Documentation/kernels.rst): what this kernel exports to every module lacks: %s\n",
+		       VMX_CLOSED);
+		return -EOPNOTSUPP;
+	case MVMM_HOST_LACKS_VENDOR:
+		pr_err("this CPU has no %s (in a VM: nested virtualization is off)\n",
+		       VENDORS);
+		return -ENODEV;
+	case MVMM_HOST_LACKS_TSC:
+		pr_err("the rate of this CPU's TSC is not known to the kernel\n");
+		return -ENODEV;
+	case MVMM_HOST_IS_GOOD:
+		break;
+	}
+	return 0;
+}
+
 /* tour 1: load: the vendor is chosen, /dev/mvmm appears */
 
 static int __init mvmm_module_init(void)
 {
 	int ret;
 
-	/* Its events come by another way than the IDT, which vmx/ and svm/ use */
-	if (mvmm_host_has_fred()) {
-		pr_err("the kernel uses FRED, and mvmm does not know it: boot with fred=off\n");
-		return -EOPNOTSUPP;
-	}
 	mvmm_ops = find_vendor();
-#ifdef MVMM_VMX_CLOSED
-	if (!mvmm_ops && boot_cpu_data.x86_vendor == X86_VENDOR_INTEL) {
-		pr_err("VMX is left out (Documentation/kernels.rst): what this kernel exports to every module lacks: %s\n",
-		       __stringify(MVMM_VMX_CLOSED));
-		return -EOPNOTSUPP;
-	}
-#endif
-	if (!mvmm_ops) {
-		pr_err("this CPU has no %s (in a VM: nested virtualization is off)\n",
-		       VENDORS);
-		return -ENODEV;
-	}
-	/* The module measures time in ticks of the TSC */
-	if (!tsc_khz) {
-		pr_err("the rate of this CPU's TSC is not known to the kernel\n");
-		return -ENODEV;
-	}
-	ret = mvmm_fpu_setup() ?: mvmm_ops->setup();
+	ret = check_host() ?: mvmm_fpu_setup() ?: mvmm_ops->setup();
 	if (ret)
 		return ret;
 	mvmm_cpuid_init();

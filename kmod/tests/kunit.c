@@ -6,6 +6,7 @@
  */
 #include <kunit/test.h>
 #include <linux/prandom.h>
+#include "../logic/host.h"
 #include "../logic/pgtable.c"
 #include "../logic/pgtable_dirty.c"
 #include "../logic/event.c"

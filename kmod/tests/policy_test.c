@@ -371,7 +371,34 @@ static void pdptes(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mvmm_pdptes_valid(bad, 40));
 }
 
+/* Each thing that is wrong is named, FRED before all else */
+static void hosts(struct kunit *test)
+{
+	static const struct {
+		struct mvmm_host host;
+		enum mvmm_refusal why;
+	} cases[] = {
+		{ { .vendor = true, .tsc = true }, MVMM_HOST_IS_GOOD },
+		/* SVM on a kernel that keeps VMX to itself */
+		{ { .vendor = true, .tsc = true, .closed = true },
+		  MVMM_HOST_IS_GOOD },
+		{ { .vendor = true, .tsc = true, .fred = true },
+		  MVMM_HOST_HAS_FRED },
+		{ { .closed = true, .tsc = true, .fred = true },
+		  MVMM_HOST_HAS_FRED },
+		{ { .closed = true, .tsc = true }, MVMM_HOST_IS_CLOSED },
+		{ { .tsc = true }, MVMM_HOST_LACKS_VENDOR },
+		{ { .vendor = true }, MVMM_HOST_LACKS_TSC },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		KUNIT_EXPECT_EQ_MSG(test, mvmm_host_check(&cases[i].host),
+				    cases[i].why, "case %d", i);
+}
+
 static struct kunit_case policy_cases[] = {
+	KUNIT_CASE(hosts),
 	KUNIT_CASE(cpuid_filter),
 	KUNIT_CASE(cpuid_apic),
 	KUNIT_CASE(pv_clock_rate),
