@@ -25,7 +25,7 @@ class Kernel:
     """A host kernel: its image, and where its modules are."""
 
     def __init__(self, name):
-        root = setup(f"{name}-kernel")
+        self.root = root = setup(f"{name}-kernel")
         if name in ("debian", "backports") + SUITES:
             release, = os.listdir(f"{root}/lib/modules")
             self.image = f"{root}/boot/vmlinuz-{release}"

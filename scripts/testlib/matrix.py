@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The jobs for CPU models and host kernels, and matrix.rst."""
+"""The jobs for CPU models and host kernels, matrix.rst, and the table of
+kernels.rst, which sums it up."""
 import glob
+import os
 import re
 
-from lablib.kernels import SUITES
+from lablib.kernels import SUITES, Kernel
 
 from . import labs
 from .jobs import LIMIT, job, kselftests, refused, tested
 from .labs import TOP, lab
 
 PAGE = f"{TOP}/Documentation/matrix.rst"
+KERNELS_PAGE = f"{TOP}/Documentation/kernels.rst"
 
 # For L1's and the guest's command line. Bochs' CPUID announces what it does not
 # emulate, and Linux crashes when it uses that.
@@ -53,6 +56,8 @@ CELLS = [("bochs", "core2_penryn_t9600", "test", "EPT"),
                       ("max,npt=off", "nested paging (NPT)"))] + [
          # Debian 13 and later: SVM runs; an Intel CPU is refused where KVM
          # alone may have what VMX needs
+         ("bochs", "corei7_haswell_4770", "trixie"),
+         ("qemu", "Haswell", "trixie-backports", "cr4_update_irqsoff"),
          ("qemu", "Haswell", "sid", "cr4_update_irqsoff")] + [
          ("qemu", model, kernel) for kernel in SUITES
          for model in ("max", "EPYC")]
@@ -135,11 +140,83 @@ def row_of(c, text):
     return f"{c[0]:8} {c[1]:25} {c[2]:16} {text}"
 
 
+def rows_of(path):
+    """{(lab, CPU model, kernel): what came of it} of the page."""
+    with open(path) as page:
+        return {tuple(row.split()[:3]): " ".join(row.split()[3:])
+                for row in page if row.startswith(("bochs ", "qemu "))}
+
+
+# The kernels of Debian's suites by their names here, in the table's order; a CPU
+# of each vendor on them. Columns, and how wide they are
+OF_SUITE = {"bookworm": "debian", "bookworm-backports": "backports"} | {
+    suite: suite for suite in SUITES}
+VENDORS = {"SVM": ("max", "EPYC"), "VMX": ("corei7_haswell_4770", "Haswell")}
+COLUMNS = {"suite": 20, "kernel": 8, "compiler": 10, "SVM": 14, "VMX": 34}
+
+
+def verdict(cells, kernel, models):
+    """What the cells say of these CPU models on this kernel."""
+    said = [text for (_, model, where), text in cells.items()
+            if where == kernel and model in models and text != "not tried"]
+    if not said:
+        return "not tried"
+    if any(text.startswith("failed") for text in said):
+        return "fails"
+    missing = {text.partition(": ")[2] for text in said
+               if text.startswith("refused: ")}
+    return f"refused: ``{', '.join(sorted(missing))}``" if missing else "runs"
+
+
+def built_by(name):
+    """The version of a kernel of the lab, and its compiler."""
+    root = Kernel(name).root
+    release, = os.listdir(f"{root}/lib/modules")
+    for path in (f"{root}/boot/config-{release}",
+                 f"{root}/lib/modules/{release}/config"):
+        if os.path.exists(path):
+            with open(path) as config:
+                compiler = re.search(r'CC_VERSION_TEXT="\S*(gcc)-(\d+) ',
+                                     config.read())
+            return (".".join(release.split(".")[:2]), " ".join(compiler.groups()))
+    raise FileNotFoundError(path)
+
+
+def kernels_table(cells, facts):
+    """@facts: {kernel: (version, compiler)}"""
+    rule = " ".join("=" * width for width in COLUMNS.values())
+    rows = [" ".join(f"{c:{w}}" for c, w in COLUMNS.items()).rstrip()]
+    for suite, kernel in OF_SUITE.items():
+        values = (suite, *facts[kernel],
+                  *(verdict(cells, kernel, m) for m in VENDORS.values()))
+        rows.append(" ".join(f"{v:{w}}" for v, w in
+                             zip(values, COLUMNS.values())).rstrip())
+    return "\n".join((rule, rows[0], rule, *rows[1:], rule))
+
+
+def facts_of(table):
+    """What the page says of versions and compilers."""
+    return {OF_SUITE[row[:20].strip()]: (row[21:29].strip(), row[30:40].strip())
+            for row in table.splitlines() if row[:20].strip() in OF_SUITE}
+
+
+TABLE = re.compile(r"^=+ .*?^suite .*?\n=[= ]+\n.*?^=[= ]+$", re.M | re.S)
+
+
+def write_kernels(kernels):
+    """Renews the table, and what it says of these kernels."""
+    with open(KERNELS_PAGE) as page:
+        text = page.read()
+    facts = facts_of(TABLE.search(text).group()) | {
+        k: built_by(k) for k in kernels if k in OF_SUITE.values()}
+    table = kernels_table(rows_of(PAGE), facts)
+    with open(KERNELS_PAGE, "w") as page:
+        page.write(TABLE.sub(lambda _: table, text))
+
+
 def write_page(results):
     """@results: {job's name: Results}. Lines of other jobs are kept."""
-    with open(PAGE) as page:
-        old = {tuple(row.split()[:3]): " ".join(row.split()[3:])
-               for row in page}
+    old = rows_of(PAGE)
     lines = []
     for c, j in zip(CELLS, MATRIX):
         mine = results.get(j.name)
@@ -155,3 +232,4 @@ def write_page(results):
         lines.append(row_of(c, text))
     with open(PAGE, "w") as page:
         page.write(TEXT % ("\n".join(lines), silicon()))
+    write_kernels({c[2] for c, j in zip(CELLS, MATRIX) if j.name in results})
