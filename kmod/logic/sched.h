@@ -18,9 +18,11 @@
  *			vsched_fill(): wake the thread, it may enter
  *			vsched_kick(): make the holder leave the guest
  *
- * A holder that leaves for userspace keeps its slot until its slice ends. Then
- * the caller blocks it on behalf of its thread, which calls vsched_wake()
- * before it enters again. Documentation/scheduling.rst is about the whole.
+ * A holder whose thread is not there keeps its slot until its slice ends. Then
+ * the caller acts on behalf of the thread: vsched_yield() if it could run and
+ * Linux does not run it; vsched_block() if it does other things, or has not been
+ * run for long. It calls vsched_wake() before it enters again.
+ * Documentation/scheduling.rst is about the whole.
  */
 #ifndef MVMM_SCHED_H
 #define MVMM_SCHED_H

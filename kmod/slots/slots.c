@@ -23,6 +23,8 @@
 
 #define SLICE_MS	6
 #define CAP_PERIOD_MS	50
+/* Slices without a sign of its thread until a vCPU is not in line any longer */
+#define UNSEEN		4
 
 /*
  * Guards the scheduler and what it keeps in VMs and vCPUs (se, charged). Taken
@@ -90,20 +92,67 @@ static void arm_timer(struct mvmm_vcpu *vcpu, u64 slice)
 		      HRTIMER_MODE_REL_PINNED_HARD);
 }
 
-/* A holder outside of RUN cannot be kicked: do what its thread would do */
+/* Ticks in @state until now */
+static u64 time_in(const struct vsched_vcpu *se, enum vsched_state state,
+		   u64 now)
+{
+	u64 time = se->time[state];
+
+	lockdep_assert_held(&lock);
+
+	if (se->state == state && now > se->since)
+		time += now - se->since;
+	return time;
+}
+
+/* Linux does not run the holder's thread: it stands in line again */
+static void yield_for(struct mvmm_vcpu *vcpu, u64 now)
+{
+	lockdep_assert_held(&lock);
+	vsched_yield(&sched, &vcpu->se, now);
+	trace_change(vcpu, VSCHED_RUNNING);
+	if (vcpu->yielded)
+		return;
+	vcpu->yielded = true;
+	vcpu->yielded_at = vcpu->se.time[VSCHED_WAITING];
+}
+
+/* Its thread runs. If it did not, Linux has counted that wait as well */
+static void see_thread(struct mvmm_vcpu *vcpu, u64 now)
+{
+	lockdep_assert_held(&lock);
+	vcpu->seen = now;
+	if (vcpu->yielded)
+		vcpu->waited_twice += time_in(&vcpu->se, VSCHED_WAITING, now) -
+				      vcpu->yielded_at;
+	vcpu->yielded = false;
+}
+
+/* Not in the guest: do what its thread would do, if that does not run */
 static void charge_absent_holder(struct mvmm_vcpu *vcpu, u64 now)
 {
+	/* Interrupts are off, so it is not freed, if it was there */
+	struct task_struct *thread = READ_ONCE(vcpu->runner);
 	u64 slice;
 
 	lockdep_assert_held(&lock);
+	if (vcpu->se.state == VSCHED_WAITING && !thread)
+		block_vcpu(vcpu, now);
 	if (vcpu->se.state != VSCHED_RUNNING)
 		return;
 	charge_holder(vcpu, now);
 	slice = vsched_slice(&sched, &vcpu->se, now);
-	if (!slice)
-		block_vcpu(vcpu, now);
-	else if (slice != U64_MAX)
+	if (slice == U64_MAX)
+		return;
+	if (slice)
 		arm_timer(vcpu, slice);
+	else if (!thread || (s64)(now - vcpu->seen) > UNSEEN * sched.slice)
+		block_vcpu(vcpu, now);
+	else if (READ_ONCE(thread->on_cpu))
+		/* It sees the request soon, unless Linux stops it before */
+		arm_timer(vcpu, sched.slice / 8);
+	else
+		yield_for(vcpu, now);
 }
 
 /* Make a holder look at its slice */
@@ -111,12 +160,27 @@ static void recall_holder(struct mvmm_vcpu *vcpu, u64 now)
 {
 	lockdep_assert_held(&lock);
 	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
-	/* pairs with mvmm_slot_leave() and mvmm_enter_begin() */
+	/* pairs with mvmm_enter_begin() */
 	smp_mb__after_atomic();
-	if (READ_ONCE(vcpu->in_run))
+	if (READ_ONCE(vcpu->in_guest)) {
 		mvmm_kick_cpu(vcpu);
-	else
+		/* It leaves the guest, but Linux may have another one to run */
+		arm_timer(vcpu, sched.slice / 8);
+	} else {
 		charge_absent_holder(vcpu, now);
+	}
+}
+
+/* It waits, and has been given a slot. Linux may not run its thread soon */
+static void wake_holder(struct mvmm_vcpu *vcpu, u64 now)
+{
+	u64 slice = vsched_slice(&sched, &vcpu->se, now);
+
+	lockdep_assert_held(&lock);
+	trace_change(vcpu, VSCHED_WAITING);
+	if (slice != U64_MAX)
+		arm_timer(vcpu, slice);
+	rcuwait_wake_up(&vcpu->wait);
 }
 
 /* After every event: let the scheduler decide, and do what it says */
@@ -129,8 +193,7 @@ static void settle(u64 now)
 	for (;;) {
 		se = vsched_fill(&sched, now);
 		if (se) {
-			trace_change(to_vcpu(se), VSCHED_WAITING);
-			rcuwait_wake_up(&to_vcpu(se)->wait);
+			wake_holder(to_vcpu(se), now);
 			continue;
 		}
 		se = vsched_kick(&sched, now);
@@ -218,7 +281,8 @@ static void start_slice(struct mvmm_vcpu *vcpu, u64 now)
 static int wait_for_slot(struct mvmm_vcpu *vcpu)
 {
 	return rcuwait_wait_event(&vcpu->wait,
-		READ_ONCE(vcpu->se.state) == VSCHED_RUNNING ||
+		READ_ONCE(vcpu->se.state) != VSCHED_WAITING ||
+		READ_ONCE(vcpu->yielded) ||
 		atomic_read(&vcpu->requests) & MVMM_REQ_KICK,
 		TASK_INTERRUPTIBLE);
 }
@@ -243,6 +307,7 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 	raw_spin_lock_irq(&lock);
 	atomic_andnot(MVMM_REQ_SLOT, &vcpu->requests);
 	now = mvmm_tsc();
+	see_thread(vcpu, now);
 	if (se->state == VSCHED_RUNNING)
 		charge_holder(vcpu, now);
 	/* The thread's affinity may have changed since the last look */
@@ -253,8 +318,7 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 
 			if (to) {
 				trace_change(vcpu, VSCHED_RUNNING);
-				trace_change(to_vcpu(to), VSCHED_WAITING);
-				rcuwait_wake_up(&to_vcpu(to)->wait);
+				wake_holder(to_vcpu(to), now);
 			}
 		} else if (!vsched_slice(&sched, se, now)) {
 			vsched_yield(&sched, se, now);
@@ -267,6 +331,7 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 		ret = wait_for_slot(vcpu);
 		raw_spin_lock_irq(&lock);
 		now = mvmm_tsc();
+		see_thread(vcpu, now);
 		if (se->state == VSCHED_RUNNING)
 			break;
 		if (ret || atomic_read(&vcpu->requests) & MVMM_REQ_KICK) {
@@ -276,6 +341,12 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 			settle(now);
 			raw_spin_unlock_irq(&lock);
 			return -EINTR;
+		}
+		/* It had a slot, but Linux has not run it for too long */
+		if (se->state == VSCHED_BLOCKED) {
+			atomic_andnot(MVMM_REQ_SLOT, &vcpu->requests);
+			want_slot(vcpu, now);
+			settle(now);
 		}
 	}
 	/* Its affinity has changed meanwhile: look again before the entry */
@@ -364,19 +435,6 @@ int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s)
 	return ret;
 }
 
-/* Ticks in @state until now */
-static u64 time_in(const struct vsched_vcpu *se, enum vsched_state state,
-		   u64 now)
-{
-	u64 time = se->time[state];
-
-	lockdep_assert_held(&lock);
-
-	if (se->state == state && now > se->since)
-		time += now - se->since;
-	return time;
-}
-
 /**
  * mvmm_get_times() - MVMM_VCPU_GET_TIMES
  * @vcpu: the vCPU, which may be running
@@ -403,11 +461,14 @@ void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times)
  * mvmm_slot_waited() - how long the vCPU has waited for a slot so far
  * @vcpu: the calling thread's
  *
+ * Without the time for which Linux has made its thread wait.
+ *
  * Return: ns.
  */
 u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu)
 {
-	return mvmm_ticks_to_ns(vcpu->se.time[VSCHED_WAITING]);
+	return mvmm_ticks_to_ns(vcpu->se.time[VSCHED_WAITING] -
+				vcpu->waited_twice);
 }
 
 static u64 ms_in(const struct vsched_vcpu *se, enum vsched_state state, u64 now)

@@ -24,23 +24,22 @@ enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu);
 
 /*
  * The thread answers requests for its slot again: a RUN begins, or a sleep or
- * host work that may take long has ended. Before the next entry,
- * mvmm_enter_begin() has the barrier that pairs with recall_holder().
+ * host work that may take long has ended
  */
 static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu)
 {
-	WRITE_ONCE(vcpu->in_run, true);
+	WRITE_ONCE(vcpu->runner, current);
 }
 
 /*
  * The thread leaves for userspace, or for host work that may take long. The
  * vCPU keeps its slot, and pays for it, until its slice ends; the slice may
- * have ended just now.
+ * have ended just now. If the request is not seen yet, recall_holder() has a
+ * timer that looks once more.
  */
 static inline void mvmm_slot_leave(struct mvmm_vcpu *vcpu)
 {
-	/* pairs with recall_holder() in slots.c */
-	smp_store_mb(vcpu->in_run, false);
+	WRITE_ONCE(vcpu->runner, NULL);
 	if (unlikely(atomic_read(&vcpu->requests) & MVMM_REQ_SLOT))
 		mvmm_slot_look(vcpu);
 }
