@@ -64,7 +64,7 @@ GUEST(take_turns, TAKE_TURNS("pause\n"));
 GUEST(take_turns_silently, TAKE_TURNS(""));
 
 struct thread {
-	int vcpu, cpu, nice;
+	int vcpu, cpu, policy, nice;	/* policy: of Linux, SCHED_* */
 	struct mvmm_run *run;
 	pthread_t thread;
 	bool started;
@@ -101,12 +101,20 @@ static bool pin(pthread_t thread, int cpu)
 	return !pthread_setaffinity_np(thread, sizeof(set), &set);
 }
 
+/* The calling thread is of this class; of real time ones of the lowest prio */
+static bool be(int policy)
+{
+	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
+
+	return !sched_setscheduler(0, policy, &param);
+}
+
 static void *run_vcpu(void *arg)
 {
 	struct thread *t = arg;
 	int ret;
 
-	if (!pin(pthread_self(), t->cpu) ||
+	if (!pin(pthread_self(), t->cpu) || !be(t->policy) ||
 	    setpriority(PRIO_PROCESS, 0, t->nice))
 		t->error = EINVAL;
 	while (!t->stop && !t->error) {
@@ -958,6 +966,40 @@ static uint64_t rate(struct load *l, unsigned int ms, bool full)
 }
 
 /*
+ * Linux hardly runs SCHED_IDLE threads beside a busy process. A VM's share is
+ * the same with such rivals as without.
+ */
+SCHED_TEST(idle_rivals)
+{
+	struct load *l = self->load;
+	uint64_t alone, with;
+	unsigned int i;
+	pid_t pid;
+
+	NEEDS_STEADY_CLOCK("idle_rivals");
+	ASSERT_EQ(0, load_create(l, 1, 0));
+	ASSERT_TRUE(load_start(l));
+	pid = start_busy();
+	ASSERT_LT(0, pid);
+	sleep_ms(WARM_UP_MS);
+	alone = rate(l, 1000, self->full);
+	for (i = 1; i < 5; i++) {
+		ASSERT_EQ(0, load_create(&l[i], 1, 0));
+		l[i].thread[0].policy = SCHED_IDLE;
+		ASSERT_TRUE(load_start(&l[i]));
+		if (i != 1 && i != 4)
+			continue;
+		sleep_ms(WARM_UP_MS);
+		with = rate(l, 1000, self->full);
+		TH_LOG("%u idle rivals: %llu per mille of what it had alone", i,
+		       (long long)(with * 1000 / alone));
+		EXPECT_LE(alone * 95, with * 100);
+		EXPECT_GE(SLICE_NS * (i + 2) + HAND_OVER_NS, longest_wait(l));
+	}
+	end_busy(pid);
+}
+
+/*
  * Threads of nice 19 wait for the CPU for longer than a slice when it is their
  * turn. A VM's wait for them is bounded, as it is for those that run.
  */
@@ -1064,6 +1106,33 @@ SCHED_TEST(steal_adds_up)
 	EXPECT_GE(took + 40, ran + steal);
 	EXPECT_LE(took, ran + steal + 40);
 	end_busy(pid);
+}
+
+/* A thread of real time waits for none that Linux does not run beside it */
+SCHED_TEST(real_time)
+{
+	struct load *l = self->load;
+	struct shares s;
+	int i;
+
+	NEEDS_STEADY_CLOCK("real_time");
+	/* This thread is woken although the other one is always busy */
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO,
+					&(struct sched_param){ 2 }));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, load_create(&l[i], 1, 0));
+		ASSERT_EQ(0, mvmm_set_sched(l[i].vm.vm, i ? 10000 : 1, 0));
+		l[i].thread[0].policy = i ? SCHED_OTHER : SCHED_FIFO;
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	sleep_ms(WARM_UP_MS);
+	s = measure(l, 2, 1000, self->full);
+	TH_LOG("real time %u, other %u per mille; longest wait %llu us", s.of[0],
+	       s.of[1], (long long)longest_wait(l) / 1000);
+	/* sched_rt_runtime_us leaves 5 % to others */
+	EXPECT_LE(940, s.of[0]);
+	EXPECT_GE(HAND_OVER_NS, longest_wait(l));
+	ASSERT_TRUE(be(SCHED_OTHER));
 }
 
 /* The times come from the TSC, and are compared with the TSC only */

@@ -210,6 +210,7 @@ u64 vsched_slice_end(const struct vsched *s, const struct vsched_vcpu *holder)
 	return holder->since + s->slice;
 }
 
+/* Of the highest prio that wants the slot, who has waited longest */
 static struct vsched_vcpu *first_eligible(struct vsched *s, int slot, u64 now)
 {
 	struct vsched_vcpu *vcpu;
@@ -218,6 +219,22 @@ static struct vsched_vcpu *first_eligible(struct vsched *s, int slot, u64 now)
 		if (vsched_eligible(s, vcpu, slot, now))
 			return vcpu;
 	return NULL;
+}
+
+/* Who has waited for longer than patience allows, if nobody of real time waits */
+static struct vsched_vcpu *overdue(struct vsched *s, int slot, u64 now)
+{
+	struct vsched_vcpu *vcpu, *oldest = NULL;
+
+	list_for_each_entry(vcpu, &s->waiting, node) {
+		if (!vsched_eligible(s, vcpu, slot, now))
+			continue;
+		if (vcpu->prio > 0)
+			return NULL;
+		if (!oldest || vcpu->since < oldest->since)
+			oldest = vcpu;
+	}
+	return elapsed(now, oldest->since) > s->patience ? oldest : NULL;
 }
 
 /* An idle slot for the vCPU: its last, whose caches may still have its data */
@@ -253,13 +270,25 @@ static void drop_slot(struct vsched *s, struct vsched_vcpu *vcpu)
 	vcpu->slot = -1;
 }
 
+/* Behind whom does the vCPU wait? */
+static struct list_head *last_before(struct vsched *s,
+				     const struct vsched_vcpu *vcpu)
+{
+	struct vsched_vcpu *other;
+
+	list_for_each_entry_reverse(other, &s->waiting, node)
+		if (other->prio >= vcpu->prio)
+			return &other->node;
+	return &s->waiting;
+}
+
 static void begin_to_wait(struct vsched *s, struct vsched_vcpu *vcpu,
 			  bool woke, u64 now)
 {
 	set_state(vcpu, VSCHED_WAITING, now);
 	vcpu->woke = woke;
 	vcpu->competes = false;
-	list_add_tail(&vcpu->node, &s->waiting);
+	list_add(&vcpu->node, last_before(s, vcpu));
 	if (s->policy->enqueue)
 		s->policy->enqueue(s, vcpu);
 }
@@ -268,6 +297,20 @@ static void set_deadline(struct vsched *s, struct vsched_vcpu *holder, u64 until
 {
 	holder->until = until;
 	__set_bit(holder->slot, s->kick);
+}
+
+/* By how much should the waiter have the holder's slot? 0: not at all */
+static s64 urge_of(const struct vsched *s, const struct vsched_vcpu *waiter,
+		   const struct vsched_vcpu *holder)
+{
+	if (holder->overdue && waiter->prio <= 0)
+		return 0;
+	if (waiter->prio > holder->prio)
+		/* Where its thread is already, Linux has sent the holder away */
+		return S64_MAX - (waiter->last != holder->slot);
+	if (waiter->prio < holder->prio || !s->policy->preempts)
+		return 0;
+	return s->policy->preempts(s, waiter, holder);
 }
 
 /*
@@ -287,9 +330,9 @@ static void compete(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 			continue;
 		if (holder->until == U64_MAX)
 			set_deadline(s, holder, s->policy->slice_end(s, holder));
-		if (!s->policy->preempts || holder->overdue || holder->until <= now)
+		if (holder->until <= now)
 			continue;
-		urge = s->policy->preempts(s, vcpu, holder);
+		urge = urge_of(s, vcpu, holder);
 		if (urge > most) {
 			most = urge;
 			victim = holder;
@@ -446,20 +489,17 @@ u64 vsched_slice(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now)
 {
 	struct vsched_vcpu *vcpu, *next;
-	bool overdue;
 	int slot;
 
 	list_for_each_entry(vcpu, &s->waiting, node) {
 		slot = idle_slot(s, vcpu);
 		if (slot < 0 || vsched_throttled(s, vcpu->vm, now))
 			continue;
-		next = first_eligible(s, slot, now);
-		overdue = elapsed(now, next->since) > s->patience;
-		if (!overdue)
-			next = s->policy->pick(s, slot, now);
-		next->overdue = overdue;
-		take_slot(s, next, slot, now);
-		return next;
+		next = overdue(s, slot, now);
+		vcpu = next ?: s->policy->pick(s, slot, now);
+		vcpu->overdue = next;
+		take_slot(s, vcpu, slot, now);
+		return vcpu;
 	}
 	return NULL;
 }

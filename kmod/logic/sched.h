@@ -38,6 +38,7 @@
 #define VSCHED_CAP_MAX		6400	/* per cent of one CPU */
 #define VSCHED_PATIENCE		500	/* slices */
 #define VSCHED_MAX_SLOTS	NR_CPUS
+#define VSCHED_PRIO_IDLE	(-1)	/* SCHED_IDLE; above 0: real time */
 
 enum vsched_state {
 	VSCHED_BLOCKED,		/* does not want to run */
@@ -78,6 +79,9 @@ struct vsched_vm {
  * @slot: what it holds, or -1
  * @last: the slot that it held last, which it prefers, or -1; the caller may
  *	write it
+ * @prio: the class of its thread in Linux: 0 for most. A higher one is always
+ *	first, but for idle ones, which the patience protects. The caller may
+ *	write it unless the vCPU waits
  * @woke: it waits because it woke up, not because its slice ended
  * @competes: it waits, and the holders' slices have been limited for it
  * @uncontended: it got its slot when nobody else wanted it: its time is free
@@ -98,6 +102,7 @@ struct vsched_vcpu {
 	enum vsched_state state;
 	int slot;
 	int last;
+	s8 prio;
 	bool woke;
 	bool competes;
 	bool uncontended;
@@ -132,7 +137,7 @@ struct vsched_slot {
  * @idle: slots without a holder
  * @kick: slots whose holder has to leave the guest
  * @vms: all VMs
- * @waiting: vCPUs that wait, the longest wait first
+ * @waiting: vCPUs that wait, by @prio, of each the longest wait first
  * @leader: the VM whose turn it is, see sched_gang.c
  * @turn_end: when that turn ends
  */
@@ -154,10 +159,10 @@ struct vsched {
 /**
  * struct vsched_policy - how to choose
  * @name: for people
- * @pick: who gets an idle slot? One for whom vsched_eligible() is true; the
- *	caller has made sure that there is one
+ * @pick: who gets an idle slot? One for whom vsched_eligible() is true, of the
+ *	highest prio; the caller has made sure that there is one
  * @slice_end: when does a holder's slice end, if others wait?
- * @preempts: above 0: the waiter should have the holder's slot before its slice
+ * @preempts: of two of one prio: above 0: the waiter should have the holder's slot before its slice
  *	ends; of several holders the one with the largest result loses it. May
  *	be NULL
  * @charge: the vCPU ran for @ran ticks while others waited. May be NULL

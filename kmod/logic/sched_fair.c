@@ -66,15 +66,18 @@ void vsched_fair_enqueue(struct vsched *s, struct vsched_vcpu *vcpu)
 			vm->vtime = s->slots[slot].clock - start;
 }
 
-/* Of a VM's vCPUs the one that waits longest: the list has that order */
+/* Of a VM's vCPUs the one that waits longest: the list has that order, by prio */
 static struct vsched_vcpu *fair_pick(struct vsched *s, int slot, u64 now)
 {
 	struct vsched_vcpu *vcpu, *best = NULL;
 
-	list_for_each_entry(vcpu, &s->waiting, node)
+	list_for_each_entry(vcpu, &s->waiting, node) {
+		if (best && vcpu->prio < best->prio)
+			break;
 		if (vsched_eligible(s, vcpu, slot, now) &&
 		    (!best || vcpu->vm->vtime < best->vm->vtime))
 			best = vcpu;
+	}
 	s->slots[slot].clock = max(s->slots[slot].clock, best->vm->vtime);
 	return best;
 }

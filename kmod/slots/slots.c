@@ -13,6 +13,7 @@
 #include <linux/debugfs.h>
 #include <linux/moduleparam.h>
 #include <linux/rcuwait.h>
+#include <linux/sched/prio.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -244,6 +245,14 @@ static enum hrtimer_restart slice_ended(struct hrtimer *timer)
 
 /* ---- the vCPU's thread ------------------------------------------------ */
 
+/* The class of the calling thread */
+static s8 prio_of_current(void)
+{
+	if (current->prio < MAX_RT_PRIO)
+		return MAX_RT_PRIO - current->prio;
+	return current->policy == SCHED_IDLE ? VSCHED_PRIO_IDLE : 0;
+}
+
 /* The vCPU wants a slot, of the CPUs that its thread, the caller, may use */
 static void want_slot(struct mvmm_vcpu *vcpu, u64 now)
 {
@@ -258,6 +267,8 @@ static void want_slot(struct mvmm_vcpu *vcpu, u64 now)
 		bitmap_copy(allowed, cpumask_bits(cpu_online_mask), nr_cpu_ids);
 	if (was == VSCHED_BLOCKED)
 		vcpu->se.last = raw_smp_processor_id();
+	if (was != VSCHED_WAITING)
+		vcpu->se.prio = prio_of_current();
 	vsched_wake(&sched, &vcpu->se, allowed, now);
 	if (was == VSCHED_BLOCKED)
 		trace_change(vcpu, was);

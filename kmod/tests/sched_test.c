@@ -201,6 +201,59 @@ static void sched_patience(struct kunit *test)
 	KUNIT_EXPECT_LE(test, b->longest, 12 * SLICE);
 }
 
+/* Threads of real time wait for each other only, idle ones for all others */
+static void sched_prio(struct kunit *test)
+{
+	struct sim_vcpu *busy, *fifo[2], *idle;
+	int i, k;
+	u64 ran;
+
+	for (i = 0; i < ARRAY_SIZE(sched_policies); i++) {
+		sim_init(test, sched_policies[i], 1);
+		busy = sim_vcpu(sim_vm(10000));
+		sim_vcpu(busy->v.vm);
+		for (k = 0; k < 2; k++) {
+			fifo[k] = sim_vcpu(sim_vm(100));
+			fifo[k]->v.prio = 1;
+			fifo[k]->wake_at = 1000 * SLICE + SLICE / 3;
+		}
+		idle = sim_vcpu(sim_vm(10000));
+		idle->v.prio = VSCHED_PRIO_IDLE;
+		/* Idle, it has a slice each time when it is out of patience */
+		sim_run(1600 * SLICE / 3 - SLICE / 2);
+		KUNIT_EXPECT_EQ(test, idle->v.ran, SLICE);
+		KUNIT_EXPECT_LE(test, busy->longest, 4 * SLICE);
+		sim_run(1000 * SLICE + SLICE / 3 - sim.now);
+		/* Real time, it has the slot at once, and does not give it back */
+		ran = sim_ran(busy->v.vm);
+		KUNIT_EXPECT_EQ(test, fifo[0]->v.state, VSCHED_RUNNING);
+		sim_run(1000 * SLICE);
+		KUNIT_EXPECT_EQ(test, sim_ran(busy->v.vm), ran);
+		KUNIT_EXPECT_LE(test, idle->v.ran, 2 * SLICE);
+		for (k = 0; k < 2; k++) {
+			KUNIT_EXPECT_GE(test, fifo[k]->v.ran, 499 * SLICE);
+			KUNIT_EXPECT_LE(test, fifo[k]->longest, 2 * SLICE);
+			vsched_block(&sim.s, &fifo[k]->v, sim.now);
+			fifo[k]->wake_at = U64_MAX;
+		}
+		sim_settle();
+		sim_run(20 * SLICE);
+		KUNIT_EXPECT_GE(test, sim_ran(busy->v.vm), ran + 18 * SLICE);
+	}
+	/* Of two slots it takes that of the lower class, where its thread is */
+	for (i = 0; i < 2; i++) {
+		sim_init(test, &vsched_fair, 2);
+		sim_vcpu(sim_vm(100));
+		sim_vcpu(sim_vm(100));
+		sim_run(SLICE / 2);
+		fifo[0] = sim_vcpu(sim_vm(100));
+		fifo[0]->v.prio = 1;
+		fifo[0]->v.last = i;
+		sim_run(1);
+		KUNIT_EXPECT_EQ(test, fifo[0]->v.slot, i);
+	}
+}
+
 /* ---- shares ------------------------------------------------------------- */
 
 #define CPU	((u64)1000000)	/* millionths of a CPU */
@@ -607,6 +660,7 @@ static void random_event(void)
 		memset(&c->v.node, 0xa5, sizeof(c->v.node));
 		c->v.vm->nr[VSCHED_BLOCKED]--;
 		vsched_vcpu_init(&c->v, c->v.vm, sim.now);
+		c->v.prio = sim_random(3) - 1;
 		c->wake_at = sim.now + sim_random(SLICE);
 		break;
 	case 3:
@@ -676,6 +730,7 @@ static struct kunit_case sched_cases[] = {
 	KUNIT_CASE(sched_pause_loop),
 	KUNIT_CASE(sched_removal),
 	KUNIT_CASE(sched_patience),
+	KUNIT_CASE(sched_prio),
 	KUNIT_CASE(sched_share_examples),
 	KUNIT_CASE(sched_shares),
 	KUNIT_CASE(sched_shares_apart),
