@@ -85,6 +85,7 @@ void vsched_vm_remove(struct vsched *s, struct vsched_vm *vm)
 	struct vsched_vm *other, *heir = NULL;
 
 	list_del(&vm->node);
+	s->nr_capped -= !!vm->cap;
 	list_for_each_entry(other, &s->vms, node) {
 		if (other->user != vm)
 			continue;
@@ -163,6 +164,7 @@ int vsched_set_cap(struct vsched *s, struct vsched_vm *vm, u32 cap, u64 now)
 
 	if (cap > VSCHED_CAP_MAX)
 		return -EINVAL;
+	s->nr_capped += !!cap - !!vm->cap;
 	vm->cap = cap;
 	vm->budget = quota(s, vm);
 	vm->refilled = now;
@@ -214,7 +216,9 @@ u64 vsched_next(struct vsched *s, u64 now)
 	struct vsched_vcpu *vcpu;
 	u64 next = U64_MAX;
 
-	list_for_each_entry(vcpu, &s->waiting, node) {
+	if (!s->nr_capped)
+		return next;
+	vsched_for_each_waiting(vcpu, s) {
 		struct vsched_vm *vm = vcpu->vm;
 		u64 periods;
 
@@ -247,7 +251,7 @@ static struct vsched_vcpu *first_eligible(struct vsched *s, int slot, u64 now)
 {
 	struct vsched_vcpu *vcpu;
 
-	list_for_each_entry(vcpu, &s->waiting, node)
+	vsched_for_each_waiting(vcpu, s)
 		if (vsched_eligible(s, vcpu, slot, now))
 			return vcpu;
 	return NULL;
@@ -256,14 +260,16 @@ static struct vsched_vcpu *first_eligible(struct vsched *s, int slot, u64 now)
 /* Who has waited for longer than patience allows, if nobody of real time waits */
 static struct vsched_vcpu *overdue(struct vsched *s, int slot, u64 now)
 {
-	struct vsched_vcpu *vcpu, *oldest = NULL;
+	struct vsched_vcpu *vcpu, *oldest = first_eligible(s, slot, now);
 
-	list_for_each_entry(vcpu, &s->waiting, node) {
-		if (!vsched_eligible(s, vcpu, slot, now))
-			continue;
-		if (vcpu->prio > 0)
-			return NULL;
-		if (!oldest || vcpu->since < oldest->since)
+	if (oldest->prio > 0)
+		return NULL;
+	/* Of each prio it is the first, and at the end are the idle ones */
+	vsched_for_each_waiting_reverse(vcpu, s) {
+		if (vcpu->prio >= 0)
+			break;
+		if (vcpu->since < oldest->since &&
+		    vsched_eligible(s, vcpu, slot, now))
 			oldest = vcpu;
 	}
 	return elapsed(now, oldest->since) > s->patience ? oldest : NULL;
@@ -281,10 +287,16 @@ static int idle_slot(const struct vsched *s, const struct vsched_vcpu *vcpu)
 	return slot < s->nr_slots ? slot : -1;
 }
 
+static void end_wait(struct vsched *s, struct vsched_vcpu *vcpu)
+{
+	list_del_init(&vcpu->node);
+	s->nr_new -= !vcpu->competes;
+}
+
 static void take_slot(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 		      u64 now)
 {
-	list_del_init(&vcpu->node);
+	end_wait(s, vcpu);
 	set_state(vcpu, VSCHED_RUNNING, now);
 	vcpu->slot = slot;
 	vcpu->last = slot;
@@ -308,7 +320,7 @@ static struct list_head *last_before(struct vsched *s,
 {
 	struct vsched_vcpu *other;
 
-	list_for_each_entry_reverse(other, &s->waiting, node)
+	vsched_for_each_waiting_reverse(other, s)
 		if (other->prio >= vcpu->prio)
 			return &other->node;
 	return &s->waiting;
@@ -320,6 +332,7 @@ static void begin_to_wait(struct vsched *s, struct vsched_vcpu *vcpu,
 	set_state(vcpu, VSCHED_WAITING, now);
 	vcpu->woke = woke;
 	vcpu->competes = false;
+	s->nr_new++;
 	list_add(&vcpu->node, last_before(s, vcpu));
 	if (s->policy->enqueue)
 		s->policy->enqueue(s, vcpu);
@@ -345,6 +358,13 @@ static s64 urge_of(const struct vsched *s, const struct vsched_vcpu *waiter,
 	return s->policy->preempts(s, waiter, holder);
 }
 
+/** vsched_compete_again() - what a vCPU that waits has limited is not so any more */
+void vsched_compete_again(struct vsched *s, struct vsched_vcpu *vcpu)
+{
+	s->nr_new += vcpu->competes;
+	vcpu->competes = false;
+}
+
 /*
  * @vcpu begins to compete: limit the slices of those who hold a slot that it
  * could use. One of them may be preempted.
@@ -356,6 +376,7 @@ static void compete(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 	unsigned int slot;
 
 	vcpu->competes = true;
+	s->nr_new--;
 	for_each_set_bit(slot, vcpu->allowed, s->nr_slots) {
 		holder = s->slots[slot].holder;
 		if (!holder)
@@ -387,8 +408,9 @@ void vsched_wake(struct vsched *s, struct vsched_vcpu *vcpu,
 		 const unsigned long *allowed, u64 now)
 {
 	bitmap_copy(vcpu->allowed, allowed, s->nr_slots);
-	vcpu->competes = false;
-	if (vcpu->state == VSCHED_BLOCKED)
+	if (vcpu->state == VSCHED_WAITING)
+		vsched_compete_again(s, vcpu);
+	else if (vcpu->state == VSCHED_BLOCKED)
 		begin_to_wait(s, vcpu, true, now);
 	else if (vcpu->slot >= 0 && !test_bit(vcpu->slot, allowed))
 		set_deadline(s, vcpu, now);
@@ -404,7 +426,8 @@ void vsched_block(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 {
 	if (vcpu->state == VSCHED_RUNNING)
 		drop_slot(s, vcpu);
-	list_del_init(&vcpu->node);
+	else if (vcpu->state == VSCHED_WAITING)
+		end_wait(s, vcpu);
 	set_state(vcpu, VSCHED_BLOCKED, now);
 }
 
@@ -437,7 +460,7 @@ struct vsched_vcpu *vsched_pause(struct vsched *s, struct vsched_vcpu *vcpu,
 	u64 until = vcpu->until;
 	int slot = vcpu->slot;
 
-	list_for_each_entry(sibling, &s->waiting, node) {
+	vsched_for_each_waiting(sibling, s) {
 		if (sibling->vm != vcpu->vm ||
 		    !vsched_eligible(s, sibling, slot, now))
 			continue;
@@ -474,9 +497,9 @@ void vsched_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran,
 	if (!vsched_throttled(s, vcpu->vm, now))
 		return;
 	/* Until the refill they do not limit the slices of others */
-	list_for_each_entry(sibling, &s->waiting, node)
+	vsched_for_each_waiting(sibling, s)
 		if (sibling->vm == vcpu->vm)
-			sibling->competes = false;
+			vsched_compete_again(s, sibling);
 }
 
 /**
@@ -523,7 +546,9 @@ struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now)
 	struct vsched_vcpu *vcpu, *next;
 	int slot;
 
-	list_for_each_entry(vcpu, &s->waiting, node) {
+	if (bitmap_empty(s->idle, s->nr_slots))
+		return NULL;
+	vsched_for_each_waiting(vcpu, s) {
 		slot = idle_slot(s, vcpu);
 		if (slot < 0 || vsched_throttled(s, vcpu->vm, now))
 			continue;
@@ -547,12 +572,19 @@ struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now)
  */
 struct vsched_vcpu *vsched_kick(struct vsched *s, u64 now)
 {
+	unsigned int slot, left = s->nr_new;
 	struct vsched_vcpu *vcpu;
-	unsigned int slot;
 
-	list_for_each_entry(vcpu, &s->waiting, node)
-		if (!vcpu->competes && !vsched_throttled(s, vcpu->vm, now))
+	/* Most of them have come last */
+	vsched_for_each_waiting_reverse(vcpu, s) {
+		if (!left)
+			break;
+		if (vcpu->competes)
+			continue;
+		left--;
+		if (!vsched_throttled(s, vcpu->vm, now))
 			compete(s, vcpu, now);
+	}
 	slot = find_first_bit(s->kick, s->nr_slots);
 	if (slot >= s->nr_slots)
 		return NULL;

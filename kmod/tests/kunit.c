@@ -14,6 +14,8 @@
 #include "../guest/msr.c"
 #include "../guest/cr.c"
 #include "../logic/cpuid.c"
+static u64 vsched_steps;
+#define vsched_step() (++vsched_steps)
 #include "../logic/sched.c"
 #include "../logic/sched_fair.c"
 #include "../logic/sched_rr.c"
