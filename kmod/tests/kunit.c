@@ -6,6 +6,8 @@
  */
 #include <kunit/test.h>
 #include <linux/prandom.h>
+static u64 vsched_steps;
+#define vsched_step() (++vsched_steps)
 #include "../logic/host.h"
 #include "../logic/pgtable.c"
 #include "../logic/pgtable_dirty.c"
@@ -14,8 +16,6 @@
 #include "../guest/msr.c"
 #include "../guest/cr.c"
 #include "../logic/cpuid.c"
-static u64 vsched_steps;
-#define vsched_step() (++vsched_steps)
 #include "../logic/sched.c"
 #include "../logic/sched_fair.c"
 #include "../logic/sched_rr.c"
