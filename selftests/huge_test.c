@@ -310,6 +310,57 @@ TEST_F(huge, executed)
 	EXPECT_SAME();
 }
 
+#define MERGE_PERIOD "/sys/module/mvmm/parameters/merge_period_ms"
+
+static bool set_merge_period(const char *ms)
+{
+	int fd = open(MERGE_PERIOD, O_WRONLY);
+	bool done = fd >= 0 && write(fd, ms, strlen(ms)) == strlen(ms);
+
+	close(fd);
+	return done;
+}
+
+/* What was split is one leaf again some time later, until it is executed again */
+TEST_F(huge, merged_again)
+{
+	uint64_t at, before, len = write_rdi_end - write_rdi;
+	int i, round;
+
+	if (!vmx_uses("nx_huge_pages"))
+		SKIP(return, "large leaves may be executed here");
+	NEED_HUGE(5);
+	ASSERT_EQ(MVMM_EXIT_HLT, fill_guest(self, 0, SIZE, 6));
+	ASSERT_TRUE(set_merge_period("10"));
+	for (round = 0; round < 2; round++) {
+		before = faults(self);
+		for (at = 0; at < SIZE; at += HUGE) {
+			memcpy(self->p + at, write_rdi, len);
+			memcpy(self->model + at, write_rdi, len);
+			vm_set_rip(&self->vm, TEST_GPA + at);
+			self->vm.run->regs.rdi = TEST_GPA + at + 2048;
+			self->vm.run->regs.rsi = at;
+			ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+			*(uint64_t *)(self->model + at + 2048) = at;
+		}
+		EXPECT_LE(before + 2, faults(self));
+		for (at = 0; at < SIZE; at += HUGE) {
+			/* It is gone when it faults, and comes back */
+			before = faults(self);
+			for (i = 0; i < 1000 && before == faults(self); i++) {
+				usleep(10000);
+				POKE(at + 5 * 4096, i);
+			}
+			EXPECT_EQ(before + 1, faults(self));
+		}
+		before = faults(self);
+		ASSERT_EQ(MVMM_EXIT_HLT, fill_guest(self, 0, SIZE, round));
+		EXPECT_EQ(before, faults(self));
+		EXPECT_SAME();
+	}
+	ASSERT_TRUE(set_merge_period("60000"));
+}
+
 TEST_F(huge, prefault)
 {
 	uint64_t before = faults(self);

@@ -12,7 +12,11 @@
 
 static u64 *alloc_table(void)
 {
-	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	u64 *table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+
+	if (table)
+		INIT_LIST_HEAD(&virt_to_page(table)->lru);
+	return table;
 }
 
 /* @n: 1: in use, -1: not any more. /proc/meminfo shows SecPageTables */
@@ -33,6 +37,8 @@ int pgt_init(struct pgt *pgt, const struct pgt_format *fmt)
 {
 	pgt->fmt = fmt;
 	pgt->nr_tables = 0;
+	INIT_LIST_HEAD(&pgt->split);
+	pgt->nr_split = 0;
 	pgt->root = alloc_table();
 	if (!pgt->root)
 		return -ENOMEM;
@@ -221,7 +227,34 @@ int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
  */
 int pgt_split(struct pgt *pgt, u64 gpa, struct pgt_cache *cache)
 {
-	return !pgt->fmt->exec || walk_to(pgt, gpa, 1, cache) ? 0 : -ENOMEM;
+	struct page *page;
+	u64 *entry;
+	int level;
+
+	if (!pgt->fmt->exec)
+		return 0;
+	pgt_find(pgt, gpa, &level);
+	if (level == 1)
+		return 0;
+	entry = walk_to(pgt, gpa, 1, cache);
+	if (!entry)
+		return -ENOMEM;
+	page = virt_to_page(entry);
+	set_page_private(page, gpa & -pgt_level_size(2));
+	list_add_tail(&page->lru, &pgt->split);
+	pgt->nr_split++;
+	return 0;
+}
+
+/**
+ * pgt_oldest_split() - the large leaf that was split first of those that still are
+ * @pgt: the table; its nr_split is not 0
+ *
+ * Return: the first of its 2 MiB. To zap them all ends the split.
+ */
+u64 pgt_oldest_split(const struct pgt *pgt)
+{
+	return page_private(list_first_entry(&pgt->split, struct page, lru));
 }
 
 /* In leaves: what a table costs that pgt_zap() finds nearly empty */
@@ -253,8 +286,11 @@ static unsigned long zap_table(struct pgt *pgt, u64 *table, int level, u64 base,
 		zapped += zap_table(pgt, pgt_table(pte), level - 1, at, start,
 				    end, fn, ctx, freed, budget);
 		if (start <= at && at + size <= end && *budget) {
+			struct page *page = virt_to_page(pgt_table(pte));
+
 			WRITE_ONCE(table[i], 0);
-			list_add(&virt_to_page(pgt_table(pte))->lru, freed);
+			pgt->nr_split -= !list_empty(&page->lru);
+			list_move(&page->lru, freed);
 			count_table(pgt, pgt_table(pte), -1);
 			/*
 			 * Counts as an entry: a CPU may have cached the table.

@@ -51,11 +51,15 @@ struct pgt_format {
  * @root: the top table
  * @fmt: its format
  * @nr_tables: tables in use, the root included
+ * @split: tables that pgt_split() has made, the oldest first
+ * @nr_split: how many
  */
 struct pgt {
 	u64 *root;
 	const struct pgt_format *fmt;
 	unsigned long nr_tables;
+	struct list_head split;
+	unsigned long nr_split;
 };
 
 /**
@@ -114,6 +118,7 @@ u64 pgt_lookup(const struct pgt *pgt, u64 gpa, int *level);
 int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 	    struct pgt_cache *cache);
 int pgt_split(struct pgt *pgt, u64 gpa, struct pgt_cache *cache);
+u64 pgt_oldest_split(const struct pgt *pgt);
 unsigned long pgt_zap(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
 		      void *ctx, struct list_head *freed, unsigned long *budget);
 u64 *pgt_find(const struct pgt *pgt, u64 gpa, int *level);

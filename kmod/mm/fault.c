@@ -181,6 +181,17 @@ static void map_around(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 							    false)));
 }
 
+/* Let the guest fetch what is mapped at @gpa. Context: mmu_lock held */
+static enum lookup let_fetch(struct mvmm_vm *vm, u64 gpa,
+			     struct pgt_cache *cache)
+{
+	if (pgt_split(&vm->pgt, gpa, cache))
+		return ABSENT;
+	if (vm->pgt.nr_split)
+		mvmm_merge_later(vm);
+	return FOUND;
+}
+
 /*
  * Map what the host has at @gpa, for @access. Context: mmu_lock held. @atomic:
  * interrupts are off: neighbours are mapped too, but nothing is zapped, since
@@ -218,7 +229,7 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 	entry = pgt_find(pgt, gpa, &at);
 	pte = *entry;
 	if (pgt_pte_present(pgt, pte) && (!write || pte & pgt->fmt->write))
-		return fetch && pgt_split(pgt, fault, cache) ? ABSENT : FOUND;
+		return fetch ? let_fetch(vm, fault, cache) : FOUND;
 
 	pa = leaf.pa | (hva & (pgt_level_size(leaf.level) - 1));
 	level = leaf_level(r, gpa, hva, leaf.level);
@@ -239,8 +250,9 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 		return ABSENT;
 	if (at < level)
 		mvmm_zap(vm, gpa, gpa + size, false);
-	return pgt_map(pgt, gpa, pa, level, prot, cache) ||
-	       (fetch && pgt_split(pgt, fault, cache)) ? ABSENT : FOUND;
+	if (pgt_map(pgt, gpa, pa, level, prot, cache))
+		return ABSENT;
+	return fetch ? let_fetch(vm, fault, cache) : FOUND;
 }
 
 static bool region_writable(const struct mvmm_mem_region *r)

@@ -22,6 +22,7 @@ int mvmm_memory_init(struct mvmm_vm *vm)
 	int ret = -ENOMEM;
 
 	spin_lock_init(&vm->mmu_lock);
+	mvmm_merge_init(vm);
 	vm->regions = kzalloc(sizeof(*vm->regions), GFP_KERNEL_ACCOUNT);
 	if (!vm->regions ||
 	    !zalloc_cpumask_var(&vm->kicked, GFP_KERNEL_ACCOUNT))
@@ -55,6 +56,7 @@ void mvmm_memory_destroy(struct mvmm_vm *vm)
 {
 	int i;
 
+	cancel_delayed_work_sync(&vm->merge);
 	spin_lock(&vm->mmu_lock);
 	/*
 	 * While the notifier is registered the host keeps the pages that we map

@@ -45,6 +45,8 @@ int mvmm_region_index(const struct mvmm_vm *vm, u64 gpa);
 struct mvmm_mem_region *mvmm_exact_region(const struct mvmm_vm *vm, u64 gpa,
 					  u64 len);
 bool mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end, bool may_sleep);
+void mvmm_merge_init(struct mvmm_vm *vm);
+void mvmm_merge_later(struct mvmm_vm *vm);
 void mvmm_kick_guests(struct mvmm_vm *vm);
 void mvmm_inval_begin(struct mvmm_vm *vm, u64 start, u64 end);
 void mvmm_inval_end(struct mvmm_vm *vm);

@@ -198,11 +198,25 @@ static void pgtable_small_ones_execute(struct kunit *test)
 	}
 	/* It is small already */
 	KUNIT_EXPECT_EQ(test, pgt_split(&pgt, base + 0x201000, &empty), 0);
+	/* Splits are known, the oldest first, as long as any of it is mapped */
+	KUNIT_EXPECT_EQ(test, pgt.nr_split, 1UL);
+	pgt_cache_fill(&t->cache, &fmt);
+	KUNIT_EXPECT_EQ(test, pgt_split(&pgt, base + 0x7ff000, &t->cache), 0);
+	KUNIT_EXPECT_EQ(test, pgt.nr_split, 2UL);
+	KUNIT_EXPECT_EQ(test, pgt_oldest_split(&pgt), base + 0x200000);
+	pgt_zap(&pgt, base + 0x200000, base + 0x201000, count_leaf, t,
+		&t->freed, &no_limit);
+	KUNIT_EXPECT_EQ(test, pgt.nr_split, 2UL);
+	pgt_zap(&pgt, base + 0x200000, base + 0x400000, count_leaf, t,
+		&t->freed, &no_limit);
+	KUNIT_EXPECT_EQ(test, pgt.nr_split, 1UL);
+	KUNIT_EXPECT_EQ(test, pgt_oldest_split(&pgt), base + 0x600000);
 	pgt_cache_fill(&t->cache, &fmt);
 	KUNIT_EXPECT_EQ(test, pgt_map(&pgt, 0, 0, 1, PGT_READ, &t->cache), 0);
 	KUNIT_EXPECT_TRUE(test, pgt_lookup(&pgt, 0, &level) & exec);
 	pgt_zap(&pgt, 0, 1ULL << 48, count_leaf, t, &t->freed, &no_limit);
 	pgt_free_tables(&t->freed);
+	KUNIT_EXPECT_EQ(test, pgt.nr_split, 0UL);
 	pgt_destroy(&pgt);
 	/* Without the bug large ones may be executed, and are not split */
 	vmx_ept_format(&(struct vmx_caps){ .ept_2m = true }, &fmt);
