@@ -46,7 +46,10 @@ static u64 cost(const struct vsched *s, const struct vsched_vm *vm, u64 ticks)
 }
 
 /**
- * vsched_worth() - by how much do @ticks let a VM's virtual time grow?
+ * vsched_worth() - by how much does a VM's virtual time grow?
+ * @s: the scheduler
+ * @vm: the VM
+ * @ticks: that it ran
  *
  * It does not overflow: of weight 1 and busy on 64 CPUs, a VM would need years
  * for 2^64.
