@@ -347,6 +347,28 @@ TEST_F(ring, clock)
 		}
 }
 
+/* All memory is logged, with the code, its log and the guest's page tables */
+TEST_F(ring, page_tables)
+{
+	uint64_t gpas[RING];
+	int i, n, round, log = 0, logged = 0;
+
+	ASSERT_EQ(0, mvmm_set_region(self->vm.vm, 0, MEM_SIZE, self->vm.mem,
+				     LOG));
+	for (round = 0; round < 3; round++) {
+		ASSERT_EQ(MVMM_EXIT_IO, scatter_guest(self, round, 20));
+		n = mvmm_collect_dirty_ring(self->c.ring, RING, &self->c.next,
+					    gpas, RING);
+		for (i = 0; i < n; i++) {
+			log += gpas[i] == DATA;
+			logged += gpas[i] >= LOGGED;
+		}
+		EXPECT_EQ(n, mvmm_reset_dirty_rings(self->vm.vm));
+	}
+	EXPECT_EQ(3, log);
+	EXPECT_LT(50, logged);
+}
+
 struct runner {
 	pthread_t thread;
 	int vcpu, ret;
