@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The first sector of a disk: a firmware loads it to 0x7c00 and starts it there,
- * in real mode. The first times it resets the machine. Then it asks the firmware for what a boot loader asks for, prints what it
- * found on the serial port, and ends mvmm with status 42.
+ * in real mode. The first times it resets the machine. Then it asks the firmware for
+ * what a boot loader asks for, closes and opens the gate of A20, prints what it found
+ * on the serial port, and ends mvmm with status 42.
  */
 	.code16
 	.globl	_start
@@ -61,6 +62,21 @@ _start:	ljmp	$0, $1f
 	call	print
 	mov	$0x8200, %si
 	call	print
+	/* Behind 1 MiB is what is at 0, while the gate of A20 is closed */
+	mov	$0xffff, %ax
+	mov	%ax, %es
+	mov	$0, %al
+	out	%al, $0x92
+	movw	$0x1234, 0x8600
+	cmpw	$0x1234, %es:0x8610
+	jne	failed
+	mov	$2, %al
+	out	%al, $0x92
+	movw	$0x4321, %es:0x8610
+	cmpw	$0x1234, 0x8600
+	jne	failed
+	mov	%ds, %ax
+	mov	%ax, %es
 	/* How much RAM there is below 64 MiB, and that time goes on */
 	mov	$0xe820, %eax
 	xor	%ebx, %ebx
