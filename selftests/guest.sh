@@ -12,6 +12,7 @@
 #   guest.sh virtio                           -rng, -console, -balloon; packed
 #   guest.sh share                            virtio-fs, -vsock, vhost-user-blk
 #   guest.sh screen                           --device vga
+#   guest.sh ide                              IDE: /dev/sda, /dev/sr0; a screen
 #   guest.sh stopped                          the launcher is stopped for 30 s
 #   guest.sh i8042                            --device i8042
 #   guest.sh hpet                             --device hpet, and no other timer
@@ -98,14 +99,36 @@ found() {
 			'2048 1' ]
 }
 
-# 4 MiB, past the guest's cache; L1 looks if they are in the file
+# written [DISK]: 4 MiB, past the guest's cache; L1 looks if they are in the file
 written() {
+	disk=${1:-/dev/vda}
 	dd if=/dev/urandom of=/tmp/data bs=64k count=64 2>/dev/null
-	dd if=/tmp/data of=/dev/vda bs=64k conv=fsync 2>/dev/null || return 1
+	dd if=/tmp/data of="$disk" bs=64k conv=fsync 2>/dev/null || return 1
 	echo 3 >/proc/sys/vm/drop_caches
 	sum=$(sha256sum </tmp/data)
 	echo "wrote $sum"
-	[ "$(dd if=/dev/vda bs=64k count=64 2>/dev/null | sha256sum)" = "$sum" ]
+	[ "$(dd if="$disk" bs=64k count=64 2>/dev/null | sha256sum)" = "$sum" ]
+}
+
+# The kernel probes the drives by itself, after the driver is there
+ide_found() {
+	for _ in $(seq 100); do
+		[ -b /dev/sda ] && [ -b /dev/sr0 ] && break
+		usleep 100000
+	done
+	[ "$(cat /sys/block/sda/size)" = 8192 ] && [ -b /dev/sr0 ]
+}
+
+# As the kernel has set them; not what they could do at most
+ide_by_dma() {
+	for i in 1 2; do
+		grep -q DMA "/sys/class/ata_device/dev$i.0/xfer_mode" || return 1
+	done
+}
+
+cd_mounted() {
+	mkdir -p /mnt && mount -t iso9660 -o ro /dev/sr0 /mnt &&
+		grep -q 'The first entry' /mnt/boot/grub/grub.cfg
 }
 
 # Readers of all parts at once, while another writes to the rest
@@ -493,6 +516,18 @@ screen)
 	check 'what L1 types arrives by virtio-input' typed
 	check 'a program sets a text mode' screen text
 	check 'L1 reads it' heard 'read'
+	exit 7
+	;;
+ide)
+	echo 1..7
+	check 'the driver finds the screen' screen_found
+	check 'a program draws on its framebuffer' screen fb
+	echo 'the driver has drawn'
+	check 'there are a disk and a CD-ROM' ide_found
+	check 'both by DMA' ide_by_dma
+	check 'what is written is read again' written /dev/sda
+	check 'the CD has its files' cd_mounted
+	check 'the kernel does not complain' no_complaint
 	exit 7
 	;;
 stopped)

@@ -4,8 +4,10 @@
  * screenshot, a PPM, pixel by pixel.
  *
  *   screen linear            fills 1024x768 pixels, without any driver
+ *   screen fb                draws the negative, by the driver's framebuffer
  *   screen text              sets 80x25 characters, and writes a line, also so
  *   screen check FILE        is it that pattern?
+ *   screen check-fb FILE     is it the negative?
  *   screen check-text FILE   are it the line's pixels?
  *   screen check-13 FILE     are it the columns of floppy.S?
  *   screen check-12 FILE     its planes?
@@ -58,6 +60,25 @@ static int linear(void)
 	for (y = 0; y < 768; y++)
 		for (x = 0; x < 1024; x++)
 			*pixel++ = colour(x, y);
+	return 0;
+}
+
+/* The driver takes them from memory of its own, a little later */
+static int framebuffer(void)
+{
+	int fd = open("/dev/fb0", O_RDWR);
+	size_t len = 1024 * 768 * sizeof(uint32_t);
+	volatile uint32_t *pixel;
+	unsigned int x, y;
+
+	if (fd < 0)
+		return 1;
+	pixel = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (pixel == MAP_FAILED)
+		return 1;
+	for (y = 0; y < 768; y++)
+		for (x = 0; x < 1024; x++)
+			*pixel++ = ~colour(x, y);
 	return 0;
 }
 
@@ -147,7 +168,7 @@ static int differs(const struct picture *p, unsigned int x, unsigned int y,
 	return 1;
 }
 
-static int check(const char *path)
+static int check(const char *path, uint32_t flip)
 {
 	struct picture p;
 	unsigned int x, y;
@@ -156,7 +177,7 @@ static int check(const char *path)
 		return 1;
 	for (y = 0; y < p.height; y++)
 		for (x = 0; x < p.width; x++)
-			if (differs(&p, x, y, colour(x, y)))
+			if (differs(&p, x, y, colour(x, y) ^ flip))
 				return 1;
 	return p.width < 640;
 }
@@ -211,10 +232,14 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "linear"))
 		return linear();
+	if (argc == 2 && !strcmp(argv[1], "fb"))
+		return framebuffer();
 	if (argc == 2 && !strcmp(argv[1], "text"))
 		return text();
 	if (argc == 3 && !strcmp(argv[1], "check"))
-		return check(argv[2]);
+		return check(argv[2], 0);
+	if (argc == 3 && !strcmp(argv[1], "check-fb"))
+		return check(argv[2], 0xffffff);
 	if (argc == 3 && !strcmp(argv[1], "check-text"))
 		return check_text(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "check-13"))

@@ -13,11 +13,11 @@ class LabError(Exception):
     pass
 
 
-def setup(what):
+def setup(*what):
     """Runs scripts/setup @what. Returns the path that it prints."""
-    done = subprocess.run([f"{SCRIPTS}/setup", what], stdout=subprocess.PIPE)
+    done = subprocess.run([f"{SCRIPTS}/setup", *what], stdout=subprocess.PIPE)
     if done.returncode:
-        raise LabError(f"scripts/setup {what} failed")
+        raise LabError(f"scripts/setup {' '.join(what)} failed")
     return done.stdout.decode().strip()
 
 

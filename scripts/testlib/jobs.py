@@ -14,7 +14,7 @@ import sys
 
 from . import labs
 from .labs import TOP, TWO_CPUS, lab, run
-from .pc import firmware, grub, hpet, keyboard, screen
+from .pc import firmware, grub, hpet, keyboard, menus, screen
 
 # Calls function(results, name, *args), after the module was built for the
 # kernels
@@ -618,6 +618,8 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("keyboard-qemu", keyboard, "qemu"),
        job("firmware-qemu", firmware, "qemu"),
        job("grub-qemu", grub, "qemu"),
+       # The small kernel has no UNIX sockets
+       job("menus-qemu", menus, "qemu", kernels=("debian",)),
        job("debian-qemu", debian, "qemu", kernels=("debian",)),
        job("life-qemu", life, "qemu"),
        job("smp-qemu", smp, "qemu"),

@@ -62,6 +62,11 @@ def small_kernel():
     return f"{setup('test-kernel')}/arch/x86/boot/bzImage:lab/kernel"
 
 
+def unpacked(package):
+    """The directory with the files of one of Debian's packages."""
+    return setup("unpacked", package)
+
+
 def build(results, kernels):
     """Builds what the jobs need. Returns False, and counts a failed test, if
     something does not build.

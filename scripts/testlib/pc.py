@@ -10,23 +10,30 @@ import tempfile
 from . import labs
 from .labs import TOP, lab, run
 
+SEABIOS = ("/usr/share/seabios/bios-256k.bin",
+           "/usr/share/seabios/vgabios-stdvga.bin")
 
-def screen(results, name, emulator):
-    """A VGA, of which L1 takes pictures, bochs-drm, and virtio-input."""
-    modules = labs.with_dependencies("bochs", "virtio_pci", "virtio_input")
+
+def initrd_with(name, command, *drivers):
+    """A guest's initrd with a screen's test, and drivers, which it loads."""
+    modules = labs.with_dependencies(*drivers)
     order = f"{TOP}/build/order-{name}/order"
     os.makedirs(os.path.dirname(order), exist_ok=True)
     with open(order, "w") as out:
         out.writelines(f"{os.path.basename(m)}\n" for m in modules)
-    initrd = labs.guest_initrd(name, "guest.sh screen", "selftests/guest.sh",
-                               "build/selftests/screen", order, *modules)
+    return labs.guest_initrd(name, command, "selftests/guest.sh",
+                             "build/selftests/screen", order, *modules)
+
+
+def screen(results, name, emulator):
+    """A VGA, of which L1 takes pictures, bochs-drm, and virtio-input."""
+    initrd = initrd_with(name, "guest.sh screen", "bochs", "virtio_pci",
+                         "virtio_input")
     lab(results, name,
         ["--timeout", "400", "--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
                      "build/selftests/screen", "build/selftests/floppy",
-                     "/usr/share/seabios/bios-256k.bin",
-                     "/usr/share/seabios/vgabios-stdvga.bin",
-                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+                     *SEABIOS, labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
         "insmod mvmm.ko; old_program --mem 64M; "
         "guest_with_screen --mem 256M", emulator)
 
@@ -77,6 +84,16 @@ menuentry linux {
 """
 
 
+def rescue(tree, config, image):
+    """A CD with GRUB; it has a boot sector for disks, too."""
+    os.makedirs(f"{tree}/boot/grub")
+    with open(f"{tree}/boot/grub/grub.cfg", "w") as f:
+        f.write(config)
+    run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "--fonts=",
+         "--locales=", "--themes=", "-o", image, tree],
+        stderr=subprocess.STDOUT, check=True)
+
+
 def grub(results, name, emulator):
     """SeaBIOS, GRUB on a disk, and Debian's kernel by it, with ACPI's tables from
     fw_cfg."""
@@ -85,15 +102,9 @@ def grub(results, name, emulator):
     initrd = labs.guest_initrd(name, "guest.sh i8042", "selftests/guest.sh")
     image = f"{TOP}/build/{name}.iso"
     with tempfile.TemporaryDirectory() as tree:
-        os.makedirs(f"{tree}/boot/grub")
-        with open(f"{tree}/boot/grub/grub.cfg", "w") as f:
-            f.write(GRUB)
         shutil.copy(f"{root}/boot/vmlinuz-{release}", f"{tree}/vmlinuz")
         shutil.copy(initrd.split(":")[0], f"{tree}/initrd")
-        # It has a boot sector for disks, too
-        run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "--fonts=",
-             "--locales=", "--themes=", "-o", image, tree],
-            stderr=subprocess.STDOUT, check=True)
+        rescue(tree, GRUB, image)
     lab(results, name,
         ["--timeout", "900", "--memory", "1024",
          *labs.files(labs.module("test"), "build/mvmm",
@@ -102,3 +113,35 @@ def grub(results, name, emulator):
         "./mvmm run --firmware bios-256k.bin --mem 192M --disk disk,ro "
         "</dev/null >/tmp/console; status=$?; "
         "sed -n '/^1[.][.]/,$p' /tmp/console; ended $status", emulator)
+
+
+MENU = """set timeout=-1
+menuentry "The first entry" {
+	true
+}
+menuentry "The second entry" {
+	echo "This was the second"
+	read line
+}
+"""
+
+
+def menus(results, name, emulator):
+    """GRUB's menus, from a floppy disk and a CD, by keys; and Linux with that CD
+    and a disk at IDE, and with the screen's driver."""
+    image = f"{TOP}/build/{name}.iso"
+    with tempfile.TemporaryDirectory() as tree:
+        rescue(tree, MENU, image)
+    initrd = initrd_with(name, "guest.sh ide", "bochs", "ata_piix", "sd_mod",
+                         "sr_mod", "isofs")
+    grub_rescue = labs.unpacked("grub-rescue-pc")
+    lab(results, name,
+        ["--timeout", "400", "--kernel", "debian",
+         *labs.files(labs.module("debian"), "build/mvmm",
+                     "build/selftests/screen", "selftests/systems.sh",
+                     f"{grub_rescue}/usr/lib/grub-rescue/"
+                     "grub-rescue-floppy.img:lab/grub.img",
+                     f"{image}:lab/cd.iso", *SEABIOS,
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+        ". ./systems.sh; insmod mvmm.ko; grub_floppy; grub_cdrom; "
+        "guest_with_ide --mem 256M", emulator)

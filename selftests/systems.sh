@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+#
+# What L1 runs of systems that want a screen and a keyboard, after l1.sh: their
+# menus are driven by keys, and what they show is read.
+
+# pc OPTION...: a machine with a screen; its control socket is /tmp/vm
+pc() {
+	rm -f /tmp/vm
+	./mvmm run --control /tmp/vm --firmware bios-256k.bin \
+		--device vga,romfile=vgabios-stdvga.bin "$@" \
+		</dev/null >/tmp/console 2>/tmp/err &
+	until [ -S /tmp/vm ] || [ ! -d "/proc/$!" ]; do
+		usleep 100000
+	done
+}
+
+# shows REGEX WHAT: a line of the screen does, soon
+shows() {
+	line=$((line + 1))
+	./mvmm wait-screen --timeout 60 /tmp/vm "$1" || {
+		cat /tmp/err
+		printf 'not '
+	}
+	echo "ok $line $2"
+}
+
+key() {
+	./mvmm key /tmp/vm "$1"
+}
+
+enters() {
+	./mvmm type --enter /tmp/vm "$1"
+}
+
+# begins NAME TESTS
+begins() {
+	line=0
+	echo "@@begin $1"
+	echo "1..$2"
+}
+
+# ends NAME: nobody turns the machine off
+ends() {
+	kill "$!"
+	wait
+	echo "@@end $1 0"
+}
+
+# GRUB on a floppy disk: a menu of its own, and a command line
+grub_floppy() {
+	begins grub-floppy 3
+	pc --mem 64M --floppy grub.img
+	shows 'GNU GRUB' 'a menu, from a floppy disk'
+	key c
+	shows '^grub>' 'a key leads to the command line'
+	enters ls
+	shows '\(fd0\)' 'it reads the BIOS'"'"'s list of drives'
+	ends grub-floppy
+}
+
+# GRUB on a CD, by El Torito: a menu of ours
+grub_cdrom() {
+	begins grub-cdrom 4
+	pc --mem 64M --cdrom cd.iso --boot order=d
+	shows 'The first entry' 'a menu, from a CD'
+	key down
+	key enter
+	shows 'This was the second' 'an arrow and Enter choose from it'
+	key enter
+	shows 'The first entry' 'it comes again'
+	key c
+	shows '^grub>' 'a key leads to the command line'
+	ends grub-cdrom
+}
+
+# guest_with_ide OPTION...: Linux with drivers of IDE, and of the screen
+guest_with_ide() {
+	dd if=/dev/urandom of=/tmp/ide bs=64k count=64 2>/dev/null
+	rm -f /tmp/status
+	echo '@@begin guest'
+	in_background --disk /tmp/ide,bus=ide --cdrom cd.iso --control /tmp/vm \
+		--device vga,romfile=none "$@" 2>/tmp/err >/tmp/console &
+	when 'the driver has drawn' /tmp/console
+	echo 1..2
+	# The driver copies it some 50 ms later
+	seen fb || printf 'not '
+	echo 'ok 1 what the driver of the screen draws is in the screenshot'
+	when nothing /dev/null
+	sed 's/^/# /' /tmp/err
+	cat /tmp/console
+	sum=$(sed -n 's/^wrote \([0-9a-f]*\).*/\1/p' /tmp/console)
+	[ -n "$sum" ] && dd if=/tmp/ide bs=64k count=64 2>/dev/null |
+		sha256sum | grep -q "^$sum" || printf 'not '
+	echo 'ok 2 what the guest wrote is in the file'
+	ended "$(cat /tmp/status)"
+}
