@@ -193,10 +193,11 @@ $(O)/bench/bench: $(bench-src) $(wildcard bench/*.h) $(O)/libmvmm.a
 $(O)/bench/frames: $(O)/bench/frames.o $(dev-obj) $(O)/libmvmm.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(libs)
 
-# For a guest without a C library
+# For a guest without a C library; where nothing else is, for bench/where
 $(O)/bench/requests $(O)/bench/packets: $(O)/bench/%: bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -D_GNU_SOURCE -static -o $@ $<
+	$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -D_GNU_SOURCE -static -no-pie \
+		-Wl,-Ttext-segment=0x20000000 -o $@ $<
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)

@@ -10,6 +10,9 @@
  * out=: instructions before the first VMRUN, after it, of the guest; and how often
  * the guest left from there. It does so whenever L1 has long been without its
  * guest, as nobody tells a plugin that QEMU is killed.
+ *
+ * With marks=FROM-TO it counts only from the moment at which the guest is at the one
+ * address until it is at the other one, and writes then.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -61,7 +64,7 @@ struct block {
 enum who { BEFORE, HOST, GUEST };
 
 static struct block *buckets[BUCKETS], *last;
-static uint64_t behind_vmrun, busy, busy_end, without;
+static uint64_t behind_vmrun, busy, busy_end, from, to, without;
 static bool started;
 static enum who who;
 static const char *out;
@@ -95,16 +98,20 @@ static void executed(unsigned int cpu, void *data)
 		if (last)
 			last->exits++;
 	}
+	if (from && who == GUEST && b->address == to && started)
+		write_all();
+	if (from && who == GUEST && (b->address == from || b->address == to))
+		started = b->address == from;
 	started |= b->address >= busy && b->address < busy_end;
 	if (started) {
 		b->count[who] += b->length;
-		if (who == HOST && without < LONG &&
+		if (!from && who == HOST && without < LONG &&
 		    (without += b->length) >= LONG)
 			write_all();
 	}
 	if (who == GUEST)
 		last = b;
-	if (b->vmrun && started)
+	if (b->vmrun && (started || from))
 		who = GUEST;
 }
 
@@ -149,8 +156,10 @@ int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 		if (!strncmp(argv[i], "busy=", 5))
 			sscanf(argv[i] + 5, "%" SCNx64 "-%" SCNx64, &busy,
 			       &busy_end);
+		if (!strncmp(argv[i], "marks=", 6))
+			sscanf(argv[i] + 6, "%" SCNx64 "-%" SCNx64, &from, &to);
 	}
-	if (!out || !busy_end)
+	if (!out || !(busy_end || to))
 		return -1;
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
 	return 0;
