@@ -107,6 +107,8 @@ uint16_t boot_order_kinds(const struct boot_order *order);
 /* The devices are there. 0, or -1 with @error */
 int boot_order_tell(const struct boot_order *order, struct machine *m,
 		    struct error *error);
+/* The NICs' ROMs, for SeaBIOS (netboot.c). 0, or -1 with @error */
+int netboot_tell(struct machine *m, struct error *error);
 
 /*
  * Each loader puts an image into RAM and fills in @entry. Returns 0, or -1 with

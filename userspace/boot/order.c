@@ -129,6 +129,9 @@ int boot_order_tell(const struct boot_order *order, struct machine *m,
 			ret = firmware_tell(f, "bootorder", text,
 					    strlen(text) + 1, error);
 		free(text);
+		/* Of the two, OVMF is the one with variables */
+		if (!ret && !m->config.flash.size && strchr(order->kinds, 'n'))
+			ret = netboot_tell(m, error);
 	}
 	if (ret || !menu)
 		return ret;
