@@ -26,13 +26,14 @@ expect() {
 	fi
 }
 
-# What packages may leave: the caches and logs of others, and groups
+# What packages may leave: the caches and logs of others, groups, and DKMS' key
 everything() {
 	find / -xdev \( -path /proc -o -path /tmp -o -path /dev -o -path /run -o \
 		-path /var/cache -o -path /var/log -o -path /var/lib/apt -o \
 		-path /var/lib/dpkg \) -prune -o -print |
 		grep -v -e '^/usr/lib/modules/[^/]*/modules\.' -e '^/etc/\(group\|gshadow\|ld.so.cache\|.pwd.lock\)-\?$' \
-			-e '^/var/lib/systemd/deb-systemd' | sort
+			-e '^/var/lib/systemd/deb-systemd' \
+			-e '^/var/lib/dkms/mok\.\(key\|pub\)$' | sort
 }
 
 install() {
@@ -79,6 +80,15 @@ aliases() {
 		grep -q '^mvmm mvmm c10:250' /lib/modules/*/modules.devname
 }
 
+# By the machine's own key, which DKMS has made
+is_signed() {
+	ko=$(find /lib/modules -name 'mvmm.ko*')
+	modinfo -F signer "$ko" | grep . &&
+		serial=$(openssl x509 -inform DER -in /var/lib/dkms/mok.pub \
+			-noout -serial) && echo "$serial" &&
+		[ "$(modinfo -F sig_key "$ko" | tr -d :)" = "${serial#serial=}" ]
+}
+
 runs() {
 	[ "$(mvmm --version)" = "mvmm $version" ]
 }
@@ -110,7 +120,7 @@ nothing_left() {
 version=$(dpkg-deb -f "$(ls "$dir"/mvmm_*.deb)" Version)
 packages=$(find "$dir" -name '*.deb' ! -name '*-dbgsym*')
 echo 'TAP version 13'
-echo "1..$([ -z "$old_module" ] && echo 17 || echo 18)"
+echo "1..$([ -z "$old_module" ] && echo 18 || echo 19)"
 everything >before
 expect 'an older version is made' makes_older
 expect 'it is installed' install ./old/*.deb
@@ -121,6 +131,7 @@ expect 'upgraded' install $packages
 expect 'to this version' is_version "$version"
 expect 'DKMS built this version only' has_module "$version"
 expect 'its number loads the module' aliases
+expect 'it is signed' is_signed
 expect 'the command runs' runs
 expect 'there is a group' grep '^kvm:' /etc/group
 expect 'and its device' has_device
