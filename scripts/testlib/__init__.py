@@ -4,6 +4,7 @@
 results  TAP and kernel logs: what counts as passed, failed, skipped
 labs     a run of the lab, and what is built for it
 jobs     the jobs: what each runs, and which belong to "quick", "all", "long"
-matrix   the jobs of CPU models and host kernels, and the page made of them
+matrix   the jobs of CPU models and host kernels, and the pages made of them
+hosts    the jobs for other systems than this one
 script   scripts as modules, for their tests
 """
