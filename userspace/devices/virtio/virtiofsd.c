@@ -24,6 +24,8 @@
 #include "devices/virtio/vhost_user.h"
 
 #define PROGRAM		"/usr/lib/qemu/virtiofsd"
+/* From Debian 13 on PROGRAM is a link to another one, with other options */
+#define NEW_PROGRAM	"/usr/libexec/virtiofsd"
 #define END_MS		2000
 
 /* In the child there are only system calls: others may have threads with locks */
@@ -111,11 +113,19 @@ static void make_plan(struct plan *p)
 	snprintf(p->gid_map, sizeof(p->gid_map), "0 %u 1", getegid());
 	p->argv[n++] = PROGRAM;
 	p->argv[n++] = p->fd;
-	p->argv[n++] = "-f";
-	p->argv[n++] = "-o";
-	p->argv[n++] = p->source;
-	p->argv[n++] = "-o";
-	p->argv[n++] = "sandbox=namespace,cache=auto,log_level=err";
+	if (!access(NEW_PROGRAM, X_OK)) {
+		p->argv[n++] = "--shared-dir";
+		p->argv[n++] = p->directory;
+		p->argv[n++] = "--sandbox=namespace";
+		p->argv[n++] = "--cache=auto";
+		p->argv[n++] = "--log-level=error";
+	} else {
+		p->argv[n++] = "-f";
+		p->argv[n++] = "-o";
+		p->argv[n++] = p->source;
+		p->argv[n++] = "-o";
+		p->argv[n++] = "sandbox=namespace,cache=auto,log_level=err";
+	}
 	/* Only root may have more than it has */
 	if (!p->root)
 		p->argv[n++] = "--rlimit-nofile=0";
@@ -171,7 +181,7 @@ static int check(const struct machine_vhost *config, struct plan *p,
 			    config->directory);
 	if (access(PROGRAM, X_OK))
 		return fail(error, STATUS_NO_INPUT,
-			    "--share %s: there is no %s: install the package qemu-system-common",
+			    "--share %s: there is no %s: install the package virtiofsd, on Debian 12 qemu-system-common",
 			    config->directory, PROGRAM);
 	return 0;
 }
