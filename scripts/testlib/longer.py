@@ -4,6 +4,7 @@ from .browser import web
 from .jobs import (PEERS, TWO_CPUS, UNSTEADY, files, job, kselftests, net, reloaded,
                    saved, stress_job, system, tested, without)
 from .labs import lab
+from .pc import menus
 
 
 def long(results, name, emulator, cpus):
@@ -34,6 +35,9 @@ LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
         for cpus, vcpus in ((2, 8), (1, 8), (1, 4), (1, 2), (1, 1))
         for emulator in ("bochs", "qemu")] + [
         job("long-browser", web, kernels=()),
+        job("long-menus-qemu", menus, "qemu",
+            "grub_floppy; grub_cdrom; guest_with_ide --mem 256M",
+            kernels=("debian",)),
         job("long-files-qemu", files, "qemu", "raw", "nbd", "overlay",
             kernels=("debian",)),
         job("long-files-raid-qemu", files, "qemu", "raid0", "raid1", "raid4",

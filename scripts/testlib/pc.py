@@ -126,7 +126,7 @@ menuentry "The second entry" {
 """
 
 
-def menus(results, name, emulator):
+def menus(results, name, emulator, command):
     """GRUB's menus, from a floppy disk and a CD, by keys; and Linux with that CD
     and a disk at IDE, and with the screen's driver."""
     image = f"{TOP}/build/{name}.iso"
@@ -143,5 +143,4 @@ def menus(results, name, emulator):
                      "grub-rescue-floppy.img:lab/grub.img",
                      f"{image}:lab/cd.iso", *SEABIOS,
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
-        ". ./systems.sh; insmod mvmm.ko; grub_floppy; grub_cdrom; "
-        "guest_with_ide --mem 256M", emulator)
+        f". ./systems.sh; insmod mvmm.ko; {command}", emulator)
