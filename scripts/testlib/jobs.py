@@ -541,8 +541,7 @@ QUICK = [job("unit", unit, kernels=()),
 ALL = [job("swapped-bochs", swapped, "bochs"),
        job("debug-qemu", debug, "qemu", kernels=("debug",)),
        # All would take too long: these have most of what only VMX does
-       job("debug-bochs", debug, "bochs",
-           ("abi", "events", "exits", "memory", "mmio"),
+       job("debug-bochs", debug, "bochs", ("events", "exits", "memory"),
            kernels=("debug",)),
        job("debug-smp-qemu", debug_smp, kernels=("debug",)),
        # The matrix has all

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The jobs of "make test-long" that are those of jobs.py, for longer."""
 from .browser import web
-from .jobs import (PEERS, TWO_CPUS, UNSTEADY, files, job, kselftests, net, reloaded,
-                   saved, stress_job, system, tested, without)
+from .jobs import (PEERS, TWO_CPUS, UNSTEADY, debug, files, job, kselftests, net,
+                   reloaded, saved, stress_job, system, tested, without)
 from .labs import lab
 from .pc import menus
 
@@ -20,6 +20,9 @@ def long(results, name, emulator, cpus):
 LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
         job("long-without-qemu", without, "qemu", True),
         job("long-without-bochs", without, "bochs", True),
+        job("long-debug-bochs", debug, "bochs",
+            ("abi", "dirty", "dirty_ring", "hostile", "invalidate", "mmio",
+             "regions", "state", "fuzz"), kernels=("debug",)),
         job("long-saved-bochs", saved, "bochs", "50", 30, 2),
         job("long-bond-qemu", net, "qemu",
             "; ".join(f"guest_with_bond {mode} --mem 192M" for mode in
