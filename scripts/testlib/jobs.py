@@ -237,7 +237,8 @@ def clang(results, name):
     results.add(not done.returncode and not done.stdout, name, done.stdout)
 
 
-def debug(results, name, emulator, names=WITH_SCHED + ("fuzz",)):
+# The scheduler's tests take minutes there, and debug_smp() has them
+def debug(results, name, emulator, names=KSELFTESTS + ("fuzz",)):
     """KASAN, lockdep and the like, with KUnit, the kselftests and a fuzzer."""
     lab(results, name,
         ["--kernel", "debug", "--timeout", "1200", *kunit_files("debug"),

@@ -23,6 +23,7 @@ LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
         job("long-debug-bochs", debug, "bochs",
             ("abi", "dirty", "dirty_ring", "hostile", "invalidate", "mmio",
              "regions", "state", "fuzz"), kernels=("debug",)),
+        job("long-debug-qemu", debug, "qemu", ("sched",), kernels=("debug",)),
         job("long-saved-bochs", saved, "bochs", "50", 30, 2),
         job("long-bond-qemu", net, "qemu",
             "; ".join(f"guest_with_bond {mode} --mem 192M" for mode in
