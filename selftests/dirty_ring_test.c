@@ -347,6 +347,24 @@ TEST_F(ring, clock)
 		}
 }
 
+/* Where the clock's second page cannot be written to, only the first is listed */
+TEST_F(ring, clock_in_part)
+{
+	NEEDS("pv");
+	ASSERT_EQ(0, mprotect(self->p + 4096, 4096, PROT_READ));
+	LOAD(&self->vm, set_clock);
+	vm_set_rip(&self->vm, CODE);
+	self->vm.run->regs = scattered(0, 0, 0);
+	self->vm.run->regs.rbx = 1;
+	ASSERT_EQ(0, vm_run(&self->vm));
+	EXPECT_EQ(MVMM_EXIT_IO, self->vm.run->exit_reason);
+	/* The clock's version */
+	EXPECT_EQ(1, *(uint32_t *)(self->p + 0xff0) & 1);
+	EXPECT_EQ(1, collect(&self->c, self->listed));
+	EXPECT_EQ(1, self->listed[0]);
+	EXPECT_EQ(0, self->listed[1]);
+}
+
 /* All memory is logged, with the code, its log and the guest's page tables */
 TEST_F(ring, page_tables)
 {

@@ -45,8 +45,8 @@ static size_t try_copy(struct mvmm_vm *vm, struct mvmm_vcpu *writer, u64 gpa,
 		       __copy_from_user_inatomic(buf, (void __user *)*hva, len);
 		pagefault_enable();
 		*hva += len - left;
-		if (writer)
-			note_write(writer, r, gpa, len);
+		if (writer && left < len)
+			note_write(writer, r, gpa, len - left);
 	}
 	spin_unlock(&vm->mmu_lock);
 	return left;

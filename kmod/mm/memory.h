@@ -13,7 +13,8 @@
 /*
  * A ring is full to userspace when it has no more room than this. It is for what
  * the module itself writes before the vCPU's thread looks at MVMM_REQ_RING: some
- * structs of pv/, each on two pages at most.
+ * structs of pv/, each on two pages at most, and in three writes. A write that has
+ * to be tried again lists no page twice: what it has not written to is not listed.
  */
 #define MVMM_RING_SPARE		64
 
