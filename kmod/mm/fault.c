@@ -232,7 +232,8 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 		return fetch ? let_fetch(vm, fault, cache) : FOUND;
 
 	pa = leaf.pa | (hva & (pgt_level_size(leaf.level) - 1));
-	level = leaf_level(r, gpa, hva, leaf.level);
+	level = mvmm_level_beside(pgt, pte, at,
+				  leaf_level(r, gpa, hva, leaf.level));
 	size = pgt_level_size(level);
 	gpa &= -size;
 	pa &= -size;

@@ -112,6 +112,23 @@ static inline bool mvmm_tlb_needs_flush(u64 vm_gen, u64 seen_gen)
 	return vm_gen != seen_gen;
 }
 
+/**
+ * mvmm_level_beside() - at which level may a leaf take the place of an entry?
+ * @pgt: the table
+ * @pte: the entry, which pgt_find() has found
+ * @at: its level
+ * @level: at which the leaf could be
+ *
+ * Pure. Where 2 MiB of a leaf of 1 GiB were split to be executed, and zapped, they
+ * come back alone: for 1 GiB all the rest would have to be zapped, too.
+ */
+static inline int mvmm_level_beside(const struct pgt *pgt, u64 pte, int at,
+				    int level)
+{
+	return pgt->fmt->exec && !pgt_pte_present(pgt, pte) && at == 2 ?
+	       min(level, 2) : level;
+}
+
 #ifdef CONFIG_MVMM_DIRTY
 int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log);
 #endif

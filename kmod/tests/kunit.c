@@ -13,6 +13,7 @@ static u64 vsched_steps;
 #include "../logic/pgtable_dirty.c"
 #include "../logic/event.c"
 #include "../logic/lapic.c"
+#include "../mm/memory.h"
 #include "../guest/msr.c"
 #include "../guest/cr.c"
 #include "../logic/cpuid.c"

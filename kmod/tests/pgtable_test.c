@@ -211,6 +211,17 @@ static void pgtable_small_ones_execute(struct kunit *test)
 		&t->freed, &no_limit);
 	KUNIT_EXPECT_EQ(test, pgt.nr_split, 1UL);
 	KUNIT_EXPECT_EQ(test, pgt_oldest_split(&pgt), base + 0x600000);
+	/* What was zapped comes back beside the rest of its GiB */
+	pte = *pgt_find(&pgt, base + 0x200000, &level);
+	KUNIT_EXPECT_EQ(test, level, 2);
+	KUNIT_EXPECT_EQ(test, mvmm_level_beside(&pgt, pte, level, 1), 1);
+	KUNIT_EXPECT_EQ(test, mvmm_level_beside(&pgt, pte, level, 3), 2);
+	KUNIT_EXPECT_EQ(test, pgt_map(&pgt, base + 0x200000, base + 0x200000, 2,
+				      PGT_READ, &empty), 0);
+	KUNIT_EXPECT_EQ(test, pgt.nr_split, 1UL);
+	/* A GiB in which nothing is mapped gets one leaf */
+	pte = *pgt_find(&pgt, 2 * base, &level);
+	KUNIT_EXPECT_EQ(test, mvmm_level_beside(&pgt, pte, level, 3), 3);
 	pgt_cache_fill(&t->cache, &fmt);
 	KUNIT_EXPECT_EQ(test, pgt_map(&pgt, 0, 0, 1, PGT_READ, &t->cache), 0);
 	KUNIT_EXPECT_TRUE(test, pgt_lookup(&pgt, 0, &level) & exec);
