@@ -46,7 +46,7 @@ struct mvmm_mem_region;
  * @nr_regions: entries of @regions in use			[L to write, M]
  * @last_region: index of the last lookup's hit, tried first next time [M]
  * @nr_logged: regions with a dirty bitmap			[M to write, A]
- * @merge: makes small leaves large again, see mm/merge.c
+ * @merge: zaps small leaves, to be large again, see mm/merge.c
  * @inval_count: invalidations in progress			[M]
  * @inval_start: none of these begins below, of the owner's addresses [M]
  * @inval_end: none ends above					[M]

@@ -5,9 +5,9 @@
  * of a section. invalidate.c takes pages away again.
  *
  * The owner's page tables are read as the CPU would read them. If mmu_lock is
- * held and no invalidation runs, an entry found there stays valid until the
- * notifier is called: the host calls it before it takes rights away. So no
- * reference to the page is needed, and none is taken.
+ * held and no invalidation of its range runs, an entry found there stays valid
+ * until the notifier is called: the host calls it before it takes rights away.
+ * So no reference to the page is needed, and none is taken.
  */
 #include <linux/mm.h>
 #include <linux/pgtable.h>
@@ -405,7 +405,8 @@ static int fault_in(struct mvmm_vm *vm, struct mvmm_vcpu *vcpu, u64 gpa,
 	spin_lock(&vm->mmu_lock);
 	/* It may have gone again meanwhile, and the region, too */
 	r = mvmm_find_region(vm, gpa);
-	*again = !r || r->hva + (gpa - r->gpa) != *hva;
+	*again = !r || r->hva + (gpa - r->gpa) != *hva ||
+		 (write && !region_writable(r));
 	if (!*again) {
 		/* It may have a ring since then */
 		if (!vcpu && mvmm_goes_to_ring(vm, r))

@@ -5,8 +5,8 @@
  * maps again.
  *
  * An invalidation zaps under mmu_lock, raises tlb_gen, and waits until no vCPU
- * is in the guest with the old translation. A fault maps only while no
- * invalidation runs.
+ * is in the guest with the old translation. A fault maps nothing of what an
+ * invalidation that runs is about.
  */
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -83,8 +83,11 @@ void mvmm_kick_guests(struct mvmm_vm *vm)
 		if (vcpu && smp_load_acquire(&vcpu->in_guest))
 			cpumask_set_cpu(READ_ONCE(vcpu->cpu), vm->kicked);
 	}
+	/* On PREEMPT_RT mmu_lock does not see to it */
+	preempt_disable();
 	/* One wait for all of them */
 	smp_call_function_many(vm->kicked, empty_ipi, NULL, true);
+	preempt_enable();
 }
 
 /**
@@ -163,25 +166,27 @@ static bool for_each_backed(struct mvmm_vm *vm, u64 start, u64 end,
 
 /*
  * While mmu_lock is given up, regions may come and go: so they are gone through
- * by their addresses. What goes is zapped by who removes it, and what comes has
- * nothing mapped while inval_count is not 0.
+ * by their addresses, and looked at again each time. What goes is zapped by who
+ * removes it. What comes, maybe at the same address, has nothing mapped of what
+ * the owner has in [start, end), but may have of the rest.
  */
 static void zap_backed(struct mvmm_vm *vm, u64 start, u64 end, bool may_sleep)
 {
-	u64 at = 0, gpa, from, to;
+	const struct mvmm_mem_region *r;
+	u64 at = 0, from, to;
+	bool some;
 	int i;
 
-	for (;;) {
-		i = mvmm_region_index(vm, at);
-		if (i >= vm->nr_regions)
-			break;
-		gpa = vm->regions[i].gpa;
-		from = max(start, vm->regions[i].hva);
-		to = min(end, vm->regions[i].hva + vm->regions[i].len);
-		at = gpa + 1;
-		gpa -= vm->regions[i].hva;
-		if (from < to)
-			mvmm_zap(vm, gpa + from, gpa + to, may_sleep);
+	while ((i = mvmm_region_index(vm, at)) < vm->nr_regions) {
+		r = &vm->regions[i];
+		from = max(start, r->hva);
+		to = min(end, r->hva + r->len);
+		at = r->gpa;
+		if (from >= to || zap_some(vm, at + (from - r->hva),
+					   at + (to - r->hva), &some))
+			at++;
+		else if (may_sleep)
+			cond_resched_lock(&vm->mmu_lock);
 	}
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Where only leaves of 4 KiB may be executed (iTLB multihit), a large one is split
- * at the first fetch (fault.c). Here it becomes large again: a guest does not
- * execute for ever what it has executed once. What it does is split again.
+ * at the first fetch (fault.c). Here the pieces are zapped, so that the next fault
+ * maps it large again: a guest does not execute for ever what it has executed once.
+ * What it does is split again.
  */
 #include <linux/moduleparam.h>
 #include <linux/workqueue.h>
