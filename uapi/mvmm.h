@@ -436,9 +436,9 @@ struct mvmm_create_vcpu {
 #define MVMM_VM_CREATE_VCPU	_IO(MVMM_IOC, 0x22)
 /*
  * MVMM_VM_GET_DIRTY_LOG: fills @bitmap and clears the log. Returns 0; -ENOENT:
- * no region has all of the range, or it has no log, or that is in rings; -EFAULT: @bitmap cannot be
- * written; the log loses nothing, but may then have pages too many. Needs
- * MVMM_FEATURE_DIRTY_LOG.
+ * no region has all of the range, or the one that has it has no log, or the VM has
+ * dirty rings; -EFAULT: @bitmap cannot be written; the log loses nothing, but may
+ * then have pages too many. Needs MVMM_FEATURE_DIRTY_LOG.
  */
 #define MVMM_VM_GET_DIRTY_LOG	_IO(MVMM_IOC, 0x23)
 /*
@@ -513,11 +513,11 @@ struct mvmm_create_vcpu {
  * MVMM_VM_ENABLE_DIRTY_RING: what vCPUs write to in regions with
  * MVMM_REGION_LOG_DIRTY is listed in a ring of each vCPU, instead of bitmaps: for
  * guests that write to few pages. The ring is mapped (MAP_SHARED) from the vCPU's
- * fd at MVMM_DIRTY_RING_OFFSET. A page is listed once, or seldom twice, until its
- * entry is reset; it may be listed right before the guest writes to it. When a
- * ring has no room for much more, RUN returns MVMM_EXIT_DIRTY_RING_FULL until
- * entries were reset. Returns 0; -EBUSY: the VM has regions, or has had vCPUs.
- * Needs MVMM_FEATURE_DIRTY_RING.
+ * fd at MVMM_DIRTY_RING_OFFSET. Until its entry is reset, a page may be listed more
+ * than once; it may be listed right before the guest writes to it. When a ring has
+ * no room for much more, RUN returns MVMM_EXIT_DIRTY_RING_FULL until entries were
+ * reset. Returns 0; -EINVAL: a number of @entries that a ring cannot have; -EBUSY:
+ * the VM has regions, or has had vCPUs. Needs MVMM_FEATURE_DIRTY_RING.
  */
 #define MVMM_VM_ENABLE_DIRTY_RING _IO(MVMM_IOC, 0x2d)
 /*

@@ -190,9 +190,9 @@ struct vsched {
  * @pick: who gets an idle slot? One for whom vsched_eligible() is true, of the
  *	highest prio; the caller has made sure that there is one
  * @slice_end: when does a holder's slice end, if others wait?
- * @preempts: of two of one prio: above 0: the waiter should have the holder's slot before its slice
- *	ends; of several holders the one with the largest result loses it. May
- *	be NULL
+ * @preempts: of two of one prio: above 0: the waiter should have the holder's
+ *	slot before its slice ends; of several holders the one with the largest
+ *	result loses it. May be NULL
  * @charge: the vCPU ran for @ran ticks while others waited. May be NULL
  * @enqueue: the vCPU begins to wait. May be NULL
  */

@@ -74,7 +74,8 @@ void vsched_fair_enqueue(struct vsched *s, struct vsched_vcpu *vcpu)
 {
 	struct vsched_vm *vm = vcpu->vm;
 	u32 wanting = vm->nr[VSCHED_WAITING] + vm->nr[VSCHED_RUNNING];
-	u64 start = vsched_worth(s, vm, vcpu->woke ? s->slice : 8 * wanting * s->slice);
+	u64 ahead = vcpu->woke ? s->slice : 8 * wanting * s->slice;
+	u64 start = vsched_worth(s, vm, ahead);
 	unsigned int slot;
 
 	for_each_set_bit(slot, vcpu->allowed, s->nr_slots)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Guest memory: a VM's regions, ranges of guest-physical addresses that are
- * backed by the owner's mappings. Pages are mapped on a nested page fault (fault.c) and
- * unmapped by an MMU notifier (invalidate.c). No page is pinned: the nested
- * table mirrors the owner's tables and holds no references.
+ * backed by the owner's mappings. Pages are mapped on a nested page fault
+ * (fault.c) and unmapped by an MMU notifier (invalidate.c). No page is pinned:
+ * the nested table mirrors the owner's tables and holds no references.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -183,8 +183,9 @@ static int count_logs(const struct mvmm_vm *vm)
 
 /*
  * First all leaves go of what goes. mvmm_inval_begin() keeps them away until what
- * comes is there: as if the owner's mapping changed. For who holds mmu_lock that is one
- * step: there is no moment without memory where there was memory and will be.
+ * comes is there: as if the owner's mapping changed. For who holds mmu_lock that
+ * is one step: there is no moment without memory where there was memory and will
+ * be.
  */
 static void swap_regions(struct mvmm_vm *vm, struct change *c)
 {
