@@ -410,28 +410,76 @@ static void *run_to_io(void *arg)
 	return NULL;
 }
 
+/* Makes vCPU 1, in the state of vCPU 0 but for the registers, and maps its ring */
+static int second_vcpu(FIXTURE_DATA(ring) *self, struct runner *r,
+		       struct collector *c)
+{
+	struct mvmm_sregs sregs;
+	struct mvmm_apic apic;
+
+	*c = (struct collector){};
+	r->vcpu = mvmm_create_vcpu(self->vm.vm, 1);
+	if (r->vcpu < 0 || mvmm_map_run(r->vcpu, &r->run) ||
+	    mvmm_map_dirty_ring(r->vcpu, RING, &c->ring) ||
+	    mvmm_get_sregs(self->vm.vcpu, &sregs) ||
+	    mvmm_set_sregs(r->vcpu, &sregs) ||
+	    mvmm_get_apic(r->vcpu, &apic))
+		return -1;
+	apic.mp_state = MVMM_MP_RUNNABLE;
+	return mvmm_set_apic(r->vcpu, &apic);
+}
+
+static void close_vcpu(struct runner *r, struct collector *c)
+{
+	munmap(c->ring, RING * sizeof(*c->ring));
+	munmap(r->run, 4096);
+	close(r->vcpu);
+}
+
+/* A vCPU goes whose ring was not reset; the next one's is empty */
+TEST_F(ring, closed_with_entries)
+{
+	struct collector c;
+	struct runner r;
+	int round, n;
+
+	LOAD(&self->vm, scatter);
+	for (round = 0; round < 3; round++) {
+		memset(self->vm.mem + DATA, 0, PAGES);
+		memset(self->listed, 0, PAGES);
+		ASSERT_EQ(0, second_vcpu(self, &r, &c));
+		EXPECT_EQ(0, collect(&c, self->listed));
+		r.run->regs = scattered(round, 150, DATA);
+		ASSERT_EQ(0, mvmm_run(r.vcpu));
+		ASSERT_EQ(MVMM_EXIT_IO, r.run->exit_reason);
+		n = collect(&c, self->listed);
+		EXPECT_LT(100, n);
+		EXPECT_EQ(0, memcmp(self->listed, self->vm.mem + DATA, PAGES));
+		if (!round)
+			EXPECT_EQ(n, mvmm_reset_dirty_rings(self->vm.vm));
+		close_vcpu(&r, &c);
+		EXPECT_EQ(0, mvmm_reset_dirty_rings(self->vm.vm));
+		/* What nobody lists any more is listed again */
+		ASSERT_EQ(0, mvmm_set_region(self->vm.vm, LOGGED, SIZE, self->p,
+					     LOG));
+	}
+	ASSERT_EQ(MVMM_EXIT_IO, scatter_guest(self, round, 150));
+	EXPECT_LT(100, collect(&self->c, self->listed));
+	EXPECT_EQ(0, memcmp(self->listed, self->vm.mem + DATA, PAGES));
+}
+
 /* Two vCPUs write while the rings are emptied: a copy of the memory is exact */
 TEST_F(ring, while_they_run)
 {
 	struct runner r[2] = { { .vcpu = self->vm.vcpu,
 				 .run = self->vm.run } };
 	struct collector c[2] = { self->c };
-	struct mvmm_sregs sregs;
-	struct mvmm_apic apic;
 	int i, j, rounds = 0;
 	char *copy = calloc(1, SIZE);
 	bool done;
 
 	ASSERT_NE(NULL, copy);
-	r[1].vcpu = mvmm_create_vcpu(self->vm.vm, 1);
-	ASSERT_LE(0, r[1].vcpu);
-	ASSERT_EQ(0, mvmm_map_run(r[1].vcpu, &r[1].run));
-	ASSERT_EQ(0, mvmm_map_dirty_ring(r[1].vcpu, RING, &c[1].ring));
-	ASSERT_EQ(0, mvmm_get_sregs(r[0].vcpu, &sregs));
-	ASSERT_EQ(0, mvmm_set_sregs(r[1].vcpu, &sregs));
-	ASSERT_EQ(0, mvmm_get_apic(r[1].vcpu, &apic));
-	apic.mp_state = MVMM_MP_RUNNABLE;
-	ASSERT_EQ(0, mvmm_set_apic(r[1].vcpu, &apic));
+	ASSERT_EQ(0, second_vcpu(self, &r[1], &c[1]));
 	LOAD(&self->vm, scatter);
 	for (i = 0; i < 2; i++) {
 		r[i].run->regs = scattered(i, 20000, DATA + i * 4096);
@@ -459,9 +507,7 @@ TEST_F(ring, while_they_run)
 	EXPECT_TRUE(r[0].full || r[1].full);
 	EXPECT_EQ(0, memcmp(copy, self->p, SIZE));
 	TH_LOG("the rings were emptied %d times", rounds);
-	munmap(c[1].ring, RING * sizeof(*c[1].ring));
-	munmap(r[1].run, 4096);
-	close(r[1].vcpu);
+	close_vcpu(&r[1], &c[1]);
 	free(copy);
 }
 

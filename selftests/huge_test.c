@@ -34,6 +34,7 @@
 
 #define THP	"/sys/kernel/mm/transparent_hugepage/"
 #define KSM	"/sys/kernel/mm/ksm/"
+#define MERGE_PERIOD	"/sys/module/mvmm/parameters/merge_period_ms"
 
 FIXTURE(huge) {
 	struct vm vm;
@@ -242,6 +243,8 @@ FIXTURE_SETUP(huge)
 
 FIXTURE_TEARDOWN(huge)
 {
+	/* A test may have changed it, and failed */
+	write_number(MERGE_PERIOD, 60000);
 	vm_destroy(&self->vm);
 	munmap(self->map, SIZE + HUGE);
 	munmap(self->model, SIZE);
@@ -310,17 +313,6 @@ TEST_F(huge, executed)
 	EXPECT_SAME();
 }
 
-#define MERGE_PERIOD "/sys/module/mvmm/parameters/merge_period_ms"
-
-static bool set_merge_period(const char *ms)
-{
-	int fd = open(MERGE_PERIOD, O_WRONLY);
-	bool done = fd >= 0 && write(fd, ms, strlen(ms)) == strlen(ms);
-
-	close(fd);
-	return done;
-}
-
 /* What was split is one leaf again some time later, until it is executed again */
 TEST_F(huge, merged_again)
 {
@@ -331,7 +323,7 @@ TEST_F(huge, merged_again)
 		SKIP(return, "large leaves may be executed here");
 	NEED_HUGE(5);
 	ASSERT_EQ(MVMM_EXIT_HLT, fill_guest(self, 0, SIZE, 6));
-	ASSERT_TRUE(set_merge_period("10"));
+	ASSERT_EQ(0, write_number(MERGE_PERIOD, 10));
 	for (round = 0; round < 2; round++) {
 		before = faults(self);
 		for (at = 0; at < SIZE; at += HUGE) {
@@ -358,7 +350,6 @@ TEST_F(huge, merged_again)
 		EXPECT_EQ(before, faults(self));
 		EXPECT_SAME();
 	}
-	ASSERT_TRUE(set_merge_period("60000"));
 }
 
 TEST_F(huge, prefault)
