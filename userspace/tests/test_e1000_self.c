@@ -82,6 +82,40 @@ static void loopback(void **state)
 	assert_int_equal(played.frames, 1);
 }
 
+/* A frame of the peer's that waits for descriptors, and those that come meanwhile */
+static void loopback_and_wire(void **state)
+{
+	static const uint8_t all[600] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	unsigned int given;
+
+	memset(at(TX_BUFFER), 0xff, 100);
+	tx_put(0, TX_BUFFER, 100 | EOP_RS << 24, 0);
+	for (given = 0; given < 2; given++) {
+		/* Buffers of 256 bytes: there are too few for it */
+		start_e1000(1u << 15 | 3u << 16);
+		nic_write(0x3810, 0);
+		nic_write(0x3818, 0);
+		nic_write(0x2810, 0);
+		rx_give(given);
+		assert_false(played_send_frame(all, sizeof(all), NULL));
+		/* Its own is lost, or is not */
+		nic_write(0x0020, 1u << 26 | 1u << 21 | 0x4140);
+		tx_ring(1);
+		assert_int_equal(rx_length(0), given ? 104 : 0);
+		played.readied = 0;
+		rx_give(NIC_RING - 1);
+		assert_int_equal(played.readied, 1);
+		/* The wire is cut */
+		assert_true(played_send_frame(all, sizeof(all), NULL));
+		assert_int_equal(nic->port.from_peer.dropped[DROP_NO_LINK],
+				 given + 1);
+		assert_int_equal(nic_read(0x2810), given);
+		nic_write(0x0020, 1u << 26 | 1u << 21 | 0x1140);
+		assert_true(played_send_frame(all, sizeof(all), NULL));
+		assert_int_equal(nic_read(0x2810), given + 3);
+	}
+}
+
 /* Each cause alone makes an interrupt, if it is wanted, and no other one does */
 static void causes(void **state)
 {
@@ -108,7 +142,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(patterns), TEST(loopback), TEST(causes) };
+		TEST(patterns), TEST(loopback), TEST(loopback_and_wire),
+		TEST(causes) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

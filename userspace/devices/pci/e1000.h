@@ -180,7 +180,9 @@ void e1000_resume_later(struct e1000 *e);
 
 /* What the ring has, as far as the peer takes it */
 void e1000_transmit(struct e1000 *e);
-/* Of its port */
+/* A frame for the ring. False: there is no room, and it is noted that one waits */
+bool e1000_take(struct e1000 *e, const struct frame *frame);
+/* Of its port: a loopback cuts the wire */
 bool e1000_receive(struct port *port, const struct frame *frame);
 /* There are more descriptors, or it was switched off: who waits may go on */
 void e1000_receive_again(struct e1000 *e);

@@ -225,9 +225,9 @@ static bool is_low(const struct e1000 *e)
 	return available(e) <= ring_size(e) >> (1 + (e->reg.rctl >> 8 & 3));
 }
 
-bool e1000_receive(struct port *port, const struct frame *frame)
+bool e1000_take(struct e1000 *e, const struct frame *frame)
 {
-	struct e1000 *e = e1000_of_port(port);
+	struct port *port = &e->port;
 	struct arrival a = { .frame = frame };
 	uint8_t head[RX_HEAD];
 	size_t len, n, needs;
@@ -268,6 +268,16 @@ bool e1000_receive(struct port *port, const struct frame *frame)
 	port_sent(port, frame);
 	e->waits = false;
 	e1000_cause(e, ICR_RXT0 | (is_low(e) ? ICR_RXDMT0 : 0));
+	return true;
+}
+
+bool e1000_receive(struct port *port, const struct frame *frame)
+{
+	struct e1000 *e = e1000_of_port(port);
+
+	if (!e1000_is_looped(e))
+		return e1000_take(e, frame);
+	port_drop(&port->from_peer, DROP_NO_LINK);
 	return true;
 }
 

@@ -162,16 +162,16 @@ static const struct e1000_counters counters = {
 	GPTC, TPT, GOTC, TOT, PTC64, BPTC, MPTC
 };
 
-/* Its own receiver gets it, or it is lost */
+/* Its own receiver gets it, or it is lost: only a frame of the peer's ever waits */
 static void loop_back(struct e1000 *e, const struct frame *frame)
 {
 	struct port_count *count = &e->port.from_peer;
+	bool waits = e->waits;
 
 	count->in++;
-	if (e1000_receive(&e->port, frame))
-		return;
-	e->waits = false;
-	port_drop(count, DROP_FULL);
+	if (!e1000_take(e, frame))
+		port_drop(count, DROP_FULL);
+	e->waits = waits;
 }
 
 /* False: the peer does not take it now */
