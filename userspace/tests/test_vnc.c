@@ -299,23 +299,32 @@ static void places(void **state)
 	assert_int_equal(key_by_scan_code(~0u), 0);
 }
 
-/* Those who say nothing, or nonsense, or are too many, harm nobody else */
 /* The speaker is heard by who looks, from then on */
 static void bell(void **state)
 {
 	unsigned int width, height;
-	uint8_t message = 0;
-	int fd;
+	uint8_t message = 0, bytes[12];
+	int fd, half_way = dial();
 
+	/* One who has not come in yet: its user looks for the password, say */
+	take(half_way, bytes, 12);
+	say(half_way, "RFB 003.008\n", 12);
+	take(half_way, bytes, 2);
 	__atomic_add_fetch(&m.beeps, 1, __ATOMIC_RELAXED);
 	fd = view(&width, &height);
 	update(fd, false);
 	__atomic_add_fetch(&m.beeps, 1, __ATOMIC_RELAXED);
 	take(fd, &message, 1);
 	assert_int_equal(message, 2);
+	/* It hears nothing that it does not expect */
+	say(half_way, "\1", 1);
+	take(half_way, bytes, 4);
+	assert_memory_equal(bytes, "\0\0\0\0", 4);
+	close(half_way);
 	close(fd);
 }
 
+/* Those who say nothing, or nonsense, or are too many, harm nobody else */
 static void strangers(void **state)
 {
 	unsigned int width, height, i, round;

@@ -32,7 +32,7 @@
 #define CALLS(x) x(GetScreen) x(NewClient) x(ProcessEvents) x(ScreenCleanup) \
 	x(MarkRectAsModified) x(NewFramebuffer) x(CheckPasswordByList) \
 	x(ShutdownServer) x(LogEnable) x(RegisterProtocolExtension) \
-	x(SendBell) x(ReadExact) x(WriteExact) x(CloseClient) x(UnregisterProtocolExtension)
+	x(ReadExact) x(WriteExact) x(CloseClient) x(UnregisterProtocolExtension)
 
 /* By dlopen(): its own libraries are more than all of mvmm */
 static struct {
@@ -162,6 +162,18 @@ static int resize(struct vnc *v)
 	return 0;
 }
 
+/* To those who have come in: to the others a byte more is an error of the protocol */
+static void ring(struct vnc *v)
+{
+	static const char bell = rfbBell;
+	rfbClientPtr c;
+
+	for (c = v->screen->clientHead; c; c = c->next)
+		if (c->sock >= 0 && c->state == RFB_NORMAL &&
+		    lib.WriteExact(c, &bell, sizeof(bell)) < 0)
+			lib.CloseClient(c);
+}
+
 /* However much viewers have to say */
 static void refresh(struct vnc *v)
 {
@@ -171,7 +183,7 @@ static void refresh(struct vnc *v)
 		return;
 	v->next = now + FRAME_MS * 1000000ull;
 	if (screen_rings(v->machine, &v->beeps))
-		lib.SendBell(v->screen);
+		ring(v);
 	if (screen_draw(v->machine, &v->surface, false))
 		return;
 	if (v->surface.width != (unsigned int)v->screen->width ||
