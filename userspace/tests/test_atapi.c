@@ -146,6 +146,7 @@ static void tray(void **state)
 static void media(void **state)
 {
 	struct in_memory none = { 0 }, other = { 0 };
+	json_t *saved;
 
 	memory_init(&none, 0);
 	memory_init(&other, 100 * 4);
@@ -199,6 +200,43 @@ static void media(void **state)
 	cd.block.size = 4096;
 	assert_int_equal(put_in(&other, &cd, true), 0);
 	assert_int_equal(status(CD_PORT), READY | ATA_ERR);
+	/* An open tray keeps nobody from it, although it was locked */
+	assert_int_equal(PACKET(0x00), -1);
+	assert_int_equal(PACKET(0x1e, 0, 0, 0, 1), 0);
+	assert_int_equal(put_in(&cd, &none, false), -1);
+	assert_int_equal(put_in(&cd, &none, true), 0);
+	assert_int_equal(put_in(&none, &cd, false), 0);
+	assert_int_equal(put_in(&cd, &none, false), -1);
+	cd.waits = false;
+	/* A packet that does not read goes on, before its bytes and behind them */
+	task(CD_PORT, 0, 0, 2048 << 8, 0);
+	outb(CD_PORT + 7, 0xa0);
+	assert_int_equal(put_in(&cd, &other, true), 0);
+	assert_int_equal(status(CD_PORT), READY | ATA_DRQ);
+	out_words(CD_PORT, (const uint8_t[12]){ 0x12, 0, 0, 0, 36 }, 12);
+	assert_int_equal(put_in(&other, &cd, true), 0);
+	assert_true(interrupted(1));
+	assert_int_equal(status(CD_PORT), READY | ATA_DRQ);
+	in_words(CD_PORT, bytes, 36);
+	assert_memory_equal(bytes + 8, "MVMM    CD-ROM", 14);
+	assert_int_equal(status(CD_PORT), READY);
+	/* Nor do the last sectors of a read, which are in the buffer */
+	assert_int_equal(PACKET(0x00), -1);
+	task(CD_PORT, 0, 0, 2048 << 8, 0);
+	outb(CD_PORT + 7, 0xa0);
+	out_words(CD_PORT, (const uint8_t[12]){ 0x28, 0, 0, 0, 0, 1, 0, 0, 1 }, 12);
+	assert_int_equal(put_in(&cd, &none, true), 0);
+	saved = devices_save(&m);
+	assert_int_equal(devices_load(&m, saved, &error), 0);
+	json_decref(saved);
+	in_words(CD_PORT, bytes, 2048);
+	assert_memory_equal(bytes, cd.data + 2048, 2048);
+	assert_int_equal(status(CD_PORT), READY);
+	/* The machine's reset unlocks it */
+	assert_int_equal(put_in(&none, &other, true), 0);
+	devices_reset(&m);
+	assert_int_equal(put_in(&other, &none, false), 0);
+	assert_int_equal(put_in(&none, &cd, false), 0);
 	/* A disk is no medium */
 	assert_int_equal(put_in(&disk, &other, true), 1);
 	free(none.data);

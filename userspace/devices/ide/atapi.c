@@ -171,16 +171,19 @@ int atapi_medium(struct ide_channel *c, struct ide_drive *d, struct block *new,
 		 bool force, struct error *error)
 {
 	/* A guest that hears of the button may open it itself */
-	if (d->locked && !force) {
+	if (d->locked && !d->open && !force) {
 		d->event = EVENT_WANTED;
 		return fail(error, STATUS_VM, "the guest has locked the tray: it is told, and may open it; or --force");
 	}
-	/* What it was reading is no more */
+	/* What it was reading is no more; a packet that does not read goes on */
 	if (ide_selected(c) == d && c->phase != IDE_IDLE) {
-		ide_cancel(c);
-		c->left = 0;
-		c->bm_status &= ~BM_ACTIVE;
-		atapi_end(c, SENSE_NO_MEDIUM);
+		if (c->busy || c->left) {
+			ide_cancel(c);
+			c->left = 0;
+			c->bm_status &= ~BM_ACTIVE;
+			atapi_end(c, SENSE_NO_MEDIUM);
+		}
+		c->at = 0;
 	}
 	d->block = new;
 	d->open = !new->size;

@@ -401,6 +401,7 @@ void ide_channel_reset(struct ide_channel *c)
 		d->heads = 16;
 		d->sectors = 63;
 		d->multiple = IDE_MULTIPLE;
+		d->locked = false;
 		if (d->block)
 			c->bm_status |= 1u << (5 + i);
 	}
