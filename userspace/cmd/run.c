@@ -196,7 +196,7 @@ static int open_disks(struct run_options *o, struct error *error)
 
 	c->close_disk = close_disk;
 	for (i = 0; i < c->disks; i++) {
-		o->disk[i].ephemeral = o->ephemeral;
+		o->disk[i].ephemeral = c->ephemeral;
 		c->disk[i] = set_device(o, i, error) ? NULL :
 			     block_open(&o->disk[i], error);
 		if (c->disk[i])

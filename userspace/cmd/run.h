@@ -39,7 +39,6 @@
  * @virtio_console: what the terminal is: 0: a serial port, 1: hvc0
  * @balloon: options of the virtio-balloon, if there is one
  * @vsock: of the virtio-vsock
- * @ephemeral: what is written to disks is gone at the end
  * @save_every: ms, 0: never
  * @save_to: a directory; NULL: RAM stays where it is
  * @reload_every: exits, 0: never
@@ -62,7 +61,6 @@ struct run_options {
 	bool has_at, host, com, stats, packed;
 	unsigned int virtio_console, on_reset;
 	char balloon[RUN_SHORT], vsock[RUN_SHORT];
-	bool ephemeral;
 	uint64_t save_every, reload_every;
 	const char *save_to;
 	bool in_config;

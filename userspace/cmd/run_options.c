@@ -488,7 +488,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		parse_iothread(state, o, arg);
 		break;
 	case OPT_EPHEMERAL:
-		o->ephemeral = true;
+		o->machine.ephemeral = true;
 		break;
 	case OPT_VSOCK:
 		parse_short(state, o, "virtio-vsock", "cid", arg, o->vsock,

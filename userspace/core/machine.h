@@ -128,6 +128,7 @@ struct machine_iothread {
  * @cap: per cent of one CPU, 0: no limit
  * @ram_size: bytes
  * @memfd: RAM is a memfd, not private memory
+ * @ephemeral: what is written to its disks is gone at the end
  * @disk: what its disks are: from machine_create() on they are the machine's
  * @disks: how many
  * @disk_bus: of each, DISK_*
@@ -160,7 +161,7 @@ struct machine_config {
 	unsigned int vcpus;
 	uint32_t weight, cap;
 	uint64_t ram_size;
-	bool memfd;
+	bool memfd, ephemeral;
 	struct block *disk[MACHINE_DISKS];
 	unsigned int disks;
 	uint8_t disk_bus[MACHINE_DISKS];
@@ -212,7 +213,7 @@ struct machine_config {
  * @power: one of them
  * @balloon: one of them, or NULL
  * @inputs: devices that take keys and pointers; with @loop.lock
- * @floppies: what CMOS says of floppy drives
+ * @floppies: what CMOS says of floppy drives, as they were at first: media change
  * @hpet: there is one, to which ACPI's table points
  * @i8042: there is one, with a keyboard and a mouse
  * @screen: of one of them, or NULL. With @loop.lock, while not @pausing

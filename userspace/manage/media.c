@@ -32,18 +32,25 @@ static int find_drive(const struct machine *m, const char *name,
 		    name ? name : "without \"device\"", nr[1], nr[0]);
 }
 
-/* NULL with @error */
-static struct block *open_medium(const char *filename, bool cd,
-				 struct error *error)
+/* As the drive's first one. NULL with @error */
+static struct block *open_medium(const struct machine *m, const char *filename,
+				 bool cd, struct error *error)
 {
 	struct block_config config = { 0 };
 	struct block *block = NULL;
 	char *text = filename ? strdup(filename) : NULL;
 
-	if (!text)
+	if (!text) {
 		fail(error, STATUS_USAGE, CHANGE " needs a filename");
-	else if (!block_parse(&config, text, error)) {
+	} else if (block_parse(&config, text, error)) {
+		/* It has said why */
+	} else if (config.iothread || config.queues || config.bus) {
+		fail(error, STATUS_USAGE,
+		     "%s: iothread=, queues= and bus= are not for what is put into a drive",
+		     config.path);
+	} else {
 		config.read_only |= cd;
+		config.ephemeral = m->config.ephemeral;
 		block = block_open(&config, error);
 	}
 	free(text);
@@ -91,7 +98,7 @@ json_t *media_execute(struct machine *m, const char *command,
 		return NULL;
 	old = m->config.disk[drive];
 	if (strcmp(command, EJECT)) {
-		new = open_medium(json_string_value(
+		new = open_medium(m, json_string_value(
 				json_object_get(arguments, "filename")),
 				m->config.disk_bus[drive] == DISK_CDROM, error);
 	} else {

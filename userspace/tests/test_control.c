@@ -337,12 +337,44 @@ static void no_medium(const char *command, const char *device,
 	assert_ptr_equal(drive.has, had);
 }
 
+static void was_written(struct block_request *request)
+{
+	ended = true;
+}
+
+/* Its first sector is not zero any more */
+static void write_to(struct block *block)
+{
+	uint8_t bytes[512] = { 1 };
+	struct iovec iov = { bytes, sizeof(bytes) };
+	struct block_request request = {
+		.op = BLOCK_WRITE, .len = sizeof(bytes), .iov = &iov, .niov = 1,
+		.done = was_written };
+
+	ended = false;
+	pthread_mutex_lock(&m.loop.lock);
+	block->ops->submit(block, &request);
+	pthread_mutex_unlock(&m.loop.lock);
+	loop_run(&m.loop, has_ended, NULL);
+	assert_int_equal(request.result, 0);
+}
+
+static int first_byte(const char *file)
+{
+	FILE *f = fopen(file, "r");
+	int byte = fgetc(f);
+
+	fclose(f);
+	return byte;
+}
+
 #define CHANGE "blockdev-change-medium"
 
 static void media(void **state)
 {
 	static const struct device_class class = { .medium = take_medium };
 	struct device device = { .class = &class };
+	char text[80];
 
 	m.devices = &device;
 	m.config.disk[1] = drive.has = block_empty();
@@ -368,6 +400,23 @@ static void media(void **state)
 	drive.ret = 0;
 	json_decref(medium("eject", "cd0", NULL, false));
 	assert_int_equal(m.config.disk[1]->size, 0);
+	/* With --ephemeral this is what each disk is */
+	drive.has = m.config.disk[2];
+	m.config.ephemeral = true;
+	json_decref(medium(CHANGE, "floppy0", name[3], false));
+	write_to(m.config.disk[2]);
+	assert_int_equal(first_byte(name[3]), 0);
+	json_decref(medium("eject", "floppy0", NULL, false));
+	assert_int_equal(first_byte(name[3]), 0);
+	m.config.ephemeral = false;
+	json_decref(medium(CHANGE, "floppy0", name[3], false));
+	write_to(m.config.disk[2]);
+	assert_int_equal(first_byte(name[3]), 1);
+	/* Nor has it options of the drive's */
+	snprintf(text, sizeof(text), "%s,bus=ide", name[3]);
+	no_medium(CHANGE, "floppy0", text, "bus= are not");
+	snprintf(text, sizeof(text), "%s,queues=2", name[3]);
+	no_medium(CHANGE, "floppy0", text, "bus= are not");
 	m.config.disk[1]->ops->close(m.config.disk[1]);
 	m.config.disk[2]->ops->close(m.config.disk[2]);
 	m.devices = NULL;
