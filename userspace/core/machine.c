@@ -357,7 +357,7 @@ static void unbuild(struct machine *m)
 	m->balloon = NULL;
 	m->screen = NULL;
 	m->memory.taken = m->memory.all - DEVICE_MEMORY;
-	m->disks_taken = m->floppies = 0;
+	m->disks_taken = 0;
 	m->vhosts_made = m->nics_made = 0;
 }
 

@@ -272,6 +272,14 @@ static void sizes(void **state)
 	dma(FROM_MEMORY, BUFFER, 512);
 	COMMAND(0x45, 0, 79, 0, 1, 2, 18, 27, 255);
 	assert_int_equal(results[0], 0x40);
+	/* Made anew with a disk of another format, it is the drive that it was */
+	devices_destroy(&m);
+	bus_destroy(&m.ports);
+	bus_init(&m.ports, "port", 0xffff);
+	disk.block.size = 1440 * 512;
+	bare_device("mc146818");
+	bare_device("i82077");
+	assert_int_equal(rtc_get(0x10), 4 << 4);
 	teardown(state);
 	insert(6000);
 	assert_null(device_create(&m, "i82077", NULL, &error));

@@ -223,7 +223,10 @@ static void on_timer_renew(void *ctx)
 	assert_non_null(saved);
 	dumped = json_dumps(saved, 0);
 	json_decref(saved);
+	machine.floppies = 0x40;
 	assert_int_equal(machine_rebuild(&machine, &error), 0);
+	/* The drives are those that it had */
+	wrong += machine.floppies != 0x40;
 	text = json_loads(dumped, 0, NULL);
 	assert_int_equal(machine_load(&machine, text, &error), 0);
 	/* What is saved now is what was loaded */

@@ -433,7 +433,9 @@ static int add_floppy(struct fdc *f, struct block *block, struct error *error)
 	if (check_format(block, error))
 		return -1;
 	d->format = format_of(block);
-	m->floppies |= d->format->type << (n ? 0 : 4);
+	/* A machine that is made anew has the drives that it had, whatever is in them */
+	if (!(m->floppies >> (n ? 0 : 4) & 0xf))
+		m->floppies |= d->format->type << (n ? 0 : 4);
 	return 0;
 }
 
