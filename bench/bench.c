@@ -625,6 +625,8 @@ static void measure_vcpu_lives(struct machine *m)
 		vcpu = m->monitor->create_vcpu(vm, 0);
 		if (vcpu < 0) {
 			complain("vcpu_lifecycle", vcpu);
+			if (vm >= 0)
+				close(vm);
 			return;
 		}
 		close(vcpu);
@@ -638,19 +640,21 @@ static void measure_vcpu_lives(struct machine *m)
 /* What a process with a large VM has to wait for when it ends */
 static void measure_close(struct machine *m)
 {
-	int vm = m->monitor->create_vm(m->system, true), vcpu[63], ret, i;
+	int vcpu[63], vm, ret, i;
 	const int n = sizeof(vcpu) / sizeof(vcpu[0]);
 	uint64_t before;
 
-	if (!wanted("vcpus_close") || vm < 0)
+	if (!wanted("vcpus_close"))
 		return;
-	for (i = 0; i < n; i++)
-		vcpu[i] = m->monitor->create_vcpu(vm, i);
-	ret = vcpu[n - 1];
+	vm = ret = m->monitor->create_vm(m->system, true);
+	for (i = 0; i < n && ret >= 0; i++)
+		vcpu[i] = ret = m->monitor->create_vcpu(vm, i);
 	before = __rdtsc();
-	for (i = 0; i < n; i++)
-		close(vcpu[i]);
-	close(vm);
+	while (i)
+		if (vcpu[--i] >= 0)
+			close(vcpu[i]);
+	if (vm >= 0)
+		close(vm);
 	if (ret < 0)
 		complain("vcpus_close", ret);
 	else
