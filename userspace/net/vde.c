@@ -228,24 +228,22 @@ static void *dial_main(void *arg)
 	return NULL;
 }
 
-/* -1 with errno */
+/* -1: not now */
 static int start_dial(struct vde *v)
 {
 	struct dial *d = malloc(sizeof(*d));
-	int fd[2] = { -1, -1 }, err = ENOMEM;
+	int fd[2] = { -1, -1 };
 	pthread_t thread;
 
 	if (d && (d->url = strdup(v->url)) &&
 	    !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd)) {
 		d->fd = fd[1];
 		v->dialled.fd = fd[0];
-		err = -loop_watch(v->port.loop, &v->dialled, EPOLLIN);
-		if (!err)
-			err = pthread_create(&thread, NULL, dial_main, d);
-	}
-	if (!err) {
-		pthread_detach(thread);
-		return 0;
+		if (!loop_watch(v->port.loop, &v->dialled, EPOLLIN) &&
+		    !pthread_create(&thread, NULL, dial_main, d)) {
+			pthread_detach(thread);
+			return 0;
+		}
 	}
 	loop_watch(v->port.loop, &v->dialled, 0);
 	close_fd(&v->dialled.fd);
@@ -253,7 +251,6 @@ static int start_dial(struct vde *v)
 	if (d)
 		free(d->url);
 	free(d);
-	errno = err;
 	return -1;
 }
 
@@ -261,8 +258,9 @@ static void dial_again(void *ctx)
 {
 	struct vde *v = ctx;
 
+	/* The user was told when the connection went */
 	if (start_dial(v))
-		lose(v, errno);
+		lose(v, 0);
 }
 
 static void on_dialled(void *ctx, uint32_t events)
