@@ -10,10 +10,15 @@
 
 L1=192.168.7.2
 
+# status_on_l1 COMMAND: prints how it ended there; nothing: there is no shell
+status_on_l1() {
+	echo "cd /lab; . ./l1.sh; . ./net.sh; { $1; } >/dev/null 2>&1; echo \$?" |
+		timeout 60 nc $L1 5003
+}
+
 # on_l1 COMMAND: returns 0 if it did
 on_l1() {
-	[ "$(echo "cd /lab; . ./l1.sh; . ./net.sh; { $1; } >/dev/null 2>&1; echo \$?" |
-		timeout 60 nc $L1 5003)" = 0 ]
+	[ "$(status_on_l1 "$1")" = 0 ]
 }
 
 is_short() {
@@ -156,7 +161,7 @@ to_groups() {
 	echo 0 >/proc/sys/net/ipv4/icmp_echo_ignore_broadcasts
 	on_l1 'ping -q -c 1 -W 20 -I t0 224.0.0.1' &&
 		on_l1 'ping -q -6 -c 1 -W 20 -I t0 ff02::1' &&
-		! on_l1 'ping -q -c 2 -W 2 -I t0 239.9.9.9'
+		[ "$(status_on_l1 'ping -q -c 2 -W 2 -I t0 239.9.9.9')" = 1 ]
 }
 
 # Registers, EEPROM, interrupts and a loopback: the driver knows the chip
@@ -188,7 +193,6 @@ guest_of_peers() {
 	check 'frames of 9000 bytes' jumbo
 	check 'tags of a VLAN' in_a_vlan
 	check 'groups' to_groups
-	on_l1 'touch /tmp/done'
 	exit 7
 }
 
@@ -201,18 +205,19 @@ not_for_it() {
 
 # guest_with_peers FORM OPTION...: FORM: short, long. What each service is for is above
 guest_with_peers() {
-	local form=$1 model=virtio-net
+	local form=$1 model=virtio-net guest
 
 	shift
 	case $form in *e1000*) model=e1000 ;; esac
 	n=0
-	rm -f /tmp/status /tmp/done
+	rm -f /tmp/status
 	for i in llc stp mrp garp 8021q; do
 		insmod $i.ko 2>/dev/null
 	done
 	echo '@@begin peers'
 	APPEND="net=1 peers $form" in_background "$@" --stats \
 		--net tap=t0,model=$model,mtu=9000 2>/tmp/err &
+	guest=$!
 	try ready_interface
 	address t0 2
 	serve_file /tmp/www
@@ -220,7 +225,7 @@ guest_with_peers() {
 	nc -ll -p 5002 -e sha256sum &
 	nc -ll -p 5003 -e sh &
 	/lab/iperf3 -s -D >/dev/null
-	try [ -e /tmp/status ] || try [ -e /tmp/status ]
+	wait "$guest"
 	kill "$(pidof iperf3)"
 	killall nc httpd
 	sed 's/^/# /' /tmp/err

@@ -403,7 +403,8 @@ def net(results, name, emulator, command, programs=()):
          *labs.files(labs.module("debian"), "build/mvmm",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd,
                      "selftests/net.sh", "/usr/bin/tcpdump", "/usr/bin/passt",
-                     *programs, *modules)],
+                     *programs, *modules),
+         *["--timeout", "600"] * bool(programs)],
         "insmod mvmm.ko; insmod tun.ko; insmod dummy.ko; . ./net.sh; " +
         ". ./net_peers.sh; " * bool(programs) + command, emulator)
 
