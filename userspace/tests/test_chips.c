@@ -224,7 +224,6 @@ static void pit_channel2(void **state)
 	assert_int_equal(inb(0x61) & 0x20, 0x20);
 }
 
-/* A guest that asks for an interrupt each 838 ns does not get them */
 static void pit_tones(void **state)
 {
 	bare_start();
@@ -258,6 +257,7 @@ static void pit_tones(void **state)
 	assert_int_equal(m.beeps, 3);
 }
 
+/* A guest that asks for an interrupt each 838 ns does not get them */
 static void pit_shortest_period(void **state)
 {
 	uint64_t next;
