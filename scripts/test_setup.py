@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """The table of packages in scripts/setup: whole, and no less than debian/control
-asks for."""
+asks for. And what it makes in the cache, with programs that stand in for those that
+need the network."""
+import os
 import re
 import subprocess
+import tempfile
 import unittest
 
 from testlib.labs import TOP
@@ -61,6 +64,76 @@ class Table(unittest.TestCase):
         for system in SYSTEMS[:2]:
             for use in ("deb", "root"):
                 self.assertLessEqual(needed, set(names(use, system)))
+
+
+class Cache(unittest.TestCase):
+    def setUp(self):
+        there = tempfile.TemporaryDirectory()
+        self.addCleanup(there.cleanup)
+        self.bin, self.cache = f"{there.name}/bin", f"{there.name}/cache"
+        os.mkdir(self.bin)
+        os.mkdir(self.cache)
+        self.program("sudo", 'exec "$@"')
+
+    def program(self, name, text):
+        with open(f"{self.bin}/{name}", "w") as script:
+            script.write(f"#!/bin/sh\n{text}\n")
+        os.chmod(f"{self.bin}/{name}", 0o755)
+
+    def setup(self, *words):
+        return subprocess.run(
+            [f"{TOP}/scripts/setup", *words], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"PATH": f"{self.bin}:{os.environ['PATH']}",
+                              "MVMM_CACHE": self.cache})
+
+    def test_of_a_root_that_fails_nothing_stays(self):
+        self.program("mmdebstrap", 'for a; do case $a in *.tmp) mkdir "$a";; '
+                                   "esac; done; echo 'no network'; exit 1")
+        self.program("apt-get", "echo 'deb [] http://x "
+                                "'$(. /etc/os-release; echo "
+                                "$VERSION_CODENAME) main")
+        # Of one that was killed
+        os.mkdir(f"{self.cache}/chroot-sid-1.tmp")
+        os.mkdir(f"{self.cache}/unpack.abcdef")
+        done = self.setup("chroot", "trixie")
+        self.assertNotEqual(0, done.returncode)
+        self.assertIn("no network", done.stderr)
+        self.assertEqual([".lock", "chroot.log"],
+                         sorted(os.listdir(self.cache)))
+
+    def test_a_kernel_of_another_suite(self):
+        """Its linux-kbuild is the one that its headers ask for."""
+        for release, kbuild in (("6.12.9+deb12-amd64", "linux-kbuild-6.12.9+deb12"),
+                                ("6.12.8-1-amd64", "linux-kbuild-6.12")):
+            headers = f"linux-headers-{release}"
+            self.program("apt-cache", f"""
+for a; do case $a in
+linux-headers-amd64) echo 'Depends: {headers} (= 1)';;
+{headers}) echo 'Depends: {headers[:-6]}-common, {kbuild} (>= 1), gcc';;
+esac; done""")
+            # Packages are their names, and only those that there are
+            self.program("apt-get", f"""
+for p; do case $p in
+linux-image-{release} | {headers} | {headers[:-6]}-common | {kbuild})
+	echo $p >${{p}}_1_amd64.deb; exit;;
+linux-*) echo "no $p"; exit 1;;
+indextargets) . /etc/os-release; echo "deb [] http://x $VERSION_CODENAME main"; exit;;
+esac; done""")
+            self.program("dpkg", f"""
+p=$(cat "$2"); mkdir -p "$3/lib/modules/{release}" "$3/usr/src/$p" "$3/usr/lib/$p/scripts" "$3/usr/lib/$p/tools"
+echo include /usr/src >"$3/usr/src/$p/Makefile" """)
+            done = self.setup("backports-kernel")
+            self.assertEqual(0, done.returncode, done.stderr)
+            root = done.stdout.strip()
+            self.assertEqual(f"{self.cache}/linux-image-{release}", root)
+            for where in (headers, f"{headers[:-6]}-common"):
+                for part in ("scripts", "tools"):
+                    self.assertEqual(
+                        f"{root}/usr/lib/{kbuild}/{part}",
+                        os.path.realpath(f"{root}/usr/src/{where}/{part}"))
+                    self.assertTrue(os.path.isdir(
+                        f"{root}/usr/src/{where}/{part}"))
 
 
 if __name__ == "__main__":
