@@ -167,7 +167,7 @@ struct mvmm_exit {
  * @has_apic: vm->has_apic					[C]
  * @in_guest: this vCPU executes guest code, or is about to: set
  *	before a full barrier and the check of pending work	[A]
- * @runner: the thread in RUN, which answers requests soon; or NULL [A]
+ * @in_run: the thread is in RUN, and answers requests soon	[A]
  * @in_section: guest FPU and MSRs are in the CPU (run/run.c)	[R]
  * @cpu: where it was loaded last; -1: nowhere yet		[A]
  * @requests: MVMM_REQ_*, set until they are handled		[A]
@@ -207,10 +207,6 @@ struct mvmm_exit {
  * @wait: where the thread waits in HLT, or for a slot
  * @se: for the scheduler					[S]
  * @charged: host's TSC of the last charge to @se		[S]
- * @seen: host's TSC when its thread last asked for a slot	[S]
- * @yielded: then its slot was given back on its behalf		[S]
- * @yielded_at: ticks it had waited by then			[S]
- * @waited_twice: ticks it has waited while its thread waited for a CPU [S]
  * @slice_end: host's TSC; 0: the slice has no end		[R]
  * @slice_timer: fires when the slice, or what is left of it, ends [S]
  *
@@ -232,9 +228,9 @@ struct mvmm_vcpu {
 
 	bool has_apic;
 	bool in_guest;
+	bool in_run;
 	bool in_section;
 	int cpu;
-	struct task_struct *runner;
 	atomic_t requests;
 	union {
 		struct {
@@ -271,8 +267,7 @@ struct mvmm_vcpu {
 
 	struct rcuwait wait;
 	struct vsched_vcpu se;
-	u64 charged, seen, yielded_at, waited_twice, slice_end;
-	bool yielded;
+	u64 charged, slice_end;
 	struct hrtimer slice_timer;
 
 	struct lapic apic;

@@ -4,28 +4,27 @@
  * return to userspace with the slot, halt, spin, and wait for the slot. Slices
  * end at any time; or else one of the threads is kicked.
  *
- *   vcpu       run_loop(), do_work(), mvmm_slot_leave(), mvmm_slot_get(),
- *              mvmm_slot_put(); Linux may not run it for however long
+ *   vcpu       run_loop(), do_work(), mvmm_slot_enter(), mvmm_slot_leave(),
+ *              mvmm_slot_get(), mvmm_slot_put()
  *   timer      slice_ended(), mvmm_slot_look()
  *   kicker     mvmm_request(MVMM_REQ_KICK)
- *   settle()   with recall_holder(), charge_absent_holder(), wake_holder():
- *              kmod/slots/slots.c
+ *   settle()   with recall_holder(), charge_absent_holder(): kmod/slots/slots.c
  *   fill() and the like: kmod/logic/sched.c, without policies, caps, affinity
  *
  * Proved, for every order of their steps:
  *   - only the holder of the slot is in the guest;
  *   - nobody sleeps on who has been given the slot, or was kicked;
  *   - who waits gets the slot: none is idle meanwhile, and no holder is in the
- *     guest, in userspace or not run by Linux without a timer or an IPI on its way;
+ *     guest or in userspace without a timer or an IPI on its way;
  *   - nobody waits for what does not come.
  *
  * Wrong, and so found by spin, with one of these defined:
  * NO_BARRIER_ENTER: without the barrier in mvmm_enter_begin()
+ * NO_BARRIER_LEAVE: without the barrier in mvmm_slot_leave()
  * NO_BARRIER_RECALL: when recall_holder() may look before it asks
  * NO_BARRIER_WAIT: without the barrier of rcuwait_wait_event()
  * NO_REQUEST: when block() does not set MVMM_REQ_SLOT
- * NO_SECOND_LOOK: when recall_holder() arms no timer for one in the guest
- * NO_WAKE_TIMER: when wake_holder() arms no timer
+ * NO_LOOK: when mvmm_slot_leave() does not call mvmm_slot_look()
  * NO_TIMER: when charge_absent_holder() arms no timer
  * NO_WAKE: when settle() does not wake whom it gives the slot
  * NO_SETTLE: when mvmm_slot_put() does not give the slot away
@@ -37,8 +36,9 @@
 
 /* In memory, for each thread */
 #define IN_GUEST(v)	(v)
-#define STATE(v)	(2 + (v))	/* 1: asleep, or about to be */
-#define VARS	4
+#define IN_RUN(v)	(2 + (v))
+#define STATE(v)	(4 + (v))	/* 1: asleep, or about to be */
+#define VARS	6
 #include "buffer.h"
 
 /* Bits of vcpu->requests, changed by locked instructions */
@@ -59,7 +59,6 @@ bool irqs_off[2], ipi[2], armed[2];
 /* What is to be proved is about these */
 bool executes[2];	/* in the guest */
 bool outside[2];	/* in userspace, for however long */
-bool away[2];		/* Linux runs another thread */
 bool asleep[2];
 bool halted[2];
 bool firing;		/* the timer is about to take the lock */
@@ -164,10 +163,6 @@ inline charge_absent_holder(v)
 	if
 	:: st[v] == RUNNING && shared -> block(v)
 	:: st[v] == RUNNING && shared ->
-		/* yield_for() */
-		drop_slot();
-		begin_to_wait(v)
-	:: st[v] == RUNNING && shared ->
 #ifndef NO_TIMER
 		armed[v] = 1
 #else
@@ -181,38 +176,17 @@ inline charge_absent_holder(v)
 inline recall_holder(v)
 {
 #ifdef NO_BARRIER_RECALL
-	in_guest = mem[IN_GUEST(v)];
+	in_run = mem[IN_RUN(v)];
 	req_slot[v] = 1;
 #else
 	req_slot[v] = 1;
-	in_guest = mem[IN_GUEST(v)];
+	in_run = mem[IN_RUN(v)];
 #endif
 	if
-	:: in_guest ->
-		kick_cpu(v);
-#ifndef NO_SECOND_LOOK
-		armed[v] = 1
-#endif
+	:: in_run -> kick_cpu(v)
 	:: else -> atomic { charge_absent_holder(v) }
 	fi;
-	in_guest = 0
-}
-
-inline wake_holder(v)
-{
-#ifndef NO_WAKE_TIMER
-	armed[v] = armed[v] || shared;
-#endif
-	wake_up(v)
-}
-
-/* Linux runs another thread for a while */
-inline preempted(v)
-{
-	if
-	:: away[v] = 1; away[v] = 0
-	:: skip
-	fi
+	in_run = 0
 }
 
 inline settle()
@@ -222,7 +196,7 @@ inline settle()
 		fill(who);
 		if
 #ifndef NO_WAKE
-		:: who != NOBODY -> wake_holder(who)
+		:: who != NOBODY -> wake_up(who)
 #endif
 		:: else
 		fi;
@@ -239,7 +213,7 @@ inline settle()
 proctype timer()
 {
 	byte v, who;
-	bool in_guest;
+	bool in_run;
 
 end:	do
 	:: atomic {
@@ -282,14 +256,13 @@ inline wait_for_slot(v)
 	   full_barrier(v);
 #endif
 	   if
-	   :: st[v] != WAITING || req_kick[v]
+	   :: st[v] == RUNNING || req_kick[v]
 	   :: else ->
 		/* schedule() */
 		atomic { full_barrier(v); asleep[v] = 1 }
 		atomic { !mem[STATE(v)] -> asleep[v] = 0 }
 	   fi;
 	   store(v, STATE(v), 0);
-	   preempted(v);
 	   atomic { full_barrier(v); lock() }
 	   if
 	   :: atomic {
@@ -303,12 +276,6 @@ inline wait_for_slot(v)
 	      settle();
 	      unlock();
 	      break
-	   :: atomic {
-		st[v] == BLOCKED && !req_kick[v] ->
-		req_slot[v] = 0;
-		begin_to_wait(v)
-	      }
-	      settle()
 	   :: else
 	   fi
 	od
@@ -330,7 +297,7 @@ inline slot_get(v)
 			holder = 1 - v;
 			st[1 - v] = RUNNING;
 			kick = 0;
-			wake_holder(1 - v)
+			wake_up(1 - v)
 		:: st[v] == RUNNING && shared ->
 			/* vsched_yield() */
 			drop_slot();
@@ -349,12 +316,13 @@ inline slot_get(v)
 proctype vcpu(byte me)
 {
 	byte who;
-	bool in_guest, eintr;
+	bool in_run, eintr;
 
 userspace:
 	outside[me] = 1;
 end_userspace:
-	outside[me] = 0;
+	/* mvmm_slot_enter() */
+	atomic { outside[me] = 0; store(me, IN_RUN(me), 1) }
 enter:
 	atomic { irqs_off[me] = 1; store(me, IN_GUEST(me), 1) }
 #ifndef NO_BARRIER_ENTER
@@ -377,7 +345,6 @@ enter:
 	/* do_work() */
 work:
 	atomic { full_barrier(me); irqs_off[me] = 0; ipi[me] = 0 }
-	preempted(me);
 	if
 	:: atomic { req_kick[me] -> req_kick[me] = 0; goto leave }
 	:: atomic { !req_kick[me] && !req_slot[me] -> goto enter }
@@ -389,21 +356,19 @@ work:
 	:: atomic { eintr -> eintr = 0 }
 	fi;
 leave:	/* mvmm_slot_leave() */
-	atomic { irqs_off[me] = 0; ipi[me] = 0 }
+	atomic { store(me, IN_RUN(me), 0); irqs_off[me] = 0; ipi[me] = 0 }
+#ifndef NO_BARRIER_LEAVE
+	full_barrier(me);
+#endif
+#ifndef NO_LOOK
 	if
-	:: req_slot[me] ->
-		lock();
-		if
-		:: atomic { st[me] == WAITING -> block(me) }
-		:: else -> recall_holder(me)
-		fi;
-		settle();
-		unlock()
+	:: req_slot[me] -> lock(); recall_holder(me); settle(); unlock()
 	:: else
 	fi;
+#endif
 	goto userspace;
 halt:	/* wait_for_request(), mvmm_slot_put() */
-	atomic { irqs_off[me] = 0; ipi[me] = 0 }
+	atomic { store(me, IN_RUN(me), 0); irqs_off[me] = 0; ipi[me] = 0 }
 	atomic { lock(); block(me) }
 #ifndef NO_SETTLE
 	settle();
@@ -412,18 +377,18 @@ halt:	/* wait_for_request(), mvmm_slot_put() */
 	/* Until something comes, which entry.pml is about */
 	atomic { armed[me] = 0; halted[me] = 1 }
 end_halt:
-	atomic { halted[me] = 0; goto work }
+	atomic { halted[me] = 0; store(me, IN_RUN(me), 1); goto work }
 }
 
 /* Nothing is going to happen unless the guest or userspace does it */
 #define QUIET(v) \
 	(!locked && !firing && !armed[v] && \
-	 (executes[v] && !ipi[v] || outside[v] || away[v] || halted[v]))
+	 (executes[v] && !ipi[v] || outside[v] || halted[v]))
 
 #define WRONG(v) \
 	(executes[v] && holder != v || \
 	 asleep[v] && mem[STATE(v)] && !locked && \
-	 (st[v] != WAITING || \
+	 (st[v] == RUNNING || \
 	  st[v] == WAITING && (holder == NOBODY || QUIET(1 - v))) || \
 	 v == 0 && kicked && req_kick[v] && \
 	 (executes[v] && !ipi[v] || asleep[v] && mem[STATE(v)]))

@@ -23,9 +23,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,7 +30,7 @@
 #include "kselftest_harness.h"
 #include "vm.h"
 
-#define MAX_VMS		5
+#define MAX_VMS		3
 #define MAX_VCPUS	4
 #define ALL_CPUS	(-1)
 #define IF		(1ull << 9)
@@ -43,7 +40,7 @@
 #define SLICE_NS	6000000ull
 #define PATIENCE_NS	(500 * SLICE_NS)
 #define HAND_OVER_NS	1000000ull	/* of slots, during one wait */
-#define PARAMETERS	"/sys/module/mvmm/parameters/"
+#define POLICY		"/sys/module/mvmm/parameters/sched"
 
 /* The vCPU's own counter is at rbx */
 GUEST(count_up, "1: incq (%rbx)\n jmp 1b");
@@ -65,7 +62,7 @@ GUEST(take_turns, TAKE_TURNS("pause\n"));
 GUEST(take_turns_silently, TAKE_TURNS(""));
 
 struct thread {
-	int vcpu, cpu, policy, nice;	/* policy: of Linux, SCHED_* */
+	int vcpu, cpu;
 	struct mvmm_run *run;
 	pthread_t thread;
 	bool started;
@@ -102,21 +99,12 @@ static bool pin(pthread_t thread, int cpu)
 	return !pthread_setaffinity_np(thread, sizeof(set), &set);
 }
 
-/* The calling thread is of this class; of real time ones of the lowest prio */
-static bool be(int policy)
-{
-	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
-
-	return !sched_setscheduler(0, policy, &param);
-}
-
 static void *run_vcpu(void *arg)
 {
 	struct thread *t = arg;
 	int ret;
 
-	if (!pin(pthread_self(), t->cpu) || !be(t->policy) ||
-	    setpriority(PRIO_PROCESS, 0, t->nice))
+	if (!pin(pthread_self(), t->cpu))
 		t->error = EINVAL;
 	while (!t->stop && !t->error) {
 		ret = mvmm_run(t->vcpu);
@@ -342,28 +330,19 @@ static bool near(uint64_t is, uint64_t should, unsigned int percent)
 	return off * 100 <= should * percent;
 }
 
-static bool write_parameter(const char *name, const char *value)
-{
-	char path[64];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), PARAMETERS "%s", name);
-	fd = open(path, O_WRONLY);
-	n = fd < 0 ? -1 : write(fd, value, strlen(value));
-	if (fd >= 0)
-		close(fd);
-	return n == strlen(value);
-}
-
 static bool write_policy(const char *name)
 {
-	return write_parameter("sched", name);
+	int fd = open(POLICY, O_WRONLY);
+	ssize_t n = fd < 0 ? -1 : write(fd, name, strlen(name));
+
+	if (fd >= 0)
+		close(fd);
+	return n == strlen(name);
 }
 
 static bool policy_is(const char *name)
 {
-	int fd = open(PARAMETERS "sched", O_RDONLY);
+	int fd = open(POLICY, O_RDONLY);
 	char text[16] = "";
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
@@ -391,7 +370,6 @@ FIXTURE_TEARDOWN(sched)
 		load_destroy(&self->load[i]);
 	}
 	write_policy("fair");
-	write_parameter("sched_per_user", "0");
 }
 
 #define LONG_LIMIT	600	/* s: Bochs is slow */
@@ -945,230 +923,6 @@ SCHED_TEST(rivals_killed_at_random)
 		EXPECT_TRUE(WIFSIGNALED(status));
 	}
 	EXPECT_TRUE(all_count(l, 1));
-}
-
-/* ---- beside what Linux runs instead ------------------------------------ */
-
-/* A process that is always busy, on CPU 0 */
-static pid_t start_busy(void)
-{
-	pid_t pid = fork();
-
-	if (pid)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	pin(pthread_self(), 0);
-	for (;;)
-		;
-}
-
-static void end_busy(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
-
-/* What the first VM did in a million ticks */
-static uint64_t rate(struct load *l, unsigned int ms, bool full)
-{
-	struct shares s = measure(l, 1, ms, full);
-
-	return s.sum * 1000000 / s.ticks;
-}
-
-/*
- * Linux hardly runs SCHED_IDLE threads beside a busy process. A VM's share is
- * the same with such rivals as without.
- */
-SCHED_TEST(idle_rivals)
-{
-	struct load *l = self->load;
-	uint64_t alone, with;
-	unsigned int i;
-	pid_t pid;
-
-	NEEDS_STEADY_CLOCK("idle_rivals");
-	ASSERT_EQ(0, load_create(l, 1, 0));
-	ASSERT_TRUE(load_start(l));
-	pid = start_busy();
-	ASSERT_LT(0, pid);
-	sleep_ms(WARM_UP_MS);
-	alone = rate(l, 1000, self->full);
-	for (i = 1; i < 5; i++) {
-		ASSERT_EQ(0, load_create(&l[i], 1, 0));
-		l[i].thread[0].policy = SCHED_IDLE;
-		ASSERT_TRUE(load_start(&l[i]));
-		if (i != 1 && i != 4)
-			continue;
-		sleep_ms(WARM_UP_MS);
-		with = rate(l, 1000, self->full);
-		TH_LOG("%u idle rivals: %llu per mille of what it had alone", i,
-		       (long long)(with * 1000 / alone));
-		EXPECT_LE(alone * 95, with * 100);
-		EXPECT_GE(SLICE_NS * (i + 2) + HAND_OVER_NS, longest_wait(l));
-	}
-	end_busy(pid);
-}
-
-/*
- * Threads of nice 19 wait for the CPU for longer than a slice when it is their
- * turn. A VM's wait for them is bounded, as it is for those that run.
- */
-SCHED_TEST(nice_rivals)
-{
-	struct load *l = self->load;
-	uint64_t alone, with;
-	unsigned int i;
-	pid_t pid;
-
-	NEEDS_STEADY_CLOCK("nice_rivals");
-	ASSERT_EQ(0, load_create(l, 1, 0));
-	ASSERT_TRUE(load_start(l));
-	pid = start_busy();
-	ASSERT_LT(0, pid);
-	sleep_ms(WARM_UP_MS);
-	alone = rate(l, 500, self->full);
-	for (i = 1; i < 5; i++) {
-		ASSERT_EQ(0, load_create(&l[i], 1, 0));
-		l[i].thread[0].nice = 19;
-		ASSERT_TRUE(load_start(&l[i]));
-	}
-	sleep_ms(WARM_UP_MS);
-	with = rate(l, 1000, self->full);
-	TH_LOG("%llu per mille of what it had alone, longest wait %llu us",
-	       (long long)(with * 1000 / alone),
-	       (long long)longest_wait(l) / 1000);
-	EXPECT_GE(6 * SLICE_NS + HAND_OVER_NS, longest_wait(l));
-	/* Their own share, and a slice for each now and then */
-	EXPECT_LE(alone * 90, with * 100);
-	end_busy(pid);
-}
-
-/* Who is stopped does not come when its slice ends: then it has no slot */
-SCHED_TEST(stopped_rival)
-{
-	struct load *l = self->load;
-	struct mvmm_times before, after;
-	pid_t pid;
-
-	ASSERT_EQ(0, load_create(l, 1, 0));
-	ASSERT_TRUE(load_start(l));
-	pid = rival();
-	ASSERT_LT(0, pid);
-	EXPECT_TRUE(COMES(waits(l->vm.vcpu)));
-	ASSERT_EQ(0, kill(pid, SIGSTOP));
-	sleep_ms(WARM_UP_MS);
-	ASSERT_EQ(0, mvmm_get_times(l->vm.vcpu, &before));
-	sleep_ms(100);
-	ASSERT_EQ(0, mvmm_get_times(l->vm.vcpu, &after));
-	EXPECT_EQ(before.wait, after.wait);
-	EXPECT_LT(before.run, after.run);
-	ASSERT_EQ(0, kill(pid, SIGCONT));
-	EXPECT_TRUE(COMES(waits(l->vm.vcpu)));
-	end_busy(pid);
-}
-
-/* Of its thread, in ms */
-static uint64_t cpu_time(struct thread *t)
-{
-	struct timespec ts = { 0 };
-	clockid_t id;
-
-	if (!pthread_getcpuclockid(t->thread, &id))
-		clock_gettime(id, &ts);
-	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
-}
-
-/* A vCPU that is always busy runs, or is told that it did not: no time twice */
-SCHED_TEST(steal_adds_up)
-{
-	struct mvmm_msr msr = { .index = 0x4b564d03, .value = (DATA + 4096) | 1 };
-	uint64_t start, ran, steal, took;
-	struct load *l = self->load;
-	struct mvmm_times t;
-	pid_t pid;
-	int i;
-
-	NEEDS("pv");
-	NEEDS_STEADY_CLOCK("steal_adds_up");
-	pid = start_busy();
-	ASSERT_LT(0, pid);
-	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(0, load_create(&l[i], 1, 0));
-		l[i].thread[0].nice = i * 10;
-	}
-	ASSERT_EQ(1, mvmm_set_msrs(l->vm.vcpu, &msr, 1));
-	for (i = 0; i < 2; i++)
-		ASSERT_TRUE(load_start(&l[i]));
-	sleep_ms(WARM_UP_MS);
-	start = now_ms();
-	ran = cpu_time(l->thread);
-	ASSERT_EQ(0, mvmm_get_times(l->vm.vcpu, &t));
-	steal = t.steal;
-	sleep_ms(1000);
-	ASSERT_EQ(0, mvmm_get_times(l->vm.vcpu, &t));
-	ran = cpu_time(l->thread) - ran;
-	steal = (t.steal - steal) / 1000000;
-	took = now_ms() - start;
-	TH_LOG("ran %llu, steal %llu of %llu ms", (long long)ran,
-	       (long long)steal, (long long)took);
-	EXPECT_NE(0, steal);
-	/* It is told when it runs again, which may be two of Linux's ticks later */
-	EXPECT_GE(took + 40, ran + steal);
-	EXPECT_LE(took, ran + steal + 40);
-	end_busy(pid);
-}
-
-/* A thread of real time waits for none that Linux does not run beside it */
-SCHED_TEST(real_time)
-{
-	struct load *l = self->load;
-	struct shares s;
-	int i;
-
-	NEEDS_STEADY_CLOCK("real_time");
-	/* This thread is woken although the other one is always busy */
-	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO,
-					&(struct sched_param){ 2 }));
-	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(0, load_create(&l[i], 1, 0));
-		ASSERT_EQ(0, mvmm_set_sched(l[i].vm.vm, i ? 10000 : 1, 0));
-		l[i].thread[0].policy = i ? SCHED_OTHER : SCHED_FIFO;
-		ASSERT_TRUE(load_start(&l[i]));
-	}
-	sleep_ms(WARM_UP_MS);
-	s = measure(l, 2, 1000, self->full);
-	TH_LOG("real time %u, other %u per mille; longest wait %llu us", s.of[0],
-	       s.of[1], (long long)longest_wait(l) / 1000);
-	/* sched_rt_runtime_us leaves 5 % to others */
-	EXPECT_LE(940, s.of[0]);
-	EXPECT_GE(HAND_OVER_NS, longest_wait(l));
-	ASSERT_TRUE(be(SCHED_OTHER));
-}
-
-/* A user's VMs share what one VM of another user has, if root wants it so */
-SCHED_TEST(shares_per_user)
-{
-	static const unsigned int due[] = { 333, 333, 333, 250, 250, 500 };
-	struct load *l = self->load;
-	struct shares s;
-	int i, j;
-
-	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(0, syscall(SYS_setreuid, i / 2 * 1000, -1));
-		ASSERT_EQ(0, load_create(&l[i], 1, 0));
-		ASSERT_EQ(0, syscall(SYS_setreuid, 0, -1));
-		ASSERT_TRUE(load_start(&l[i]));
-	}
-	for (j = 0; j < 2; j++) {
-		ASSERT_TRUE(write_parameter("sched_per_user", j ? "1" : "0"));
-		sleep_ms(WARM_UP_MS);
-		s = measure(l, 3, 600, self->full);
-		TH_LOG("%u : %u : %u per mille", s.of[0], s.of[1], s.of[2]);
-		NEEDS_SHARES("shares_per_user", s);
-		for (i = 0; i < 3; i++)
-			EXPECT_TRUE(near(s.of[i], due[j * 3 + i], LIMIT));
-	}
 }
 
 /* The times come from the TSC, and are compared with the TSC only */

@@ -15,16 +15,10 @@ static u64 elapsed(u64 now, u64 then)
 	return now > then ? now - then : 0;
 }
 
-static bool wants_to_run(const struct vsched_vm *vm)
-{
-	return vm->nr[VSCHED_WAITING] || vm->nr[VSCHED_RUNNING];
-}
-
 static void set_state(struct vsched_vcpu *vcpu, enum vsched_state state,
 		      u64 now)
 {
 	u64 spent = elapsed(now, vcpu->since);
-	bool wanted = wants_to_run(vcpu->vm);
 
 	vcpu->time[vcpu->state] += spent;
 	if (vcpu->state == VSCHED_WAITING)
@@ -33,15 +27,11 @@ static void set_state(struct vsched_vcpu *vcpu, enum vsched_state state,
 	vcpu->vm->nr[vcpu->state]--;
 	vcpu->vm->nr[state]++;
 	vcpu->state = state;
-	if (wanted && !wants_to_run(vcpu->vm))
-		vcpu->vm->user->wanted -= vcpu->vm->weight;
-	else if (!wanted && wants_to_run(vcpu->vm))
-		vcpu->vm->user->wanted += vcpu->vm->weight;
 }
 
 /**
  * vsched_init() - make a scheduler without VMs
- * @s: the scheduler; its @per_user is kept
+ * @s: the scheduler
  * @policy: who is next
  * @slots: array of @nr_slots, by CPU number, zeroed
  * @nr_slots: at most VSCHED_MAX_SLOTS
@@ -53,7 +43,7 @@ void vsched_init(struct vsched *s, const struct vsched_policy *policy,
 		 u64 period)
 {
 	*s = (struct vsched){
-		.policy = policy, .per_user = s->per_user, .slice = slice, .period = period,
+		.policy = policy, .slice = slice, .period = period,
 		.patience = VSCHED_PATIENCE * slice,
 		.slots = slots, .nr_slots = nr_slots };
 	bitmap_fill(s->idle, nr_slots);
@@ -61,38 +51,17 @@ void vsched_init(struct vsched *s, const struct vsched_policy *policy,
 	INIT_LIST_HEAD(&s->waiting);
 }
 
-/**
- * vsched_vm_init() - add a VM of default weight, without cap or vCPUs
- * @s: the scheduler
- * @vm: the VM
- * @uid: whose it is
- */
-void vsched_vm_init(struct vsched *s, struct vsched_vm *vm, u32 uid)
+/** vsched_vm_init() - add a VM of default weight, without cap or vCPUs */
+void vsched_vm_init(struct vsched *s, struct vsched_vm *vm)
 {
-	struct vsched_vm *other;
-
-	*vm = (struct vsched_vm){
-		.uid = uid, .user = vm, .weight = VSCHED_WEIGHT_DEFAULT };
-	list_for_each_entry(other, &s->vms, node)
-		if (other->uid == uid)
-			vm->user = other->user;
+	*vm = (struct vsched_vm){ .weight = VSCHED_WEIGHT_DEFAULT };
 	list_add_tail(&vm->node, &s->vms);
 }
 
 /** vsched_vm_remove() - remove a VM, whose vCPUs are all blocked */
 void vsched_vm_remove(struct vsched *s, struct vsched_vm *vm)
 {
-	struct vsched_vm *other, *heir = NULL;
-
 	list_del(&vm->node);
-	s->nr_capped -= !!vm->cap;
-	list_for_each_entry(other, &s->vms, node) {
-		if (other->user != vm)
-			continue;
-		heir = heir ?: other;
-		other->user = heir;
-		heir->wanted = vm->wanted;
-	}
 	if (s->leader == vm)
 		s->leader = NULL;
 }
@@ -136,8 +105,6 @@ int vsched_set_weight(struct vsched_vm *vm, u32 weight)
 {
 	if (weight < VSCHED_WEIGHT_MIN || weight > VSCHED_WEIGHT_MAX)
 		return -EINVAL;
-	if (wants_to_run(vm))
-		vm->user->wanted += (u64)weight - vm->weight;
 	vm->weight = weight;
 	return 0;
 }
@@ -164,7 +131,6 @@ int vsched_set_cap(struct vsched *s, struct vsched_vm *vm, u32 cap, u64 now)
 
 	if (cap > VSCHED_CAP_MAX)
 		return -EINVAL;
-	s->nr_capped += !!cap - !!vm->cap;
 	vm->cap = cap;
 	vm->budget = quota(s, vm);
 	vm->refilled = now;
@@ -216,9 +182,7 @@ u64 vsched_next(struct vsched *s, u64 now)
 	struct vsched_vcpu *vcpu;
 	u64 next = U64_MAX;
 
-	if (!s->nr_capped)
-		return next;
-	vsched_for_each_waiting(vcpu, s) {
+	list_for_each_entry(vcpu, &s->waiting, node) {
 		struct vsched_vm *vm = vcpu->vm;
 		u64 periods;
 
@@ -246,33 +210,14 @@ u64 vsched_slice_end(const struct vsched *s, const struct vsched_vcpu *holder)
 	return holder->since + s->slice;
 }
 
-/* Of the highest prio that wants the slot, who has waited longest */
 static struct vsched_vcpu *first_eligible(struct vsched *s, int slot, u64 now)
 {
 	struct vsched_vcpu *vcpu;
 
-	vsched_for_each_waiting(vcpu, s)
+	list_for_each_entry(vcpu, &s->waiting, node)
 		if (vsched_eligible(s, vcpu, slot, now))
 			return vcpu;
 	return NULL;
-}
-
-/* Who has waited for longer than patience allows, if nobody of real time waits */
-static struct vsched_vcpu *overdue(struct vsched *s, int slot, u64 now)
-{
-	struct vsched_vcpu *vcpu, *oldest = first_eligible(s, slot, now);
-
-	if (oldest->prio > 0)
-		return NULL;
-	/* Of each prio it is the first, and at the end are the idle ones */
-	vsched_for_each_waiting_reverse(vcpu, s) {
-		if (vcpu->prio >= 0)
-			break;
-		if (vcpu->since < oldest->since &&
-		    vsched_eligible(s, vcpu, slot, now))
-			oldest = vcpu;
-	}
-	return elapsed(now, oldest->since) > s->patience ? oldest : NULL;
 }
 
 /* An idle slot for the vCPU: its last, whose caches may still have its data */
@@ -287,16 +232,10 @@ static int idle_slot(const struct vsched *s, const struct vsched_vcpu *vcpu)
 	return slot < s->nr_slots ? slot : -1;
 }
 
-static void end_wait(struct vsched *s, struct vsched_vcpu *vcpu)
-{
-	list_del_init(&vcpu->node);
-	s->nr_new -= !vcpu->competes;
-}
-
 static void take_slot(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 		      u64 now)
 {
-	end_wait(s, vcpu);
+	list_del_init(&vcpu->node);
 	set_state(vcpu, VSCHED_RUNNING, now);
 	vcpu->slot = slot;
 	vcpu->last = slot;
@@ -314,26 +253,13 @@ static void drop_slot(struct vsched *s, struct vsched_vcpu *vcpu)
 	vcpu->slot = -1;
 }
 
-/* Behind whom does the vCPU wait? */
-static struct list_head *last_before(struct vsched *s,
-				     const struct vsched_vcpu *vcpu)
-{
-	struct vsched_vcpu *other;
-
-	vsched_for_each_waiting_reverse(other, s)
-		if (other->prio >= vcpu->prio)
-			return &other->node;
-	return &s->waiting;
-}
-
 static void begin_to_wait(struct vsched *s, struct vsched_vcpu *vcpu,
 			  bool woke, u64 now)
 {
 	set_state(vcpu, VSCHED_WAITING, now);
 	vcpu->woke = woke;
 	vcpu->competes = false;
-	s->nr_new++;
-	list_add(&vcpu->node, last_before(s, vcpu));
+	list_add_tail(&vcpu->node, &s->waiting);
 	if (s->policy->enqueue)
 		s->policy->enqueue(s, vcpu);
 }
@@ -342,27 +268,6 @@ static void set_deadline(struct vsched *s, struct vsched_vcpu *holder, u64 until
 {
 	holder->until = until;
 	__set_bit(holder->slot, s->kick);
-}
-
-/* By how much should the waiter have the holder's slot? 0: not at all */
-static s64 urge_of(const struct vsched *s, const struct vsched_vcpu *waiter,
-		   const struct vsched_vcpu *holder)
-{
-	if (holder->overdue && waiter->prio <= 0)
-		return 0;
-	if (waiter->prio > holder->prio)
-		/* Where its thread is already, Linux has sent the holder away */
-		return S64_MAX - (waiter->last != holder->slot);
-	if (waiter->prio < holder->prio || !s->policy->preempts)
-		return 0;
-	return s->policy->preempts(s, waiter, holder);
-}
-
-/** vsched_compete_again() - what a vCPU that waits has limited is not so any more */
-void vsched_compete_again(struct vsched *s, struct vsched_vcpu *vcpu)
-{
-	s->nr_new += vcpu->competes;
-	vcpu->competes = false;
 }
 
 /*
@@ -376,16 +281,15 @@ static void compete(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 	unsigned int slot;
 
 	vcpu->competes = true;
-	s->nr_new--;
 	for_each_set_bit(slot, vcpu->allowed, s->nr_slots) {
 		holder = s->slots[slot].holder;
 		if (!holder)
 			continue;
 		if (holder->until == U64_MAX)
 			set_deadline(s, holder, s->policy->slice_end(s, holder));
-		if (holder->until <= now)
+		if (!s->policy->preempts || holder->overdue || holder->until <= now)
 			continue;
-		urge = urge_of(s, vcpu, holder);
+		urge = s->policy->preempts(s, vcpu, holder);
 		if (urge > most) {
 			most = urge;
 			victim = holder;
@@ -408,9 +312,8 @@ void vsched_wake(struct vsched *s, struct vsched_vcpu *vcpu,
 		 const unsigned long *allowed, u64 now)
 {
 	bitmap_copy(vcpu->allowed, allowed, s->nr_slots);
-	if (vcpu->state == VSCHED_WAITING)
-		vsched_compete_again(s, vcpu);
-	else if (vcpu->state == VSCHED_BLOCKED)
+	vcpu->competes = false;
+	if (vcpu->state == VSCHED_BLOCKED)
 		begin_to_wait(s, vcpu, true, now);
 	else if (vcpu->slot >= 0 && !test_bit(vcpu->slot, allowed))
 		set_deadline(s, vcpu, now);
@@ -426,8 +329,7 @@ void vsched_block(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 {
 	if (vcpu->state == VSCHED_RUNNING)
 		drop_slot(s, vcpu);
-	else if (vcpu->state == VSCHED_WAITING)
-		end_wait(s, vcpu);
+	list_del_init(&vcpu->node);
 	set_state(vcpu, VSCHED_BLOCKED, now);
 }
 
@@ -460,7 +362,7 @@ struct vsched_vcpu *vsched_pause(struct vsched *s, struct vsched_vcpu *vcpu,
 	u64 until = vcpu->until;
 	int slot = vcpu->slot;
 
-	vsched_for_each_waiting(sibling, s) {
+	list_for_each_entry(sibling, &s->waiting, node) {
 		if (sibling->vm != vcpu->vm ||
 		    !vsched_eligible(s, sibling, slot, now))
 			continue;
@@ -497,9 +399,9 @@ void vsched_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran,
 	if (!vsched_throttled(s, vcpu->vm, now))
 		return;
 	/* Until the refill they do not limit the slices of others */
-	vsched_for_each_waiting(sibling, s)
+	list_for_each_entry(sibling, &s->waiting, node)
 		if (sibling->vm == vcpu->vm)
-			vsched_compete_again(s, sibling);
+			sibling->competes = false;
 }
 
 /**
@@ -544,19 +446,20 @@ u64 vsched_slice(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now)
 {
 	struct vsched_vcpu *vcpu, *next;
+	bool overdue;
 	int slot;
 
-	if (bitmap_empty(s->idle, s->nr_slots))
-		return NULL;
-	vsched_for_each_waiting(vcpu, s) {
+	list_for_each_entry(vcpu, &s->waiting, node) {
 		slot = idle_slot(s, vcpu);
 		if (slot < 0 || vsched_throttled(s, vcpu->vm, now))
 			continue;
-		next = overdue(s, slot, now);
-		vcpu = next ?: s->policy->pick(s, slot, now);
-		vcpu->overdue = next;
-		take_slot(s, vcpu, slot, now);
-		return vcpu;
+		next = first_eligible(s, slot, now);
+		overdue = elapsed(now, next->since) > s->patience;
+		if (!overdue)
+			next = s->policy->pick(s, slot, now);
+		next->overdue = overdue;
+		take_slot(s, next, slot, now);
+		return next;
 	}
 	return NULL;
 }
@@ -572,19 +475,12 @@ struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now)
  */
 struct vsched_vcpu *vsched_kick(struct vsched *s, u64 now)
 {
-	unsigned int slot, left = s->nr_new;
 	struct vsched_vcpu *vcpu;
+	unsigned int slot;
 
-	/* Most of them have come last */
-	vsched_for_each_waiting_reverse(vcpu, s) {
-		if (!left)
-			break;
-		if (vcpu->competes)
-			continue;
-		left--;
-		if (!vsched_throttled(s, vcpu->vm, now))
+	list_for_each_entry(vcpu, &s->waiting, node)
+		if (!vcpu->competes && !vsched_throttled(s, vcpu->vm, now))
 			compete(s, vcpu, now);
-	}
 	slot = find_first_bit(s->kick, s->nr_slots);
 	if (slot >= s->nr_slots)
 		return NULL;

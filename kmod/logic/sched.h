@@ -18,11 +18,9 @@
  *			vsched_fill(): wake the thread, it may enter
  *			vsched_kick(): make the holder leave the guest
  *
- * A holder whose thread is not there keeps its slot until its slice ends. Then
- * the caller acts on behalf of the thread: vsched_yield() if it could run and
- * Linux does not run it; vsched_block() if it does other things, or has not been
- * run for long. It calls vsched_wake() before it enters again.
- * Documentation/scheduling.rst is about the whole.
+ * A holder that leaves for userspace keeps its slot until its slice ends. Then
+ * the caller blocks it on behalf of its thread, which calls vsched_wake()
+ * before it enters again. Documentation/scheduling.rst is about the whole.
  */
 #ifndef MVMM_SCHED_H
 #define MVMM_SCHED_H
@@ -38,7 +36,6 @@
 #define VSCHED_CAP_MAX		6400	/* per cent of one CPU */
 #define VSCHED_PATIENCE		500	/* slices */
 #define VSCHED_MAX_SLOTS	NR_CPUS
-#define VSCHED_PRIO_IDLE	(-1)	/* SCHED_IDLE; above 0: real time */
 
 enum vsched_state {
 	VSCHED_BLOCKED,		/* does not want to run */
@@ -50,9 +47,6 @@ enum vsched_state {
 /**
  * struct vsched_vm - what all vCPUs of a VM share
  * @node: in vsched.vms
- * @uid: whose it is
- * @user: a VM of the same user, the same one for all of them
- * @wanted: if it is @user: weights of the user's VMs that want to run, together
  * @weight: VMs that compete get time in proportion to it
  * @cap: per cent of one CPU it may use at most, 0 for no limit
  * @budget: ticks left of the cap; negative: a debt
@@ -64,9 +58,6 @@ enum vsched_state {
  */
 struct vsched_vm {
 	struct list_head node;
-	u32 uid;
-	struct vsched_vm *user;
-	u64 wanted;
 	u32 weight;
 	u32 cap;
 	s64 budget;
@@ -85,9 +76,6 @@ struct vsched_vm {
  * @slot: what it holds, or -1
  * @last: the slot that it held last, which it prefers, or -1; the caller may
  *	write it
- * @prio: the class of its thread in Linux: 0 for most. A higher one is always
- *	first, but for idle ones, which the patience protects. The caller may
- *	write it unless the vCPU waits
  * @woke: it waits because it woke up, not because its slice ended
  * @competes: it waits, and the holders' slices have been limited for it
  * @uncontended: it got its slot when nobody else wanted it: its time is free
@@ -108,7 +96,6 @@ struct vsched_vcpu {
 	enum vsched_state state;
 	int slot;
 	int last;
-	s8 prio;
 	bool woke;
 	bool competes;
 	bool uncontended;
@@ -138,16 +125,12 @@ struct vsched_slot {
  * @slice: ticks that a holder may keep others waiting
  * @period: ticks between two refills of the caps
  * @patience: ticks; who has waited longer is next, whatever the policy says
- * @per_user: users, not VMs, compete as equals; weights are between a user's VMs.
- *	The caller may write it
  * @slots: by CPU number
  * @nr_slots: length of @slots
  * @idle: slots without a holder
  * @kick: slots whose holder has to leave the guest
  * @vms: all VMs
- * @waiting: vCPUs that wait, by @prio, of each the longest wait first
- * @nr_new: how many of them do not compete yet
- * @nr_capped: VMs that have a cap
+ * @waiting: vCPUs that wait, the longest wait first
  * @leader: the VM whose turn it is, see sched_gang.c
  * @turn_end: when that turn ends
  */
@@ -156,43 +139,25 @@ struct vsched {
 	u64 slice;
 	u64 period;
 	u64 patience;
-	bool per_user;
 	struct vsched_slot *slots;
 	unsigned int nr_slots;
 	DECLARE_BITMAP(idle, VSCHED_MAX_SLOTS);
 	DECLARE_BITMAP(kick, VSCHED_MAX_SLOTS);
 	struct list_head vms;
 	struct list_head waiting;
-	unsigned int nr_new;
-	unsigned int nr_capped;
 	struct vsched_vm *leader;
 	u64 turn_end;
 };
 
-/* The caller's lock is held meanwhile: the tests count the steps */
-#ifndef vsched_step
-#define vsched_step() true
-#endif
-#define vsched_for_each_waiting(vcpu, s)				\
-	for (vcpu = list_first_entry(&(s)->waiting, typeof(*vcpu), node); \
-	     vsched_step() &&						\
-	     !list_entry_is_head(vcpu, &(s)->waiting, node);		\
-	     vcpu = list_next_entry(vcpu, node))
-#define vsched_for_each_waiting_reverse(vcpu, s)			\
-	for (vcpu = list_last_entry(&(s)->waiting, typeof(*vcpu), node); \
-	     vsched_step() &&						\
-	     !list_entry_is_head(vcpu, &(s)->waiting, node);		\
-	     vcpu = list_prev_entry(vcpu, node))
-
 /**
  * struct vsched_policy - how to choose
  * @name: for people
- * @pick: who gets an idle slot? One for whom vsched_eligible() is true, of the
- *	highest prio; the caller has made sure that there is one
+ * @pick: who gets an idle slot? One for whom vsched_eligible() is true; the
+ *	caller has made sure that there is one
  * @slice_end: when does a holder's slice end, if others wait?
- * @preempts: of two of one prio: above 0: the waiter should have the holder's
- *	slot before its slice ends; of several holders the one with the largest
- *	result loses it. May be NULL
+ * @preempts: above 0: the waiter should have the holder's slot before its slice
+ *	ends; of several holders the one with the largest result loses it. May
+ *	be NULL
  * @charge: the vCPU ran for @ran ticks while others waited. May be NULL
  * @enqueue: the vCPU begins to wait. May be NULL
  */
@@ -214,7 +179,7 @@ extern const struct vsched_policy vsched_gang;
 void vsched_init(struct vsched *s, const struct vsched_policy *policy,
 		 struct vsched_slot *slots, unsigned int nr_slots, u64 slice,
 		 u64 period);
-void vsched_vm_init(struct vsched *s, struct vsched_vm *vm, u32 uid);
+void vsched_vm_init(struct vsched *s, struct vsched_vm *vm);
 void vsched_vm_remove(struct vsched *s, struct vsched_vm *vm);
 void vsched_vcpu_init(struct vsched_vcpu *vcpu, struct vsched_vm *vm, u64 now);
 void vsched_set_policy(struct vsched *s, const struct vsched_policy *policy);
@@ -239,8 +204,6 @@ bool vsched_throttled(struct vsched *s, struct vsched_vm *vm, u64 now);
 bool vsched_eligible(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 		     u64 now);
 u64 vsched_slice_end(const struct vsched *s, const struct vsched_vcpu *holder);
-void vsched_compete_again(struct vsched *s, struct vsched_vcpu *vcpu);
-u64 vsched_worth(const struct vsched *s, const struct vsched_vm *vm, u64 ticks);
 void vsched_fair_enqueue(struct vsched *s, struct vsched_vcpu *vcpu);
 void vsched_fair_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran);
 

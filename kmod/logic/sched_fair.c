@@ -35,28 +35,12 @@
 #include "sched.h"
 
 /*
- * What @ticks cost a VM, before they are divided by its weight. If users are
- * equals, VMs of the same user make each other dearer: together they pay as one
- * VM of the default weight.
+ * By how much @ticks let a VM's virtual time grow. It does not overflow: of
+ * weight 1 and busy on 64 CPUs, a VM would need years for 2^64.
  */
-static u64 cost(const struct vsched *s, const struct vsched_vm *vm, u64 ticks)
+static u64 worth(const struct vsched_vm *vm, u64 ticks)
 {
-	return s->per_user ? ticks * vm->user->wanted / VSCHED_WEIGHT_DEFAULT :
-			     ticks;
-}
-
-/**
- * vsched_worth() - by how much does a VM's virtual time grow?
- * @s: the scheduler
- * @vm: the VM
- * @ticks: that it ran
- *
- * It does not overflow: of weight 1 and busy on 64 CPUs, a VM would need years
- * for 2^64.
- */
-u64 vsched_worth(const struct vsched *s, const struct vsched_vm *vm, u64 ticks)
-{
-	return cost(s, vm, ticks) / vm->weight;
+	return ticks / vm->weight;
 }
 
 /** vsched_fair_charge() - the VM's virtual time grows; also for sched_gang.c */
@@ -64,8 +48,8 @@ void vsched_fair_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran)
 {
 	struct vsched_vm *vm = vcpu->vm;
 
-	ran = cost(s, vm, ran) + vm->vrest;
-	vm->vtime += ran / vm->weight;
+	ran += vm->vrest;
+	vm->vtime += worth(vm, ran);
 	vm->vrest = ran % vm->weight;
 }
 
@@ -74,8 +58,7 @@ void vsched_fair_enqueue(struct vsched *s, struct vsched_vcpu *vcpu)
 {
 	struct vsched_vm *vm = vcpu->vm;
 	u32 wanting = vm->nr[VSCHED_WAITING] + vm->nr[VSCHED_RUNNING];
-	u64 ahead = vcpu->woke ? s->slice : 8 * wanting * s->slice;
-	u64 start = vsched_worth(s, vm, ahead);
+	u64 start = worth(vm, vcpu->woke ? s->slice : 8 * wanting * s->slice);
 	unsigned int slot;
 
 	for_each_set_bit(slot, vcpu->allowed, s->nr_slots)
@@ -83,18 +66,15 @@ void vsched_fair_enqueue(struct vsched *s, struct vsched_vcpu *vcpu)
 			vm->vtime = s->slots[slot].clock - start;
 }
 
-/* Of a VM's vCPUs the one that waits longest: the list has that order, by prio */
+/* Of a VM's vCPUs the one that waits longest: the list has that order */
 static struct vsched_vcpu *fair_pick(struct vsched *s, int slot, u64 now)
 {
 	struct vsched_vcpu *vcpu, *best = NULL;
 
-	vsched_for_each_waiting(vcpu, s) {
-		if (best && vcpu->prio < best->prio)
-			break;
+	list_for_each_entry(vcpu, &s->waiting, node)
 		if (vsched_eligible(s, vcpu, slot, now) &&
 		    (!best || vcpu->vm->vtime < best->vm->vtime))
 			best = vcpu;
-	}
 	s->slots[slot].clock = max(s->slots[slot].clock, best->vm->vtime);
 	return best;
 }
@@ -109,7 +89,7 @@ static s64 fair_preempts(const struct vsched *s,
 	if (!waiter->woke)
 		return 0;
 	return holder->vm->vtime - waiter->vm->vtime -
-	       vsched_worth(s, waiter->vm, s->slice / 4);
+	       worth(waiter->vm, s->slice / 4);
 }
 
 const struct vsched_policy vsched_fair = {

@@ -23,8 +23,7 @@
 /* Virtual time, with the slices of those that still run: not charged yet */
 static u64 due(const struct vsched *s, const struct vsched_vm *vm)
 {
-	return vm->vtime +
-	       vsched_worth(s, vm, vm->nr[VSCHED_RUNNING] * s->slice);
+	return vm->vtime + vm->nr[VSCHED_RUNNING] * s->slice / vm->weight;
 }
 
 static void begin_turn(struct vsched *s, u64 now)
@@ -41,9 +40,9 @@ static void begin_turn(struct vsched *s, u64 now)
 	}
 	s->leader = leader;
 	s->turn_end = now + s->slice;
-	vsched_for_each_waiting(vcpu, s)
+	list_for_each_entry(vcpu, &s->waiting, node)
 		if (vcpu->vm == leader)
-			vsched_compete_again(s, vcpu);
+			vcpu->competes = false;
 }
 
 static bool turn_is_over(struct vsched *s, u64 now)
@@ -74,9 +73,7 @@ static struct vsched_vcpu *gang_pick(struct vsched *s, int slot, u64 now)
 	if (turn_is_over(s, now))
 		begin_turn(s, now);
 	gaps = count_gaps(s, now);
-	vsched_for_each_waiting(vcpu, s) {
-		if (best && vcpu->prio < best->prio)
-			break;
+	list_for_each_entry(vcpu, &s->waiting, node) {
 		if (!vsched_eligible(s, vcpu, slot, now))
 			continue;
 		whole = vcpu->vm->nr[VSCHED_WAITING] <= gaps;

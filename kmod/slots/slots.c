@@ -10,15 +10,12 @@
  */
 #include <linux/capability.h>
 #include <linux/cpumask.h>
-#include <linux/cred.h>
 #include <linux/debugfs.h>
 #include <linux/moduleparam.h>
 #include <linux/rcuwait.h>
-#include <linux/sched/prio.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
-#include <linux/user_namespace.h>
 #include "compat.h"
 #include "cpu/cpu.h"
 #include "slots.h"
@@ -26,8 +23,6 @@
 
 #define SLICE_MS	6
 #define CAP_PERIOD_MS	50
-/* Slices without a sign of its thread until a vCPU is not in line any longer */
-#define UNSEEN		4
 
 /*
  * Guards the scheduler and what it keeps in VMs and vCPUs (se, charged). Taken
@@ -95,67 +90,20 @@ static void arm_timer(struct mvmm_vcpu *vcpu, u64 slice)
 		      HRTIMER_MODE_REL_PINNED_HARD);
 }
 
-/* Ticks in @state until now */
-static u64 time_in(const struct vsched_vcpu *se, enum vsched_state state,
-		   u64 now)
-{
-	u64 time = se->time[state];
-
-	lockdep_assert_held(&lock);
-
-	if (se->state == state && now > se->since)
-		time += now - se->since;
-	return time;
-}
-
-/* Linux does not run the holder's thread: it stands in line again */
-static void yield_for(struct mvmm_vcpu *vcpu, u64 now)
-{
-	lockdep_assert_held(&lock);
-	vsched_yield(&sched, &vcpu->se, now);
-	trace_change(vcpu, VSCHED_RUNNING);
-	if (vcpu->yielded)
-		return;
-	vcpu->yielded = true;
-	vcpu->yielded_at = vcpu->se.time[VSCHED_WAITING];
-}
-
-/* Its thread runs. If it did not, Linux has counted that wait as well */
-static void see_thread(struct mvmm_vcpu *vcpu, u64 now)
-{
-	lockdep_assert_held(&lock);
-	vcpu->seen = now;
-	if (vcpu->yielded)
-		vcpu->waited_twice += time_in(&vcpu->se, VSCHED_WAITING, now) -
-				      vcpu->yielded_at;
-	vcpu->yielded = false;
-}
-
-/* Not in the guest: do what its thread would do, if that does not run */
+/* A holder outside of RUN cannot be kicked: do what its thread would do */
 static void charge_absent_holder(struct mvmm_vcpu *vcpu, u64 now)
 {
-	/* Interrupts are off, so it is not freed, if it was there */
-	struct task_struct *thread = READ_ONCE(vcpu->runner);
 	u64 slice;
 
 	lockdep_assert_held(&lock);
-	if (vcpu->se.state == VSCHED_WAITING && !thread)
-		block_vcpu(vcpu, now);
 	if (vcpu->se.state != VSCHED_RUNNING)
 		return;
 	charge_holder(vcpu, now);
 	slice = vsched_slice(&sched, &vcpu->se, now);
-	if (slice == U64_MAX)
-		return;
-	if (slice)
-		arm_timer(vcpu, slice);
-	else if (!thread || (s64)(now - vcpu->seen) > UNSEEN * sched.slice)
+	if (!slice)
 		block_vcpu(vcpu, now);
-	else if (READ_ONCE(thread->on_cpu))
-		/* It sees the request soon, unless Linux stops it before */
-		arm_timer(vcpu, sched.slice / 8);
-	else
-		yield_for(vcpu, now);
+	else if (slice != U64_MAX)
+		arm_timer(vcpu, slice);
 }
 
 /* Make a holder look at its slice */
@@ -163,27 +111,12 @@ static void recall_holder(struct mvmm_vcpu *vcpu, u64 now)
 {
 	lockdep_assert_held(&lock);
 	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
-	/* pairs with mvmm_enter_begin() */
+	/* pairs with mvmm_slot_leave() and mvmm_enter_begin() */
 	smp_mb__after_atomic();
-	if (READ_ONCE(vcpu->in_guest)) {
+	if (READ_ONCE(vcpu->in_run))
 		mvmm_kick_cpu(vcpu);
-		/* It leaves the guest, but Linux may have another one to run */
-		arm_timer(vcpu, sched.slice / 8);
-	} else {
+	else
 		charge_absent_holder(vcpu, now);
-	}
-}
-
-/* It waits, and has been given a slot. Linux may not run its thread soon */
-static void wake_holder(struct mvmm_vcpu *vcpu, u64 now)
-{
-	u64 slice = vsched_slice(&sched, &vcpu->se, now);
-
-	lockdep_assert_held(&lock);
-	trace_change(vcpu, VSCHED_WAITING);
-	if (slice != U64_MAX)
-		arm_timer(vcpu, slice);
-	rcuwait_wake_up(&vcpu->wait);
 }
 
 /* After every event: let the scheduler decide, and do what it says */
@@ -196,7 +129,8 @@ static void settle(u64 now)
 	for (;;) {
 		se = vsched_fill(&sched, now);
 		if (se) {
-			wake_holder(to_vcpu(se), now);
+			trace_change(to_vcpu(se), VSCHED_WAITING);
+			rcuwait_wake_up(&to_vcpu(se)->wait);
 			continue;
 		}
 		se = vsched_kick(&sched, now);
@@ -247,14 +181,6 @@ static enum hrtimer_restart slice_ended(struct hrtimer *timer)
 
 /* ---- the vCPU's thread ------------------------------------------------ */
 
-/* The class of the calling thread */
-static s8 prio_of_current(void)
-{
-	if (current->prio < MAX_RT_PRIO)
-		return MAX_RT_PRIO - current->prio;
-	return current->policy == SCHED_IDLE ? VSCHED_PRIO_IDLE : 0;
-}
-
 /* The vCPU wants a slot, of the CPUs that its thread, the caller, may use */
 static void want_slot(struct mvmm_vcpu *vcpu, u64 now)
 {
@@ -269,8 +195,6 @@ static void want_slot(struct mvmm_vcpu *vcpu, u64 now)
 		bitmap_copy(allowed, cpumask_bits(cpu_online_mask), nr_cpu_ids);
 	if (was == VSCHED_BLOCKED)
 		vcpu->se.last = raw_smp_processor_id();
-	if (was != VSCHED_WAITING)
-		vcpu->se.prio = prio_of_current();
 	vsched_wake(&sched, &vcpu->se, allowed, now);
 	if (was == VSCHED_BLOCKED)
 		trace_change(vcpu, was);
@@ -294,8 +218,7 @@ static void start_slice(struct mvmm_vcpu *vcpu, u64 now)
 static int wait_for_slot(struct mvmm_vcpu *vcpu)
 {
 	return rcuwait_wait_event(&vcpu->wait,
-		READ_ONCE(vcpu->se.state) != VSCHED_WAITING ||
-		READ_ONCE(vcpu->yielded) ||
+		READ_ONCE(vcpu->se.state) == VSCHED_RUNNING ||
 		atomic_read(&vcpu->requests) & MVMM_REQ_KICK,
 		TASK_INTERRUPTIBLE);
 }
@@ -320,7 +243,6 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 	raw_spin_lock_irq(&lock);
 	atomic_andnot(MVMM_REQ_SLOT, &vcpu->requests);
 	now = mvmm_tsc();
-	see_thread(vcpu, now);
 	if (se->state == VSCHED_RUNNING)
 		charge_holder(vcpu, now);
 	/* The thread's affinity may have changed since the last look */
@@ -331,7 +253,8 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 
 			if (to) {
 				trace_change(vcpu, VSCHED_RUNNING);
-				wake_holder(to_vcpu(to), now);
+				trace_change(to_vcpu(to), VSCHED_WAITING);
+				rcuwait_wake_up(&to_vcpu(to)->wait);
 			}
 		} else if (!vsched_slice(&sched, se, now)) {
 			vsched_yield(&sched, se, now);
@@ -344,7 +267,6 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 		ret = wait_for_slot(vcpu);
 		raw_spin_lock_irq(&lock);
 		now = mvmm_tsc();
-		see_thread(vcpu, now);
 		if (se->state == VSCHED_RUNNING)
 			break;
 		if (ret || atomic_read(&vcpu->requests) & MVMM_REQ_KICK) {
@@ -354,12 +276,6 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 			settle(now);
 			raw_spin_unlock_irq(&lock);
 			return -EINTR;
-		}
-		/* It had a slot, but Linux has not run it for too long */
-		if (se->state == VSCHED_BLOCKED) {
-			atomic_andnot(MVMM_REQ_SLOT, &vcpu->requests);
-			want_slot(vcpu, now);
-			settle(now);
 		}
 	}
 	/* Its affinity has changed meanwhile: look again before the entry */
@@ -448,6 +364,19 @@ int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s)
 	return ret;
 }
 
+/* Ticks in @state until now */
+static u64 time_in(const struct vsched_vcpu *se, enum vsched_state state,
+		   u64 now)
+{
+	u64 time = se->time[state];
+
+	lockdep_assert_held(&lock);
+
+	if (se->state == state && now > se->since)
+		time += now - se->since;
+	return time;
+}
+
 /**
  * mvmm_get_times() - MVMM_VCPU_GET_TIMES
  * @vcpu: the vCPU, which may be running
@@ -474,14 +403,11 @@ void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times)
  * mvmm_slot_waited() - how long the vCPU has waited for a slot so far
  * @vcpu: the calling thread's
  *
- * Without the time for which Linux has made its thread wait.
- *
  * Return: ns.
  */
 u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu)
 {
-	return mvmm_ticks_to_ns(vcpu->se.time[VSCHED_WAITING] -
-				vcpu->waited_twice);
+	return mvmm_ticks_to_ns(vcpu->se.time[VSCHED_WAITING]);
 }
 
 static u64 ms_in(const struct vsched_vcpu *se, enum vsched_state state, u64 now)
@@ -562,10 +488,6 @@ MODULE_PARM_DESC(sched, "who runs when vCPUs compete: fair, rr or gang");
 MODULE_PARM_DESC(sched, "who runs when vCPUs compete: fair");
 #endif
 
-module_param_named(sched_per_user, sched.per_user, bool, 0644);
-MODULE_PARM_DESC(sched_per_user,
-		 "users get equal shares, however many VMs they have");
-
 /* ---- life ------------------------------------------------------------- */
 
 /** mvmm_slots_add_vm() - tell the scheduler of a new VM */
@@ -573,7 +495,7 @@ void mvmm_slots_add_vm(struct mvmm_vm *vm)
 {
 	vm->pid = task_tgid_nr(current);
 	raw_spin_lock_irq(&lock);
-	vsched_vm_init(&sched, &vm->se, from_kuid(&init_user_ns, current_uid()));
+	vsched_vm_init(&sched, &vm->se);
 	raw_spin_unlock_irq(&lock);
 }
 

@@ -24,22 +24,23 @@ enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu);
 
 /*
  * The thread answers requests for its slot again: a RUN begins, or a sleep or
- * host work that may take long has ended
+ * host work that may take long has ended. Before the next entry,
+ * mvmm_enter_begin() has the barrier that pairs with recall_holder().
  */
 static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu)
 {
-	WRITE_ONCE(vcpu->runner, current);
+	WRITE_ONCE(vcpu->in_run, true);
 }
 
 /*
  * The thread leaves for userspace, or for host work that may take long. The
  * vCPU keeps its slot, and pays for it, until its slice ends; the slice may
- * have ended just now. If the request is not seen yet, recall_holder() has a
- * timer that looks once more.
+ * have ended just now.
  */
 static inline void mvmm_slot_leave(struct mvmm_vcpu *vcpu)
 {
-	WRITE_ONCE(vcpu->runner, NULL);
+	/* pairs with recall_holder() in slots.c */
+	smp_store_mb(vcpu->in_run, false);
 	if (unlikely(atomic_read(&vcpu->requests) & MVMM_REQ_SLOT))
 		mvmm_slot_look(vcpu);
 }

@@ -201,59 +201,6 @@ static void sched_patience(struct kunit *test)
 	KUNIT_EXPECT_LE(test, b->longest, 12 * SLICE);
 }
 
-/* Threads of real time wait for each other only, idle ones for all others */
-static void sched_prio(struct kunit *test)
-{
-	struct sim_vcpu *busy, *fifo[2], *idle;
-	int i, k;
-	u64 ran;
-
-	for (i = 0; i < ARRAY_SIZE(sched_policies); i++) {
-		sim_init(test, sched_policies[i], 1);
-		busy = sim_vcpu(sim_vm(10000));
-		sim_vcpu(busy->v.vm);
-		for (k = 0; k < 2; k++) {
-			fifo[k] = sim_vcpu(sim_vm(100));
-			fifo[k]->v.prio = 1;
-			fifo[k]->wake_at = 1000 * SLICE + SLICE / 3;
-		}
-		idle = sim_vcpu(sim_vm(10000));
-		idle->v.prio = VSCHED_PRIO_IDLE;
-		/* Idle, it has a slice each time when it is out of patience */
-		sim_run(1600 * SLICE / 3 - SLICE / 2);
-		KUNIT_EXPECT_EQ(test, idle->v.ran, SLICE);
-		KUNIT_EXPECT_LE(test, busy->longest, 4 * SLICE);
-		sim_run(1000 * SLICE + SLICE / 3 - sim.now);
-		/* Real time, it has the slot at once, and does not give it back */
-		ran = sim_ran(busy->v.vm);
-		KUNIT_EXPECT_EQ(test, fifo[0]->v.state, VSCHED_RUNNING);
-		sim_run(1000 * SLICE);
-		KUNIT_EXPECT_EQ(test, sim_ran(busy->v.vm), ran);
-		KUNIT_EXPECT_LE(test, idle->v.ran, 2 * SLICE);
-		for (k = 0; k < 2; k++) {
-			KUNIT_EXPECT_GE(test, fifo[k]->v.ran, 499 * SLICE);
-			KUNIT_EXPECT_LE(test, fifo[k]->longest, 2 * SLICE);
-			vsched_block(&sim.s, &fifo[k]->v, sim.now);
-			fifo[k]->wake_at = U64_MAX;
-		}
-		sim_settle();
-		sim_run(20 * SLICE);
-		KUNIT_EXPECT_GE(test, sim_ran(busy->v.vm), ran + 18 * SLICE);
-	}
-	/* Of two slots it takes that of the lower class, where its thread is */
-	for (i = 0; i < 2; i++) {
-		sim_init(test, &vsched_fair, 2);
-		sim_vcpu(sim_vm(100));
-		sim_vcpu(sim_vm(100));
-		sim_run(SLICE / 2);
-		fifo[0] = sim_vcpu(sim_vm(100));
-		fifo[0]->v.prio = 1;
-		fifo[0]->v.last = i;
-		sim_run(1);
-		KUNIT_EXPECT_EQ(test, fifo[0]->v.slot, i);
-	}
-}
-
 /* ---- shares ------------------------------------------------------------- */
 
 #define CPU	((u64)1000000)	/* millionths of a CPU */
@@ -386,48 +333,6 @@ static void sched_share_examples(struct kunit *test)
 	sim_vcpu(sim_vm(1));
 	sim_vcpu(sim_vm(1));
 	run_and_expect(1, 100);
-}
-
-/* A user's VMs have together what one VM of another user has */
-static void sched_users(struct kunit *test)
-{
-	static const u32 weight[] = { 100, 100, 200, 100 };
-	static const u32 due[][4] = { { 200, 200, 400, 200 },
-				      { 125, 125, 250, 500 },
-				      { 0, 167, 333, 500 } };
-	u64 before[4], ran;
-	int i, k;
-
-	sim_init(test, &vsched_fair, 1);
-	for (i = 0; i < 4; i++)
-		sim_vcpu(sim_vm_of(weight[i], i == 3));
-	for (k = 0; k < 3; k++) {
-		sim.s.per_user = k;
-		if (k == 2) {
-			/* The first one is what the others of its user refer to */
-			vsched_block(&sim.s, &sim.vcpus[0].v, sim.now);
-			sim.vcpus[0].wake_at = U64_MAX;
-			vsched_vm_remove(&sim.s, &sim.vms[0]);
-			sim_settle();
-		}
-		sim_run(50 * SLICE);
-		for (i = 0; i < 4; i++)
-			before[i] = sim_ran(&sim.vms[i]);
-		sim_run(1000 * SLICE);
-		for (i = 0; i < 4; i++) {
-			ran = sim_ran(&sim.vms[i]) - before[i];
-			KUNIT_EXPECT_LE(test, ran, (due[k][i] + 8) * SLICE);
-			KUNIT_EXPECT_GE(test, ran + 8 * SLICE,
-					due[k][i] * SLICE);
-		}
-	}
-	/* A weight is changed, and what sleeps does not count */
-	KUNIT_EXPECT_EQ(test, sim.vms[1].user->wanted, 300ULL);
-	vsched_set_weight(&sim.vms[1], 50);
-	KUNIT_EXPECT_EQ(test, sim.vms[1].user->wanted, 250ULL);
-	vsched_block(&sim.s, &sim.vcpus[2].v, sim.now);
-	vsched_set_weight(&sim.vms[2], 1);
-	KUNIT_EXPECT_EQ(test, sim.vms[1].user->wanted, 50ULL);
 }
 
 static void sched_shares(struct kunit *test)
@@ -628,59 +533,6 @@ static void sched_gangs(struct kunit *test)
 	KUNIT_EXPECT_GE(test, sim.together, 295 * SLICE);
 }
 
-/* ---- with the caller's lock held ----------------------------------------- */
-
-enum { CROWD = 10000 };
-
-/* What the caller does after an event; how many waiting vCPUs that looked at */
-static u64 steps_of_settle(void)
-{
-	while (vsched_fill(&sim.s, sim.now) || vsched_kick(&sim.s, sim.now))
-		;
-	vsched_next(&sim.s, sim.now);
-	return vsched_steps;
-}
-
-/* With many vCPUs that wait: a choice looks at all of them once, no more */
-static void sched_steps(struct kunit *test)
-{
-	struct vsched_vcpu *crowd, *a, *b;
-	unsigned long all = GENMASK(3, 0);
-	int i;
-
-	crowd = kunit_kcalloc(test, CROWD, sizeof(*crowd), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, crowd);
-	sim_init(test, &vsched_fair, 4);
-	for (i = 0; i < 4; i++)
-		sim_vm(100);
-	for (i = 0; i < CROWD; i++) {
-		vsched_vcpu_init(&crowd[i], &sim.vms[i % 4], sim.now);
-		/* One that comes looks at nobody, and is looked at */
-		vsched_steps = 0;
-		vsched_wake(&sim.s, &crowd[i], &all, sim.now);
-		KUNIT_EXPECT_LE(test, steps_of_settle(), 12ULL);
-	}
-	sim.now += SLICE;
-	for (i = 0; i < 100; i++) {
-		a = sim.slots[i % 4].holder;
-		vsched_charge(&sim.s, a, SLICE, sim.now);
-		vsched_steps = 0;
-		if (i % 2)
-			vsched_block(&sim.s, a, sim.now);
-		else
-			vsched_yield(&sim.s, a, sim.now);
-		KUNIT_EXPECT_LE(test, steps_of_settle(), CROWD + 20ULL);
-		b = sim.slots[i % 4].holder;
-		KUNIT_EXPECT_TRUE(test, b && b->state == VSCHED_RUNNING);
-		/* Who leaves the line looks at nobody */
-		vsched_steps = 0;
-		vsched_block(&sim.s, list_last_entry(&sim.s.waiting,
-						     struct vsched_vcpu, node),
-			     sim.now);
-		KUNIT_EXPECT_LE(test, steps_of_settle(), 2ULL);
-	}
-}
-
 /* ---- random machines ---------------------------------------------------- */
 
 enum { BUSY, SLEEPY, WILD };
@@ -755,7 +607,6 @@ static void random_event(void)
 		memset(&c->v.node, 0xa5, sizeof(c->v.node));
 		c->v.vm->nr[VSCHED_BLOCKED]--;
 		vsched_vcpu_init(&c->v, c->v.vm, sim.now);
-		c->v.prio = sim_random(3) - 1;
 		c->wake_at = sim.now + sim_random(SLICE);
 		break;
 	case 3:
@@ -825,16 +676,13 @@ static struct kunit_case sched_cases[] = {
 	KUNIT_CASE(sched_pause_loop),
 	KUNIT_CASE(sched_removal),
 	KUNIT_CASE(sched_patience),
-	KUNIT_CASE(sched_prio),
 	KUNIT_CASE(sched_share_examples),
-	KUNIT_CASE(sched_users),
 	KUNIT_CASE(sched_shares),
 	KUNIT_CASE(sched_shares_apart),
 	KUNIT_CASE(sched_caps),
 	KUNIT_CASE(sched_bucket),
 	KUNIT_CASE(sched_switch),
 	KUNIT_CASE(sched_gangs),
-	KUNIT_CASE(sched_steps),
 	KUNIT_CASE(sched_random_fair),
 	KUNIT_CASE(sched_random_rr),
 	KUNIT_CASE(sched_random_gang),
