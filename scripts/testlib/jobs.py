@@ -345,7 +345,12 @@ def virtio(results, name, emulator):
 
 
 # Where guests are started in a root of their own: in_a_root in l1.sh
-VIRTIOFSD = "/usr/lib/qemu/virtiofsd:lab/root/usr/lib/qemu/virtiofsd"
+def virtiofsd():
+    """The first that is here of those that mvmm looks for, at its place there."""
+    with open(f"{TOP}/userspace/devices/virtio/virtiofsd.c") as source:
+        names = re.findall(r'"(/usr/\S+/virtiofsd)"', source.read())
+    found = [name for name in names if os.path.exists(name)]
+    return f"{found[0]}:lab/root{found[0]}"
 
 
 def share(results, name, emulator):
@@ -360,7 +365,7 @@ def share(results, name, emulator):
                  f"for m in {order}; do must insmod $m; done; in_a_root "
                  "guest_with_share --cpus 2 --mem 256M",
                  (*modules, "build/selftests/vsock",
-                  "/usr/bin/qemu-storage-daemon", VIRTIOFSD), "debian",
+                  "/usr/bin/qemu-storage-daemon", virtiofsd()), "debian",
                  ["build/selftests/vsock"])
 
 
@@ -376,7 +381,7 @@ def host(results, name, emulator, options=""):
     lab(results, name,
         ["--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
-                     VIRTIOFSD,
+                     virtiofsd(),
                      # The ELF kernel, which need not be unpacked
                      f"{labs.setup('debian-vmlinux')}:"
                      f"lab/root/boot/vmlinuz-{release}",

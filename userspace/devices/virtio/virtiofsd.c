@@ -23,10 +23,15 @@
 #include "core/loop.h"
 #include "devices/virtio/vhost_user.h"
 
-#define PROGRAM		"/usr/lib/qemu/virtiofsd"
-/* From Debian 13 on PROGRAM is a link to another one, with other options */
-#define NEW_PROGRAM	"/usr/libexec/virtiofsd"
 #define END_MS		2000
+
+/*
+ * That of its own project, which Debian 13 and Fedora have, and QEMU's, of Debian
+ * 12, with other options. The lab's jobs read the names here, too
+ */
+static const char *const programs[] = {
+	"/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd",
+};
 
 /* In the child there are only system calls: others may have threads with locks */
 static bool put(const char *path, const char *text)
@@ -47,6 +52,7 @@ static bool put(const char *path, const char *text)
  * @socket: on which it waits for the one connection, which is there already
  * @uid_map: our user is root in the child's world
  * @gid_map: the same for the group
+ * @program: one of programs
  * @argv: of virtiofsd
  */
 struct plan {
@@ -54,7 +60,8 @@ struct plan {
 	bool read_only, root;
 	int socket;
 	char uid_map[32], gid_map[32];
-	char *argv[16];
+	const char *program;
+	const char *argv[16];
 	char fd[32], source[PATH_MAX + 8];
 };
 
@@ -93,8 +100,8 @@ static void child(struct plan *p)
 		if (null >= 0 && setsid() >= 0 &&
 		    dup2(null, STDIN_FILENO) >= 0 &&
 		    !fcntl(p->socket, F_SETFD, 0)) {
-			execv(PROGRAM, p->argv);
-			what = PROGRAM;
+			execv(p->program, (char **)p->argv);
+			what = p->program;
 		}
 	}
 	why = strerrordesc_np(errno);
@@ -111,9 +118,9 @@ static void make_plan(struct plan *p)
 	snprintf(p->source, sizeof(p->source), "source=%s", p->directory);
 	snprintf(p->uid_map, sizeof(p->uid_map), "0 %u 1", geteuid());
 	snprintf(p->gid_map, sizeof(p->gid_map), "0 %u 1", getegid());
-	p->argv[n++] = PROGRAM;
+	p->argv[n++] = p->program;
 	p->argv[n++] = p->fd;
-	if (!access(NEW_PROGRAM, X_OK)) {
+	if (p->program == programs[0]) {
 		p->argv[n++] = "--shared-dir";
 		p->argv[n++] = p->directory;
 		p->argv[n++] = "--sandbox=namespace";
@@ -165,6 +172,7 @@ static int check(const struct machine_vhost *config, struct plan *p,
 		 struct error *error)
 {
 	struct stat st;
+	unsigned int i;
 
 	if (!realpath(config->directory, p->directory) ||
 	    stat(p->directory, &st))
@@ -179,11 +187,14 @@ static int check(const struct machine_vhost *config, struct plan *p,
 		return fail(error, STATUS_USAGE,
 			    "--share %s: virtiofsd takes no name with a comma",
 			    config->directory);
-	if (access(PROGRAM, X_OK))
-		return fail(error, STATUS_NO_INPUT,
-			    "--share %s: there is no %s: install the package virtiofsd, on Debian 12 qemu-system-common",
-			    config->directory, PROGRAM);
-	return 0;
+	for (i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
+		p->program = programs[i];
+		if (!access(p->program, X_OK))
+			return 0;
+	}
+	return fail(error, STATUS_NO_INPUT,
+		    "--share %s: there is no %s: install the package virtiofsd, on Debian 12 qemu-system-common",
+		    config->directory, programs[0]);
 }
 
 int virtiofsd_start(const struct machine_vhost *config, pid_t *pid,
