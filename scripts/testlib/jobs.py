@@ -195,11 +195,13 @@ def without(results, name, emulator, every=False):
                        f"lab/without-{module}.ko")
     def programs(options):
         left = options.split()
+        # What goes with it: Kbuild
+        left += ["dirty_ring"] * ("dirty" in left)
         # These depend on the scheduler's options, and on steal time
         more = ("sched",) * (left in (["policies"], ["pv"]))
         # A program of an option's name is all about it
         return " ".join(t for t in tests + more if t not in left and
-                        (every or len(left) > 1 or t not in WITHOUT_LONG or
+                        (every or " " in options or t not in WITHOUT_LONG or
                          options in WITHOUT_LONG[t]))
 
     lab(results, name,
