@@ -21,7 +21,7 @@ from .pc import firmware, grub, hpet, keyboard, menus, screen
 Job = collections.namedtuple("Job", "name function args kernels")
 
 KSELFTESTS = ("abi", "apic", "clock", "dirty", "dirty_ring", "events",
-              "exits", "host", "hostile", "huge", "intercepts", "invalidate",
+              "exits", "hostile", "huge", "intercepts", "invalidate",
               "ioeventfd", "lifetime", "memory", "mmio", "modes", "old",
               "regions", "state")
 # For all fuzz targets together
