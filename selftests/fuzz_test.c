@@ -217,7 +217,15 @@ static bool fuzz_run_page(struct vm *vm, int rounds)
 	return true;
 }
 
-/* A valid state with some fields changed, except TR: a bad TR ends QEMU */
+#define CR4_PAE		(1ull << 5)
+#define EFER_LME	(1ull << 8)
+
+/*
+ * A valid state with some fields changed, but for two that end QEMU: a bad TR,
+ * and LME without PAE. When a guest in that state exits, QEMU's loading of the
+ * host's CR0 still sees the guest's CR4, refuses long mode, and leaves the host
+ * without paging.
+ */
 static bool fuzz_state(struct vm *vm, int rounds)
 {
 	while (rounds-- > 0) {
@@ -233,6 +241,8 @@ static bool fuzz_state(struct vm *vm, int rounds)
 		tr = s.tr;
 		scramble((char *)&s + 8, sizeof(s) - 8);
 		s.tr = tr;
+		if (!(s.cr4 & CR4_PAE))
+			s.efer &= ~EFER_LME;
 		mvmm_set_sregs(vm->vcpu, &s);
 		if (below(2)) {
 			scramble((char *)&ev + 4, sizeof(ev) - 4);
