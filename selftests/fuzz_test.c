@@ -217,9 +217,6 @@ static bool fuzz_run_page(struct vm *vm, int rounds)
 	return true;
 }
 
-#define CR4_PAE		(1ull << 5)
-#define EFER_LME	(1ull << 8)
-
 /*
  * A valid state with some fields changed, but for two that end QEMU: a bad TR,
  * and LME without PAE. When a guest in that state exits, QEMU's loading of the

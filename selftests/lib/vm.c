@@ -15,9 +15,7 @@
 #define CR0_ET (1ull << 4)
 #define CR0_PG (1ull << 31)
 #define CR4_PSE (1ull << 4)
-#define CR4_PAE (1ull << 5)
 #define CR4_OSFXSR (1ull << 9)
-#define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)
 
 static void *memory(void *ctx, uint64_t gpa, uint64_t len, uint32_t access)

@@ -33,6 +33,9 @@
 /* There is no memory from here on: MMIO */
 #define VOID		0x10000000ul
 
+#define CR4_PAE		(1ull << 5)
+#define EFER_LME	(1ull << 8)
+
 /* GUEST(name, "..."): position-independent guest code */
 #define GUEST(name, text)						\
 	asm(".pushsection .rodata\n"					\
