@@ -314,7 +314,7 @@ uint64_t acpi_of_machine(struct machine *m, const struct memory *memory)
 
 	if (window.first < window.end)
 		acpi_set_window(memory, window.first, window.end);
-	acpi_set_boot(memory, m->i8042, m->screen);
+	acpi_set_boot(memory, m->i8042, m->vga);
 	if (m->hpet)
 		acpi_add_hpet(memory);
 	return rsdp;

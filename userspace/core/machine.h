@@ -216,7 +216,9 @@ struct machine_config {
  * @floppies: what CMOS says of floppy drives, as they were at first: media change
  * @hpet: there is one, to which ACPI's table points
  * @i8042: there is one, with a keyboard and a mouse
- * @screen: of one of them, or NULL. With @loop.lock, while not @pausing
+ * @vga: there is one
+ * @screen: the one that is seen, or NULL. With @loop.lock, while not @pausing
+ * @seen: the one that was looked at last, which may be gone
  * @beeps: tones that the speaker has begun, for those who show the screen; atomic
  * @legacy: the sources of lines 0 and 8, which it can replace
  * @pci: those on the PCI bus, by slot
@@ -261,8 +263,8 @@ struct machine {
 	struct balloon *balloon;
 	struct input *inputs;
 	uint8_t floppies;
-	bool hpet, i8042;
-	struct screen *screen;
+	bool hpet, i8042, vga;
+	struct screen *screen, *seen;
 	unsigned int beeps;
 	struct irq *legacy[2];
 	struct pci_function *pci[32];

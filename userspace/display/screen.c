@@ -28,22 +28,59 @@ void surface_free(struct surface *surface)
 	*surface = (struct surface){ 0 };
 }
 
-/* NULL: see screen_draw(). The screen's functions outlive its device */
-static void *take_view(struct machine *m, bool all,
-		       const struct screen_ops **ops)
+static void take_out(struct screen *screen)
 {
-	void *view = NULL;
+	struct screen **p = &screen->device->machine->screen;
 
+	while (*p && *p != screen)
+		p = &(*p)->next;
+	if (*p)
+		*p = screen->next;
+}
+
+void screen_put(struct screen *screen, bool first)
+{
+	struct screen **p = &screen->device->machine->screen;
+
+	take_out(screen);
+	while (!first && *p)
+		p = &(*p)->next;
+	screen->next = *p;
+	*p = screen;
+}
+
+void screen_remove(struct screen *screen)
+{
+	take_out(screen);
+}
+
+/* The screen that is seen, with the lock; NULL: there is none, or no machine */
+static struct screen *lock_screen(struct machine *m)
+{
 	pthread_mutex_lock(&m->loop.lock);
 	/* Paused, its devices may be made anew */
 	while (m->pausing && !machine_ended(m))
 		pthread_cond_wait(&m->goes, &m->loop.lock);
-	if (m->screen && !m->pausing) {
-		*ops = m->screen->ops;
+	return m->pausing ? NULL : m->screen;
+}
+
+/* NULL: see screen_draw(). The screen's functions outlive its device */
+static void *take_view(struct machine *m, bool all,
+		       const struct screen_ops **ops)
+{
+	struct screen *screen = lock_screen(m);
+	void *view = NULL;
+
+	if (screen) {
+		*ops = screen->ops;
 		view = malloc((*ops)->view_size);
 	}
-	if (view)
-		(*ops)->look(m->screen->device, view, all);
+	if (view) {
+		/* Of another screen everything is new */
+		(*ops)->look(screen->device, view, all || m->seen != screen);
+		if (!all)
+			m->seen = screen;
+	}
 	pthread_mutex_unlock(&m->loop.lock);
 	return view;
 }
@@ -74,4 +111,32 @@ int screen_text(struct machine *m, struct screen_text *text)
 
 	free(view);
 	return ret;
+}
+
+bool screen_cursor(struct machine *m, struct screen_cursor *cursor)
+{
+	struct screen *screen = lock_screen(m);
+	bool changed = false;
+
+	if (screen && screen->ops->cursor) {
+		changed = screen->ops->cursor(screen->device, cursor);
+	} else if (screen && cursor->serial) {
+		/* That of a screen that is not seen any more */
+		cursor->serial = 0;
+		cursor->shown = false;
+		changed = true;
+	}
+	pthread_mutex_unlock(&m->loop.lock);
+	return changed;
+}
+
+bool screen_resize(struct machine *m, unsigned int width, unsigned int height)
+{
+	struct screen *screen = lock_screen(m);
+	bool follows = screen && screen->ops->resized;
+
+	if (follows)
+		screen->ops->resized(screen->device, width, height);
+	pthread_mutex_unlock(&m->loop.lock);
+	return follows;
 }

@@ -134,13 +134,15 @@ static void say(int fd, const void *bytes, size_t len)
 	assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), len);
 }
 
-/* Raw pixels, resizes, and keys as QEMU has them */
-static int view(unsigned int *width, unsigned int *height)
+/* Raw pixels, resizes, and keys as QEMU has them; and a pointer, sizes of its own */
+static int view_as(bool more, unsigned int *width, unsigned int *height)
 {
-	static const uint8_t encodings[] = { 2, 0, 0, 3, 0, 0, 0, 0,
-					     0xff, 0xff, 0xff, 0x21,
-					     0xff, 0xff, 0xfe, 0xfe };
-	uint8_t bytes[64];
+	const uint8_t encodings[] = { 2, 0, 0, more ? 5 : 3, 0, 0, 0, 0,
+				      0xff, 0xff, 0xff, 0x21,
+				      0xff, 0xff, 0xfe, 0xfe,
+				      0xff, 0xff, 0xff, 0x11,
+				      0xff, 0xff, 0xfe, 0xcc };
+	uint8_t bytes[64], format[20] = { 0 };
 	int fd = dial();
 
 	take(fd, bytes, 12);
@@ -158,16 +160,60 @@ static int view(unsigned int *width, unsigned int *height)
 	/* 32 bits, little endian; red, green and blue from which bit on */
 	assert_memory_equal(bytes + 4, "\x20\x18\0", 3);
 	assert_memory_equal(bytes + 14, "\x10\x8\0", 3);
+	/* Without a format the library sends no pointer */
+	memcpy(format + 4, bytes + 4, 16);
 	take(fd, bytes, bytes[23]);
-	say(fd, encodings, sizeof(encodings));
+	if (more)
+		say(fd, format, sizeof(format));
+	say(fd, encodings, 4 + 4 * encodings[3]);
 	/* It has these keys */
 	take(fd, bytes, 16);
 	assert_memory_equal(bytes + 12, "\xff\xff\xfe\xfe", 4);
 	return fd;
 }
 
+static int view(unsigned int *width, unsigned int *height)
+{
+	return view_as(false, width, height);
+}
+
 static uint32_t pixels[640 * 480];
 static unsigned int moved;	/* pixels of the last update */
+
+/* The pointer, as the viewer has it, and what came of its last wish for a size */
+static struct {
+	unsigned int width, height, hot_x, hot_y, answer;
+	uint32_t pixel[64 * 64];
+	uint8_t mask[64 * 8];
+} pointer;
+
+/* What is no picture. False: it is one */
+static bool take_other(int fd, const uint8_t rect[12])
+{
+	unsigned int w = rect[4] << 8 | rect[5], h = rect[6] << 8 | rect[7];
+	uint8_t bytes[20];
+
+	if (!memcmp(rect + 8, "\xff\xff\xfe\xcc", 4)) {
+		take(fd, bytes, 20);
+		assert_int_equal(bytes[0], 1);
+		/* Not of its own accord: the viewer asked for it */
+		if (rect[1] == 1)
+			pointer.answer = rect[2] << 8 | rect[3];
+		return true;
+	}
+	if (memcmp(rect + 8, "\xff\xff\xff\x11", 4))
+		return false;
+	pointer.hot_x = rect[0] << 8 | rect[1];
+	pointer.hot_y = rect[2] << 8 | rect[3];
+	pointer.width = w;
+	pointer.height = h;
+	assert_true(w <= 64 && h <= 64);
+	if (w && h) {
+		take(fd, pointer.pixel, 4 * w * h);
+		take(fd, pointer.mask, (w + 7) / 8 * h);
+	}
+	return true;
+}
 
 /* Returns the size, if there is a new one, else 0 */
 static uint32_t update(int fd, bool incremental)
@@ -191,6 +237,8 @@ static uint32_t update(int fd, bool incremental)
 			size = w << 16 | h;
 			continue;
 		}
+		if (take_other(fd, rect))
+			continue;
 		assert_memory_equal(rect + 8, "\0\0\0\0", 4);
 		assert_true(x + w <= 640 && y + h <= 480);
 		moved += w * h;
@@ -249,6 +297,98 @@ static void seen(void **state)
 	assert_true(i < 100);
 	close(fd);
 	close(other);
+}
+
+/* A screen with a pointer, whose size a viewer may choose */
+static struct follower {
+	struct device device;
+	struct screen screen;
+	struct screen_cursor cursor;
+	unsigned int width, height;
+} follower;
+
+static void look(struct device *device, void *view, bool all)
+{
+}
+
+static int nothing(const void *view, struct surface *surface)
+{
+	surface->first = surface->end = 0;
+	return surface_resize(surface, 640, 480);
+}
+
+static bool look_at_cursor(struct device *device, struct screen_cursor *cursor)
+{
+	struct follower *f = (struct follower *)device;
+	bool other = cursor->serial != f->cursor.serial;
+
+	*cursor = f->cursor;
+	return other;
+}
+
+static void resized(struct device *device, unsigned int width,
+		    unsigned int height)
+{
+	((struct follower *)device)->width = width;
+	((struct follower *)device)->height = height;
+}
+
+static void wish(int fd, unsigned int width, unsigned int height)
+{
+	uint8_t bytes[24] = { 251, 0, width >> 8, width, height >> 8, height, 1,
+			      [16] = width >> 8, width, height >> 8, height };
+	unsigned int i;
+
+	pointer.answer = ~0u;
+	say(fd, bytes, sizeof(bytes));
+	for (i = 0; i < 100 && pointer.answer == ~0u; i++)
+		update(fd, false);
+}
+
+static void a_pointer(void **state)
+{
+	static const struct screen_ops ops = {
+		.view_size = 1, .look = look, .draw = nothing,
+		.cursor = look_at_cursor, .resized = resized };
+	unsigned int width, height, i;
+	int fd = view_as(true, &width, &height);
+
+	follower = (struct follower){
+		.device.machine = &m, .screen = { &follower.device, &ops, NULL },
+		.cursor = { .serial = 5, .shown = true, .hot_x = 3, .hot_y = 4,
+			    .pixel = { 0xff112233, 0x7f000000, 0x80445566 } } };
+	/* A VGA has no pointer, and its size is its own */
+	wish(fd, 800, 600);
+	assert_int_equal(pointer.answer, 1);
+	assert_int_equal(pointer.width, 0);
+	pthread_mutex_lock(&m.loop.lock);
+	screen_put(&follower.screen, true);
+	pthread_mutex_unlock(&m.loop.lock);
+	for (i = 0; i < 100 && pointer.width != 64; i++)
+		update(fd, true);
+	assert_int_equal(pointer.height, 64);
+	assert_int_equal(pointer.hot_x, 3);
+	assert_int_equal(pointer.hot_y, 4);
+	assert_int_equal(pointer.pixel[0] & 0xffffff, 0x112233);
+	assert_int_equal(pointer.pixel[2] & 0xffffff, 0x445566);
+	assert_int_equal(pointer.mask[0], 0xa0);
+	wish(fd, 800, 600);
+	assert_int_equal(pointer.answer, 0);
+	assert_int_equal(follower.width, 800);
+	assert_int_equal(follower.height, 600);
+	wish(fd, 63, 600);
+	assert_int_equal(pointer.answer, 3);
+	wish(fd, 2561, 600);
+	assert_int_equal(pointer.answer, 3);
+	assert_int_equal(follower.width, 800);
+	/* The VGA again */
+	pthread_mutex_lock(&m.loop.lock);
+	screen_remove(&follower.screen);
+	pthread_mutex_unlock(&m.loop.lock);
+	for (i = 0; i < 100 && pointer.width; i++)
+		update(fd, true);
+	assert_int_equal(pointer.width, 0);
+	close(fd);
 }
 
 static void typed(void **state)
@@ -465,6 +605,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(seen, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_pointer, setup, teardown),
 		cmocka_unit_test_setup_teardown(typed, setup, teardown),
 		cmocka_unit_test_setup_teardown(places, setup, teardown),
 		cmocka_unit_test_setup_teardown(bell, setup, teardown),

@@ -438,8 +438,10 @@ static void destroy(struct device *device)
 	struct vga *vga = (struct vga *)device;
 	unsigned int n;
 
-	if (device->machine->screen == &vga->screen)
-		device->machine->screen = NULL;
+	if (vga->screen.device) {
+		screen_remove(&vga->screen);
+		device->machine->vga = false;
+	}
 	region_unmap(&vga->ram);
 	region_unmap(&vga->window);
 	region_unmap(&vga->ports);
@@ -505,7 +507,7 @@ static int create(struct device *device, struct error *error)
 	struct vga *vga = (struct vga *)device;
 	struct machine *m = device->machine;
 
-	if (m->screen)
+	if (m->vga)
 		return fail(error, STATUS_USAGE, "--device vga: there is one");
 	vga->vram = memory_take(&m->memory, VGA_VRAM);
 	vga->chained.bytes = memory_take(&m->memory, VGA_CHAINED_MAX);
@@ -518,8 +520,9 @@ static int create(struct device *device, struct error *error)
 		return -1;
 	}
 	make_bars(vga);
-	vga->screen = (struct screen){ device, &screen_ops };
-	m->screen = &vga->screen;
+	vga->screen = (struct screen){ .device = device, .ops = &screen_ops };
+	screen_put(&vga->screen, true);
+	m->vga = true;
 	return 0;
 }
 

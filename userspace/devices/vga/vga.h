@@ -66,8 +66,8 @@ enum { VBE_ID, VBE_X, VBE_Y, VBE_BPP, VBE_ENABLE, VBE_BANK, VBE_VIRT_WIDTH,
 #define VBE_GET_CAPS	(1u << 1)
 #define VBE_8_BIT_DAC	(1u << 5)
 #define VBE_KEEP	(1u << 7)
-#define VBE_X_MAX	2560
-#define VBE_Y_MAX	1600
+#define VBE_X_MAX	SCREEN_X_MAX
+#define VBE_Y_MAX	SCREEN_Y_MAX
 
 /**
  * struct vga_state - all registers

@@ -32,7 +32,8 @@
 #define CALLS(x) x(GetScreen) x(NewClient) x(ProcessEvents) x(ScreenCleanup) \
 	x(MarkRectAsModified) x(NewFramebuffer) x(CheckPasswordByList) \
 	x(ShutdownServer) x(LogEnable) x(RegisterProtocolExtension) \
-	x(ReadExact) x(WriteExact) x(CloseClient) x(UnregisterProtocolExtension)
+	x(ReadExact) x(WriteExact) x(CloseClient) \
+	x(UnregisterProtocolExtension) x(SetCursor)
 
 /* By dlopen(): its own libraries are more than all of mvmm */
 static struct {
@@ -52,6 +53,7 @@ static const struct library_call calls[] = { CALLS(CALL) { NULL, NULL } };
  * @screen: libvncserver's
  * @pixels: what viewers see, which is @screen's
  * @surface: what is drawn, and then compared with that
+ * @cursor: the pointer's picture, that they know of
  * @input: keys and pointer
  * @fd: listens; -1: for browsers only
  * @web: listens for these; NULL: nobody does
@@ -70,6 +72,7 @@ struct vnc {
 	rfbScreenInfoPtr screen;
 	uint32_t *pixels;
 	struct surface surface;
+	struct screen_cursor cursor;
 	struct viewer_input input;
 	int fd, stop;
 	struct web *web;
@@ -162,6 +165,44 @@ static int resize(struct vnc *v)
 	return 0;
 }
 
+/* The library's form of it, which it frees. NULL: no memory */
+static rfbCursorPtr make_cursor(const struct screen_cursor *c)
+{
+	rfbCursorPtr made = calloc(1, sizeof(*made));
+	unsigned int x, y;
+
+	if (!made)
+		return NULL;
+	*made = (struct rfbCursor){
+		.cleanup = TRUE, .cleanupSource = TRUE, .cleanupMask = TRUE,
+		.cleanupRichSource = TRUE, .width = SCREEN_CURSOR,
+		.height = SCREEN_CURSOR, .xhot = c->hot_x, .yhot = c->hot_y,
+		.mask = calloc(SCREEN_CURSOR, SCREEN_CURSOR / 8),
+		.richSource = malloc(sizeof(c->pixel)) };
+	if (!made->mask || !made->richSource) {
+		free(made->mask);
+		free(made->richSource);
+		free(made);
+		return NULL;
+	}
+	memcpy(made->richSource, c->pixel, sizeof(c->pixel));
+	/* A bit for each pixel: half transparent is there or not */
+	for (y = 0; y < SCREEN_CURSOR; y++)
+		for (x = 0; x < SCREEN_CURSOR; x++)
+			if (c->pixel[y * SCREEN_CURSOR + x] >> 31)
+				made->mask[(y * SCREEN_CURSOR + x) / 8] |=
+					0x80 >> x % 8;
+	return made;
+}
+
+/* Viewers draw it themselves, where their mouse is; NULL: they have none to draw */
+static void show_cursor(struct vnc *v)
+{
+	if (screen_cursor(v->machine, &v->cursor))
+		lib.SetCursor(v->screen, v->cursor.shown ?
+			      make_cursor(&v->cursor) : NULL);
+}
+
 /* To those who have come in: to the others a byte more is an error of the protocol */
 static void ring(struct vnc *v)
 {
@@ -184,6 +225,7 @@ static void refresh(struct vnc *v)
 	v->next = now + FRAME_MS * 1000000ull;
 	if (screen_rings(v->machine, &v->beeps))
 		ring(v);
+	show_cursor(v);
 	if (screen_draw(v->machine, &v->surface, false))
 		return;
 	if (v->surface.width != (unsigned int)v->screen->width ||
@@ -255,6 +297,19 @@ static void on_pointer(int buttons, int x, int y, rfbClientPtr client)
 
 	viewer_pointer(&v->input, buttons, x, y, v->screen->width,
 		       v->screen->height);
+}
+
+/* The viewer's window has another size: the guest's driver may follow */
+static int on_resize(int width, int height, int nr,
+		     struct rfbExtDesktopScreen *screens, rfbClientPtr client)
+{
+	struct vnc *v = client->screen->screenData;
+
+	if (nr != 1 || width < SCREEN_LEAST || width > SCREEN_X_MAX ||
+	    height < SCREEN_LEAST || height > SCREEN_Y_MAX)
+		return rfbExtDesktopSize_InvalidScreenLayout;
+	return screen_resize(v->machine, width, height) ?
+	       rfbExtDesktopSize_Success : rfbExtDesktopSize_ResizeProhibited;
 }
 
 static void on_gone(rfbClientPtr client)
@@ -394,6 +449,7 @@ static int make_screen(struct vnc *v, struct error *error)
 	s->cursor = NULL;
 	s->kbdAddEvent = on_key;
 	s->ptrAddEvent = on_pointer;
+	s->setDesktopSizeHook = on_resize;
 	s->newClientHook = on_new;
 	set_format(s);
 	if (!v->secret[0])
