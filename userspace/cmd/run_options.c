@@ -291,16 +291,22 @@ static void parse_device(struct argp_state *state, struct run_options *o, char *
 }
 
 /* By an option of its own: there is one of them */
-static void need_device(struct argp_state *state, struct run_options *o,
-			const char *name, const char *options)
+static bool has_device(const struct run_options *o, const char *name)
 {
-	struct machine_config *c = &o->machine;
+	const struct machine_config *c = &o->machine;
 	unsigned int i;
 
 	for (i = 0; i < c->nr_add; i++)
 		if (!strcmp(c->add[i].name, name))
-			return;
-	add_device(state, o, name, options);
+			return true;
+	return false;
+}
+
+static void need_device(struct argp_state *state, struct run_options *o,
+			const char *name, const char *options)
+{
+	if (!has_device(o, name))
+		add_device(state, o, name, options);
 }
 
 /*
@@ -599,7 +605,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (o->machine.vhosts)
 			o->machine.memfd = true;
 		if (display_wanted(&o->display)) {
-			need_device(state, o, "vga", NULL);
+			if (!has_device(o, "virtio-gpu"))
+				need_device(state, o, "vga", NULL);
 			need_device(state, o, "i8042", NULL);
 		}
 		if (o->virtio_console || o->ports.nr)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "block/block.h"
 #include "devices/input.h"
+#include "devices/virtio/gpu.h"
 #include "tests/loop_round.h"
 #include "tests/played_port.h"
 #include "tests/virtio_driver.h"
@@ -25,8 +26,11 @@ struct step {
 static const char *const devices[] = { "virtio-blk", "virtio-rng",
 				       "virtio-balloon", "virtio-console",
 				       "virtio-net", "virtio-keyboard",
-				       "virtio-tablet" };
+				       "virtio-tablet", "virtio-gpu" };
 #define DEVICES (sizeof(devices) / sizeof(devices[0]))
+/* Small pictures are soon drawn */
+static const char *const options[DEVICES] = { [0] = "queues=4",
+					      [7] = "xres=64,yres=64" };
 
 /* The other end of a port: it takes and has so many bytes */
 static struct chardev peer;
@@ -100,6 +104,19 @@ static void change_input(const struct step *s)
 	input_emit(&m, report, s->size % 4);
 }
 
+/* A viewer looks, and wants another size */
+static void change_viewer(const struct step *s)
+{
+	static struct surface surface;
+	static struct screen_cursor cursor;
+
+	if (s->size & 8)
+		screen_resize(&m, 64 + s->at % 64, 64 + s->value % 64);
+	if (screen_draw(&m, &surface, s->size & 16))
+		abort();
+	screen_cursor(&m, &cursor);
+}
+
 static struct block *disk;
 static void start(void)
 {
@@ -136,7 +153,7 @@ static void start(void)
 	m.config.nic[0].queues = 4;
 	bare_device("pci-host");
 	for (i = 0; i < DEVICES; i++)
-		bare_device_with(devices[i], i ? NULL : "queues=4");
+		bare_device_with(devices[i], options[i]);
 	memset(&driver, 0, sizeof(driver));
 }
 
@@ -177,6 +194,24 @@ static void offer_chain(const struct step *s)
 	kick();
 }
 
+/* A command of a virtio-gpu: small numbers mean something more often */
+static void offer_gpu_command(const struct step *s)
+{
+	uint32_t *word = at(BUFFERS);
+	unsigned int i;
+
+	word[0] = s->at & 0x8000 ? VIRTIO_GPU_CMD_UPDATE_CURSOR + (s->at & 1) :
+		  VIRTIO_GPU_CMD_GET_DISPLAY_INFO + s->at % 12;
+	for (i = 0; i < 16; i++)
+		word[6 + i] = s->value >> (4 * i & 31) & (s->at & 0x100 ? 0xff : 3);
+	*desc(0) = (struct vring_desc){ BUFFERS, 24 + s->size % 97,
+					VRING_DESC_F_NEXT, 1 };
+	*desc(1) = (struct vring_desc){ BUFFERS + 0x1000, 0x1000,
+					VRING_DESC_F_WRITE, 0 };
+	offer(0);
+	kick();
+}
+
 /* The same for a packed ring */
 static void offer_packed_chain(const struct step *s)
 {
@@ -198,7 +233,7 @@ static void do_step(const struct step *s)
 	unsigned int size = 1u << (s->size & 3);
 	uint64_t value = s->value;
 
-	switch (s->what % 16) {
+	switch (s->what % 18) {
 	case 0:
 		cfg_write(s->at & 0xfc, s->value, 4);
 		break;
@@ -249,13 +284,19 @@ static void do_step(const struct step *s)
 		change_peer(s);
 		break;
 	case 13:
-		change_input(s);
+		if (s->at & 0x4000)
+			change_viewer(s);
+		else
+			change_input(s);
 		break;
 	case 14:
 		offer_packed_chain(s);
 		break;
 	case 15:
 		change_network(s);
+		break;
+	case 16:
+		offer_gpu_command(s);
 		break;
 	default:
 		/* What the device is asked to do later */

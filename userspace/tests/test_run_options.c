@@ -69,6 +69,7 @@ static void display(void **state)
 	assert_int_equal(devices("i8042", "--display vnc"), 1);
 	assert_int_equal(devices("i8042", "--device i8042 --display vnc"), 1);
 	assert_int_equal(devices("vga", "--display web --display none"), 0);
+	assert_int_equal(devices("vga", "--display vnc --device virtio-gpu"), 0);
 #endif
 #ifdef HAVE_TERMINAL
 	assert_int_equal(devices("vga", "--display terminal"), 1);
