@@ -163,11 +163,12 @@ installed() {
 }
 
 # For what all drivers of screens need
+# screen_found NAME: of the framebuffer
 screen_found() {
 	while read -r module; do
 		insmod "/bin/$module" || return 1
 	done </bin/order
-	[ "$(cat /sys/class/graphics/fb0/name)" = bochs-drmdrmfb ]
+	[ "$(cat /sys/class/graphics/fb0/name)" = "$1" ]
 }
 
 # By the only keyboard, on the console
@@ -509,7 +510,7 @@ screen)
 	check 'a program sets a linear mode' screen linear
 	check 'L1 looks at it' heard 'looked'
 	echo 0 >/sys/bus/pci/devices/0000:00:01.0/enable
-	check 'the driver finds the screen' screen_found
+	check 'the driver finds the screen' screen_found bochs-drmdrmfb
 	check 'and what the monitor wants' \
 		grep -q 'U:1024x768' /sys/class/graphics/fb0/modes
 	check 'there is a tablet' grep -q 'mvmm tablet' /proc/bus/input/devices
@@ -518,9 +519,19 @@ screen)
 	check 'L1 reads it' heard 'read'
 	exit 7
 	;;
+gpu)
+	echo 1..4
+	check 'the driver finds the screen' screen_found virtio_gpudrmfb
+	check 'and what the monitor wants' \
+		grep -q 'U:1024x768' /sys/class/graphics/fb0/modes
+	check 'a program draws on its framebuffer' screen fb
+	echo 'the driver has drawn'
+	check 'the kernel does not complain' no_complaint
+	exit 7
+	;;
 ide)
 	echo 1..7
-	check 'the driver finds the screen' screen_found
+	check 'the driver finds the screen' screen_found bochs-drmdrmfb
 	check 'a program draws on its framebuffer' screen fb
 	echo 'the driver has drawn'
 	check 'there are a disk and a CD-ROM' ide_found

@@ -546,6 +546,23 @@ guest_with_screen() {
 	ended "$(cat /tmp/status)"
 }
 
+# guest_with_gpu OPTION...: a virtio-gpu, of which L1 takes a picture
+guest_with_gpu() {
+	echo '@@begin guest'
+	rm -f /tmp/status
+	in_background --control /tmp/vm --device virtio-gpu --append \
+		'console=ttyS0 quiet loglevel=1 panic=-1 vt.global_cursor_default=0' \
+		"$@" 2>/tmp/err >/tmp/console &
+	when 'the driver has drawn' /tmp/console
+	echo 1..1
+	seen fb || printf 'not '
+	echo 'ok 1 what the driver draws is in the screenshot'
+	when nothing /dev/null
+	sed 's/^/# /' /tmp/err
+	cat /tmp/console
+	ended "$(cat /tmp/status)"
+}
+
 # guest_with_virtio OPTION...: random numbers, a balloon, a console, two ports
 guest_with_virtio() {
 	echo '@@begin guest'

@@ -14,7 +14,7 @@ import sys
 
 from . import labs
 from .labs import TOP, TWO_CPUS, lab, run
-from .pc import firmware, grub, hpet, keyboard, menus, screen
+from .pc import firmware, gpu, grub, hpet, keyboard, menus, screen
 
 # Calls function(results, name, *args), after the module was built for the
 # kernels
@@ -580,6 +580,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("virtio-qemu", virtio, "qemu"),
        job("virtio-bochs", virtio, "bochs"),
        job("screen-qemu", screen, "qemu", kernels=("debian",)),
+       job("gpu-qemu", gpu, "qemu", kernels=("debian",)),
        job("share-qemu", share, "qemu", kernels=("debian",)),
        job("host-qemu", host, "qemu", kernels=("debian",)),
        job("host-console-qemu", host, "qemu", "--console virtio",

@@ -38,6 +38,17 @@ def screen(results, name, emulator):
         "guest_with_screen --mem 256M", emulator)
 
 
+def gpu(results, name, emulator):
+    """Linux's driver of a virtio-gpu, of which L1 takes a picture."""
+    initrd = initrd_with(name, "guest.sh gpu", "virtio_pci", "virtio-gpu")
+    lab(results, name,
+        ["--timeout", "400", "--kernel", "debian",
+         *labs.files(labs.module("debian"), "build/mvmm",
+                     "build/selftests/screen",
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+        "insmod mvmm.ko; guest_with_gpu --mem 256M", emulator)
+
+
 def hpet(results, name, emulator):
     """Debian's kernel with an HPET, whose ticks are all that it has."""
     initrd = labs.guest_initrd(name, "guest.sh hpet", "selftests/guest.sh")
