@@ -40,11 +40,12 @@ $(shell mkdir -p $(O); { for o in $(have); do echo "HAVE_$$o"; done | \
 	tr a-z A-Z | sed 's/.*/#define & 1/'; \
 	echo '#define MVMM_VERSION "$(version)"'; } >$(O)/have.tmp; \
 	cmp -s $(O)/have.tmp $(O)/have.h || cp $(O)/have.tmp $(O)/have.h)
+# Of the others what is asked for is loaded then: userspace/core/library.h
 libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) \
-	$(if $(filter terminal,$(have)),-lncursesw -ltinfo) \
-	$(if $(filter uring,$(have)),-luring) \
-	$(if $(filter xz,$(have)),-llzma) \
-	$(if $(filter zstd,$(have)),-lzstd) -lz -lpthread
+	$(if $(filter uring,$(have)),-luring) -lz -lpthread
+# Tests compress, too
+test-libs := $(libs) $(if $(filter xz,$(have)),-llzma) \
+	$(if $(filter zstd,$(have)),-lzstd)
 
 lib-src := $(wildcard userspace/lib/*.c)
 # Another number when programs that use libmvmm.so have to be built anew
@@ -149,7 +150,7 @@ unit-src := $(lib-src) $(dev-src) $(filter-out %/main.c,$(cmd-src))
 unit-obj := $(unit-src:%.c=$(O)/unit/%.o)
 $(O)/userspace/tests/test_%: $(O)/unit/userspace/tests/test_%.o $(unit-obj)
 	@mkdir -p $(@D)
-	$(CC) $(unit-flags) -o $@ $^ -lcmocka $(libs)
+	$(CC) $(unit-flags) -o $@ $^ -lcmocka $(test-libs)
 
 $(O)/unit/%.o: %.c
 	@mkdir -p $(@D)
@@ -159,7 +160,7 @@ $(O)/unit/%.o: %.c
 tsan-obj := $(unit-src:%.c=$(O)/tsan/%.o)
 $(O)/userspace/tests/test_tsan_%: $(O)/tsan/userspace/tests/test_%.o $(tsan-obj)
 	@mkdir -p $(@D)
-	$(CC) -fsanitize=thread -o $@ $^ -lcmocka $(libs)
+	$(CC) -fsanitize=thread -o $@ $^ -lcmocka $(test-libs)
 
 $(O)/tsan/%.o: %.c
 	@mkdir -p $(@D)
@@ -193,8 +194,14 @@ $(O)/bench/bench: $(bench-src) $(wildcard bench/*.h) $(O)/libmvmm.a
 $(O)/bench/frames: $(O)/bench/frames.o $(dev-obj) $(O)/libmvmm.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(libs)
 
+# The first sectors of a disk
+$(O)/bench/draw: bench/screens.S
+	@mkdir -p $(@D)
+	$(CC) -m32 -nostdlib -static -no-pie -Wl,--build-id=none \
+		-Wl,-Ttext=0x7c00,--oformat=binary -o $@ $<
+
 # For a guest without a C library; where nothing else is, for bench/where
-$(O)/bench/requests $(O)/bench/packets: $(O)/bench/%: bench/%.c
+$(O)/bench/requests $(O)/bench/packets $(O)/bench/viewer: $(O)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -D_GNU_SOURCE -static -no-pie \
 		-Wl,-Ttext-segment=0x20000000 -o $@ $<

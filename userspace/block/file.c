@@ -155,9 +155,8 @@ static int transfer(const struct file *f, struct block_request *r)
 
 static int write_zeroes(const struct file *f, uint64_t at, uint64_t len)
 {
-	/* As O_DIRECT wants it */
-	static const uint8_t zeroes[65536]
-		__attribute__((aligned(4096)));
+	/* As O_DIRECT wants it. Not const: what is never written has no memory */
+	static uint8_t zeroes[65536] __attribute__((aligned(4096)));
 
 	while (len) {
 		size_t part = len < sizeof(zeroes) ? len : sizeof(zeroes);

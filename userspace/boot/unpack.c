@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Compressed kernels: gzip, and xz and zstd if their libraries were there. */
+/*
+ * Compressed kernels: gzip, and xz and zstd if their libraries were there, which are
+ * loaded when such a kernel comes.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 #include "boot/boot.h"
+#include "core/library.h"
 #include "have.h"
 #ifdef HAVE_XZ
 #include <lzma.h>
@@ -71,11 +75,23 @@ static void gzip_end(void *state)
 #ifdef HAVE_XZ
 #define XZ_MEMORY	(256ull << 20)
 
+static struct {
+	typeof(&lzma_stream_decoder) stream_decoder;
+	typeof(&lzma_code) code;
+	typeof(&lzma_end) end;
+} xz;
+static struct library xz_library = {
+	.file = "liblzma.so.5", .name = "liblzma",
+	.needs = "a kernel in xz needs liblzma", .package = "liblzma5" };
+static const struct library_call xz_calls[] = {
+	{ "lzma_stream_decoder", &xz.stream_decoder },
+	{ "lzma_code", &xz.code }, { "lzma_end", &xz.end }, { NULL, NULL } };
+
 static void *xz_start(void)
 {
 	lzma_stream *l = calloc(1, sizeof(*l));
 
-	if (l && lzma_stream_decoder(l, XZ_MEMORY, 0) != LZMA_OK) {
+	if (l && xz.stream_decoder(l, XZ_MEMORY, 0) != LZMA_OK) {
 		free(l);
 		return NULL;
 	}
@@ -91,7 +107,7 @@ static enum step xz_step(void *state, struct piece *p)
 	l->avail_in = p->in_len;
 	l->next_out = p->out;
 	l->avail_out = p->out_len;
-	ret = lzma_code(l, LZMA_RUN);
+	ret = xz.code(l, LZMA_RUN);
 	p->in = l->next_in;
 	p->in_len = l->avail_in;
 	p->out_len = l->avail_out;
@@ -102,38 +118,55 @@ static enum step xz_step(void *state, struct piece *p)
 
 static void xz_end(void *state)
 {
-	lzma_end(state);
+	xz.end(state);
 	free(state);
 }
 #endif
 
 #ifdef HAVE_ZSTD
+static struct {
+	typeof(&ZSTD_createDStream) createDStream;
+	typeof(&ZSTD_decompressStream) decompressStream;
+	typeof(&ZSTD_freeDStream) freeDStream;
+	typeof(&ZSTD_getErrorCode) getErrorCode;
+	typeof(&ZSTD_isError) isError;
+} zstd;
+static struct library zstd_library = {
+	.file = "libzstd.so.1", .name = "libzstd",
+	.needs = "a kernel in zstd needs libzstd", .package = "libzstd1" };
+static const struct library_call zstd_calls[] = {
+	{ "ZSTD_createDStream", &zstd.createDStream },
+	{ "ZSTD_decompressStream", &zstd.decompressStream },
+	{ "ZSTD_freeDStream", &zstd.freeDStream },
+	{ "ZSTD_getErrorCode", &zstd.getErrorCode },
+	{ "ZSTD_isError", &zstd.isError }, { NULL, NULL } };
+
 static void *zstd_start(void)
 {
-	return ZSTD_createDStream();
+	return zstd.createDStream();
 }
 
 static enum step zstd_step(void *state, struct piece *p)
 {
 	ZSTD_inBuffer in = { p->in, p->in_len, 0 };
 	ZSTD_outBuffer out = { p->out, p->out_len, 0 };
-	size_t ret = ZSTD_decompressStream(state, &out, &in);
+	size_t ret = zstd.decompressStream(state, &out, &in);
 
 	p->in += in.pos;
 	p->in_len -= in.pos;
 	p->out_len -= out.pos;
-	if (ZSTD_getErrorCode(ret) == ZSTD_error_memory_allocation)
+	if (zstd.getErrorCode(ret) == ZSTD_error_memory_allocation)
 		return NO_MEMORY;
-	return ZSTD_isError(ret) ? BROKEN : ret ? GOES_ON : AT_END;
+	return zstd.isError(ret) ? BROKEN : ret ? GOES_ON : AT_END;
 }
 
 static void zstd_end(void *state)
 {
-	ZSTD_freeDStream(state);
+	zstd.freeDStream(state);
 }
 #endif
 
-/* Without @start: this mvmm was built without @package */
+/* Without @start: this mvmm was built without @package. @library: is loaded first */
 static const struct unpacker {
 	const char *name, *package;
 	unsigned int len;
@@ -141,20 +174,23 @@ static const struct unpacker {
 	void *(*start)(void);
 	enum step (*step)(void *state, struct piece *p);
 	void (*end)(void *state);
+	struct library *library;
+	const struct library_call *calls;
 } unpackers[] = {
-	{ "gzip", NULL, 2, { 0x1f, 0x8b }, gzip_start, gzip_step, gzip_end },
+	{ "gzip", NULL, 2, { 0x1f, 0x8b }, gzip_start, gzip_step, gzip_end,
+	  NULL, NULL },
 	{ "xz", "liblzma-dev", 6, { 0xfd, '7', 'z', 'X', 'Z', 0 },
 #ifdef HAVE_XZ
-	  xz_start, xz_step, xz_end
+	  xz_start, xz_step, xz_end, &xz_library, xz_calls
 #else
-	  NULL, NULL, NULL
+	  NULL, NULL, NULL, NULL, NULL
 #endif
 	},
 	{ "zstd", "libzstd-dev", 4, { 0x28, 0xb5, 0x2f, 0xfd },
 #ifdef HAVE_ZSTD
-	  zstd_start, zstd_step, zstd_end
+	  zstd_start, zstd_step, zstd_end, &zstd_library, zstd_calls
 #else
-	  NULL, NULL, NULL
+	  NULL, NULL, NULL, NULL, NULL
 #endif
 	},
 };
@@ -237,6 +273,8 @@ int blob_unpack(struct blob *blob, struct error *error)
 		return fail(error, STATUS_DATA,
 			    "the kernel is compressed by %s, and this mvmm was built without %s: unpack it first, or build mvmm with the package",
 			    u->name, u->package);
+	if (u->library && library_load(u->library, u->calls, error))
+		return -1;
 	state = u->start();
 	if (!state)
 		return fail(error, STATUS_OS, "no memory to unpack the kernel");

@@ -438,7 +438,9 @@ void stdio_init(struct stdio *s,
 		.put = stdio_put, .take = stdio_take,
 		.is_flushed = stdio_is_flushed };
 
-	memset(s, 0, sizeof(*s));
+	/* Not the rings' bytes: what is never written has no memory */
+	memset(s, 0, offsetof(struct stdio, in));
+	s->in.head = s->in.len = s->out.head = s->out.len = 0;
 	s->chardev.ops = &ops;
 	s->chardev.is_open = true;
 	s->event = event;

@@ -31,12 +31,12 @@ enum stdio_event { STDIO_QUIT, STDIO_POWERDOWN, STDIO_SIGTERM, STDIO_FAILED };
  * @taking: the serial port takes bytes now
  * @is_socket: stdout is one
  * @is_file: stdout is one
- * @in: typed bytes that the guest has not read yet
- * @out: what the guest sent and nobody has read yet
  * @input: the watch of stdin
  * @output: of stdout, or of the same without blocking
  * @signal: of the eventfd by which SIGTERM and SIGWINCH come
  * @look: when to look next if mvmm is in the foreground
+ * @in: typed bytes that the guest has not read yet
+ * @out: what the guest sent and nobody has read yet
  */
 struct stdio {
 	struct chardev chardev;
@@ -45,9 +45,9 @@ struct stdio {
 	void *ctx;
 	bool tty, escaped, closed, dropped, in_line;
 	bool taking, is_socket, is_file;
-	struct ring in, out;
 	struct watch input, output, signal;
 	struct timer look;
+	struct ring in, out;
 };
 
 void stdio_init(struct stdio *stdio,

@@ -146,7 +146,8 @@ static int file_error(struct error *error, const char *directory,
 /* What is zero becomes a hole. 0, or -1 with errno */
 static int write_ram(const struct memory *memory, int fd)
 {
-	static const uint8_t zero[CHUNK];
+	/* Not const: what is never written has no memory */
+	static uint8_t zero[CHUNK];
 	uint64_t at, n;
 	ssize_t done;
 

@@ -79,15 +79,18 @@ static void show(const char *text, uint8_t attribute, uint64_t at)
 static bool is_short;
 static volatile bool prepares;
 
-void *newterm(const char *type, FILE *out, FILE *in)
+/* The library asks on a thread of its own, in newterm() */
+int tcgetattr(int fd, struct termios *modes)
 {
-	void *(*real)(const char *type, FILE *out, FILE *in) =
-		dlsym(RTLD_NEXT, "newterm");
+	int (*real)(int fd, struct termios *modes) =
+		dlsym(RTLD_NEXT, "tcgetattr");
 
-	prepares = true;
-	if (is_short)
-		usleep(200000);
-	return real(type, out, in);
+	if (gettid() != getpid()) {
+		prepares = true;
+		if (is_short)
+			usleep(200000);
+	}
+	return real(fd, modes);
 }
 
 /* The terminal's */

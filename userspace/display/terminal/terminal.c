@@ -5,6 +5,8 @@
  * way out. A thread does it: no vCPU waits for a slow terminal.
  */
 #define _GNU_SOURCE
+/* Functions, no macros: they are called by pointers */
+#define NCURSES_NOMACROS
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -19,6 +21,7 @@
 #include <termios.h>
 #include <unistd.h>
 #include "char/stdio.h"
+#include "core/library.h"
 #include "core/loop.h"
 #include "display/keys.h"
 #include "display/screen.h"
@@ -28,6 +31,26 @@
 
 /* Of term.h, which has macros of such names as columns */
 int setupterm(const char *term, int fd, int *error);
+char *tigetstr(const char *capability);
+int putp(const char *text);
+
+/* By dlopen(): a launcher without such a display has no use for it */
+#define CALLS(x) x(setupterm) x(tigetstr) x(putp) x(newterm) x(delscreen) \
+	x(raw) x(noecho) x(nonl) x(keypad) x(nodelay) x(leaveok) \
+	x(set_escdelay) x(start_color) x(init_pair) x(clearok) x(resizeterm) \
+	x(setcchar) x(mvadd_wch) x(erase) x(curs_set) x(move) x(beep) \
+	x(mvprintw) x(refresh) x(wget_wch) \
+	x(stdscr) x(curscr) x(COLORS) x(COLOR_PAIRS) x(LINES) x(COLS)
+static struct {
+#define DECLARE(name) typeof(&name) name;
+	CALLS(DECLARE)
+} lib;
+
+static struct library library = {
+	.file = "libncursesw.so.6", .name = "libncursesw",
+	.needs = "--display terminal needs ncurses", .package = "libncursesw6" };
+#define CALL(name) { #name, &lib.name },
+static const struct library_call calls[] = { CALLS(CALL) { NULL, NULL } };
 
 /**
  * struct terminal - a viewer
@@ -66,7 +89,7 @@ static volatile sig_atomic_t leave_len, is_shown, is_new;
 /* Empty if the terminal has none */
 static const char *sequence(const char *capability)
 {
-	const char *text = tigetstr(capability);
+	const char *text = lib.tigetstr(capability);
 
 	return text && text != (const char *)-1 ? text : "";
 }
@@ -95,7 +118,7 @@ static void on_raw(bool raw)
 
 static bool has_many(void)
 {
-	return COLORS >= 256 && COLOR_PAIRS > 256;
+	return *lib.COLORS >= 256 && *lib.COLOR_PAIRS > 256;
 }
 
 /*
@@ -106,7 +129,7 @@ static short pair_of(uint8_t attribute)
 {
 	if (has_many())
 		return attribute + 1;
-	return COLORS >= 8 && COLOR_PAIRS >= 64 ?
+	return *lib.COLORS >= 8 && *lib.COLOR_PAIRS >= 64 ?
 	       ((attribute & 7) | (attribute >> 4 & 7) << 3) ^ 7 : 0;
 }
 
@@ -118,23 +141,23 @@ static void begin(struct terminal *t)
 	static const short ansi[8] = { 0, 4, 2, 6, 1, 5, 3, 7 };
 	short i;
 
-	t->curses = newterm(NULL, stdout, t->in);
+	t->curses = lib.newterm(NULL, stdout, t->in);
 	if (!t->curses)
 		return;
 	/* It has found the terminal as it was before it was raw */
-	raw();
-	noecho();
-	nonl();
-	keypad(stdscr, TRUE);
-	nodelay(stdscr, TRUE);
-	leaveok(stdscr, FALSE);
-	set_escdelay(50);
-	start_color();
+	lib.raw();
+	lib.noecho();
+	lib.nonl();
+	lib.keypad(*lib.stdscr, TRUE);
+	lib.nodelay(*lib.stdscr, TRUE);
+	lib.leaveok(*lib.stdscr, FALSE);
+	lib.set_escdelay(50);
+	lib.start_color();
 	for (i = 0; i < 256; i++)
 		if (has_many())
-			init_pair(pair_of(i), vga[i & 15], vga[i >> 4]);
+			lib.init_pair(pair_of(i), vga[i & 15], vga[i >> 4]);
 		else if (pair_of(i))
-			init_pair(pair_of(i), ansi[i & 7], ansi[i >> 4 & 7]);
+			lib.init_pair(pair_of(i), ansi[i & 7], ansi[i >> 4 & 7]);
 }
 
 /* Once more: after a stop, or of another size */
@@ -146,18 +169,18 @@ static bool needs_all(struct terminal *t)
 	if (is_new) {
 		is_new = 0;
 		if (t->curses) {
-			putp(sequence("smcup"));
-			putp(sequence("smkx"));
+			lib.putp(sequence("smcup"));
+			lib.putp(sequence("smkx"));
 			fflush(stdout);
-			clearok(curscr, TRUE);
+			lib.clearok(*lib.curscr, TRUE);
 		} else {
 			begin(t);
 		}
 	}
 	if (t->curses && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) &&
 	    size.ws_row && size.ws_col &&
-	    (size.ws_row != LINES || size.ws_col != COLS)) {
-		resizeterm(size.ws_row, size.ws_col);
+	    (size.ws_row != *lib.LINES || size.ws_col != *lib.COLS)) {
+		lib.resizeterm(size.ws_row, size.ws_col);
 		all = true;
 	}
 	return all;
@@ -170,9 +193,9 @@ static void put_cell(unsigned int row, unsigned int column, const uint8_t *cell)
 	wchar_t text[2] = { cell[0] ? cp437(cell[0]) : ' ' };
 	cchar_t c;
 
-	setcchar(&c, text, !has_many() && cell[1] & 8 ? A_BOLD : 0,
+	lib.setcchar(&c, text, !has_many() && cell[1] & 8 ? A_BOLD : 0,
 		 pair_of(cell[1]), NULL);
-	mvadd_wch(row, column, &c);
+	lib.mvadd_wch(row, column, &c);
 }
 
 /* Of more rows than the terminal has, those up to the cursor's */
@@ -181,16 +204,16 @@ static void put_text(const struct screen_text *text)
 	unsigned int rows = text->rows, columns = text->columns, first = 0;
 	unsigned int row = text->cursor / columns, x, y;
 
-	if (row < rows && row >= (unsigned int)LINES)
-		first = row - LINES + 1;
-	erase();
-	for (y = 0; y < (unsigned int)LINES && first + y < rows; y++)
-		for (x = 0; x < (unsigned int)COLS && x < columns; x++)
+	if (row < rows && row >= (unsigned int)*lib.LINES)
+		first = row - *lib.LINES + 1;
+	lib.erase();
+	for (y = 0; y < (unsigned int)*lib.LINES && first + y < rows; y++)
+		for (x = 0; x < (unsigned int)*lib.COLS && x < columns; x++)
 			put_cell(y, x, text->cell +
 				 2 * ((first + y) * columns + x));
-	curs_set(row < rows);
+	lib.curs_set(row < rows);
 	if (row < rows)
-		move(row - first, text->cursor % columns);
+		lib.move(row - first, text->cursor % columns);
 }
 
 static bool same(const struct screen_text *a, const struct screen_text *b)
@@ -208,14 +231,14 @@ static void draw(struct terminal *t, bool all)
 	if (ret < 0 || !t->curses)
 		return;
 	if (rings && is_shown)
-		beep();
+		lib.beep();
 	if (ret || !t->text.columns) {
 		if (!all && t->picture)
 			return;
 		t->picture = true;
-		erase();
-		mvprintw(0, 0, "This is a picture: mvmm screenshot, or --display vnc or web, shows it");
-		curs_set(0);
+		lib.erase();
+		lib.mvprintw(0, 0, "This is a picture: mvmm screenshot, or --display vnc or web, shows it");
+		lib.curs_set(0);
 	} else {
 		if (!all && !t->picture && same(&t->text, &t->drawn))
 			return;
@@ -224,7 +247,7 @@ static void draw(struct terminal *t, bool all)
 		put_text(&t->text);
 	}
 	if (is_shown)
-		refresh();
+		lib.refresh();
 }
 
 /* ---- keys --------------------------------------------------------------------------------- */
@@ -280,7 +303,7 @@ static void take_keys(struct terminal *t)
 	wint_t c, next;
 	int ret;
 
-	while (t->curses && (ret = wget_wch(stdscr, &c)) != ERR) {
+	while (t->curses && (ret = lib.wget_wch(*lib.stdscr, &c)) != ERR) {
 		if (ret == KEY_CODE_YES) {
 			press_code(t->machine, c);
 			continue;
@@ -288,7 +311,7 @@ static void take_keys(struct terminal *t)
 		if (c > 0x7f)
 			continue;
 		/* Alt comes as Escape before the key */
-		if (c != 0x1b || wget_wch(stdscr, &next) != OK || next > 0x7f)
+		if (c != 0x1b || lib.wget_wch(*lib.stdscr, &next) != OK || next > 0x7f)
 			press_char(t->machine, c, 0);
 		else
 			press_char(t->machine, next, WITH_ALT);
@@ -324,8 +347,10 @@ static int prepare(struct terminal *t, struct error *error)
 	if (!isatty(STDIN_FILENO) || tcgetattr(STDOUT_FILENO, &t->modes))
 		return fail(error, STATUS_USAGE,
 			    "--display terminal: stdin and stdout are no terminal");
+	if (library_load(&library, calls, error))
+		return -1;
 	setlocale(LC_CTYPE, "");
-	if (setupterm(NULL, STDOUT_FILENO, &ret))
+	if (lib.setupterm(NULL, STDOUT_FILENO, &ret))
 		return fail(error, STATUS_USAGE,
 			    "--display terminal: TERM says no terminal that is known");
 	leave_len = is_shown = is_new = 0;
@@ -344,7 +369,7 @@ static int prepare(struct terminal *t, struct error *error)
 static void destroy(struct terminal *t)
 {
 	if (t->curses)
-		delscreen(t->curses);
+		lib.delscreen(t->curses);
 	if (t->in)
 		fclose(t->in);
 	else
