@@ -78,8 +78,10 @@ int memory_create(struct memory *memory, uint64_t size, bool memfd,
 		return -1;
 	}
 	memory->fd = fd;
-	/* Fails on a host without huge pages, which does no harm */
+	/* Both fail on a host without huge pages, which does no harm */
 	madvise(memory->base, size, MADV_HUGEPAGE);
+	/* Devices touch little of theirs, and what they log has small ones anyway */
+	madvise(memory->base + first, DEVICE_MEMORY, MADV_NOHUGEPAGE);
 	memory->size = size;
 	memory->all = all;
 	memory->taken = first;

@@ -75,11 +75,12 @@ static void *take_view(struct machine *m, bool all,
 		*ops = screen->ops;
 		view = malloc((*ops)->view_size);
 	}
-	if (view) {
-		/* Of another screen everything is new */
-		(*ops)->look(screen->device, view, all || m->seen != screen);
-		if (!all)
-			m->seen = screen;
+	if (view)
+		(*ops)->look(screen->device, view, all);
+	/* Of another screen everything is new, not only what has changed there */
+	if (view && !all && m->seen != screen) {
+		(*ops)->look(screen->device, view, true);
+		m->seen = screen;
 	}
 	pthread_mutex_unlock(&m->loop.lock);
 	return view;

@@ -349,6 +349,8 @@ static void no_room(void **state)
 	add_queue(0);
 	driver_ok();
 	assert_int_equal(make(1, BGRX, 4096, 4096), OK);
+	assert_int_equal(show(1, RECT(0, 0, 2561, 1600)),
+			 VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
 	assert_int_equal(show(1, RECT(0, 0, 2560, 1600)), OK);
 	assert_int_equal(screen_draw(&m, &seen, true), 0);
 	for (i = 0; i < 2560 * 1600; i++)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The pictures of VBE's linear modes. */
+#include <endian.h>
 #include <string.h>
 #include "devices/vga/vga.h"
 
@@ -18,6 +19,20 @@ static uint32_t pixel_15(uint16_t value)
 {
 	return widened(value >> 10 & 0x1f, 5) << 16 |
 	       widened(value >> 5 & 0x1f, 5) << 8 | widened(value & 0x1f, 5);
+}
+
+/* Two pixels at a time, as they are in memory. The guest may write there meanwhile */
+static void draw_words(const uint8_t *from, uint32_t *to, unsigned int width)
+{
+	uint64_t two;
+
+	for (; width >= 2; width -= 2, from += 8, to += 2) {
+		memcpy(&two, from, 8);
+		two &= htole64(0x00ffffff00ffffff);
+		memcpy(to, &two, 8);
+	}
+	if (width)
+		*to = from[0] | from[1] << 8 | from[2] << 16;
 }
 
 static void draw_row(const uint8_t *from, unsigned int bits, uint8_t dac_mask,
@@ -44,8 +59,7 @@ static void draw_row(const uint8_t *from, unsigned int bits, uint8_t dac_mask,
 			to[x] = from[0] | from[1] << 8 | from[2] << 16;
 		break;
 	case 32:
-		for (x = 0; x < width; x++, from += 4)
-			to[x] = from[0] | from[1] << 8 | from[2] << 16;
+		draw_words(from, to, width);
 		break;
 	}
 }

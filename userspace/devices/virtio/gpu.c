@@ -79,6 +79,13 @@ union answer {
 
 /* ---- the monitor ------------------------------------------------------------------ */
 
+/* Viewers can show no larger ones */
+static bool is_size(uint32_t width, uint32_t height)
+{
+	return width && width <= SCREEN_X_MAX && height &&
+	       height <= SCREEN_Y_MAX;
+}
+
 static void show(struct gpu *gpu, const struct scanout *scanout)
 {
 	gpu->scanout = *scanout;
@@ -318,7 +325,7 @@ static uint32_t set_scanout(struct gpu *gpu, const void *command,
 	if (c->resource_id) {
 		if (!r)
 			return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-		if (!gpu_rect_fits(r, &rect) || !rect.width || !rect.height)
+		if (!gpu_rect_fits(r, &rect) || !is_size(rect.width, rect.height))
 			return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 		scanout = (struct scanout){ r->id, rect.x, rect.y, rect.width,
 					    rect.height };
@@ -588,11 +595,10 @@ static int loaded(struct device *device, struct error *error)
 	if (!gpu_store_is_sane(&gpu->store))
 		return fail(error, STATUS_DATA, "pictures that cannot be");
 	r = s->resource ? gpu_find(&gpu->store, s->resource) : NULL;
-	if (s->resource && (!r || !gpu_rect_fits(r, &rect) || !s->width ||
-			    !s->height))
+	if (s->resource && (!r || !gpu_rect_fits(r, &rect) ||
+			    !is_size(s->width, s->height)))
 		return fail(error, STATUS_DATA, "nothing that could be shown");
-	if (gpu->width < SCREEN_LEAST || gpu->width > SCREEN_X_MAX ||
-	    gpu->height < SCREEN_LEAST || gpu->height > SCREEN_Y_MAX ||
+	if (!is_size(gpu->width, gpu->height) ||
 	    gpu->cursor.hot_x >= SCREEN_CURSOR ||
 	    gpu->cursor.hot_y >= SCREEN_CURSOR)
 		return fail(error, STATUS_DATA, "a size that cannot be");

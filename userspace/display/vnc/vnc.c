@@ -26,6 +26,7 @@
 #define FRAME_MS	33
 #define PATIENCE_MS	5000	/* with one who reads or says nothing half way */
 #define TILE		64	/* pixels of a rectangle, in both directions */
+#define TILES(n)	(((n) + TILE - 1) / TILE)
 #define FIRST_X		640
 #define FIRST_Y		400
 
@@ -51,8 +52,8 @@ static const struct library_call calls[] = { CALLS(CALL) { NULL, NULL } };
  * struct vnc - a server
  * @machine: whose screen
  * @screen: libvncserver's
- * @pixels: what viewers see, which is @screen's
- * @surface: what is drawn, and then compared with that
+ * @surface: what is drawn, in the pixels that @screen has
+ * @tile: a hash of each rectangle of TILE by TILE pixels that viewers know of
  * @cursor: the pointer's picture, that they know of
  * @input: keys and pointer
  * @fd: listens; -1: for browsers only
@@ -70,8 +71,8 @@ static const struct library_call calls[] = { CALLS(CALL) { NULL, NULL } };
 struct vnc {
 	struct machine *machine;
 	rfbScreenInfoPtr screen;
-	uint32_t *pixels;
 	struct surface surface;
+	uint64_t tile[TILES(SCREEN_X_MAX) * TILES(SCREEN_Y_MAX)];
 	struct screen_cursor cursor;
 	struct viewer_input input;
 	int fd, stop;
@@ -87,49 +88,57 @@ struct vnc {
 
 /* ---- the picture ------------------------------------------------------------------ */
 
-static bool tile_differs(const struct vnc *v, unsigned int x, unsigned int y,
-			 unsigned int columns, unsigned int rows)
-{
-	size_t width = v->surface.width, at = y * width + x;
-
-	for (; rows; rows--, at += width)
-		if (memcmp(v->pixels + at, v->surface.pixels + at,
-			   columns * sizeof(*v->pixels)))
-			return true;
-	return false;
-}
-
-static void copy_tile(struct vnc *v, unsigned int x, unsigned int y,
-		      unsigned int columns, unsigned int rows)
-{
-	size_t width = v->surface.width, at = y * width + x;
-	unsigned int i;
-
-	for (i = 0; i < rows; i++, at += width)
-		memcpy(v->pixels + at, v->surface.pixels + at,
-		       columns * sizeof(*v->pixels));
-	lib.MarkRectAsModified(v->screen, x, y, x + columns, y + rows);
-}
-
 static unsigned int least(unsigned int a, unsigned int b)
 {
 	return a < b ? a : b;
 }
 
-/* Of what was drawn only what is different moves */
-static void show_changes(struct vnc *v)
+/* Of the pixels of a tile: two that look the same are so, but for one in 2^64 */
+static uint64_t hash_tile(const struct surface *s, unsigned int x, unsigned int y)
+{
+	unsigned int columns = least(TILE, s->width - x), i;
+	unsigned int end = least(y + TILE, s->height);
+	uint64_t hash = 0, two;
+
+	for (; y < end; y++) {
+		const uint32_t *pixel = s->pixels + (size_t)y * s->width + x;
+
+		for (i = 0; i + 2 <= columns; i += 2) {
+			memcpy(&two, pixel + i, sizeof(two));
+			hash = (hash ^ two) * 0x9e3779b97f4a7c15;
+			hash ^= hash >> 32;
+		}
+		if (i < columns)
+			hash = (hash ^ pixel[i]) * 0x9e3779b97f4a7c15;
+	}
+	return hash;
+}
+
+/* Of what was drawn only what is different moves. @all: that does anyway */
+static void show_changes(struct vnc *v, bool all)
 {
 	const struct surface *s = &v->surface;
+	uint64_t *known, hash;
 	unsigned int x, y;
 
-	for (y = s->first; y < s->end; y += TILE) {
-		unsigned int rows = least(TILE, s->end - y);
-
-		for (x = 0; x < s->width; x += TILE) {
-			unsigned int columns = least(TILE, s->width - x);
-
-			if (tile_differs(v, x, y, columns, rows))
-				copy_tile(v, x, y, columns, rows);
+	/* An old mode with more lines than those have that anybody uses */
+	if (TILES(s->width) * TILES(s->height) >
+	    sizeof(v->tile) / sizeof(v->tile[0])) {
+		lib.MarkRectAsModified(v->screen, 0, s->first, s->width, s->end);
+		return;
+	}
+	for (y = s->first / TILE * TILE; y < s->end; y += TILE) {
+		known = v->tile + y / TILE * TILES(s->width);
+		for (x = 0; x < s->width; x += TILE, known++) {
+			hash = hash_tile(s, x, y);
+			if (hash == *known)
+				continue;
+			*known = hash;
+			if (all)
+				continue;
+			lib.MarkRectAsModified(v->screen, x, y,
+					       least(x + TILE, s->width),
+					       least(y + TILE, s->height));
 		}
 	}
 }
@@ -147,22 +156,15 @@ static void set_format(rfbScreenInfoPtr s)
 		s->setTranslateFunction(c);
 }
 
-/* A new size. -1: no memory, and the old one stays */
-static int resize(struct vnc *v)
+/* A new size, of which all moves; the pixels may be elsewhere */
+static void resize(struct vnc *v)
 {
 	const struct surface *s = &v->surface;
-	size_t len = (size_t)s->width * s->height * sizeof(*v->pixels);
-	uint32_t *pixels = malloc(len), *old = v->pixels;
 
-	if (!pixels)
-		return -1;
-	memcpy(pixels, s->pixels, len);
-	lib.NewFramebuffer(v->screen, (char *)pixels, s->width, s->height, 8, 3,
-			   sizeof(*pixels));
+	lib.NewFramebuffer(v->screen, (char *)s->pixels, s->width, s->height, 8,
+			   3, sizeof(*s->pixels));
 	set_format(v->screen);
-	v->pixels = pixels;
-	free(old);
-	return 0;
+	show_changes(v, true);
 }
 
 /* The library's form of it, which it frees. NULL: no memory */
@@ -232,7 +234,7 @@ static void refresh(struct vnc *v)
 	    v->surface.height != (unsigned int)v->screen->height)
 		resize(v);
 	else
-		show_changes(v);
+		show_changes(v, false);
 }
 
 /* ---- QEMU's extended key events, in which viewers say which key it was ------------- */
@@ -431,15 +433,17 @@ static int make_screen(struct vnc *v, struct error *error)
 {
 	rfbScreenInfoPtr s;
 
-	v->pixels = calloc(FIRST_X * FIRST_Y, sizeof(*v->pixels));
 	lib.LogEnable(0);
-	s = v->pixels ? lib.GetScreen(NULL, NULL, FIRST_X, FIRST_Y, 8, 3,
-				      sizeof(*v->pixels)) : NULL;
+	s = surface_resize(&v->surface, FIRST_X, FIRST_Y) ? NULL :
+	    lib.GetScreen(NULL, NULL, FIRST_X, FIRST_Y, 8, 3,
+			  sizeof(*v->surface.pixels));
 	if (!s)
 		return fail(error, STATUS_OS, "--display vnc: no memory");
+	memset(v->surface.pixels, 0,
+	       FIRST_X * FIRST_Y * sizeof(*v->surface.pixels));
 	v->screen = s;
 	s->screenData = v;
-	s->frameBuffer = (char *)v->pixels;
+	s->frameBuffer = (char *)v->surface.pixels;
 	s->desktopName = "mvmm";
 	s->alwaysShared = TRUE;
 	s->port = 0;
@@ -475,7 +479,6 @@ static void destroy(struct vnc *v)
 		lib.ScreenCleanup(v->screen);
 		lib.UnregisterProtocolExtension(&extension);
 	}
-	free(v->pixels);
 	surface_free(&v->surface);
 	explicit_bzero(v->secret, sizeof(v->secret));
 	free(v);
