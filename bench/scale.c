@@ -301,6 +301,8 @@ int launch(const char *operation, const char *mark, char **command)
 	}
 	if (!strcmp(operation, "boot_8_devices"))
 		say("rss_8_devices", "KiB", private_kib(pid));
+	else if (!strcmp(operation, "boot_screen"))
+		say("rss_screen", "KiB", private_kib(pid));
 	else
 		say(operation, "kticks", (end - start - idle) / 1e3);
 	if (!strcmp(operation, "boot_disk"))
