@@ -93,7 +93,7 @@ help:
 	@echo 'test-matrix      CPU models and host kernels, half an hour; one: MODEL=NAME'
 	@echo 'check            the tests that take under two minutes'
 	@echo 'fuzz             hostile input, FUZZ_SECONDS=60 for each target'
-	@echo 'bench            exits, disks, networks beside KVM, or PART="svm disks" of it'
+	@echo 'bench            exits, disks, networks, screens beside KVM, or PART="svm disks" of it'
 	@echo 'lint             checkpatch, sparse, W=1, shellcheck, rules for rooms'
 	@echo 'headers-check    what the kernel at KDIR lacks that the module needs'
 	@echo 'lines            how large each room of the module is, and may be'
