@@ -12,6 +12,7 @@
 #include <linux/moduleparam.h>
 #include <linux/sched/smt.h>
 #include <asm/msr.h>
+#include <asm/perf_event.h>
 #include <asm/processor-flags.h>
 #include <asm/vmx.h>
 #include "vmx.h"
@@ -279,7 +280,7 @@ int vmx_probe(struct vmx_caps *caps)
 	const u64 locked = FEAT_CTL_LOCKED;
 	struct vmx_cap_msrs msrs;
 	u64 control;
-	int ret;
+	int nr = 0, ret;
 
 	control = read_cap(MSR_IA32_FEAT_CTL);
 	if (!(control & locked) ||
@@ -297,6 +298,8 @@ int vmx_probe(struct vmx_caps *caps)
 	caps->flush_l1d = boot_cpu_has_bug(X86_BUG_L1TF) &&
 			  boot_cpu_has(X86_FEATURE_FLUSH_L1D) &&
 			  !cpu_mitigations_off();
+	/* NULL: without a driver of the CPU's counters, now and later */
+	caps->perf = perf_guest_get_msrs(&nr, NULL);
 	if (boot_cpu_has_bug(X86_BUG_L1TF) && !boot_cpu_has(X86_FEATURE_FLUSH_L1D))
 		pr_warn("L1TF: this CPU's microcode cannot flush L1D, which guests may read: update it\n");
 	if ((boot_cpu_has_bug(X86_BUG_L1TF) || boot_cpu_has_bug(X86_BUG_MDS)) &&

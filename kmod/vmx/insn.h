@@ -179,10 +179,11 @@ static inline void vmx_mitigate(struct vmx_vcpu *vmx)
 		vmx->host_ldt = ldt;
 		vmx->odd_segments |= ldt;
 	}
-	vmx->host_debugctl = get_debugctlmsr();
+	vmx->host_debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
 	if (vmx_caps.flush_l1d)
 		wrmsrq(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
-	vmx_sync_perf(vmx);
+	if (vmx_caps.perf)
+		vmx_sync_perf(vmx);
 	mvmm_isolate_vm(&vmx->vcpu);
 }
 

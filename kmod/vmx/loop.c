@@ -511,7 +511,8 @@ static void vmx_retire(struct mvmm_vcpu *vcpu)
 	regs_from_vmcs(vmx);
 }
 
-static enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
+/* Of what is inlined only descriptors are on the stack, and no array to overflow */
+static __no_stack_protector enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	enum mvmm_step step;

@@ -40,6 +40,7 @@ struct vmx_cap_msrs {
  * @timer_shift: it counts TSC ticks >> @timer_shift
  * @nx_huge: no leaf but those of 4 KiB may be executed
  * @flush_l1d: the CPU leaks its L1D cache, and can flush it
+ * @perf: the host's perf uses counters that it may want to be off in a guest
  * @cr0_fixed0: bits of CR0 that must be 1
  * @cr4_fixed0: bits of CR4 that must be 1
  * @cr4_fixed1: bits of CR4 that may be 1
@@ -58,7 +59,7 @@ struct vmx_caps {
 	bool preemption_timer;
 	u8 timer_shift;
 	bool nx_huge;
-	bool flush_l1d;
+	bool flush_l1d, perf;
 	u64 cr0_fixed0, cr4_fixed0, cr4_fixed1;
 };
 
