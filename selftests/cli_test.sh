@@ -73,8 +73,8 @@ expect 64 'not a multiple of 4096' 'an odd size' \
 	"$mvmm" run --flat hi.img --mem 2000001
 expect 64 'is not a number' 'no number of CPUs' \
 	"$mvmm" run --flat hi.img --cpus many
-expect 64 '--cpus 65 is out of range: from 1 to 64;' 'too many CPUs' \
-	"$mvmm" run --flat hi.img --cpus 65
+expect 64 '--cpus 256 is out of range: from 1 to 255' 'too many CPUs' \
+	"$mvmm" run --flat hi.img --cpus 256
 expect 64 '--weight heavy is not a number' 'no weight' \
 	"$mvmm" run --flat hi.img --weight heavy
 expect 64 '--weight 0 is out of range: from 1 to 10000' 'no weight at all' \
@@ -223,6 +223,8 @@ expect 0 '^virtio-rng  *random numbers' 'which devices there are' \
 	"$mvmm" run --device help
 expect 0 '^  size=SIZE  *memory that the guest' 'which options one has' \
 	"$mvmm" run --device virtio-balloon,help
+expect 0 'spare=TEXT  *a disk that takes the place' 'what can be said of disks' \
+	"$mvmm" run --disk help
 expect 64 'there is no device flux' 'no such device' \
 	"$mvmm" run --flat hi.img --device flux
 expect 64 'virtio-blk: disk=one is not a number' 'a bad option of a device' \

@@ -30,6 +30,9 @@ _mvmm_value() {
 			words=$("${COMP_WORDS[0]}" run --device help 2>/dev/null |
 				sed 's/ .*//')
 		fi
+	elif [[ ${COMP_WORDS[i]} == --disk && $value == *,* ]]; then
+		words=$("${COMP_WORDS[0]}" run --disk help 2>/dev/null |
+			sed -nE 's/^  ([a-z-]+)=off.*/\1/p; s/^  ([a-z-]+=).*/\1/p')
 	elif [[ $value == *,* && $argument == *,* ]]; then
 		words=$(grep -oE '[,|][a-z]+=?' <<<"$text" | tr -d ',|' |
 			sort -u)

@@ -161,6 +161,8 @@ struct block_config {
 
 /* Those of every disk; an array has more */
 extern const struct option_spec block_options[];
+/* What can be said of a disk, for a user */
+void block_print(FILE *out);
 /* Cuts @text, "PATH[,OPTION]...", into pieces. 0, or -1 with @error */
 int block_parse(struct block_config *config, char *text, struct error *error);
 /* Is it a file of this machine's, or a block device? @text: as block_parse() */

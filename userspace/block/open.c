@@ -37,7 +37,7 @@ const struct option_spec block_options[] = {
 	  .help = "the --iothread that serves it; the main thread" },
 	{ .name = "bus", .kind = OPTION_CHOICE, .words = buses,
 	  OPTION_AT(struct block_config, bus),
-	  .help = "where its device is: virtio or ide" },
+	  .help = "where its device is; --cdrom and --floppy are short" },
 	{ .name = "queues", .kind = OPTION_STRING,
 	  OPTION_AT(struct block_config, queues),
 	  .help = "of requests; 0: one for each CPU" },
@@ -53,15 +53,29 @@ const struct option_spec block_options[] = {
 /* Besides these; a word that is none of them is a member */
 static const struct option_spec raid_options[] = {
 	{ .name = "force", .kind = OPTION_BOOL,
-	  OPTION_AT(struct block_config, force) },
+	  OPTION_AT(struct block_config, force),
+	  .help = "although members differ, or too many are missing" },
 	{ .name = "spare", .kind = OPTION_STRINGS,
-	  OPTION_AT(struct block_config, spare) },
+	  OPTION_AT(struct block_config, spare),
+	  .help = "a disk that takes the place of one that fails" },
 	{ .name = "journal", .kind = OPTION_STRING,
-	  OPTION_AT(struct block_config, journal) },
+	  OPTION_AT(struct block_config, journal),
+	  .help = "a disk that has what is being written" },
 	{ .name = "chunk", .kind = OPTION_SIZE, .min = 1,
-	  OPTION_AT(struct block_config, chunk) },
+	  OPTION_AT(struct block_config, chunk),
+	  .help = "it has to be of the array, if given" },
 	OPTIONS_END
 };
+
+void block_print(FILE *out)
+{
+	fputs("--disk FILE|nbd://HOST/EXPORT|nbd+unix:///EXPORT?socket=PATH[,OPTION]...\n",
+	      out);
+	options_print(block_options, out);
+	fputs("--disk raidLEVEL:MEMBER,MEMBER...[,OPTION]..., of level 0, 1, 4, 5, 6 or 10, has also\n",
+	      out);
+	options_print(raid_options, out);
+}
 
 static int parse_word(struct block_config *config, char *word,
 		      struct error *error)

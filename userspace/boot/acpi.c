@@ -17,10 +17,10 @@
 #define XSDT		0xe0100
 #define FADT		0xe0200
 #define FACS		0xe0400
+#define MCFG		0xe0440
+#define HPET		0xe0480
 #define MADT		0xe0500
-#define DSDT		0xe0900
-#define MCFG		0xe0f00
-#define HPET		0xe0f80
+#define DSDT		0xe0f00
 #define ECAM		0xe0000000ull	/* see dsdt.asl */
 
 #define PM1A_EVENT	0x600
@@ -129,7 +129,8 @@ struct madt {
 #define MADT_ALL_CPUS		0xff
 
 _Static_assert(MADT + sizeof(struct madt) <= DSDT, "the MADT fits");
-_Static_assert(DSDT + sizeof(dsdt_aml_code) <= MCFG, "the DSDT fits");
+_Static_assert(DSDT + sizeof(dsdt_aml_code) <= XSDT +
+	       sizeof(((struct acpi_files *)NULL)->tables), "the DSDT fits");
 
 struct mcfg {
 	struct header header;
@@ -149,6 +150,7 @@ struct hpet_table {
 } __attribute__((packed));
 
 _Static_assert(MCFG + sizeof(struct mcfg) <= HPET, "the MCFG fits");
+_Static_assert(HPET + sizeof(struct hpet_table) <= MADT, "the HPET fits");
 
 uint8_t table_checksum(const void *data, size_t len)
 {

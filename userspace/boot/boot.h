@@ -201,7 +201,7 @@ uint64_t acpi_of_machine(struct machine *m, const struct memory *memory);
  * @loader_len: bytes of it
  */
 struct acpi_files {
-	uint8_t rsdp[36], tables[0xf00];
+	uint8_t rsdp[36], tables[0x1400];
 	uint8_t *ecam;
 	uint8_t loader[ACPI_STEP * 24];
 	size_t loader_len;

@@ -51,8 +51,8 @@ static const struct argp_option option_list[] = {
 	  " (default: no limit)", 0 },
 	{ "mem-backend", OPT_BACKEND, "anon|memfd", 0,
 	  "what the memory is on the host (default: anon)", 0 },
-	{ "disk", OPT_DISK, "FILE|URI[,ro][,format=NAME][,key=FILE][,cache=MODE][,overlay=FILE][,serial=TEXT][,bus=ide][,iothread=NAME][,queues=NUMBER]", 0,
-	  "an image (raw, or NAME by qemu-nbd), or an NBD export, as the next disk: /dev/vda, /dev/vdb ...; with bus=ide an ATA disk", 0 },
+	{ "disk", OPT_DISK, "FILE|URI|raidLEVEL:DISK,DISK...[,OPTION]...", 0,
+	  "an image, an NBD export, or an array of disks, as the next disk: /dev/vda, /dev/vdb ...; help shows the options", 0 },
 	{ "cdrom", OPT_CDROM, "FILE", 0,
 	  "an ISO image as a CD-ROM at IDE: /dev/sr0", 0 },
 	{ "floppy", OPT_FLOPPY, "FILE[,ro]", 0,
@@ -111,8 +111,7 @@ static const struct option_spec values[] = {
 	{ "mem", OPTION_SIZE, OPTION_AT(struct run_options, machine.ram_size),
 	  .def = 256 << 20, .min = RAM_MIN, .max = RAM_MAX },
 	{ "cpus", OPTION_NUMBER, OPTION_AT(struct run_options, machine.vcpus),
-	  .def = 1, .min = 1, .max = VCPUS_MAX,
-	  .hint = "that is what mvmm run makes, the module may have more" },
+	  .def = 1, .min = 1, .max = VCPUS_MAX },
 	{ "weight", OPTION_NUMBER, OPTION_AT(struct run_options, machine.weight),
 	  .def = WEIGHT_DEFAULT, .min = WEIGHT_MIN, .max = WEIGHT_MAX,
 	  .hint = "guests without it have " STRING(WEIGHT_DEFAULT) },
@@ -343,6 +342,10 @@ static void parse_disk(struct argp_state *state, struct run_options *o, char *ar
 {
 	struct error error = { 0 };
 
+	if (!strcmp(arg, "help")) {
+		block_print(stdout);
+		exit(0);
+	}
 	if (o->machine.disks == MACHINE_DISKS)
 		argp_error(state, "--disk: at most %u", MACHINE_DISKS);
 	else if (block_parse(&o->disk[o->machine.disks++], arg, &error))

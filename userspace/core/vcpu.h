@@ -8,7 +8,7 @@
 #include "core/state.h"
 #include "libmvmm.h"
 
-#define VCPUS_MAX	64
+#define VCPUS_MAX	255	/* as the module has them */
 
 struct machine;
 

@@ -295,7 +295,7 @@ static void fake_start(void)
 	pthread_mutex_init(&fake.lock, NULL);
 	pthread_cond_init(&fake.changed, NULL);
 	fake.features = MVMM_FEATURE_APIC;
-	fake.max_vcpus = fake.fail_at = 64;
+	fake.max_vcpus = fake.fail_at = VCPUS_MAX;
 	for (i = 0; i < VCPUS_MAX; i++)
 		fake.vcpu[i].fd = -1;
 }

@@ -15,7 +15,6 @@
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include "boot/boot.h"
 #include "devices/isa/fw_cfg.h"
-#include "display/screen.h"
 #include "tests/bare.h"
 
 #define RAM (2ull << 20)
@@ -498,13 +497,12 @@ static void acpi(void **state)
 	struct acpi_files files;
 	uint8_t tables[sizeof(files.tables)], rsdp[sizeof(files.rsdp)];
 	struct memory scratch = { .base = calloc(1, 1 << 20) };
-	struct screen screen = { 0 };
 	uint64_t address;
 	uint32_t len, i, low;
 
 	bare_start();
 	m.apic = m.i8042 = m.hpet = true;
-	m.screen = &screen;
+	m.vga = true;
 	m.nr_vcpus = 2;
 	acpi_of_machine(&m, &scratch);
 	acpi_make_files(&scratch, &files);
