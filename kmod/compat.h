@@ -131,6 +131,7 @@ SYM_FUNC_END(write_ibpb)
 	typeof(((struct mmu_notifier_ops *)0)->test_young(NULL, NULL, 0))
 
 /* Suspend and resume: new kernels pass an argument */
+/* Old kernels only: the operations were registered without an argument */
 #ifdef MVMM_HAS_SYSCORE
 #define MVMM_SYSCORE_ARG void *data
 #else
@@ -160,6 +161,7 @@ struct syscore {
 #define MVMM_TIF_RESCHED_LAZY 0
 #endif
 
+/* Old kernels only: a timer's function was set by hand up to 6.12 */
 #ifdef MVMM_HAS_HRTIMER_SETUP
 #define mvmm_hrtimer_setup hrtimer_setup
 #else

@@ -74,6 +74,9 @@ class Library(unittest.TestCase):
                                 f"{root}/main", f"{root}/main.c", *flags],
                                check=True)
                 subprocess.run([f"{root}/main"], env=env, check=True)
+                with open(f"{TOP}/VERSION") as version:
+                    self.assertEqual(version.read(), output(
+                        "pkg-config", "--modversion", "libmvmm", env=env))
                 needed = output("readelf", "-d", f"{root}/main")
                 self.assertEqual("[libmvmm.so.1]" in needed, not how)
 

@@ -81,6 +81,10 @@ class Silicon(unittest.TestCase):
             with open(f"{folder}/made-up.txt", "w") as out:
                 out.write(self.text)
             rows = matrix.silicon(folder).splitlines()
+            with open(f"{folder}/made-up.txt", "w") as out:
+                out.write(self.text.replace("hypervisor: no",
+                                            "hypervisor: yes"))
+            self.assertEqual("There is none yet.", matrix.silicon(folder))
         self.assertEqual(5, len(rows))
         for word in "Made Up(R)", "0x5003604", "3 passed, 2 failed":
             self.assertIn(word, rows[3])

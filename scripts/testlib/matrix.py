@@ -125,6 +125,8 @@ def silicon(folder=f"{TOP}/Documentation/silicon"):
         with open(path) as report:
             facts = dict(re.findall(r"^([\w-]+): (.*)$",
                                     report.read().partition("\n\n")[0], re.M))
+        if facts.get("hypervisor") == "yes":
+            continue
         rows.append(" ".join(f"{facts.get(key, ''):{width}.{width}}"
                              for key, width in SILICON.items()).rstrip())
     if not rows:

@@ -97,7 +97,12 @@ def suite(results, name, which):
     tarball = run(["scripts/dist"], check=True).stdout.strip()
     script = ("cd /tmp && tar -xf /build/*.tar.xz && cd mvmm-* && "
               "dpkg-buildpackage -b -us -uc >/tmp/log 2>&1 || "
-              "{ tail -n 30 /tmp/log; exit 1; }; mv ../*.deb /packages/")
+              "{ tail -n 30 /tmp/log; exit 1; }; "
+              # That suite's, which may know more than this system's
+              "apt-get install -y -qq --no-install-recommends lintian "
+              ">/tmp/apt.log 2>&1 </dev/null && "
+              "lintian --fail-on error,warning ../*.changes && "
+              "mv ../*.deb /packages/")
     with tempfile.TemporaryDirectory(prefix="mvmm-deb.") as there:
         os.makedirs(f"{there}/build")
         shutil.copy(tarball, f"{there}/build/")

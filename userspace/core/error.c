@@ -37,7 +37,7 @@ int explain_open(int err, const char *device, struct error *error)
 			    device, device);
 	case EBUSY:
 		return fail(error, STATUS_BUSY,
-			    "another hypervisor owns VMX or SVM: stop its VMs or unload it (for KVM: rmmod kvm_intel or kvm_amd)");
+			    "another hypervisor owns VMX or SVM: stop its VMs or unload it (for KVM: rmmod kvm_intel or kvm_amd; from 6.12 on it owns them without VMs, too, but with kvm.enable_virt_at_load=0)");
 	default:
 		return fail(error, STATUS_OS, "cannot use %s: %s", device,
 			    strerror(err));
