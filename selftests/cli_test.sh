@@ -240,6 +240,10 @@ expect 42 '' 'all devices at once' "$mvmm" run --flat exit42.img --rng \
 	--balloon 0 --console virtio --port log,file=log --port tty,pty \
 	--device virtio-rng,packed --disk zeros,ro --disk zeros,ro \
 	--device virtio-blk,disk=1 --packed --stats
+# Else an image would be descriptor 1, and have what the guest prints
+cp zeros same
+expect 0 '' 'no descriptors 0 to 2' sh -c \
+	"$mvmm run --flat hi.img --disk same <&- >&- 2>&-; cmp zeros same"
 # The CPU's exit reason for HLT: VMX, SVM
 hlt=12
 "$mvmm" info | grep -q SVM && hlt=120

@@ -515,9 +515,45 @@ static void no_such_device(void **state)
 	assert_int_equal(inb(0x64), 0x1c);
 }
 
+/* What an older module does not know is zero, whatever was there */
+static void older_module(void **state)
+{
+	struct mvmm_info info;
+
+	memset(&info, 0xff, sizeof(info));
+	assert_int_equal(mvmm_get_info(-1, &info), 0);
+	assert_int_equal(info.size, sizeof(info));
+	assert_int_equal(info.features, 0);
+	assert_int_equal(info.max_vcpus, 0);
+}
+
+static void refusals(void **state)
+{
+	static const struct {
+		int error, status;
+		const char *text;
+	} all[] = {
+		{ ENOENT, STATUS_NO_DEVICE, "modprobe mvmm" },
+		{ EACCES, STATUS_PERMISSION, "its group" },
+		{ EBUSY, STATUS_BUSY, "kvm_intel or kvm_amd" },
+		{ EBUSY, STATUS_BUSY, "kvm.enable_virt_at_load=0" },
+		{ EIO, STATUS_OS, "Input/output error" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		assert_int_equal(explain_open(all[i].error, "/dev/mvmm", &error),
+				 -1);
+		assert_int_equal(error.status, all[i].status);
+		assert_non_null(strstr(error.text, all[i].text));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(older_module),
+		cmocka_unit_test(refusals),
 		cmocka_unit_test(blocks),
 		cmocka_unit_test(timers),
 		cmocka_unit_test(a_stop),
