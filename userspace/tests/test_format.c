@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -338,6 +340,44 @@ static void refused(void **state)
 	assert_memory_equal(bytes, "QFI\xfb", 4);
 }
 
+/* A played one, which says what it may */
+static void sandboxed(void **state)
+{
+	static const char script[] =
+		"#!/bin/sh\n"
+		"say() { echo $* >&2; exit 1; }\n"
+		"{ echo x >outside; } 2>/dev/null && say writes elsewhere\n"
+		"{ echo x >sub/new; } 2>/dev/null && say makes files\n"
+		"cat readable >/dev/null || say cannot read\n"
+		"[ $(grep -c : /proc/net/dev) = 1 ] || say has a network\n"
+		"{ echo x >sub/part; } 2>/dev/null || say cannot write beside\n"
+		"echo x >sub/a.img || say cannot write to the image\n"
+		"say as it should be\n";
+	char *path = strdup(getenv("PATH")), *with = NULL;
+	FILE *file;
+
+	/* Landlock's version, without which there is only the network */
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 0)
+		skip();
+	assert_int_equal(system("mkdir sub bin; touch outside sub/part sub/a.img readable"),
+			 0);
+	file = fopen("bin/qemu-nbd", "w");
+	fputs(script, file);
+	fclose(file);
+	assert_int_equal(chmod("bin/qemu-nbd", 0755), 0);
+	assert_true(asprintf(&with, "%s/bin:%s", dir, path) > 0);
+	setenv("PATH", with, 1);
+	assert_refused("sub/a.img,format=qcow2", STATUS_NO_INPUT,
+		       "as it should be");
+	assert_int_equal(system("test -s sub/part && test -s sub/a.img && ! test -s outside && ! test -e sub/new"),
+			 0);
+	assert_refused("sub/a.img,format=qcow2,ro", STATUS_NO_INPUT,
+		       "cannot write beside");
+	setenv("PATH", path, 1);
+	free(with);
+	free(path);
+}
+
 static void formats(void **state)
 {
 	static const char *const names[] = { "vmdk", "vdi", "vhdx", "vpc" };
@@ -366,7 +406,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(used), TEST(encrypted), TEST(on_its_own), TEST(restarted),
 		TEST(opened_by_a_thread), TEST(orphaned),
-		TEST(away_for_a_while), TEST(beneath), TEST(member), TEST(refused), TEST(formats),
+		TEST(away_for_a_while), TEST(beneath), TEST(member), TEST(refused), TEST(sandboxed),
+		TEST(formats),
 	};
 	struct block_config config = { .path = "nbd://" };
 

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "block/nbd/sandbox.h"
 #include "block/nbd/server.h"
 
 #define PROGRAM		"qemu-nbd"
@@ -34,12 +35,14 @@
  * @socket: which it listens on
  * @errors: its stderr
  * @null: the rest
+ * @sandbox: what it may do
  */
 struct spawn {
 	char *const *argv;
 	char **environment;
 	char pid[32];
 	int socket, errors, null;
+	struct sandbox sandbox;
 };
 
 /*
@@ -59,6 +62,7 @@ static __attribute__((noinline)) pid_t spawn(struct spawn *s)
 	 */
 	setsid();
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	sandbox_enter(&s->sandbox);
 	snprintf(s->pid, sizeof(s->pid), "LISTEN_PID=%d", getpid());
 	dup2(s->null, 0);
 	dup2(s->null, 1);
@@ -80,6 +84,8 @@ static int start(struct server *server, int socket, int errors)
 	sigset_t all, old;
 	unsigned int n = 0;
 
+	sandbox_make(&s.sandbox, server->path, server->read_only,
+		     block_is_uri(server->path));
 	while (environ[n])
 		n++;
 	s.environment = calloc(n + 3, sizeof(*s.environment));
@@ -97,6 +103,7 @@ static int start(struct server *server, int socket, int errors)
 	} else {
 		server->pid = -1;
 	}
+	sandbox_free(&s.sandbox);
 	free(s.environment);
 	if (s.null >= 0)
 		close(s.null);
@@ -298,13 +305,14 @@ int server_init(struct server *server, const struct block_config *config,
 	 */
 	bool plain = block_is_uri(path) || *path == '/';
 
-	*server = (struct server){ .errors = -1 };
+	*server = (struct server){ .path = strdup(path), .errors = -1,
+				   .read_only = config->read_only };
 	if (asprintf(&server->image, "%s%s", plain ? "" : "./", path) < 0)
 		server->image = NULL;
 	server->format = strdup(config->format ?: "raw");
 	if (server->image && config->key)
 		use_key(server, config);
-	if (!server->image || !server->format) {
+	if (!server->path || !server->image || !server->format) {
 		server_destroy(server);
 		return fail(error, STATUS_OS, "--disk: no memory");
 	}
@@ -329,6 +337,7 @@ int server_init(struct server *server, const struct block_config *config,
 
 void server_destroy(struct server *server)
 {
+	free(server->path);
 	free(server->image);
 	free(server->format);
 	free(server->secret);

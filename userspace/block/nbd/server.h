@@ -12,12 +12,15 @@
  * @image: the last of these, which is its own
  * @format: the same
  * @secret: the same: where the key is, or NULL
+ * @path: of the image
+ * @read_only: it is not written to
  * @pid: 0: there is no process
  * @errors: what it says on stderr, -1: nothing
  */
 struct server {
 	const char *argv[12];
-	char *image, *format, *secret;
+	char *path, *image, *format, *secret;
+	bool read_only;
 	pid_t pid;
 	int errors;
 };
