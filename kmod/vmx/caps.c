@@ -299,7 +299,9 @@ int vmx_probe(struct vmx_caps *caps)
 			  boot_cpu_has(X86_FEATURE_FLUSH_L1D) &&
 			  !cpu_mitigations_off();
 	/* NULL: without a driver of the CPU's counters, now and later */
+	local_irq_disable();
 	caps->perf = perf_guest_get_msrs(&nr, NULL);
+	local_irq_enable();
 	if (boot_cpu_has_bug(X86_BUG_L1TF) && !boot_cpu_has(X86_FEATURE_FLUSH_L1D))
 		pr_warn("L1TF: this CPU's microcode cannot flush L1D, which guests may read: update it\n");
 	if ((boot_cpu_has_bug(X86_BUG_L1TF) || boot_cpu_has_bug(X86_BUG_MDS)) &&
