@@ -45,7 +45,7 @@ void machine_reset(struct machine *m, enum reset what)
 		loop_set_timer(&m->loop, &m->resetter, 1);
 		return;
 	}
-	/* A reboot ends mvmm: what was booted is in the command's arguments */
+	/* Nobody is there who would boot it again */
 	machine_end(m, STATUS_RESET,
 		    "the guest reset itself: a reboot, or a panic with panic=-1");
 }
@@ -355,7 +355,7 @@ static void unbuild(struct machine *m)
 	memset(m->pci, 0, sizeof(m->pci));
 	m->power = NULL;
 	m->balloon = NULL;
-	m->screen = NULL;
+	m->screen = m->seen = NULL;
 	m->memory.taken = m->memory.all - DEVICE_MEMORY;
 	m->disks_taken = 0;
 	m->vhosts_made = m->nics_made = 0;

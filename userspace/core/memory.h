@@ -18,7 +18,7 @@
 #define HOLE_START	0xa0000		/* VGA and option ROMs: no RAM */
 #define HOLE_END	0xc0000
 #define MEMORY_BLOCKS	16
-#define DEVICE_MEMORY	(84ull << 20)	/* for devices; costs nothing untouched */
+#define DEVICE_MEMORY	(148ull << 20)	/* for devices; costs nothing untouched */
 
 /* What a firmware can have RAM behind, in segments */
 #define SHADOW_START	HOLE_END

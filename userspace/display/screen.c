@@ -28,7 +28,7 @@ void surface_free(struct surface *surface)
 	*surface = (struct surface){ 0 };
 }
 
-static void take_out(struct screen *screen)
+void screen_remove(struct screen *screen)
 {
 	struct screen **p = &screen->device->machine->screen;
 
@@ -42,16 +42,11 @@ void screen_put(struct screen *screen, bool first)
 {
 	struct screen **p = &screen->device->machine->screen;
 
-	take_out(screen);
+	screen_remove(screen);
 	while (!first && *p)
 		p = &(*p)->next;
 	screen->next = *p;
 	*p = screen;
-}
-
-void screen_remove(struct screen *screen)
-{
-	take_out(screen);
 }
 
 /* The screen that is seen, with the lock; NULL: there is none, or no machine */
@@ -101,6 +96,12 @@ int screen_draw(struct machine *m, struct surface *surface, bool all)
 	int ret = view ? ops->draw(view, surface) : -1;
 
 	free(view);
+	if (ret && !all) {
+		/* What had changed was not drawn: all of it the next time */
+		pthread_mutex_lock(&m->loop.lock);
+		m->seen = NULL;
+		pthread_mutex_unlock(&m->loop.lock);
+	}
 	return ret;
 }
 

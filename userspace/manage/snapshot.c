@@ -150,11 +150,18 @@ static int write_ram(const struct memory *memory, int fd)
 	static uint8_t zero[CHUNK];
 	uint64_t at, n;
 	ssize_t done;
+	off_t data;
 
 	if (ftruncate(fd, memory->all))
 		return -1;
-	for (at = 0; at < memory->all; at += n) {
-		n = memory->all - at;
+	for (at = 0; at < memory->taken; at += n) {
+		/* A memfd's hole would have memory if it were read */
+		data = !memory->shared || memory->of_snapshot ? (off_t)at :
+		       lseek(memory->fd, at, SEEK_DATA);
+		if (data < 0)
+			return errno == ENXIO ? 0 : -1;
+		at = data;
+		n = memory->taken - at;
 		if (n > CHUNK)
 			n = CHUNK;
 		if (!memcmp(memory->base + at, zero, n))
@@ -312,7 +319,7 @@ static int load_ram(struct machine *m, json_t *saved, int dir,
 	fd = openat(dir, ram, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0 && !fstat(fd, &st) && st.st_size != (off_t)m->memory.all)
 		ret = fail(error, STATUS_DATA,
-			   "%s/%s has %llu bytes, and this machine's memory %llu: give it the same --mem",
+			   "%s/%s has %llu bytes, and this machine's memory %llu: give it the same --mem, and the mvmm that saved it",
 			   directory, ram, (unsigned long long)st.st_size,
 			   (unsigned long long)m->memory.all);
 	else if (fd < 0 || map_ram(&m->memory, fd))

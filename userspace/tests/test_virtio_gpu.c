@@ -318,37 +318,56 @@ static void no_such_thing(void **state)
 }
 
 /* Of pictures there are some, and so many bytes; what is given back can be had */
+static void begin_again(void)
+{
+	reg_write(COMMON(device_status), 0, 1);
+	driver_begin(0);
+	add_queue(1);
+	add_queue(0);
+	driver_ok();
+}
+
 static void no_room(void **state)
 {
 	const uint32_t none = VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	struct virtio_gpu_mem_entry entry = PART(PICTURE, 4096);
 	unsigned int i;
 
+	memset(at(PICTURE), 0xee, 4096);
 	assert_int_equal(make(1, BGRX, ~0u, ~0u), none);
-	assert_int_equal(make(1, BGRX, 4096, 4097), none);
-	assert_int_equal(make(1, BGRX, 4096, 4096), OK);
+	assert_int_equal(make(1, BGRX, 8192, 4097), none);
+	assert_int_equal(make(1, BGRX, 8192, 4096), OK);
 	assert_int_equal(attach(1, &entry, 1), none);
 	assert_int_equal(make(2, BGRX, 1, 1), none);
 	assert_int_equal(unref(1), OK);
 	for (i = 1; i <= 4; i++)
-		assert_int_equal(make(i, BGRX, 2048, 2048), OK);
+		assert_int_equal(make(i, BGRX, 4096, 2048), OK);
 	assert_int_equal(unref(2), OK);
 	assert_int_equal(unref(4), OK);
-	assert_int_equal(make(5, BGRX, 2048, 2049), none);
-	assert_int_equal(make(5, BGRX, 1024, 2048), OK);
+	assert_int_equal(make(5, BGRX, 4096, 2049), none);
+	assert_int_equal(make(5, BGRX, 2048, 2048), OK);
 	assert_int_equal(attach(5, &entry, 1), OK);
-	assert_int_equal(make(6, BGRX, 2048, 2048), OK);
-	assert_int_equal(make(7, BGRX, 2048, 1024), none);
+	assert_int_equal(make(6, BGRX, 4096, 2048), OK);
+	assert_int_equal(make(7, BGRX, 4096, 1024), none);
 	for (i = 8; i < GPU_RESOURCES + 4; i++)
 		assert_int_equal(make(i, BGRX, 1, 1), OK);
 	assert_int_equal(make(i, BGRX, 1, 1), none);
 	/* Who starts anew has all of it, and finds nothing in there */
 	assert_int_equal(transfer(5, RECT(0, 0, 1024, 1), 0), OK);
-	reg_write(COMMON(device_status), 0, 1);
-	driver_begin(0);
-	add_queue(0);
-	driver_ok();
-	assert_int_equal(make(1, BGRX, 4096, 4096), OK);
+	begin_again();
+	assert_int_equal(make(1, BGRX, 8192, 4096), OK);
+	assert_int_equal(attach(1, &entry, 1), none);
+	assert_int_equal(unref(1), OK);
+	/* So it is after the machine's reset, which forgets what there was */
+	assert_int_equal(make(1, BGRX, 2560, 1600), OK);
+	assert_int_equal(attach(1, &entry, 1), OK);
+	assert_int_equal(transfer(1, RECT(0, 0, 1024, 1), 0), OK);
+	assert_true(screen_resize(&m, 700, 500));
+	devices_reset(&m);
+	assert_int_equal(screen_draw(&m, &seen, true), 0);
+	assert_int_equal(seen.width, 700);
+	begin_again();
+	assert_int_equal(make(1, BGRX, 8192, 4096), OK);
 	assert_int_equal(show(1, RECT(0, 0, 2561, 1600)),
 			 VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
 	assert_int_equal(show(1, RECT(0, 0, 2560, 1600)), OK);
@@ -472,7 +491,12 @@ static void beside_a_vga(void **state)
 		assert_int_equal(screen_draw(&m, &seen, false), 0);
 		assert_int_equal(seen.width, 8);
 		assert_true(screen_resize(&m, 800, 600));
+		assert_int_equal(make(ID + 1, BGRX, 64, 64), OK);
+		driver.queue = 1;
+		assert_int_equal(point(ID + 1, 0, 0), OK);
+		driver.queue = 0;
 		assert_true(screen_cursor(&m, &c));
+		assert_true(c.shown);
 		reg_write(COMMON(device_status), 0, 1);
 		assert_ptr_equal(m.screen, vga);
 		/* All of it is new to who looks */
@@ -519,7 +543,7 @@ static void broken(void **state)
 static void a_move(void **state)
 {
 	static const struct { const char *name; int value; } wrong[] = {
-		{ "format", 5 }, { "width", 0 }, { "height", 0x7fffffff },
+		{ "at", 4096 }, { "entries_at", 0 }, { "format", 5 }, { "width", 0 }, { "height", 0x7fffffff },
 		{ "at", 1 }, { "at", GPU_MEMORY }, { "entries", 16385 },
 		{ "entries_at", GPU_MEMORY },
 	};
@@ -564,6 +588,18 @@ static void a_move(void **state)
 	assert_int_equal(devices_load(&m, saved, &error), -1);
 	assert_non_null(strstr(error.text, "shown"));
 	json_object_set_new(first, "id", json_integer(ID));
+	json_object_set_new(json_array_get(json_object_get(device, "scanout"), 0), "x",
+			    json_integer(5));
+	assert_int_equal(devices_load(&m, saved, &error), -1);
+	assert_non_null(strstr(error.text, "shown"));
+	json_object_set_new(json_array_get(json_object_get(device, "scanout"), 0), "x",
+			    json_integer(1));
+	assert_int_equal(devices_load(&m, saved, &error), 0);
+	json_object_set_new(json_array_get(json_object_get(device, "cursor"), 0), "hot_x",
+			    json_integer(64));
+	assert_int_equal(devices_load(&m, saved, &error), -1);
+	json_object_set_new(json_array_get(json_object_get(device, "cursor"), 0), "hot_x",
+			    json_integer(63));
 	json_object_set_new(device, "width", json_integer(2561));
 	assert_int_equal(devices_load(&m, saved, &error), -1);
 	assert_non_null(strstr(error.text, "size"));

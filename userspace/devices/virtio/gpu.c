@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * virtio-gpu (virtio 1.2, 5.7), in two dimensions: the guest draws in its own memory,
- * says what is to be copied, and what of that is shown on the one monitor. The size of
- * that follows the viewer's window. Until the guest has a driver for it, what a VGA
- * beside it shows is the screen. The pictures are in gpu_store.c.
+ * virtio-gpu (virtio 1.2, 5.7), in two dimensions: the guest draws in its own
+ * memory, says what is to be copied, and what of that is shown on the one monitor.
+ * The size of that follows the viewer's window. Until the guest has a driver for it,
+ * what a VGA beside it shows is the screen. The pictures are in gpu_store.c.
  */
 #include <endian.h>
 #include <linux/virtio_ids.h>
@@ -14,8 +14,10 @@
 #include "devices/virtio/virtio.h"
 
 enum { CONTROL, CURSOR, QUEUES };
-/* So much is copied before others have their turn */
-#define COPIED_MAX	(8u << 20)
+/* So much work is done before others have their turn, about a byte's copy each */
+#define WORK_MAX	(8u << 20)
+/* Of a command, whatever it is: it may have the host take or give back memory */
+#define WORK_COMMAND	(64u << 10)
 #define CURSOR_BYTES	(SCREEN_CURSOR * SCREEN_CURSOR * sizeof(uint32_t))
 
 /**
@@ -48,6 +50,8 @@ struct cursor {
  * @yres: its rows
  * @width: what they are now
  * @height: the same
+ * @wanted_x: what a viewer wanted last; 0: nothing
+ * @wanted_y: the same
  * @events: that the driver is told by the configuration
  * @store: the pictures
  * @scanout: the monitor
@@ -61,7 +65,7 @@ struct cursor {
 struct gpu {
 	struct virtio virtio;
 	struct screen screen;
-	uint32_t xres, yres, width, height, events;
+	uint32_t xres, yres, width, height, wanted_x, wanted_y, events;
 	struct gpu_store store;
 	struct scanout scanout;
 	struct cursor cursor;
@@ -197,8 +201,8 @@ static void resized(struct device *device, unsigned int width,
 
 	if (width == gpu->width && height == gpu->height)
 		return;
-	gpu->width = width;
-	gpu->height = height;
+	gpu->width = gpu->wanted_x = width;
+	gpu->height = gpu->wanted_y = height;
 	gpu->all = true;
 	gpu->events |= VIRTIO_GPU_EVENT_DISPLAY;
 	virtio_config_changed(&gpu->virtio);
@@ -431,41 +435,29 @@ static const struct command *find_command(uint32_t type, unsigned int queue)
 	return NULL;
 }
 
-/* How many bytes at most does it copy? */
-static size_t price(const struct virtio_gpu_ctrl_hdr *header,
-		    const void *command)
-{
-	struct virtio_gpu_rect r;
-
-	if (le32toh(header->type) != VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D)
-		return 0;
-	r = rect_of(&((struct virtio_gpu_transfer_to_host_2d *)command)->r);
-	return ((size_t)r.width + 16) * r.height * sizeof(uint32_t);
-}
-
-/* One command. -1: the device was broken; else what it may have copied */
-static ssize_t serve(struct gpu *gpu, struct virtqueue *queue,
-		     struct chain *chain)
+/* One command. False: the device was broken. Adds to @work */
+static bool serve(struct gpu *gpu, struct virtqueue *queue,
+		  struct chain *chain, size_t *work)
 {
 	union {
 		struct virtio_gpu_ctrl_hdr header;
 		uint8_t bytes[72];
 	} request = { 0 };
 	union answer answer = { 0 };
-	size_t len = sizeof(request.header), copied = 0;
+	size_t len = sizeof(request.header);
 	uint32_t type = VIRTIO_GPU_RESP_ERR_UNSPEC;
 	const struct command *c;
 
 	if (chain_take(chain, &request, len) < len) {
 		virtio_break(&gpu->virtio, "a command without a header");
-		return -1;
+		return false;
 	}
 	c = find_command(le32toh(request.header.type), queue->number);
 	if (c && chain_take(chain, request.bytes + len, c->len - len) ==
-		 c->len - len) {
+		 c->len - len)
 		type = c->run(gpu, &request, chain, &answer);
-		copied = price(&request.header, &request);
-	}
+	*work += WORK_COMMAND + gpu->store.copied;
+	gpu->store.copied = 0;
 	len = c && type < VIRTIO_GPU_RESP_ERR_UNSPEC ? c->answer :
 						       sizeof(answer.header);
 	answer.header = (struct virtio_gpu_ctrl_hdr){
@@ -479,27 +471,24 @@ static ssize_t serve(struct gpu *gpu, struct virtqueue *queue,
 	if (chain_put(chain, &answer, len) < len) {
 		virtio_break(&gpu->virtio,
 			     "a buffer that is too small for an answer");
-		return -1;
+		return false;
 	}
 	queue_push(queue, chain, len);
-	return copied;
+	return true;
 }
 
 static void notified(struct virtio *virtio, struct virtqueue *queue)
 {
 	struct gpu *gpu = (struct gpu *)virtio;
-	size_t copied = 0;
 	struct chain chain;
-	ssize_t n = 0;
+	size_t work = 0;
 
-	while (n >= 0 && copied < COPIED_MAX && queue_pop(queue, &chain)) {
-		n = serve(gpu, queue, &chain);
-		copied += n;
-	}
-	if (n < 0)
-		return;
+	while (work < WORK_MAX && queue_pop(queue, &chain))
+		if (!serve(gpu, queue, &chain, &work))
+			return;
 	queue_signal(queue);
-	if (copied >= COPIED_MAX)
+	/* A driver that adds more all the time */
+	if (work >= WORK_MAX)
 		virtio_again(virtio, queue);
 }
 
@@ -576,12 +565,13 @@ static int create(struct device *device, struct error *error)
 	return 0;
 }
 
+/* The viewer's window is as it was */
 static void reset(struct device *device)
 {
 	struct gpu *gpu = (struct gpu *)device;
 
-	gpu->width = gpu->xres;
-	gpu->height = gpu->yres;
+	gpu->width = gpu->wanted_x ? gpu->wanted_x : gpu->xres;
+	gpu->height = gpu->wanted_y ? gpu->wanted_y : gpu->yres;
 	virtio_reset(&gpu->virtio);
 }
 
@@ -602,10 +592,12 @@ static int loaded(struct device *device, struct error *error)
 	    gpu->cursor.hot_x >= SCREEN_CURSOR ||
 	    gpu->cursor.hot_y >= SCREEN_CURSOR)
 		return fail(error, STATUS_DATA, "a size that cannot be");
+	gpu->wanted_x = gpu->width;
+	gpu->wanted_y = gpu->height;
 	gpu->pointers++;
 	gpu->first = gpu->end = 0;
-	show(gpu, &(struct scanout){ s->resource, s->x, s->y, s->width,
-				     s->height });
+	gpu->all = true;
+	screen_put(&gpu->screen, s->resource);
 	return virtio_loaded(&gpu->virtio, error);
 }
 

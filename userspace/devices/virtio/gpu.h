@@ -14,7 +14,8 @@
 #include "core/state.h"
 #include "display/screen.h"
 
-#define GPU_MEMORY	(64u << 20)	/* bytes of all pictures */
+/* Bytes of all pictures: eight of the largest screen */
+#define GPU_MEMORY	(128u << 20)
 #define GPU_RESOURCES	64
 #define GPU_ENTRIES_MAX	16384		/* parts of a picture's memory */
 
@@ -37,11 +38,13 @@ struct gpu_resource {
  * @memory: the guest's, in which the store has its own part
  * @base: GPU_MEMORY bytes there, saved and loaded with it
  * @resource: the pictures
+ * @copied: bytes that were moved, or as many as that took; who reads it clears it
  */
 struct gpu_store {
 	const struct memory *memory;
 	uint8_t *base;
 	struct gpu_resource resource[GPU_RESOURCES];
+	size_t copied;
 };
 
 extern const struct field gpu_resource_fields[];
@@ -51,7 +54,7 @@ struct gpu_resource *gpu_find(struct gpu_store *store, uint32_t id);
 /* These return a VIRTIO_GPU_RESP_* */
 uint32_t gpu_make(struct gpu_store *store,
 		  const struct virtio_gpu_resource_create_2d *wanted);
-/* @room: for so many entries; *@to is where they are to be copied to */
+/* Room for so many entries: *@to is where they are to be copied to */
 uint32_t gpu_attach(struct gpu_store *store, struct gpu_resource *r,
 		    uint32_t entries, struct virtio_gpu_mem_entry **to);
 uint32_t gpu_transfer(struct gpu_store *store, const struct gpu_resource *r,

@@ -34,15 +34,18 @@ static uint64_t pages(uint64_t len)
 	return (len + PAGE - 1) & -(uint64_t)PAGE;
 }
 
+static bool overlaps(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
+{
+	return a < b + pages(b_len) && b < a + pages(a_len);
+}
+
 static bool is_free(const struct gpu_store *store, uint64_t at, uint64_t len)
 {
 	const struct gpu_resource *r;
 
 	for (r = store->resource; r < store->resource + GPU_RESOURCES; r++)
-		if (r->id && ((at < r->at + pages(pixel_bytes(r)) &&
-			       r->at < at + len) ||
-			      (at < r->entries_at + pages(entry_bytes(r)) &&
-			       r->entries_at < at + len)))
+		if (r->id && (overlaps(at, len, r->at, pixel_bytes(r)) ||
+			      overlaps(at, len, r->entries_at, entry_bytes(r))))
 			return false;
 	return at + len <= GPU_MEMORY;
 }
@@ -65,7 +68,7 @@ static uint32_t find_room(const struct gpu_store *store, uint64_t len)
 	return best;
 }
 
-/* To the host; whoever gets it next finds zeroes */
+/* To the host: it is zero then */
 static void give_back(struct gpu_store *store, uint32_t at, uint64_t len)
 {
 	if (len && memory_discard(store->memory, store->base + at, pages(len)))
@@ -119,6 +122,8 @@ uint32_t gpu_make(struct gpu_store *store,
 	made.at = find_room(store, pages(pixel_bytes(&made)));
 	if (made.at == NO_ROOM)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	/* A machine's reset forgets pictures, and leaves their bytes */
+	give_back(store, made.at, pixel_bytes(&made));
 	*slot = made;
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -171,6 +176,24 @@ bool gpu_rect_fits(const struct gpu_resource *r,
 	       (uint64_t)rect->y + rect->height <= r->height;
 }
 
+/* Does it fit between those before it, and are its own two parts apart? */
+static bool is_apart(const struct gpu_store *store, const struct gpu_resource *r)
+{
+	const struct gpu_resource *o;
+
+	for (o = store->resource; o < r; o++)
+		if (o->id &&
+		    (overlaps(r->at, pixel_bytes(r), o->at, pixel_bytes(o)) ||
+		     overlaps(r->at, pixel_bytes(r), o->entries_at,
+			      entry_bytes(o)) ||
+		     overlaps(r->entries_at, entry_bytes(r), o->at,
+			      pixel_bytes(o)) ||
+		     overlaps(r->entries_at, entry_bytes(r), o->entries_at,
+			      entry_bytes(o))))
+			return false;
+	return !overlaps(r->at, pixel_bytes(r), r->entries_at, entry_bytes(r));
+}
+
 bool gpu_store_is_sane(struct gpu_store *store)
 {
 	struct gpu_resource *r;
@@ -185,7 +208,8 @@ bool gpu_store_is_sane(struct gpu_store *store)
 		    pixel_bytes(r) > GPU_MEMORY ||
 		    r->at > GPU_MEMORY - pages(pixel_bytes(r)) ||
 		    r->entries > GPU_ENTRIES_MAX || r->entries_at % PAGE ||
-		    r->entries_at > GPU_MEMORY - pages(entry_bytes(r)))
+		    r->entries_at > GPU_MEMORY - pages(entry_bytes(r)) ||
+		    (!r->entries && r->entries_at) || !is_apart(store, r))
 			return false;
 	}
 	return true;
@@ -207,15 +231,17 @@ struct source {
 /* Moves on. False: there is no more */
 static bool skip(struct source *s, uint64_t len)
 {
-	while (s->left && len >= le32toh(s->entry->length) - s->at) {
-		len -= le32toh(s->entry->length) - s->at;
-		s->entry++;
-		s->left--;
-		s->at = 0;
+	uint32_t rest;
+
+	for (; s->left; s->entry++, s->left--, s->at = 0) {
+		rest = le32toh(s->entry->length) - s->at;
+		if (len < rest) {
+			s->at += len;
+			return true;
+		}
+		len -= rest;
 	}
-	if (s->left)
-		s->at += len;
-	return s->left || !len;
+	return !len;
 }
 
 static bool take(const struct memory *memory, struct source *s, void *to,
@@ -261,14 +287,17 @@ uint32_t gpu_transfer(struct gpu_store *store, const struct gpu_resource *r,
 {
 	struct source s = { (void *)(store->base + r->entries_at),
 			    r->entries, 0 };
-	uint32_t *to = (uint32_t *)(store->base + r->at) +
-		       (size_t)rect->y * r->width + rect->x;
-	uint32_t y;
+	uint32_t *to, y;
 
 	if (!gpu_rect_fits(r, rect) || offset > UINT32_MAX)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	if (!r->entries)
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
+	to = (uint32_t *)(store->base + r->at) + (size_t)rect->y * r->width +
+	     rect->x;
+	/* A row, or an entry that is passed, is as long as some bytes */
+	store->copied = ((size_t)rect->width + 16) * rect->height * sizeof(*to) +
+			entry_bytes(r);
 	if (!skip(&s, offset))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	for (y = 0; y < rect->height; y++, to += r->width)

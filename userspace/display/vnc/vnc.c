@@ -93,7 +93,10 @@ static unsigned int least(unsigned int a, unsigned int b)
 	return a < b ? a : b;
 }
 
-/* Of the pixels of a tile: two that look the same are so, but for one in 2^64 */
+/*
+ * Of the pixels of a tile: two that look the same are so, but for one in 2^64. A guest
+ * that computes such a one shows its own viewers an old tile
+ */
 static uint64_t hash_tile(const struct surface *s, unsigned int x, unsigned int y)
 {
 	unsigned int columns = least(TILE, s->width - x), i;
@@ -197,12 +200,19 @@ static rfbCursorPtr make_cursor(const struct screen_cursor *c)
 	return made;
 }
 
-/* Viewers draw it themselves, where their mouse is; NULL: they have none to draw */
+/* Most viewers draw it themselves, where their mouse is. NULL: there is none */
 static void show_cursor(struct vnc *v)
 {
-	if (screen_cursor(v->machine, &v->cursor))
-		lib.SetCursor(v->screen, v->cursor.shown ?
-			      make_cursor(&v->cursor) : NULL);
+	rfbCursorPtr made = NULL;
+
+	if (!screen_cursor(v->machine, &v->cursor))
+		return;
+	if (v->cursor.shown)
+		made = make_cursor(&v->cursor);
+	lib.SetCursor(v->screen, made);
+	/* Without memory once more, later */
+	if (v->cursor.shown && !made)
+		v->cursor.serial--;
 }
 
 /* To those who have come in: to the others a byte more is an error of the protocol */
@@ -297,6 +307,9 @@ static void on_pointer(int buttons, int x, int y, rfbClientPtr client)
 {
 	struct vnc *v = client->screen->screenData;
 
+	/* For viewers that do not draw it the library does, here */
+	v->screen->cursorX = x;
+	v->screen->cursorY = y;
 	viewer_pointer(&v->input, buttons, x, y, v->screen->width,
 		       v->screen->height);
 }
