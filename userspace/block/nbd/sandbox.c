@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <linux/landlock.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,12 @@
 #include "block/nbd/sandbox.h"
 #include "core/loop.h"
 
+/* Of Linux 6.2, whose headers may not be here */
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE (1ull << 14)
+#endif
+#define WITH_TRUNCATE	3	/* the version of Landlock */
+
 /* All that changes files or makes some */
 #define WRITES (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | \
 		LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR | \
@@ -25,11 +32,13 @@
 		LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | \
 		LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
 
-static bool allow_write(int rules, const char *path)
+/* @access: of what the rules are about */
+static bool allow_write(int rules, uint64_t access, const char *path)
 {
 	int fd = open(path, O_PATH | O_CLOEXEC);
 	struct landlock_path_beneath_attr beneath = {
-		.allowed_access = LANDLOCK_ACCESS_FS_WRITE_FILE,
+		.allowed_access = access & (LANDLOCK_ACCESS_FS_WRITE_FILE |
+					    LANDLOCK_ACCESS_FS_TRUNCATE),
 		.parent_fd = fd };
 	bool good = fd >= 0 && !syscall(SYS_landlock_add_rule, rules,
 					LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
@@ -42,6 +51,7 @@ void sandbox_make(struct sandbox *sandbox, const char *path, bool read_only,
 		  bool network)
 {
 	struct landlock_ruleset_attr all = { .handled_access_fs = WRITES };
+	uint64_t handled;
 	char real[PATH_MAX];
 	struct stat st;
 
@@ -52,13 +62,18 @@ void sandbox_make(struct sandbox *sandbox, const char *path, bool read_only,
 	/* Of another place nobody here knows what is written */
 	if (!realpath(path, real) || stat(real, &st))
 		return;
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0,
+		    LANDLOCK_CREATE_RULESET_VERSION) >= WITH_TRUNCATE)
+		all.handled_access_fs |= LANDLOCK_ACCESS_FS_TRUNCATE;
+	handled = all.handled_access_fs;
 	sandbox->rules = syscall(SYS_landlock_create_ruleset, &all, sizeof(all),
 				 0);
 	if (sandbox->rules < 0)
 		return;
-	if (allow_write(sandbox->rules, "/dev/null") &&
-	    (read_only || allow_write(sandbox->rules, S_ISREG(st.st_mode) ?
-						      dirname(real) : real)))
+	if (allow_write(sandbox->rules, handled, "/dev/null") &&
+	    (read_only || allow_write(sandbox->rules, handled,
+				      S_ISREG(st.st_mode) ? dirname(real) :
+							    real)))
 		return;
 	close_fd(&sandbox->rules);
 }
