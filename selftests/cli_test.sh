@@ -152,6 +152,11 @@ expect 71 'not all in RAM' 'an image in the hole' \
 expect 0 'the guest halted for good' 'halted for good' \
 	"$mvmm" run --flat halt.img
 expect 78 'reset itself' 'a reset' "$mvmm" run --flat reset.img
+# Counts at 0x500: the third time it is enough
+printf '\xfe\x06\x00\x05\x80\x3e\x00\x05\x03\x75\x04\xb0\x2a\xe6\xf4\xb0\xfe\xe6\x64\xf4\xeb\xfd' >again.img
+expect 42 '' 'a reset boots again, if wanted' \
+	"$mvmm" run --flat again.img --on-reset reboot
+expect 78 'reset itself' 'but not else' "$mvmm" run --flat again.img
 expect 42 '' 'a status of 42' "$mvmm" run --flat exit42.img --at 0x1000
 # Waits for a byte on the serial port, then a status of 42
 printf '\xba\xfd\x03\xec\xa8\x01\x74\xfb\xb0\x2a\xe6\xf4\xfa\xf4' >wait.img

@@ -16,6 +16,7 @@
 #include "devices/virtio/balloon.h"
 #include "manage/control.h"
 #include "manage/reload.h"
+#include "manage/reset.h"
 
 static int load(struct machine *m, const struct run_options *o,
 		const struct blob *image, struct boot *boot,
@@ -96,6 +97,8 @@ static void print_stats(const struct vcpu *v)
  * @control: how it is told what to do
  * @console: of the user
  * @options: of the command line
+ * @image: what was booted; after that only if a reset boots it again
+ * @boot: what it was given
  * @saver: the next time that the machine is saved
  * @saved: how often it was
  * @reload: of its vCPUs
@@ -106,6 +109,8 @@ struct session {
 	struct stdio console;
 	struct control control;
 	const struct run_options *options;
+	struct blob image;
+	struct boot boot;
 	struct timer saver;
 	unsigned int saved;
 	struct reload reload;
@@ -245,6 +250,25 @@ static void on_saver(void *ctx)
 	plan_save(s);
 }
 
+/* Without a firmware mvmm is who boots. RAM stays as it is, as on a PC */
+static void boot_again(struct machine *m)
+{
+	struct session *s = (struct session *)m;
+	struct error error = { 0 };
+	struct entry entry = { 0 };
+	struct vcpu *first = &m->vcpu[0];
+
+	__atomic_store_n(&m->resetting, RESET_BOARD, __ATOMIC_RELEASE);
+	reset_machine(m);
+	if (!load(m, s->options, &s->image, &s->boot, &entry, &error) &&
+	    mvmm_set_sregs(first->fd, &entry.sregs))
+		fail(&error, STATUS_VM, "its first CPU cannot be set");
+	first->run->regs = entry.regs;
+	if (error.text[0])
+		machine_end(m, error.status,
+			    "the guest cannot be booted again: %s", error.text);
+}
+
 static int run_machine(struct session *s, struct entry *entry,
 		       struct error *error)
 {
@@ -270,23 +294,24 @@ static int run_machine(struct session *s, struct entry *entry,
 
 static int run(struct run_options *o, struct error *error)
 {
-	struct boot boot = { .append = o->append, .given = o->given ?: "" };
 	struct session *s = calloc(1, sizeof(*s));
 	struct entry entry = { 0 };
-	struct blob image = { 0 };
 	unsigned int i;
 	int ret;
 
 	if (!s)
 		return fail(error, STATUS_OS, "no memory");
+	s->boot = (struct boot){ .append = o->append, .given = o->given ?: "" };
+	if (!o->firmware && o->on_reset == RUN_REBOOT)
+		o->machine.reset = boot_again;
 	if (o->virtio_console)
 		o->machine.port[0].chardev =
 			display_console(&o->display, &s->console.chardev);
-	ret = o->host ? host_boot(&o->machine, &o->kernel, &boot, error) : 0;
+	ret = o->host ? host_boot(&o->machine, &o->kernel, &s->boot, error) : 0;
 	if (!ret && o->firmware)
 		ret = firmware_open(&o->machine, o->firmware, o->vars, error);
 	if (!ret && !o->load)
-		ret = open_images(o, &image, &boot, error);
+		ret = open_images(o, &s->image, &s->boot, error);
 	if (!ret)
 		ret = open_disks(o, error);
 	if (!ret)
@@ -302,10 +327,12 @@ static int run(struct run_options *o, struct error *error)
 						     &s->console.chardev),
 				     error);
 	if (!ret) {
-		ret = load(&s->machine, o, &image, &boot, &entry, error);
-		/* The guest's memory has a copy now: free these */
-		blob_free(&image);
-		boot_free(&boot);
+		ret = load(&s->machine, o, &s->image, &s->boot, &entry, error);
+		/* The guest's memory has a copy now */
+		if (!o->machine.reset || o->firmware) {
+			blob_free(&s->image);
+			boot_free(&s->boot);
+		}
 		if (!ret && o->control)
 			ret = control_start(&s->control, &s->machine,
 					    o->control, error);
@@ -335,8 +362,8 @@ static int run(struct run_options *o, struct error *error)
 	}
 	ports_close(&o->ports);
 	nets_close(&o->nets);
-	blob_free(&image);
-	boot_free(&boot);
+	blob_free(&s->image);
+	boot_free(&s->boot);
 	firmware_close(&o->machine);
 	free(s);
 	return ret;

@@ -13,6 +13,8 @@
 
 #define RUN_SHORT	32
 
+#define RUN_REBOOT	1
+
 /**
  * struct run_options - the command line
  * @image: a file, which becomes one of those or a disk; NULL: none was given
@@ -27,8 +29,8 @@
  * @load: a directory with a saved machine; NULL: it boots
  * @control: a socket; NULL: nobody listens
  * @display: who is shown the screen
- * @on_reset: what becomes of a guest that resets itself: 0: it ends, 1: it boots
- *	again, 2: the latter if it has a firmware
+ * @on_reset: what becomes of a guest that resets itself: 0: it ends, RUN_REBOOT:
+ *	it boots again, 2: the latter if it has a firmware
  * @boot: what a firmware boots first
  * @at: where the flat image goes
  * @has_at: that was given

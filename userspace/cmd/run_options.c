@@ -32,7 +32,7 @@ static const struct argp_option option_list[] = {
 	{ "boot", OPT_BOOT, "[order=LETTERS][,menu][,menu-wait=MS]", 0,
 	  "what the firmware boots first: a floppy, c disk, d CD-ROM, n network; and if Esc shows a menu", 0 },
 	{ "on-reset", OPT_ON_RESET, "reboot|exit", 0,
-	  "what a reset of the guest's does: into the firmware, which is the default if there is one, or the end", 0 },
+	  "what a reset of the guest's does: it boots again, which is the default with a firmware, or ends", 0 },
 	{ "initrd", OPT_INITRD, "FILE", 0,
 	  "initial RAM disk, or the next of them; for Multiboot the next module", 0 },
 	{ "load", OPT_LOAD, "DIRECTORY", 0,
@@ -103,7 +103,7 @@ static const struct argp_option option_list[] = {
 };
 
 static const char *const backends[] = { "anon", "memfd", NULL };
-static const char *const resets[] = { "exit", "reboot", NULL };
+static const char *const resets[] = { "exit", [RUN_REBOOT] = "reboot", NULL };
 static const char *const consoles[] = { "serial", "virtio", NULL };
 
 /* Those with a plain value, from OPT_MEM on */
@@ -589,9 +589,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (o->save_every && o->reload_every)
 			argp_error(state,
 				   "give either --save-every or --reload-every");
-		if (o->on_reset == 1 && !o->firmware)
+		if (o->on_reset == RUN_REBOOT && o->load && !o->firmware)
 			argp_error(state,
-				   "--on-reset reboot goes with --firmware: a kernel is loaded once");
+				   "--on-reset reboot goes with --firmware if a saved guest is loaded: there is no kernel to be booted again");
 		if (o->vars && (!o->firmware || strcmp(o->firmware, "uefi")))
 			argp_error(state,
 				   "--firmware-vars goes with --firmware uefi");
@@ -608,7 +608,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (o->machine.vhosts)
 			o->machine.memfd = true;
 		if (display_wanted(&o->display)) {
-			if (!has_device(o, "virtio-gpu"))
+			/* A firmware and a terminal know no other screen */
+			if (!has_device(o, "virtio-gpu") || o->firmware ||
+			    o->display.in_terminal)
 				need_device(state, o, "vga", NULL);
 			need_device(state, o, "i8042", NULL);
 		}

@@ -53,9 +53,11 @@ static void firmware(void **state)
 	assert_non_null(o.machine.reset);
 	devices_of("", "--firmware bios --on-reset exit");
 	assert_null(o.machine.reset);
-	/* A kernel is loaded once */
+	/* Who boots a kernel does so again, if wanted: run.c */
 	devices("", "--stats");
-	assert_null(o.machine.reset);
+	assert_int_not_equal(o.on_reset, RUN_REBOOT);
+	devices("", "--on-reset reboot");
+	assert_int_equal(o.on_reset, RUN_REBOOT);
 }
 
 /* Who looks at the screen wants to type */
@@ -70,9 +72,13 @@ static void display(void **state)
 	assert_int_equal(devices("i8042", "--device i8042 --display vnc"), 1);
 	assert_int_equal(devices("vga", "--display web --display none"), 0);
 	assert_int_equal(devices("vga", "--display vnc --device virtio-gpu"), 0);
+	assert_int_equal(devices_of("vga", "--firmware bios --display vnc --device virtio-gpu"),
+			 1);
 #endif
 #ifdef HAVE_TERMINAL
 	assert_int_equal(devices("vga", "--display terminal"), 1);
+	assert_int_equal(devices("vga", "--display terminal --device virtio-gpu"),
+			 1);
 #endif
 }
 
