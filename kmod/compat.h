@@ -130,8 +130,7 @@ SYM_FUNC_END(write_ibpb)
 #define mvmm_young_t							\
 	typeof(((struct mmu_notifier_ops *)0)->test_young(NULL, NULL, 0))
 
-/* Suspend and resume: new kernels pass an argument */
-/* Old kernels only: the operations were registered without an argument */
+/* Suspend and resume. Old kernels only: there was no argument to the operations */
 #ifdef MVMM_HAS_SYSCORE
 #define MVMM_SYSCORE_ARG void *data
 #else
