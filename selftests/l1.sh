@@ -48,14 +48,13 @@ with_parameters() {
 	must rmmod mvmm
 }
 
-# without OPTIONS LIMIT NAME...: kselftests with a module built without the
-# options; MVMM_WITHOUT tells the programs which
+# without MODULE OPTIONS LIMIT NAME...: kselftests with a module that lacks these
+# options, and those that need them; MVMM_WITHOUT tells the programs
 without() {
-	local module limit=$2 name
+	local module=$1 limit=$3 name
 
-	module=without-$(echo "$1" | tr ' ' -)
-	export MVMM_WITHOUT="$1"
-	shift 2
+	export MVMM_WITHOUT="$2"
+	shift 3
 	must insmod "$module.ko"
 	for name; do
 		program "${name}_test,$module" "$limit" "./${name}_test"
@@ -429,8 +428,6 @@ disk_of() {
 		echo "$base,overlay=$base.changes"
 		;;
 	nbd)
-		truncate -s 320M /tmp/a.img
-		serve >&2
 		echo nbd://127.0.0.1/
 		;;
 	raw)
@@ -447,6 +444,11 @@ guest_with_files() {
 	shift
 	for kind in $kinds; do
 		n=$((n + 1))
+		# nbdkit ends with the shell that has started it
+		if [ "$kind" = nbd ]; then
+			truncate -s 320M /tmp/a.img
+			serve
+		fi
 		set -- "$@" --disk "$(disk_of "$kind" "$kind")"
 	done
 	echo '@@begin files'

@@ -167,10 +167,9 @@ def apic_help(results, name):
 # all at once
 WITHOUT = {"qemu": ("slots", "policies", "pv", "pv_eoi", "irqfd", "ioeventfd",
                     "dirty", "dirty_ring", "debug", "vmx",
-                    "slots pv irqfd ioeventfd dirty dirty_ring debug vmx"),
+                    "slots pv irqfd ioeventfd dirty debug vmx"),
            "bochs": ("pml", "apicv", "svm",
-                     "slots pv irqfd ioeventfd dirty dirty_ring apicv debug "
-                     "svm")}
+                     "slots pv irqfd ioeventfd dirty apicv debug svm")}
 # Most of the time is theirs: of the options one by one only these have them, but
 # for make test-long
 WITHOUT_LONG = {"apic": ("slots", "pv_eoi", "irqfd", "apicv"),
@@ -193,37 +192,40 @@ def without(results, name, emulator, every=False):
                     done.stdout if done.returncode else "")
         modules.append(f"build/module-{name}-{module}/mvmm.ko:"
                        f"lab/without-{module}.ko")
-    def programs(options):
+
+    def command(options):
         left = options.split()
         # What goes with it: Kbuild
         left += ["dirty_ring"] * ("dirty" in left)
         # These depend on the scheduler's options, and on steal time
         more = ("sched",) * (left in (["policies"], ["pv"]))
         # A program of an option's name is all about it
-        return " ".join(t for t in tests + more if t not in left and
-                        (every or " " in options or t not in WITHOUT_LONG or
-                         options in WITHOUT_LONG[t]))
+        names = [t for t in tests + more if t not in left and
+                 (every or " " in options or t not in WITHOUT_LONG or
+                  options in WITHOUT_LONG[t])]
+        return (f"without without-{options.replace(' ', '-')} "
+                f"'{' '.join(left)}' {LIMIT} {' '.join(names)}")
 
     lab(results, name,
         ["--timeout", "600",
          *labs.files(*modules, "build/mvmm",
                      *labs.selftests(tests + ("sched",)))],
-        "; ".join(f"without '{options}' {LIMIT} {programs(options)}"
-                  for options in WITHOUT[emulator]), emulator)
+        "; ".join(map(command, WITHOUT[emulator])), emulator)
 
 
 def without_libraries(results, name):
-    """The launcher builds without each library, and says what it lacks."""
-    for library, disk, package in (("nbd", "nbd://localhost", "libnbd-dev"),
-                                   ("xz", None, None),
-                                   ("uring", None, None),
-                                   ("vnc", None, None)):
-        out = f"build/{name}-{library}"
+    """The launcher builds without some, and without all that it can do without, and
+    says what it lacks.
+    """
+    for library, disk, package in (
+            ("nbd", "nbd://localhost", "libnbd-dev"), ("uring", None, None),
+            ("vnc xz", None, None),
+            ("nbd raid terminal uring vnc xz zstd", None, None)):
+        out = f"build/{name}-{library.replace(' ', '-')}"
         done = run(["make", "-s", "userspace", f"O={out}",
                     f"WITHOUT={library}"], stderr=subprocess.STDOUT)
         results.add(done.returncode == 0, f"{name}: {library} builds",
                     done.stdout if done.returncode else "")
-        # A thread does the same
         if not disk:
             continue
         done = run([f"{out}/mvmm", "run", "--flat", "README.md", "--disk",
@@ -516,7 +518,8 @@ def reloaded(results, name, emulator, times, rounds, seconds):
         name, f"guest.sh reloaded 2 {rounds} {seconds}", "selftests/guest.sh",
         "build/selftests/stress", "build/selftests/compute")
     lab(results, name,
-        ["--timeout", "900",
+        # What computes says nothing before its end
+        ["--timeout", str(900 + 60 * seconds),
          *labs.files(labs.module("test"), "build/mvmm",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
         f"insmod mvmm.ko; guest_saved {times} --cpus 2 --mem 256M "
