@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include "block/raid/create.h"
 #include "cmd/cmd.h"
 #include "core/option.h"
@@ -340,6 +341,14 @@ static void print_status(const json_t *s)
 	printf("  the last scrub: %lld bytes did not agree\n",
 	       (long long)json_integer_value(json_object_get(sync,
 							     "mismatches")));
+	json_array_foreach(json_object_get(s, "log"), i, m) {
+		time_t told = json_integer_value(json_object_get(m, "at"));
+		char when[32];
+
+		strftime(when, sizeof(when), "%F %T", localtime(&told));
+		printf("  %s %s\n", when,
+		       json_string_value(json_object_get(m, "text")));
+	}
 }
 
 /* ---- a running guest ------------------------------------------------------------------------ */

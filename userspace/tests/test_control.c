@@ -168,6 +168,22 @@ static json_int_t settle(void)
 	return wrong;
 }
 
+/* The last line of the array's log, of just now */
+static void is_noted(const char *text)
+{
+	json_t *answer = ask("raid-status", NULL), *log, *last;
+	json_int_t at;
+
+	assert_non_null(answer);
+	log = json_object_get(answer, "log");
+	last = json_array_get(log, json_array_size(log) - 1);
+	at = json_integer_value(json_object_get(last, "at"));
+	assert_true(at <= time(NULL) && at > time(NULL) - 100);
+	assert_non_null(strstr(json_string_value(json_object_get(last, "text")),
+			       text));
+	json_decref(answer);
+}
+
 static void *client(void *ctx)
 {
 	settle();
@@ -176,6 +192,7 @@ static void *client(void *ctx)
 	refuse("raid-fail", "x", "has no member x");
 	refuse("raid-remove", name[0], "is in use");
 	expect("raid-fail", name[0], "degraded");
+	is_noted("has failed: the user said so");
 	refuse("raid-fail", name[1], "cannot do without");
 	/* What failed comes back as a new one, and another takes its place */
 	expect("raid-remove", name[0], "degraded");

@@ -51,13 +51,30 @@ static json_t *describe_members(const struct raid *raid)
 	return list;
 }
 
+/* What the user was told, in its order */
+static json_t *describe_notes(const struct raid *raid)
+{
+	unsigned int i = raid->notes > RAID_NOTES ? raid->notes - RAID_NOTES : 0;
+	json_t *list = json_array();
+
+	for (; i < raid->notes; i++) {
+		const struct raid_note *n = &raid->note[i % RAID_NOTES];
+
+		/* A cut text, or a name, may not be UTF-8: then it is none */
+		json_array_append_new(list, json_pack("{s:I, s:o}", "at",
+			(json_int_t)n->at, "text",
+			json_string(n->text) ?: json_string("?")));
+	}
+	return list;
+}
+
 static json_t *status(struct raid *raid)
 {
 	const struct raid_layout *l = &raid->layout;
 	const struct raid_sync *sync = &raid->sync;
 	unsigned int missing = raid_degraded(raid);
 
-	return json_pack("{s:s, s:i, s:i, s:I, s:I, s:s, s:i, s:b, s:I, s:o, s:{s:s, s:I, s:I, s:I, s:I}}",
+	return json_pack("{s:s, s:i, s:i, s:I, s:I, s:s, s:i, s:b, s:I, s:o, s:o, s:{s:s, s:I, s:I, s:I, s:I}}",
 		"name", raid->label, "level", l->level, "disks", l->disks,
 		"chunk", (json_int_t)l->chunk,
 		"size", (json_int_t)raid_capacity(l),
@@ -66,6 +83,7 @@ static json_t *status(struct raid *raid)
 		"missing", missing, "in_sync", raid->synced == MD_ALL,
 		"events", (json_int_t)raid->events,
 		"members", describe_members(raid),
+		"log", describe_notes(raid),
 		"sync", "action", sync_name(raid),
 		"at", (json_int_t)sync->at,
 		"size", (json_int_t)raid_sync_size(l),

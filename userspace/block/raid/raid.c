@@ -5,17 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "block/raid/raid.h"
 
-void raid_say(const struct raid *raid, const char *format, ...)
+void raid_say(struct raid *raid, const char *format, ...)
 {
+	struct raid_note *note = &raid->note[raid->notes++ % RAID_NOTES];
 	va_list args;
 
 	va_start(args, format);
-	fprintf(stderr, "\r\nmvmm: %s: ", raid->label);
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\r\n");
+	vsnprintf(note->text, sizeof(note->text), format, args);
 	va_end(args);
+	note->at = time(NULL);
+	fprintf(stderr, "\r\nmvmm: %s: %s\r\n", raid->label, note->text);
 }
 
 /* ---- members ------------------------------------------------------------------------ */

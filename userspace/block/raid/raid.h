@@ -247,6 +247,18 @@ struct raid_sync {
 	bool running, waiting, stuck;
 };
 
+#define RAID_NOTES	32
+
+/**
+ * struct raid_note - something that the user was told of an array
+ * @at: when, seconds since 1970
+ * @text: what
+ */
+struct raid_note {
+	int64_t at;
+	char text[184];
+};
+
 /**
  * struct raid - the array
  * @block: the disk that it is
@@ -286,6 +298,8 @@ struct raid_sync {
  * @ppl_generation: of the last log entry
  * @ppl_busy: a bit for each place whose log has an entry in use
  * @ppl_waiting: operations that wait for that
+ * @note: the last of them, number N at N % RAID_NOTES
+ * @notes: how many there were
  * @memory: what the operations' blocks are in
  * @memory_len: bytes of it
  */
@@ -316,6 +330,8 @@ struct raid {
 	uint64_t ppl_generation;
 	uint32_t ppl_busy;
 	struct raid_ops ppl_waiting;
+	struct raid_note note[RAID_NOTES];
+	unsigned int notes;
 	uint8_t *memory;
 	size_t memory_len;
 };
@@ -327,8 +343,8 @@ struct raid *raid_new(const struct block_config *config);
 /* Before it starts: it closes @block from here on. 0, or -1 with @error */
 int raid_take(struct raid *raid, struct block *block, const char *name,
 	      enum member_state state, struct error *error);
-/* A line for the user */
-void raid_say(const struct raid *raid, const char *format, ...)
+/* A line for the user, now and in the array's status; with its loop's lock */
+void raid_say(struct raid *raid, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /*
  * The same without superblocks that say so: before the first ones are written,
