@@ -19,6 +19,10 @@ class Kernels(unittest.TestCase):
         self.assertEqual("fails", matrix.verdict(cells, "trixie", vmx))
         self.assertEqual("not tried", matrix.verdict(cells, "trixie", svm))
 
+    def test_every_cell_has_a_line(self):
+        self.assertEqual([c[:3] for c in matrix.CELLS],
+                         list(matrix.rows_of(matrix.PAGE)))
+
     def test_table_is_of_the_matrix(self):
         with open(matrix.KERNELS_PAGE) as page:
             table = matrix.TABLE.search(page.read()).group()

@@ -553,7 +553,7 @@ QUICK = [job("unit", unit, kernels=()),
 ALL = [job("swapped-bochs", swapped, "bochs"),
        job("debug-qemu", debug, "qemu", kernels=("debug",)),
        # All would take too long: these have most of what only VMX does
-       job("debug-bochs", debug, "bochs", ("events", "exits", "memory"),
+       job("debug-bochs", debug, "bochs", ("exits", "memory"),
            kernels=("debug",)),
        job("debug-smp-qemu", debug_smp, kernels=("debug",)),
        # The matrix has all
