@@ -234,6 +234,14 @@ def without_libraries(results, name):
                     f"{name}: {library} is named", done.stderr)
 
 
+def raid_kills(results, name):
+    """A process with an array is killed 1,000 times."""
+    test = "build/userspace/tests/test_raid_kills"
+    run(["make", "-s", test], check=True)
+    done = run(["env", "MVMM_TEST_LONG=1", test], stderr=subprocess.STDOUT)
+    results.add(not done.returncode, name, done.stdout[-4000:])
+
+
 def clang(results, name):
     """Userspace builds with clang, whose warnings are others."""
     done = run(["make", "-s", "userspace", f"O=build/{name}", "CC=clang"],
