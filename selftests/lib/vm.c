@@ -76,6 +76,11 @@ int vm_create_ring(struct vm *vm, uint32_t flags, uint32_t entries)
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (vm->mem == MAP_FAILED)
 		return -errno;
+	/*
+	 * Since 6.7 the kernel aligns it for a huge page: where only small leaves are
+	 * executed, the guest's code would split that, with faults of its own
+	 */
+	madvise(vm->mem, MEM_SIZE, MADV_NOHUGEPAGE);
 	vm->events = (struct guest_events *)(vm->mem + EVENTS);
 	ret = vm->system = mvmm_open(MVMM_DEVICE);
 	if (ret >= 0)
