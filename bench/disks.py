@@ -102,8 +102,10 @@ def floor_of(row, results):
 
 
 def beyond(mvmm, kvm, floor):
-    """The ratio of what is beyond the floor; 0 where mvmm has nothing there."""
-    if None in (mvmm, kvm, floor) or (kvm <= floor < mvmm):
+    """The ratio of what is beyond the floor; 0 where mvmm has nothing there. Where QEMU
+    is below the floor that counts work twice, and says nothing of who is slower.
+    """
+    if None in (mvmm, kvm, floor) or (kvm <= floor and kvm < mvmm):
         return None
     return max(mvmm - floor, 0) / max(kvm - floor, 1)
 
