@@ -78,7 +78,15 @@ static void open_disk(unsigned int retry)
 {
 	struct block_config config = { .path = uri, .retry = retry };
 
-	disk = block_open(&config, &error);
+	unsigned int tries;
+
+	/* Its socket is there before it listens */
+	for (tries = 0; tries < 1000; tries++) {
+		disk = block_open(&config, &error);
+		if (disk || !strstr(error.text, "refused"))
+			break;
+		usleep(10000);
+	}
 	if (!disk)
 		print_message("%s\n", error.text);
 	assert_non_null(disk);
