@@ -46,12 +46,11 @@ struct cursor {
 /**
  * struct gpu - a device
  * @screen: what it shows
- * @xres: the monitor's pixels in a row, at first
+ * @xres: the monitor's pixels in a row after a reset: the option's, or what a viewer
+ *	wanted last
  * @yres: its rows
  * @width: what they are now
  * @height: the same
- * @wanted_x: what a viewer wanted last; 0: nothing
- * @wanted_y: the same
  * @events: that the driver is told by the configuration
  * @store: the pictures
  * @scanout: the monitor
@@ -65,7 +64,7 @@ struct cursor {
 struct gpu {
 	struct virtio virtio;
 	struct screen screen;
-	uint32_t xres, yres, width, height, wanted_x, wanted_y, events;
+	uint32_t xres, yres, width, height, events;
 	struct gpu_store store;
 	struct scanout scanout;
 	struct cursor cursor;
@@ -82,6 +81,8 @@ union answer {
 };
 
 /* ---- the monitor ------------------------------------------------------------------ */
+
+static const struct scanout nothing;
 
 /* Viewers can show no larger ones */
 static bool is_size(uint32_t width, uint32_t height)
@@ -201,8 +202,8 @@ static void resized(struct device *device, unsigned int width,
 
 	if (width == gpu->width && height == gpu->height)
 		return;
-	gpu->width = gpu->wanted_x = width;
-	gpu->height = gpu->wanted_y = height;
+	gpu->width = gpu->xres = width;
+	gpu->height = gpu->yres = height;
 	gpu->all = true;
 	gpu->events |= VIRTIO_GPU_EVENT_DISPLAY;
 	virtio_config_changed(&gpu->virtio);
@@ -211,7 +212,8 @@ static void resized(struct device *device, unsigned int width,
 /* ---- commands ----------------------------------------------------------------------- */
 
 static uint32_t display_info(struct gpu *gpu, const void *command,
-			     struct chain *chain, union answer *answer)
+			     struct gpu_resource *r, struct chain *chain,
+			     union answer *answer)
 {
 	answer->display.pmodes[0] = (struct virtio_gpu_display_one){
 		.r = { .width = htole32(gpu->width),
@@ -221,7 +223,8 @@ static uint32_t display_info(struct gpu *gpu, const void *command,
 }
 
 static uint32_t get_edid(struct gpu *gpu, const void *command,
-			 struct chain *chain, union answer *answer)
+			 struct gpu_resource *r, struct chain *chain,
+			 union answer *answer)
 {
 	const struct virtio_gpu_cmd_get_edid *c = command;
 
@@ -233,7 +236,8 @@ static uint32_t get_edid(struct gpu *gpu, const void *command,
 }
 
 static uint32_t create_2d(struct gpu *gpu, const void *command,
-			  struct chain *chain, union answer *answer)
+			  struct gpu_resource *r, struct chain *chain,
+			  union answer *answer)
 {
 	const struct virtio_gpu_resource_create_2d *c = command;
 	struct virtio_gpu_resource_create_2d wanted = {
@@ -244,21 +248,10 @@ static uint32_t create_2d(struct gpu *gpu, const void *command,
 	return gpu_make(&gpu->store, &wanted);
 }
 
-/* Most commands begin with the name of one. NULL: there is none */
-static struct gpu_resource *named(struct gpu *gpu, __le32 id)
-{
-	return id ? gpu_find(&gpu->store, le32toh(id)) : NULL;
-}
-
 static uint32_t unref(struct gpu *gpu, const void *command,
-		      struct chain *chain, union answer *answer)
+		      struct gpu_resource *r, struct chain *chain,
+		      union answer *answer)
 {
-	static const struct scanout nothing;
-	const struct virtio_gpu_resource_unref *c = command;
-	struct gpu_resource *r = named(gpu, c->resource_id);
-
-	if (!r)
-		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	if (gpu->scanout.resource == r->id)
 		show(gpu, &nothing);
 	gpu_forget(&gpu->store, r);
@@ -266,16 +259,14 @@ static uint32_t unref(struct gpu *gpu, const void *command,
 }
 
 static uint32_t attach(struct gpu *gpu, const void *command,
-		       struct chain *chain, union answer *answer)
+		       struct gpu_resource *r, struct chain *chain,
+		       union answer *answer)
 {
 	const struct virtio_gpu_resource_attach_backing *c = command;
-	struct gpu_resource *r = named(gpu, c->resource_id);
 	struct virtio_gpu_mem_entry *entries;
 	uint32_t ret;
 	size_t len;
 
-	if (!r)
-		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	ret = gpu_attach(&gpu->store, r, le32toh(c->nr_entries), &entries);
 	if (ret != VIRTIO_GPU_RESP_OK_NODATA)
 		return ret;
@@ -287,13 +278,9 @@ static uint32_t attach(struct gpu *gpu, const void *command,
 }
 
 static uint32_t detach(struct gpu *gpu, const void *command,
-		       struct chain *chain, union answer *answer)
+		       struct gpu_resource *r, struct chain *chain,
+		       union answer *answer)
 {
-	const struct virtio_gpu_resource_detach_backing *c = command;
-	struct gpu_resource *r = named(gpu, c->resource_id);
-
-	if (!r)
-		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	gpu_detach(&gpu->store, r);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -306,49 +293,46 @@ static struct virtio_gpu_rect rect_of(const struct virtio_gpu_rect *r)
 }
 
 static uint32_t transfer(struct gpu *gpu, const void *command,
-			 struct chain *chain, union answer *answer)
+			 struct gpu_resource *r, struct chain *chain,
+			 union answer *answer)
 {
 	const struct virtio_gpu_transfer_to_host_2d *c = command;
-	const struct gpu_resource *r = named(gpu, c->resource_id);
 	struct virtio_gpu_rect rect = rect_of(&c->r);
 
-	return r ? gpu_transfer(&gpu->store, r, &rect, le64toh(c->offset)) :
-		   VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	return gpu_transfer(&gpu->store, r, &rect, le64toh(c->offset));
 }
 
 static uint32_t set_scanout(struct gpu *gpu, const void *command,
-			    struct chain *chain, union answer *answer)
+			    struct gpu_resource *r, struct chain *chain,
+			    union answer *answer)
 {
 	const struct virtio_gpu_set_scanout *c = command;
 	struct virtio_gpu_rect rect = rect_of(&c->r);
-	const struct gpu_resource *r = named(gpu, c->resource_id);
-	struct scanout scanout = { 0 };
 
 	if (c->scanout_id)
 		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
-	if (c->resource_id) {
-		if (!r)
-			return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-		if (!gpu_rect_fits(r, &rect) || !is_size(rect.width, rect.height))
-			return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-		scanout = (struct scanout){ r->id, rect.x, rect.y, rect.width,
-					    rect.height };
+	if (!c->resource_id) {
+		show(gpu, &nothing);
+		return VIRTIO_GPU_RESP_OK_NODATA;
 	}
-	show(gpu, &scanout);
+	if (!r)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (!gpu_rect_fits(r, &rect) || !is_size(rect.width, rect.height))
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	show(gpu, &(struct scanout){ r->id, rect.x, rect.y, rect.width,
+				     rect.height });
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
 static uint32_t flush(struct gpu *gpu, const void *command,
-		      struct chain *chain, union answer *answer)
+		      struct gpu_resource *r, struct chain *chain,
+		      union answer *answer)
 {
 	const struct virtio_gpu_resource_flush *c = command;
-	const struct gpu_resource *r = named(gpu, c->resource_id);
 	struct virtio_gpu_rect rect = rect_of(&c->r);
 	const struct scanout *s = &gpu->scanout;
 	uint32_t first, end;
 
-	if (!r)
-		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	if (!gpu_rect_fits(r, &rect))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	/* The rows that both have */
@@ -361,10 +345,10 @@ static uint32_t flush(struct gpu *gpu, const void *command,
 }
 
 static uint32_t update_cursor(struct gpu *gpu, const void *command,
-			      struct chain *chain, union answer *answer)
+			      struct gpu_resource *r, struct chain *chain,
+			      union answer *answer)
 {
 	const struct virtio_gpu_update_cursor *c = command;
-	const struct gpu_resource *r = named(gpu, c->resource_id);
 	uint32_t hot_x = le32toh(c->hot_x), hot_y = le32toh(c->hot_y), i;
 
 	if (c->pos.scanout_id)
@@ -384,45 +368,59 @@ static uint32_t update_cursor(struct gpu *gpu, const void *command,
 
 /* The viewer draws the pointer where its mouse is */
 static uint32_t move_cursor(struct gpu *gpu, const void *command,
-			    struct chain *chain, union answer *answer)
+			    struct gpu_resource *r, struct chain *chain,
+			    union answer *answer)
 {
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
+/**
+ * struct command - one that a driver may give
+ * @type: VIRTIO_GPU_CMD_*
+ * @queue: by which it comes
+ * @len: bytes of it
+ * @id: where in it a picture is named; 0: nowhere
+ * @needs: there has to be that picture
+ * @answer: bytes of what it is answered, if it succeeds
+ * @run: returns a VIRTIO_GPU_RESP_*. @r: the picture, or NULL
+ */
 static const struct command {
 	uint32_t type;
 	unsigned int queue;
-	size_t len, answer;
+	size_t len, id;
+	bool needs;
+	size_t answer;
 	uint32_t (*run)(struct gpu *gpu, const void *command,
-			struct chain *chain, union answer *answer);
+			struct gpu_resource *r, struct chain *chain,
+			union answer *answer);
 } commands[] = {
-#define COMMAND(name, queue, type, answer, run) \
-	{ VIRTIO_GPU_CMD_##name, queue, sizeof(struct type), \
-	  sizeof(struct answer), run }
-	COMMAND(GET_DISPLAY_INFO, CONTROL, virtio_gpu_ctrl_hdr,
-		virtio_gpu_resp_display_info, display_info),
-	COMMAND(GET_EDID, CONTROL, virtio_gpu_cmd_get_edid,
-		virtio_gpu_resp_edid, get_edid),
-	COMMAND(RESOURCE_CREATE_2D, CONTROL, virtio_gpu_resource_create_2d,
-		virtio_gpu_ctrl_hdr, create_2d),
-	COMMAND(RESOURCE_UNREF, CONTROL, virtio_gpu_resource_unref,
-		virtio_gpu_ctrl_hdr, unref),
-	COMMAND(RESOURCE_ATTACH_BACKING, CONTROL,
-		virtio_gpu_resource_attach_backing, virtio_gpu_ctrl_hdr,
-		attach),
-	COMMAND(RESOURCE_DETACH_BACKING, CONTROL,
-		virtio_gpu_resource_detach_backing, virtio_gpu_ctrl_hdr,
-		detach),
-	COMMAND(TRANSFER_TO_HOST_2D, CONTROL, virtio_gpu_transfer_to_host_2d,
-		virtio_gpu_ctrl_hdr, transfer),
-	COMMAND(SET_SCANOUT, CONTROL, virtio_gpu_set_scanout,
-		virtio_gpu_ctrl_hdr, set_scanout),
-	COMMAND(RESOURCE_FLUSH, CONTROL, virtio_gpu_resource_flush,
-		virtio_gpu_ctrl_hdr, flush),
-	COMMAND(UPDATE_CURSOR, CURSOR, virtio_gpu_update_cursor,
-		virtio_gpu_ctrl_hdr, update_cursor),
-	COMMAND(MOVE_CURSOR, CURSOR, virtio_gpu_update_cursor,
-		virtio_gpu_ctrl_hdr, move_cursor),
+#define HEADER sizeof(struct virtio_gpu_ctrl_hdr)
+#define NAMES(type) sizeof(struct type), offsetof(struct type, resource_id)
+	{ VIRTIO_GPU_CMD_GET_DISPLAY_INFO, CONTROL, HEADER, 0, false,
+	  sizeof(struct virtio_gpu_resp_display_info), display_info },
+	{ VIRTIO_GPU_CMD_GET_EDID, CONTROL,
+	  sizeof(struct virtio_gpu_cmd_get_edid), 0, false,
+	  sizeof(struct virtio_gpu_resp_edid), get_edid },
+	{ VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, CONTROL,
+	  sizeof(struct virtio_gpu_resource_create_2d), 0, false, HEADER,
+	  create_2d },
+	{ VIRTIO_GPU_CMD_RESOURCE_UNREF, CONTROL,
+	  NAMES(virtio_gpu_resource_unref), true, HEADER, unref },
+	{ VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, CONTROL,
+	  NAMES(virtio_gpu_resource_attach_backing), true, HEADER, attach },
+	{ VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, CONTROL,
+	  NAMES(virtio_gpu_resource_detach_backing), true, HEADER, detach },
+	{ VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, CONTROL,
+	  NAMES(virtio_gpu_transfer_to_host_2d), true, HEADER, transfer },
+	{ VIRTIO_GPU_CMD_SET_SCANOUT, CONTROL, NAMES(virtio_gpu_set_scanout),
+	  false, HEADER, set_scanout },
+	{ VIRTIO_GPU_CMD_RESOURCE_FLUSH, CONTROL,
+	  NAMES(virtio_gpu_resource_flush), true, HEADER, flush },
+	{ VIRTIO_GPU_CMD_UPDATE_CURSOR, CURSOR, NAMES(virtio_gpu_update_cursor),
+	  false, HEADER, update_cursor },
+	{ VIRTIO_GPU_CMD_MOVE_CURSOR, CURSOR,
+	  sizeof(struct virtio_gpu_update_cursor), 0, false, HEADER,
+	  move_cursor },
 };
 
 static const struct command *find_command(uint32_t type, unsigned int queue)
@@ -433,6 +431,23 @@ static const struct command *find_command(uint32_t type, unsigned int queue)
 		if (c->type == type && c->queue == queue)
 			return c;
 	return NULL;
+}
+
+/* It was taken whole. Returns a VIRTIO_GPU_RESP_* */
+static uint32_t execute(struct gpu *gpu, const struct command *c,
+			const uint8_t *request, struct chain *chain,
+			union answer *answer)
+{
+	struct gpu_resource *r = NULL;
+	__le32 id = 0;
+
+	if (c->id)
+		memcpy(&id, request + c->id, sizeof(id));
+	if (id)
+		r = gpu_find(&gpu->store, le32toh(id));
+	if (c->needs && !r)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	return c->run(gpu, request, r, chain, answer);
 }
 
 /* One command. False: the device was broken. Adds to @work */
@@ -455,7 +470,7 @@ static bool serve(struct gpu *gpu, struct virtqueue *queue,
 	c = find_command(le32toh(request.header.type), queue->number);
 	if (c && chain_take(chain, request.bytes + len, c->len - len) ==
 		 c->len - len)
-		type = c->run(gpu, &request, chain, &answer);
+		type = execute(gpu, c, request.bytes, chain, &answer);
 	*work += WORK_COMMAND + gpu->store.copied;
 	gpu->store.copied = 0;
 	len = c && type < VIRTIO_GPU_RESP_ERR_UNSPEC ? c->answer :
@@ -512,7 +527,6 @@ static void write_config(struct virtio *virtio, uint64_t at, uint32_t value,
 
 static void forget(struct virtio *virtio)
 {
-	static const struct scanout nothing;
 	struct gpu *gpu = (struct gpu *)virtio;
 
 	gpu_forget_all(&gpu->store);
@@ -570,8 +584,8 @@ static void reset(struct device *device)
 {
 	struct gpu *gpu = (struct gpu *)device;
 
-	gpu->width = gpu->wanted_x ? gpu->wanted_x : gpu->xres;
-	gpu->height = gpu->wanted_y ? gpu->wanted_y : gpu->yres;
+	gpu->width = gpu->xres;
+	gpu->height = gpu->yres;
 	virtio_reset(&gpu->virtio);
 }
 
@@ -592,8 +606,8 @@ static int loaded(struct device *device, struct error *error)
 	    gpu->cursor.hot_x >= SCREEN_CURSOR ||
 	    gpu->cursor.hot_y >= SCREEN_CURSOR)
 		return fail(error, STATUS_DATA, "a size that cannot be");
-	gpu->wanted_x = gpu->width;
-	gpu->wanted_y = gpu->height;
+	gpu->xres = gpu->width;
+	gpu->yres = gpu->height;
 	gpu->pointers++;
 	gpu->first = gpu->end = 0;
 	gpu->all = true;
