@@ -256,15 +256,11 @@ static void boot_again(struct machine *m)
 	struct session *s = (struct session *)m;
 	struct error error = { 0 };
 	struct entry entry = { 0 };
-	struct vcpu *first = &m->vcpu[0];
 
 	__atomic_store_n(&m->resetting, RESET_BOARD, __ATOMIC_RELEASE);
 	reset_machine(m);
-	if (!load(m, s->options, &s->image, &s->boot, &entry, &error) &&
-	    mvmm_set_sregs(first->fd, &entry.sregs))
-		fail(&error, STATUS_VM, "its first CPU cannot be set");
-	first->run->regs = entry.regs;
-	if (error.text[0])
+	if (load(m, s->options, &s->image, &s->boot, &entry, &error) ||
+	    machine_enter(m, &entry, &error))
 		machine_end(m, error.status,
 			    "the guest cannot be booted again: %s", error.text);
 }

@@ -466,19 +466,26 @@ static bool is_done(void *ctx)
 	return m->console->ops->is_flushed(m->console);
 }
 
-int machine_run(struct machine *m, struct entry *entry, struct error *error)
+int machine_enter(struct machine *m, struct entry *entry, struct error *error)
 {
 	struct vcpu *boot = &m->vcpu[0];
-	unsigned int i, started;
 	/* The other vCPUs stay as after RESET, and wait for SIPI inside RUN */
-	int ret = entry ? mvmm_set_sregs(boot->fd, &entry->sregs) : 0;
+	int ret = mvmm_set_sregs(boot->fd, &entry->sregs);
 
 	if (ret)
 		return fail(error, STATUS_VM,
 			    "the module refused the start state: %s",
 			    strerror(-ret));
-	if (entry)
-		boot->run->regs = entry->regs;
+	boot->run->regs = entry->regs;
+	return 0;
+}
+
+int machine_run(struct machine *m, struct entry *entry, struct error *error)
+{
+	unsigned int i, started;
+
+	if (entry && machine_enter(m, entry, error))
+		return -1;
 	/*
 	 * vCPU 0's @thread must be valid before machine_tell_pic() reads it, so
 	 * no vCPU may handle an exit before all threads are started.

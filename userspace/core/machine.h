@@ -301,6 +301,8 @@ void machine_destroy(struct machine *m);
  * has given its lock back. -1 with @error: only to be destroyed
  */
 int machine_rebuild(struct machine *m, struct error *error);
+/* The vCPUs are as after RESET, and do not run: the first one starts so */
+int machine_enter(struct machine *m, struct entry *entry, struct error *error);
 /*
  * Runs until the guest ends; the exit status and the reason are in m->end.
  * @entry: NULL: the machine was loaded
