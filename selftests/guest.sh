@@ -162,8 +162,7 @@ installed() {
 		grep -qx fio && apt-get check -qq && [ -z "$(dpkg --audit)" ]
 }
 
-# For what all drivers of screens need
-# screen_found NAME: of the framebuffer
+# screen_found NAME: loads the drivers; then the framebuffer is that one's
 screen_found() {
 	while read -r module; do
 		insmod "/bin/$module" || return 1

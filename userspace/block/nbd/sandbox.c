@@ -4,7 +4,6 @@
  * network and own IPC need a user namespace, but for root.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
@@ -51,7 +50,6 @@ void sandbox_make(struct sandbox *sandbox, const char *path, bool read_only,
 		  bool network)
 {
 	struct landlock_ruleset_attr all = { .handled_access_fs = WRITES };
-	uint64_t handled;
 	char real[PATH_MAX];
 	struct stat st;
 
@@ -65,15 +63,14 @@ void sandbox_make(struct sandbox *sandbox, const char *path, bool read_only,
 	if (syscall(SYS_landlock_create_ruleset, NULL, 0,
 		    LANDLOCK_CREATE_RULESET_VERSION) >= WITH_TRUNCATE)
 		all.handled_access_fs |= LANDLOCK_ACCESS_FS_TRUNCATE;
-	handled = all.handled_access_fs;
 	sandbox->rules = syscall(SYS_landlock_create_ruleset, &all, sizeof(all),
 				 0);
 	if (sandbox->rules < 0)
 		return;
-	if (allow_write(sandbox->rules, handled, "/dev/null") &&
-	    (read_only || allow_write(sandbox->rules, handled,
-				      S_ISREG(st.st_mode) ? dirname(real) :
-							    real)))
+	if (allow_write(sandbox->rules, all.handled_access_fs, "/dev/null") &&
+	    (read_only ||
+	     allow_write(sandbox->rules, all.handled_access_fs,
+			 S_ISREG(st.st_mode) ? dirname(real) : real)))
 		return;
 	close_fd(&sandbox->rules);
 }
@@ -86,8 +83,8 @@ void sandbox_free(struct sandbox *sandbox)
 void sandbox_enter(const struct sandbox *sandbox)
 {
 	/* A kernel may not let users have namespaces: then there are none */
-	if (sandbox->spaces && unshare(sandbox->spaces))
-		errno = 0;
+	if (sandbox->spaces)
+		unshare(sandbox->spaces);
 	if (sandbox->rules >= 0)
 		syscall(SYS_landlock_restrict_self, sandbox->rules, 0);
 }
