@@ -40,7 +40,7 @@ $(shell mkdir -p $(O); { for o in $(have); do echo "HAVE_$$o"; done | \
 	tr a-z A-Z | sed 's/.*/#define & 1/'; \
 	echo '#define MVMM_VERSION "$(version)"'; } >$(O)/have.tmp; \
 	cmp -s $(O)/have.tmp $(O)/have.h || cp $(O)/have.tmp $(O)/have.h)
-# Of the others what is asked for is loaded then: userspace/core/library.h
+# Of the others what is asked for is loaded then: userspace/base/library.h
 libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) \
 	$(if $(filter uring,$(have)),-luring) -lz -lpthread
 # Tests compress, too
@@ -50,7 +50,7 @@ test-libs := $(libs) $(if $(filter xz,$(have)),-llzma) \
 lib-src := $(wildcard userspace/lib/*.c)
 # Another number when programs that use libmvmm.so have to be built anew
 so := libmvmm.so.1
-dev-src := $(wildcard userspace/core/*.c userspace/boot/*.c \
+dev-src := $(wildcard userspace/base/*.c userspace/core/*.c userspace/boot/*.c \
 	userspace/char/*.c userspace/block/*.c userspace/block/overlay/*.c \
 	userspace/devices/*.c userspace/devices/*/*.c userspace/manage/*.c \
 	userspace/net/*.c \

@@ -28,7 +28,8 @@ TREE = {"Kbuild": KBUILD,
 
 TREE |= {"userspace/core/machine.h": '#include "char/chardev.h"\n',
          "userspace/char/chardev.h": "",
-         "userspace/char/stdio.c": '#include "core/machine.h"\n',
+         "userspace/base/error.h": "",
+         "userspace/char/stdio.c": '#include "base/error.h"\n',
          "userspace/lib/libmvmm.h": '#include "mvmm.h"\n',
          "userspace/devices/isa/i8254.c": '#include "core/machine.h"\n'
                                           '#include "libmvmm.h"\n'}
@@ -78,8 +79,9 @@ class Includes(Rooms):
 
     def test_userspace(self):
         for path, name in (("core/vcpu.c", "devices/isa/i8259.h"),
-                           ("core/guard.c", "char/stdio.h"),
+                           ("base/guard.c", "char/stdio.h"),
                            ("devices/isa/power.c", "cmd/cmd.h"),
+                           ("block/file.c", "core/machine.h"),
                            ("lib/walk.c", "core/machine.h")):
             with self.subTest(path):
                 self.write(f"userspace/{name}", "")

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
-#include "core/error.h"
-#include "core/loop.h"
-#include "core/option.h"
+#include "base/error.h"
+#include "base/loop.h"
+#include "base/option.h"
 
 #define BLOCK_SECTOR	512
 #define BLOCK_SERIAL	20	/* bytes of a serial number (virtio 1.2, 5.2.6) */

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
-#include "core/error.h"
+#include "base/error.h"
 #include "core/machine.h"
 #include "core/memory.h"
 

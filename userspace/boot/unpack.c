@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
+#include "base/library.h"
 #include "boot/boot.h"
-#include "core/library.h"
 #include "have.h"
 #ifdef HAVE_XZ
 #include <lzma.h>

@@ -10,8 +10,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "base/listen.h"
 #include "char/stream.h"
-#include "core/listen.h"
 
 /**
  * struct unix_socket - see above

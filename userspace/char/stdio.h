@@ -3,8 +3,8 @@
 #ifndef MVMM_STDIO_H
 #define MVMM_STDIO_H
 
+#include "base/loop.h"
 #include "char/chardev.h"
-#include "core/loop.h"
 
 #define STDIO_RING 65536
 

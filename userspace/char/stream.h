@@ -7,9 +7,9 @@
 #ifndef MVMM_STREAM_H
 #define MVMM_STREAM_H
 
+#include "base/error.h"
+#include "base/loop.h"
 #include "char/chardev.h"
-#include "core/error.h"
-#include "core/loop.h"
 
 struct stream;
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include "core/error.h"
+#include "base/error.h"
 
 /* Each returns the exit status */
 int cmd_run(int argc, char **argv);

@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "base/option.h"
 #include "block/overlay/overlay.h"
 #include "cmd/cmd.h"
-#include "core/option.h"
 
 #define WORDS	3
 #define COPY	(1u << 20)	/* bytes at a time */

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include "base/option.h"
 #include "block/raid/create.h"
 #include "cmd/cmd.h"
-#include "core/option.h"
 #include "manage/control.h"
 
 #define CHUNK_DEFAULT	(64u << 10)

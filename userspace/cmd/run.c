@@ -5,18 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/guard.h"
 #include "boot/boot.h"
 #include "char/stdio.h"
 #include "cmd/cmd.h"
 #include "cmd/run.h"
-#include "core/guard.h"
-#include "manage/snapshot.h"
 #include "devices/isa/power.h"
 #include "devices/pci/pci.h"
 #include "devices/virtio/balloon.h"
 #include "manage/control.h"
 #include "manage/reload.h"
 #include "manage/reset.h"
+#include "manage/snapshot.h"
 
 static int load(struct machine *m, const struct run_options *o,
 		const struct blob *image, struct boot *boot,

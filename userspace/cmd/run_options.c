@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/option.h"
 #include "cmd/run.h"
-#include "core/option.h"
 #include "devices/virtio/vhost_user.h"
 #include "libmvmm.h"
 #include "manage/reset.h"

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/clock.h"
+#include "base/option.h"
 #include "block/block.h"
 #include "cmd/cmd.h"
-#include "core/clock.h"
-#include "core/option.h"
 #include "manage/control.h"
 
 #define POLL_US		100000

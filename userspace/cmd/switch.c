@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/option.h"
 #include "cmd/cmd.h"
-#include "core/option.h"
 #include "manage/control.h"
 #include "net/switch/server.h"
 

@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/error.h"
+#include "base/error.h"
 #include "mvmm.h"
 
 struct device;

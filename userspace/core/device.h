@@ -6,11 +6,11 @@
 #ifndef MVMM_DEVICE_H
 #define MVMM_DEVICE_H
 
+#include "base/loop.h"
+#include "base/option.h"
+#include "base/state.h"
 #include "core/bus.h"
 #include "core/irq.h"
-#include "core/loop.h"
-#include "core/option.h"
-#include "core/state.h"
 
 struct block;
 struct machine;

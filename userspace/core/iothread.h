@@ -7,8 +7,8 @@
 #ifndef MVMM_IOTHREAD_H
 #define MVMM_IOTHREAD_H
 
-#include "core/error.h"
-#include "core/loop.h"
+#include "base/error.h"
+#include "base/loop.h"
 
 struct machine;
 

@@ -6,13 +6,13 @@
 #ifndef MVMM_MACHINE_H
 #define MVMM_MACHINE_H
 
+#include "base/clock.h"
+#include "base/loop.h"
 #include "char/chardev.h"
 #include "core/bus.h"
-#include "core/clock.h"
 #include "core/device.h"
 #include "core/iothread.h"
 #include "core/irq.h"
-#include "core/loop.h"
 #include "core/memory.h"
 #include "core/vcpu.h"
 

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/error.h"
+#include "base/error.h"
 
 #define RAM_MIN		(1ull << 20)
 #define RAM_MAX		(1ull << 40)

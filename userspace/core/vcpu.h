@@ -4,8 +4,8 @@
 #define MVMM_VCPU_H
 
 #include <pthread.h>
-#include "core/error.h"
-#include "core/state.h"
+#include "base/error.h"
+#include "base/state.h"
 #include "libmvmm.h"
 
 #define VCPUS_MAX	255	/* as the module has them */

@@ -2,7 +2,7 @@
 /* See display.h. */
 #include <stdio.h>
 #include <string.h>
-#include "core/option.h"
+#include "base/option.h"
 #include "display/display.h"
 #include "display/terminal/terminal.h"
 #include "display/vnc/vnc.h"

@@ -3,7 +3,7 @@
 #ifndef MVMM_IMAGE_H
 #define MVMM_IMAGE_H
 
-#include "core/error.h"
+#include "base/error.h"
 #include "display/screen.h"
 
 /* PNG, or PPM if the name ends so. 0, or -1 with @error */

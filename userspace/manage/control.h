@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
-#include "core/error.h"
+#include "base/error.h"
 
 struct machine;
 

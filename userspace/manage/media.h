@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include "core/error.h"
+#include "base/error.h"
 
 struct machine;
 

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
-#include "core/option.h"
+#include "base/option.h"
 #include "net/net.h"
 #include "net/switch/switch.h"
 

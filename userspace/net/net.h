@@ -14,8 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
-#include "core/error.h"
-#include "core/loop.h"
+#include "base/error.h"
+#include "base/loop.h"
 #include "net/bond/bond.h"
 
 #define MAC_LEN		6

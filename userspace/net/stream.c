@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "core/listen.h"
+#include "base/listen.h"
 #include "net/stream.h"
 
 #define HEAD		4

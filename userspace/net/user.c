@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "core/option.h"
+#include "base/option.h"
 #include "net/stream.h"
 
 #define ADDRESS_LEN	46		/* of IPv6, as text */

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "core/library.h"
+#include "base/library.h"
 #include "net/net.h"
 
 #define INTERFACE	1		/* of that library */

@@ -3,7 +3,7 @@
 #ifndef MVMM_LOOP_ROUND_H
 #define MVMM_LOOP_ROUND_H
 
-#include "core/loop.h"
+#include "base/loop.h"
 
 static inline bool had_its_round(void *ctx)
 {

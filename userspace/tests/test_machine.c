@@ -17,9 +17,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
+#include "base/guard.h"
 #include "block/block.h"
 #include "char/stdio.h"
-#include "core/guard.h"
 #include "core/machine.h"
 #include "devices/isa/power.h"
 #include "tests/fake_module.h"

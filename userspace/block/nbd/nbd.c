@@ -17,8 +17,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/library.h"
 #include "block/nbd/nbd.h"
-#include "core/library.h"
 
 #define RETRY_S		30	/* by default */
 #define PAUSE_MS	500	/* between two attempts to connect */

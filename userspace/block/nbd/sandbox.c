@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "base/loop.h"
 #include "block/nbd/sandbox.h"
-#include "core/loop.h"
 
 /* Of Linux 6.2, whose headers may not be here */
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE

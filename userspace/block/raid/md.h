@@ -7,8 +7,8 @@
 #ifndef MVMM_RAID_MD_H
 #define MVMM_RAID_MD_H
 
+#include "base/error.h"
 #include "block/raid/layout.h"
-#include "core/error.h"
 
 #define MD_SUPER_AT	4096u
 #define MD_SUPER_LEN	4096u

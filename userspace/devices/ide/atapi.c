@@ -4,7 +4,7 @@
  * ends, reads, and the tray. What it says of itself and the medium: mmc.c.
  */
 #include <string.h>
-#include "core/bytes.h"
+#include "base/bytes.h"
 #include "devices/ide/ide.h"
 
 enum { CMD_RESET = 0x08, CMD_DIAGNOSE = 0x90, CMD_PACKET = ATAPI_PACKET,

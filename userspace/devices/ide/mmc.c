@@ -4,7 +4,7 @@
  * a drive for CDs and DVDs; the medium has one session with one track of data.
  */
 #include <string.h>
-#include "core/bytes.h"
+#include "base/bytes.h"
 #include "devices/ide/ide.h"
 
 #define CD_MAX		450000u		/* sectors: what is larger is a DVD */

@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/loop.h"
-#include "core/state.h"
+#include "base/loop.h"
+#include "base/state.h"
 #include "devices/input.h"
 
 #define PS2_ACK		0xfa

@@ -5,7 +5,7 @@
  * the ring until all of it is sent: of what waits nothing is kept here.
  */
 #include <string.h>
-#include "core/bytes.h"
+#include "base/bytes.h"
 #include "devices/pci/e1000.h"
 
 #define TCTL_EN		(1u << 1)

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "core/state.h"
+#include "base/state.h"
 #include "display/screen.h"
 
 #define VGA_PORTS	0x3b0

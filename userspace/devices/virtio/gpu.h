@@ -10,8 +10,8 @@
 #include <linux/virtio_gpu.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/state.h"
 #include "core/memory.h"
-#include "core/state.h"
 #include "display/screen.h"
 
 /* Bytes of all pictures: eight of the largest screen */

@@ -6,7 +6,7 @@
  */
 #include <netinet/in.h>
 #include <string.h>
-#include "core/bytes.h"
+#include "base/bytes.h"
 #include "devices/virtio/net.h"
 
 /* Ethernet's, a tag, IPv4's longest header, two ports */

@@ -2,7 +2,7 @@
 /* What --share and --vhost-user say. */
 #include <linux/virtio_fs.h>
 #include <string.h>
-#include "core/option.h"
+#include "base/option.h"
 #include "devices/virtio/vhost_user.h"
 #include "net/net.h"
 

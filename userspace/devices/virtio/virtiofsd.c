@@ -20,7 +20,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "core/loop.h"
+#include "base/loop.h"
 #include "devices/virtio/vhost_user.h"
 
 #define END_MS		2000

@@ -20,9 +20,9 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
+#include "base/library.h"
+#include "base/loop.h"
 #include "char/stdio.h"
-#include "core/library.h"
-#include "core/loop.h"
 #include "display/keys.h"
 #include "display/screen.h"
 #include "display/terminal/terminal.h"

@@ -4,8 +4,8 @@
 #define MVMM_TERMINAL_H
 
 #include <stdint.h>
+#include "base/error.h"
 #include "char/chardev.h"
-#include "core/error.h"
 
 struct machine;
 struct terminal;

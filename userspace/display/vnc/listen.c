@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "core/listen.h"
+#include "base/listen.h"
 #include "display/vnc/vnc.h"
 
 #define BACKLOG 16

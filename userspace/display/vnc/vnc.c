@@ -14,8 +14,8 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "core/library.h"
-#include "core/loop.h"
+#include "base/library.h"
+#include "base/loop.h"
 #include "display/keys.h"
 #include "display/screen.h"
 #include "display/vnc/keyboard.h"

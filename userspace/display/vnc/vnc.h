@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/error.h"
+#include "base/error.h"
 
 struct machine;
 struct vnc;

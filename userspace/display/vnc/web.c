@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "core/loop.h"
+#include "base/loop.h"
 #include "display/vnc/web.h"
 
 #define HEAD	4096	/* bytes of a request */

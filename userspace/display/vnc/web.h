@@ -6,7 +6,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include "core/error.h"
+#include "base/error.h"
 
 #define WEB_ROOT	"/usr/share/novnc"
 #define WEB_SLOTS	32

@@ -6,7 +6,7 @@
  */
 #include <netinet/in.h>
 #include <string.h>
-#include "core/bytes.h"
+#include "base/bytes.h"
 #include "net/net.h"
 
 #define TAGS		2

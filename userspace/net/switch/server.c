@@ -11,7 +11,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "core/listen.h"
+#include "base/listen.h"
 #include "net/stream.h"
 #include "net/switch/server.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See switch.h. */
 #include <string.h>
-#include "core/bytes.h"
+#include "base/bytes.h"
 #include "net/switch/switch.h"
 
 #define PIECES		160

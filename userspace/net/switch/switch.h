@@ -10,7 +10,7 @@
 #ifndef MVMM_SWITCH_H
 #define MVMM_SWITCH_H
 
-#include "core/option.h"
+#include "base/option.h"
 #include "net/net.h"
 #include "net/switch/cable.h"
 #include "net/switch/macs.h"

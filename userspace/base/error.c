@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include "core/error.h"
+#include "base/error.h"
 
 void vfail(struct error *error, int status, const char *format, va_list args)
 {

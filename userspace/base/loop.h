@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <time.h>
-#include "core/clock.h"
+#include "base/clock.h"
 
 /**
  * struct watch - a file descriptor that a loop waits for

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See clock.h. */
 #include <time.h>
-#include "core/clock.h"
+#include "base/clock.h"
 
 uint64_t host_ns(void)
 {

@@ -7,8 +7,8 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-#include "core/error.h"
-#include "core/guard.h"
+#include "base/error.h"
+#include "base/guard.h"
 
 /* Static because a handler takes no argument */
 static const uint8_t *guarded;

@@ -2,7 +2,7 @@
 /* Libraries that are not needed to start: see library.h. */
 #include <dlfcn.h>
 #include <string.h>
-#include "core/library.h"
+#include "base/library.h"
 
 int library_load(struct library *library, const struct library_call *calls,
 		 struct error *error)

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "core/error.h"
+#include "base/error.h"
 
 enum field_kind { FIELD_END, FIELD_BOOL, FIELD_U8, FIELD_U16, FIELD_U32,
 		  FIELD_U64, FIELD_S64, FIELD_STRUCT };

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "core/option.h"
+#include "base/option.h"
 
 bool parse_number(const char *text, uint64_t *value, bool suffix)
 {

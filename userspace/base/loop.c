@@ -8,7 +8,7 @@
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#include "core/loop.h"
+#include "base/loop.h"
 
 #define NS 1000000000ull
 

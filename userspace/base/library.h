@@ -3,7 +3,7 @@
 #ifndef MVMM_LIBRARY_H
 #define MVMM_LIBRARY_H
 
-#include "core/error.h"
+#include "base/error.h"
 
 /**
  * struct library - one of them

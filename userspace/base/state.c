@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See state.h. */
 #include <string.h>
-#include "core/state.h"
+#include "base/state.h"
 
 void fields_clear(const struct field *fields, void *object)
 {

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include "core/error.h"
+#include "base/error.h"
 
 /*
  * BOOL is a bool; NUMBER an unsigned integer; SIZE an uint64_t, with a suffix;

@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "core/listen.h"
-#include "core/loop.h"
+#include "base/listen.h"
+#include "base/loop.h"
 
 /*
  * A socket that is left over has nobody who listens: it may go. So it is with a
