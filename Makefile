@@ -26,10 +26,59 @@ override CFLAGS += -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror \
 	-Iuapi -Iuserspace/lib -Iuserspace -I$(O) -MMD -MP $(CPPFLAGS)
 O := build
 
-# What the launcher is built with, besides what it needs: libraries that are
-# there and not named in WITHOUT=
+# What can be left out of the launcher: for each option its files. Where others call
+# them, that of its name in without/ is built instead. "all" is each of these, and
+# the libraries
+left-balloon := devices/virtio/balloon.c
+left-console := devices/virtio/console.c $(addprefix char/,file.c ports.c pty.c \
+	socket.c stream.c)
+left-control := manage/control.c manage/media.c block/empty.c cmd/screen.c
+left-disk := cmd/disk.c
+left-firmware := $(addprefix boot/,firmware.c netboot.c order.c) \
+	$(addprefix devices/,isa/debugcon.c isa/fw_cfg.c isa/pflash.c pci/lpc.c)
+left-floppy := devices/isa/i82077% devices/isa/i8237.c
+left-host := boot/host.c
+left-hpet := devices/isa/hpet.c
+left-ide := devices/ide/%
+left-keyboard := devices/input.c devices/virtio/input.c $(addprefix devices/isa/, \
+	i8042.c keyboard.c mouse.c ps2.c)
+left-net := net/bond/% net/switch/% $(addprefix net/,net.c nets.c offload.c pcap.c \
+	stream.c tap.c user.c vde.c) devices/pci/e1000% devices/virtio/net% \
+	cmd/net.c cmd/switch.c
+left-old := boot/com.c boot/multiboot.c
+left-overlay := block/overlay/%
+left-rng := devices/virtio/rng.c
+left-save := manage/reload.c manage/snapshot.c
+left-sched := cmd/sched%
+left-screen := boot/framebuffer.c devices/vga/% devices/virtio/gpu% display/% \
+	manage/screen.c
+left-tables := boot/mptable.c boot/smbios.c
+left-unpack := boot/unpack.c
+left-vhost := $(addprefix devices/virtio/,vhost_option.c vhost_user.c \
+	virtiofsd.c vsock.c)
+parts := $(patsubst left-%,%,$(filter left-%,$(.VARIABLES)))
+libraries := nbd raid uring terminal vnc xz zstd
+without := $(if $(filter all,$(WITHOUT)),$(parts) $(libraries),$(WITHOUT))
+# Leaving out one of these leaves out what needs it
+without += $(if $(filter keyboard,$(without)),screen)
+without += $(if $(filter screen,$(without)),terminal vnc)
+without += $(if $(filter overlay,$(without)),disk)
+without += $(if $(filter unpack,$(without)),xz zstd)
+# The others are the module's
+module-without := $(filter-out all $(parts) $(libraries),$(WITHOUT))
+ifneq ($(filter-out $(shell sed -n 's/^options := //p' Kbuild),$(module-without)),)
+$(error WITHOUT="$(WITHOUT)": the options are $(sort $(parts)) $(libraries), or all of these, and what Kbuild has for the module)
+endif
+left := $(sort $(filter $(parts),$(without)))
+# Files that several options have
+shared = $(if $(filter-out $(left),$(1)),,$(2))
+left-files := $(foreach option,$(left),$(left-$(option))) \
+	$(call shared,net vhost,devices/virtio/vhost.c devices/virtio/vhost_kernel.c) \
+	$(call shared,control net vhost,net/mac.c)
+
+# Libraries that are there, of those that are not left out
 exists = $(shell pkg-config --exists $(1) && echo $(2))
-have := $(filter-out $(WITHOUT),$(call exists,libnbd,nbd) \
+have := $(filter-out $(without),$(call exists,libnbd,nbd) \
 	$(call exists,libisal,raid) $(call exists,liburing,uring) \
 	$(call exists,ncursesw,terminal) \
 	$(call exists,libvncserver,vnc) \
@@ -38,26 +87,28 @@ have := $(filter-out $(WITHOUT),$(call exists,libnbd,nbd) \
 version := $(shell cat VERSION)
 $(shell mkdir -p $(O); { for o in $(have); do echo "HAVE_$$o"; done | \
 	tr a-z A-Z | sed 's/.*/#define & 1/'; \
+	echo '#define MVMM_WITHOUT "$(if $(left),; this mvmm was built without $(left))"'; \
 	echo '#define MVMM_VERSION "$(version)"'; } >$(O)/have.tmp; \
 	cmp -s $(O)/have.tmp $(O)/have.h || cp $(O)/have.tmp $(O)/have.h)
 # Of the others what is asked for is loaded then: userspace/base/library.h
 libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) \
-	$(if $(filter uring,$(have)),-luring) -lz -lpthread
+	$(if $(filter uring,$(have)),-luring) \
+	$(if $(filter-out $(left),screen unpack),-lz) -lpthread
 # Tests compress, too
-test-libs := $(libs) $(if $(filter xz,$(have)),-llzma) \
+test-libs := $(libs) -lz $(if $(filter xz,$(have)),-llzma) \
 	$(if $(filter zstd,$(have)),-lzstd)
 
 lib-src := $(wildcard userspace/lib/*.c)
 # Another number when programs that use libmvmm.so have to be built anew
 so := libmvmm.so.1
-dev-src := $(wildcard userspace/base/*.c userspace/core/*.c userspace/boot/*.c \
-	userspace/char/*.c userspace/block/*.c userspace/block/overlay/*.c \
-	userspace/devices/*.c userspace/devices/*/*.c userspace/manage/*.c \
-	userspace/net/*.c \
-	userspace/net/*/*.c userspace/display/*.c \
-	$(have:%=userspace/block/%/*.c) $(have:%=userspace/display/%/*.c))
-cmd-src := $(filter-out $(if $(filter raid,$(have)),,%/raid.c),$(wildcard \
-	userspace/cmd/*.c))
+dev-src := $(filter-out $(left-files:%=userspace/%),$(wildcard \
+	$(addprefix userspace/,base/*.c core/*.c boot/*.c char/*.c block/*.c \
+	block/overlay/*.c devices/*.c devices/*/*.c manage/*.c net/*.c net/*/*.c \
+	display/*.c $(have:%=block/%/*.c) $(have:%=display/%/*.c)))) \
+	$(wildcard $(patsubst %,userspace/without/%.c,$(left) \
+	$(filter-out $(have),nbd raid)))
+cmd-src := $(filter-out $(left-files:%=userspace/%) \
+	$(if $(filter raid,$(have)),,%/raid.c),$(wildcard userspace/cmd/*.c))
 lib-obj := $(lib-src:%.c=$(O)/%.o)
 pic-obj := $(lib-src:%.c=$(O)/pic/%.o)
 dev-obj := $(dev-src:%.c=$(O)/%.o)
@@ -74,7 +125,9 @@ help:
 	@echo 'module           mvmm.ko, for the kernel at KDIR=$(KDIR);'
 	@echo '                 WITHOUT="slots pv ..." leaves options out:'
 	@echo '                 Documentation/options.rst'
-	@echo 'userspace        libmvmm and the mvmm command, in $(O)/'
+	@echo 'userspace        libmvmm and the mvmm command, in $(O)/; WITHOUT=all'
+	@echo '                 makes the smallest one, WITHOUT="net ..." one without'
+	@echo '                 networks'
 	@echo 'install          mvmm, libmvmm, headers, man pages (PREFIX, DESTDIR)'
 	@echo 'modules_install  mvmm.ko, for KDIR'
 	@echo 'deb              packages for Debian, in $(O)/deb'
@@ -96,15 +149,17 @@ help:
 	@echo 'bench            exits, disks, networks, screens beside KVM, or PART="svm disks" of it'
 	@echo 'lint             checkpatch, sparse, W=1, shellcheck, rules for rooms'
 	@echo 'headers-check    what the kernel at KDIR lacks that the module needs'
-	@echo 'lines            how large each room of the module is, and may be'
+	@echo 'lines            how large each room is, and may be, and the smallest'
+	@echo '                 launcher; sources: the files that it is made of'
 	@echo 'clean            remove what was built'
 
 module:
 	@test -n "$(KDIR)" || { echo 'no kernel headers: set KDIR, or run scripts/setup packages' >&2; exit 1; }
-	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR) 'WITHOUT=$(module-without)' modules
 
 modules_install:
-	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+	$(MAKE) -C $(KDIR) M=$(CURDIR) 'WITHOUT=$(module-without)' \
+		modules_install
 
 userspace: $(O)/mvmm $(O)/libmvmm.a $(O)/$(so)
 
@@ -310,14 +365,18 @@ lint:
 headers-check:
 	@scripts/headers-check '$(KDIR)'
 
+# Of the launcher as it is to be built
+sources:
+	@echo $(lib-src) $(dev-src) $(cmd-src)
+
 lines:
 	@scripts/rooms lines
 
 clean:
-	$(if $(KDIR),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
+	$(if $(KDIR),$(MAKE) -C $(KDIR) M=$(CURDIR) 'WITHOUT=$(module-without)' clean)
 	rm -rf $(O)
 
 -include $(shell find $(O)/userspace $(O)/pic $(O)/unit $(O)/tsan $(O)/fuzz -name '*.d' 2>/dev/null)
 
 .PHONY: all help module modules_install userspace unit install dist deb run-guest run \
-	test test-long test-matrix bench fuzz check lint headers-check lines clean
+	test test-long test-matrix bench fuzz check lint headers-check sources lines clean

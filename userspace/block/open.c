@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "block/block.h"
-#include "have.h"
 
 const char *const block_caches[CACHES + 1] = { "writeback", "none",
 	"writethrough", "directsync", "unsafe", NULL };
@@ -133,26 +132,6 @@ int block_parse(struct block_config *config, char *text, struct error *error)
 		config->spares++;
 	return 0;
 }
-
-#ifndef HAVE_RAID
-struct block *raid_open(const struct block_config *config, struct error *error)
-{
-	fail(error, STATUS_USAGE,
-	     "--disk raid%u:%s: this mvmm was built without RAID: install the package libisal-dev and build it again",
-	     config->level, config->path);
-	return NULL;
-}
-#endif
-
-#ifndef HAVE_NBD
-struct block *nbd_open(const struct block_config *config, struct error *error)
-{
-	fail(error, STATUS_USAGE,
-	     "--disk %s: this mvmm was built without NBD: install the package libnbd-dev and build it again",
-	     config->path);
-	return NULL;
-}
-#endif
 
 /* nbd://HOST, nbd+unix://, nbds:// and so on */
 static bool is_nbd(const char *path)

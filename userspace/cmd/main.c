@@ -25,9 +25,7 @@ static const struct {
 	{ "eject", cmd_screen, "take a medium out of a guest's drive" },
 	{ "change", cmd_screen, "put another one in" },
 	{ "sched", cmd_sched, "who runs, who waits, and for how long" },
-#ifdef HAVE_RAID
 	{ "raid", cmd_raid, "make RAID arrays, and look after them" },
-#endif
 	{ "info", cmd_info, "what this host offers, or why not" },
 };
 

@@ -316,7 +316,9 @@ static int run(struct run_options *o, struct error *error)
 	o->machine.boot_kinds = boot_order_kinds(&o->boot);
 	stdio_init(&s->console, on_event, s);
 	s->options = o;
-	reload_init(&s->reload, &o->machine, &s->machine, o->reload_every);
+	if (!ret)
+		ret = reload_init(&s->reload, &o->machine, &s->machine,
+				  o->reload_every, error);
 	if (!ret)
 		ret = machine_create(&s->machine, &o->machine,
 				     display_console(&o->display,

@@ -321,7 +321,9 @@ static void parse_short(struct argp_state *state, struct run_options *o,
 	struct error error = { 0 };
 
 	/* The last one's text is that of the one there is */
-	if (longer || device_check(name, text, &error))
+	if (device_check(name, NULL, &error))
+		argp_error(state, "%s", error.text);
+	else if (longer || device_check(name, text, &error))
 		argp_error(state, wrong, arg);
 	need_device(state, o, name, text);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/machine.h"
+#include "have.h"
 
 extern const struct device_class *const __start_device_classes[];
 extern const struct device_class *const __stop_device_classes[];
@@ -70,8 +71,8 @@ static struct device *device_alloc(const char *name, const char *defaults,
 	if (!device) {
 		fail(error, class ? STATUS_OS : STATUS_USAGE, class ?
 		     "%s: no memory" :
-		     "there is no device %s: --device help shows which there are",
-		     name);
+		     "there is no device %s: --device help shows which there are"
+		     MVMM_WITHOUT, name);
 		return NULL;
 	}
 	device->class = class;

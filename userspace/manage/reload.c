@@ -80,13 +80,13 @@ static void kick(void *ctx)
 		       vm_clock_now(&m->clock) + about(seed, KICK_NS));
 }
 
-void reload_init(struct reload *r, struct machine_config *config,
-		 struct machine *m, unsigned int every)
+int reload_init(struct reload *r, struct machine_config *config,
+		struct machine *m, unsigned int every, struct error *error)
 {
 	unsigned int i;
 
 	if (!every)
-		return;
+		return 0;
 	r->machine = m;
 	r->every = every;
 	r->kicker = (struct timer){ kick, r, 0, NULL };
@@ -94,6 +94,7 @@ void reload_init(struct reload *r, struct machine_config *config,
 		r->seed[i] = i + 1;
 	config->after_run = after_run;
 	config->after_run_ctx = r;
+	return 0;
 }
 
 void reload_start(struct reload *r)

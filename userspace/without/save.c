@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A machine is not saved. */
+#include "manage/reload.h"
+#include "manage/snapshot.h"
+#include "without/without.h"
+
+int machine_renew(struct machine *m, const char *directory, struct error *error)
+{
+	return left_out(error, "--save-every", "save");
+}
+
+int snapshot_read(struct machine *m, const char *directory, struct error *error)
+{
+	return left_out(error, "--load", "save");
+}
+
+int reload_init(struct reload *r, struct machine_config *config,
+		struct machine *m, unsigned int every, struct error *error)
+{
+	return every ? left_out(error, "--reload-every", "save") : 0;
+}
+
+void reload_start(struct reload *r)
+{
+}
