@@ -11,6 +11,7 @@ KBUILD = ("options := slots policies pv pv_eoi irqfd ioeventfd dirty "
           "vmx svm\n")
 # One that is in order
 TREE = {"Kbuild": KBUILD,
+        "Makefile": "sources:\n\t@echo userspace/char/stdio.c\n",
         "uapi/mvmm.h": "",
         "kmod/main.c": '#include "fd/fd.h"\n',
         "kmod/fd/fd.h": '#include "vm.h"\n',
@@ -137,6 +138,13 @@ class Sizes(Rooms):
     def test_budget_of_an_option(self):
         self.write("kmod/pv/eoi.c", "int a;\n" * 601)
         self.assert_says("pv_eoi: 601 lines, its budget is 600")
+
+    def test_smallest_launcher(self):
+        self.module.SMALLEST = 4
+        self.write("userspace/base/error.h", "int a;\n" * 3)
+        self.assertEqual((0, []), self.call("check"))
+        self.write("userspace/base/error.h", "int a;\n" * 4)
+        self.assert_says("the smallest launcher: 5 lines, its budget is 4")
 
     def test_option_that_kbuild_does_not_have(self):
         self.write("Kbuild", KBUILD.replace(" pml", ""))
