@@ -14,6 +14,7 @@ import sys
 
 from . import labs
 from .labs import TOP, TWO_CPUS, lab, run
+from .options import launcher_without, without_options
 from .pc import firmware, gpu, grub, hpet, keyboard, menus, screen
 
 # Calls function(results, name, *args), after the module was built for the
@@ -213,27 +214,6 @@ def without(results, name, emulator, every=False):
         "; ".join(map(command, WITHOUT[emulator])), emulator)
 
 
-def without_libraries(results, name):
-    """The launcher builds without some, and without all that it can do without, and
-    says what it lacks.
-    """
-    for library, disk, package in (
-            ("nbd", "nbd://localhost", "libnbd-dev"), ("uring", None, None),
-            ("vnc xz", None, None),
-            ("nbd raid terminal uring vnc xz zstd", None, None)):
-        out = f"build/{name}-{library.replace(' ', '-')}"
-        done = run(["make", "-s", "userspace", f"O={out}",
-                    f"WITHOUT={library}"], stderr=subprocess.STDOUT)
-        results.add(done.returncode == 0, f"{name}: {library} builds",
-                    done.stdout if done.returncode else "")
-        if not disk:
-            continue
-        done = run([f"{out}/mvmm", "run", "--flat", "README.md", "--disk",
-                    disk], stderr=subprocess.PIPE)
-        results.add(done.returncode == 64 and package in done.stderr,
-                    f"{name}: {library} is named", done.stderr)
-
-
 def raid_kills(results, name):
     """A process with an array is killed 1,000 times."""
     test = "build/userspace/tests/test_raid_kills"
@@ -322,7 +302,7 @@ NBD = ("/usr/bin/nbdkit",
 
 
 def with_drivers(results, name, emulator, what, drivers, command, more=(),
-                 kernel="test", programs=()):
+                 kernel="test", programs=(), mvmm="build/mvmm"):
     """Debian's kernel and its drivers of virtio."""
     root = labs.setup("debian-kernel")
     release = os.path.basename(root)[len("linux-image-"):]
@@ -335,7 +315,7 @@ def with_drivers(results, name, emulator, what, drivers, command, more=(),
            "virtio/virtio_pci", *drivers)])
     lab(results, name,
         ["--timeout", "400", "--kernel", kernel,
-         *labs.files(labs.module(kernel), "build/mvmm",
+         *labs.files(labs.module(kernel), mvmm,
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd,
                      *more)],
         f"insmod mvmm.ko; {command}", emulator)
@@ -346,6 +326,15 @@ def disks(results, name, emulator, how="guest_with_disks", more=(),
     """virtio-blk."""
     with_drivers(results, name, emulator, "disks", ["block/virtio_blk"],
                  f"{how} --cpus 2 --mem 192M", more, kernel)
+
+
+def smallest(results, name, emulator):
+    """The same, by the launcher that is built without everything."""
+    if launcher_without(results, name, "all"):
+        with_drivers(results, name, emulator, "disks smallest",
+                     ["block/virtio_blk"],
+                     "guest_with_disks --cpus 2 --mem 192M",
+                     mvmm=f"build/{name}/mvmm")
 
 
 def virtio(results, name, emulator):
@@ -588,6 +577,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("files-qemu", files, "qemu", "spare-raid5", kernels=("debian",)),
        job("kills-qemu", system, "qemu", "kills", "guest_killed 1"),
        job("nbd-qemu", disks, "qemu", "guest_over_nbd", NBD),
+       job("smallest-qemu", smallest, "qemu"),
        job("virtio-qemu", virtio, "qemu"),
        job("virtio-bochs", virtio, "bochs"),
        job("screen-qemu", screen, "qemu", kernels=("debian",)),
@@ -621,7 +611,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("lint", lint, kernels=()),
        job("mitigations", mitigations, "debian", "backports",
            kernels=("debian", "backports")),
-       job("without-libraries", without_libraries, kernels=()),
+       job("without-options", without_options, kernels=()),
        job("clang", clang, kernels=()),
        job("models", models, kernels=()),
        job("fuzz", fuzz, kernels=()),
