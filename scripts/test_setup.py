@@ -4,6 +4,7 @@ asks for. And what it makes in the cache, with programs that stand in for those 
 need the network."""
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -11,6 +12,7 @@ import unittest
 from testlib.labs import TOP
 
 SYSTEMS = ["bookworm", "trixie", "ubuntu", "fedora"]
+CHECK = "check"
 USES = {"lab", "deb", "root", "browser"}
 
 
@@ -29,13 +31,13 @@ def names(use, system):
 class Table(unittest.TestCase):
     def test_each_row_has_all_systems(self):
         rows = table()
-        self.assertEqual(["#", "use", *SYSTEMS], rows[0].split())
+        self.assertEqual(["#", "use", *SYSTEMS, CHECK], rows[0].split())
         seen = set()
         for row in rows:
             if row.startswith("#"):
                 continue
             use, name, *others = row.split()
-            self.assertEqual(len(SYSTEMS) - 1, len(others), row)
+            self.assertEqual(len(SYSTEMS), len(others), row)
             self.assertLessEqual(set(use.split(",")), USES, row)
             self.assertRegex(name, r"^[a-z0-9.+-]+$")
             self.assertNotIn(name, seen)
@@ -64,6 +66,81 @@ class Table(unittest.TestCase):
         for system in SYSTEMS[:2]:
             for use in ("deb", "root"):
                 self.assertLessEqual(needed, set(names(use, system)))
+
+
+class Check(unittest.TestCase):
+    """Where there is no dpkg: commands, pkg-config's modules, and files."""
+    def setUp(self):
+        there = tempfile.TemporaryDirectory()
+        self.addCleanup(there.cleanup)
+        self.there = there.name
+        with open(f"{self.there}/os-release", "w") as release:
+            release.write("ID=fedora\nVERSION_CODENAME=\n")
+        os.mkdir(f"{self.there}/bin")
+        for name in names("lab", CHECK):
+            if not name.startswith("/") and not name.endswith(".pc"):
+                self.program(name, "exit 1")
+        self.program("pkg-config", '! [ "$2" = "$LACKS" ]')
+        # What the script itself needs. Last: nothing is written through these
+        for name in ("awk", "bash", "cat", "dirname", "mkdir", "sort"):
+            os.symlink(shutil.which(name), f"{self.there}/bin/{name}")
+
+    def program(self, name, text):
+        path = f"{self.there}/bin/{name}"
+        with open(path, "w") as script:
+            script.write(f"#!/bin/sh\n{text}\n")
+        os.chmod(path, 0o755)
+
+    def setup(self, *words, lacks=""):
+        """As on a Fedora with these commands and modules only."""
+        return subprocess.run(
+            ["unshare", "--map-root-user", "--mount", "sh", "-c",
+             'mount --bind "$1/os-release" /etc/os-release && '
+             'PATH=$1/bin && shift && exec "$@"',
+             "sh", self.there, f"{TOP}/scripts/setup", *words],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=os.environ | {"MVMM_CACHE": f"{self.there}/cache",
+                              "LACKS": lacks})
+
+    def test_all_is_there(self):
+        for words in (["packages"], ["check"], ["check", "lab"]):
+            done = self.setup(*words)
+            self.assertEqual((0, ""), (done.returncode, done.stdout))
+
+    def test_a_command_and_a_module(self):
+        os.unlink(f"{self.there}/bin/nbdkit")
+        done = self.setup("check", lacks="jansson")
+        self.assertEqual((1, "setup: missing: jansson.pc nbdkit\n"),
+                         (done.returncode, done.stdout))
+        # What the packages' names are is said, and nothing is installed
+        done = self.setup("packages", lacks="jansson")
+        self.assertEqual(1, done.returncode)
+        self.assertIn("setup: missing: jansson.pc nbdkit\n", done.stdout)
+        self.assertIn('"setup names lab ubuntu" (or fedora)', done.stdout)
+
+    def test_a_file(self):
+        """Another tree's table asks for one that is not there."""
+        os.mkdir(f"{self.there}/scripts")
+        with open(f"{TOP}/scripts/setup") as script:
+            text = script.read()
+        self.assertIn("/usr/include/stdio.h\n", text)
+        with open(f"{self.there}/scripts/setup", "w") as script:
+            script.write(text.replace("/usr/include/stdio.h\n", "/no/stdio.h\n"))
+        done = subprocess.run(["bash", f"{self.there}/scripts/setup", "check"],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True)
+        self.assertEqual((1, "setup: missing: /no/stdio.h\n"),
+                         (done.returncode, done.stdout))
+
+    def test_no_such_use(self):
+        self.assertIn('there is no use "lap"', self.setup("check", "lap").stdout)
+
+    def test_this_system(self):
+        """Debian's packages have what the table says: they are installed."""
+        done = subprocess.run([f"{TOP}/scripts/setup", "check", "lab"],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True)
+        self.assertEqual((0, ""), (done.returncode, done.stdout))
 
 
 class Cache(unittest.TestCase):
