@@ -100,12 +100,28 @@ has_device() {
 
 program() {
 	cat >program.c <<'C'
+#include <errno.h>
 #include <libmvmm.h>
-int main(void) { return mvmm_open("/nowhere") < 0 ? 0 : 1; }
+int main(void)
+{
+	struct mvmm_decode_cache *cache = mvmm_decode_cache_new();
+	struct mvmm_run run = { 0 };
+	struct mvmm_guest guest = { .run = &run, .cache = cache };
+
+	/* The latter needs libZydis */
+	return cache && mvmm_open("/nowhere") == -ENOENT &&
+		mvmm_complete(&guest) == -EOPNOTSUPP ? 0 : 1;
+}
 C
+	[ "$(pkg-config --modversion libmvmm)" = "$version" ] || return
 	# shellcheck disable=SC2046 # words
 	gcc -Wall -Werror -o program program.c $(pkg-config --cflags --libs libmvmm) &&
-		./program
+		./program && ldd program && ldd program | grep -q 'libmvmm\.so\.1 => /' || return
+	# With the archive of -dev. libZydis has no static one in Debian
+	# shellcheck disable=SC2046 # words
+	gcc -Wall -Werror -o program program.c $(pkg-config --static --cflags --libs \
+		libmvmm | sed 's/-lmvmm/-l:libmvmm.a/') &&
+		./program && ! ldd program | grep libmvmm
 }
 
 no_module() {
@@ -117,10 +133,19 @@ nothing_left() {
 	diff before after
 }
 
+# Where nothing_left does not look, because others write there, too. Not in /dev: no
+# package may remove a device's file (Debian Policy 10.6). Not in /var/cache: man
+# keeps the pages there that systemd-analyze asks it for.
+no_name_left() {
+	! find / -xdev \( -path /proc -o -path /tmp -o -path "$dir" -o \
+		-path /selftests -o -path /dev -o -path /var/cache \) -prune -o \
+		-iname '*mvmm*' -print | grep .
+}
+
 version=$(dpkg-deb -f "$(ls "$dir"/mvmm_*.deb)" Version)
 packages=$(find "$dir" -name '*.deb' ! -name '*-dbgsym*')
 echo 'TAP version 13'
-echo "1..$([ -z "$old_module" ] && echo 18 || echo 19)"
+echo "1..$([ -z "$old_module" ] && echo 19 || echo 20)"
 everything >before
 expect 'an older version is made' makes_older
 expect 'it is installed' install ./old/*.deb
@@ -137,10 +162,11 @@ expect 'there is a group' grep '^kvm:' /etc/group
 expect 'and its device' has_device
 expect 'the units are in order' systemd-analyze verify mvmm@a.service \
 	mvmm-switch@a.service
-expect 'a program builds' program
+expect 'a program builds, with a static library, too' program
 expect 'no file was changed' dpkg --verify mvmm libmvmm1 libmvmm-dev mvmm-dkms
 expect 'removed' apt-get remove -y -qq mvmm mvmm-dkms libmvmm1 libmvmm-dev \
 	mvmm-doc
 expect 'the module, too' no_module
 expect 'purged' dpkg --purge mvmm mvmm-dkms libmvmm1 libmvmm-dev mvmm-doc
 expect 'nothing is left' nothing_left
+expect 'and no file of that name' no_name_left
