@@ -299,6 +299,7 @@ def guest(results, name, emulator, how, image, options):
 NBD = ("/usr/bin/nbdkit",
        "/usr/lib/x86_64-linux-gnu/nbdkit/plugins/nbdkit-file-plugin.so",
        "/usr/lib/x86_64-linux-gnu/libnbd.so.0:lab/.lib/libnbd.so.0")
+QEMU_NBD = ("/usr/bin/qemu-nbd", "/usr/bin/qemu-img")
 
 
 def with_drivers(results, name, emulator, what, drivers, command, more=(),
@@ -325,7 +326,8 @@ def disks(results, name, emulator, how="guest_with_disks", more=(),
           kernel="test"):
     """virtio-blk."""
     with_drivers(results, name, emulator, "disks", ["block/virtio_blk"],
-                 f"{how} --cpus 2 --mem 192M", more, kernel)
+                 f". ./disks.sh; {how} --cpus 2 --mem 192M",
+                 ["selftests/disks.sh", *more], kernel)
 
 
 def smallest(results, name, emulator):
@@ -333,8 +335,8 @@ def smallest(results, name, emulator):
     if launcher_without(results, name, "all"):
         with_drivers(results, name, emulator, "disks smallest",
                      ["block/virtio_blk"],
-                     "guest_with_disks --cpus 2 --mem 192M",
-                     mvmm=f"build/{name}/mvmm")
+                     ". ./disks.sh; guest_with_disks --cpus 2 --mem 192M",
+                     ["selftests/disks.sh"], mvmm=f"build/{name}/mvmm")
 
 
 def virtio(results, name, emulator):
@@ -449,8 +451,13 @@ def system(results, name, emulator, what="system", how="guest", kernel="test",
 
 
 def files(results, name, emulator, *kinds):
-    """File systems that Debian makes on disks of these kinds (selftests/l1.sh).
+    """File systems that Debian makes on disks of these kinds
+    (selftests/disks.sh). Two are L1's own, where it has O_DIRECT.
     """
+    own = [f"{TOP}/build/disk-{name}-{i}" for i in (1, 2)]
+    for image in own:
+        with open(image, "w") as out:
+            out.truncate(320 << 20)
     modules = labs.with_dependencies("btrfs", "xfs")
     order = f"{TOP}/build/order-{name}/order"
     os.makedirs(os.path.dirname(order), exist_ok=True)
@@ -463,11 +470,12 @@ def files(results, name, emulator, *kinds):
     lab(results, name,
         ["--timeout", "600", "--kernel", "debian", "--memory", "4096",
          "--disk", labs.setup("debian-disk") + ",ro",
-         *labs.files(labs.module("debian"), "build/mvmm", *NBD,
-                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
-        "insmod mvmm.ko; mount -o remount,size=3G /tmp; "
-        f"guest_with_files '{' '.join(kinds)}' --mem 512M "
-        "--disk /dev/vda,overlay=/tmp/root", emulator)
+         *[o for image in own for o in ("--disk", image)],
+         *labs.files(labs.module("debian"), "build/mvmm", *NBD, *QEMU_NBD,
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd,
+                     "selftests/disks.sh")],
+        "insmod mvmm.ko; mount -o remount,size=3G /tmp; . ./disks.sh; "
+        f"guest_with_files '{' '.join(kinds)}' --mem 512M", emulator)
 
 
 def bzimage(results, name, emulator):
