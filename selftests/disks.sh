@@ -82,6 +82,97 @@ guest_on_raid() {
 	ended "$(cat /tmp/status)"
 }
 
+# lines COUNT TEXT FILE: when there are so many with TEXT, within five minutes
+lines() {
+	for _ in $(seq 3000); do
+		if [ -e /tmp/status ] || [ "$(grep -cs "$2" "$3")" -ge "$1" ]; then
+			break
+		fi
+		usleep 100000
+	done
+}
+
+# asked VERB [MEMBER]: of the running array, which may be busy for a moment
+asked() {
+	local verb=$1
+
+	shift
+	for _ in $(seq 100); do
+		./mvmm raid "$verb" /tmp/vm "$@" && return
+		usleep 100000
+	done
+	return 1
+} >>/tmp/asked 2>&1
+
+# kill_server ROUNDS MEMBER: each time at another moment of the guest's writes; then it
+# is there again, and is rebuilt while the guest goes on
+kill_server() {
+	local round
+
+	lines 1 '^wrote' /tmp/console
+	asked speed 4M
+	for round in $(seq "$1"); do
+		usleep $((round * 7919 % 1000 * 1000))
+		kill -9 "$(cat /tmp/nbdkit.pid)"
+		rm /tmp/nbdkit.pid
+		lines "$round" 'has failed: ' /tmp/err
+		usleep $((round * 104729 % 1500 * 1000))
+		asked status
+		serve
+		asked remove "$2"
+		asked add "$2"
+		lines "$round" '\] is rebuilt' /tmp/err
+		asked scrub
+		lines "$round" 'bytes did not agree' /tmp/err
+	done
+	echo enough
+	# The guest's input has no end before the guest has one
+	when nothing /dev/null
+}
+
+# guest_without_server ROUNDS OPTION...: a member of its array is a server's disk, and
+# the server is killed
+guest_without_server() {
+	local rounds=$1 member='[nbd://127.0.0.1/,retry=1]' array sum
+
+	shift
+	rm -f /tmp/status
+	truncate -s 5M /tmp/a.img /tmp/0.img /tmp/2.img
+	serve
+	array=$(array_of 5 /tmp/0.img "$member" /tmp/2.img)
+	echo '@@begin guest'
+	kill_server "$rounds" "$member" | {
+		./mvmm run --kernel kernel --initrd guest-initrd "$@" \
+			--control /tmp/vm --disk "$array" --append \
+			'console=ttyS0 quiet loglevel=1 panic=-1' \
+			>/tmp/console 2>/tmp/err
+		echo $? >/tmp/status
+	}
+	grep -v '^wrote' /tmp/console
+	grep '^wrote' /tmp/console | tail -n 1
+	cat /tmp/err
+	sum=$(sed -n 's/^the disk has \([0-9a-f]*\).*/\1/p' /tmp/console)
+	echo 1..4
+	[ "$(grep -cF "$member has failed: it cannot be" /tmp/err)" = "$rounds" ] &&
+		grep -q ': degraded,' /tmp/asked &&
+		grep -qF "$member has failed: it cannot be" /tmp/asked ||
+		printf 'not '
+	echo 'ok 1 each time the array went on without it, and said so'
+	[ "$(grep -cF "$member is rebuilt" /tmp/err)" = "$rounds" ] ||
+		printf 'not '
+	echo 'ok 2 each time it was rebuilt'
+	[ "$(grep -c 'bytes did not agree' /tmp/err)" = "$rounds" ] &&
+		[ "$(grep -c ' 0 bytes did not agree' /tmp/err)" = "$rounds" ] ||
+		printf 'not '
+	echo 'ok 3 and then all of it agreed'
+	# Without another one, so that what was rebuilt has to be right
+	./mvmm disk convert raid5:/tmp/a.img,/tmp/2.img,force /tmp/copy
+	[ -n "$sum" ] && sha256sum </tmp/copy | grep -q "^$sum" || printf 'not '
+	echo 'ok 4 what the guest wrote is on the members'
+	ended "$(cat /tmp/status)"
+	kill "$(cat /tmp/nbdkit.pid)" 2>/dev/null
+}
+
 # array_of LEVEL MEMBER...: makes it, and prints what --disk gets
 array_of() {
 	local level=$1

@@ -9,6 +9,7 @@
 #   guest.sh stress VCPUS ROUNDS              what stress.c does
 #   guest.sh disks [smallest]                 virtio-blk: /dev/vda, /dev/vdb; of
 #                                             a launcher without SMBIOS
+#   guest.sh writes                           /dev/vda, until L1 has enough
 #   guest.sh system                           Debian, with systemd, on /dev/vda
 #   guest.sh virtio                           -rng, -console, -balloon; packed
 #   guest.sh share                            virtio-fs, -vsock, vhost-user-blk
@@ -281,6 +282,34 @@ seen_later() {
 	[ "$(cat /mnt/late)" = late ]
 }
 
+# as_written: the disk has what was written, and not only in the guest's cache
+as_written() {
+	echo 3 >/proc/sys/vm/drop_caches
+	cmp /tmp/model /dev/vda
+}
+
+# Pages here and there, each time stable before the next ones, until L1
+# has enough; each 16th time all of the disk is compared with what was written
+keeps_writing() {
+	(read -r line; : >/tmp/enough) </dev/ttyS0 &
+	i=0
+	cat /dev/vda >/tmp/model
+	pages=$(($(cat /sys/block/vda/size) / 8))
+	until [ -e /tmp/enough ]; do
+		i=$((i + 1))
+		length=$((i * 7 % 16 + 1))
+		at=$((i * 7919 % (pages - length)))
+		dd if=/dev/urandom of=/tmp/data bs=4k count="$length" 2>/dev/null
+		for to in /tmp/model /dev/vda; do
+			dd if=/tmp/data of="$to" bs=4k seek="$at" \
+				conv=notrunc,fsync 2>/dev/null || return 1
+		done
+		[ $((i % 16)) -gt 0 ] || as_written || return 1
+		echo "wrote $i"
+	done
+	echo "the disk has $(sha256sum </tmp/model)"
+}
+
 # L1 is there first for one, and second for the other
 called() {
 	echo 'waits for a call'
@@ -425,6 +454,14 @@ files)
 			file_systems "$disk"
 		done
 	fi
+	exit 7
+	;;
+writes)
+	echo 1..4
+	check 'the drivers find the PCI bus' drivers virtio_blk
+	check 'all that was written is there meanwhile' keeps_writing
+	check 'and afterwards' as_written
+	check 'the kernel does not complain' no_complaint
 	exit 7
 	;;
 kills)

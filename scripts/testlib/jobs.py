@@ -339,6 +339,13 @@ def smallest(results, name, emulator):
                      ["selftests/disks.sh"], mvmm=f"build/{name}/mvmm")
 
 
+def server_killed(results, name, emulator, rounds):
+    """An array with a server's disk as a member; the server is killed."""
+    with_drivers(results, name, emulator, "writes", ["block/virtio_blk"],
+                 f". ./disks.sh; guest_without_server {rounds} --mem 192M",
+                 ["selftests/disks.sh", *NBD], "debian")
+
+
 def virtio(results, name, emulator):
     """virtio-rng, virtio-balloon and virtio-console."""
     with_drivers(results, name, emulator, "virtio",
@@ -586,6 +593,7 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("kills-qemu", system, "qemu", "kills", "guest_killed 1"),
        job("nbd-qemu", disks, "qemu", "guest_over_nbd", NBD),
        job("smallest-qemu", smallest, "qemu"),
+       job("nbd-killed-qemu", server_killed, "qemu", 2, kernels=("debian",)),
        job("virtio-qemu", virtio, "qemu"),
        job("virtio-bochs", virtio, "bochs"),
        job("screen-qemu", screen, "qemu", kernels=("debian",)),

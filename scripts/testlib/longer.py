@@ -2,7 +2,8 @@
 """The jobs of "make test-long" that are those of jobs.py, for longer."""
 from .browser import web
 from .jobs import (PEERS, TWO_CPUS, UNSTEADY, debug, files, job, kselftests, net,
-                   raid_kills, reloaded, saved, stress_job, system, tested, without)
+                   raid_kills, reloaded, saved, server_killed, stress_job, system,
+                   tested, without)
 from .labs import lab
 from .pc import menus
 
@@ -55,5 +56,7 @@ LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
         job("long-files-worn-qemu", files, "qemu",
             *(f"{how}-raid{level}" for how in ("worn", "spare")
               for level in (1, 4, 5, 6, 10)), kernels=("debian",)),
+        job("long-nbd-killed-qemu", server_killed, "qemu", 50,
+            kernels=("debian",)),
         job("long-kills-qemu", system, "qemu", "kills", "guest_killed 50"),
         job("long-raid-kills", raid_kills, kernels=())]
