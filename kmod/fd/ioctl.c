@@ -32,7 +32,7 @@ long mvmm_dispatch(const struct mvmm_ioctl *table, int nr, void *obj,
 {
 	const struct mvmm_ioctl *ioctl = find(table, nr, cmd);
 	void __user *user = (void __user *)arg;
-	u64 buf[MVMM_MAX_STRUCT / sizeof(u64)];
+	u64 buf[MVMM_MAX_STRUCT / sizeof(u64)] __uninitialized; /* filled below */
 	u32 size;
 	long ret;
 
