@@ -136,9 +136,13 @@ static void raise_error(struct lapic *a, u32 error)
 
 static u8 highest(const unsigned long *map)
 {
-	unsigned long bit = find_last_bit(map, 256);
+	unsigned int i;
 
-	return bit < 256 ? bit : 0;
+	/* Four words: this is shorter than a call of find_last_bit() */
+	for (i = BITS_TO_LONGS(256); i--;)
+		if (map[i])
+			return i * BITS_PER_LONG + __fls(map[i]);
+	return 0;
 }
 
 /** lapic_ppr() - the processor's priority (11.8.3.1) */
