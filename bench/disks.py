@@ -18,7 +18,9 @@ RAID_ROWS = ("raid5_write_4k", "raid5_write_4k_32")
 BEYOND = {**{row: (0.40, 0.40) for row in ROWS}, "blk_read_1m": (0.60, 0.60)}
 
 # What the guest runs. Its kernel's drivers come first, and with md's only those
-# guests that need it: md's start takes seconds
+# guests that need it: md's start takes seconds. With a queue for polling null_blk
+# would have two, and no I/O scheduler: a virtio disk of one CPU has one, and
+# mq-deadline
 GUEST = """for m in $(cat /bin/modules); do insmod /bin/$m; done
 requests disk /dev/vda
 requests config /sys/bus/pci/devices/0000:00:00.0/config
@@ -32,7 +34,7 @@ requests raid /dev/md0
 NULL = """requests raid /dev/vdb
 echo @@null
 for m in $(cat /bin/null-modules); do insmod /bin/$m; done
-insmod /bin/null_blk.ko irqmode=0
+insmod /bin/null_blk.ko irqmode=0 poll_queues=0
 requests disk /dev/nullb0
 """
 
