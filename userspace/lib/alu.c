@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * What integer instructions compute. This CPU is an x86, too, so it does the
- * work, and its flags are right in every width.
+ * work, and its flags are right in every width. BMI and CRC32, which not every CPU
+ * has, are in C.
  */
 #include "alu.h"
 #include "internal.h"
@@ -68,6 +69,10 @@ uint64_t mvmm_alu(ZydisMnemonic op, unsigned int size, uint64_t a, uint64_t b,
 		break;
 	case ZYDIS_MNEMONIC_ADC:
 		BINARY("adc");
+		break;
+	case ZYDIS_MNEMONIC_ADCX:
+		changed = RFLAGS_CF;
+		WIDE("adc");
 		break;
 	case ZYDIS_MNEMONIC_SUB:
 	case ZYDIS_MNEMONIC_CMP:
@@ -163,6 +168,70 @@ uint64_t mvmm_alu(ZydisMnemonic op, unsigned int size, uint64_t a, uint64_t b,
 	}
 	put_flags(flags, f, changed);
 	return a & mvmm_size_mask(size);
+}
+
+static uint64_t low_bits(uint64_t value, unsigned int n)
+{
+	return n < 64 ? value & ((1ull << n) - 1) : value;
+}
+
+uint64_t mvmm_bits(ZydisMnemonic op, unsigned int size, uint64_t a, uint64_t b,
+		   __u64 *flags)
+{
+	uint64_t bit = 1, value = 0;
+	unsigned int n = b & 0xff;
+	bool carry = false;
+	__u64 unused = 0;
+
+	switch (op) {
+	case ZYDIS_MNEMONIC_SHLX:
+		return mvmm_alu(ZYDIS_MNEMONIC_SHL, size, a, b, &unused);
+	case ZYDIS_MNEMONIC_SHRX:
+		return mvmm_alu(ZYDIS_MNEMONIC_SHR, size, a, b, &unused);
+	case ZYDIS_MNEMONIC_SARX:
+		return mvmm_alu(ZYDIS_MNEMONIC_SAR, size, a, b, &unused);
+	case ZYDIS_MNEMONIC_RORX:
+		return mvmm_alu(ZYDIS_MNEMONIC_ROR, size, a, b, &unused);
+	case ZYDIS_MNEMONIC_PDEP:
+		for (; b; b &= b - 1, a >>= 1)
+			value |= a & 1 ? b & -b : 0;
+		return value;
+	case ZYDIS_MNEMONIC_PEXT:
+		for (; b; b &= b - 1, bit <<= 1)
+			value |= a & b & -b ? bit : 0;
+		return value;
+	case ZYDIS_MNEMONIC_ANDN:
+		a = ~a & b;
+		break;
+	case ZYDIS_MNEMONIC_BLSI:
+		carry = b;
+		a = b & -b;
+		break;
+	case ZYDIS_MNEMONIC_BLSR:
+	case ZYDIS_MNEMONIC_BLSMSK:
+		carry = !b;
+		a = op == ZYDIS_MNEMONIC_BLSR ? b & (b - 1) : b ^ (b - 1);
+		break;
+	case ZYDIS_MNEMONIC_BZHI:
+		carry = n >= 8 * size;
+		a = low_bits(a, n);
+		break;
+	default:	/* BEXTR */
+		a = n < 64 ? low_bits(a >> n, b >> 8 & 0xff) : 0;
+		break;
+	}
+	a = mvmm_alu(ZYDIS_MNEMONIC_TEST, size, a, ~0ull, flags);
+	*flags |= carry ? RFLAGS_CF : 0;
+	return a;
+}
+
+/* Reflected: the lowest bit is the first */
+uint32_t mvmm_crc32(uint32_t crc, uint64_t value, unsigned int bits)
+{
+	value ^= crc;
+	while (bits--)
+		value = value >> 1 ^ (value & 1 ? 0x82f63b78 : 0);
+	return value;
 }
 
 #define DOUBLE(name)							\

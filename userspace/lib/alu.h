@@ -21,6 +21,11 @@
  */
 uint64_t mvmm_alu(ZydisMnemonic op, unsigned int size, uint64_t a, uint64_t b,
 		  __u64 *flags);
+/* The same of BMI1 and BMI2: if they have one source, it is @b */
+uint64_t mvmm_bits(ZydisMnemonic op, unsigned int size, uint64_t a, uint64_t b,
+		   __u64 *flags);
+/* CRC32 of so many bits of @value, after what has given @crc */
+uint32_t mvmm_crc32(uint32_t crc, uint64_t value, unsigned int bits);
 /* SHLD, SHRD: bits of @b move into @a */
 uint64_t mvmm_shift_double(bool left, unsigned int size, uint64_t a, uint64_t b,
 			   unsigned int count, __u64 *flags);

@@ -91,6 +91,40 @@ static int unary(struct insn *in)
 	return 0;
 }
 
+/* ADOX: ADCX with the overflow flag in the place of the carry */
+static int add_overflow(struct insn *in)
+{
+	__u64 *rflags = &in->regs.rflags;
+	__u64 f = *rflags & RFLAGS_OF ? RFLAGS_CF : 0;
+
+	mvmm_insn_store(in, 0, mvmm_alu(ZYDIS_MNEMONIC_ADCX, size_of(in),
+					mvmm_insn_load(in, 0),
+					mvmm_insn_load(in, 1), &f));
+	*rflags &= ~(uint64_t)RFLAGS_OF;
+	*rflags |= f & RFLAGS_CF ? RFLAGS_OF : 0;
+	return 0;
+}
+
+/* BMI: the last two operands. With one source, the other is the result */
+static int bits(struct insn *in)
+{
+	int last = in->i->operand_count_visible - 1;
+
+	mvmm_insn_store(in, 0, mvmm_bits(in->i->mnemonic, size_of(in),
+					 mvmm_insn_load(in, last - 1),
+					 mvmm_insn_load(in, last),
+					 &in->regs.rflags));
+	return 0;
+}
+
+static int crc32(struct insn *in)
+{
+	mvmm_insn_store(in, 0, mvmm_crc32(mvmm_insn_load(in, 0),
+					  mvmm_insn_load(in, 1),
+					  in->op[1].size));
+	return 0;
+}
+
 static int shift_double(struct insn *in)
 {
 	mvmm_insn_store(in, 0, mvmm_shift_double(
@@ -136,6 +170,19 @@ static int multiply(struct insn *in)
 	mvmm_multiply(sign, size_of(in), mvmm_insn_load(in, 0), &high, &low,
 		      &in->regs.rflags);
 	store_double(in, high, low);
+	return 0;
+}
+
+/* MULX. If both results are one register, it gets the upper half */
+static int multiply_to(struct insn *in)
+{
+	uint64_t high, low = in->regs.rdx;
+	__u64 unused = 0;
+
+	mvmm_multiply(false, size_of(in), mvmm_insn_load(in, 2), &high, &low,
+		      &unused);
+	mvmm_insn_store(in, 1, low);
+	mvmm_insn_store(in, 0, high);
 	return 0;
 }
 
@@ -558,7 +605,12 @@ static const struct operation operations[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
 	ONE(MUL, multiply), ONE(IMUL, multiply), ONE(DIV, divide),
 	ONE(IDIV, divide), ONE(BSF, arithmetic), ONE(BSR, arithmetic),
 	ONE(POPCNT, arithmetic), ONE(TZCNT, arithmetic),
-	ONE(LZCNT, arithmetic), ONE(XCHG, exchange), ONE(XADD, exchange_add),
+	ONE(LZCNT, arithmetic), ONE(ADCX, arithmetic), ONE(ADOX, add_overflow),
+	ONE(ANDN, bits), ONE(BEXTR, bits), ONE(BLSI, bits), ONE(BLSR, bits),
+	ONE(BLSMSK, bits), ONE(BZHI, bits), ONE(PDEP, bits), ONE(PEXT, bits),
+	ONE(RORX, bits), ONE(SARX, bits), ONE(SHLX, bits), ONE(SHRX, bits),
+	ONE(MULX, multiply_to), ONE(CRC32, crc32),
+	ONE(XCHG, exchange), ONE(XADD, exchange_add),
 	ONE(CMPXCHG, compare_exchange), ONE(CMPXCHG8B, compare_exchange_double),
 	ONE(CMPXCHG16B, compare_exchange_double), ONE(SMSW, store_cr0),
 	[ZYDIS_MNEMONIC_BT] = { .execute = bit_test, .finds = true },
