@@ -463,6 +463,13 @@ static void rtc_interrupts(void **state)
 	}
 	assert_int_equal(rtc_get(0), 0x04);
 	assert_int_equal(rtc_get(12), 0xb0);
+	/* One whose second passes while nobody looks; at 00:00:07 */
+	rtc_put(1, 0x07);
+	passed += 5;
+	m.clock.stopped_at = run_timers();
+	run_timers();
+	assert_int_equal(rtc_get(0), 0x09);
+	assert_int_equal(rtc_get(12), 0xb0);
 	/* 64 Hz; and the highest rate has the floor of all timers */
 	rtc_put(10, 0x2a);
 	rtc_put(11, 0x42);

@@ -36,6 +36,7 @@
 #define TWO_FLOPPIES (1u << 6)
 
 #define NS	1000000000ull
+#define DAY_SECONDS 86400
 #define A_UIP	(1u << 7)	/* an update is near */
 #define A_RATE	0xfu
 #define UIP_NS	244000
@@ -115,10 +116,14 @@ static int64_t host_seconds(uint64_t *ns)
 	return now.tv_sec;
 }
 
-/* Copy the time into the registers, unless the guest is setting them */
-static void refresh(struct mc146818 *rtc)
+static time_t guest_seconds(const struct mc146818 *rtc)
 {
-	time_t now = host_seconds(NULL) + rtc->offset;
+	return host_seconds(NULL) + rtc->offset;
+}
+
+/* Copy the time into the registers, unless the guest is setting them */
+static void refresh(struct mc146818 *rtc, time_t now)
+{
 	struct tm tm;
 	int year;
 
@@ -152,6 +157,8 @@ static void commit(struct mc146818 *rtc)
 	};
 
 	rtc->offset = timegm(&tm) - host_seconds(NULL);
+	/* Those between have not passed */
+	rtc->second = guest_seconds(rtc) - 1;
 }
 
 static void update_irq(struct mc146818 *rtc)
@@ -170,20 +177,29 @@ static bool matches(const struct mc146818 *rtc, unsigned int alarm,
 	return (rtc->ram[alarm] & ANY) == ANY || rtc->ram[alarm] == rtc->ram[now];
 }
 
-/* What the seconds since the last call did to register C */
+/*
+ * What the seconds since the last call did to register C: an alarm is not missed
+ * because nobody looked in its second. A day has all alarms
+ */
 static void pass_seconds(struct mc146818 *rtc)
 {
-	int64_t now = host_seconds(NULL) + rtc->offset;
+	int64_t now = guest_seconds(rtc), at = rtc->second;
 
-	if (rtc->ram[REG_B] & B_SET || now == rtc->second)
+	if (rtc->ram[REG_B] & B_SET || now == at)
 		return;
+	if (at > now)
+		at = now - 1;
+	if (at < now - DAY_SECONDS)
+		at = now - DAY_SECONDS;
 	rtc->second = now;
-	refresh(rtc);
 	rtc->ram[REG_C] |= UPDATE;
-	if (matches(rtc, ALARM_SECONDS, SECONDS) &&
-	    matches(rtc, ALARM_MINUTES, MINUTES) &&
-	    matches(rtc, ALARM_HOURS, HOURS))
-		rtc->ram[REG_C] |= ALARM;
+	while (at < now) {
+		refresh(rtc, ++at);
+		if (matches(rtc, ALARM_SECONDS, SECONDS) &&
+		    matches(rtc, ALARM_MINUTES, MINUTES) &&
+		    matches(rtc, ALARM_HOURS, HOURS))
+			rtc->ram[REG_C] |= ALARM;
+	}
 	update_irq(rtc);
 }
 
@@ -248,7 +264,7 @@ static void write_register(struct mc146818 *rtc, uint8_t value)
 {
 	uint8_t old = rtc->ram[REG_B];
 
-	refresh(rtc);
+	refresh(rtc, guest_seconds(rtc));
 	switch (rtc->index) {
 	case REG_A:
 		rtc->ram[REG_A] = value & 0x7f;
@@ -257,7 +273,7 @@ static void write_register(struct mc146818 *rtc, uint8_t value)
 		break;
 	case REG_B:
 		if (value & B_SET && !(old & B_SET))
-			refresh(rtc);
+			refresh(rtc, guest_seconds(rtc));
 		rtc->ram[REG_B] = value;
 		if (old & B_SET && !(value & B_SET))
 			commit(rtc);
@@ -307,7 +323,7 @@ static uint64_t mc146818_read(struct device *device, uint64_t at,
 
 	if (!at)
 		return 0xff;
-	refresh(rtc);
+	refresh(rtc, guest_seconds(rtc));
 	if (rtc->index == REG_A)
 		return rtc->ram[REG_A] |
 		       (ns_of_second() >= NS - UIP_NS &&
