@@ -82,8 +82,10 @@ static void go_on(void)
 		bus_access(&m.mmio, HPET_BASE + i, &value, 4, false);
 		bus_access(&m.mmio, HPET_BASE + i, &value, 4, true);
 	}
-	for (i = 0; i < 0x100; i++)
-		bus_access(&m.mmio, flash + i, &i, 1, i & 1);
+	for (i = 0; i < 0x100; i++) {
+		value = i;
+		bus_access(&m.mmio, flash + i, &value, 1, i & 1);
+	}
 	for (i = 0; i < 4; i++) {
 		m.clock.stopped_at += 1000000;
 		run_timers();

@@ -38,7 +38,7 @@ int io_uring_queue_init(unsigned int entries, struct io_uring *ring,
 #endif
 
 #define DISK		(4ull << 20)
-#define FILES		3
+#define FILES		5
 #define AT_ONCE		5	/* requests of three descriptors in a ring of 16 */
 #define LEN		4096u
 #define ROUNDS		200
@@ -98,7 +98,7 @@ static int close_files(void **state)
 static void start(const char *text, bool ephemeral, uint64_t features)
 {
 	struct block_config config;
-	char copy[200];
+	char copy[256];
 
 	snprintf(copy, sizeof(copy), "%s", text);
 	assert_int_equal(block_parse(&config, copy, &error), 0);
@@ -158,6 +158,8 @@ static void none(const char *text, bool ephemeral, uint64_t features)
 		batch(i);
 	count(false);
 	stop();
+	if (allocations)
+		print_message("%s\n", text);
 	assert_int_equal(allocations, 0);
 }
 
@@ -192,13 +194,24 @@ static void overlay(void **state)
 }
 
 #ifdef HAVE_RAID
-static void format(unsigned int level)
+static const struct shape {
+	unsigned int level;
+	enum md_policy policy;
+} shapes[] = {
+	{ 0, MD_RESYNC }, { 1, MD_BITMAP }, { 4, MD_BITMAP }, { 5, MD_BITMAP },
+	{ 5, MD_PPL }, { 5, MD_JOURNAL }, { 6, MD_BITMAP }, { 6, MD_JOURNAL },
+	{ 10, MD_BITMAP },
+};
+
+/* A journal is on the last disk, which is no member then */
+static void format(const struct shape *shape)
 {
-	struct raid_new new = { .layout = { .level = level, .disks = FILES,
-			.chunk = level == 1 ? 0 : 65536,
-			.layout = level == 5 ? RAID_LEFT_SYMMETRIC :
-				  level == 10 ? RAID10_LAYOUT(2, 1, 0) : 0 },
-		.policy = MD_BITMAP, .clean = true, .force = true,
+	struct raid_new new = { .layout = { .level = shape->level,
+			.disks = FILES - (shape->policy == MD_JOURNAL),
+			.chunk = shape->level == 1 ? 0 : 65536,
+			.layout = shape->level == 10 ? RAID10_LAYOUT(2, 1, 0) :
+				  shape->level > 4 ? RAID_LEFT_SYMMETRIC : 0 },
+		.policy = shape->policy, .clean = true, .force = true,
 		.name = "counted" };
 	struct block_config config = { 0 };
 	struct vm_clock vm_clock;
@@ -220,6 +233,8 @@ static void format(unsigned int level)
 	pthread_mutex_lock(&loop.lock);
 	ret = raid_format(&new, member, name, FILES, &error);
 	pthread_mutex_unlock(&loop.lock);
+	if (ret)
+		print_message("%s\n", error.text);
 	assert_int_equal(ret, 0);
 	for (i = 0; i < FILES; i++)
 		member[i]->ops->close(member[i]);
@@ -228,14 +243,15 @@ static void format(unsigned int level)
 
 static void raid(void **state)
 {
-	static const unsigned int levels[] = { 1, 5, 10 };
-	char text[200];
+	char text[256];
 	unsigned int i;
 
-	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-		format(levels[i]);
-		snprintf(text, sizeof(text), "raid%u:%s,%s,%s", levels[i],
-			 path[0], path[1], path[2]);
+	for (i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		format(&shapes[i]);
+		snprintf(text, sizeof(text), "raid%u:%s,%s,%s,%s,%s%s",
+			 shapes[i].level, path[0], path[1], path[2], path[3],
+			 shapes[i].policy == MD_JOURNAL ? "journal=" : "",
+			 path[4]);
 		none(text, false, 0);
 	}
 }
