@@ -83,6 +83,7 @@ class Includes(Rooms):
                            ("base/guard.c", "char/stdio.h"),
                            ("devices/isa/power.c", "cmd/cmd.h"),
                            ("block/file.c", "core/machine.h"),
+                           ("net/tap.c", "net/nets.h"),
                            ("lib/walk.c", "core/machine.h")):
             with self.subTest(path):
                 self.write(f"userspace/{name}", "")

@@ -36,8 +36,9 @@ struct mvmm_ioctl {
 
 #define MVMM_IOCTL(_cmd, _type, _last, _use, _fn) {			\
 	.cmd = (_cmd), .min = offsetofend(struct mvmm_##_type, _last),	\
-	.size = sizeof(struct mvmm_##_type), .use = MVMM_##_use,	\
-	.fn = (_fn) }
+	.size = sizeof(struct mvmm_##_type) + BUILD_BUG_ON_ZERO(	\
+		sizeof(struct mvmm_##_type) > MVMM_MAX_STRUCT),		\
+	.use = MVMM_##_use, .fn = (_fn) }
 
 /* A handler that passes its pointers to a function with their real types */
 #define MVMM_HANDLER(_name, _fn)					\
