@@ -84,12 +84,14 @@ guest_on_raid() {
 
 # lines COUNT TEXT FILE: when there are so many with TEXT, within five minutes
 lines() {
+	local n
+
 	for _ in $(seq 3000); do
-		if [ -e /tmp/status ] || [ "$(grep -cs "$2" "$3")" -ge "$1" ]; then
-			break
-		fi
+		n=$(grep -cs "$2" "$3")
+		[ ! -e /tmp/status ] && [ "${n:-0}" -lt "$1" ] || return
 		usleep 100000
 	done
+	echo "# $1 times \"$2\" did not come" >&2
 }
 
 # asked VERB [MEMBER]: of the running array, which may be busy for a moment
@@ -124,6 +126,8 @@ kill_server() {
 		lines "$round" '\] is rebuilt' /tmp/err
 		asked scrub
 		lines "$round" 'bytes did not agree' /tmp/err
+		# Who is silent for long is ended
+		echo "# killed $round times" >&2
 	done
 	echo enough
 	# The guest's input has no end before the guest has one
@@ -235,6 +239,8 @@ guest_with_files() {
 	for kind in $kinds; do
 		case $kind in
 		nbd | mixed)
+			# One server, of one disk
+			[ ! -e /tmp/nbdkit.pid ] || return
 			# nbdkit ends with the shell that has started it
 			truncate -s 321M /tmp/a.img
 			serve

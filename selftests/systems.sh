@@ -4,15 +4,19 @@
 # What L1 runs of systems that want a screen and a keyboard, after l1.sh: their
 # menus are driven by keys, and what they show is read.
 
-# pc OPTION...: a machine with a screen; its control socket is /tmp/vm
-pc() {
+# runs OPTION...: a machine whose control socket is /tmp/vm
+runs() {
 	rm -f /tmp/vm
-	./mvmm run --control /tmp/vm --firmware bios-256k.bin \
-		--device vga,romfile=vgabios-stdvga.bin "$@" \
-		</dev/null >/tmp/console 2>/tmp/err &
+	./mvmm run --control /tmp/vm "$@" </dev/null >/tmp/console 2>/tmp/err &
 	until [ -S /tmp/vm ] || [ ! -d "/proc/$!" ]; do
 		usleep 100000
 	done
+}
+
+# pc OPTION...: one with a BIOS and a screen
+pc() {
+	runs --firmware bios-256k.bin \
+		--device vga,romfile=vgabios-stdvga.bin "$@"
 }
 
 # shows REGEX WHAT: a line of the screen does, soon
@@ -94,4 +98,64 @@ guest_with_ide() {
 		sha256sum | grep -q "^$sum" || printf 'not '
 	echo 'ok 2 what the guest wrote is in the file'
 	ended "$(cat /tmp/status)"
+}
+
+# waits SECONDS WHAT COMMAND...: until it succeeds
+waits() {
+	line=$((line + 1))
+	left=$1
+	what=$2
+	shift 2
+	until "$@"; do
+		left=$((left - 1))
+		if [ $left = 0 ]; then
+			cat /tmp/err
+			tail -n 20 /tmp/console
+			printf 'not '
+			break
+		fi
+		sleep 1
+	done
+	echo "ok $line $what"
+}
+
+# An empty screen is a small picture
+is_drawn() {
+	./mvmm screenshot /tmp/vm /tmp/seen.png &&
+		[ "$(stat -c %s /tmp/seen.png)" -ge 50000 ]
+}
+
+is_another() {
+	./mvmm screenshot /tmp/vm /tmp/now.png &&
+		! cmp -s /tmp/seen.png /tmp/now.png
+}
+
+# ISOLINUX with a menu in VESA's pixels
+isolinux_menu() {
+	begins isolinux 2
+	pc --mem 64M --cdrom cd.iso --boot order=d
+	waits 120 'a menu of pixels, from a CD' is_drawn
+	key down
+	waits 60 'an arrow moves its bar' is_another
+	ends isolinux
+}
+
+# EDK2's shell: typed on the keyboard, read at the serial port
+edk2_shell() {
+	begins edk2 4
+	mkdir -p /usr/share/OVMF
+	mv OVMF_* /usr/share/OVMF
+	runs --firmware uefi --mem 256M --disk esp.img,ro \
+		--device vga,romfile=none
+	waits 600 'the firmware starts its shell' \
+		grep -q 'Press .*ESC.* in' /tmp/console
+	key esc
+	waits 60 'a key leads to its prompt' grep -q 'Shell>' /tmp/console
+	enters 'map -t fs'
+	waits 60 'it has found the file system of the disk' \
+		grep -q 'FS0:' /tmp/console
+	enters 'fs0:memtest.efi console=ttyS0,115200'
+	waits 120 'it starts Memtest86+ from there' \
+		grep -q 'Memtest86' /tmp/console
+	ends edk2
 }

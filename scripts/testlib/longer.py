@@ -6,6 +6,7 @@ from .jobs import (PEERS, TWO_CPUS, UNSTEADY, debug, files, job, kselftests, net
                    tested, without)
 from .labs import lab
 from .pc import menus
+from .systems import made_run, systems
 
 
 def long(results, name, emulator, cpus):
@@ -42,6 +43,10 @@ LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
         job("long-browser", web, kernels=()),
         job("long-menus-qemu", menus, "qemu",
             "grub_floppy; grub_cdrom; guest_with_ide --mem 256M",
+            kernels=("debian",)),
+        job("long-run-debian-qemu", made_run, "debian", kernels=("debian",)),
+        job("long-run-raid5-qemu", made_run, "raid5", kernels=("debian",)),
+        job("long-systems-qemu", systems, "qemu", "isolinux_menu; edk2_shell",
             kernels=("debian",)),
         job("long-files-qemu", files, "qemu", "raw", "nbd", "overlay",
             kernels=("debian",)),

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Jobs of scripts/test with systems as a user starts them: boot loaders and firmware
+that are driven by keys (what is typed there, and has to be seen, is in
+selftests/systems.sh), and "make run".
+"""
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+from . import labs
+from .labs import TOP, lab, run
+from .pc import SEABIOS
+
+ISOLINUX = """UI vesamenu.c32
+LABEL first
+ KERNEL /kernel
+LABEL second
+ KERNEL /kernel
+"""
+OVMF = ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd")
+
+
+def unpacked(package, *names):
+    return [f"{labs.unpacked(package)}/{name}" for name in names]
+
+
+def cd(image, kernel):
+    """A CD with ISOLINUX, whose menu has two entries."""
+    modules = f"{labs.unpacked('syslinux-common')}/usr/lib/syslinux/modules/bios"
+    loader, = unpacked("isolinux", "usr/lib/ISOLINUX/isolinux.bin")
+    with tempfile.TemporaryDirectory() as tree:
+        for name in ("ldlinux", "libcom32", "libutil", "vesamenu"):
+            shutil.copy(f"{modules}/{name}.c32", tree)
+        shutil.copy(loader, tree)
+        shutil.copy(kernel, f"{tree}/kernel")
+        with open(f"{tree}/isolinux.cfg", "w") as f:
+            f.write(ISOLINUX)
+        run(["xorriso", "-as", "mkisofs", "-quiet", "-b", "isolinux.bin",
+             "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4",
+             "-boot-info-table", "-o", image, tree],
+            stderr=subprocess.STDOUT, check=True)
+
+
+def fat(image, name, program):
+    """A FAT file system, 8 MiB, with a program for a firmware that reads it."""
+    with open(image, "wb") as f:
+        f.truncate(8 << 20)
+    run(["mformat", "-i", image, "::"], check=True)
+    run(["mcopy", "-i", image, program, f"::{name}"], check=True)
+
+
+def systems(results, name, emulator, command):
+    """ISOLINUX's graphical menu; EDK2's shell, which starts Memtest86+."""
+    memtest, efi = unpacked("memtest86+", "boot/memtest86+x64.bin",
+                            "boot/memtest86+x64.efi")
+    image = f"{TOP}/build/{name}"
+    cd(f"{image}.iso", memtest)
+    fat(f"{image}.img", "memtest.efi", efi)
+    lab(results, name,
+        ["--timeout", "1500", "--memory", "1024", "--kernel", "debian",
+         *labs.files(labs.module("debian"), "build/mvmm",
+                     "selftests/systems.sh", f"{image}.iso:lab/cd.iso",
+                     f"{image}.img:lab/esp.img", *SEABIOS, *OVMF)],
+        f". ./systems.sh; insmod mvmm.ko; {command}", emulator)
+
+
+# An array is rebuilt on its spare meanwhile
+IN_GUEST = """lsblk && fio --name=a --filename=/var/tmp/a --size=16M --rw=randwrite \
+--bs=4k --verify=crc32c --fsync=64 --output=/dev/null && echo verified && exit 42"""
+
+
+def made_run(results, name, disk):
+    """"make run DISK=... CMD=...", which takes a member of an array away."""
+    done = run(["make", "-s", "run", f"DISK={disk}", f"CMD={IN_GUEST}",
+                *["PULL=1"] * (disk == "raid5")], stderr=subprocess.STDOUT,
+               env=dict(os.environ, LAB="qemu"))
+    seen = [(done.returncode == 42, "the guest's status"),
+            (re.search(r"^vda .* disk", done.stdout, re.M), "its disk"),
+            (re.search(r"^verified", done.stdout, re.M), "what fio wrote")]
+    if disk == "raid5":
+        seen.append(("takes place" in done.stdout, "a spare in a member's place"))
+    for good, what in seen:
+        results.add(bool(good), f"{name}: {what}", done.stdout[-2000:])
