@@ -457,6 +457,41 @@ def system(results, name, emulator, what="system", how="guest", kernel="test",
                 done.stdout if done.returncode else "")
 
 
+def killed_on_array(results, name, emulator, rounds):
+    """Debian on an array of three, whose launcher is killed again and again: at the
+    end fsck finds nothing, and each member is what the two others say.
+    """
+    image = labs.setup("debian-disk")
+    copy = f"{TOP}/build/disk-{name}"
+    members = [f"{copy}-{i}" for i in range(3)]
+    for member in members:
+        with open(member, "w") as out:
+            out.truncate(os.path.getsize(image) // 2 + (2 << 20))
+    for command in (["raid", "create", "5", *members, "--assume-clean",
+                     "--force"],
+                    ["disk", "convert", image, f"raid5:{','.join(members)}"]):
+        run(["build/mvmm", *command], check=True)
+    initrd = labs.guest_initrd(name, "sh /run/guest/guest.sh kills",
+                               "selftests/guest.sh", disk=True)
+    lab(results, name,
+        ["--timeout", "600", *[o for m in members for o in ("--disk", m)],
+         *labs.files(labs.module("test"), "build/mvmm",
+                     labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
+        f"insmod mvmm.ko; guest_killed {rounds} --cpus 2 --mem 512M "
+        "--disk raid5:/dev/vda,/dev/vdb,/dev/vdc", emulator)
+    sums = set()
+    for left in (members, members[1:], [members[0], members[2]], members[:2]):
+        run(["rm", "-f", copy], check=True)
+        run(["build/mvmm", "disk", "convert", f"raid5:{','.join(left)}", copy],
+            check=True)
+        with open(copy, "rb") as volume:
+            sums.add(run(["sha256sum"], stdin=volume).stdout)
+    results.add(len(sums) == 1, f"{name}: any two members are enough")
+    done = run(["/sbin/e2fsck", "-fn", copy], stderr=subprocess.STDOUT)
+    results.add(not done.returncode, f"{name}: fsck",
+                done.stdout if done.returncode else "")
+
+
 def files(results, name, emulator, *kinds):
     """File systems that Debian makes on disks of these kinds
     (selftests/disks.sh). Two are L1's own, where it has O_DIRECT.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """The jobs of "make test-long" that are those of jobs.py, for longer."""
 from .browser import web
-from .jobs import (PEERS, TWO_CPUS, UNSTEADY, debug, files, job, kselftests, net,
-                   raid_kills, reloaded, saved, server_killed, stress_job, system,
-                   tested, without)
+from .jobs import (PEERS, TWO_CPUS, UNSTEADY, debug, files, job, killed_on_array,
+                   kselftests, net, raid_kills, reloaded, saved, server_killed,
+                   stress_job, system, tested, without)
 from .labs import lab
 from .pc import menus
 from .systems import made_run, systems
@@ -64,4 +64,5 @@ LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
         job("long-nbd-killed-qemu", server_killed, "qemu", 50,
             kernels=("debian",)),
         job("long-kills-qemu", system, "qemu", "kills", "guest_killed 50"),
+        job("long-kills-raid-qemu", killed_on_array, "qemu", 20),
         job("long-raid-kills", raid_kills, kernels=())]
