@@ -48,7 +48,7 @@ left-net := net/bond/% net/switch/% $(addprefix net/,net.c nets.c offload.c pcap
 left-old := boot/com.c boot/multiboot.c
 left-overlay := block/overlay/%
 left-rng := devices/virtio/rng.c
-left-save := manage/reload.c manage/snapshot.c
+left-save := core/vcpu_state.c manage/reload.c manage/snapshot.c
 left-sched := cmd/sched%
 left-screen := boot/framebuffer.c devices/vga/% devices/virtio/gpu% display/% \
 	manage/screen.c
@@ -60,21 +60,28 @@ parts := $(patsubst left-%,%,$(filter left-%,$(.VARIABLES)))
 libraries := nbd raid uring terminal vnc xz zstd
 without := $(if $(filter all,$(WITHOUT)),$(parts) $(libraries),$(WITHOUT))
 # Leaving out one of these leaves out what needs it
-without += $(if $(filter keyboard,$(without)),screen)
+without += $(if $(filter keyboard,$(without)),firmware screen)
 without += $(if $(filter screen,$(without)),terminal vnc)
 without += $(if $(filter overlay,$(without)),disk)
 without += $(if $(filter unpack,$(without)),xz zstd)
+without += $(if $(filter vhost,$(without)),host)
 # The others are the module's
 module-without := $(filter-out all $(parts) $(libraries),$(WITHOUT))
 ifneq ($(filter-out $(shell sed -n 's/^options := //p' Kbuild),$(module-without)),)
 $(error WITHOUT="$(WITHOUT)": the options are $(sort $(parts)) $(libraries), or all of these, and what Kbuild has for the module)
 endif
 left := $(sort $(filter $(parts),$(without)))
+# A test calls functions of any of them
+ifneq ($(if $(left),$(filter unit check test fuzz,$(MAKECMDGOALS))),)
+$(error WITHOUT="$(WITHOUT)": tests are of a launcher that has all its options)
+endif
 # Files that several options have
-shared = $(if $(filter-out $(left),$(1)),,$(2))
+shared = $(if $(filter-out $(without),$(1)),,$(2))
 left-files := $(foreach option,$(left),$(left-$(option))) \
 	$(call shared,net vhost,devices/virtio/vhost.c devices/virtio/vhost_kernel.c) \
-	$(call shared,control net vhost,net/mac.c)
+	$(call shared,control net vhost,net/mac.c) \
+	$(call shared,console net vnc,base/listen.c) \
+	$(call shared,nbd net terminal unpack vnc,base/library.c)
 
 # Libraries that are there, of those that are not left out
 exists = $(shell pkg-config --exists $(1) && echo $(2))
@@ -83,13 +90,17 @@ have := $(filter-out $(without),$(call exists,libnbd,nbd) \
 	$(call exists,ncursesw,terminal) \
 	$(call exists,libvncserver,vnc) \
 	$(call exists,liblzma,xz) $(call exists,libzstd,zstd))
-# Rewritten when the choice, or the version, is another than last time
 version := $(shell cat VERSION)
+named := $(sort $(filter $(parts) $(libraries),$(without)))
+# Rewritten when the choice, or the version, is another than last time. Who only asks
+# for names of files builds nothing
+ifneq ($(MAKECMDGOALS),sources)
 $(shell mkdir -p $(O); { for o in $(have); do echo "HAVE_$$o"; done | \
 	tr a-z A-Z | sed 's/.*/#define & 1/'; \
-	echo '#define MVMM_WITHOUT "$(if $(left),; this mvmm was built without $(left))"'; \
+	echo '#define MVMM_WITHOUT "$(if $(named),; this mvmm was built without $(named))"'; \
 	echo '#define MVMM_VERSION "$(version)"'; } >$(O)/have.tmp; \
 	cmp -s $(O)/have.tmp $(O)/have.h || cp $(O)/have.tmp $(O)/have.h)
+endif
 # Of the others what is asked for is loaded then: userspace/base/library.h
 libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) \
 	$(if $(filter uring,$(have)),-luring) \
