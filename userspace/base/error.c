@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/error.h"
+#include "have.h"
 
 void vfail(struct error *error, int status, const char *format, va_list args)
 {
@@ -19,6 +20,18 @@ int fail(struct error *error, int status, const char *format, ...)
 	vfail(error, status, format, args);
 	va_end(args);
 	return -1;
+}
+
+int fail_without(struct error *error, const char *what, const char *option,
+		 const char *package)
+{
+	return package && !strstr(MVMM_WITHOUT, option) ?
+	       fail(error, STATUS_USAGE,
+		    "%s: this mvmm was built without %s: install it, and build mvmm again",
+		    what, package) :
+	       fail(error, STATUS_USAGE,
+		    "%s: needs \"%s\"" MVMM_WITHOUT ": build it again with that",
+		    what, option);
 }
 
 int explain_open(int err, const char *device, struct error *error)

@@ -36,6 +36,9 @@ struct error {
 int fail(struct error *error, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void vfail(struct error *error, int status, const char *format, va_list args);
+/* @what needs an option of WITHOUT=, or a library: @package has it; NULL: none does */
+int fail_without(struct error *error, const char *what, const char *option,
+		 const char *package);
 /* The same for a failure to open @device or to create a VM */
 int explain_open(int err, const char *device, struct error *error);
 

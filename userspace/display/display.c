@@ -26,9 +26,8 @@ static int parse_options(struct display *display, const char *kind, char *text,
 	struct error why = { 0 };
 
 #ifndef HAVE_VNC
-	return fail(error, STATUS_USAGE,
-		    "--display %s: this mvmm was built without libvncserver: install libvncserver-dev, and build it again",
-		    kind);
+	return fail_without(error, "--display vnc, web", "vnc",
+			    "libvncserver-dev");
 #endif
 	if (text && options_parse(options, display, text, false, &why))
 		return fail(error, STATUS_USAGE, "--display %s: %s", kind,
@@ -62,8 +61,8 @@ static int set_web(struct display *display, const char *address,
 static int set_terminal(struct display *display, struct error *error)
 {
 #ifndef HAVE_TERMINAL
-	return fail(error, STATUS_USAGE,
-		    "--display terminal: this mvmm was built without ncurses: install libncurses-dev, and build it again");
+	return fail_without(error, "--display terminal", "terminal",
+			    "libncurses-dev");
 #endif
 	display->in_terminal = true;
 	return 0;

@@ -6,5 +6,5 @@
 int host_boot(struct machine_config *m, const char **kernel, struct boot *boot,
 	      struct error *error)
 {
-	return left_out(error, "without --kernel the host's own", "host");
+	return left_out(error, "a run without --kernel, which boots the host's", "host");
 }

@@ -5,8 +5,6 @@
 
 struct block *nbd_open(const struct block_config *config, struct error *error)
 {
-	fail(error, STATUS_USAGE,
-	     "--disk %s: this mvmm was built without NBD: install the package libnbd-dev and build it again",
-	     config->path);
+	fail_without(error, config->path, "nbd", "libnbd-dev");
 	return NULL;
 }

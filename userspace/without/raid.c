@@ -6,15 +6,15 @@
 
 struct block *raid_open(const struct block_config *config, struct error *error)
 {
-	fail(error, STATUS_USAGE,
-	     "--disk raid%u:%s: this mvmm was built without RAID: install the package libisal-dev and build it again",
-	     config->level, config->path);
+	fail_without(error, "--disk raid", "raid", "libisal-dev");
 	return NULL;
 }
 
 int cmd_raid(int argc, char **argv)
 {
-	fputs("mvmm raid: this mvmm was built without RAID: install the package libisal-dev and build it again\n",
-	      stderr);
-	return STATUS_USAGE;
+	struct error error = { 0 };
+
+	fail_without(&error, "mvmm raid", "raid", "libisal-dev");
+	fprintf(stderr, "%s\n", error.text);
+	return error.status;
 }

@@ -14,9 +14,7 @@
 static inline int left_out(struct error *error, const char *what,
 			   const char *option)
 {
-	return fail(error, STATUS_USAGE,
-		    "%s: this mvmm was built without it: build it again, and do not name \"%s\" in WITHOUT=",
-		    what, option);
+	return fail_without(error, what, option, NULL);
 }
 
 /* The same of a subcommand. Returns its exit status */
