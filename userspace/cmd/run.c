@@ -176,6 +176,9 @@ static int set_device(struct run_options *o, unsigned int i, struct error *error
 
 	o->machine.disk_bus[i] = disk->bus;
 	disk->read_only |= disk->bus == DISK_CDROM;
+	if (disk->bus != DISK_VIRTIO &&
+	    device_known(disk->bus == DISK_FLOPPY ? "i82077" : "piix3-ide", error))
+		return -1;
 	if (!disk->iothread && !disk->queues)
 		return 0;
 	if (disk->bus != DISK_VIRTIO)
@@ -316,6 +319,8 @@ static int run(struct run_options *o, struct error *error)
 	o->machine.boot_kinds = boot_order_kinds(&o->boot);
 	stdio_init(&s->console, on_event, s);
 	s->options = o;
+	if (!ret && (o->load || o->save_every))
+		ret = snapshot_can(o->load ? "--load" : "--save-every", error);
 	if (!ret)
 		ret = reload_init(&s->reload, &o->machine, &s->machine,
 				  o->reload_every, error);

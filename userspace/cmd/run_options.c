@@ -177,12 +177,16 @@ static const struct long_form {
 };
 #define LONG_FORMS (sizeof(long_forms) / sizeof(long_forms[0]))
 
+/* NULL: there is none, or it was left out */
 static const struct long_form *find_form(const char *name)
 {
+	struct error none = { 0 };
 	unsigned int i;
 
 	for (i = 0; i < LONG_FORMS; i++)
-		if (!strcmp(long_forms[i].name, name))
+		if (!strcmp(long_forms[i].name, name) &&
+		    !device_known(long_forms[i].option == OPT_SHARE ?
+				  "vhost-user" : name, &none))
 			return &long_forms[i];
 	return NULL;
 }
@@ -267,7 +271,8 @@ static int print_devices(const char *name, struct error *error)
 	if (f)
 		print_form(f);
 	for (i = 0; i < LONG_FORMS && !strcmp(name, "help"); i++)
-		if (long_forms[i].option != OPT_DISK)
+		if (long_forms[i].option != OPT_DISK &&
+		    find_form(long_forms[i].name))
 			printf("%-16s as %s makes one\n", long_forms[i].name,
 			       long_forms[i].as);
 	return 0;

@@ -61,18 +61,26 @@ static void device_free(struct device *device)
 	free(device);
 }
 
+int device_known(const char *name, struct error *error)
+{
+	return find_class(name) ? 0 :
+	       fail(error, STATUS_USAGE,
+		    "there is no device %s: --device help shows which there are"
+		    MVMM_WITHOUT, name);
+}
+
 /* Of no machine, and not created. NULL with @error */
 static struct device *device_alloc(const char *name, const char *defaults,
 				   const char *options, struct error *error)
 {
 	const struct device_class *class = find_class(name);
-	struct device *device = class ? calloc(1, class->size) : NULL;
+	struct device *device;
 
+	if (device_known(name, error))
+		return NULL;
+	device = calloc(1, class->size);
 	if (!device) {
-		fail(error, class ? STATUS_OS : STATUS_USAGE, class ?
-		     "%s: no memory" :
-		     "there is no device %s: --device help shows which there are"
-		     MVMM_WITHOUT, name);
+		fail(error, STATUS_OS, "%s: no memory", name);
 		return NULL;
 	}
 	device->class = class;

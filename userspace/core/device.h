@@ -88,6 +88,8 @@ struct device_class {
  */
 struct device *device_create(struct machine *machine, const char *name,
 			     const char *options, struct error *error);
+/* Is there such a class? -1 with @error, which says what was left out */
+int device_known(const char *name, struct error *error);
 /* One that a user may add, with these options? -1 with @error */
 int device_check(const char *name, const char *options, struct error *error);
 /* The options of device @name, or with "help" all devices */

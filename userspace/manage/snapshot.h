@@ -9,6 +9,12 @@
 #include "core/machine.h"
 
 /*
+ * Before the machine is made: 0, or -1 with @error: this mvmm was built without. @option
+ * is who asks
+ */
+int snapshot_can(const char *option, struct error *error);
+
+/*
  * All of these: the machine is paused, or has not run yet; the caller is the
  * loop's thread, and has given its lock back.
  */

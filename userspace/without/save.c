@@ -4,14 +4,20 @@
 #include "manage/snapshot.h"
 #include "without/without.h"
 
+int snapshot_can(const char *option, struct error *error)
+{
+	return left_out(error, option, "save");
+}
+
+/* After snapshot_can() only */
 int machine_renew(struct machine *m, const char *directory, struct error *error)
 {
-	return left_out(error, "--save-every", "save");
+	return -1;
 }
 
 int snapshot_read(struct machine *m, const char *directory, struct error *error)
 {
-	return left_out(error, "--load", "save");
+	return -1;
 }
 
 int reload_init(struct reload *r, struct machine_config *config,
