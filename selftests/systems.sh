@@ -140,6 +140,21 @@ isolinux_menu() {
 	ends isolinux
 }
 
+# iPXE by it, with a command line
+isolinux_ipxe() {
+	begins ipxe 4
+	pc --mem 64M --cdrom cd.iso --boot order=d
+	waits 120 'a menu of pixels, from a CD' is_drawn
+	key enter
+	shows '^iPXE initialising devices' 'it starts iPXE, back in text mode'
+	key ctrl-b
+	shows '^iPXE> *$' 'Ctrl-B leads to its command line'
+	# shellcheck disable=SC2016 # what iPXE replaces
+	enters 'echo version ${version}'
+	shows '^version 1\.' 'which knows what it was typed'
+	ends ipxe
+}
+
 # EDK2's shell: typed on the keyboard, read at the serial port
 edk2_shell() {
 	begins edk2 4

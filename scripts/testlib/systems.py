@@ -14,10 +14,10 @@ from .labs import TOP, lab, run
 from .pc import SEABIOS
 
 ISOLINUX = """UI vesamenu.c32
-LABEL first
- KERNEL /kernel
-LABEL second
- KERNEL /kernel
+LABEL ipxe
+ KERNEL /ipxe.lkrn
+LABEL local
+ LOCALBOOT -1
 """
 OVMF = ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd")
 
@@ -26,15 +26,15 @@ def unpacked(package, *names):
     return [f"{labs.unpacked(package)}/{name}" for name in names]
 
 
-def cd(image, kernel):
-    """A CD with ISOLINUX, whose menu has two entries."""
+def cd(image):
+    """A CD with ISOLINUX, whose menu has two entries, and iPXE."""
     modules = f"{labs.unpacked('syslinux-common')}/usr/lib/syslinux/modules/bios"
     loader, = unpacked("isolinux", "usr/lib/ISOLINUX/isolinux.bin")
     with tempfile.TemporaryDirectory() as tree:
         for name in ("ldlinux", "libcom32", "libutil", "vesamenu"):
             shutil.copy(f"{modules}/{name}.c32", tree)
         shutil.copy(loader, tree)
-        shutil.copy(kernel, f"{tree}/kernel")
+        shutil.copy(*unpacked("ipxe", "boot/ipxe.lkrn"), tree)
         with open(f"{tree}/isolinux.cfg", "w") as f:
             f.write(ISOLINUX)
         run(["xorriso", "-as", "mkisofs", "-quiet", "-b", "isolinux.bin",
@@ -52,12 +52,11 @@ def fat(image, name, program):
 
 
 def systems(results, name, emulator, command):
-    """ISOLINUX's graphical menu; EDK2's shell, which starts Memtest86+."""
-    memtest, efi = unpacked("memtest86+", "boot/memtest86+x64.bin",
-                            "boot/memtest86+x64.efi")
+    """ISOLINUX's graphical menu, iPXE by it; EDK2's shell, which starts Memtest86+."""
     image = f"{TOP}/build/{name}"
-    cd(f"{image}.iso", memtest)
-    fat(f"{image}.img", "memtest.efi", efi)
+    cd(f"{image}.iso")
+    fat(f"{image}.img", "memtest.efi",
+        *unpacked("memtest86+", "boot/memtest86+x64.efi"))
     lab(results, name,
         ["--timeout", "1500", "--memory", "1024", "--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
