@@ -3,7 +3,8 @@
  * Execution of an instruction that touched a device: the table of those that are
  * known, and the integer ones. All memory operands are found, and all checks
  * done, before the first access, because a device's register cannot be read
- * twice. Vector registers are in vector.c, arithmetic in alu.c.
+ * twice. The stack is in stack.c, vector registers in vector.c, arithmetic in
+ * alu.c.
  */
 #include <errno.h>
 #include "alu.h"
@@ -13,7 +14,6 @@
 #define RFLAGS_TF	(1u << 8)
 #define RFLAGS_DF	(1u << 10)
 #define RFLAGS_VM	(1u << 17)
-#define ATTR_DB		(1u << 14)
 
 /* Elements of a REP form that are done before the guest may run again */
 #define MAX_REPEAT	4096
@@ -285,140 +285,6 @@ static int bit_test(struct insn *in)
 	return 0;
 }
 
-/* ---- the stack ---------------------------------------------------------- */
-
-/* Bytes of rsp that count */
-static unsigned int stack_width(struct insn *in)
-{
-	const struct mvmm_sregs *s;
-
-	if (mvmm_insn_is_long(in))
-		return 8;
-	s = mvmm_insn_sregs(in);
-	return s && s->ss.attr & ATTR_DB ? 4 : 2;
-}
-
-/* The operand that stands for what PUSH writes or POP reads */
-static int stack_operand(const struct insn *in)
-{
-	int i;
-
-	for (i = in->i->operand_count - 1; i > 0; i--)
-		if (in->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY)
-			break;
-	return i;
-}
-
-/* An operand in memory is found with rsp as it was. No access is done yet */
-static int find_push(struct insn *in, unsigned int size, __u64 *rsp)
-{
-	unsigned int width = stack_width(in);
-	int ret = 0;
-
-	*rsp = in->regs.rsp;
-	mvmm_put_sized(rsp, *rsp - size, width);
-	if (in->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY)
-		ret = mvmm_insn_find_operand(in, 0, 0, MVMM_ACCESS_READ);
-	return ret ? ret : mvmm_insn_find(in, stack_operand(in),
-					  ZYDIS_REGISTER_SS,
-					  *rsp & mvmm_size_mask(width), size,
-					  MVMM_ACCESS_WRITE);
-}
-
-static int push(struct insn *in)
-{
-	int stack = stack_operand(in), ret;
-	uint64_t value;
-	__u64 rsp;
-
-	ret = find_push(in, in->op[stack].size / 8, &rsp);
-	if (ret)
-		return ret;
-	value = mvmm_insn_load(in, 0);
-	mvmm_insn_store(in, stack, value);
-	in->regs.rsp = rsp;
-	return 0;
-}
-
-/* If rsp is in the address of an operand in memory, it is the new one */
-static int pop(struct insn *in)
-{
-	unsigned int width = stack_width(in);
-	int stack = stack_operand(in), ret;
-	uint64_t rsp = in->regs.rsp;
-
-	ret = mvmm_insn_find(in, stack, ZYDIS_REGISTER_SS,
-			     rsp & mvmm_size_mask(width), size_of(in),
-			     MVMM_ACCESS_READ);
-	if (ret)
-		return ret;
-	mvmm_put_sized(&in->regs.rsp, rsp + size_of(in), width);
-	if (in->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY) {
-		ret = mvmm_insn_find_operand(in, 0, 0, MVMM_ACCESS_WRITE);
-		if (ret)
-			return ret;
-	}
-	mvmm_insn_store(in, 0, mvmm_insn_load(in, stack));
-	return 0;
-}
-
-/*
- * The caller adds the instruction's length to rip. The target is checked after
- * it was read: a device that points nowhere has been read by the CPU, too.
- */
-static int jump_to(struct insn *in, uint64_t target)
-{
-	const struct mvmm_sregs *s;
-
-	if (mvmm_insn_is_long(in)) {
-		if (!mvmm_is_canonical(target))
-			return mvmm_insn_raise(in, 13, 0);
-	} else {
-		s = mvmm_insn_sregs(in);
-		if (!s)
-			return -EIO;
-		if (target > s->cs.limit)
-			return mvmm_insn_raise(in, 13, 0);
-	}
-	target -= in->i->length;
-	in->regs.rip = mvmm_insn_is_long(in) ? target : (uint32_t)target;
-	return 0;
-}
-
-/* JMP through memory. Far ones load a segment, which only the CPU can do */
-static int jump(struct insn *in)
-{
-	int ret;
-
-	if (in->i->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
-		return -ENOTSUP;
-	ret = mvmm_insn_find_operand(in, 0, 0, MVMM_ACCESS_READ);
-	return ret ? ret : jump_to(in, mvmm_insn_load(in, 0));
-}
-
-static int call(struct insn *in)
-{
-	int stack = stack_operand(in), ret;
-	__u64 rsp;
-	uint64_t next = in->regs.rip + in->i->length, target;
-
-	if (in->i->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
-		return -ENOTSUP;
-	ret = find_push(in, in->op[stack].size / 8, &rsp);
-	if (!ret) {
-		target = mvmm_insn_load(in, 0);
-		if (in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
-			target = (next + target) &
-				 mvmm_size_mask(in->op[stack].size / 8);
-		ret = jump_to(in, target);
-	}
-	if (ret)
-		return ret;
-	mvmm_access_span(in->guest, &in->span[stack], &next, true);
-	in->regs.rsp = rsp;
-	return 0;
-}
-
 /* ---- system registers --------------------------------------------------- */
 
 /*
@@ -579,6 +445,8 @@ static int string(struct insn *in)
 /* The form of SSE, and the one of AVX */
 #define VECTORS(name)	VECTOR(name), VECTOR(V##name)
 #define ONE(name, function) [ZYDIS_MNEMONIC_##name] = { .execute = function }
+#define FINDS(name, function)						\
+	[ZYDIS_MNEMONIC_##name] = { .execute = function, .finds = true }
 #define CONDITIONS(name, function)					\
 	ONE(name##O, function), ONE(name##NO, function),		\
 	ONE(name##B, function), ONE(name##NB, function),		\
@@ -613,14 +481,9 @@ static const struct operation operations[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
 	ONE(XCHG, exchange), ONE(XADD, exchange_add),
 	ONE(CMPXCHG, compare_exchange), ONE(CMPXCHG8B, compare_exchange_double),
 	ONE(CMPXCHG16B, compare_exchange_double), ONE(SMSW, store_cr0),
-	[ZYDIS_MNEMONIC_BT] = { .execute = bit_test, .finds = true },
-	[ZYDIS_MNEMONIC_BTS] = { .execute = bit_test, .finds = true },
-	[ZYDIS_MNEMONIC_BTR] = { .execute = bit_test, .finds = true },
-	[ZYDIS_MNEMONIC_BTC] = { .execute = bit_test, .finds = true },
-	[ZYDIS_MNEMONIC_PUSH] = { .execute = push, .finds = true },
-	[ZYDIS_MNEMONIC_POP] = { .execute = pop, .finds = true },
-	[ZYDIS_MNEMONIC_JMP] = { .execute = jump, .finds = true },
-	[ZYDIS_MNEMONIC_CALL] = { .execute = call, .finds = true },
+	FINDS(BT, bit_test), FINDS(BTS, bit_test), FINDS(BTR, bit_test),
+	FINDS(BTC, bit_test), FINDS(PUSH, mvmm_push), FINDS(POP, mvmm_pop),
+	FINDS(JMP, mvmm_jump), FINDS(CALL, mvmm_call),
 	STRING(MOVS), STRING(STOS), STRING(LODS), STRING(CMPS), STRING(SCAS),
 	VECTORS(MOVAPS), VECTORS(MOVAPD), VECTORS(MOVUPS), VECTORS(MOVUPD),
 	VECTORS(MOVDQA), VECTORS(MOVDQU), VECTORS(LDDQU), VECTORS(MOVNTPS),

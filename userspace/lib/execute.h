@@ -12,6 +12,12 @@
  */
 int mvmm_execute(struct insn *in);
 
+/* The stack and jumps (stack.c). As mvmm_execute(), and the next, too */
+int mvmm_push(struct insn *in);
+int mvmm_pop(struct insn *in);
+int mvmm_jump(struct insn *in);
+int mvmm_call(struct insn *in);
+
 /* Moves of vector and MMX registers (vector.c). As mvmm_execute() */
 int mvmm_move_vector(struct insn *in);
 
