@@ -285,6 +285,26 @@ static int bit_test(struct insn *in)
 	return 0;
 }
 
+/* CLFLUSH and the like. A device's registers are in no cache: it sees nothing */
+static int flush(struct insn *in)
+{
+	return mvmm_insn_find(in, 0, in->op[0].mem.segment,
+			      mvmm_insn_offset(in, 0), 1, MVMM_ACCESS_READ);
+}
+
+/* AL is the index, without the rest of rax */
+static int translate_byte(struct insn *in)
+{
+	uint64_t mask = mvmm_size_mask(in->i->address_width / 8);
+	int ret = mvmm_insn_find(in, 0, in->op[0].mem.segment,
+				 (in->regs.rbx + (in->regs.rax & 0xff)) & mask,
+				 1, MVMM_ACCESS_READ);
+
+	if (!ret)
+		mvmm_insn_store(in, 1, mvmm_insn_load(in, 0));
+	return ret;
+}
+
 /* ---- system registers --------------------------------------------------- */
 
 /*
@@ -484,6 +504,8 @@ static const struct operation operations[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
 	FINDS(BT, bit_test), FINDS(BTS, bit_test), FINDS(BTR, bit_test),
 	FINDS(BTC, bit_test), FINDS(PUSH, mvmm_push), FINDS(POP, mvmm_pop),
 	FINDS(JMP, mvmm_jump), FINDS(CALL, mvmm_call),
+	FINDS(CLFLUSH, flush), FINDS(CLFLUSHOPT, flush), FINDS(CLWB, flush),
+	FINDS(XLAT, translate_byte),
 	STRING(MOVS), STRING(STOS), STRING(LODS), STRING(CMPS), STRING(SCAS),
 	VECTORS(MOVAPS), VECTORS(MOVAPD), VECTORS(MOVUPS), VECTORS(MOVUPD),
 	VECTORS(MOVDQA), VECTORS(MOVDQU), VECTORS(LDDQU), VECTORS(MOVNTPS),
@@ -491,6 +513,11 @@ static const struct operation operations[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
 	VECTORS(MOVQ), VECTORS(MOVSS), VECTOR(VMOVSD), VECTORS(MOVLPS),
 	VECTORS(MOVLPD), VECTORS(MOVHPS), VECTORS(MOVHPD), VECTOR(MOVNTQ),
 };
+
+bool mvmm_executes(ZydisMnemonic mnemonic)
+{
+	return operations[mnemonic].execute;
+}
 
 static uint32_t access_of(const ZydisDecodedOperand *op)
 {

@@ -11,6 +11,8 @@
  * -ENOTSUP: nothing is done, since the table does not have it.
  */
 int mvmm_execute(struct insn *in);
+/* Does the table have it? A test sees to it that what it has is compared */
+bool mvmm_executes(ZydisMnemonic mnemonic);
 
 /* The stack and jumps (stack.c). As mvmm_execute(), and the next, too */
 int mvmm_push(struct insn *in);

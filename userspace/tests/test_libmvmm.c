@@ -403,6 +403,17 @@ static void segment_register(void **state)
 	assert_int_equal(0, fake.accesses);
 }
 
+/* Not in test_execute.c: this CPU's CR0 is not the guest's */
+static void machine_status(void **state)
+{
+	long_mode();
+	fake.run.regs.rbx = DEVICE;
+	memset(fake.device, 0x77, 4);
+	CODE(0x100, "\x0f\x01\x23");	/* smsw (%rbx) */
+	assert_int_equal(0, mvmm_complete_mmio(&fake.guest));
+	assert_memory_equal("\x01\0\x77\x77", fake.device, 4);
+}
+
 static void unknown_instructions(void **state)
 {
 	static const struct {
@@ -456,6 +467,7 @@ int main(void)
 		cmocka_unit_test(address_of_16_bits),
 		cmocka_unit_test(call_onto_a_device),
 		cmocka_unit_test(segment_register),
+		cmocka_unit_test(machine_status),
 		cmocka_unit_test(unknown_instructions),
 	};
 
