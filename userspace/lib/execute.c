@@ -78,7 +78,9 @@ static int arithmetic(struct insn *in)
 	ZydisMnemonic op = in->i->mnemonic;
 
 	a = mvmm_alu(op, size_of(in), a, b, &in->regs.rflags);
-	if (op != ZYDIS_MNEMONIC_CMP && op != ZYDIS_MNEMONIC_TEST)
+	/* BSF and BSR of 0 leave the register, also the upper half of 64 bits */
+	if (op != ZYDIS_MNEMONIC_CMP && op != ZYDIS_MNEMONIC_TEST &&
+	    (b || (op != ZYDIS_MNEMONIC_BSF && op != ZYDIS_MNEMONIC_BSR)))
 		mvmm_insn_store(in, 0, a);
 	return 0;
 }
