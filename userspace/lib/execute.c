@@ -431,7 +431,7 @@ static int string(struct insn *in)
 
 	/* MOVSD and CMPSD are also names of SSE instructions */
 	if (in->i->meta.category != ZYDIS_CATEGORY_STRINGOP)
-		return mvmm_move_vector(in);
+		return compare ? -ENOTSUP : mvmm_move_vector(in);
 	if (!rep)
 		return string_element(in, compare);
 	/* With TF one at a time; but the trap comes after the last: errata.rst */
@@ -461,11 +461,18 @@ static int string(struct insn *in)
 				       .other_registers = true },	\
 	[ZYDIS_MNEMONIC_##name##Q] = { .execute = string, .finds = true,		\
 				       .other_registers = true }
-#define VECTOR(name)							\
-	[ZYDIS_MNEMONIC_##name] = { .execute = mvmm_move_vector, .finds = true,	\
+#define VECTOR_BY(name, function)					\
+	[ZYDIS_MNEMONIC_##name] = { .execute = function, .finds = true,	\
 				    .other_registers = true }
 /* The form of SSE, and the one of AVX */
-#define VECTORS(name)	VECTOR(name), VECTOR(V##name)
+#define VECTORS_BY(name, function)					\
+	VECTOR_BY(name, function), VECTOR_BY(V##name, function)
+#define VECTOR(name)	VECTOR_BY(name, mvmm_move_vector)
+#define VECTORS(name)	VECTORS_BY(name, mvmm_move_vector)
+#define WIDEN(types)							\
+	VECTORS_BY(PMOVZX##types, mvmm_widen_vector),			\
+	VECTORS_BY(PMOVSX##types, mvmm_widen_vector)
+#define REPEAT(name)	VECTOR_BY(name, mvmm_repeat_vector)
 #define ONE(name, function) [ZYDIS_MNEMONIC_##name] = { .execute = function }
 #define FINDS(name, function)						\
 	[ZYDIS_MNEMONIC_##name] = { .execute = function, .finds = true }
@@ -514,6 +521,18 @@ static const struct operation operations[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
 	VECTORS(MOVNTPD), VECTORS(MOVNTDQ), VECTORS(MOVNTDQA), VECTORS(MOVD),
 	VECTORS(MOVQ), VECTORS(MOVSS), VECTOR(VMOVSD), VECTORS(MOVLPS),
 	VECTORS(MOVLPD), VECTORS(MOVHPS), VECTORS(MOVHPD), VECTOR(MOVNTQ),
+	VECTORS(PINSRB), VECTORS(PINSRW), VECTORS(PINSRD), VECTORS(PINSRQ),
+	VECTORS(PEXTRB), VECTORS(PEXTRW), VECTORS(PEXTRD), VECTORS(PEXTRQ),
+	VECTORS(EXTRACTPS), VECTOR(VINSERTF128), VECTOR(VINSERTI128),
+	VECTOR(VEXTRACTF128), VECTOR(VEXTRACTI128),
+	REPEAT(VBROADCASTSS), REPEAT(VBROADCASTSD), REPEAT(VBROADCASTF128),
+	REPEAT(VBROADCASTI128), REPEAT(VPBROADCASTB), REPEAT(VPBROADCASTW),
+	REPEAT(VPBROADCASTD), REPEAT(VPBROADCASTQ), REPEAT(MOVDDUP),
+	REPEAT(VMOVDDUP), REPEAT(MOVSLDUP), REPEAT(VMOVSLDUP),
+	REPEAT(MOVSHDUP), REPEAT(VMOVSHDUP),
+	WIDEN(BW), WIDEN(BD), WIDEN(BQ), WIDEN(WD), WIDEN(WQ), WIDEN(DQ),
+	VECTORS_BY(LDMXCSR, mvmm_move_mxcsr),
+	VECTORS_BY(STMXCSR, mvmm_move_mxcsr),
 };
 
 bool mvmm_executes(ZydisMnemonic mnemonic)

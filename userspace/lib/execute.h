@@ -22,5 +22,8 @@ int mvmm_call(struct insn *in);
 
 /* Moves of vector and MMX registers (vector.c). As mvmm_execute() */
 int mvmm_move_vector(struct insn *in);
+int mvmm_repeat_vector(struct insn *in);
+int mvmm_widen_vector(struct insn *in);
+int mvmm_move_mxcsr(struct insn *in);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Moves between a device and an MMX, XMM or YMM register: SSE and AVX, without
- * arithmetic, masks and ZMM registers. The registers are in the XSAVE area (SDM
+ * Moves between a device and an MMX, XMM, YMM or ZMM register: SSE, AVX and
+ * AVX-512, without arithmetic and masks. The registers are in the XSAVE area (SDM
  * vol. 1, 13.4 and 13.5), in which a component that is in its initial state need
  * not be present.
  */
@@ -14,13 +14,13 @@
 #define AREA_SIZE	16384
 #define FSW_AT		2
 #define FTW_AT		4
+#define MXCSR_AT	24
+#define MXCSR_MASK_AT	28
 #define ST_AT		32
 #define XMM_AT		160
 #define HEADER_AT	512
 #define HAS_X87		(1u << 0)
 #define HAS_SSE		(1u << 1)
-#define HAS_AVX		(1u << 2)
-#define HAS_ZMM_HIGH	(1u << 6)
 #define FSW_TOP		(7u << 11)
 
 struct area {
@@ -53,26 +53,56 @@ static void need(struct area *a, uint64_t component, unsigned int at,
 	memcpy(a->bytes + HEADER_AT, &present, 8);
 }
 
-/* Where a component is that is not in the legacy part; 0: there is none */
-static unsigned int component_at(unsigned int number)
+/* A vector register is in up to three components, or in one if it is high */
+struct piece {
+	unsigned int component;
+	unsigned int from, size;	/* bytes of the register */
+};
+
+static const struct piece low[] = { { 1, 0, 16 }, { 2, 16, 16 }, { 6, 32, 32 } };
+static const struct piece high[] = { { 7, 0, 64 } };
+
+/* Where 16 registers' pieces are; 0: this host has no such component */
+static unsigned int find_piece(const struct piece *p)
 {
 	unsigned int size, at, c, d;
 
-	if (!__get_cpuid_count(0xd, number, &size, &at, &c, &d) ||
-	    at > AREA_SIZE - 512)
+	if (p->component == 1)
+		return XMM_AT;
+	if (!has_header() ||
+	    !__get_cpuid_count(0xd, p->component, &size, &at, &c, &d) ||
+	    at > AREA_SIZE - 16 * p->size)
 		return 0;
 	return at;
 }
 
-/* What VEX loads make zero: bits 256 to 511 of the register */
-static void clear_zmm(struct area *a, unsigned int number)
+/*
+ * Copies @width bytes of register @n. A store of all the register makes what is
+ * above them zero, too, as VEX and EVEX do. False: the host has no such register.
+ */
+static bool move_register(struct area *a, unsigned int n, uint8_t *value,
+			  unsigned int width, bool store, bool all)
 {
-	unsigned int at = component_at(6);
-	uint64_t present;
+	const struct piece *p = n < 16 ? low : high;
+	const struct piece *end = n < 16 ? low + 3 : high + 1;
+	unsigned int at;
 
-	memcpy(&present, a->bytes + HEADER_AT, 8);
-	if (at && present & HAS_ZMM_HIGH)
-		memset(a->bytes + at + 32 * number, 0, 32);
+	for (; p < end && (p->from < width || all); p++) {
+		at = find_piece(p);
+		if (!at && p->from < width)
+			return false;
+		if (!at)
+			continue;
+		/* The others are zero whether they are present or not */
+		if (p->from < width)
+			need(a, 1u << p->component, at, 16 * p->size);
+		at += n % 16 * p->size;
+		if (store)
+			memcpy(a->bytes + at, value + p->from, p->size);
+		else
+			memcpy(value + p->from, a->bytes + at, p->size);
+	}
+	return true;
 }
 
 static int move_mmx(struct insn *in, struct area *a, int mem, int reg)
@@ -99,100 +129,235 @@ static int move_mmx(struct insn *in, struct area *a, int mem, int reg)
 	return 0;
 }
 
-/* The eight bytes of an XMM register that the instruction moves: 0 or 8 */
-static int half_of(ZydisMnemonic op)
+/* ---- what is made of the bytes in memory --------------------------------- */
+
+/* @size bytes of memory are @data; @value gets @width bytes of a register */
+typedef void make_value(const struct insn *in, int mem, const uint8_t *data,
+			uint8_t *value, unsigned int width);
+
+static void plain(const struct insn *in, int mem, const uint8_t *data,
+		  uint8_t *value, unsigned int width)
 {
-	switch (op) {
-	case ZYDIS_MNEMONIC_MOVLPS:
-	case ZYDIS_MNEMONIC_MOVLPD:
-	case ZYDIS_MNEMONIC_VMOVLPS:
-	case ZYDIS_MNEMONIC_VMOVLPD:
+	memcpy(value, data, in->op[mem].size / 8);
+}
+
+/* Broadcasts; the even elements of each pair, or of MOVSHDUP the odd ones */
+static void repeat(const struct insn *in, int mem, const uint8_t *data,
+		   uint8_t *value, unsigned int width)
+{
+	unsigned int i;
+
+	for (i = 0; i < width; i++)
+		switch (in->i->mnemonic) {
+		case ZYDIS_MNEMONIC_MOVDDUP:
+		case ZYDIS_MNEMONIC_VMOVDDUP:
+			value[i] = data[i & ~8u];
+			break;
+		case ZYDIS_MNEMONIC_MOVSLDUP:
+		case ZYDIS_MNEMONIC_VMOVSLDUP:
+			value[i] = data[i & ~4u];
+			break;
+		case ZYDIS_MNEMONIC_MOVSHDUP:
+		case ZYDIS_MNEMONIC_VMOVSHDUP:
+			value[i] = data[i | 4];
+			break;
+		default:
+			value[i] = data[i % (in->op[mem].size / 8)];
+			break;
+		}
+}
+
+static void widen(const struct insn *in, int mem, const uint8_t *data,
+		  uint8_t *value, unsigned int width)
+{
+	unsigned int from = in->op[mem].element_size / 8, i;
+	unsigned int to = in->op[0].element_size / 8;
+	ZydisMnemonic op = in->i->mnemonic;
+	bool sign = (op >= ZYDIS_MNEMONIC_PMOVSXBD &&
+		     op <= ZYDIS_MNEMONIC_PMOVSXWQ) ||
+		    (op >= ZYDIS_MNEMONIC_VPMOVSXBD &&
+		     op <= ZYDIS_MNEMONIC_VPMOVSXWQ);
+
+	for (i = 0; i < width / to; i++, data += from, value += to) {
+		memset(value, sign && data[from - 1] & 0x80 ? 0xff : 0, to);
+		memcpy(value, data, from);
+	}
+}
+
+_Static_assert(ZYDIS_MNEMONIC_PMOVSXWQ - ZYDIS_MNEMONIC_PMOVSXBD == 5 &&
+	       ZYDIS_MNEMONIC_VPMOVSXWQ - ZYDIS_MNEMONIC_VPMOVSXBD == 5,
+	       "the six of them, by their names");
+
+/* ---- moves --------------------------------------------------------------- */
+
+_Static_assert(ZYDIS_REGISTER_YMM0 - ZYDIS_REGISTER_XMM0 == 32 &&
+	       ZYDIS_REGISTER_ZMM0 - ZYDIS_REGISTER_YMM0 == 32,
+	       "registers in the order of their width");
+
+/* In bytes; 0: the operand is no vector register */
+static unsigned int width_of(const ZydisDecodedOperand *op)
+{
+	if (op->type != ZYDIS_OPERAND_TYPE_REGISTER ||
+	    op->reg.value < ZYDIS_REGISTER_XMM0 ||
+	    op->reg.value > ZYDIS_REGISTER_ZMM31)
 		return 0;
+	return 16 << (op->reg.value - ZYDIS_REGISTER_XMM0) / 32;
+}
+
+static unsigned int number_of(const ZydisDecodedOperand *op)
+{
+	return (op->reg.value - ZYDIS_REGISTER_XMM0) % 32;
+}
+
+/* The first operand from @n on that is a vector register, or @otherwise */
+static int find_register(const struct insn *in, int n, int otherwise)
+{
+	for (; n < in->i->operand_count_visible; n++)
+		if (width_of(&in->op[n]))
+			return n;
+	return otherwise;
+}
+
+/*
+ * Does it move only a part of the register? Then *@at is that part's place, which
+ * an immediate counts in units of its size
+ */
+static bool is_part(const struct insn *in, int mem, unsigned int width,
+		    unsigned int *at)
+{
+	const ZydisDecodedOperand *last =
+		&in->op[in->i->operand_count_visible - 1];
+	unsigned int size = in->op[mem].size / 8;
+
+	*at = 0;
+	switch (in->i->mnemonic) {
 	case ZYDIS_MNEMONIC_MOVHPS:
 	case ZYDIS_MNEMONIC_MOVHPD:
 	case ZYDIS_MNEMONIC_VMOVHPS:
 	case ZYDIS_MNEMONIC_VMOVHPD:
-		return 8;
+		*at = 8;
+		return true;
+	case ZYDIS_MNEMONIC_MOVLPS:
+	case ZYDIS_MNEMONIC_MOVLPD:
+	case ZYDIS_MNEMONIC_VMOVLPS:
+	case ZYDIS_MNEMONIC_VMOVLPD:
+		return true;
 	default:
-		return -1;
+		if (last->type != ZYDIS_OPERAND_TYPE_IMMEDIATE)
+			return false;
+		*at = last->imm.value.u % (width / size) * size;
+		return true;
 	}
 }
 
-static int number_of(const ZydisDecodedOperand *op)
+static int store_part(struct insn *in, struct area *a)
 {
-	ZydisRegister first = op->reg.value >= ZYDIS_REGISTER_YMM0 ?
-			      ZYDIS_REGISTER_YMM0 : ZYDIS_REGISTER_XMM0;
+	const ZydisDecodedOperand *reg = &in->op[find_register(in, 1, 0)];
+	unsigned int width = width_of(reg), at;
+	uint8_t value[64];
 
-	return op->reg.value - first;
-}
-
-static int move_xmm(struct insn *in, struct area *a, int mem, int reg)
-{
-	bool vex = in->i->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX;
-	unsigned int size = in->op[mem].size / 8, high = vex ? component_at(2) : 0;
-	uint8_t *xmm = a->bytes + XMM_AT + number_of(&in->op[reg]) * 16, *ymm;
-	int half = half_of(in->i->mnemonic);
-	uint8_t value[32] = { 0 };
-
-	if (vex && !high)
+	if (!width || !move_register(a, number_of(reg), value, width, false,
+				     false))
 		return -ENOTSUP;
-	need(a, HAS_SSE, XMM_AT, 256);
-	if (vex)
-		need(a, HAS_AVX, high, 256);
-	ymm = a->bytes + high + number_of(&in->op[reg]) * 16;
-	if (!mem) {
-		memcpy(value, half > 0 ? xmm + half : xmm, 16);
-		if (size == 32)
-			memcpy(value + 16, ymm, 16);
-		mvmm_access_span(in->guest, &in->span[mem], value, true);
-		return 0;
-	}
-	mvmm_access_span(in->guest, &in->span[mem],
-			 half > 0 ? value + half : value, false);
-	/* The other half: of the source before, which SSE has in common */
-	if (half >= 0)
-		memcpy(value + (8 - half), a->bytes + XMM_AT + 8 - half +
-		       number_of(&in->op[vex ? 1 : 0]) * 16, 8);
-	memcpy(xmm, value, 16);
-	if (vex) {
-		memcpy(ymm, value + 16, 16);
-		clear_zmm(a, number_of(&in->op[reg]));
-	}
+	is_part(in, 0, width, &at);
+	mvmm_access_span(in->guest, &in->span[0], value + at, true);
 	return 0;
 }
 
-static bool in_range(ZydisRegister reg, ZydisRegister first, int count)
+static int load(struct insn *in, struct area *a, int mem, make_value *make)
 {
-	return reg >= first && reg < first + count;
+	bool sse = in->i->encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY;
+	const ZydisDecodedOperand *source = &in->op[find_register(in, 1, 0)];
+	unsigned int width = width_of(&in->op[0]), at;
+	uint8_t data[64] = { 0 }, value[64] = { 0 };
+
+	if (!width || !move_register(a, number_of(source), value, width, false,
+				     false))
+		return -ENOTSUP;
+	mvmm_access_span(in->guest, &in->span[mem], data, false);
+	if (is_part(in, mem, width, &at)) {
+		memcpy(value + at, data, in->op[mem].size / 8);
+	} else {
+		memset(value, 0, sizeof(value));
+		make(in, mem, data, value, width);
+	}
+	move_register(a, number_of(&in->op[0]), value, width, true, !sse);
+	return 0;
 }
 
-int mvmm_move_vector(struct insn *in)
+static int move_vector(struct insn *in, make_value *make)
 {
-	int last = in->i->operand_count_visible - 1, mem, reg, ret;
+	int last = in->i->operand_count_visible - 1, mem = 0, reg, ret;
 	const ZydisDecodedOperand *op = in->op;
 	struct area area;
 	bool mmx;
 
-	mem = op[0].type == ZYDIS_OPERAND_TYPE_MEMORY ? 0 : last;
+	while (mem < last && op[mem].type != ZYDIS_OPERAND_TYPE_MEMORY)
+		mem++;
 	reg = mem ? 0 : last;
-	mmx = in_range(op[reg].reg.value, ZYDIS_REGISTER_MM0, 8);
+	mmx = op[reg].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	      op[reg].reg.value >= ZYDIS_REGISTER_MM0 &&
+	      op[reg].reg.value <= ZYDIS_REGISTER_MM7;
+	/* PINSRW of an MMX register has an immediate */
 	if (in->i->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX ||
-	    in->i->meta.category == ZYDIS_CATEGORY_STRINGOP ||
-	    op[mem].type != ZYDIS_OPERAND_TYPE_MEMORY || op[mem].size > 256 ||
-	    op[reg].type != ZYDIS_OPERAND_TYPE_REGISTER ||
-	    !(mmx || in_range(op[reg].reg.value, ZYDIS_REGISTER_XMM0, 16) ||
-	      in_range(op[reg].reg.value, ZYDIS_REGISTER_YMM0, 16)))
+	    op[mem].type != ZYDIS_OPERAND_TYPE_MEMORY || op[mem].size > 512 ||
+	    (mmx && last > 1))
 		return -ENOTSUP;
 	ret = mvmm_get_xsave(in->guest->vcpu, area.bytes, AREA_SIZE);
 	if (!ret)
 		ret = mvmm_insn_find_operand(in, mem, 0, mem ?
 					     MVMM_ACCESS_READ :
 					     MVMM_ACCESS_WRITE);
-	if (!ret)
-		ret = mmx ? move_mmx(in, &area, mem, reg) :
-			    move_xmm(in, &area, mem, reg);
+	if (ret)
+		return ret;
+	if (mmx)
+		ret = move_mmx(in, &area, mem, reg);
+	else
+		ret = mem ? load(in, &area, mem, make) : store_part(in, &area);
 	if (ret)
 		return ret;
 	return mem || mmx ?
 	       mvmm_set_xsave(in->guest->vcpu, area.bytes, AREA_SIZE) : 0;
+}
+
+int mvmm_move_vector(struct insn *in)
+{
+	return move_vector(in, plain);
+}
+
+int mvmm_repeat_vector(struct insn *in)
+{
+	return move_vector(in, repeat);
+}
+
+int mvmm_widen_vector(struct insn *in)
+{
+	return move_vector(in, widen);
+}
+
+/* LDMXCSR and STMXCSR. A bit that the CPU has not is #GP, after the access */
+int mvmm_move_mxcsr(struct insn *in)
+{
+	bool is_load = in->op[0].actions & ZYDIS_OPERAND_ACTION_READ;
+	uint32_t value, mask;
+	struct area area;
+	int ret = mvmm_get_xsave(in->guest->vcpu, area.bytes, AREA_SIZE);
+
+	if (!ret)
+		ret = mvmm_insn_find_operand(in, 0, 0, is_load ?
+					     MVMM_ACCESS_READ :
+					     MVMM_ACCESS_WRITE);
+	if (ret)
+		return ret;
+	memcpy(&value, area.bytes + MXCSR_AT, 4);
+	memcpy(&mask, area.bytes + MXCSR_MASK_AT, 4);
+	if (!is_load) {
+		mvmm_insn_store(in, 0, value);
+		return 0;
+	}
+	value = mvmm_insn_load(in, 0);
+	if (value & ~(mask ? mask : 0xffbf))
+		return mvmm_insn_raise(in, 13, 0);
+	memcpy(area.bytes + MXCSR_AT, &value, 4);
+	return mvmm_set_xsave(in->guest->vcpu, area.bytes, AREA_SIZE);
 }

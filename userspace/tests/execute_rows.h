@@ -23,6 +23,7 @@
 #define ADX	3
 #define CLFLUSHOPT	4
 #define CLWB	5
+#define AVX2	6
 
 struct row {
 	uint32_t undefined;	/* flags */
@@ -125,6 +126,22 @@ _Static_assert(sizeof(struct row) == 128, "as the assembler makes it");
 #define VECTOR(name, reg)						\
 	ROW(name " (%rbx), %" reg "3", 0);				\
 	ROW(name " %" reg "4, (%rbx)", 0)
+#define PIECE(name)						\
+	ROW("pinsr" name " $1, (%rbx), %xmm3", 0);			\
+	ROW("vpinsr" name " $-1, (%rbx), %xmm3, %xmm14", 0);		\
+	ROW("pextr" name " $1, %xmm3, (%rbx)", 0);			\
+	ROW("vpextr" name " $-2, %xmm13, (%rbx)", 0)
+#define WIDEN(types)							\
+	ROW("pmovzx" types " (%rbx), %xmm3", 0);			\
+	ROW("pmovsx" types " (%rbx), %xmm14", 0);			\
+	ROW("vpmovzx" types " (%rbx), %xmm3", 0);			\
+	ROW("vpmovsx" types " (%rbx), %xmm14", 0);			\
+	ROW_NEEDS(AVX2, "vpmovzx" types " (%rbx), %ymm3", 0);		\
+	ROW_NEEDS(AVX2, "vpmovsx" types " (%rbx), %ymm14", 0)
+#define PAIRS(name)							\
+	ROW(name " (%rbx), %xmm3", 0);					\
+	ROW("v" name " (%rbx), %xmm3", 0);				\
+	ROW("v" name " (%rbx), %ymm14", 0)
 
 BOTH("mov", 0);
 ROW("movb (%rbx), %sil", 0);
@@ -317,5 +334,43 @@ ROW("vmovlps (%rbx), %xmm3, %xmm4", 0);
 ROW("vmovhps (%rbx), %xmm3, %xmm4", 0);
 ROW("vmovlpd %xmm3, (%rbx)", 0);
 ROW("vmovhpd %xmm3, (%rbx)", 0);
+ROW("vmovlps %xmm3, (%rbx)", 0);
+ROW("vmovhps %xmm3, (%rbx)", 0);
+PIECE("b");
+PIECE("w");
+PIECE("d");
+PIECE("q");
+ROW("extractps $3, %xmm3, (%rbx)", 0);
+ROW("vextractps $5, %xmm3, (%rbx)", 0);
+ROW("vinsertf128 $0, (%rbx), %ymm3, %ymm14", 0);
+ROW("vinsertf128 $-1, (%rbx), %ymm3, %ymm3", 0);
+ROW_NEEDS(AVX2, "vinserti128 $1, (%rbx), %ymm3, %ymm14", 0);
+ROW("vextractf128 $0, %ymm3, (%rbx)", 0);
+ROW("vextractf128 $-1, %ymm3, (%rbx)", 0);
+ROW_NEEDS(AVX2, "vextracti128 $1, %ymm13, (%rbx)", 0);
+ROW("vbroadcastss (%rbx), %xmm3", 0);
+ROW("vbroadcastss (%rbx), %ymm14", 0);
+ROW("vbroadcastsd (%rbx), %ymm3", 0);
+ROW("vbroadcastf128 (%rbx), %ymm3", 0);
+ROW_NEEDS(AVX2, "vbroadcasti128 (%rbx), %ymm13", 0);
+ROW_NEEDS(AVX2, "vpbroadcastb (%rbx), %xmm3", 0);
+ROW_NEEDS(AVX2, "vpbroadcastb (%rbx), %ymm3", 0);
+ROW_NEEDS(AVX2, "vpbroadcastw (%rbx), %ymm3", 0);
+ROW_NEEDS(AVX2, "vpbroadcastd (%rbx), %xmm3", 0);
+ROW_NEEDS(AVX2, "vpbroadcastd (%rbx), %ymm3", 0);
+ROW_NEEDS(AVX2, "vpbroadcastq (%rbx), %ymm3", 0);
+PAIRS("movddup");
+PAIRS("movsldup");
+PAIRS("movshdup");
+WIDEN("bw");
+WIDEN("bd");
+WIDEN("bq");
+WIDEN("wd");
+WIDEN("wq");
+WIDEN("dq");
+ROW("ldmxcsr (%rbx)", 0);
+ROW("vldmxcsr (%rbx)", 0);
+ROW("stmxcsr (%rbx)", 0);
+ROW("vstmxcsr (%rbx)", 0);
 
 #endif

@@ -13,7 +13,7 @@
 #define FAKE_MEMORY	0x10000
 #define FAKE_ROM	0xf000		/* the last page cannot be written */
 #define FAKE_DEVICE	0x100000	/* two pages */
-#define FAKE_XSAVE	1024
+#define FAKE_XSAVE	4096
 #define CR0_PE		(1ull << 0)
 #define CR0_PG		(1ull << 31)
 #define CR4_PAE		(1ull << 5)

@@ -35,24 +35,34 @@
 struct machine {
 	struct mvmm_regs regs;		/* rax .. r15, rip, rflags */
 	uint64_t mm[8];
-	uint8_t ymm[16][32];
+	uint64_t mxcsr;
+	uint8_t zmm[32][64];		/* without AVX-512, 16 of 32 bytes */
 };
 
 struct machine native_state;
 uint64_t native_host_rsp;
+uint32_t native_host_mxcsr;
+uint8_t native_avx512;
 void native_run(void);
 void native_back(void);
 
 #define EACH_YMM(op)							\
 	op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9)	\
 	op(10) op(11) op(12) op(13) op(14) op(15)
+#define EACH_ZMM(op)							\
+	EACH_YMM(op)							\
+	op(16) op(17) op(18) op(19) op(20) op(21) op(22) op(23) op(24)	\
+	op(25) op(26) op(27) op(28) op(29) op(30) op(31)
 #define EACH_MM(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7)
-#define LOAD_YMM(n) "vmovdqu native_state+208+32*" #n "(%rip), %ymm" #n "\n"
-#define SAVE_YMM(n) "vmovdqu %ymm" #n ", native_state+208+32*" #n "(%rip)\n"
+#define LOAD_YMM(n) "vmovdqu native_state+216+64*" #n "(%rip), %ymm" #n "\n"
+#define SAVE_YMM(n) "vmovdqu %ymm" #n ", native_state+216+64*" #n "(%rip)\n"
+#define LOAD_ZMM(n) "vmovdqu64 native_state+216+64*" #n "(%rip), %zmm" #n "\n"
+#define SAVE_ZMM(n) "vmovdqu64 %zmm" #n ", native_state+216+64*" #n "(%rip)\n"
 #define LOAD_MM(n) "movq native_state+144+8*" #n "(%rip), %mm" #n "\n"
 #define SAVE_MM(n) "movq %mm" #n ", native_state+144+8*" #n "(%rip)\n"
 _Static_assert(offsetof(struct machine, mm) == 144 &&
-	       offsetof(struct machine, ymm) == 208 &&
+	       offsetof(struct machine, mxcsr) == 208 &&
+	       offsetof(struct machine, zmm) == 216 &&
 	       offsetof(struct mvmm_regs, rsp) == 32 &&
 	       offsetof(struct mvmm_regs, rip) == 128 &&
 	       offsetof(struct mvmm_regs, rflags) == 136,
@@ -70,7 +80,12 @@ asm(".text\n"
     "native_run:\n"
     "push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
     "mov %rsp, native_host_rsp(%rip)\n"
-    EACH_YMM(LOAD_YMM) EACH_MM(LOAD_MM)
+    "cmpb $0, native_avx512(%rip)\n je 1f\n"
+    EACH_ZMM(LOAD_ZMM)
+    "jmp 2f\n 1:\n"
+    EACH_YMM(LOAD_YMM)
+    "2:\n stmxcsr native_host_mxcsr(%rip)\n ldmxcsr native_state+208(%rip)\n"
+    EACH_MM(LOAD_MM)
     "push native_state+136(%rip)\n popfq\n"
     EACH_REG(LOAD_REG)
     "mov native_state+32(%rip), %rsp\n"
@@ -80,7 +95,13 @@ asm(".text\n"
     "mov native_host_rsp(%rip), %rsp\n"
     EACH_REG(SAVE_REG)
     "pushfq\n pop native_state+136(%rip)\n cld\n"
-    EACH_YMM(SAVE_YMM) EACH_MM(SAVE_MM)
+    "stmxcsr native_state+208(%rip)\n ldmxcsr native_host_mxcsr(%rip)\n"
+    EACH_MM(SAVE_MM)
+    "cmpb $0, native_avx512(%rip)\n je 1f\n"
+    EACH_ZMM(SAVE_ZMM)
+    "jmp 2f\n 1:\n"
+    EACH_YMM(SAVE_YMM)
+    "2:\n"
     "emms\n vzeroupper\n"
     "pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n"
     "ret\n");
@@ -172,6 +193,9 @@ static void make_registers(const struct row *row, struct mvmm_regs *regs)
 		fake.device[64] = regs->rax;
 		fake.device[68] = rnd() & 3;
 	}
+	/* Reserved bits would be #GP */
+	if (strstr(row->text, "mxcsr"))
+		memset(fake.device + 66, 0, 2);
 	if (starts(row->text, "jmp") || starts(row->text, "call")) {
 		uint64_t target = (uintptr_t)native_back;
 
@@ -191,30 +215,83 @@ static void make_code(const struct row *row)
 	memcpy(fake.memory + RAM_GPA + 0x2000, code, 64);
 }
 
-static void put_vectors(const struct machine *m)
-{
-	uint64_t present = 7;
-	int i;
+/* The parts of vector registers in the XSAVE area: SDM vol. 1, 13.4 and 13.5 */
+static const struct piece {
+	unsigned int component, first, count, from, size;
+} pieces[] = {
+	{ 1, 0, 16, 0, 16 }, { 2, 0, 16, 16, 16 },
+	{ 6, 0, 16, 32, 32 }, { 7, 16, 16, 0, 64 },
+};
 
-	memcpy(fake.xsave + 512, &present, 8);
-	for (i = 0; i < 16; i++) {
-		memcpy(fake.xsave + 160 + 16 * i, m->ymm[i], 16);
-		memcpy(fake.xsave + 576 + 16 * i, m->ymm[i] + 16, 16);
-	}
+static unsigned int place_of(const struct piece *p)
+{
+	unsigned int size, at = 160, c, d;
+
+	if (p->component > 1)
+		__get_cpuid_count(0xd, p->component, &size, &at, &c, &d);
+	assert_in_range(at, 1, FAKE_XSAVE - p->count * p->size);
+	return at;
+}
+
+static unsigned int nr_pieces(void)
+{
+	return native_avx512 ? 4 : 2;
+}
+
+/* Some components are in their initial state, and not in the area */
+static void put_vectors(struct machine *m)
+{
+	uint64_t present = 1;
+	const uint32_t mask = 0xffff;
+	unsigned int i, n, at;
+
+	randomize(fake.xsave, sizeof(fake.xsave));
 	for (i = 0; i < 8; i++)
 		memcpy(fake.xsave + 32 + 16 * i, &m->mm[i], 8);
+	m->mxcsr &= 0xffff;
+	memcpy(fake.xsave + 24, &m->mxcsr, 4);
+	memcpy(fake.xsave + 28, &mask, 4);
+	for (i = 0; i < nr_pieces(); i++) {
+		const struct piece *p = &pieces[i];
+
+		at = place_of(p);
+		present |= rnd() & 3 ? 1 << p->component : 0;
+		for (n = 0; n < p->count; n++) {
+			uint8_t *part = m->zmm[p->first + n] + p->from;
+
+			if (present & 1 << p->component)
+				memcpy(fake.xsave + at + n * p->size, part,
+				       p->size);
+			else
+				memset(part, 0, p->size);
+		}
+	}
+	memcpy(fake.xsave + 512, &present, 8);
 }
 
 static void get_vectors(struct machine *m)
 {
-	int i;
+	unsigned int i, n, at;
+	uint64_t present;
 
-	for (i = 0; i < 16; i++) {
-		memcpy(m->ymm[i], fake.xsave + 160 + 16 * i, 16);
-		memcpy(m->ymm[i] + 16, fake.xsave + 576 + 16 * i, 16);
-	}
 	for (i = 0; i < 8; i++)
 		memcpy(&m->mm[i], fake.xsave + 32 + 16 * i, 8);
+	memcpy(&m->mxcsr, fake.xsave + 24, 4);
+	memcpy(&present, fake.xsave + 512, 8);
+	for (i = 0; i < nr_pieces(); i++) {
+		const struct piece *p = &pieces[i];
+
+		at = place_of(p);
+		for (n = 0; n < p->count; n++) {
+			uint8_t *part = m->zmm[p->first + n] + p->from;
+
+			if (present & 1 << p->component)
+				memcpy(part, fake.xsave + at + n * p->size,
+				       p->size);
+			else
+				memset(part, 0, p->size);
+		}
+	}
 }
 
 /* "std; ...; cld" is three instructions: libmvmm gets the middle one */
@@ -308,6 +385,8 @@ static bool this_cpu_has(uint32_t needs)
 		return __builtin_cpu_supports("bmi2");
 	case ADX:
 		return __builtin_cpu_supports("adx");
+	case AVX2:
+		return __builtin_cpu_supports("avx2");
 	case CLFLUSHOPT:
 		return has_cache_bit(bit_CLFLUSHOPT);
 	case CLWB:
@@ -395,5 +474,8 @@ int main(void)
 		puts("TAP version 13\n1..1\nok 1 # SKIP this CPU has no AVX");
 		return 0;
 	}
+	native_avx512 = __builtin_cpu_supports("avx512vl") &&
+			__builtin_cpu_supports("avx512bw") &&
+			__builtin_cpu_supports("avx512dq");
 	return cmocka_run_group_tests(tests, setup, NULL);
 }

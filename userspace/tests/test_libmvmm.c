@@ -414,6 +414,24 @@ static void machine_status(void **state)
 	assert_memory_equal("\x01\0\x77\x77", fake.device, 4);
 }
 
+/* A bit that the CPU has not: #GP, and MXCSR stays */
+static void reserved_mxcsr(void **state)
+{
+	uint32_t before = 0x1f80, mask = 0xffff;
+
+	long_mode();
+	fake.run.regs.rbx = DEVICE;
+	memcpy(fake.xsave + 24, &before, 4);
+	memcpy(fake.xsave + 28, &mask, 4);
+	memcpy(fake.device, "\0\0\x01", 4);
+	CODE(0x100, "\x0f\xae\x13");	/* ldmxcsr (%rbx) */
+	assert_int_equal(0, mvmm_complete_mmio(&fake.guest));
+	assert_int_equal(1, fake.injections);
+	assert_int_equal(13, fake.injected.vector);
+	assert_int_equal(0, fake.run.retire);
+	assert_memory_equal(&before, fake.xsave + 24, 4);
+}
+
 static void unknown_instructions(void **state)
 {
 	static const struct {
@@ -426,6 +444,9 @@ static void unknown_instructions(void **state)
 		{ "\x8e\x03", "8e 03 mov (%rbx), %es" },
 		{ "\x0f\x00\x1b", "0f 00 1b ltr (%rbx)" },
 		{ "\x66\x0f\xc2\x03\x01", NULL },
+		/* Names and immediates as those that are known have them */
+		{ "\xf2\x0f\xc2\x03\x01", NULL },	/* cmpsd, of SSE */
+		{ "\x0f\xc4\x03\x01", NULL },	/* pinsrw, of MMX */
 	};
 	struct mvmm_regs before;
 	char text[96];
@@ -468,6 +489,7 @@ int main(void)
 		cmocka_unit_test(call_onto_a_device),
 		cmocka_unit_test(segment_register),
 		cmocka_unit_test(machine_status),
+		cmocka_unit_test(reserved_mxcsr),
 		cmocka_unit_test(unknown_instructions),
 	};
 
