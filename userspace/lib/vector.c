@@ -77,8 +77,9 @@ static unsigned int find_piece(const struct piece *p)
 }
 
 /*
- * Copies @width bytes of register @n. A store of all the register makes what is
- * above them zero, too, as VEX and EVEX do. False: the host has no such register.
+ * Copies at least @width bytes of register @n. A store of all the register makes
+ * what is above them zero, too, as VEX and EVEX do. False: the host has no such
+ * register.
  */
 static bool move_register(struct area *a, unsigned int n, uint8_t *value,
 			  unsigned int width, bool store, bool all)
@@ -276,6 +277,7 @@ static int load(struct insn *in, struct area *a, int mem, make_value *make)
 		return -ENOTSUP;
 	mvmm_access_span(in->guest, &in->span[mem], data, false);
 	if (is_part(in, mem, width, &at)) {
+		memset(value + width, 0, sizeof(value) - width);
 		memcpy(value + at, data, in->op[mem].size / 8);
 	} else {
 		memset(value, 0, sizeof(value));
@@ -298,8 +300,9 @@ static int move_vector(struct insn *in, make_value *make)
 	mmx = op[reg].type == ZYDIS_OPERAND_TYPE_REGISTER &&
 	      op[reg].reg.value >= ZYDIS_REGISTER_MM0 &&
 	      op[reg].reg.value <= ZYDIS_REGISTER_MM7;
-	/* PINSRW of an MMX register has an immediate */
-	if (in->i->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX ||
+	/* k0 stands for no mask. PINSRW of an MMX register has an immediate */
+	if ((in->i->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX &&
+	     in->i->avx.mask.mode != ZYDIS_MASK_MODE_DISABLED) ||
 	    op[mem].type != ZYDIS_OPERAND_TYPE_MEMORY || op[mem].size > 512 ||
 	    (mmx && last > 1))
 		return -ENOTSUP;

@@ -24,6 +24,7 @@
 #define CLFLUSHOPT	4
 #define CLWB	5
 #define AVX2	6
+#define AVX512	7	/* F, BW, DQ and VL */
 
 struct row {
 	uint32_t undefined;	/* flags */
@@ -142,6 +143,21 @@ _Static_assert(sizeof(struct row) == 128, "as the assembler makes it");
 	ROW(name " (%rbx), %xmm3", 0);					\
 	ROW("v" name " (%rbx), %xmm3", 0);				\
 	ROW("v" name " (%rbx), %ymm14", 0)
+/* With the EVEX prefix, which counts a displacement in operands */
+#define EVEX_LOAD(name)							\
+	ROW_NEEDS(AVX512, name " (%rbx), %xmm17", 0);			\
+	ROW_NEEDS(AVX512, name " -64(%rbx), %ymm31", 0);		\
+	ROW_NEEDS(AVX512, name " (%rbx), %zmm3", 0);			\
+	ROW_NEEDS(AVX512, name " 0x40(%rbx), %zmm29", 0)
+#define EVEX_STORE(name)						\
+	ROW_NEEDS(AVX512, name " %xmm16, 16(%rbx)", 0);			\
+	ROW_NEEDS(AVX512, name " %ymm18, 64(%rbx)", 0);			\
+	ROW_NEEDS(AVX512, name " %zmm4, (%rbx)", 0);			\
+	ROW_NEEDS(AVX512, name " %zmm30, 0x40(%rbx)", 0)
+#define EVEX(name) EVEX_LOAD(name); EVEX_STORE(name)
+#define EVEX_WIDEN(types)						\
+	ROW_NEEDS(AVX512, "vpmovzx" types " (%rbx), %zmm3", 0);		\
+	ROW_NEEDS(AVX512, "vpmovsx" types " (%rbx), %ymm17", 0)
 
 BOTH("mov", 0);
 ROW("movb (%rbx), %sil", 0);
@@ -372,5 +388,42 @@ ROW("ldmxcsr (%rbx)", 0);
 ROW("vldmxcsr (%rbx)", 0);
 ROW("stmxcsr (%rbx)", 0);
 ROW("vstmxcsr (%rbx)", 0);
+EVEX("vmovups");
+EVEX("vmovupd");
+EVEX("vmovaps");
+EVEX("vmovapd");
+EVEX("vmovdqa32");
+EVEX("vmovdqa64");
+EVEX("vmovdqu8");
+EVEX("vmovdqu16");
+EVEX("vmovdqu32");
+EVEX("vmovdqu64");
+EVEX_LOAD("vmovntdqa");
+EVEX_STORE("vmovntdq");
+EVEX_STORE("vmovntps");
+EVEX_STORE("vmovntpd");
+ROW_NEEDS(AVX512, "vmovdqu8 (%rbx), %ymm3", 0);
+ROW_NEEDS(AVX512, "vmovdqu64 %xmm3, (%rbx)", 0);
+ROW_NEEDS(AVX512, "vmovdqu64 0xfc0(%rbx), %zmm17", 0);
+ROW_NEEDS(AVX512, "vmovdqu64 %zmm17, 0xf90(%rbx)", 0);
+ROW_NEEDS(AVX512, "vmovd 4(%rbx), %xmm17", 0);
+ROW_NEEDS(AVX512, "vmovq %xmm17, 8(%rbx)", 0);
+ROW_NEEDS(AVX512, "vmovss 4(%rbx), %xmm17", 0);
+ROW_NEEDS(AVX512, "vmovsd %xmm17, 8(%rbx)", 0);
+ROW_NEEDS(AVX512, "vmovhps 8(%rbx), %xmm17, %xmm18", 0);
+ROW_NEEDS(AVX512, "vmovlpd %xmm17, (%rbx)", 0);
+ROW_NEEDS(AVX512, "vpinsrd $1, 4(%rbx), %xmm17, %xmm3", 0);
+ROW_NEEDS(AVX512, "vpextrw $7, %xmm17, (%rbx)", 0);
+ROW_NEEDS(AVX512, "vbroadcastss 4(%rbx), %zmm17", 0);
+ROW_NEEDS(AVX512, "vpbroadcastb 1(%rbx), %zmm3", 0);
+ROW_NEEDS(AVX512, "vmovddup 8(%rbx), %xmm17", 0);
+ROW_NEEDS(AVX512, "vmovddup (%rbx), %zmm3", 0);
+ROW_NEEDS(AVX512, "vmovshdup (%rbx), %zmm17", 0);
+EVEX_WIDEN("bw");
+EVEX_WIDEN("bd");
+EVEX_WIDEN("bq");
+EVEX_WIDEN("wd");
+EVEX_WIDEN("wq");
+EVEX_WIDEN("dq");
 
 #endif

@@ -385,6 +385,8 @@ static bool this_cpu_has(uint32_t needs)
 		return __builtin_cpu_supports("bmi2");
 	case ADX:
 		return __builtin_cpu_supports("adx");
+	case AVX512:
+		return native_avx512;
 	case AVX2:
 		return __builtin_cpu_supports("avx2");
 	case CLFLUSHOPT:

@@ -447,6 +447,9 @@ static void unknown_instructions(void **state)
 		/* Names and immediates as those that are known have them */
 		{ "\xf2\x0f\xc2\x03\x01", NULL },	/* cmpsd, of SSE */
 		{ "\x0f\xc4\x03\x01", NULL },	/* pinsrw, of MMX */
+		/* vmovdqu64 (%rbx), %zmm3{%k1}, and the store */
+		{ "\x62\xf1\xfe\x49\x6f\x1b", NULL },
+		{ "\x62\xf1\xfe\x49\x7f\x1b", NULL },
 	};
 	struct mvmm_regs before;
 	char text[96];
@@ -455,7 +458,7 @@ static void unknown_instructions(void **state)
 	for (i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
 		long_mode();
 		fake.run.regs.rbx = DEVICE;
-		code(0x100, list[i].bytes, 5);
+		code(0x100, list[i].bytes, 6);
 		before = fake.run.regs;
 		assert_int_equal(-ENOTSUP, mvmm_complete_mmio(&fake.guest));
 		assert_memory_equal(&before, &fake.run.regs, sizeof(before));
