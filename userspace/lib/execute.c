@@ -513,6 +513,7 @@ static const struct operation operations[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
 	FINDS(BT, bit_test), FINDS(BTS, bit_test), FINDS(BTR, bit_test),
 	FINDS(BTC, bit_test), FINDS(PUSH, mvmm_push), FINDS(POP, mvmm_pop),
 	FINDS(JMP, mvmm_jump), FINDS(CALL, mvmm_call),
+	FINDS(LEAVE, mvmm_leave), FINDS(RET, mvmm_return),
 	FINDS(CLFLUSH, flush), FINDS(CLFLUSHOPT, flush), FINDS(CLWB, flush),
 	FINDS(XLAT, translate_byte),
 	STRING(MOVS), STRING(STOS), STRING(LODS), STRING(CMPS), STRING(SCAS),

@@ -19,6 +19,8 @@ int mvmm_push(struct insn *in);
 int mvmm_pop(struct insn *in);
 int mvmm_jump(struct insn *in);
 int mvmm_call(struct insn *in);
+int mvmm_leave(struct insn *in);
+int mvmm_return(struct insn *in);
 
 /* Moves of vector and MMX registers (vector.c). As mvmm_execute() */
 int mvmm_move_vector(struct insn *in);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * PUSH, POP and the like, of which the operand, the stack or both are a device,
- * and near jumps and calls through a device's register.
+ * and near jumps, calls and returns through a device's register.
  */
 #include <errno.h>
 #include "execute.h"
@@ -61,26 +61,37 @@ int mvmm_push(struct insn *in)
 	return 0;
 }
 
+/* The top of the stack is at @rsp, which becomes what is behind it */
+static int find_pop(struct insn *in, uint64_t rsp)
+{
+	int stack = stack_operand(in), size = in->op[stack].size / 8;
+	unsigned int width = stack_width(in);
+
+	mvmm_put_sized(&in->regs.rsp, rsp + size, width);
+	return mvmm_insn_find(in, stack, ZYDIS_REGISTER_SS,
+			      rsp & mvmm_size_mask(width), size,
+			      MVMM_ACCESS_READ);
+}
+
 /* If rsp is in the address of an operand in memory, it is the new one */
 int mvmm_pop(struct insn *in)
 {
-	unsigned int width = stack_width(in), size = in->op[0].size / 8;
-	int stack = stack_operand(in), ret;
-	uint64_t rsp = in->regs.rsp;
+	int ret = find_pop(in, in->regs.rsp);
 
-	ret = mvmm_insn_find(in, stack, ZYDIS_REGISTER_SS,
-			     rsp & mvmm_size_mask(width), size,
-			     MVMM_ACCESS_READ);
-	if (ret)
-		return ret;
-	mvmm_put_sized(&in->regs.rsp, rsp + size, width);
-	if (in->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY) {
+	if (!ret && in->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY)
 		ret = mvmm_insn_find_operand(in, 0, 0, MVMM_ACCESS_WRITE);
-		if (ret)
-			return ret;
-	}
-	mvmm_insn_store(in, 0, mvmm_insn_load(in, stack));
-	return 0;
+	if (!ret)
+		mvmm_insn_store(in, 0, mvmm_insn_load(in, stack_operand(in)));
+	return ret;
+}
+
+int mvmm_leave(struct insn *in)
+{
+	int ret = find_pop(in, in->regs.rbp);
+
+	if (!ret)
+		mvmm_insn_store(in, 1, mvmm_insn_load(in, stack_operand(in)));
+	return ret;
 }
 
 /*
@@ -138,4 +149,19 @@ int mvmm_call(struct insn *in)
 	mvmm_access_span(in->guest, &in->span[stack], &next, true);
 	in->regs.rsp = rsp;
 	return 0;
+}
+
+int mvmm_return(struct insn *in)
+{
+	uint64_t more = in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE ?
+			in->op[0].imm.value.u : 0;
+	int ret;
+
+	if (in->i->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
+		return -ENOTSUP;
+	ret = find_pop(in, in->regs.rsp);
+	if (ret)
+		return ret;
+	mvmm_put_sized(&in->regs.rsp, in->regs.rsp + more, stack_width(in));
+	return jump_to(in, mvmm_insn_load(in, stack_operand(in)));
 }

@@ -164,6 +164,12 @@ static bool starts(const char *text, const char *with)
 	return !strncmp(text, with, strlen(with));
 }
 
+static bool jumps(const struct row *row)
+{
+	return starts(row->text, "jmp") || starts(row->text, "call") ||
+	       starts(row->text, "ret");
+}
+
 /* What makes each instruction touch the device, and nothing that is not there */
 static void make_registers(const struct row *row, struct mvmm_regs *regs)
 {
@@ -172,7 +178,10 @@ static void make_registers(const struct row *row, struct mvmm_regs *regs)
 	regs->rsi = (rnd() & 1 ? DEVICE : RAM) + 256;
 	regs->rdi = (rnd() & 1 ? DEVICE : RAM) + (rnd() & 1 ? 256 : 512);
 	regs->rsp = strstr(row->text, "(%rsp)") || starts(row->text, "push ") ||
-		    starts(row->text, "pop ") ? DEVICE + 512 : STACK;
+		    starts(row->text, "pop ") || starts(row->text, "ret") ?
+		    DEVICE + 512 : STACK;
+	if (starts(row->text, "leave"))
+		regs->rbp = DEVICE + 512;
 	regs->r8 = (int64_t)(rnd() % 384) - 192;
 	if (strstr(row->text, "%r8)"))
 		regs->r8 &= 31;
@@ -196,10 +205,11 @@ static void make_registers(const struct row *row, struct mvmm_regs *regs)
 	/* Reserved bits would be #GP */
 	if (strstr(row->text, "mxcsr"))
 		memset(fake.device + 66, 0, 2);
-	if (starts(row->text, "jmp") || starts(row->text, "call")) {
+	if (jumps(row)) {
 		uint64_t target = (uintptr_t)native_back;
 
 		memcpy(fake.device + 64, &target, 8);
+		memcpy(fake.device + 512, &target, 8);
 	}
 }
 
@@ -341,8 +351,7 @@ static void one(const struct row *row)
 	get_vectors(&guest);
 	/* The jump back was no part of the instruction */
 	native_state.regs.rip = divide_error ? CODE :
-		starts(row->text, "jmp") || starts(row->text, "call") ?
-		(uintptr_t)native_back : CODE + row->len;
+		jumps(row) ? (uintptr_t)native_back : CODE + row->len;
 	native_state.regs.rflags &= ALL & ~row->undefined;
 	guest.regs.rflags &= ALL & ~row->undefined;
 	/* A divide error leaves the registers as they were */
