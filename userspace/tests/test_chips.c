@@ -470,6 +470,11 @@ static void rtc_interrupts(void **state)
 	run_timers();
 	assert_int_equal(rtc_get(0), 0x09);
 	assert_int_equal(rtc_get(12), 0xb0);
+	/* One that is over when it is set */
+	rtc_put(11, 0x02);
+	passed += 5;
+	rtc_put(1, 0x12);
+	assert_int_equal(rtc_get(12), 0x10);
 	/* 64 Hz; and the highest rate has the floor of all timers */
 	rtc_put(10, 0x2a);
 	rtc_put(11, 0x42);

@@ -193,13 +193,14 @@ static void pass_seconds(struct mc146818 *rtc)
 		at = now - DAY_SECONDS;
 	rtc->second = now;
 	rtc->ram[REG_C] |= UPDATE;
-	while (at < now) {
+	while (at < now && !(rtc->ram[REG_C] & ALARM)) {
 		refresh(rtc, ++at);
 		if (matches(rtc, ALARM_SECONDS, SECONDS) &&
 		    matches(rtc, ALARM_MINUTES, MINUTES) &&
 		    matches(rtc, ALARM_HOURS, HOURS))
 			rtc->ram[REG_C] |= ALARM;
 	}
+	refresh(rtc, now);
 	update_irq(rtc);
 }
 
@@ -264,6 +265,8 @@ static void write_register(struct mc146818 *rtc, uint8_t value)
 {
 	uint8_t old = rtc->ram[REG_B];
 
+	/* Seconds that are over are no alarm that is set now */
+	pass_seconds(rtc);
 	refresh(rtc, guest_seconds(rtc));
 	switch (rtc->index) {
 	case REG_A:
