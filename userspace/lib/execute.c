@@ -343,7 +343,7 @@ static int move_segment(struct insn *in)
 	}
 	segment->selector = mvmm_insn_load(in, 1);
 	segment->base = segment->selector << 4;
-	return mvmm_set_sregs(in->guest->vcpu, &in->sregs);
+	return mvmm_set_sregs(in->guest->vcpu, &in->sregs) ? -EIO : 0;
 }
 
 static int store_cr0(struct insn *in)

@@ -22,20 +22,35 @@
 #define HAS_X87		(1u << 0)
 #define HAS_SSE		(1u << 1)
 #define FSW_TOP		(7u << 11)
+#define CR0_EM		(1u << 2)
+#define CR0_TS		(1u << 3)
+#define CR4_OSFXSR	(1u << 9)
+#define CR4_OSXSAVE	(1u << 18)
 
 struct area {
 	uint8_t bytes[AREA_SIZE] __attribute__((aligned(64)));
 };
 
 /*
- * Does the host use XSAVE? Else the area is FXSAVE's: it has no header, and all
- * of it is always present
+ * The components that the host uses (XCR0). 0: it does not use XSAVE; the area is
+ * FXSAVE's then: it has no header, and all of it is always present
  */
-static bool has_header(void)
+static uint64_t components(void)
 {
-	unsigned int a, b, c = 0, d;
+	/* The CPU's: asking is an exit where the host is a guest */
+	static uint64_t known;
+	uint64_t c = __atomic_load_n(&known, __ATOMIC_RELAXED);
+	unsigned int eax, ebx, ecx = 0, edx;
 
-	return __get_cpuid(1, &a, &b, &c, &d) && c & bit_OSXSAVE;
+	if (!c) {
+		if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) ||
+		    !(ecx & bit_OSXSAVE))
+			return 0;
+		asm volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
+		c = (uint64_t)edx << 32 | eax;
+		__atomic_store_n(&known, c, __ATOMIC_RELAXED);
+	}
+	return c;
 }
 
 /* Makes a component present: all zeros, if it was in its initial state */
@@ -44,7 +59,7 @@ static void need(struct area *a, uint64_t component, unsigned int at,
 {
 	uint64_t present;
 
-	if (!has_header())
+	if (!components())
 		return;
 	memcpy(&present, a->bytes + HEADER_AT, 8);
 	if (!(present & component))
@@ -65,14 +80,20 @@ static const struct piece high[] = { { 7, 0, 64 } };
 /* Where 16 registers' pieces are; 0: this host has no such component */
 static unsigned int find_piece(const struct piece *p)
 {
-	unsigned int size, at, c, d;
+	static unsigned int known[8];
+	unsigned int at = __atomic_load_n(&known[p->component], __ATOMIC_RELAXED);
+	unsigned int size, c, d;
 
 	if (p->component == 1)
 		return XMM_AT;
-	if (!has_header() ||
-	    !__get_cpuid_count(0xd, p->component, &size, &at, &c, &d) ||
-	    at > AREA_SIZE - 16 * p->size)
+	if (!(components() >> p->component & 1))
 		return 0;
+	if (!at) {
+		if (!__get_cpuid_count(0xd, p->component, &size, &at, &c, &d) ||
+		    at > AREA_SIZE - 16 * p->size)
+			return 0;
+		__atomic_store_n(&known[p->component], at, __ATOMIC_RELAXED);
+	}
 	return at;
 }
 
@@ -106,24 +127,37 @@ static bool move_register(struct area *a, unsigned int n, uint8_t *value,
 	return true;
 }
 
+/* The area has ST(0) first; MMX registers do not move with the top of the stack */
+static void put_top_to_0(struct area *a)
+{
+	uint8_t st[128];
+	unsigned int i;
+	uint16_t fsw;
+
+	memcpy(&fsw, a->bytes + FSW_AT, 2);
+	memcpy(st, a->bytes + ST_AT, sizeof(st));
+	for (i = 0; i < 8; i++)
+		memcpy(a->bytes + ST_AT + 16 * ((i + (fsw >> 11)) % 8),
+		       st + 16 * i, 16);
+	fsw &= ~FSW_TOP;
+	memcpy(a->bytes + FSW_AT, &fsw, 2);
+}
+
 static int move_mmx(struct insn *in, struct area *a, int mem, int reg)
 {
 	int number = in->op[reg].reg.value - ZYDIS_REGISTER_MM0;
 	uint8_t *st = a->bytes + ST_AT + number * 16;
-	uint16_t fsw;
 
 	/* FCW is 0x37f at first */
 	need(a, HAS_X87, ST_AT, 128);
+	put_top_to_0(a);
 	if (mem) {
 		memset(st, 0, 8);
 		mvmm_access_span(in->guest, &in->span[mem], st, false);
 	} else {
 		mvmm_access_span(in->guest, &in->span[mem], st, true);
 	}
-	/* Each MMX instruction makes all of the stack valid, from its start */
-	memcpy(&fsw, a->bytes + FSW_AT, 2);
-	fsw &= ~FSW_TOP;
-	memcpy(a->bytes + FSW_AT, &fsw, 2);
+	/* Each MMX instruction makes all of the stack valid */
 	a->bytes[FTW_AT] = 0xff;
 	if (mem)
 		memset(st + 8, 0xff, 2);
@@ -272,8 +306,10 @@ static int load(struct insn *in, struct area *a, int mem, make_value *make)
 	unsigned int width = width_of(&in->op[0]), at;
 	uint8_t data[64] = { 0 }, value[64] = { 0 };
 
-	if (!width || !move_register(a, number_of(source), value, width, false,
-				     false))
+	/* Before the device is touched: both of them */
+	if (!width || !move_register(a, number_of(&in->op[0]), value, width,
+				     false, false) ||
+	    !move_register(a, number_of(source), value, width, false, false))
 		return -ENOTSUP;
 	mvmm_access_span(in->guest, &in->span[mem], data, false);
 	if (is_part(in, mem, width, &at)) {
@@ -285,6 +321,34 @@ static int load(struct insn *in, struct area *a, int mem, make_value *make)
 	}
 	move_register(a, number_of(&in->op[0]), value, width, true, !sse);
 	return 0;
+}
+
+/*
+ * A program may have changed the instruction since the exit, which was then not of a
+ * vector: what the CPU checks of one is looked at, so that it gets no registers of
+ * another program's, nor those that its kernel has switched off
+ */
+static bool is_off(struct insn *in, bool mmx)
+{
+	const struct mvmm_sregs *s;
+	uint64_t wanted = mmx ? 0 :
+		in->i->encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY ?
+		CR4_OSFXSR : CR4_OSXSAVE;
+
+	if (in->paging->cpl < 3)
+		return false;
+	s = mvmm_insn_sregs(in);
+	return !s || s->cr0 & (CR0_EM | CR0_TS) || (s->cr4 & wanted) != wanted;
+}
+
+static int get_area(const struct insn *in, struct area *a)
+{
+	return mvmm_get_xsave(in->guest->vcpu, a->bytes, AREA_SIZE) ? -EIO : 0;
+}
+
+static int set_area(const struct insn *in, const struct area *a)
+{
+	return mvmm_set_xsave(in->guest->vcpu, a->bytes, AREA_SIZE) ? -EIO : 0;
 }
 
 static int move_vector(struct insn *in, make_value *make)
@@ -304,9 +368,9 @@ static int move_vector(struct insn *in, make_value *make)
 	if ((in->i->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX &&
 	     in->i->avx.mask.mode != ZYDIS_MASK_MODE_DISABLED) ||
 	    op[mem].type != ZYDIS_OPERAND_TYPE_MEMORY || op[mem].size > 512 ||
-	    (mmx && last > 1))
+	    (mmx && last > 1) || is_off(in, mmx))
 		return -ENOTSUP;
-	ret = mvmm_get_xsave(in->guest->vcpu, area.bytes, AREA_SIZE);
+	ret = get_area(in, &area);
 	if (!ret)
 		ret = mvmm_insn_find_operand(in, mem, 0, mem ?
 					     MVMM_ACCESS_READ :
@@ -319,8 +383,7 @@ static int move_vector(struct insn *in, make_value *make)
 		ret = mem ? load(in, &area, mem, make) : store_part(in, &area);
 	if (ret)
 		return ret;
-	return mem || mmx ?
-	       mvmm_set_xsave(in->guest->vcpu, area.bytes, AREA_SIZE) : 0;
+	return mem || mmx ? set_area(in, &area) : 0;
 }
 
 int mvmm_move_vector(struct insn *in)
@@ -344,7 +407,7 @@ int mvmm_move_mxcsr(struct insn *in)
 	bool is_load = in->op[0].actions & ZYDIS_OPERAND_ACTION_READ;
 	uint32_t value, mask;
 	struct area area;
-	int ret = mvmm_get_xsave(in->guest->vcpu, area.bytes, AREA_SIZE);
+	int ret = is_off(in, false) ? -ENOTSUP : get_area(in, &area);
 
 	if (!ret)
 		ret = mvmm_insn_find_operand(in, 0, 0, is_load ?
@@ -362,5 +425,5 @@ int mvmm_move_mxcsr(struct insn *in)
 	if (value & ~(mask ? mask : 0xffbf))
 		return mvmm_insn_raise(in, 13, 0);
 	memcpy(area.bytes + MXCSR_AT, &value, 4);
-	return mvmm_set_xsave(in->guest->vcpu, area.bytes, AREA_SIZE);
+	return set_area(in, &area);
 }

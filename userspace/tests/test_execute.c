@@ -248,6 +248,12 @@ static unsigned int nr_pieces(void)
 	return native_avx512 ? 4 : 2;
 }
 
+/* The area has ST(0) first, and MMX registers do not move with the stack's top */
+static uint8_t *mm_at(unsigned int i)
+{
+	return fake.xsave + 32 + 16 * ((i - (fake.xsave[3] >> 3)) % 8);
+}
+
 /* Some components are in their initial state, and not in the area */
 static void put_vectors(struct machine *m)
 {
@@ -257,7 +263,7 @@ static void put_vectors(struct machine *m)
 
 	randomize(fake.xsave, sizeof(fake.xsave));
 	for (i = 0; i < 8; i++)
-		memcpy(fake.xsave + 32 + 16 * i, &m->mm[i], 8);
+		memcpy(mm_at(i), &m->mm[i], 8);
 	m->mxcsr &= 0xffff;
 	memcpy(fake.xsave + 24, &m->mxcsr, 4);
 	memcpy(fake.xsave + 28, &mask, 4);
@@ -285,7 +291,7 @@ static void get_vectors(struct machine *m)
 	uint64_t present;
 
 	for (i = 0; i < 8; i++)
-		memcpy(&m->mm[i], fake.xsave + 32 + 16 * i, 8);
+		memcpy(&m->mm[i], mm_at(i), 8);
 	memcpy(&m->mxcsr, fake.xsave + 24, 4);
 	memcpy(&present, fake.xsave + 512, 8);
 	for (i = 0; i < nr_pieces(); i++) {

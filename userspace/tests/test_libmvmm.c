@@ -432,6 +432,34 @@ static void reserved_mxcsr(void **state)
 	assert_memory_equal(&before, fake.xsave + 24, 4);
 }
 
+/*
+ * A program may have made a vector's store of its instruction since the exit: with
+ * CR0.TS the registers may be another one's
+ */
+static void vectors_that_are_off(void **state)
+{
+	static const struct {
+		uint64_t cr0, cr4;
+		bool known;
+	} list[] = {
+		{ CR0_PE, 1 << 9, true }, { CR0_PE | 1 << 3, 1 << 9, false },
+		{ CR0_PE | 1 << 2, 1 << 9, false }, { CR0_PE, 0, false },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		long_mode();
+		fake.run.paging.cpl = 3;
+		fake.sregs.cr0 = list[i].cr0;
+		fake.sregs.cr4 = list[i].cr4;
+		fake.run.regs.rbx = DEVICE;
+		CODE(0x100, "\x0f\x11\x03");	/* movups %xmm0, (%rbx) */
+		assert_int_equal(list[i].known ? 0 : -ENOTSUP,
+				 mvmm_complete_mmio(&fake.guest));
+		assert_int_equal(list[i].known ? 2 : 0, fake.accesses);
+	}
+}
+
 static void unknown_instructions(void **state)
 {
 	static const struct {
@@ -493,6 +521,7 @@ int main(void)
 		cmocka_unit_test(segment_register),
 		cmocka_unit_test(machine_status),
 		cmocka_unit_test(reserved_mxcsr),
+		cmocka_unit_test(vectors_that_are_off),
 		cmocka_unit_test(unknown_instructions),
 	};
 
