@@ -98,8 +98,9 @@ ifneq ($(MAKECMDGOALS),sources)
 $(shell mkdir -p $(O); { for o in $(have); do echo "HAVE_$$o"; done | \
 	tr a-z A-Z | sed 's/.*/#define & 1/'; \
 	echo '#define MVMM_WITHOUT "$(if $(named),; this mvmm was built without $(named))"'; \
-	echo '#define MVMM_VERSION "$(version)"'; } >$(O)/have.tmp; \
-	cmp -s $(O)/have.tmp $(O)/have.h || cp $(O)/have.tmp $(O)/have.h)
+	echo '#define MVMM_VERSION "$(version)"'; } >$(O)/have.$$$$; \
+	cmp -s $(O)/have.$$$$ $(O)/have.h || cp $(O)/have.$$$$ $(O)/have.h; \
+	rm $(O)/have.$$$$)
 endif
 # Of the others what is asked for is loaded then: userspace/base/library.h
 libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) \

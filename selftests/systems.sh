@@ -108,7 +108,9 @@ waits() {
 	shift 2
 	until "$@"; do
 		left=$((left - 1))
-		if [ $left = 0 ]; then
+		# Nothing more comes
+		[ -d "/proc/$!" ] || left=0
+		if [ $left -le 0 ]; then
 			cat /tmp/err
 			tail -n 20 /tmp/console
 			printf 'not '
@@ -119,10 +121,11 @@ waits() {
 	echo "ok $line $what"
 }
 
-# An empty screen is a small picture
+# An empty screen is a small picture; one that is being drawn is soon another
 is_drawn() {
 	./mvmm screenshot /tmp/vm /tmp/seen.png &&
-		[ "$(stat -c %s /tmp/seen.png)" -ge 50000 ]
+		[ "$(stat -c %s /tmp/seen.png)" -ge 50000 ] &&
+		sleep 1 && ! is_another
 }
 
 is_another() {
@@ -166,9 +169,9 @@ edk2_shell() {
 		grep -q 'Press .*ESC.* in' /tmp/console
 	key esc
 	waits 60 'a key leads to its prompt' grep -q 'Shell>' /tmp/console
-	enters 'map -t fs'
-	waits 60 'it has found the file system of the disk' \
-		grep -q 'FS0:' /tmp/console
+	enters 'ls fs0:'
+	waits 60 'it lists what is on the disk' \
+		grep -qi 'memtest[.]efi' /tmp/console
 	enters 'fs0:memtest.efi console=ttyS0,115200'
 	waits 120 'it starts Memtest86+ from there' \
 		grep -q 'Memtest86' /tmp/console

@@ -479,6 +479,10 @@ def killed_on_array(results, name, emulator, rounds):
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
         f"insmod mvmm.ko; guest_killed {rounds} --cpus 2 --mem 512M "
         "--disk raid5:/dev/vda,/dev/vdb,/dev/vdc", emulator)
+    # What the last kill left was read again while the guest booted
+    status = run(["build/mvmm", "raid", "status", *members]).stdout
+    results.add(len(re.findall(r"state: +clean", status)) == 3,
+                f"{name}: clean at the end", status)
     sums = set()
     for left in (members, members[1:], [members[0], members[2]], members[:2]):
         run(["rm", "-f", copy], check=True)
@@ -490,6 +494,7 @@ def killed_on_array(results, name, emulator, rounds):
     done = run(["/sbin/e2fsck", "-fn", copy], stderr=subprocess.STDOUT)
     results.add(not done.returncode, f"{name}: fsck",
                 done.stdout if done.returncode else "")
+    run(["rm", "-f", copy, *members], check=True)
 
 
 def files(results, name, emulator, *kinds):

@@ -296,7 +296,7 @@ static int run(struct run_options *o, struct error *error)
 	struct session *s = calloc(1, sizeof(*s));
 	struct entry entry = { 0 };
 	unsigned int i;
-	int ret;
+	int ret = 0;
 
 	if (!s)
 		return fail(error, STATUS_OS, "no memory");
@@ -306,7 +306,10 @@ static int run(struct run_options *o, struct error *error)
 	if (o->virtio_console)
 		o->machine.port[0].chardev =
 			display_console(&o->display, &s->console.chardev);
-	ret = o->host ? host_boot(&o->machine, &o->kernel, &s->boot, error) : 0;
+	if (o->load || o->save_every)
+		ret = snapshot_can(o->load ? "--load" : "--save-every", error);
+	if (!ret && o->host)
+		ret = host_boot(&o->machine, &o->kernel, &s->boot, error);
 	if (!ret && o->firmware)
 		ret = firmware_open(&o->machine, o->firmware, o->vars, error);
 	if (!ret && !o->load)
@@ -319,8 +322,6 @@ static int run(struct run_options *o, struct error *error)
 	o->machine.boot_kinds = boot_order_kinds(&o->boot);
 	stdio_init(&s->console, on_event, s);
 	s->options = o;
-	if (!ret && (o->load || o->save_every))
-		ret = snapshot_can(o->load ? "--load" : "--save-every", error);
 	if (!ret)
 		ret = reload_init(&s->reload, &o->machine, &s->machine,
 				  o->reload_every, error);
