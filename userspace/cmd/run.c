@@ -306,8 +306,9 @@ static int run(struct run_options *o, struct error *error)
 	if (o->virtio_console)
 		o->machine.port[0].chardev =
 			display_console(&o->display, &s->console.chardev);
-	if (o->load || o->save_every)
-		ret = snapshot_can(o->load ? "--load" : "--save-every", error);
+	if (o->load || o->save_every || o->reload_every)
+		ret = snapshot_can(o->load ? "--load" : o->save_every ?
+				   "--save-every" : "--reload-every", error);
 	if (!ret && o->host)
 		ret = host_boot(&o->machine, &o->kernel, &s->boot, error);
 	if (!ret && o->firmware)
@@ -322,9 +323,7 @@ static int run(struct run_options *o, struct error *error)
 	o->machine.boot_kinds = boot_order_kinds(&o->boot);
 	stdio_init(&s->console, on_event, s);
 	s->options = o;
-	if (!ret)
-		ret = reload_init(&s->reload, &o->machine, &s->machine,
-				  o->reload_every, error);
+	reload_init(&s->reload, &o->machine, &s->machine, o->reload_every);
 	if (!ret)
 		ret = machine_create(&s->machine, &o->machine,
 				     display_console(&o->display,

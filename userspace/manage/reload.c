@@ -80,13 +80,13 @@ static void kick(void *ctx)
 		       vm_clock_now(&m->clock) + about(seed, KICK_NS));
 }
 
-int reload_init(struct reload *r, struct machine_config *config,
-		struct machine *m, unsigned int every, struct error *error)
+void reload_init(struct reload *r, struct machine_config *config,
+		 struct machine *m, unsigned int every)
 {
 	unsigned int i;
 
 	if (!every)
-		return 0;
+		return;
 	r->machine = m;
 	r->every = every;
 	r->kicker = (struct timer){ kick, r, 0, NULL };
@@ -94,7 +94,6 @@ int reload_init(struct reload *r, struct machine_config *config,
 		r->seed[i] = i + 1;
 	config->after_run = after_run;
 	config->after_run_ctx = r;
-	return 0;
 }
 
 void reload_start(struct reload *r)

@@ -27,9 +27,9 @@ struct reload {
 	struct mvmm_vcpu_state before, after;
 };
 
-/* @r: zeroes. Before the machine is made: @config gets a function. 0, or -1 */
-int reload_init(struct reload *r, struct machine_config *config,
-		struct machine *m, unsigned int every, struct error *error);
+/* @r: zeroes. Before the machine is made: @config gets a function */
+void reload_init(struct reload *r, struct machine_config *config,
+		 struct machine *m, unsigned int every);
 /* Before the machine runs; the loop's lock is held */
 void reload_start(struct reload *r);
 

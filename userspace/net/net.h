@@ -2,7 +2,8 @@
 /*
  * Whatever moves Ethernet frames is a struct port, and two of them are joined: a
  * NIC and a tap, say. What a port does with the frames of its peer is its own
- * file's; what they have in common, and what --net says, is in net.c; addresses are in mac.c.
+ * file's; what they have in common, and what --net says, is in net.c;
+ * addresses are in mac.c.
  */
 #ifndef MVMM_NET_H
 #define MVMM_NET_H

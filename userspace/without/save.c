@@ -20,10 +20,9 @@ int snapshot_read(struct machine *m, const char *directory, struct error *error)
 	return -1;
 }
 
-int reload_init(struct reload *r, struct machine_config *config,
-		struct machine *m, unsigned int every, struct error *error)
+void reload_init(struct reload *r, struct machine_config *config,
+		 struct machine *m, unsigned int every)
 {
-	return every ? left_out(error, "--reload-every", "save") : 0;
 }
 
 void reload_start(struct reload *r)
