@@ -16,7 +16,9 @@ TREE = {"kmod/main.c": "/* tour 1: load */\nint load_module(void);\n",
         "kmod/run/run.c": "/* tour 3: the loop */\n",
         "Documentation/tour.rst": "1. ``kmod/main.c``: ``load_module()``\n"
                                   "2. ``kmod/fd/vm.c``: here\n"
-                                  "3. ``kmod/run/run.c``: there\n"}
+                                  "3. ``kmod/run/run.c``: there\n",
+        "userspace/core/vcpu.c": "/* evening 1: an exit */\n",
+        "Documentation/launcher.rst": "1. ``userspace/core/vcpu.c``: exits\n"}
 
 
 class Docs(MadeUpTree):
@@ -38,6 +40,11 @@ class Docs(MadeUpTree):
     def test_mark_too_many(self):
         self.write("kmod/fd/vcpu.c", "/* tour 4: more */\n")
         self.assertIn('kmod/fd/vcpu.c has "tour 4:"', self.says())
+
+    def test_evening(self):
+        self.write("userspace/core/bus.c", "/* evening 2: a bus */\n")
+        self.assertIn('userspace/core/bus.c has "evening 2:", launcher.rst has '
+                      'not', self.says())
 
     def test_room_twice(self):
         self.write("kmod/fd/vcpu.c", "/* tour 4: again */\n")

@@ -147,6 +147,13 @@ class Sizes(Rooms):
         self.write("userspace/base/error.h", "int a;\n" * 4)
         self.assert_says("the smallest launcher: 5 lines, its budget is 4")
 
+    def test_evening(self):
+        self.write("userspace/core/vcpu.c", "/* evening 1: a */\nint a;\n")
+        self.write("userspace/core/bus.c", "int a;\n")
+        _, table = self.call("lines")
+        self.assertIn("evening         2      1        1         its files in "
+                      "Documentation/launcher.rst", table)
+
     def test_option_that_kbuild_does_not_have(self):
         self.write("Kbuild", KBUILD.replace(" pml", ""))
         self.assert_says("these options: pml$")

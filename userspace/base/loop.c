@@ -176,6 +176,7 @@ static int wait_for_events(struct loop *loop)
 	return n;
 }
 
+/* evening 11: the main thread: file descriptors and timers */
 void loop_run(struct loop *loop, bool (*done)(void *ctx), void *ctx)
 {
 	unsigned int removed;

@@ -309,6 +309,7 @@ static bool is_for_ring(const struct file *f, const struct block_request *r)
 	       (!f->bounce || is_aligned(r));
 }
 
+/* evening 16: and the file's */
 static void file_submit(struct block *block, struct block_request *r)
 {
 	struct file *f = (struct file *)block;

@@ -66,6 +66,7 @@ static uint64_t make_seed(const struct memory *memory)
 	       RNG_SEED : 0;
 }
 
+/* evening 2: what a kernel finds when it starts */
 void enter_linux(const struct memory *memory, const struct setup_header *h,
 		 const struct boot *boot, const uint64_t *at, uint64_t rip,
 		 bool long_mode, struct entry *entry)

@@ -291,6 +291,7 @@ static int run_machine(struct session *s, struct entry *entry,
 	return ret;
 }
 
+/* evening 1: disks, a machine, a kernel in it; then it runs */
 static int run(struct run_options *o, struct error *error)
 {
 	struct session *s = calloc(1, sizeof(*s));

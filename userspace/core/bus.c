@@ -333,6 +333,7 @@ static void access_region(const struct region *r, uint64_t at, void *data,
 	pthread_mutex_unlock(r->device->lock);
 }
 
+/* evening 8: from an address to a device */
 void bus_access(struct bus *bus, uint64_t address, void *data,
 		unsigned int size, bool write)
 {

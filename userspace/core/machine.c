@@ -193,7 +193,10 @@ void machine_tell_pic(struct machine *m)
 		mvmm_kick(boot->fd);
 }
 
-/* Each line goes to both controllers; the guest masks one of them */
+/*
+ * evening 10: and an interrupt back. Each line goes to both controllers; the
+ * guest masks one of them
+ */
 static void line_changed(void *ctx, unsigned int line, bool up)
 {
 	struct machine *m = ctx;
@@ -373,6 +376,7 @@ static void destroy_loops(struct machine *m)
 	loop_destroy(&m->loop);
 }
 
+/* evening 3: the machine */
 int machine_create(struct machine *m, const struct machine_config *config,
 		   struct chardev *console, struct error *error)
 {
@@ -480,6 +484,7 @@ int machine_enter(struct machine *m, struct entry *entry, struct error *error)
 	return 0;
 }
 
+/* evening 4: its threads */
 int machine_run(struct machine *m, struct entry *entry, struct error *error)
 {
 	unsigned int i, started;

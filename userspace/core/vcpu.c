@@ -238,6 +238,7 @@ static void shut_down(struct vcpu *v)
 	pthread_mutex_unlock(&m->loop.lock);
 }
 
+/* evening 5: a vCPU's thread: why the guest stands, and what is done */
 static void handle_exit(struct vcpu *v)
 {
 	const struct mvmm_run *run = v->run;

@@ -76,6 +76,7 @@ static int string_io(struct mvmm_guest *guest, unsigned int size, uint16_t port,
 	return 0;
 }
 
+/* evening 6: IN and OUT */
 int mvmm_complete_io(struct mvmm_guest *guest)
 {
 	struct mvmm_run *run = guest->run;

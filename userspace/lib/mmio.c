@@ -51,6 +51,7 @@ static int complete_plain_mov(struct insn *in)
 	return 0;
 }
 
+/* evening 7: an instruction that accesses a device's memory */
 int mvmm_complete_mmio(struct mvmm_guest *guest)
 {
 	struct insn in;

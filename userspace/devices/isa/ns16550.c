@@ -119,6 +119,7 @@ static uint8_t pop(struct ns16550 *uart)
 	return byte;
 }
 
+/* evening 9: a chip: one byte to the world outside */
 static void transmit(struct ns16550 *uart, uint8_t byte)
 {
 	/* Lower the line, so that it rises again by an edge */

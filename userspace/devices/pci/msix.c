@@ -70,6 +70,7 @@ static void send(struct pci_function *f, unsigned int vector)
 			    strerror(-ret));
 }
 
+/* evening 18: as a message */
 void msix_notify(struct pci_function *f, unsigned int vector)
 {
 	if (vector >= f->vectors || !msix_enabled(f))

@@ -176,6 +176,7 @@ uint32_t pci_config_read(struct pci_function *f, unsigned int at,
 	return value;
 }
 
+/* evening 12: a function on PCI */
 void pci_config_write(struct pci_function *f, unsigned int at, uint32_t value,
 		      unsigned int size)
 {

@@ -100,6 +100,7 @@ static void finish(struct blk_request *r, uint8_t status)
 	give_request(r);
 }
 
+/* evening 17: it is done: the guest hears of it */
 static void done(struct block_request *request)
 {
 	struct blk_request *r = request->ctx;
@@ -200,7 +201,7 @@ static void get_id(struct blk_request *r)
 	r->written = n;
 }
 
-/* The same for each request */
+/* evening 15: it is the disk's. The status is the same for each request */
 static bool make_request(struct blk_request *r, uint8_t *status)
 {
 	struct virtio_blk_outhdr header;

@@ -221,6 +221,7 @@ static void write_queue(struct virtio *v, uint64_t at, uint32_t value)
 	}
 }
 
+/* evening 13: a virtio device and its driver agree */
 static void write_common(struct virtio *v, uint64_t at, uint32_t value)
 {
 	switch (at) {

@@ -145,6 +145,7 @@ static bool split_pop(struct virtqueue *q, struct chain *c)
 	return true;
 }
 
+/* evening 14: a request is taken out of the guest's memory */
 bool queue_pop(struct virtqueue *q, struct chain *c)
 {
 	if (!q->enabled || !pci_is_master(&q->virtio->pci))
