@@ -13,7 +13,9 @@
 
 prepare() {
 	set -e
-	apt-get install -y -qq --no-install-recommends /packages/mvmm-dkms_*.deb
+	# What the others need is there: the machine that boots has no network
+	apt-get install -y -qq --no-install-recommends /packages/mvmm-dkms_*.deb \
+		gcc libc6-dev libzydis-dev pkg-config
 	useradd -m member
 	useradd -m stranger
 	echo l1 >/etc/hostname
@@ -61,7 +63,7 @@ as() {
 }
 
 install() {
-	apt-get install -y -qq --no-install-recommends /packages/mvmm_*.deb
+	apt-get install -y -qq --no-install-recommends /packages/*.deb
 }
 
 has_device() {
@@ -106,13 +108,37 @@ switch() {
 		systemctl show -p Result mvmm-switch@lab | grep '=success'
 }
 
+# With the library that is installed, as who is in the group
+program() {
+	cat >/home/member/program.c <<'C'
+#include <libmvmm.h>
+int main(void)
+{
+	int fd = mvmm_open("/dev/mvmm");
+
+	return fd >= 0 && mvmm_create_vm(fd) >= 0 ? 0 : 1;
+}
+C
+	# shellcheck disable=SC2046 # words
+	gcc -Wall -Werror -o /home/member/program /home/member/program.c \
+		$(pkg-config --cflags --libs libmvmm) && as member /home/member/program
+}
+
+installed() {
+	for package in mvmm mvmm-dkms libmvmm1 libmvmm-dev mvmm-doc; do
+		dpkg --verify $package && [ "$(dpkg-query -W -f '${db:Status-Status}' \
+			$package)" = installed ] || return
+	done
+}
+
 again() { rmmod mvmm && not_loaded && info && loaded; }
 
 run() {
 	echo 'TAP version 13'
-	echo '1..13'
+	echo '1..15'
 	expect 'the module is not loaded' not_loaded
-	expect 'mvmm is installed while the machine runs' install
+	expect 'all packages are installed while the machine runs' install
+	expect 'they are as they were made' installed
 	expect 'the device is there' has_device
 	expect 'that loaded nothing' not_loaded
 	usermod -aG kvm member
@@ -124,6 +150,7 @@ run() {
 	expect 'a guest' guest
 	expect 'a guest as a service' service
 	expect 'a switch as a service' switch
+	expect 'a program with the library' program
 	expect 'unloaded, and loaded again' again
 }
 
