@@ -67,14 +67,14 @@ def unpacked(package):
     return setup("unpacked", package)
 
 
-def build(results, kernels):
-    """Builds what the jobs need. Returns False, and counts a failed test, if
-    something does not build.
+def build(results, kernels, more):
+    """Builds what the jobs need, and @more of make's targets. Returns False, and
+    counts a failed test, if something does not build.
     """
     os.makedirs(f"{TOP}/build/selftests", exist_ok=True)
     # No job runs yet
     jobs = f"-j{os.cpu_count()}"
-    for command in [["make", "-s", jobs, "userspace", "unit"],
+    for command in [["make", "-s", jobs, "userspace", *more],
                     ["make", "-s", "-C", "selftests",
                      f"OUTPUT={TOP}/build/selftests"]] + [
                         ["scripts/build-module", k, jobs] for k in kernels]:
