@@ -140,12 +140,11 @@ def life(results, name, emulator):
         emulator)
 
 
-def smp(results, name, emulator):
+def smp(results, name, emulator, names=WITH_SCHED):
     """The kselftests with two CPUs."""
     lab(results, name,
-        [*TWO_CPUS[emulator], "--timeout", "600",
-         *tested("test", WITH_SCHED)],
-        f"{UNSTEADY[emulator]} swap_on; {kselftests(WITH_SCHED)}", emulator)
+        [*TWO_CPUS[emulator], "--timeout", "600", *tested("test", names)],
+        f"{UNSTEADY[emulator]} swap_on; {kselftests(names)}", emulator)
 
 
 # Module parameters: VMX's help for local APICs, all of it or without some
@@ -602,11 +601,9 @@ QUICK = [job("unit", unit, kernels=()),
          job("quick-qemu", quick, "qemu")]
 
 # Two jobs run at a time: the longest ones come first
-ALL = [job("swapped-bochs", swapped, "bochs"),
-       job("debug-qemu", debug, "qemu", kernels=("debug",)),
-       # All would take too long: these have most of what only VMX does
-       job("debug-bochs", debug, "bochs", ("exits", "memory"),
-           kernels=("debug",)),
+ALL = [job("debug-qemu", debug, "qemu", kernels=("debug",)),
+       # All would take too long: this has most of what only VMX does
+       job("debug-bochs", debug, "bochs", ("exits",), kernels=("debug",)),
        job("debug-smp-qemu", debug_smp, kernels=("debug",)),
        # The matrix has all
        job("debian-bochs", debian, "bochs",
@@ -635,7 +632,6 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        job("smallest-qemu", smallest, "qemu"),
        job("nbd-killed-qemu", server_killed, "qemu", 1, kernels=("debian",)),
        job("virtio-qemu", virtio, "qemu"),
-       job("virtio-bochs", virtio, "bochs"),
        job("screen-qemu", screen, "qemu", kernels=("debian",)),
        job("gpu-qemu", gpu, "qemu", kernels=("debian",)),
        job("share-qemu", share, "qemu", kernels=("debian",)),
@@ -662,7 +658,10 @@ ALL = [job("swapped-bochs", swapped, "bochs"),
        stress_job("qemu", 1, 4, 10), stress_job("qemu", 2, 8, 10),
        job("without-qemu", without, "qemu"),
        job("without-bochs", without, "bochs"),
-       job("smp-bochs", smp, "bochs"),
+       # Those for which it matters that there are two; smp-qemu has all
+       job("smp-bochs", smp, "bochs",
+           ("apic", "clock", "dirty", "hostile", "huge", "invalidate",
+            "lifetime", "memory", "sched")),
        job("life-bochs", life, "bochs"),
        job("lint", lint, kernels=()),
        job("mitigations", mitigations, "debian", "backports",

@@ -3,7 +3,7 @@
 from .browser import web
 from .jobs import (PEERS, TWO_CPUS, UNSTEADY, debug, files, job, killed_on_array,
                    kselftests, net, raid_kills, reloaded, saved, server_killed,
-                   stress_job, system, tested, without)
+                   smp, stress_job, swapped, system, tested, virtio, without)
 from .labs import lab
 from .pc import menus
 from .systems import made_run, systems
@@ -24,8 +24,11 @@ LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
         job("long-without-bochs", without, "bochs", True),
         job("long-debug-bochs", debug, "bochs",
             ("abi", "dirty", "dirty_ring", "events", "hostile", "invalidate",
-             "mmio", "regions", "state", "fuzz"), kernels=("debug",)),
+             "memory", "mmio", "regions", "state", "fuzz"), kernels=("debug",)),
         job("long-debug-qemu", debug, "qemu", ("sched",), kernels=("debug",)),
+        job("long-smp-bochs", smp, "bochs"),
+        job("long-swapped-bochs", swapped, "bochs"),
+        job("long-virtio-bochs", virtio, "bochs"),
         job("long-saved-bochs", saved, "bochs", "50", 30, 2),
         job("long-bond-qemu", net, "qemu",
             "; ".join(f"guest_with_bond {mode} --mem 192M" for mode in
