@@ -250,9 +250,9 @@ cp zeros same
 expect 0 '' 'no descriptors 0 to 2' sh -c \
 	"$mvmm run --flat hi.img --disk same <&- >&- 2>&-; cmp zeros same"
 # The CPU's exit reason for HLT: VMX, SVM
-hlt=12
-"$mvmm" info | grep -q SVM && hlt=120
-expect 0 "mvmm_exit: vcpu 0 hw_reason $hlt " 'tracepoints: HLT is seen' sh -c \
+hlt='12 (HLT)'
+"$mvmm" info | grep -q SVM && hlt='120 (hlt)'
+expect 0 "mvmm_exit: vcpu 0 hw_reason ${hlt% *} " 'tracepoints: HLT is seen' sh -c \
 	"cd /sys/kernel/tracing; echo 1 >events/mvmm/enable;
 	$mvmm run --flat /tmp/halt.img; cat trace; echo 0 >events/mvmm/enable"
 expect 0 "^vCPU 0: exit reason $hlt: 1\$" 'counters: one HLT' \

@@ -75,20 +75,27 @@ static int open_images(const struct run_options *o, struct blob *image,
 
 static void print_stats(const struct vcpu *v)
 {
+	struct mvmm_info info;
 	struct mvmm_stats s;
+	const char *name;
 	uint32_t i;
 
-	if (mvmm_get_stats(v->fd, &s))
+	if (mvmm_get_stats(v->fd, &s) ||
+	    mvmm_get_info(v->machine->system, &info))
 		return;
 	fprintf(stderr,
 		"vCPU %u: entries %llu, exits to user %llu, faults %llu (retries %llu), injections %llu\n"
 		"vCPU %u: flushes of memory %llu, of the vCPU %llu; migrations %llu\n",
 		v->id, s.entries, s.exits_to_user, s.faults, s.fault_retries,
 		s.injections, v->id, s.flush_memory, s.flush_vcpu, s.migrations);
-	for (i = 0; i < s.nr_hw_exits && i < MVMM_STATS_HW_EXITS; i++)
-		if (s.hw_exits[i])
-			fprintf(stderr, "vCPU %u: exit reason %u: %llu\n",
-				v->id, i, s.hw_exits[i]);
+	for (i = 0; i < s.nr_hw_exits && i < MVMM_STATS_HW_EXITS; i++) {
+		if (!s.hw_exits[i])
+			continue;
+		name = mvmm_hw_exit_name(info.features, i);
+		fprintf(stderr, name ? "vCPU %u: exit reason %u (%s): %llu\n" :
+				"vCPU %u: exit reason %u%s: %llu\n",
+			v->id, i, name ? name : "", s.hw_exits[i]);
+	}
 }
 
 /**

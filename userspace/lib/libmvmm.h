@@ -245,6 +245,11 @@ int mvmm_complete(struct mvmm_guest *guest);
 /* ---- names (names.c) -------------------------------------------------- */
 
 const char *mvmm_exit_name(uint32_t reason);
+/*
+ * What KVM's tracepoints call the exit that hw_exits[@index] of struct mvmm_stats
+ * counts. @features: of struct mvmm_info. NULL: it has no name
+ */
+const char *mvmm_hw_exit_name(uint64_t features, uint32_t index);
 /* The instruction at rip, for messages: its bytes and its text (insn.c) */
 void mvmm_describe_insn(struct mvmm_guest *guest, char *text, size_t size);
 

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Names for numbers of the ABI, for messages. */
+/*
+ * Names for numbers of the ABI, for messages; those of the CPU's own exits are the
+ * ones of KVM's tracepoints.
+ */
+#include <asm/kvm.h>
+#include <asm/svm.h>
+#include <asm/vmx.h>
 #include "libmvmm.h"
 
 const char *mvmm_exit_name(uint32_t reason)
@@ -23,4 +29,28 @@ const char *mvmm_exit_name(uint32_t reason)
 	if (reason < sizeof(names) / sizeof(names[0]) && names[reason])
 		return names[reason];
 	return "unknown";
+}
+
+struct name {
+	uint32_t number;
+	const char *text;
+};
+
+static const struct name vmx_exits[] = { VMX_EXIT_REASONS };
+static const struct name svm_exits[] = { SVM_EXIT_REASONS };
+
+const char *mvmm_hw_exit_name(uint64_t features, uint32_t index)
+{
+	bool svm = features & MVMM_FEATURE_SVM;
+	const struct name *all = svm ? svm_exits : vmx_exits;
+	size_t size = svm ? sizeof(svm_exits) : sizeof(vmx_exits), i;
+
+	if (index >= MVMM_STATS_HW_EXITS)
+		return NULL;
+	if (svm && index >= 0xb0)
+		index += 0x400 - 0xb0;
+	for (i = 0; i < size / sizeof(*all); i++)
+		if (all[i].number == index)
+			return all[i].text;
+	return NULL;
 }

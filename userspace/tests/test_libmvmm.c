@@ -505,9 +505,42 @@ static void unknown_instructions(void **state)
 	assert_string_equal("code that cannot be read", text);
 }
 
+/* The counter of an exit, by the manuals' numbers: SDM vol. 3 App. C, APM vol. 2 C */
+static void names_of_exits(void **state)
+{
+	static const struct { bool svm; uint32_t index; const char *name; } all[] = {
+		{ false, 0, "EXCEPTION_NMI" }, { false, 1, "EXTERNAL_INTERRUPT" },
+		{ false, 12, "HLT" }, { false, 30, "IO_INSTRUCTION" },
+		{ false, 48, "EPT_VIOLATION" }, { false, 49, "EPT_MISCONFIG" },
+		{ false, 52, "PREEMPTION_TIMER" }, { false, 62, "PML_FULL" },
+		{ true, 0, "read_cr0" }, { true, 0x4e, "PF excp" },
+		{ true, 0x60, "interrupt" }, { true, 0x64, "vintr" },
+		{ true, 0x78, "hlt" }, { true, 0x7b, "io" },
+		/* Codes from 0x400 on */
+		{ true, 0xb0, "npf" }, { true, 0xb1, "avic_incomplete_ipi" },
+		/* The manuals have none */
+		{ false, 35, NULL }, { false, 0xb0, NULL }, { true, 0xaf, NULL },
+		{ true, 0xb7, NULL }, { true, 0x400, NULL },
+		{ false, 0x80000000, NULL }, { true, 0x80000001, NULL },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		const char *name = mvmm_hw_exit_name(
+			all[i].svm ? MVMM_FEATURE_SVM : MVMM_FEATURE_VMX,
+			all[i].index);
+
+		if (all[i].name && name)
+			assert_string_equal(name, all[i].name);
+		else
+			assert_ptr_equal(name, all[i].name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_of_exits),
 		cmocka_unit_test(accessed_and_dirty),
 		cmocka_unit_test(unmapping_is_not_undone),
 		cmocka_unit_test(rom),
