@@ -30,27 +30,69 @@ static bool wait_for(int fd, int stop, int ms)
 	return poll(p, 2, ms) > 0 && !p[1].revents;
 }
 
-/* The next line, without its end. NULL: there is none, or it is too long */
-static char *read_line(int fd, int stop, int ms)
+/**
+ * struct lines - what comes on a connection, in whatever pieces
+ * @fd: the connection
+ * @stop: see wait_for()
+ * @ms: the same
+ * @next: where the next line begins
+ * @end: where what has come ends
+ * @text: what has come
+ */
+struct lines {
+	int fd, stop, ms;
+	size_t next, end;
+	char text[CONTROL_LINE];
+};
+
+static struct lines *make_lines(int fd, int stop, int ms)
 {
-	char *line = malloc(CONTROL_LINE);
-	size_t len = 0;
+	struct lines *l = malloc(sizeof(*l));
+
+	if (l) {
+		l->fd = fd;
+		l->stop = stop;
+		l->ms = ms;
+		l->next = l->end = 0;
+	}
+	return l;
+}
+
+/* More of a line that begins the text. -1: there is none, or it is too long */
+static int read_more(struct lines *l)
+{
 	ssize_t n;
 
-	while (line && len < CONTROL_LINE && wait_for(fd, stop, ms)) {
-		n = read(fd, line + len, CONTROL_LINE - len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		len += n;
-		if (line[len - 1] != '\n')
-			continue;
-		line[len - 1] = 0;
-		return line;
+	do {
+		if (l->end == CONTROL_LINE || !wait_for(l->fd, l->stop, l->ms))
+			return -1;
+		n = read(l->fd, l->text + l->end, CONTROL_LINE - l->end);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return -1;
+	l->end += n;
+	return 0;
+}
+
+/* The next line, without its end, until the next call. NULL: there is none */
+static char *read_line(struct lines *l)
+{
+	size_t seen = 0;
+	char *line, *end;
+
+	while (!(end = memchr(l->text + l->next + seen, '\n',
+			      l->end - l->next - seen))) {
+		l->end -= l->next;
+		memmove(l->text, l->text + l->next, l->end);
+		l->next = 0;
+		seen = l->end;
+		if (read_more(l))
+			return NULL;
 	}
-	free(line);
-	return NULL;
+	*end = 0;
+	line = l->text + l->next;
+	l->next = end + 1 - l->text;
+	return line;
 }
 
 /* @value is the caller's no more. -1: the other side is gone */
@@ -87,6 +129,10 @@ static struct block *find_disk(const struct machine *m, const json_t *arguments,
 	json_int_t n = json_integer_value(number);
 	unsigned int i;
 
+	if (number && !json_is_integer(number)) {
+		fail(error, STATUS_USAGE, "a disk is a number");
+		return NULL;
+	}
 	if (number && (n < 0 || n >= m->config.disks)) {
 		fail(error, STATUS_USAGE, "there is no disk %lld", (long long)n);
 		return NULL;
@@ -150,6 +196,20 @@ static json_t *execute(void *ctx, const json_t *request, struct error *error)
 		      NULL;
 }
 
+/* Names may be anything, and a long text is cut anywhere: JSON is UTF-8 */
+static json_t *text_of(struct error *error)
+{
+	json_t *text = json_string(error->text);
+	char *at;
+
+	if (text)
+		return text;
+	for (at = error->text; *at; at++)
+		if (*at & 0x80)
+			*at = '?';
+	return json_string(error->text);
+}
+
 static json_t *answer(const struct control *c, const char *line)
 {
 	struct error error = { 0 };
@@ -163,19 +223,19 @@ static json_t *answer(const struct control *c, const char *line)
 	json_decref(request);
 	if (result)
 		return json_pack("{s:o}", "return", result);
-	return json_pack("{s:{s:s, s:i}}", "error", "desc", error.text,
+	return json_pack("{s:{s:o, s:i}}", "error", "desc", text_of(&error),
 			 "status", error.status);
 }
 
 static void serve(const struct control *c, int fd)
 {
+	struct lines *lines = make_lines(fd, c->stop, CLIENT_MS);
 	char *line;
-	int ret = 0;
 
-	while (!ret && (line = read_line(fd, c->stop, CLIENT_MS))) {
-		ret = write_line(fd, answer(c, line));
-		free(line);
-	}
+	while (lines && (line = read_line(lines)))
+		if (write_line(fd, answer(c, line)))
+			break;
+	free(lines);
 }
 
 static void *control_main(void *ctx)
@@ -332,20 +392,22 @@ static json_t *parse_answer(const char *line, struct error *error)
 json_t *control_ask(const char *path, json_t *request, struct error *error)
 {
 	int fd = connect_to(path, error);
+	struct lines *lines = make_lines(fd, -1, -1);
 	json_t *result = NULL;
 	char *line = NULL;
 
 	if (fd < 0) {
+		free(lines);
 		json_decref(request);
 		return NULL;
 	}
-	if (!write_line(fd, request))
-		line = read_line(fd, -1, -1);
+	if (!write_line(fd, request) && lines)
+		line = read_line(lines);
 	if (line)
 		result = parse_answer(line, error);
 	else
 		fail(error, STATUS_OS, "%s: no answer", path);
-	free(line);
+	free(lines);
 	close(fd);
 	return result;
 }

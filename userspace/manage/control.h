@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A socket by which a running machine, or a switch, is told what to do: one JSON
- * object in a line, {"execute": NAME, "arguments": {...}}, and, before the next one
- * is sent, one back, {"return": ...} or {"error": {"desc": TEXT}}, as in QEMU's QMP.
+ * object in a line, {"execute": NAME, "arguments": {...}}, and for each one line
+ * back, {"return": ...} or {"error": {"desc": TEXT, "status": NUMBER}}, nearly as in
+ * QEMU's QMP.
  */
 #ifndef MVMM_CONTROL_H
 #define MVMM_CONTROL_H

@@ -264,6 +264,9 @@ static void bad_clients(void **state)
 	says("}{\n", "a request is a JSON object");
 	says("{\"execute\":\"raid-status\",\"arguments\":{\"disk\":9}}\n",
 	     "there is no disk 9");
+	/* A number is no text: it would be the first disk */
+	says("{\"execute\":\"raid-status\",\"arguments\":{\"disk\":\"1\"}}\n",
+	     "a disk is a number");
 	/* A line that is too long, and one that does not end */
 	fd = connected();
 	memset(big, 'x', sizeof(big));
@@ -277,6 +280,72 @@ static void bad_clients(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(control_start(&second, &m, path, &error), -1);
 	assert_non_null(strstr(error.text, "Address already in use"));
+}
+
+/* So many answers come, each a line; the last one */
+static json_t *hear(int fd, unsigned int lines)
+{
+	static char text[8192];
+	char *line = text, *end;
+	size_t len = 0;
+	ssize_t n;
+
+	while (lines) {
+		n = read(fd, text + len, sizeof(text) - len - 1);
+		assert_true(n > 0);
+		len += n;
+		text[len] = 0;
+		while (lines && (end = strchr(line, '\n'))) {
+			*end = 0;
+			if (--lines)
+				line = end + 1;
+		}
+	}
+	return json_loads(line, 0, NULL);
+}
+
+/* A stream has no pieces: three lines at once, and one in two parts, are four lines */
+static void pieces(void **state)
+{
+	static const char all[] = "[]\n{}\n[]\n{\"exe", rest[] = "cute\":\"x\"}\n";
+	int fd = connected();
+	json_t *answer;
+
+	assert_int_equal(write(fd, all, strlen(all)), strlen(all));
+	json_decref(hear(fd, 3));
+	assert_int_equal(write(fd, rest, strlen(rest)), strlen(rest));
+	answer = hear(fd, 1);
+	assert_non_null(strstr(json_string_value(json_object_get(
+		json_object_get(answer, "error"), "desc")), "x is not known"));
+	json_decref(answer);
+	close(fd);
+}
+
+/* What does not fit into the answer is cut, also within a letter */
+static void long_names(void **state)
+{
+	char request[2048] = "{\"execute\":\"";
+	unsigned int i, shift;
+	json_t *answer;
+	int fd;
+
+	for (shift = 0; shift < 2; shift++) {
+		char *to = request + strlen("{\"execute\":\"");
+
+		if (shift)
+			*to++ = 'x';
+		for (i = 0; i < 300; i++)
+			to += sprintf(to, "\xc3\xa9");
+		strcpy(to, "\"}\n");
+		fd = connected();
+		assert_true(write(fd, request, strlen(request)) > 0);
+		answer = hear(fd, 1);
+		assert_int_equal(json_integer_value(json_object_get(
+			json_object_get(answer, "error"), "status")),
+			STATUS_USAGE);
+		json_decref(answer);
+		close(fd);
+	}
 }
 
 /* What is behind each NIC, and how much went through */
@@ -445,6 +514,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = { TEST(an_array), TEST(bad_clients),
+					    TEST(pieces), TEST(long_names),
 					    TEST(nics), TEST(media) };
 
 	alarm(120);
