@@ -43,11 +43,13 @@ UNSTEADY = {"bochs": "", "qemu": "export MVMM_TEST_UNSTEADY=1; "}
 
 def unit(results, name):
     directory = f"{TOP}/build/userspace/tests"
+    sshd = f"{labs.unpacked('openssh-server')}/usr/sbin/sshd"
     for test in sorted(os.listdir(directory)):
         if not re.fullmatch(r"test_\w+", test):
             continue
         done = run([f"{directory}/{test}"], stderr=subprocess.STDOUT,
-                   env=dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP"))
+                   env=dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP",
+                            SSHD=sshd))
         results.parse(name, f"@@begin {test}\n{done.stdout}\n"
                             f"@@end {test} {done.returncode}")
 

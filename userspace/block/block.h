@@ -126,6 +126,7 @@ extern const char *const block_caches[CACHES + 1];
  * @format: what the image is, as qemu-nbd calls it; NULL: raw, and nothing that
  *	begins as another one
  * @key: a file with the key of an encrypted @format; NULL: it has none
+ * @unverified: whoever answers at a https: place is believed to be it
  * @cache: see above
  * @overlay: a file that has the changes to what @path is; NULL: none
  * @ephemeral: changes are gone when it is closed
@@ -148,7 +149,7 @@ struct block_config {
 	bool read_only;
 	const char *serial, *format, *key;
 	const char *iothread, *queues;
-	unsigned int bus;
+	unsigned int bus, unverified;
 	enum block_cache cache;
 	const char *overlay;
 	bool ephemeral, commit;

@@ -12,6 +12,9 @@ const char *const block_caches[CACHES + 1] = { "writeback", "none",
 /* As core/machine.h counts them */
 static const char *const buses[] = { "virtio", "ide", "cdrom", "floppy", NULL };
 
+/* QEMU's words; on is what is if nothing is said */
+static const char *const verifies[] = { "on", "off", NULL };
+
 const struct option_spec block_options[] = {
 	{ .name = "ro", .kind = OPTION_BOOL,
 	  OPTION_AT(struct block_config, read_only),
@@ -22,6 +25,9 @@ const struct option_spec block_options[] = {
 	{ .name = "key", .kind = OPTION_STRING,
 	  OPTION_AT(struct block_config, key),
 	  .help = "a file with the key of an encrypted image" },
+	{ .name = "sslverify", .kind = OPTION_CHOICE, .words = verifies,
+	  OPTION_AT(struct block_config, unverified),
+	  .help = "of https: off: whatever certificate the server has" },
 	{ .name = "cache", .kind = OPTION_CHOICE, .words = block_caches,
 	  OPTION_AT(struct block_config, cache),
 	  .help = "of the host: see mvmm-run.1" },
@@ -156,6 +162,11 @@ bool block_is_file(const char *text)
 	return !config.is_raid && !is_nbd(text) && !block_is_uri(text);
 }
 
+static bool has_tls(const char *path)
+{
+	return !strncmp(path, "https://", 8) || !strncmp(path, "ftps://", 7);
+}
+
 static bool is_raw(const struct block_config *config)
 {
 	return !config->format || !strcmp(config->format, "raw");
@@ -196,6 +207,12 @@ static struct block *open_base(const struct block_config *config,
 	if (config->key && is_raw(config)) {
 		fail(error, STATUS_USAGE,
 		     "--disk %s: key= is for formats that are encrypted: say format=luks, or format=qcow2",
+		     config->path);
+		return NULL;
+	}
+	if (config->unverified && (config->is_raid || !has_tls(config->path))) {
+		fail(error, STATUS_USAGE,
+		     "--disk %s: sslverify= is for https: and ftps:; of an array it is written with each member, in brackets",
 		     config->path);
 		return NULL;
 	}

@@ -276,43 +276,89 @@ static char *escape(const char *text)
 	return copy;
 }
 
-/* The key is in its file, not among the arguments, which everybody sees */
-static void use_key(struct server *server, const struct block_config *config)
+/* What QEMU has libcurl for: the length of its name, 0: it has not */
+static int web_scheme(const char *path)
 {
-	bool luks = !strcmp(config->format, "luks");
-	char *key = escape(config->key), *image = escape(server->image);
+	static const char *const names[] = { "http", "https", "ftp", "ftps" };
+	size_t len = strcspn(path, ":");
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		if (len == strlen(names[i]) && !strncmp(path, names[i], len) &&
+		    !strncmp(path + len, "://", 3))
+			return len;
+	return 0;
+}
+
+/* Where the image is, as one of --image-opts. NULL: no memory */
+static char *describe_place(const struct server *server, bool unverified)
+{
+	char *image = escape(server->image), *place = NULL;
+	int web = web_scheme(server->path), ret = -1;
+
+	if (image && web)
+		ret = asprintf(&place, "file.driver=%.*s,file.url=%s%s", web,
+			       server->path, image,
+			       unverified ? ",file.sslverify=off" : "");
+	else if (image)
+		ret = asprintf(&place, "file.filename=%s", image);
+	free(image);
+	return ret < 0 ? NULL : place;
+}
+
+/* The key is in its file, not among the arguments, which everybody sees */
+static int use_key(struct server *server, const char *file)
+{
+	char *key = escape(file);
+	int ret = key ? asprintf(&server->secret, "secret,id=key,file=%s", key) :
+			-1;
+
+	free(key);
+	if (ret < 0)
+		server->secret = NULL;
+	return ret < 0 ? -1 : 0;
+}
+
+/* What a name alone does not say. 0, or -1: no memory */
+static int use_options(struct server *server, const struct block_config *config)
+{
+	bool luks = !strcmp(server->format, "luks");
+	const char *key = !config->key ? "" : luks ? ",key-secret=key" :
+		",encrypt.key-secret=key,encrypt.format=luks";
+	char *place = describe_place(server, config->unverified);
 
 	free(server->image);
-	server->image = NULL;
-	if (!key || asprintf(&server->secret, "secret,id=key,file=%s", key) < 0)
-		server->secret = NULL;
-	if (!image || !server->secret ||
-	    asprintf(&server->image, "driver=%s,%skey-secret=key%s,file.filename=%s",
-		     config->format, luks ? "" : "encrypt.",
-		     luks ? "" : ",encrypt.format=luks", image) < 0)
+	if (!place || (config->key && use_key(server, config->key)) ||
+	    asprintf(&server->image, "driver=%s%s,%s", server->format, key,
+		     place) < 0)
 		server->image = NULL;
-	free(key);
-	free(image);
+	free(place);
+	return server->image ? 0 : -1;
 }
 
 int server_init(struct server *server, const struct block_config *config,
 		struct error *error)
 {
 	const char *path = config->path;
+	bool options = config->key || config->unverified;
 	unsigned int n = 0;
 	/*
 	 * Before a colon stands a protocol, unless there is a slash before it
 	 */
 	bool plain = block_is_uri(path) || *path == '/';
 
+	/* It would be a file of that name */
+	if (config->key && block_is_uri(path) && !web_scheme(path))
+		return fail(error, STATUS_USAGE,
+			    "--disk %s: key= is for files and what is at a https: place",
+			    path);
 	*server = (struct server){ .path = strdup(path), .errors = -1,
 				   .read_only = config->read_only };
 	if (asprintf(&server->image, "%s%s", plain ? "" : "./", path) < 0)
 		server->image = NULL;
 	server->format = strdup(config->format ?: "raw");
-	if (server->image && config->key)
-		use_key(server, config);
-	if (!server->path || !server->image || !server->format) {
+	if (!server->path || !server->image || !server->format ||
+	    (options && use_options(server, config))) {
 		server_destroy(server);
 		return fail(error, STATUS_OS, "--disk: no memory");
 	}
@@ -320,6 +366,8 @@ int server_init(struct server *server, const struct block_config *config,
 	if (server->secret) {
 		server->argv[n++] = "--object";
 		server->argv[n++] = server->secret;
+	}
+	if (options) {
 		server->argv[n++] = "--image-opts";
 	} else {
 		server->argv[n++] = "-f";
