@@ -37,6 +37,10 @@ struct options {
 static int ask(const struct options *o, const char *execute, json_t *arguments,
 	       json_t **answer, struct error *error)
 {
+	*answer = NULL;
+	if (!arguments)
+		return fail(error, STATUS_USAGE,
+			    "what is said to a guest has to be UTF-8");
 	*answer = control_ask(o->word[0],
 			      json_pack("{s:s, s:o}", "execute", execute,
 					"arguments", arguments), error);
@@ -46,12 +50,10 @@ static int ask(const struct options *o, const char *execute, json_t *arguments,
 static int tell(const struct options *o, const char *execute, const char *key,
 		const char *value, struct error *error)
 {
-	json_t *answer, *text = json_pack("{s:s}", key, value);
-	int ret;
+	json_t *answer;
+	int ret = ask(o, execute, json_pack("{s:s}", key, value), &answer,
+		      error);
 
-	if (!text)
-		return fail(error, STATUS_USAGE, "%s is no text", value);
-	ret = ask(o, execute, text, &answer, error);
 	json_decref(answer);
 	return ret;
 }
@@ -125,15 +127,13 @@ static int wait_screen(const struct options *o, struct error *error)
 static int type(const struct options *o, struct error *error)
 {
 	const char *text = o->word[1];
-	json_t *answer, *arguments;
+	json_t *answer;
 	size_t typed;
 
 	/* In turns, between which others are heard */
 	do {
-		arguments = json_pack("{s:s}", "text", text);
-		if (!arguments)
-			return fail(error, STATUS_USAGE, "%s is no text", text);
-		if (ask(o, "type", arguments, &answer, error))
+		if (ask(o, "type", json_pack("{s:s}", "text", text), &answer,
+			error))
 			return -1;
 		typed = json_integer_value(json_object_get(answer, "typed"));
 		json_decref(answer);

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include "block/raid/create.h"
+#include "cmd/cmd.h"
 #include "core/machine.h"
 #include "manage/control.h"
 #include "net/net.h"
@@ -348,6 +349,18 @@ static void long_names(void **state)
 	}
 }
 
+/* A file's name may be anything, and JSON may not: that is said, and nothing asked */
+static void names_of_bytes(void **state)
+{
+	char *argv[] = { "mvmm eject", path, "\xff", NULL };
+	char *more[] = { "mvmm change", path, "cd0", "\xff", NULL };
+
+	assert_int_equal(cmd_screen(3, argv), STATUS_USAGE);
+	assert_int_equal(cmd_screen(4, more), STATUS_USAGE);
+	argv[0] = "mvmm type";
+	assert_int_equal(cmd_screen(3, argv), STATUS_USAGE);
+}
+
 /* What is behind each NIC, and how much went through */
 static void nics(void **state)
 {
@@ -515,6 +528,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = { TEST(an_array), TEST(bad_clients),
 					    TEST(pieces), TEST(long_names),
+					    TEST(names_of_bytes),
 					    TEST(nics), TEST(media) };
 
 	alarm(120);
