@@ -48,6 +48,18 @@ TEST_F(modes, pae)
 	EXPECT_EQ(0x12345678, *(uint32_t *)(self->vm.mem + DATA));
 }
 
+/* Linux writes CR4.PGE to flush. QEMU marks PDPTEs as accessed, by a reserved bit */
+GUEST(pge32, ".code32\n mov 0x100000, %eax\n mov %cr4, %eax\n xor $0x80, %eax\n"
+      "mov %eax, %cr4\n xor $0x80, %eax\n mov %eax, %cr4\n"
+      "movl $0x12345678, 0x100000\n hlt");
+TEST_F(modes, pae_flush)
+{
+	ASSERT_EQ(0, vm_set_mode(&self->vm, PAE32));
+	LOAD(&self->vm, pge32);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0x12345678, *(uint32_t *)(self->vm.mem + DATA));
+}
+
 GUEST(hlt64, "movabs $0x123456789abcdef0, %rax\n mov %rax, 0x100000\n hlt");
 TEST_F(modes, long_mode)
 {

@@ -122,7 +122,7 @@ int mvmm_set_cr0(struct mvmm_vcpu *vcpu, u64 cr0)
 	vcpu->efer = efer;
 	mvmm_ops->sync_crs(vcpu);
 	/* SDM vol. 3, 4.4.1: these bits reload the PDPTEs */
-	return mvmm_uses_pae(cr0, vcpu->cr4, efer) &&
+	return !mvmm_vendor.walk_pdptes && mvmm_uses_pae(cr0, vcpu->cr4, efer) &&
 	       ((cr0 ^ old) & (X86_CR0_PG | X86_CR0_CD | X86_CR0_NW));
 }
 
@@ -149,9 +149,9 @@ int mvmm_set_cr4(struct mvmm_vcpu *vcpu, u64 cr4)
 	}
 	vcpu->cr4 = cr4;
 	mvmm_ops->sync_crs(vcpu);
-	return mvmm_uses_pae(vcpu->cr0, cr4, vcpu->efer) &&
-	       ((cr4 ^ old) & (X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE |
-			       X86_CR4_SMEP));
+	return !mvmm_vendor.walk_pdptes &&
+	       mvmm_uses_pae(vcpu->cr0, cr4, vcpu->efer) && ((cr4 ^ old) &
+	       (X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_SMEP));
 }
 
 /**

@@ -521,6 +521,8 @@ static int svm_setup(void)
 		.cr4 = ~0ULL,
 		.rdtscp = boot_cpu_has(X86_FEATURE_RDTSCP),
 		.invpcid = boot_cpu_has(X86_FEATURE_INVPCID),
+		/* APM vol. 2, 15.25.10 */
+		.walk_pdptes = true,
 	};
 	svm_npt_format(&mvmm_vendor.pgt);
 	return 0;

@@ -80,6 +80,7 @@ static const struct mvmm_vendor_ops stub_ops = {
 };
 
 const struct mvmm_vendor_ops *mvmm_ops = &stub_ops;
+struct mvmm_vendor_caps mvmm_vendor;
 
 void svm_sync_tsc(struct mvmm_vcpu *vcpu)
 {

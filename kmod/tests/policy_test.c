@@ -358,6 +358,12 @@ static void mode_switches(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mvmm_set_cr0(vcpu, 0x80000011), 1);
 	KUNIT_EXPECT_EQ(test, mvmm_set_cr4(vcpu, X86_CR4_PAE | X86_CR4_PGE),
 			1);
+	/* Not on a CPU that has none */
+	mvmm_vendor.walk_pdptes = true;
+	KUNIT_EXPECT_EQ(test, mvmm_set_cr4(vcpu, X86_CR4_PAE), 0);
+	KUNIT_EXPECT_EQ(test, mvmm_set_cr0(vcpu, 0x11), 0);
+	KUNIT_EXPECT_EQ(test, mvmm_set_cr0(vcpu, 0x80000011), 0);
+	mvmm_vendor.walk_pdptes = false;
 }
 
 static void pdptes(struct kunit *test)
