@@ -5,6 +5,7 @@
 # 7 if it gets to the end. What L1 runs is in l1.sh.
 #
 #   guest.sh debian RELEASE BLOCKS [button]   Debian's kernel; blocks of 64 KiB
+#   guest.sh i386 RELEASE                     Debian's kernel for 32 bits
 #   guest.sh small VCPUS                      the small test kernel
 #   guest.sh stress VCPUS ROUNDS              what stress.c does
 #   guest.sh disks [smallest]                 virtio-blk: /dev/vda, /dev/vdb; of
@@ -645,6 +646,16 @@ debian)
 	check 'the clock is set' [ "$(date +%Y)" -ge 2026 ]
 	check 'sleepers and pipes, eight at once' eight_at_once
 	[ $# = 3 ] || check 'the power button is pressed' pressed
+	exit 7
+	;;
+i386)
+	echo 1..6
+	check 'the guest runs its own kernel' [ "$(uname -r)" = "$2" ]
+	check 'which has 32 bits' [ "$(uname -m)" = i686 ]
+	check 'its CPU is a virtual one' virtual
+	check 'and all of them are there' [ "$(nproc)" = 2 ]
+	check 'memory is filled' filled 64
+	check 'and comes back byte-exact' copied
 	exit 7
 	;;
 small)

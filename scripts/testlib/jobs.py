@@ -16,6 +16,7 @@ from . import labs
 from .labs import TOP, TWO_CPUS, lab, run
 from .options import launcher_without, without_options
 from .pc import firmware, gpu, grub, hpet, keyboard, menus, screen
+from .systems import i386
 
 # Calls function(results, name, *args), after the module was built for the
 # kernels
@@ -613,6 +614,7 @@ ALL = [job("debug-qemu", debug, "qemu", kernels=("debug",)),
            kernels=("debian",)),
        stress_job("bochs", 2, 8, 5), stress_job("bochs", 1, 2, 10),
        job("bzimage-qemu", bzimage, "qemu"),
+       job("i386-qemu", i386, "qemu"),
        job("raid-qemu", raid, "qemu", kernels=()),
        # The small kernel has no io_uring: there the thread is tried
        job("disks-qemu", disks, "qemu", "guest_with_disks", (), "debian",

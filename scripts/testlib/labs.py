@@ -34,13 +34,13 @@ def selftests(names):
     return [f"build/selftests/{name}_test" for name in names]
 
 
-def guest_initrd(name, command, *programs, disk=False):
-    """Makes an initrd for a guest of the job @name; @disk: its root is a disk.
-    Returns it as an argument for --file.
+def guest_initrd(name, command, *programs, disk=False, i386=False):
+    """Makes an initrd for a guest of the job @name; @disk: its root is a disk;
+    @i386: its kernel has 32 bits. Returns it as an argument for --file.
     """
     path = f"{TOP}/build/guest-initrd-{name}"
-    run(["scripts/guest-initrd", *["--disk"] * disk, path, command, *programs],
-        check=True)
+    run(["scripts/guest-initrd", *["--i386"] * i386, *["--disk"] * disk, path,
+         command, *programs], check=True)
     return f"{path}:lab/guest-initrd"
 
 

@@ -65,6 +65,19 @@ def systems(results, name, emulator, command):
         f". ./systems.sh; insmod mvmm.ko; {command}", emulator)
 
 
+def i386(results, name, emulator):
+    """Debian's kernel for 32 bits, as bzImage, and its shell."""
+    root = labs.setup("i386-kernel")
+    release = os.path.basename(root)[len("linux-image-"):]
+    initrd = labs.guest_initrd(name, f"guest.sh i386 {release}",
+                               "selftests/guest.sh", i386=True)
+    lab(results, name,
+        ["--timeout", "900",
+         *labs.files(labs.module("test"), "build/mvmm",
+                     f"{root}/boot/vmlinuz-{release}:lab/kernel", initrd)],
+        "insmod mvmm.ko; guest --mem 192M --cpus 2", emulator)
+
+
 # An array may be rebuilt on its spare meanwhile
 IN_GUEST = """lsblk && fio --name=a --filename=/var/tmp/a --size=16M --rw=randwrite \
 --bs=4k --verify=crc32c --fsync=64 --output=/dev/null && echo verified && exit 42"""
