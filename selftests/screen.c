@@ -11,6 +11,8 @@
  *   screen check-text FILE   are it the line's pixels?
  *   screen check-13 FILE     are it the columns of floppy.S?
  *   screen check-12 FILE     its planes?
+ *   screen words FONT FILE   prints what a console has written with that font, 256
+ *                            characters of 8x16
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -228,6 +230,47 @@ static int check_12(const char *path)
 	return 0;
 }
 
+static int lit(const struct picture *p, unsigned int x, unsigned int y)
+{
+	const uint8_t *at = p->bytes + 3 * (y * p->width + x);
+
+	return (at[0] | at[1] | at[2]) >= 0x80;
+}
+
+static char word(const struct picture *p, uint8_t font[256][16], unsigned int x,
+		 unsigned int y)
+{
+	uint8_t rows[16] = { 0 };
+	unsigned int i, j;
+
+	for (i = 0; i < 16; i++)
+		for (j = 0; j < 8; j++)
+			rows[i] |= lit(p, x + j, y + i) ? 0x80 >> j : 0;
+	for (i = ' '; i < 127; i++)
+		if (!memcmp(rows, font[i], 16))
+			return i;
+	/* The cursor, or none */
+	return '?';
+}
+
+static int words(const char *path, const char *picture)
+{
+	FILE *file = fopen(path, "r");
+	uint8_t font[256][16];
+	unsigned int x, y;
+	struct picture p;
+
+	if (!file || fread(font, sizeof(font), 1, file) != 1 ||
+	    load(picture, &p))
+		return 1;
+	for (y = 0; y + 16 <= p.height; y += 16) {
+		for (x = 0; x + 8 <= p.width; x += 8)
+			putchar(word(&p, font, x, y));
+		putchar('\n');
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "linear"))
@@ -246,5 +289,7 @@ int main(int argc, char **argv)
 		return check_13(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "check-12"))
 		return check_12(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "words"))
+		return words(argv[2], argv[3]);
 	return 2;
 }

@@ -19,10 +19,10 @@ pc() {
 		--device vga,romfile=vgabios-stdvga.bin "$@"
 }
 
-# shows REGEX WHAT: a line of the screen does, soon
+# shows REGEX WHAT: a line of the screen does, soon, or in $PATIENCE seconds
 shows() {
 	line=$((line + 1))
-	./mvmm wait-screen --timeout 60 /tmp/vm "$1" || {
+	./mvmm wait-screen --timeout "${PATIENCE:-60}" /tmp/vm "$1" || {
 		cat /tmp/err
 		printf 'not '
 	}
@@ -44,9 +44,9 @@ begins() {
 	echo "1..$2"
 }
 
-# ends NAME: nobody turns the machine off
+# ends NAME: nobody turns the machine off. The first signal is its power button
 ends() {
-	kill "$!"
+	kill "$!" && sleep 1 && kill "$!"
 	wait
 	echo "@@end $1 0"
 }
@@ -156,6 +156,52 @@ isolinux_ipxe() {
 	enters 'echo version ${version}'
 	shows '^version 1\.' 'which knows what it was typed'
 	ends ipxe
+}
+
+# writes REGEX: a line of a Linux console in pixels does, in the kernel's own font
+writes() {
+	./mvmm screenshot /tmp/vm /tmp/seen.ppm &&
+		./screen words font /tmp/seen.ppm >/tmp/words &&
+		grep -qE "$1" /tmp/words
+}
+
+is_off() {
+	[ ! -d "/proc/$!" ]
+}
+
+# Debian on a disk, by SeaBIOS and GRUB: somebody logs in on the screen
+debian_bios() {
+	begins debian-bios 5
+	pc --mem 512M --ephemeral --disk /dev/vda
+	shows '[*]Debian' 'GRUB has a menu'
+	key enter
+	PATIENCE=3000 shows '^guest login:' 'Debian asks who is there'
+	enters root
+	PATIENCE=300 shows '^root@guest:~#' 'a shell'
+	enters '[ -e /sys/firmware/efi ] || grep -o "BOOT.*vmlinuz" /proc/cmdline'
+	shows '^BOOT_IMAGE=.*vmlinuz' 'which GRUB has started, by a BIOS'
+	enters 'poweroff -f'
+	waits 60 'it turns the machine off' is_off
+	ends debian-bios
+}
+
+# The same disk by OVMF, whose screen has pixels
+debian_uefi() {
+	begins debian-uefi 5
+	mkdir -p /usr/share/OVMF
+	mv OVMF_* /usr/share/OVMF
+	runs --firmware uefi --mem 512M --ephemeral --disk /dev/vda \
+		--device vga,romfile=none
+	waits 900 'GRUB has a menu' grep -q 'Debian' /tmp/console
+	key enter
+	waits 3000 'Debian asks who is there' writes '^guest login:'
+	enters root
+	waits 300 'a shell' writes '^root@guest:~#'
+	enters '[ -e /sys/firmware/efi ] && grep -o "BOOT.*vmlinuz" /proc/cmdline'
+	waits 60 'which GRUB has started, by UEFI' writes '^BOOT_IMAGE=.*vmlinuz'
+	enters 'poweroff -f'
+	waits 60 'it turns the machine off' is_off
+	ends debian-uefi
 }
 
 # EDK2's shell: typed on the keyboard, read at the serial port

@@ -6,7 +6,7 @@ from .jobs import (PEERS, TWO_CPUS, UNSTEADY, debug, files, job, killed_on_array
                    smp, stress_job, swapped, system, tested, virtio, without)
 from .labs import lab
 from .pc import menus
-from .systems import made_run, systems
+from .systems import debian, made_run, systems
 
 
 def long(results, name, emulator, cpus):
@@ -51,6 +51,10 @@ LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
         job("long-systems-qemu", systems, "qemu", "isolinux_menu; edk2_shell",
             kernels=("debian",)),
         job("long-systems-bochs", systems, "bochs", "isolinux_ipxe",
+            kernels=("debian",)),
+        job("long-disk-bios-qemu", debian, "qemu", "debian_bios",
+            kernels=("debian",)),
+        job("long-disk-uefi-qemu", debian, "qemu", "debian_uefi",
             kernels=("debian",)),
         job("long-files-qemu", files, "qemu", "raw", "nbd", "overlay",
             kernels=("debian",)),

@@ -65,6 +65,27 @@ def systems(results, name, emulator, command):
         f". ./systems.sh; insmod mvmm.ko; {command}", emulator)
 
 
+def linux_font(path):
+    """The font of Linux's console in pixels, from its source."""
+    with open(f"{labs.setup('kernel-source')}/lib/fonts/font_8x16.c") as f:
+        rows = re.findall(r"^\s+0x(..), /\* [01]{8} \*/$", f.read(), re.M)
+    with open(path, "wb") as f:
+        f.write(bytes.fromhex("".join(rows)))
+
+
+def debian(results, name, emulator, command):
+    """Debian on a disk with GRUB, to a login on its screen."""
+    font = f"{TOP}/build/{name}.font"
+    linux_font(font)
+    lab(results, name,
+        ["--timeout", "3000", "--memory", "2048", "--kernel", "debian",
+         "--disk", labs.setup("boot-disk") + ",ro",
+         *labs.files(labs.module("debian"), "build/mvmm",
+                     "build/selftests/screen", "selftests/systems.sh",
+                     f"{font}:lab/font", *SEABIOS, *OVMF)],
+        f". ./systems.sh; insmod mvmm.ko; {command}", emulator)
+
+
 def i386(results, name, emulator):
     """Debian's kernel for 32 bits, as bzImage, and its shell."""
     root = labs.setup("i386-kernel")
