@@ -94,10 +94,6 @@ int load_bzimage(const struct memory *memory, const struct blob *image,
 	uint32_t max_append;
 	bool long_mode;
 
-	if (memory->low < 2 * HIGH)
-		return fail(error, STATUS_OS,
-			    "0x%llx bytes of memory are too few for Linux: give more with --mem",
-			    (unsigned long long)memory->low);
 	if (check_header(image, &h, &code, error) ||
 	    place_kernel(memory, image, &h, code, &at, &end, error) ||
 	    place_initrds(memory, boot, end, h.initrd_addr_max, initrd, error))

@@ -118,11 +118,13 @@ static int load_segment(const struct memory *memory, const struct blob *image,
 
 	if (!to || ph->p_paddr < lowest || ph->p_paddr >= HIGH_RAM)
 		return fail(error, STATUS_OS,
-			    "the ELF segment for 0x%llx, 0x%llx bytes, is not in the guest's memory from 0x%llx to 0x%llx: give it more with --mem",
+			    "the ELF segment for 0x%llx, 0x%llx bytes, is not in the guest's memory from 0x%llx to 0x%llx: the guest needs %lluM of memory (--mem)",
 			    (unsigned long long)ph->p_paddr,
 			    (unsigned long long)ph->p_memsz,
 			    (unsigned long long)lowest,
-			    (unsigned long long)memory->low);
+			    (unsigned long long)memory->low,
+			    (unsigned long long)(ph->p_paddr + ph->p_memsz +
+						 HIGH - 1) / HIGH);
 	if (ph->p_filesz > ph->p_memsz ||
 	    !blob_copy(image, ph->p_offset, to, ph->p_filesz))
 		return fail(error, STATUS_DATA,
@@ -308,16 +310,17 @@ int load_elf(const struct memory *memory, const struct blob *image,
 	size_t append = strlen(boot->append);
 	uint64_t initrd[BOOT_MODULES];
 
-	if (memory->low < 2 * HIGH)
-		return fail(error, STATUS_OS,
-			    "0x%llx bytes of memory are too few for a kernel: give more with --mem",
-			    (unsigned long long)memory->low);
 	if (append > LINUX_APPEND_MAX)
 		return fail(error, STATUS_USAGE,
 			    "the command line has %zu bytes, the most is %u",
 			    append, LINUX_APPEND_MAX);
-	if (load_segments(memory, image, HIGH, &k, error) ||
-	    check_kernel(&k, error) ||
+	if (load_segments(memory, image, HIGH, &k, error))
+		return -1;
+	if (memory->low < 2 * HIGH)
+		return fail(error, STATUS_OS,
+			    "0x%llx bytes of memory are too few for a kernel: give more with --mem",
+			    (unsigned long long)memory->low);
+	if (check_kernel(&k, error) ||
 	    place_initrds(memory, boot, k.end, 0, initrd, error))
 		return -1;
 	if (k.is_linux)

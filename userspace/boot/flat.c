@@ -4,6 +4,7 @@
 #include "boot/boot.h"
 
 #define PAGE 4096ull
+#define MIB (1ull << 20)
 
 int place_initrds(const struct memory *memory, const struct boot *boot,
 		  uint64_t above, uint64_t max, uint64_t at[BOOT_MODULES],
@@ -24,9 +25,10 @@ int place_initrds(const struct memory *memory, const struct boot *boot,
 	top &= ~(PAGE - 1);
 	if (size > top || top - size < above)
 		return fail(error, STATUS_OS,
-			    "the initrd of %llu bytes does not fit between 0x%llx and 0x%llx: give the guest more memory with --mem",
+			    "the initrd of %llu bytes does not fit between 0x%llx and 0x%llx: the guest needs %lluM of memory (--mem)",
 			    (unsigned long long)size, (unsigned long long)above,
-			    (unsigned long long)top);
+			    (unsigned long long)top,
+			    (unsigned long long)(above + size + MIB - 1) / MIB);
 	gpa = top - size;
 	memset(memory->base + gpa, 0, size);
 	for (i = 0; i < boot->nr; i++) {

@@ -148,6 +148,26 @@ static void bzimage_initrds(void **state)
 	free(image.data);
 }
 
+/* Between the kernel's end and that of RAM, to the byte */
+static void bzimage_initrd_edges(void **state)
+{
+	static const size_t fit[] = { 1, 4096, 12 * MB - 4095, 12 * MB };
+	struct boot_params *zero = (void *)(ram.base + 0x7000);
+	struct blob image = make_bzimage();
+	unsigned int i;
+
+	for (i = 0; i < sizeof(fit) / sizeof(fit[0]); i++) {
+		assert_int_equal(bzimage(&image, "", fit[i]), 0);
+		assert_int_equal(zero->hdr.ramdisk_size, fit[i]);
+		assert_true(zero->hdr.ramdisk_image >= 20 * MB);
+		assert_true(zero->hdr.ramdisk_image + fit[i] <= RAM);
+	}
+	assert_int_equal(bzimage(&image, "", 12 * MB + 1), -1);
+	assert_int_equal(error.status, STATUS_OS);
+	assert_non_null(strstr(error.text, "needs 33M of memory"));
+	free(image.data);
+}
+
 static void bzimage_truncated(void **state)
 {
 	struct blob image = make_bzimage();
@@ -210,6 +230,7 @@ static void bzimage_hostile(void **state)
 	/* An initrd that does not fit, a command line that is too long */
 	assert_int_equal(bzimage(&image, "", 13 * MB), -1);
 	assert_int_equal(error.status, STATUS_OS);
+	assert_non_null(strstr(error.text, "needs 33M of memory"));
 	assert_int_equal(bzimage(&image, "", RAM), -1);
 	memset(longest, 'a', sizeof(longest));
 	longest[4095] = 0;
@@ -274,6 +295,26 @@ static void elf_good(void **state)
 	assert_int_equal(ram.base[16 * MB + 64], 0);
 	assert_int_equal(ram.base[16 * MB + 8191], 0);
 	assert_int_equal(entry.sregs.cr0, 0x11);
+}
+
+/* With the least of all memory, it is said how much is needed */
+static void too_little(void **state)
+{
+	struct memory all = ram;
+	struct blob image = make_bzimage();
+	struct elf e;
+
+	ram.low = ram.size = MB;
+	ram.nr = 0;
+	assert_int_equal(bzimage(&image, "", 0), -1);
+	assert_int_equal(error.status, STATUS_OS);
+	assert_non_null(strstr(error.text, "needs 20M of memory"));
+	make_elf(&e);
+	assert_int_equal(elf(&e, sizeof(e)), -1);
+	assert_int_equal(error.status, STATUS_OS);
+	assert_non_null(strstr(error.text, "needs 17M of memory"));
+	ram = all;
+	free(image.data);
 }
 
 static void make_linux(struct elf *e)
@@ -450,9 +491,11 @@ int main(void)
 		cmocka_unit_test(bzimage_high_memory),
 		cmocka_unit_test(bzimage_32),
 		cmocka_unit_test(bzimage_initrds),
+		cmocka_unit_test(bzimage_initrd_edges),
 		cmocka_unit_test(bzimage_truncated),
 		cmocka_unit_test(bzimage_hostile),
 		cmocka_unit_test(elf_good),
+		cmocka_unit_test(too_little),
 		cmocka_unit_test(elf_linux),
 		cmocka_unit_test(elf_from_a_file),
 		cmocka_unit_test(elf_truncated),
