@@ -29,6 +29,9 @@
 #
 # shellcheck disable=SC2317 # functions that check() calls
 
+# shellcheck disable=SC1091 # selftests/guest_pc.sh
+. "${0%/*}/guest_pc.sh"
+
 # check NAME COMMAND...: the command succeeds
 n=0
 check() {
@@ -178,44 +181,6 @@ typed() {
 	exec 4</dev/tty1
 	echo 'waits for typed'
 	read -r line <&4 && [ "$line" = Hello ]
-}
-
-# Its interrupts come on line 0, instead of the 8254's
-ticks_by() {
-	grep -q "^Clock Event Device: $1" /proc/timer_list &&
-		before=$(awk '$1 == "0:" { print $2 }' /proc/interrupts) &&
-		sleep 0.5 &&
-		[ "$(awk '$1 == "0:" { print $2 }' /proc/interrupts)" -gt "$before" ]
-}
-
-printed() {
-	dmesg | grep -q "$1"
-}
-
-# One of its lines, at least
-interrupted_by() {
-	awk -v name="$1" '$NF == name { n += $2 } END { exit !n }' /proc/interrupts
-}
-
-slept_a_second() {
-	before=$(date +%s)
-	sleep 1
-	after=$(date +%s)
-	[ $((after - before)) -ge 1 ] && [ $((after - before)) -le 3 ]
-}
-
-# The clock chip's alarm, three seconds from now: neither too early nor too late,
-# however seldom this looks
-alarm_rings() {
-	clock=/sys/class/rtc/rtc0
-	at=$(($(cat "$clock/since_epoch") + 3))
-	echo "$at" >"$clock/wakealarm" || return 1
-	while now=$(cat "$clock/since_epoch") &&
-	      [ -n "$(cat "$clock/wakealarm")" ]; do
-		[ "$now" -le "$at" ] || return 1
-		usleep 20000
-	done
-	[ "$(cat "$clock/since_epoch")" -ge "$at" ] && interrupted_by rtc0
 }
 
 random() {

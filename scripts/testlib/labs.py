@@ -39,6 +39,8 @@ def guest_initrd(name, command, *programs, disk=False, i386=False):
     @i386: its kernel has 32 bits. Returns it as an argument for --file.
     """
     path = f"{TOP}/build/guest-initrd-{name}"
+    if "selftests/guest.sh" in programs:
+        programs += ("selftests/guest_pc.sh",)
     run(["scripts/guest-initrd", *["--i386"] * i386, *["--disk"] * disk, path,
          command, *programs], check=True)
     return f"{path}:lab/guest-initrd"
