@@ -504,22 +504,28 @@ share)
 	exit 7
 	;;
 i8042)
-	echo 1..6
+	echo 1..10
 	check 'ACPI has it' printed 'i8042: PNP: PS/2 Controller'
 	check 'there is a keyboard' grep -q 'AT Translated Set 2 keyboard' /proc/bus/input/devices
 	check 'a mouse can be there' [ -e /sys/bus/serio/devices/serio1 ]
 	check 'the keyboard interrupts' interrupted_by i8042
 	check "the clock's alarm rings in its second" alarm_rings
+	check 'the clock interrupts each second' rtc update
+	check '64 times in each' rtc periodic
+	check 'so does its chip by itself' rtc chip-update
+	check 'so often as its rate is' rtc chip-periodic
 	check 'the kernel does not complain' no_complaint
 	exit 7
 	;;
 hpet)
-	echo 1..5
+	echo 1..7
 	check 'its counter is the time' [ "$(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)" = hpet ]
 	check 'its timer is the tick' ticks_by hpet
 	check 'the clock goes on' slept_a_second
 	# By the HPET, which takes the place of the chip's interrupt
 	check "the clock's alarm rings in its second" alarm_rings
+	check 'the clock interrupts each second' rtc update
+	check '64 times in each' rtc periodic
 	check 'the kernel does not complain' no_complaint
 	exit 7
 	;;

@@ -51,7 +51,8 @@ def gpu(results, name, emulator):
 
 def hpet(results, name, emulator):
     """Debian's kernel with an HPET, whose ticks are all that it has."""
-    initrd = labs.guest_initrd(name, "guest.sh hpet", "selftests/guest.sh")
+    initrd = labs.guest_initrd(name, "guest.sh hpet", "selftests/guest.sh",
+                               "build/selftests/rtc")
     lab(results, name,
         ["--timeout", "900",
          *labs.files(labs.module("test"), "build/mvmm",
@@ -62,7 +63,8 @@ def hpet(results, name, emulator):
 
 def keyboard(results, name, emulator):
     """Debian's kernel with an i8042, a keyboard and a mouse."""
-    initrd = labs.guest_initrd(name, "guest.sh i8042", "selftests/guest.sh")
+    initrd = labs.guest_initrd(name, "guest.sh i8042", "selftests/guest.sh",
+                               "build/selftests/rtc")
     lab(results, name,
         ["--timeout", "900",
          *labs.files(labs.module("test"), "build/mvmm",
@@ -110,7 +112,8 @@ def grub(results, name, emulator):
     fw_cfg."""
     root = labs.setup("debian-kernel")
     release = os.path.basename(root)[len("linux-image-"):]
-    initrd = labs.guest_initrd(name, "guest.sh i8042", "selftests/guest.sh")
+    initrd = labs.guest_initrd(name, "guest.sh i8042", "selftests/guest.sh",
+                               "build/selftests/rtc")
     image = f"{TOP}/build/{name}.iso"
     with tempfile.TemporaryDirectory() as tree:
         shutil.copy(f"{root}/boot/vmlinuz-{release}", f"{tree}/vmlinuz")
