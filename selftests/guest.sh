@@ -504,8 +504,9 @@ share)
 	exit 7
 	;;
 i8042)
-	echo 1..10
+	echo 1..11
 	check 'ACPI has it' printed 'i8042: PNP: PS/2 Controller'
+	check 'and it is soon found' i8042_soon
 	check 'there is a keyboard' grep -q 'AT Translated Set 2 keyboard' /proc/bus/input/devices
 	check 'a mouse can be there' [ -e /sys/bus/serio/devices/serio1 ]
 	check 'the keyboard interrupts' interrupted_by i8042
@@ -518,7 +519,7 @@ i8042)
 	exit 7
 	;;
 hpet)
-	echo 1..7
+	echo 1..8
 	check 'its counter is the time' [ "$(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)" = hpet ]
 	check 'its timer is the tick' ticks_by hpet
 	check 'the clock goes on' slept_a_second
@@ -526,6 +527,7 @@ hpet)
 	check "the clock's alarm rings in its second" alarm_rings
 	check 'the clock interrupts each second' rtc update
 	check '64 times in each' rtc periodic
+	check 'an i8042 that is not there is soon given up' i8042_soon
 	check 'the kernel does not complain' no_complaint
 	exit 7
 	;;
@@ -595,7 +597,7 @@ saved)
 	exit 7
 	;;
 disks)
-	echo 1..$((8 + ($# < 2)))
+	echo 1..$((8 + ($# < 2) + $(grep -c initcall_debug /proc/cmdline)))
 	check 'the tables have both CPUs' [ "$(nproc)" = 2 ]
 	[ $# -gt 1 ] || check 'and say who made the machine' \
 		[ "$(cat /sys/class/dmi/id/sys_vendor)" = mvmm ]
@@ -606,6 +608,8 @@ disks)
 	check 'two queues, whose interrupts are messages' messages
 	check 'the other cannot be written' sh -c '! dd if=/tmp/data of=/dev/vdb bs=512 count=1 2>/dev/null'
 	check 'a read beyond the end fails' sh -c '! dd if=/dev/vda bs=512 skip=32768 count=1 2>/dev/null | grep -q .'
+	! grep -q initcall_debug /proc/cmdline ||
+		check 'an i8042 that is not there is soon given up' i8042_soon
 	exit 7
 	;;
 debian)

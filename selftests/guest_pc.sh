@@ -41,3 +41,10 @@ alarm_rings() {
 	done
 	[ "$(cat "$clock/since_epoch")" -ge "$at" ] && interrupted_by rtc0
 }
+
+# The kernel's probe of an i8042, which may be there or not. One that waits for what
+# nobody sends takes half a second
+i8042_soon() {
+	dmesg | awk '/initcall i8042_init/ { us = $(NF - 1); n++ }
+		END { print "# " us " us"; exit !(n == 1 && us < 20000) }'
+}

@@ -15,7 +15,7 @@ import sys
 from . import labs
 from .labs import TOP, TWO_CPUS, lab, run
 from .options import launcher_without, without_options
-from .pc import firmware, gpu, grub, hpet, keyboard, menus, screen
+from .pc import PROBES, firmware, gpu, grub, hpet, keyboard, menus, screen
 from .systems import i386
 
 # Calls function(results, name, *args), after the module was built for the
@@ -623,7 +623,7 @@ ALL = [job("debug-qemu", debug, "qemu", kernels=("debug",)),
        job("firmware-bochs", firmware, "bochs"),
        # CPUs and interrupts by the MP table
        job("acpi-off-qemu", disks, "qemu",
-           "APPEND=acpi=off guest_with_disks"),
+           f"APPEND='acpi=off {PROBES}' guest_with_disks"),
        # Requests that end later, past the page cache, by io_uring
        job("debian-disk-qemu", system, "qemu", "system", "guest", "debian",
            ",cache=none", kernels=("debian",)),

@@ -12,6 +12,8 @@ from .labs import TOP, lab, run
 
 SEABIOS = ("/usr/share/seabios/bios-256k.bin",
            "/usr/share/seabios/vgabios-stdvga.bin")
+# A guest's kernel notes how long each of its probes takes
+PROBES = "initcall_debug log_buf_len=1M"
 
 
 def initrd_with(name, command, *drivers):
@@ -57,7 +59,7 @@ def hpet(results, name, emulator):
         ["--timeout", "900",
          *labs.files(labs.module("test"), "build/mvmm",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
-        "insmod mvmm.ko; APPEND='nolapic_timer clocksource=hpet' "
+        f"insmod mvmm.ko; APPEND='nolapic_timer clocksource=hpet {PROBES}' "
         "guest --device hpet --mem 192M --save-every 500", emulator)
 
 
@@ -69,8 +71,8 @@ def keyboard(results, name, emulator):
         ["--timeout", "900",
          *labs.files(labs.module("test"), "build/mvmm",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
-        "insmod mvmm.ko; guest --device i8042 --mem 192M --save-every 500",
-        emulator)
+        f"insmod mvmm.ko; APPEND='{PROBES}' guest --device i8042 "
+        "--mem 192M --save-every 500", emulator)
 
 
 def firmware(results, name, emulator):
@@ -91,7 +93,7 @@ def firmware(results, name, emulator):
 
 GRUB = """set timeout=0
 menuentry linux {
-	linux /vmlinuz console=ttyS0 panic=-1 quiet
+	linux /vmlinuz console=ttyS0 panic=-1 quiet PROBES
 	initrd /initrd
 }
 """
@@ -118,7 +120,7 @@ def grub(results, name, emulator):
     with tempfile.TemporaryDirectory() as tree:
         shutil.copy(f"{root}/boot/vmlinuz-{release}", f"{tree}/vmlinuz")
         shutil.copy(initrd.split(":")[0], f"{tree}/initrd")
-        rescue(tree, GRUB, image)
+        rescue(tree, GRUB.replace("PROBES", PROBES), image)
     lab(results, name,
         ["--timeout", "900", "--memory", "1024",
          *labs.files(labs.module("test"), "build/mvmm",
