@@ -17,7 +17,7 @@
 #   guest.sh screen                           --device vga
 #   guest.sh ide                              IDE: /dev/sda, /dev/sr0; a screen
 #   guest.sh stopped                          the launcher is stopped for 30 s
-#   guest.sh i8042                            --device i8042
+#   guest.sh i8042 [typed]                    --device i8042; L1 types
 #   guest.sh hpet                             --device hpet, and no other timer
 #   guest.sh saved VCPUS ROUNDS               the same as stress, while the
 #                                             machine is saved and made anew
@@ -504,7 +504,7 @@ share)
 	exit 7
 	;;
 i8042)
-	echo 1..11
+	echo 1..$((11 + ($# > 1)))
 	check 'ACPI has it' printed 'i8042: PNP: PS/2 Controller'
 	check 'and it is soon found' i8042_soon
 	check 'there is a keyboard' grep -q 'AT Translated Set 2 keyboard' /proc/bus/input/devices
@@ -516,6 +516,8 @@ i8042)
 	check 'so does its chip by itself' rtc chip-update
 	check 'so often as its rate is' rtc chip-periodic
 	check 'the kernel does not complain' no_complaint
+	[ $# = 1 ] || check 'what is typed arrives, in a flood of output' \
+		heard_in_a_flood
 	exit 7
 	;;
 hpet)

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 #
 # What guest.sh asks the chips of a PC: clocks, their interrupts, a keyboard's
-# controller.
+# controller, the serial port.
 
 # Its interrupts come on line 0, instead of the 8254's
 ticks_by() {
@@ -47,4 +47,39 @@ alarm_rings() {
 i8042_soon() {
 	dmesg | awk '/initcall i8042_init/ { us = $(NF - 1); n++ }
 		END { print "# " us " us"; exit !(n == 1 && us < 20000) }'
+}
+
+# Lines that L1 types all arrive, in their order, while a program prints as fast as
+# it can, and the kernel does, whose console masks the port's interrupts meanwhile
+heard_in_a_flood() {
+	echo on >/proc/sys/kernel/printk_devkmsg
+	exec 3<>/dev/ttyS0
+	stty -echo <&3
+	flood=$(printf '%064d' 0 | tr 0 '~')
+	echo 'waits for lines'
+	(
+		n=0
+		until [ -e /tmp/heard ]; do
+			echo "$flood"
+			n=$((n + 1))
+		done >&3
+		echo "$n" >/tmp/flooded
+	) &
+	(
+		until [ -e /tmp/heard ]; do
+			echo "<0>$flood" | tr '~' '^' >/dev/kmsg
+		done
+	) &
+	i=0
+	while [ $i -lt 200 ]; do
+		# shellcheck disable=SC3045 # busybox has -t
+		read -r -t 60 line <&3
+		[ "$line" = "line $i" ] || break
+		i=$((i + 1))
+	done
+	: >/tmp/heard
+	wait
+	exec 3<&-
+	echo "heard $i lines, printed $(cat /tmp/flooded) of 64"
+	[ $i = 200 ]
 }

@@ -365,6 +365,41 @@ talk() {
 	[ -e /tmp/status ] || kill "$(pidof mvmm)"
 }
 
+# Types 50 lines one by one, then 150 at once
+typist() {
+	local i=0
+
+	when 'waits for lines' /tmp/console
+	while [ $i -lt 200 ]; do
+		[ $i -ge 50 ] || usleep 10000
+		echo "line $i"
+		i=$((i + 1))
+	done
+	when nothing /dev/null
+}
+
+# guest_typed_at OPTION...: one that prints very much, of which nothing is lost
+guest_typed_at() {
+	local lines there
+
+	echo '@@begin guest'
+	rm -f /tmp/status /tmp/console
+	typist | {
+		./mvmm run --kernel kernel --initrd guest-initrd "$@" --append \
+			"console=ttyS0 quiet loglevel=1 panic=-1 ${APPEND:-}"
+		echo $? >/tmp/status
+	} | cat >/tmp/console
+	grep '[[:alnum:]]' /tmp/console | grep -v '[~^]'
+	lines=$(sed -n 's/.*printed \([0-9]*\) of 64.*/\1/p' /tmp/console)
+	there=$(tr -cd '~' </tmp/console | wc -c)
+	echo 1..1
+	echo "# $there and $(tr -cd '^' </tmp/console | wc -c) characters"
+	[ "$there" -gt 5000 ] && [ "$there" = $((${lines:-0} * 64)) ] &&
+		grep -q '\^\^' /tmp/console || printf 'not '
+	echo 'ok 1 all is there that it has printed, and what its kernel has'
+	ended "$(cat /tmp/status)"
+}
+
 # Looks at the screen when the guest says so
 watch_screen() {
 	when 'waits for looked' /tmp/console

@@ -64,14 +64,15 @@ def hpet(results, name, emulator):
 
 
 def keyboard(results, name, emulator):
-    """Debian's kernel with an i8042, a keyboard and a mouse."""
-    initrd = labs.guest_initrd(name, "guest.sh i8042", "selftests/guest.sh",
-                               "build/selftests/rtc")
+    """Debian's kernel with an i8042, a keyboard and a mouse; its serial port, typed
+    at in a flood of output."""
+    initrd = labs.guest_initrd(name, "guest.sh i8042 typed",
+                               "selftests/guest.sh", "build/selftests/rtc")
     lab(results, name,
         ["--timeout", "900",
          *labs.files(labs.module("test"), "build/mvmm",
                      labs.setup("debian-vmlinux") + ":lab/kernel", initrd)],
-        f"insmod mvmm.ko; APPEND='{PROBES}' guest --device i8042 "
+        f"insmod mvmm.ko; APPEND='{PROBES}' guest_typed_at --device i8042 "
         "--mem 192M --save-every 500", emulator)
 
 
