@@ -7,6 +7,7 @@
 #   guest.sh debian RELEASE BLOCKS [button]   Debian's kernel; blocks of 64 KiB
 #   guest.sh i386 RELEASE                     Debian's kernel for 32 bits
 #   guest.sh small VCPUS                      the small test kernel
+#   guest.sh memory                           says how much it has
 #   guest.sh stress VCPUS ROUNDS              what stress.c does
 #   guest.sh disks [smallest]                 virtio-blk: /dev/vda, /dev/vdb; of
 #                                             a launcher without SMBIOS
@@ -639,6 +640,10 @@ small)
 	echo 1..2
 	check 'a guest' sh -c 'uname -r | grep -q vmmtest'
 	check 'with all vCPUs' [ "$(nproc)" = "$2" ]
+	exit 7
+	;;
+memory)
+	echo "RAM $(ram) of $(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo)"
 	exit 7
 	;;
 stress)

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 #
 # What guest.sh asks the chips of a PC: clocks, their interrupts, a keyboard's
-# controller, the serial port.
+# controller, the serial port; and how much memory there is.
 
 # Its interrupts come on line 0, instead of the 8254's
 ticks_by() {
@@ -19,6 +19,16 @@ printed() {
 # One of its lines, at least
 interrupted_by() {
 	awk -v name="$1" '$NF == name { n += $2 } END { exit !n }' /proc/interrupts
+}
+
+# As the kernel was told, in KiB
+ram() {
+	sum=0
+	while read -r range _ what; do
+		[ "$what" != 'System RAM' ] ||
+			sum=$((sum + 0x${range#*-} + 1 - 0x${range%-*}))
+	done </proc/iomem
+	echo $((sum / 1024))
 }
 
 slept_a_second() {

@@ -400,6 +400,39 @@ guest_typed_at() {
 	ended "$(cat /tmp/status)"
 }
 
+# boots_with MIB: with so much memory, of which a PC keeps 389 KiB; or with what the
+# launcher says that the guest needs
+boots_with() {
+	local status ram needs=0
+
+	boot --mem "$1M" >/tmp/console 2>/tmp/err
+	status=$?
+	if [ $status = 71 ]; then
+		needs=$(sed -n 's/.* needs \([0-9]*\)M of memory.*/\1/p' /tmp/err)
+	fi
+	if [ "${needs:-0}" -gt "$1" ]; then
+		boots_with "$needs"
+		return
+	fi
+	ram=$(sed -n 's/^RAM \([0-9]*\) .*/\1/p' /tmp/console)
+	echo "# $1 MiB: status $status, $(cat /tmp/console /tmp/err)"
+	[ $status = 7 ] && [ "${ram:-0}" = $(($1 * 1024 - 389)) ]
+}
+
+# sizes MIB...: of memory
+sizes() {
+	local mib n=0
+
+	echo '@@begin sizes'
+	echo "1..$#"
+	for mib; do
+		n=$((n + 1))
+		boots_with "$mib" || printf 'not '
+		echo "ok $n a guest with $mib MiB"
+	done
+	echo '@@end sizes 0'
+}
+
 # Looks at the screen when the guest says so
 watch_screen() {
 	when 'waits for looked' /tmp/console

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The jobs of "make test-long" that are those of jobs.py, for longer."""
+from . import labs
 from .browser import web
 from .jobs import (PEERS, TWO_CPUS, UNSTEADY, debug, files, job, killed_on_array,
                    kselftests, net, raid_kills, reloaded, saved, server_killed,
@@ -19,6 +20,22 @@ def long(results, name, emulator, cpus):
         f"export MVMM_TEST_LONG=1; {kselftests(('sched',), 1500)}", emulator)
 
 
+# MiB: too little, the least, at 2 GiB, at the hole below 4 GiB, much
+SIZES = (1, 2, 3, 8, 16, 24, 31, 32, 33, 34, 35, 36, 48, 64, 96, 127, 128, 129,
+         255, 1024, 2047, 2048, 2049, 2559, 3071, 3072, 3073, 3584, 4096, 5120,
+         65536)
+
+
+def memory(results, name, emulator):
+    """Guests of all sizes, the largest with 16 times as much memory as L1."""
+    initrd = labs.guest_initrd(name, "guest.sh memory", "selftests/guest.sh")
+    lab(results, name,
+        ["--timeout", "600", "--memory", "4096",
+         *labs.files(labs.module("test"), "build/mvmm", labs.small_kernel(),
+                     initrd)],
+        f"insmod mvmm.ko; sizes {' '.join(map(str, SIZES))}", emulator)
+
+
 LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
         job("long-without-qemu", without, "qemu", True),
         job("long-without-bochs", without, "bochs", True),
@@ -30,6 +47,7 @@ LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
         job("long-swapped-bochs", swapped, "bochs"),
         job("long-virtio-bochs", virtio, "bochs"),
         job("long-saved-bochs", saved, "bochs", "50", 30, 2),
+        job("long-memory-qemu", memory, "qemu"),
         job("long-bond-qemu", net, "qemu",
             "; ".join(f"guest_with_bond {mode} --mem 192M" for mode in
                       ("active-backup", "balance-xor", "broadcast")),

@@ -77,7 +77,9 @@ def keyboard(results, name, emulator):
 
 
 def firmware(results, name, emulator):
-    """SeaBIOS, which boots a sector of a disk; and images that need none."""
+    """SeaBIOS, which boots a sector of a disk; and images that need none, Linux
+    with too little memory, and with some above 4 GiB."""
+    initrd = labs.guest_initrd(name, "guest.sh memory", "selftests/guest.sh")
     lab(results, name,
         ["--timeout", "900",
          *labs.files(labs.module("test"), "build/mvmm",
@@ -85,8 +87,9 @@ def firmware(results, name, emulator):
                      "build/selftests/multiboot1",
                      "build/selftests/hello.com",
                      "build/selftests/multiboot2.xz",
-                     "/usr/share/seabios/bios-256k.bin")],
-        "insmod mvmm.ko; mkdir -p /usr/share/seabios; "
+                     "/usr/share/seabios/bios-256k.bin",
+                     labs.small_kernel(), initrd)],
+        "insmod mvmm.ko; sizes 8 3073; mkdir -p /usr/share/seabios; "
         "mv bios-256k.bin /usr/share/seabios; formats; "
         "CPUS=1 firmware --mem 64M --save-every 20; "
         "CPUS=2 firmware --mem 64M --cpus 2", emulator)
