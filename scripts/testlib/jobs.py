@@ -686,7 +686,6 @@ ALL = [job("debug-qemu", debug, "qemu", kernels=("debug",)),
        job("keyboard-qemu", keyboard, "qemu"),
        job("firmware-qemu", firmware, "qemu"),
        job("grub-qemu", grub, "qemu"),
-       # The small kernel has no UNIX sockets
        job("menus-qemu", menus, "qemu", "guest_with_ide --mem 256M",
            kernels=("debian",)),
        job("debian-qemu", debian, "qemu", kernels=("debian",)),
