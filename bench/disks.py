@@ -22,8 +22,9 @@ BEYOND = {**{row: (0.40, 0.40) for row in ROWS}, "blk_read_1m": (0.60, 0.60)}
 # would have two, and no I/O scheduler: a virtio disk of one CPU has one, and
 # mq-deadline
 GUEST = """for m in $(cat /bin/modules); do insmod /bin/$m; done
-requests disk /dev/vda
+%s
 requests config /sys/bus/pci/devices/0000:00:00.0/config
+requests disk /dev/vda
 %s
 """
 ARRAY = """for m in $(cat /bin/md-modules); do insmod /bin/$m; done
@@ -31,8 +32,7 @@ echo md0 >/sys/module/md_mod/parameters/new_array
 requests array /dev/vdb /dev/vdc /dev/vdd
 requests raid /dev/md0
 """
-NULL = """requests raid /dev/vdb
-echo @@null
+NULL = """echo @@null
 for m in $(cat /bin/null-modules); do insmod /bin/$m; done
 insmod /bin/null_blk.ko irqmode=0 poll_queues=0
 requests disk /dev/nullb0
@@ -155,8 +155,9 @@ def build(out):
     common = [f"{TOP}/build/bench/requests", *drivers,
               order(f"{out}/modules", drivers)]
     for name, script, files in (
-            ("kvm", ARRAY, [*md, order(f"{out}/md-modules", md)]),
-            ("mvmm", NULL, [*null, order(f"{out}/null-modules", null_order)])):
+            ("kvm", (ARRAY, ""), [*md, order(f"{out}/md-modules", md)]),
+            ("mvmm", ("requests raid /dev/vdb", NULL),
+             [*null, order(f"{out}/null-modules", null_order)])):
         subprocess.run(["scripts/guest-initrd", f"{out}/disks-{name}",
                         GUEST % script, *common, *files], cwd=TOP, check=True)
     mine = modules("brd", "xfs")
