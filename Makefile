@@ -11,7 +11,7 @@ DESTDIR ?=
 # command for the guest; CPUS: the guest's vCPUs; DISK: debian, for a system on
 # a disk instead of an initramfs, or raid5, on an array; PULL=1 takes one of its
 # members away meanwhile; NET: user, for a guest with a network, or switch, for VMS
-# guests on one
+# guests on one. ISO: a CD to boot instead, on SCREEN=web, 127.0.0.1:6080 in a browser
 KERNEL ?= debian
 CMD ?=
 CPUS ?= 1
@@ -19,6 +19,8 @@ DISK ?=
 PULL ?=
 NET ?=
 VMS ?= 1
+SCREEN ?=
+ISO ?=
 
 CC ?= gcc
 CFLAGS ?= -O2 -g
@@ -151,6 +153,7 @@ help:
 	@echo '                 CPUS=N sets how many vCPUs it has;'
 	@echo '                 NET=user gives it a network, NET=switch VMS=2'
 	@echo '                 one with a second guest;'
+	@echo '                 SCREEN=web ISO=FILE boots a CD, on a screen in a browser;'
 	@echo '                 KERNEL=debian|test picks the host kernel,'
 	@echo '                 LAB=bochs|qemu|host the place'
 	@echo 'test             all tests'
@@ -334,6 +337,7 @@ run-guest:
 	@scripts/run-guest --kernel $(KERNEL) --cpus $(CPUS) \
 		$(if $(DISK),--disk '$(DISK)') $(if $(PULL),--pull) \
 		$(if $(NET),--net '$(NET)') --vms '$(VMS)' \
+		$(if $(SCREEN),--screen '$(SCREEN)') $(if $(ISO),--iso '$(ISO)') \
 		$(if $(CMD),--command '$(subst ','\'',$(CMD))'); \
 		echo $$? >$(O)/run-status
 

@@ -47,7 +47,9 @@ def prepare(work, kernel, args):
         command += ["-virtfs", f"local,path={os.path.abspath(args.share)},"
                                "mount_tag=share,security_model=none"]
     if args.net:
-        command += ["-netdev", "user,id=net", "-device",
+        forward = ",hostfwd=tcp:127.0.0.1:{}-:{}".format(
+            *args.forward.split(":")) if args.forward else ""
+        command += ["-netdev", f"user,id=net{forward}", "-device",
                     "virtio-net-pci,netdev=net"]
     if args.monitor:
         command += ["-monitor", f"unix:{args.monitor},server=on,wait=off"]

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 """--display web in a real browser: headless Chromium, by its DevTools protocol
-over a pipe. What it looks at is a played machine (userspace/tests/test_web.c)."""
+over a pipe. What it looks at is a played machine (userspace/tests/test_web.c), or what
+"make run" has started."""
+import contextlib
 import json
 import os
+import re
 import select
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 
 from .labs import TOP
+from .pc import MENU, rescue
 
 PATIENCE = 90
 # The pixel in a corner of noVNC's canvas, 0xrrggbb; -1: there is none yet
@@ -17,6 +22,19 @@ PIXEL = """(() => { const c = document.querySelector('#noVNC_container canvas');
 if (!c || c.width != 640) return -1;
 const d = c.getContext('2d').getImageData(5, 5, 1, 1).data;
 return d[0] << 16 | d[1] << 8 | d[2]; })()"""
+
+# In which row of characters the bar of GRUB's menu is; -2: there are a few words, and
+# no menu; 0: neither, as while it draws
+BAR = """(() => { const c = document.querySelector('#noVNC_container canvas');
+if (!c || c.height < 400) return -1;
+const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+const lit = (from, to) => { let n = 0;
+for (let i = from * c.width; i < to * c.width; i++) n += d[4 * i] > 100;
+return n; };
+for (let row = 1; row < 25; row++)
+if (lit(16 * row + 1, 16 * row + 2) > c.width / 2) return row;
+const all = lit(0, c.height);
+return all > 100 && all < 1500 ? -2 : 0; })()"""
 
 
 class Browser:
@@ -74,14 +92,23 @@ class Browser:
         return self.call("Runtime.evaluate", session, expression=script,
                          returnByValue=True)["result"].get("value")
 
-    def until(self, session, script, expected):
-        """Whether it came to that."""
-        end = time.monotonic() + PATIENCE
+    def until(self, session, script, *expected, patience=PATIENCE):
+        """Whether it came to one of those."""
+        end = time.monotonic() + patience
         while time.monotonic() < end:
-            if self.evaluate(session, script) == expected:
+            if self.evaluate(session, script) in expected:
                 return True
             time.sleep(0.2)
         return False
+
+    def press(self, session, key, code, number):
+        self.call("Page.bringToFront", session)
+        self.call("Emulation.setFocusEmulationEnabled", session, enabled=True)
+        self.evaluate(session, "document.querySelector("
+                      "'#noVNC_container canvas').focus()")
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", session, type=kind, key=key,
+                      code=code, windowsVirtualKeyCode=number)
 
     def close(self):
         os.close(self.to)
@@ -103,29 +130,13 @@ def said(server):
     return line.decode().strip()
 
 
-def look(results, name, url, server):
+@contextlib.contextmanager
+def started():
+    """A browser."""
     with tempfile.TemporaryDirectory() as profile:
         browser = Browser(profile)
         try:
-            pages = [browser.open(url), browser.open(url)]
-            for i, page in enumerate(pages):
-                results.add(browser.until(page, PIXEL, 0x123456),
-                            f"{name}: viewer {i + 1} sees the screen")
-            # KEY_A is 30; the machine paints in a colour of it
-            browser.call("Page.bringToFront", pages[0])
-            browser.call("Emulation.setFocusEmulationEnabled", pages[0],
-                         enabled=True)
-            browser.evaluate(pages[0], "document.querySelector("
-                             "'#noVNC_container canvas').focus()")
-            for kind in ("keyDown", "keyUp"):
-                browser.call("Input.dispatchKeyEvent", pages[0], type=kind,
-                             key="a", code="KeyA", windowsVirtualKeyCode=65)
-            typed = [said(server) for _ in range(2)]
-            results.add(typed == ["30=1", "30=0"], f"{name}: what is typed arrives",
-                        " ".join(typed))
-            for i, page in enumerate(pages):
-                results.add(browser.until(page, PIXEL, 30 << 16 | 0x80),
-                            f"{name}: viewer {i + 1} sees what follows")
+            yield browser
         finally:
             browser.close()
             # Its children write to it until they notice
@@ -135,6 +146,22 @@ def look(results, name, url, server):
                     break
                 time.sleep(0.1)
             os.makedirs(profile, exist_ok=True)
+
+
+def look(results, name, url, server):
+    with started() as browser:
+        pages = [browser.open(url), browser.open(url)]
+        for i, page in enumerate(pages):
+            results.add(browser.until(page, PIXEL, 0x123456),
+                        f"{name}: viewer {i + 1} sees the screen")
+        # KEY_A is 30; the machine paints in a colour of it
+        browser.press(pages[0], "a", "KeyA", 65)
+        typed = [said(server) for _ in range(2)]
+        results.add(typed == ["30=1", "30=0"], f"{name}: what is typed arrives",
+                    " ".join(typed))
+        for i, page in enumerate(pages):
+            results.add(browser.until(page, PIXEL, 30 << 16 | 0x80),
+                        f"{name}: viewer {i + 1} sees what follows")
 
 
 def web(results, name):
@@ -152,3 +179,54 @@ def web(results, name):
         finally:
             server.stdin.close()
             server.stdout.close()
+
+
+def choose(results, name, url):
+    """The menu's second entry, by an arrow and Enter."""
+    with started() as browser:
+        page = browser.open(url)
+        # GRUB may be loading
+        results.add(browser.until(page, BAR, *range(1, 25), patience=600),
+                    f"{name}: the page shows a menu")
+        bar = browser.evaluate(page, BAR)
+        browser.press(page, "ArrowDown", "ArrowDown", 40)
+        results.add(browser.until(page, BAR, bar + 1, patience=300),
+                    f"{name}: an arrow moves its bar",
+                    f"from {bar} to {browser.evaluate(page, BAR)}")
+        browser.press(page, "Enter", "Enter", 13)
+        results.add(browser.until(page, BAR, -2, patience=300),
+                    f"{name}: Enter chooses")
+
+
+def made_run(results, name):
+    """"make run SCREEN=web ISO=...", and a browser at the address that it says."""
+    subprocess.run([f"{TOP}/scripts/setup", "browser"], check=True)
+    image = f"{TOP}/build/{name}.iso"
+    with tempfile.TemporaryDirectory() as tree:
+        rescue(tree, MENU, image)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = f"{TOP}/build/{name}.log"
+    with open(log, "w") as out, subprocess.Popen(
+            ["make", "-s", "run", f"SCREEN=web={port}", f"ISO={image}"],
+            cwd=TOP, env=dict(os.environ, LAB="qemu"), stdin=subprocess.PIPE,
+            stdout=out, stderr=out) as make:
+        found = None
+        while not found and make.poll() is None:
+            time.sleep(1)
+            with open(log, errors="replace") as text:
+                found = re.search(r"http://127\.0\.0\.1:\d+/\S*", text.read())
+        try:
+            results.add(bool(found), f"{name}: the page's address is said")
+            if found:
+                choose(results, name, found.group())
+        except OSError as why:
+            results.add(False, f"{name}: a browser", str(why))
+        finally:
+            if make.poll() is None:
+                # Ctrl-A x
+                make.stdin.write(b"\1x")
+                make.stdin.close()
+    results.add(make.returncode == 0, f"{name}: Ctrl-A x ends it",
+                f"returned {make.returncode}: {log}")

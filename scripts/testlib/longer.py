@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The jobs of "make test-long" that are those of jobs.py, for longer."""
 from . import labs
-from .browser import web
+from .browser import made_run as browsed_run, web
 from .jobs import (PEERS, TWO_CPUS, UNSTEADY, debug, files, job, killed_on_array,
                    kselftests, net, raid_kills, reloaded, saved, server_killed,
                    smp, stress_job, swapped, system, tested, virtio, without)
@@ -62,6 +62,7 @@ LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
         for cpus, vcpus in ((2, 8), (1, 8), (1, 4), (1, 2), (1, 1))
         for emulator in ("bochs", "qemu")] + [
         job("long-browser", web, kernels=()),
+        job("long-run-screen-qemu", browsed_run, kernels=("debian",)),
         job("long-menus-qemu", menus, "qemu",
             "grub_floppy; grub_cdrom; guest_with_ide --mem 256M",
             kernels=("debian",)),
