@@ -46,7 +46,7 @@ begins() {
 
 # ends NAME: nobody turns the machine off. The first signal is its power button
 ends() {
-	kill "$!" && sleep 1 && kill "$!"
+	{ kill "$!" && sleep 1 && kill "$!"; } 2>/dev/null
 	wait
 	echo "@@end $1 0"
 }
@@ -158,34 +158,43 @@ isolinux_ipxe() {
 	ends ipxe
 }
 
-# writes REGEX: a line of a Linux console in pixels does, in the kernel's own font
-writes() {
-	./mvmm screenshot /tmp/vm /tmp/seen.ppm &&
-		./screen words font /tmp/seen.ppm >/tmp/words &&
-		grep -qE "$1" /tmp/words
+# reads REGEX: a line of a Linux console does, in text, or in pixels with the font of
+# the kernel
+reads() {
+	./mvmm wait-screen --timeout 1 /tmp/vm "$1" 2>/dev/null ||
+		{ ./mvmm screenshot /tmp/vm /tmp/seen.ppm &&
+		  ./screen words font /tmp/seen.ppm >/tmp/words &&
+		  grep -qE "$1" /tmp/words; }
 }
 
 is_off() {
 	[ ! -d "/proc/$!" ]
 }
 
-# Debian on a disk, by SeaBIOS and GRUB: somebody logs in on the screen
+# logs_in CONDITION: on Debian's first console, which becomes one of pixels when the
+# driver is loaded; what follows is typed with the condition before it
+logs_in() {
+	waits 3000 'Debian asks who is there' reads '^guest login:'
+	enters root
+	waits 300 'a shell' reads '^root@guest:~#'
+	enters "$1 grep -o 'BOOT.*vmlinuz' /proc/cmdline"
+	waits 60 'which GRUB has started, by that firmware' \
+		reads '^BOOT_IMAGE=.*vmlinuz'
+	enters 'poweroff -f'
+	waits 60 'it turns the machine off' is_off
+}
+
+# Debian on a disk, by SeaBIOS and GRUB
 debian_bios() {
 	begins debian-bios 5
 	pc --mem 512M --ephemeral --disk /dev/vda
 	shows '[*]Debian' 'GRUB has a menu'
 	key enter
-	PATIENCE=3000 shows '^guest login:' 'Debian asks who is there'
-	enters root
-	PATIENCE=300 shows '^root@guest:~#' 'a shell'
-	enters '[ -e /sys/firmware/efi ] || grep -o "BOOT.*vmlinuz" /proc/cmdline'
-	shows '^BOOT_IMAGE=.*vmlinuz' 'which GRUB has started, by a BIOS'
-	enters 'poweroff -f'
-	waits 60 'it turns the machine off' is_off
+	logs_in 'test -d /sys/firmware/efi ||'
 	ends debian-bios
 }
 
-# The same disk by OVMF, whose screen has pixels
+# The same disk by OVMF
 debian_uefi() {
 	begins debian-uefi 5
 	mkdir -p /usr/share/OVMF
@@ -194,13 +203,7 @@ debian_uefi() {
 		--device vga,romfile=none
 	waits 900 'GRUB has a menu' grep -q 'Debian' /tmp/console
 	key enter
-	waits 3000 'Debian asks who is there' writes '^guest login:'
-	enters root
-	waits 300 'a shell' writes '^root@guest:~#'
-	enters '[ -e /sys/firmware/efi ] && grep -o "BOOT.*vmlinuz" /proc/cmdline'
-	waits 60 'which GRUB has started, by UEFI' writes '^BOOT_IMAGE=.*vmlinuz'
-	enters 'poweroff -f'
-	waits 60 'it turns the machine off' is_off
+	logs_in 'test -d /sys/firmware/efi &&'
 	ends debian-uefi
 }
 
