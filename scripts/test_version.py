@@ -22,10 +22,10 @@ class Version(unittest.TestCase):
         self.assertRegex(self.version, r"^(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}$")
 
     def test_changelog(self):
-        """Its newest entry is this version's, and has a date."""
-        first = re.search(r"^## (.*)$", read("CHANGELOG.md"), re.M).group(1)
-        self.assertRegex(first,
-                         rf"^{re.escape(self.version)} - \d{{4}}-\d\d-\d\d$")
+        """Its newest entry is this version's, all have a date, none is lost."""
+        found = re.findall(r"^## ([\d.]+) - \d{4}-\d\d-\d\d$",
+                           read("CHANGELOG.md"), re.M)
+        self.assertEqual((self.version, "0.1.0"), (found[0], found[-1]))
 
     def test_command(self):
         done = subprocess.run([f"{TOP}/build/mvmm", "--version"], check=True,
