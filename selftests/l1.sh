@@ -400,8 +400,8 @@ guest_typed_at() {
 	ended "$(cat /tmp/status)"
 }
 
-# boots_with MIB: with so much memory, of which a PC keeps 389 KiB; or with what the
-# launcher says that the guest needs
+# boots_with MIB [TOLD]: with so much memory, of which a PC keeps 389 KiB; or with what
+# the launcher says that the guest needs: once for the kernel, once for the initrd
 boots_with() {
 	local status ram needs=0
 
@@ -410,8 +410,8 @@ boots_with() {
 	if [ $status = 71 ]; then
 		needs=$(sed -n 's/.* needs \([0-9]*\)M of memory.*/\1/p' /tmp/err)
 	fi
-	if [ "${needs:-0}" -gt "$1" ]; then
-		boots_with "$needs"
+	if [ "${needs:-0}" -gt "$1" ] && [ "${2:-0}" -lt 2 ]; then
+		boots_with "$needs" $((${2:-0} + 1))
 		return
 	fi
 	ram=$(sed -n 's/^RAM \([0-9]*\) .*/\1/p' /tmp/console)

@@ -161,6 +161,12 @@ void enter_linux(const struct memory *memory, const struct setup_header *h,
 		 const struct boot *boot, const uint64_t *at, uint64_t rip,
 		 bool long_mode, struct entry *entry);
 /*
+ * For the loaders: @what, @size bytes for @at, is not between @lowest and the end of
+ * low memory. Says how much memory would do, if any. Returns -1
+ */
+int no_room(const struct memory *memory, const char *what, uint64_t lowest,
+	    uint64_t at, uint64_t size, struct error *error);
+/*
  * For the loaders: put the initrds between @above and @max (0: no limit), each at
  * whole pages, with zeros behind it, its address in @at; make the segments that
  * the boot protocols want; begin in 32-bit protected mode, with a GDT at @gdt

@@ -74,10 +74,7 @@ static int place_kernel(const struct memory *memory, const struct blob *image,
 	 */
 	*at = h->pref_address;
 	if (*at < HIGH || *at > memory->low || need > memory->low - *at)
-		return fail(error, STATUS_OS,
-			    "the kernel needs %lluM of memory, the guest has %lluM: give it more with --mem",
-			    (unsigned long long)(*at + need + (1 << 20) - 1) >>
-			    20, (unsigned long long)memory->low >> 20);
+		return no_room(memory, "the kernel", HIGH, *at, need, error);
 	if (!blob_copy(image, code, memory->base + *at, size))
 		return fail(error, STATUS_NO_INPUT, "the kernel cannot be read");
 	*end = *at + need;

@@ -117,14 +117,8 @@ static int load_segment(const struct memory *memory, const struct blob *image,
 				MVMM_ACCESS_WRITE);
 
 	if (!to || ph->p_paddr < lowest || ph->p_paddr >= HIGH_RAM)
-		return fail(error, STATUS_OS,
-			    "the ELF segment for 0x%llx, 0x%llx bytes, is not in the guest's memory from 0x%llx to 0x%llx: the guest needs %lluM of memory (--mem)",
-			    (unsigned long long)ph->p_paddr,
-			    (unsigned long long)ph->p_memsz,
-			    (unsigned long long)lowest,
-			    (unsigned long long)memory->low,
-			    (unsigned long long)(ph->p_paddr + ph->p_memsz +
-						 HIGH - 1) / HIGH);
+		return no_room(memory, "the ELF segment", lowest, ph->p_paddr,
+			       ph->p_memsz, error);
 	if (ph->p_filesz > ph->p_memsz ||
 	    !blob_copy(image, ph->p_offset, to, ph->p_filesz))
 		return fail(error, STATUS_DATA,
@@ -317,9 +311,7 @@ int load_elf(const struct memory *memory, const struct blob *image,
 	if (load_segments(memory, image, HIGH, &k, error))
 		return -1;
 	if (memory->low < 2 * HIGH)
-		return fail(error, STATUS_OS,
-			    "0x%llx bytes of memory are too few for a kernel: give more with --mem",
-			    (unsigned long long)memory->low);
+		return no_room(memory, "a kernel", HIGH, HIGH, HIGH, error);
 	if (check_kernel(&k, error) ||
 	    place_initrds(memory, boot, k.end, 0, initrd, error))
 		return -1;

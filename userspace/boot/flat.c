@@ -1,34 +1,61 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the loaders share, and the loader of flat images. */
+#include <stdio.h>
 #include <string.h>
 #include "boot/boot.h"
 
 #define PAGE 4096ull
 #define MIB (1ull << 20)
+#define HINT 64		/* bytes of it */
+
+/* What to do about @size bytes at @from, where at most @most is memory */
+static const char *hint(const struct memory *memory, uint64_t from, uint64_t size,
+			uint64_t most, char text[HINT])
+{
+	uint64_t end;
+
+	if (__builtin_add_overflow(from, size, &end) || end <= memory->low ||
+	    end > most)
+		return "more memory does not help";
+	snprintf(text, HINT, "the guest needs %lluM of memory (--mem)",
+		 (unsigned long long)(end + MIB - 1) / MIB);
+	return text;
+}
+
+int no_room(const struct memory *memory, const char *what, uint64_t lowest,
+	    uint64_t at, uint64_t size, struct error *error)
+{
+	char text[HINT];
+
+	return fail(error, STATUS_OS,
+		    "%s for 0x%llx, 0x%llx bytes, is not in the guest's memory from 0x%llx to 0x%llx: %s",
+		    what, (unsigned long long)at, (unsigned long long)size,
+		    (unsigned long long)lowest, (unsigned long long)memory->low,
+		    hint(memory, at, size, at < lowest ? 0 : LOW_RAM_MAX, text));
+}
 
 int place_initrds(const struct memory *memory, const struct boot *boot,
 		  uint64_t above, uint64_t max, uint64_t at[BOOT_MODULES],
 		  struct error *error)
 {
-	uint64_t top = memory->low, size = 0, gpa;
+	uint64_t most = max && max < LOW_RAM_MAX ? max + 1 : LOW_RAM_MAX;
+	uint64_t top = most < memory->low ? most : memory->low;
+	uint64_t size = 0, gpa;
+	char text[HINT];
 	unsigned int i;
 
-	for (i = 0; i < boot->nr; i++) {
+	/* A file's size is below 2^63 */
+	for (i = 0; i < boot->nr && size <= LOW_RAM_MAX; i++) {
 		at[i] = size;
-		/* A file's size is below 2^63 */
 		size += (boot->initrd[i].size + PAGE - 1) & ~(PAGE - 1);
-		if (size > top)
-			break;
 	}
-	if (max && top > max + 1)
-		top = max + 1;
 	top &= ~(PAGE - 1);
 	if (size > top || top - size < above)
 		return fail(error, STATUS_OS,
-			    "the initrd of %llu bytes does not fit between 0x%llx and 0x%llx: the guest needs %lluM of memory (--mem)",
+			    "the initrd of %llu bytes does not fit between 0x%llx and 0x%llx: %s",
 			    (unsigned long long)size, (unsigned long long)above,
 			    (unsigned long long)top,
-			    (unsigned long long)(above + size + MIB - 1) / MIB);
+			    hint(memory, above, size, most, text));
 	gpa = top - size;
 	memset(memory->base + gpa, 0, size);
 	for (i = 0; i < boot->nr; i++) {

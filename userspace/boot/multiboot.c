@@ -224,10 +224,8 @@ static int load_by_address(const struct memory *memory,
 		zeros = h->bss_end - h->load - len;
 	to = memory_at(memory, h->load, len + zeros, MVMM_ACCESS_WRITE);
 	if (!to || h->load < HIGH)
-		return fail(error, STATUS_OS,
-			    "the kernel for 0x%x, 0x%llx bytes, is not in the guest's memory from 0x%llx to 0x%llx: give it more with --mem",
-			    h->load, (unsigned long long)(len + zeros), HIGH,
-			    (unsigned long long)memory->low);
+		return no_room(memory, "the kernel", HIGH, h->load, len + zeros,
+			       error);
 	if (!blob_copy(image, from, to, len))
 		return fail(error, STATUS_DATA,
 			    "the kernel's 0x%llx bytes at offset 0x%llx are not in the file of 0x%zx bytes",
@@ -433,9 +431,7 @@ int load_multiboot(const struct memory *memory, const struct blob *image,
 	struct header h = { 0 };
 
 	if (memory->low < 2 * HIGH)
-		return fail(error, STATUS_OS,
-			    "0x%llx bytes of memory are too few for a kernel: give more with --mem",
-			    (unsigned long long)memory->low);
+		return no_room(memory, "a kernel", HIGH, HIGH, HIGH, error);
 	if (strlen(boot->given) > LINUX_APPEND_MAX)
 		return fail(error, STATUS_USAGE,
 			    "the command line has %zu bytes, the most is %u",

@@ -297,6 +297,35 @@ static void elf_good(void **state)
 	assert_int_equal(entry.sregs.cr0, 0x11);
 }
 
+/* What no memory makes fit is not asked for */
+static void no_memory_helps(void **state)
+{
+	struct blob image = make_bzimage();
+	struct setup_header *h = (void *)(image.data + HEADER);
+	struct elf e;
+
+	/* An initrd has to end below what the kernel's header says */
+	h->initrd_addr_max = 24 * MB - 1;
+	assert_int_equal(bzimage(&image, "", 4 * MB), 0);
+	assert_int_equal(bzimage(&image, "", 5 * MB), -1);
+	assert_non_null(strstr(error.text, "more memory does not help"));
+	free(image.data);
+	/* A segment below all RAM, one where none can be, one that wraps */
+	make_elf(&e);
+	e.ph[0].p_paddr = MB / 2;
+	assert_int_equal(elf(&e, sizeof(e)), -1);
+	assert_non_null(strstr(error.text, "more memory does not help"));
+	make_elf(&e);
+	e.ph[0].p_paddr = LOW_RAM_MAX;
+	assert_int_equal(elf(&e, sizeof(e)), -1);
+	assert_non_null(strstr(error.text, "more memory does not help"));
+	make_elf(&e);
+	e.ph[0].p_paddr = -4096ull;
+	e.ph[0].p_memsz = 8192;
+	assert_int_equal(elf(&e, sizeof(e)), -1);
+	assert_non_null(strstr(error.text, "more memory does not help"));
+}
+
 /* With the least of all memory, it is said how much is needed */
 static void too_little(void **state)
 {
@@ -496,6 +525,7 @@ int main(void)
 		cmocka_unit_test(bzimage_hostile),
 		cmocka_unit_test(elf_good),
 		cmocka_unit_test(too_little),
+		cmocka_unit_test(no_memory_helps),
 		cmocka_unit_test(elf_linux),
 		cmocka_unit_test(elf_from_a_file),
 		cmocka_unit_test(elf_truncated),
