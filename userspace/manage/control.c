@@ -30,6 +30,15 @@ static bool wait_for(int fd, int stop, int ms)
 	return poll(p, 2, ms) > 0 && !p[1].revents;
 }
 
+/* @stop has come, also while there is always something to do */
+static bool is_stopped(int stop)
+{
+	struct pollfd p[2] = { { -1, 0, 0 }, { stop, POLLIN, 0 } };
+
+	poll(p, 2, 0);
+	return p[1].revents;
+}
+
 /**
  * struct lines - what comes on a connection, in whatever pieces
  * @fd: the connection
@@ -232,7 +241,7 @@ static void serve(const struct control *c, int fd)
 	struct lines *lines = make_lines(fd, c->stop, CLIENT_MS);
 	char *line;
 
-	while (lines && (line = read_line(lines)))
+	while (lines && !is_stopped(c->stop) && (line = read_line(lines)))
 		if (write_line(fd, answer(c, line)))
 			break;
 	free(lines);

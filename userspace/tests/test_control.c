@@ -322,6 +322,36 @@ static void pieces(void **state)
 	close(fd);
 }
 
+static json_t *slow(void *ctx, const json_t *request, struct error *why)
+{
+	usleep(20000);
+	__atomic_add_fetch((unsigned int *)ctx, 1, __ATOMIC_RELAXED);
+	return json_object();
+}
+
+/* Who has said much keeps nobody from the end */
+static void stopped_among_lines(void **state)
+{
+	enum { LINES = 1000 };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	unsigned int done = 0, i;
+	struct control other;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/slow", directory);
+	assert_int_equal(control_serve(&other, slow, &done, address.sun_path,
+				       &error), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address,
+				 sizeof(address)), 0);
+	for (i = 0; i < LINES; i++)
+		assert_int_equal(write(fd, "{}\n", 3), 3);
+	while (!__atomic_load_n(&done, __ATOMIC_RELAXED))
+		usleep(1000);
+	control_stop(&other);
+	assert_true(done < LINES / 2);
+	close(fd);
+}
+
 /* What does not fit into the answer is cut, also within a letter */
 static void long_names(void **state)
 {
@@ -527,7 +557,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = { TEST(an_array), TEST(bad_clients),
-					    TEST(pieces), TEST(long_names),
+					    TEST(pieces), TEST(stopped_among_lines),
+					    TEST(long_names),
 					    TEST(names_of_bytes),
 					    TEST(nics), TEST(media) };
 
