@@ -124,10 +124,13 @@ C
 		$(pkg-config --cflags --libs libmvmm) && as member /home/member/program
 }
 
+# dpkg --verify prints what is wrong, and returns 0
 installed() {
 	for package in mvmm mvmm-dkms libmvmm1 libmvmm-dev mvmm-doc; do
-		dpkg --verify $package && [ "$(dpkg-query -W -f '${db:Status-Status}' \
-			$package)" = installed ] || return
+		dpkg --verify $package >/tmp/differs
+		cat /tmp/differs
+		[ ! -s /tmp/differs ] && [ "$(dpkg-query -W \
+			-f '${db:Status-Status}' $package)" = installed ] || return
 	done
 }
 
