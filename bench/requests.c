@@ -44,7 +44,10 @@ static const struct row blk_rows[] = {
 	{ "blk_read_4k_32", "ticks", false, 4096, 32, 8192 },
 	{ "blk_write_4k", "ticks", true, 4096, 1, 2048 },
 	{ "blk_read_1m", "ticks/MiB", false, 1 << 20, 1, 128 },
-	/* In QEMU's lab QEMU's guest sometimes did not end here, but as the last row */
+	/*
+	 * The last one: with rows behind it a guest of QEMU on SVM stopped here. It
+	 * is not known why
+	 */
 	{ "blk_write_4k_32", "ticks", true, 4096, 32, 8192 },
 	{ }
 };

@@ -76,7 +76,7 @@ bool mvmm_pdptes_valid(const u64 pdpte[4], u8 phys_bits)
 	return true;
 }
 
-/** mvmm_uses_pae() - is it PAE paging, which has its PDPTEs in registers? */
+/** mvmm_uses_pae() - is it PAE paging? VMX has its PDPTEs in registers */
 bool mvmm_uses_pae(u64 cr0, u64 cr4, u64 efer)
 {
 	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
