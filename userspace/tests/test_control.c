@@ -335,6 +335,7 @@ static void stopped_among_lines(void **state)
 	enum { LINES = 1000 };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	unsigned int done = 0, i;
+	char lines[3 * LINES + 1];
 	struct control other;
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
@@ -344,11 +345,13 @@ static void stopped_among_lines(void **state)
 	assert_int_equal(connect(fd, (struct sockaddr *)&address,
 				 sizeof(address)), 0);
 	for (i = 0; i < LINES; i++)
-		assert_int_equal(write(fd, "{}\n", 3), 3);
+		strcpy(lines + 3 * i, "{}\n");
+	assert_int_equal(write(fd, lines, 3 * LINES), 3 * LINES);
 	while (!__atomic_load_n(&done, __ATOMIC_RELAXED))
 		usleep(1000);
 	control_stop(&other);
-	assert_true(done < LINES / 2);
+	/* Some 280 answers that nobody reads would end it, too */
+	assert_true(done < 100);
 	close(fd);
 }
 
