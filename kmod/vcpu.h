@@ -185,6 +185,7 @@ struct mvmm_exit {
  * @cr8: task priority; see @vapic				[R]
  * @efer: as the guest reads it					[R]
  * @xcr0: extended states enabled				[R]
+ * @before: what the last write to CR0 or CR4 has replaced	[R]
  * @dr: DR0 .. DR3						[R]
  * @dr6: debug status						[R]
  * @msr: MSRs of kind MVMM_MSR_KEPT				[R]
@@ -246,6 +247,9 @@ struct mvmm_vcpu {
 
 	struct mvmm_regs regs;
 	u64 cr0, cr2, cr4, cr8, efer, xcr0;
+	struct {
+		u64 cr0, cr4, efer;
+	} before;
 	u64 dr[4], dr6;
 	u64 msr[MVMM_NR_MSRS];
 	struct mvmm_guest_caps caps;

@@ -60,6 +60,40 @@ TEST_F(modes, pae_flush)
 	EXPECT_EQ(0x12345678, *(uint32_t *)(self->vm.mem + DATA));
 }
 
+/*
+ * A write to CR4 that loads PDPTEs, one of which has a reserved bit: on VMX #GP, before
+ * anything is written (SDM vol. 3, 4.4.1). SVM has none to load
+ */
+GUEST(bad_pdpte, ".code32\n mov %cr4, %eax\n xor $0x80, %eax\n"
+      "mov %eax, %cr4\n hlt");
+TEST_F(modes, pae_bad_pdpte)
+{
+	const uint32_t handler = CODE + 0x800;
+	uint32_t gate[] = { 0x8 << 16 | (handler & 0xffff),
+			    (handler & 0xffff0000) | 0x8e00 };
+	struct mvmm_sregs s;
+
+	ASSERT_EQ(0, vm_set_mode(&self->vm, PAE32));
+	LOAD(&self->vm, bad_pdpte);
+	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
+	s.idt = (struct mvmm_table){ .base = IDT, .limit = 0x7ff };
+	ASSERT_EQ(0, mvmm_set_sregs(self->vm.vcpu, &s));
+	memcpy(self->vm.mem + IDT + 8 * 13, gate, sizeof(gate));
+	*(uint8_t *)(self->vm.mem + handler) = 0xf4;
+	*(uint64_t *)(self->vm.mem + PAGE_TABLES + 0x1018) |= 2;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
+	if (module_has(MVMM_FEATURE_SVM)) {
+		EXPECT_EQ(CODE + 11, self->vm.run->regs.rip);
+		EXPECT_EQ(0x80, s.cr4 & 0x80);
+		return;
+	}
+	EXPECT_EQ(handler, self->vm.run->regs.rip);
+	EXPECT_EQ(STACK - 16, self->vm.run->regs.rsp);
+	EXPECT_EQ(CODE + 8, *(uint32_t *)(self->vm.mem + STACK - 12));
+	EXPECT_EQ(0, s.cr4 & 0x80);
+}
+
 GUEST(hlt64, "movabs $0x123456789abcdef0, %rax\n mov %rax, 0x100000\n hlt");
 TEST_F(modes, long_mode)
 {

@@ -82,6 +82,14 @@ bool mvmm_uses_pae(u64 cr0, u64 cr4, u64 efer)
 	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
 }
 
+/* PDPTEs that are wrong undo the write that would have loaded them */
+static void remember(struct mvmm_vcpu *vcpu)
+{
+	vcpu->before.cr0 = vcpu->cr0;
+	vcpu->before.cr4 = vcpu->cr4;
+	vcpu->before.efer = vcpu->efer;
+}
+
 /* tour 23: control registers: what may be written */
 
 /**
@@ -118,6 +126,7 @@ int mvmm_set_cr0(struct mvmm_vcpu *vcpu, u64 cr0)
 		if (!(cr0 & X86_CR0_PG) && (vcpu->cr4 & X86_CR4_PCIDE))
 			return -EINVAL;
 	}
+	remember(vcpu);
 	vcpu->cr0 = cr0;
 	vcpu->efer = efer;
 	mvmm_ops->sync_crs(vcpu);
@@ -147,6 +156,7 @@ int mvmm_set_cr4(struct mvmm_vcpu *vcpu, u64 cr4)
 		if (sregs.cr3 & 0xfff)
 			return -EINVAL;
 	}
+	remember(vcpu);
 	vcpu->cr4 = cr4;
 	mvmm_ops->sync_crs(vcpu);
 	return !mvmm_vendor.walk_pdptes &&
@@ -216,10 +226,11 @@ int mvmm_do_xsetbv(struct mvmm_vcpu *vcpu)
 
 /**
  * mvmm_load_pdptes() - load the PDPTEs from where CR3 points to
- * @vcpu: not loaded
+ * @vcpu: not loaded; mvmm_set_cr0() or mvmm_set_cr4() has said that it is to be
+ *	done, and is undone if that fails
  *
  * Context: may sleep. Return: 0; -EINVAL: a reserved bit is set, the guest gets
- * #GP; -EFAULT: CR3 does not point to memory.
+ * #GP; -EFAULT: CR3 does not point to memory, the same.
  */
 int mvmm_load_pdptes(struct mvmm_vcpu *vcpu)
 {
@@ -233,15 +244,20 @@ int mvmm_load_pdptes(struct mvmm_vcpu *vcpu)
 
 	ret = mvmm_read_guest(vcpu->vm, sregs.cr3 & 0xffffffe0, sregs.pdpte,
 			      sizeof(sregs.pdpte));
-	if (ret)
-		return ret;
-	if (!mvmm_pdptes_valid(sregs.pdpte, vcpu->caps.phys_bits))
-		return -EINVAL;
+	if (!ret && !mvmm_pdptes_valid(sregs.pdpte, vcpu->caps.phys_bits))
+		ret = -EINVAL;
 
 	mvmm_vcpu_load(vcpu);
-	mvmm_ops->set_state(vcpu, &sregs);
+	if (ret) {
+		vcpu->cr0 = vcpu->before.cr0;
+		vcpu->cr4 = vcpu->before.cr4;
+		vcpu->efer = vcpu->before.efer;
+		mvmm_ops->sync_crs(vcpu);
+	} else {
+		mvmm_ops->set_state(vcpu, &sregs);
+	}
 	mvmm_vcpu_put(vcpu);
-	return 0;
+	return ret;
 }
 
 /**

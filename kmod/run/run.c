@@ -309,8 +309,10 @@ static int finish_step(struct mvmm_vcpu *vcpu, enum mvmm_step step)
 		mvmm_slot_leave(vcpu);
 		ret = mvmm_load_pdptes(vcpu);
 		mvmm_slot_enter(vcpu);
-		if (ret)
+		if (ret) {
+			vcpu->retire = 0;
 			mvmm_raise(vcpu, X86_TRAP_GP, 0);
+		}
 		return 0;
 #ifdef CONFIG_MVMM_VMX
 	case MVMM_STEP_SPLIT_LOCK:

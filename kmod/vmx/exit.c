@@ -183,8 +183,12 @@ static enum mvmm_step handle_cr(struct mvmm_vcpu *vcpu)
 	}
 	if (ret < 0)
 		return mvmm_exit_gp(vcpu);
+	if (ret) {
+		vcpu->retire = vmread32(VM_EXIT_INSTRUCTION_LEN);
+		return MVMM_STEP_PDPTES;
+	}
 	skip(vcpu);
-	return ret ? MVMM_STEP_PDPTES : MVMM_STEP_REENTER;
+	return MVMM_STEP_REENTER;
 }
 
 /* SS.DPL is the CPL in every mode (SDM vol. 3, 25.4.1) */
