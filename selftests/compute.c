@@ -4,7 +4,7 @@
  * what it does: registers of all kinds that are held for a while, sums, signals
  * and timers, on each CPU. TAP on stdout.
  *
- *   compute SECONDS    or longer: until the timer has ticked so often as it must
+ *   compute SECONDS    or longer: until the timer has ticked as often as it must
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -515,7 +515,7 @@ i8042)
 	check 'the clock interrupts each second' rtc update
 	check '64 times in each' rtc periodic
 	check 'so does its chip by itself' rtc chip-update
-	check 'so often as its rate is' rtc chip-periodic
+	check 'as often as its rate says' rtc chip-periodic
 	check 'the kernel does not complain' no_complaint
 	[ $# = 1 ] || check 'what is typed arrives, in a flood of output' \
 		heard_in_a_flood

@@ -633,8 +633,8 @@ guest_stopped() {
 	ended "$(cat /tmp/status)"
 }
 
-# guest_saved TIMES OPTION...: one that is saved and made anew all the time, at
-# least so often
+# guest_saved TIMES OPTION...: one that is saved and made anew all the time, TIMES times
+# or more
 guest_saved() {
 	local times=$1 status saved
 
