@@ -44,13 +44,11 @@ UNSTEADY = {"bochs": "", "qemu": "export MVMM_TEST_UNSTEADY=1; "}
 
 def unit(results, name):
     directory = f"{TOP}/build/userspace/tests"
-    sshd = f"{labs.unpacked('openssh-server')}/usr/sbin/sshd"
+    env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", **labs.sshd(results))
     for test in sorted(os.listdir(directory)):
         if not re.fullmatch(r"test_\w+", test):
             continue
-        done = run([f"{directory}/{test}"], stderr=subprocess.STDOUT,
-                   env=dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP",
-                            SSHD=sshd))
+        done = run([f"{directory}/{test}"], stderr=subprocess.STDOUT, env=env)
         results.parse(name, f"@@begin {test}\n{done.stdout}\n"
                             f"@@end {test} {done.returncode}")
 

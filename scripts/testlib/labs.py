@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 
-from lablib.kernels import setup
+from lablib.kernels import LabError, setup
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -67,6 +67,17 @@ def small_kernel():
 def unpacked(package):
     """The directory with the files of one of Debian's packages."""
     return setup("unpacked", package)
+
+
+def sshd(results):
+    """$SSHD for unit tests. Where it cannot be unpacked, as without a network, the
+    one that wants it says what it skips.
+    """
+    try:
+        return {"SSHD": f"{unpacked('openssh-server')}/usr/sbin/sshd"}
+    except LabError as why:
+        results.say(str(why))
+        return {}
 
 
 def build(results, kernels, more):

@@ -69,6 +69,8 @@ def linux_font(path):
     """The font of Linux's console in pixels, from its source."""
     with open(f"{labs.setup('kernel-source')}/lib/fonts/font_8x16.c") as f:
         rows = re.findall(r"^\s+0x(..), /\* [01]{8} \*/$", f.read(), re.M)
+    if len(rows) != 256 * 16:
+        raise labs.LabError(f"the font has {len(rows)} rows, not 256 of 16")
     with open(path, "wb") as f:
         f.write(bytes.fromhex("".join(rows)))
 
