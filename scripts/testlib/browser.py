@@ -93,13 +93,14 @@ class Browser:
                          returnByValue=True)["result"].get("value")
 
     def until(self, session, script, *expected, patience=PATIENCE):
-        """Whether it came to one of those."""
+        """Which of those it came to; None: to none in time."""
         end = time.monotonic() + patience
         while time.monotonic() < end:
-            if self.evaluate(session, script) in expected:
-                return True
+            value = self.evaluate(session, script)
+            if value in expected:
+                return value
             time.sleep(0.2)
-        return False
+        return None
 
     def press(self, session, key, code, number):
         self.call("Page.bringToFront", session)
@@ -152,7 +153,7 @@ def look(results, name, url, server):
     with started() as browser:
         pages = [browser.open(url), browser.open(url)]
         for i, page in enumerate(pages):
-            results.add(browser.until(page, PIXEL, 0x123456),
+            results.add(browser.until(page, PIXEL, 0x123456) is not None,
                         f"{name}: viewer {i + 1} sees the screen")
         # KEY_A is 30; the machine paints in a colour of it
         browser.press(pages[0], "a", "KeyA", 65)
@@ -160,7 +161,7 @@ def look(results, name, url, server):
         results.add(typed == ["30=1", "30=0"], f"{name}: what is typed arrives",
                     " ".join(typed))
         for i, page in enumerate(pages):
-            results.add(browser.until(page, PIXEL, 30 << 16 | 0x80),
+            results.add(browser.until(page, PIXEL, 30 << 16 | 0x80) is not None,
                         f"{name}: viewer {i + 1} sees what follows")
 
 
@@ -186,15 +187,16 @@ def choose(results, name, url):
     with started() as browser:
         page = browser.open(url)
         # GRUB may be loading
-        results.add(browser.until(page, BAR, *range(1, 25), patience=600),
-                    f"{name}: the page shows a menu")
-        bar = browser.evaluate(page, BAR)
+        bar = browser.until(page, BAR, *range(1, 25), patience=600)
+        results.add(bar is not None, f"{name}: the page shows a menu")
+        if bar is None:
+            return
         browser.press(page, "ArrowDown", "ArrowDown", 40)
-        results.add(browser.until(page, BAR, bar + 1, patience=300),
-                    f"{name}: an arrow moves its bar",
+        moved = browser.until(page, BAR, bar + 1, patience=300)
+        results.add(moved is not None, f"{name}: an arrow moves its bar",
                     f"from {bar} to {browser.evaluate(page, BAR)}")
         browser.press(page, "Enter", "Enter", 13)
-        results.add(browser.until(page, BAR, -2, patience=300),
+        results.add(browser.until(page, BAR, -2, patience=300) is not None,
                     f"{name}: Enter chooses")
 
 
@@ -216,7 +218,9 @@ def made_run(results, name):
         while not found and make.poll() is None:
             time.sleep(1)
             with open(log, errors="replace") as text:
-                found = re.search(r"http://127\.0\.0\.1:\d+/\S*", text.read())
+                # What is being written ends anywhere: a word ends before a space
+                found = re.search(r"http://127\.0\.0\.1:\d+/\S*(?=\s)",
+                                  text.read())
         try:
             results.add(bool(found), f"{name}: the page's address is said")
             if found:
@@ -224,8 +228,8 @@ def made_run(results, name):
         except OSError as why:
             results.add(False, f"{name}: a browser", str(why))
         finally:
-            if make.poll() is None:
-                # Ctrl-A x
+            # Ctrl-A x, unless it has ended. It is written when this is closed
+            with contextlib.suppress(BrokenPipeError):
                 make.stdin.write(b"\1x")
                 make.stdin.close()
     results.add(make.returncode == 0, f"{name}: Ctrl-A x ends it",
