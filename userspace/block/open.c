@@ -212,7 +212,7 @@ static struct block *open_base(const struct block_config *config,
 	}
 	if (config->unverified && (config->is_raid || !has_tls(config->path))) {
 		fail(error, STATUS_USAGE,
-		     "--disk %s: sslverify= is for https: and ftps:; of an array it is written with each member, in brackets",
+		     "--disk %s: sslverify= is for https: and ftps:: write it with each member of an array, in brackets",
 		     config->path);
 		return NULL;
 	}

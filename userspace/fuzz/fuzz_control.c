@@ -217,7 +217,10 @@ static void close_disk(struct block *block)
 	block->ops->close(block);
 }
 
-/* Once: fresh memory costs more than all the rest. What an array says is anew */
+/*
+ * The memory is made once: that costs more than all the rest. Where an array's
+ * superblocks and log are it is cleared each time
+ */
 static void blank_disks(void)
 {
 	unsigned int i;

@@ -156,6 +156,21 @@ static struct block *find_disk(const struct machine *m, const json_t *arguments,
 	return NULL;
 }
 
+/* Names may be anything, and a long text is cut anywhere: JSON is UTF-8 */
+static json_t *text_json(const char *text)
+{
+	json_t *value = json_string(text);
+	char *copy = value ? NULL : strdup(text), *at;
+
+	for (at = copy; at && *at; at++)
+		if (*at & 0x80)
+			*at = '?';
+	if (copy)
+		value = json_string(copy);
+	free(copy);
+	return value;
+}
+
 /* As "switch-show" has them; each belongs to the loop that serves it */
 static json_t *show_nics(struct machine *m)
 {
@@ -172,8 +187,8 @@ static json_t *show_nics(struct machine *m)
 
 		pthread_mutex_lock(lock);
 		json_array_append_new(ports, json_pack(
-			"{s:s, s:s, s:s, s:b, s:o, s:o}", "name", p->name,
-			"kind", nic->model, "mac",
+			"{s:o, s:s, s:s, s:b, s:o, s:o}", "name",
+			text_json(p->name), "kind", nic->model, "mac",
 			mac_text(nic->mac, text), "link", p->link, "to", port_count_json(&p->to_peer),
 			"from", port_count_json(&p->from_peer)));
 		pthread_mutex_unlock(lock);
@@ -205,20 +220,6 @@ static json_t *execute(void *ctx, const json_t *request, struct error *error)
 		      NULL;
 }
 
-/* Names may be anything, and a long text is cut anywhere: JSON is UTF-8 */
-static json_t *text_of(struct error *error)
-{
-	json_t *text = json_string(error->text);
-	char *at;
-
-	if (text)
-		return text;
-	for (at = error->text; *at; at++)
-		if (*at & 0x80)
-			*at = '?';
-	return json_string(error->text);
-}
-
 static json_t *answer(const struct control *c, const char *line)
 {
 	struct error error = { 0 };
@@ -232,7 +233,7 @@ static json_t *answer(const struct control *c, const char *line)
 	json_decref(request);
 	if (result)
 		return json_pack("{s:o}", "return", result);
-	return json_pack("{s:{s:o, s:i}}", "error", "desc", text_of(&error),
+	return json_pack("{s:{s:o, s:i}}", "error", "desc", text_json(error.text),
 			 "status", error.status);
 }
 

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include "block/raid/create.h"
+#include "block/raid/raid.h"
 #include "cmd/cmd.h"
 #include "core/machine.h"
 #include "manage/control.h"
@@ -394,16 +395,38 @@ static void names_of_bytes(void **state)
 	assert_int_equal(cmd_screen(3, argv), STATUS_USAGE);
 }
 
+/* What an array is of may have such names, and is shown all the same */
+static void array_of_bytes(void **state)
+{
+	struct raid *raid = (struct raid *)m.config.disk[0];
+	json_t *answer, *member;
+
+	pthread_mutex_lock(&m.loop.lock);
+	raid->label[0] = '\xff';
+	raid->member[0].name[0] = '\xff';
+	pthread_mutex_unlock(&m.loop.lock);
+	answer = ask("raid-status", NULL);
+	assert_string_equal(json_string_value(json_object_get(answer, "name")),
+			    "?");
+	member = json_array_get(json_object_get(answer, "members"), 0);
+	assert_string_equal(json_string_value(json_object_get(member, "name")),
+			    "?");
+	json_decref(answer);
+}
+
 /* What is behind each NIC, and how much went through */
 static void nics(void **state)
 {
 	struct port tap = { .name = "t0", .link = true, .to_peer = {
 		.in = 3, .out = 2, .bytes = 128, .dropped[DROP_FILTER] = 1 } };
+	struct port named = { .name = "t\xe9" };
 	json_t *answer, *port;
 
 	m.config.nic[0] = (struct machine_nic){ .model = "e1000", .port = &tap,
 		.mac = { 2, 0, 0, 0, 0, 0xab } };
-	m.config.nics = 1;
+	m.config.nic[1] = (struct machine_nic){ .model = "virtio",
+		.port = &named };
+	m.config.nics = 2;
 	answer = ask("net-show", NULL);
 	port = json_array_get(json_object_get(answer, "ports"), 0);
 	assert_string_equal(json_string_value(json_object_get(port, "name")),
@@ -417,6 +440,9 @@ static void nics(void **state)
 	port = json_object_get(port, "dropped");
 	assert_int_equal(json_integer_value(json_object_get(port,
 				"not for this guest")), 1);
+	port = json_array_get(json_object_get(answer, "ports"), 1);
+	assert_string_equal(json_string_value(json_object_get(port, "name")),
+			    "t?");
 	json_decref(answer);
 	m.config.nics = 0;
 }
@@ -563,6 +589,7 @@ int main(void)
 					    TEST(pieces), TEST(stopped_among_lines),
 					    TEST(long_names),
 					    TEST(names_of_bytes),
+					    TEST(array_of_bytes),
 					    TEST(nics), TEST(media) };
 
 	alarm(120);

@@ -350,7 +350,7 @@ int server_init(struct server *server, const struct block_config *config,
 	/* It would be a file of that name */
 	if (config->key && block_is_uri(path) && !web_scheme(path))
 		return fail(error, STATUS_USAGE,
-			    "--disk %s: key= is for files and what is at a https: place",
+			    "--disk %s: key= is for files, and for places of http:, https:, ftp: and ftps:",
 			    path);
 	*server = (struct server){ .path = strdup(path), .errors = -1,
 				   .read_only = config->read_only };

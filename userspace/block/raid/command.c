@@ -31,6 +31,12 @@ static const char *state_name(const struct member *m)
 	return names[m->state];
 }
 
+/* A name, or a text that is cut, may not be UTF-8: JSON has only that */
+static json_t *text_json(const char *text)
+{
+	return json_string(text) ?: json_string("?");
+}
+
 static json_t *describe_members(const struct raid *raid)
 {
 	json_t *list = json_array(), *one;
@@ -41,8 +47,8 @@ static json_t *describe_members(const struct raid *raid)
 
 		if (m->state == MEMBER_GONE)
 			continue;
-		one = json_pack("{s:s, s:s, s:i}", "name", m->name, "state",
-				state_name(m), "corrected", m->corrected);
+		one = json_pack("{s:o, s:s, s:i}", "name", text_json(m->name),
+				"state", state_name(m), "corrected", m->corrected);
 		if (m->state >= MEMBER_REBUILDING)
 			json_object_set_new(one, "place",
 					    json_integer(m->slot));
@@ -60,10 +66,9 @@ static json_t *describe_notes(const struct raid *raid)
 	for (; i < raid->notes; i++) {
 		const struct raid_note *n = &raid->note[i % RAID_NOTES];
 
-		/* A cut text, or a name, may not be UTF-8: then it is none */
 		json_array_append_new(list, json_pack("{s:I, s:o}", "at",
 			(json_int_t)n->at, "text",
-			json_string(n->text) ?: json_string("?")));
+			text_json(n->text)));
 	}
 	return list;
 }
@@ -74,8 +79,8 @@ static json_t *status(struct raid *raid)
 	const struct raid_sync *sync = &raid->sync;
 	unsigned int missing = raid_degraded(raid);
 
-	return json_pack("{s:s, s:i, s:i, s:I, s:I, s:s, s:i, s:b, s:I, s:o, s:o, s:{s:s, s:I, s:I, s:I, s:I}}",
-		"name", raid->label, "level", l->level, "disks", l->disks,
+	return json_pack("{s:o, s:i, s:i, s:I, s:I, s:s, s:i, s:b, s:I, s:o, s:o, s:{s:s, s:I, s:I, s:I, s:I}}",
+		"name", text_json(raid->label), "level", l->level, "disks", l->disks,
 		"chunk", (json_int_t)l->chunk,
 		"size", (json_int_t)raid_capacity(l),
 		"state", raid->broken ? "broken" : missing ? "degraded" :
