@@ -331,14 +331,19 @@ deb:
 	@scripts/setup deb-packages
 	@scripts/deb
 
+# One word of the shell, whatever is in it
+quoted = '$(subst ','\'',$(1))'
+
 run-guest:
 	@scripts/setup packages
 	@mkdir -p $(O)
-	@scripts/run-guest --kernel $(KERNEL) --cpus $(CPUS) \
-		$(if $(DISK),--disk '$(DISK)') $(if $(PULL),--pull) \
-		$(if $(NET),--net '$(NET)') --vms '$(VMS)' \
-		$(if $(SCREEN),--screen '$(SCREEN)') $(if $(ISO),--iso '$(ISO)') \
-		$(if $(CMD),--command '$(subst ','\'',$(CMD))'); \
+	@scripts/run-guest --kernel $(call quoted,$(KERNEL)) \
+		--cpus $(call quoted,$(CPUS)) --vms $(call quoted,$(VMS)) \
+		$(if $(DISK),--disk $(call quoted,$(DISK))) $(if $(PULL),--pull) \
+		$(if $(NET),--net $(call quoted,$(NET))) \
+		$(if $(SCREEN),--screen $(call quoted,$(SCREEN))) \
+		$(if $(ISO),--iso $(call quoted,$(ISO))) \
+		$(if $(CMD),--command $(call quoted,$(CMD))); \
 		echo $$? >$(O)/run-status
 
 run: run-guest

@@ -25,6 +25,13 @@ def machine(kernel, memory, cpus, kvm=False, cpu=None):
     return command
 
 
+def where(text):
+    """PATH[,ro], as QEMU has it: a comma of its own is doubled."""
+    path, read_only = text.removesuffix(",ro"), text.endswith(",ro")
+    return os.path.abspath(path).replace(",", ",,") + \
+        ",readonly=on" * read_only
+
+
 def prepare(work, kernel, args):
     """Makes an initrd, which copies the files. Returns QEMU's command line."""
     make_root(f"{work}/root", kernel, args, kernel.share_modules +
@@ -44,7 +51,7 @@ def prepare(work, kernel, args):
                 "-virtfs", f"local,path={work}/files/lab,mount_tag=lab,"
                            "security_model=none,readonly=on"]
     if args.share:
-        command += ["-virtfs", f"local,path={os.path.abspath(args.share)},"
+        command += ["-virtfs", f"local,path={where(args.share)},"
                                "mount_tag=share,security_model=none"]
     if args.net:
         forward = ",hostfwd=tcp:127.0.0.1:{}-:{}".format(
@@ -57,9 +64,8 @@ def prepare(work, kernel, args):
         command += ["-plugin", args.plugin]
     # The images outlive QEMU, not this machine: no fsync
     for image in args.disk:
-        path, _, read_only = image.partition(",")
-        command += ["-drive", f"file={path},if=virtio,format=raw,cache=unsafe"
-                    + ",readonly=on" * (read_only == "ro")]
+        command += ["-drive", f"file={where(image)},if=virtio,format=raw,"
+                              "cache=unsafe"]
     return command
 
 
