@@ -157,12 +157,12 @@ class Cache(unittest.TestCase):
             script.write(f"#!/bin/sh\n{text}\n")
         os.chmod(f"{self.bin}/{name}", 0o755)
 
-    def setup(self, *words):
+    def setup(self, *words, **variables):
         return subprocess.run(
             [f"{TOP}/scripts/setup", *words], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
             env=os.environ | {"PATH": f"{self.bin}:{os.environ['PATH']}",
-                              "MVMM_CACHE": self.cache})
+                              "MVMM_CACHE": self.cache} | variables)
 
     def test_of_a_root_that_fails_nothing_stays(self):
         self.program("mmdebstrap", 'for a; do case $a in *.tmp) mkdir "$a";; '
@@ -178,6 +178,35 @@ class Cache(unittest.TestCase):
         self.assertIn("no network", done.stderr)
         self.assertEqual([".lock", "chroot.log"],
                          sorted(os.listdir(self.cache)))
+
+    def test_another_suites_apt(self):
+        """Neither call of it writes to the system's cache, or runs its hooks."""
+        hooks = [f"APT::Update::{when}" for when in
+                 ("Pre-Invoke", "Post-Invoke", "Post-Invoke-Success")]
+        with open(f"{self.cache}/system.conf", "w") as conf:
+            conf.writelines(f'{hook} {{"false";}};\n' for hook in hooks)
+        # What apt would have of these options
+        asked = 'shift 2; apt-config dump "$@" >"$MVMM_CACHE/$was"'
+        self.program("apt-get", f"""was=$1
+case $1 in
+indextargets) . /etc/os-release; echo "deb [] http://x $VERSION_CODENAME main";;
+update) {asked};;
+esac""")
+        self.program("apt-cache", f"was=$1; {asked}")
+        done = self.setup("i386-kernel",
+                          APT_CONFIG=f"{self.cache}/system.conf")
+        self.assertIn("has no linux-image-686-pae", done.stderr)
+        lists = f"{self.cache}/bookworm-i386.apt/lists"
+        # The system may have these, too
+        own = {"Dir::Cache::pkgcache=", "Dir::Cache::srcpkgcache=",
+               f"Dir::State::Lists={lists}", "APT::Architecture=i386"}
+        run = {f'{hook}:: "false";' for hook in hooks}
+        for call, hooked in (("update", set()), ("show", run)):
+            with open(f"{self.cache}/{call}") as dump:
+                options = set(dump.read().splitlines())
+            self.assertEqual(hooked, run & options)
+            line, = [o for o in options if "CommandLine::AsString " in o]
+            self.assertEqual(own, own & set(line.rstrip('";').split()))
 
     def test_a_kernel_of_another_suite(self):
         """Its linux-kbuild is the one that its headers ask for."""
