@@ -6,6 +6,7 @@ import unittest
 from unittest import mock
 
 from testlib import jobs, labs
+from testlib.results import Results
 from testlib.script import load
 
 
@@ -54,6 +55,33 @@ class Ends(unittest.TestCase):
     def test_job_without_results(self):
         self.assertEqual((1, "1 passed, 1 failed, 0 skipped"),
                          self.run_test(passes, says_nothing))
+
+
+class Tap(unittest.TestCase):
+    """What is counted, of what programs print."""
+
+    def parse(self, *lines):
+        results = Results()
+        tests = sum("ok " in line for line in lines)
+        results.parse("unit", "\n".join(["@@begin a", f"1..{tests}", *lines,
+                                         "@@end a 0"]))
+        return results
+
+    def counts(self, results):
+        return [results.passed, results.failed, results.skipped]
+
+    def test_skips(self):
+        self.assertEqual([0, 0, 1], self.counts(self.parse("ok 1 # SKIP")))
+
+    def test_skips_of_cmocka(self):
+        results = self.parse("ok 1 - one", "skipped: no sshd",
+                             "not ok 2 # SKIP over_ssh")
+        self.assertEqual([1, 0, 1], self.counts(results))
+        self.assertIn("skip: unit: a: no sshd # SKIP over_ssh", results.text)
+
+    def test_what_fails_is_no_skip(self):
+        for line in ("not ok 1 - over_ssh # SKIP", "not ok 1 # SKIP"):
+            self.assertEqual([0, 1, 0], self.counts(self.parse(line)))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ RESULT = re.compile(r"^(\s*)(not )?ok \d+ ?-? ?(.*)$")
 PLAN = re.compile(r"^(\s*)1\.\.(\d+)")
 BEGIN = re.compile(r"^@@begin (\S+)")
 END = re.compile(r"^@@end (\S+) (\d+)")
+WHY = re.compile(r"(?:SKIP|^skipped:) (.*)$")
 TAINTED = re.compile(r"^@@tainted (\d+)\s*$", re.M)
 
 # The kernel's complaints about itself, in the words of 6.1 and 6.12
@@ -85,17 +86,20 @@ class Results:
                 program = None
                 continue
             text.append(line)
-            # The kselftest harness prints the reason on a line before
-            if "SKIP " in line and not RESULT.match(line):
-                skips.append(line.split("SKIP ", 1)[1].strip())
+            # The kselftest harness prints the reason on a line before, and so do
+            # the unit tests
+            if (why := WHY.search(line)) and not RESULT.match(line):
+                skips.append(why.group(1).strip())
             if plan := PLAN.match(line):
                 planned += int(plan.group(2))
             elif result := RESULT.match(line):
                 seen += 1
-                name = result.group(3)
+                name, ok = result.group(3), not result.group(2)
                 if name.startswith("# SKIP"):
                     name = f"{skips[-1] if skips else ''} {name}"
-                self.add(not result.group(2), f"{where}: {program}: {name}")
+                    # cmocka's skip() is a "not ok", which has its name behind
+                    ok = ok or not name.endswith("# SKIP")
+                self.add(ok, f"{where}: {program}: {name}")
         if program:
             self.add(False, f"{where}: {program}", "did not end")
             self.say("\n".join(text[-30:]))
