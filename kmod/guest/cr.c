@@ -82,12 +82,20 @@ bool mvmm_uses_pae(u64 cr0, u64 cr4, u64 efer)
 	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
 }
 
-/* PDPTEs that are wrong undo the write that would have loaded them */
-static void remember(struct mvmm_vcpu *vcpu)
+/*
+ * Notes what it replaces, for PDPTEs that turn out to be wrong. @reload: in PAE paging
+ * this write loads them (SDM vol. 3, 4.4.1). Returns what mvmm_set_cr0() does
+ */
+static int commit(struct mvmm_vcpu *vcpu, u64 cr0, u64 cr4, u64 efer, bool reload)
 {
 	vcpu->before.cr0 = vcpu->cr0;
 	vcpu->before.cr4 = vcpu->cr4;
 	vcpu->before.efer = vcpu->efer;
+	vcpu->cr0 = cr0;
+	vcpu->cr4 = cr4;
+	vcpu->efer = efer;
+	mvmm_ops->sync_crs(vcpu);
+	return reload && !mvmm_vendor.walk_pdptes && mvmm_uses_pae(cr0, cr4, efer);
 }
 
 /* tour 23: control registers: what may be written */
@@ -126,13 +134,8 @@ int mvmm_set_cr0(struct mvmm_vcpu *vcpu, u64 cr0)
 		if (!(cr0 & X86_CR0_PG) && (vcpu->cr4 & X86_CR4_PCIDE))
 			return -EINVAL;
 	}
-	remember(vcpu);
-	vcpu->cr0 = cr0;
-	vcpu->efer = efer;
-	mvmm_ops->sync_crs(vcpu);
-	/* SDM vol. 3, 4.4.1: these bits reload the PDPTEs */
-	return !mvmm_vendor.walk_pdptes && mvmm_uses_pae(cr0, vcpu->cr4, efer) &&
-	       ((cr0 ^ old) & (X86_CR0_PG | X86_CR0_CD | X86_CR0_NW));
+	return commit(vcpu, cr0, vcpu->cr4, efer,
+		      (cr0 ^ old) & (X86_CR0_PG | X86_CR0_CD | X86_CR0_NW));
 }
 
 /**
@@ -156,12 +159,9 @@ int mvmm_set_cr4(struct mvmm_vcpu *vcpu, u64 cr4)
 		if (sregs.cr3 & 0xfff)
 			return -EINVAL;
 	}
-	remember(vcpu);
-	vcpu->cr4 = cr4;
-	mvmm_ops->sync_crs(vcpu);
-	return !mvmm_vendor.walk_pdptes &&
-	       mvmm_uses_pae(vcpu->cr0, cr4, vcpu->efer) && ((cr4 ^ old) &
-	       (X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_SMEP));
+	return commit(vcpu, vcpu->cr0, cr4, vcpu->efer,
+		      (cr4 ^ old) & (X86_CR4_PAE | X86_CR4_PSE |
+				     X86_CR4_PGE | X86_CR4_SMEP));
 }
 
 /**
