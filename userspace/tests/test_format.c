@@ -21,11 +21,11 @@
 #undef fail
 #include "block/block.h"
 #include "cmd/cmd.h"
+#include "tests/opened_disk.h"
 
 static char dir[] = "/tmp/mvmm-format.XXXXXX";
 static struct vm_clock vm_clock;
 static struct loop loop;
-static struct block *disk;
 static struct error error;
 static char words[256];
 
@@ -67,24 +67,6 @@ static int teardown(void **state)
 	snprintf(command, sizeof(command), "rm -r %s", dir);
 	strcpy(strrchr(dir, '.') + 1, "XXXXXX");
 	return chdir("/") || system(command);
-}
-
-static uint8_t bytes[8192];
-
-static void write_some(uint64_t at, uint8_t value)
-{
-	memset(bytes, value, sizeof(bytes));
-	assert_int_equal(block_do(disk, BLOCK_WRITE, at, bytes, sizeof(bytes)),
-			 0);
-}
-
-static void read_some(uint64_t at, uint8_t value)
-{
-	memset(bytes, ~value, sizeof(bytes));
-	assert_int_equal(block_do(disk, BLOCK_READ, at, bytes, sizeof(bytes)),
-			 0);
-	assert_int_equal(bytes[0], value);
-	assert_memory_equal(bytes, bytes + 1, sizeof(bytes) - 1);
 }
 
 /* This process's child, whichever thread has it; 0: there is none */

@@ -25,6 +25,7 @@
 #include <cmocka.h>
 #undef fail
 #include "block/block.h"
+#include "tests/opened_disk.h"
 
 #define SIZE	(8u << 20)
 #define DAEMON	1	/* whose account sshd is run with, where root runs this */
@@ -32,10 +33,8 @@
 static char dir[] = "/tmp/mvmm-places.XXXXXX";
 static struct vm_clock vm_clock;
 static struct loop loop;
-static struct block *disk;
 static struct error error;
 static char words[512];
-static uint8_t bytes[8192];
 static pid_t server, agent;
 static unsigned int port;
 
@@ -77,22 +76,6 @@ static void refused(int ret, int status, const char *part)
 	assert_non_null(strstr(error.text, part));
 	assert_int_equal(error.status, status);
 	close_disk();
-}
-
-static void write_some(uint64_t at, uint8_t value)
-{
-	memset(bytes, value, sizeof(bytes));
-	assert_int_equal(block_do(disk, BLOCK_WRITE, at, bytes, sizeof(bytes)),
-			 0);
-}
-
-static void read_some(uint64_t at, uint8_t value)
-{
-	memset(bytes, ~value, sizeof(bytes));
-	assert_int_equal(block_do(disk, BLOCK_READ, at, bytes, sizeof(bytes)),
-			 0);
-	assert_int_equal(bytes[0], value);
-	assert_memory_equal(bytes, bytes + 1, sizeof(bytes) - 1);
 }
 
 static void put_file(const char *name, const char *text)
