@@ -44,7 +44,7 @@ left-hpet := devices/isa/hpet.c
 left-ide := devices/ide/%
 left-keyboard := devices/input.c devices/virtio/input.c $(addprefix devices/isa/, \
 	i8042.c keyboard.c mouse.c ps2.c)
-left-net := net/bond/% net/switch/% $(addprefix net/,net.c nets.c offload.c pcap.c \
+left-net := net/bond/% net/switch/% $(addprefix net/,chains.c net.c nets.c offload.c pcap.c \
 	stream.c tap.c user.c vde.c) devices/pci/e1000% devices/virtio/net% \
 	cmd/net.c cmd/switch.c
 left-old := boot/com.c boot/multiboot.c
@@ -80,7 +80,8 @@ endif
 # Files that several options have
 shared = $(if $(filter-out $(without),$(1)),,$(2))
 left-files := $(foreach option,$(left),$(left-$(option))) \
-	$(call shared,net vhost,devices/virtio/vhost.c devices/virtio/vhost_kernel.c) \
+	$(call shared,net vhost,$(addprefix devices/virtio/,vhost.c vhost_kernel.c) \
+	virtqueue/place.c) \
 	$(call shared,control net vhost,net/mac.c) \
 	$(call shared,console net vnc,base/listen.c) \
 	$(call shared,nbd net terminal unpack vnc,base/library.c)
@@ -117,7 +118,7 @@ lib-src := $(wildcard userspace/lib/*.c)
 so := libmvmm.so.1
 dev-src := $(filter-out $(left-files:%=userspace/%),$(wildcard \
 	$(addprefix userspace/,base/*.c core/*.c boot/*.c char/*.c block/*.c \
-	block/overlay/*.c devices/*.c devices/*/*.c manage/*.c net/*.c net/*/*.c \
+	block/overlay/*.c devices/*.c devices/*/*.c manage/*.c net/*.c net/*/*.c virtqueue/*.c \
 	display/*.c $(have:%=block/%/*.c) $(have:%=display/%/*.c)))) \
 	$(wildcard $(patsubst %,userspace/without/%.c,$(left) \
 	$(filter-out $(have),nbd raid)))

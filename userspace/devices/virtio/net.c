@@ -8,9 +8,8 @@
 #include <linux/virtio_ids.h>
 #include <string.h>
 #include "devices/virtio/net.h"
+#include "net/chains.h"
 
-/* How many buffers a frame takes */
-#define NUMBER_AT	offsetof(struct virtio_net_hdr_v1, num_buffers)
 /* Of the configuration, as far as there is something in it; more with RSS */
 #define CONFIG_LEN	offsetof(struct virtio_net_config, speed)
 
@@ -52,143 +51,25 @@ static bool is_paused(struct nic *n)
 
 /* ---- to the guest --------------------------------------------------------- */
 
-/**
- * struct source - what is left of a frame
- * @iov: its first buffer
- * @niov: how many there are
- * @skip: bytes of the first one that are done
- */
-struct source {
-	const struct iovec *iov;
-	unsigned int niov;
-	size_t skip;
+/* Of each frame, both ways; the hash only if the driver wants it */
+struct nic_head {
+	struct virtio_net_hdr_v1 frame;
+	struct nic_hash hash;
 };
 
-/* As many bytes as there is room for in the chain; returns that */
-static size_t fill(struct chain *chain, struct source *from)
-{
-	size_t sum = 0;
-
-	for (; from->niov; from->iov++, from->niov--, from->skip = 0) {
-		size_t len = from->iov->iov_len - from->skip;
-		size_t n = chain_put(chain, (const uint8_t *)
-				     from->iov->iov_base + from->skip, len);
-
-		sum += n;
-		from->skip += n;
-		if (n < len)
-			break;
-	}
-	return sum;
-}
-
-static size_t room_of(const struct chain *chain, size_t enough)
-{
-	size_t sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < chain->in && sum < enough; i++)
-		sum += chain->iov[chain->out + i].iov_len;
-	return sum;
-}
-
-/* Where the byte @at of what the device writes is; it is there */
-static uint8_t *byte_at(const struct chain *chain, size_t at)
-{
-	const struct iovec *iov = chain->iov + chain->out;
-
-	for (; at >= iov->iov_len; iov++)
-		at -= iov->iov_len;
-	return (uint8_t *)iov->iov_base + at;
-}
-
-/* The chains that were taken go back, the last one first */
-static void take_back(struct nic *n, struct virtqueue *q, unsigned int nr)
-{
-	struct chain chain;
-
-	while (nr--) {
-		chain.slots = n->filled[nr].slots;
-		queue_unpop(q, &chain);
-	}
-}
-
-static void set_number(uint8_t *const number[2], unsigned int nr)
-{
-	*number[0] = nr;
-	*number[1] = nr >> 8;
-}
-
-/* A header of each frame's, both ways */
 static size_t head_of(const struct nic *n)
 {
-	return sizeof(struct virtio_net_hdr_v1) +
-	       (virtio_has(&n->virtio, VIRTIO_NET_F_HASH_REPORT) ?
-		sizeof(struct nic_hash) : 0);
-}
-
-/*
- * Fills chains until the frame is in them. 1: it is; 0: there are not enough, for
- * now; -1: there never will be
- */
-static int deliver(struct nic *n, struct virtqueue *q, const struct frame *frame,
-		   const struct nic_hash *hash)
-{
-	const size_t head = head_of(n), whole = head + frame->len;
-	bool merge = virtio_has(&n->virtio, VIRTIO_NET_F_MRG_RXBUF);
-	struct source from = { frame->iov, frame->niov, 0 };
-	unsigned int nr = 0, slots = 0;
-	size_t done = 0, first;
-	uint8_t *number[2] = { 0 };
-	struct chain chain;
-
-	while (done < whole) {
-		if (nr == VIRTIO_RING_MAX || slots >= q->size ||
-		    !queue_pop(q, &chain))
-			break;
-		slots += q->packed ? chain.slots : 1;
-		n->filled[nr++] = (struct filled){ chain.head, chain.slots, 0 };
-		first = 0;
-		if (nr == 1) {
-			size_t room = room_of(&chain, whole);
-
-			if (room < head) {
-				virtio_break(&n->virtio,
-					     "a buffer to receive that has no room for a header");
-				return -1;
-			}
-			if (room < whole && !merge) {
-				take_back(n, q, nr);
-				return -1;
-			}
-			number[0] = byte_at(&chain, NUMBER_AT);
-			number[1] = byte_at(&chain, NUMBER_AT + 1);
-			first = chain_put(&chain, &frame->header,
-					  sizeof(frame->header));
-			first += chain_put(&chain, hash, head - first);
-		}
-		n->filled[nr - 1].written = first + fill(&chain, &from);
-		done += n->filled[nr - 1].written;
-	}
-	if (done < whole) {
-		bool never = nr == VIRTIO_RING_MAX || slots >= q->size ||
-			     !virtio_is_running(&n->virtio);
-
-		take_back(n, q, nr);
-		return never ? -1 : 0;
-	}
-	set_number(number, nr);
-	queue_push_all(q, n->filled, nr);
-	return 1;
+	return virtio_has(&n->virtio, VIRTIO_NET_F_HASH_REPORT) ?
+	       sizeof(struct nic_head) : sizeof(struct virtio_net_hdr_v1);
 }
 
 static bool receive(struct port *port, const struct frame *frame)
 {
 	struct nic *n = of_port(port);
-	struct nic_hash hash;
-	struct virtqueue *q = queue_of(n, nic_steer(n, frame, &hash), NIC_RX);
+	struct nic_head to = { .frame = frame->header };
+	struct virtqueue *q = queue_of(n, nic_steer(n, frame, &to.hash),
+				       NIC_RX);
 	uint8_t head[NIC_HEAD];
-	struct frame to = *frame;
 	size_t len;
 	int ret;
 
@@ -208,9 +89,13 @@ static bool receive(struct port *port, const struct frame *frame)
 		return true;
 	}
 	if (!virtio_has(&n->virtio, VIRTIO_NET_F_GUEST_CSUM))
-		to.header.flags = 0;
-	to.header.num_buffers = 1;
-	ret = deliver(n, q, &to, &hash);
+		to.frame.flags = 0;
+	to.frame.num_buffers = 1;
+	ret = chains_put(q, n->filled,
+			 virtio_has(&n->virtio, VIRTIO_NET_F_MRG_RXBUF), &to,
+			 head_of(n), frame);
+	if (!ret && !virtio_is_running(&n->virtio))
+		ret = -1;
 	n->waits = !ret;
 	if (ret < 0)
 		port_drop(&port->from_peer, DROP_LENGTH);
@@ -259,25 +144,10 @@ static bool send_chain(struct nic *n, unsigned int pair, struct chain *chain)
 {
 	struct port_count *count = &n->port.to_peer;
 	/* Of one that is sent a hash says nothing */
-	struct { struct virtio_net_hdr_v1 frame; struct nic_hash hash; } head;
+	struct nic_head head;
 	struct frame frame;
-	unsigned int i;
 
-	if (chain_take(chain, &head, head_of(n)) < head_of(n)) {
-		port_refuse(count, DROP_LENGTH);
-		return true;
-	}
-	frame.header = head.frame;
-	frame.iov = chain->iov;
-	frame.niov = chain->out;
-	while (frame.niov && !frame.iov->iov_len) {
-		frame.iov++;
-		frame.niov--;
-	}
-	frame.len = 0;
-	for (i = 0; i < frame.niov; i++)
-		frame.len += frame.iov[i].iov_len;
-	if (frame.len < FRAME_MIN || frame.len > FRAME_MAX) {
+	if (!chain_frame(chain, &head, head_of(n), &frame)) {
 		port_refuse(count, DROP_LENGTH);
 		return true;
 	}

@@ -114,6 +114,41 @@ static void signalled(struct pci_function *f)
 	pci_set_intx(f, true);
 }
 
+static void *guest_memory(const struct virtqueue *q, uint64_t gpa, uint64_t len,
+			  bool write)
+{
+	const struct virtio *v = q->owner;
+
+	return memory_at(&v->pci.device.machine->memory, gpa, len,
+			 write ? MVMM_ACCESS_WRITE : MVMM_ACCESS_READ);
+}
+
+static bool may_access(const struct virtqueue *q)
+{
+	return pci_is_master(&((const struct virtio *)q->owner)->pci);
+}
+
+static void broken(struct virtqueue *q, const char *why)
+{
+	virtio_break(q->owner, why);
+}
+
+static void interrupt(struct virtqueue *q)
+{
+	struct virtio *v = q->owner;
+
+	if (msix_enabled(&v->pci)) {
+		msix_notify(&v->pci, q->vector);
+	} else {
+		v->isr |= 1;
+		pci_set_intx(&v->pci, true);
+	}
+}
+
+static const struct queue_ops queue_ops = {
+	.memory = guest_memory, .may = may_access, .broken = broken,
+	.interrupt = interrupt };
+
 /* What the driver's reset resets: not the function's configuration space */
 static void soft_reset(struct virtio *v)
 {
@@ -130,7 +165,7 @@ static void soft_reset(struct virtio *v)
 		v->queue[i] = (struct virtqueue){
 			.size = VIRTIO_RING_MAX, .vector = NO_VECTOR,
 			.avail_wrap = true, .used_wrap = true,
-			.number = i, .virtio = v };
+			.number = i, .ops = &queue_ops, .owner = v };
 	pci_set_intx(&v->pci, false);
 }
 
@@ -203,7 +238,7 @@ static void write_queue(struct virtio *v, uint64_t at, uint32_t value)
 		break;
 	case VIRTIO_PCI_COMMON_Q_ENABLE:
 		if (value == 1 && v->status & VIRTIO_CONFIG_S_FEATURES_OK &&
-		    queue_enable(q))
+		    queue_enable(q, v->driver_features))
 			virtio_break(v, "a queue that is not in memory");
 		break;
 	case VIRTIO_PCI_COMMON_Q_DESCLO:
@@ -324,7 +359,7 @@ static void bar0_write(struct device *device, uint64_t at, uint64_t value,
 static void on_rung(void *ctx, uint32_t events)
 {
 	struct virtqueue *q = ctx;
-	struct virtio *v = q->virtio;
+	struct virtio *v = q->owner;
 
 	if (eventfd_take(v->rung[q->number].fd))
 		notify(v, q->number);
@@ -542,8 +577,9 @@ int virtio_loaded(struct virtio *v, struct error *error)
 		struct virtqueue *q = &v->queue[i];
 
 		q->number = i;
-		q->virtio = v;
-		if (q->enabled && (i >= v->ops->queues || queue_enable(q)))
+		q->ops = &queue_ops;
+		q->owner = v;
+		if (q->enabled && (i >= v->ops->queues || queue_enable(q, v->driver_features)))
 			return fail(error, STATUS_DATA,
 				    "queue %u is not in memory", i);
 	}

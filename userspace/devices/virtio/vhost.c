@@ -24,35 +24,6 @@ uint64_t vhost_ring_features(const struct vhost *v, uint64_t features)
 	return features & mask;
 }
 
-bool vhost_base_is_valid(const struct virtqueue *q, uint32_t base)
-{
-	if (!q->packed)
-		return base <= UINT16_MAX;
-	return (base & 0x7fff) < q->size && (base >> 16 & 0x7fff) < q->size;
-}
-
-static uint32_t base_of(const struct virtqueue *q)
-{
-	if (!q->packed)
-		return q->next_avail;
-	return q->next_avail | q->avail_wrap << 15 | q->next_used << 16 |
-	       (uint32_t)q->used_wrap << 31;
-}
-
-/* All that it took it has given back */
-static void set_base(struct virtqueue *q, uint32_t base)
-{
-	if (!q->packed) {
-		q->next_avail = q->next_used = q->signalled = base;
-		return;
-	}
-	q->next_avail = base & 0x7fff;
-	q->avail_wrap = base >> 15 & 1;
-	q->next_used = base >> 16 & 0x7fff;
-	q->used_wrap = base >> 31;
-	q->signalled = 0;
-}
-
 static void on_err(void *ctx, uint32_t events)
 {
 	struct vhost *v = ctx;
@@ -124,7 +95,7 @@ static int start_ring(struct vhost *v, unsigned int n, struct error *error)
 	/* What was rung before is not lost: it is rung once more */
 	watch_kicks(v, n, false);
 	v->started[n] = true;
-	if (set_call(v, n, error) || v->back->start(v, n, base_of(q), error))
+	if (set_call(v, n, error) || v->back->start(v, n, queue_base(q), error))
 		return -1;
 	ring(v, n);
 	return 0;
@@ -199,11 +170,12 @@ static int stop_ring(struct vhost *v, unsigned int n, struct error *error)
 	if (v->back->stop(v, n, &base, error))
 		return -1;
 	/* A queue that was cleared is not looked at any more */
-	if (q->enabled && !vhost_base_is_valid(q, base))
+	if (q->enabled && !queue_base_is_valid(q, base))
 		return fail(error, STATUS_DATA,
 			    "queue %u stands at 0x%x, which is nowhere", n,
 			    base);
-	set_base(q, base);
+	/* All that it took it has given back */
+	queue_set_base(q, base);
 	v->started[n] = false;
 	watch_kicks(v, n, true);
 	return 0;

@@ -89,7 +89,5 @@ void vhost_ask(struct vhost *vhost, unsigned int seconds);
 #define VHOST_STOPS	30
 /* Features that may be offered of those that a back end has, besides its own */
 uint64_t vhost_ring_features(const struct vhost *vhost, uint64_t features);
-/* Is @base one that queue @n can have? */
-bool vhost_base_is_valid(const struct virtqueue *queue, uint32_t base);
 
 #endif

@@ -1,89 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * virtio 1.2 over PCI: the transport (pci.c) and its queues, which are split
- * (queue.c) or packed rings (packed.c), with indirect descriptors and event
- * index. What a driver writes is hostile.
+ * virtio 1.2 over PCI: the transport (pci.c), whose queues are those of
+ * virtqueue/queue.h.
  */
 #ifndef MVMM_VIRTIO_H
 #define MVMM_VIRTIO_H
 
 #include <linux/virtio_config.h>
-#include <linux/virtio_ring.h>
-#include <sys/uio.h>
 #include "devices/pci/pci.h"
+#include "virtqueue/queue.h"
 
 #define VIRTIO_QUEUES	34	/* a console with 16 ports */
-#define VIRTIO_RING_MAX	256
-/* Buffers of a chain, and what a device has room for */
-#define VIRTIO_CHAIN_MAX 130
 
 struct virtio;
-
-/**
- * struct virtqueue - a ring
- * @size: descriptors, as the driver wants it; a power of two
- * @vector: of MSI-X, 0xffff: none
- * @enabled: from here on size and addresses are fixed
- * @desc: guest-physical addresses of the three parts: of a packed ring, the ring
- * @avail: and what the driver wishes to be told
- * @used: and what the device wishes
- * @next_avail: the next entry to take
- * @next_used: the next entry to fill
- * @signalled: of next_used, when the driver was told last; of a packed ring, how
- *	many entries were filled since
- * @avail_wrap: of a packed ring: the round of @next_avail
- * @used_wrap: the same of @next_used
- * @number: of this queue
- * @virtio: whose it is
- * @packed: it is a packed ring
- * @desc_at: the parts on the host, of a split ring
- * @avail_at: the same
- * @used_at: the same
- * @packed_at: the parts of a packed ring
- * @driver_event: the same
- * @device_event: the same
- */
-struct virtqueue {
-	uint16_t size, vector;
-	bool enabled;
-	uint64_t desc, avail, used;
-	uint16_t next_avail, next_used, signalled;
-	bool avail_wrap, used_wrap;
-	unsigned int number;
-	struct virtio *virtio;
-	struct vring_desc *desc_at;
-	struct vring_avail *avail_at;
-	struct vring_used *used_at;
-	bool packed;
-	struct vring_packed_desc *packed_at;
-	struct vring_packed_desc_event *driver_event, *device_event;
-};
-
-/**
- * struct chain - buffers of one request, checked
- * @head: names it
- * @slots: how many entries of a packed ring it has
- * @iov: first those that the device reads, then those that it writes
- * @out: how many it reads
- * @in: how many it writes
- */
-struct chain {
-	uint16_t head;
-	unsigned int slots, out, in;
-	struct iovec iov[VIRTIO_CHAIN_MAX];
-};
-
-/**
- * struct filled - a chain that is to be given back with others
- * @head: names it
- * @slots: see struct chain
- * @written: bytes that the device wrote
- */
-struct filled {
-	uint16_t head;
-	unsigned int slots;
-	uint32_t written;
-};
 
 /**
  * struct virtio_ops - of a kind of device
@@ -194,32 +123,5 @@ void virtio_break(struct virtio *virtio, const char *why);
  * negative errno. It is the device's, whose lock is held
  */
 int virtio_callfd(struct virtio *virtio, struct virtqueue *queue);
-
-/* ---- queues (queue.c) --------------------------------------------------- */
-
-/* 0, or -1: its parts are not in memory, or its size is none */
-int queue_enable(struct virtqueue *queue);
-/*
- * Takes the next chain. False: there is none, or the device was broken. The
- * driver is asked to notify only when the queue is empty.
- */
-bool queue_pop(struct virtqueue *queue, struct chain *chain);
-/* The last one that was taken has not been */
-void queue_unpop(struct virtqueue *queue, const struct chain *chain);
-/* Gives it back: the device wrote @written bytes */
-void queue_push(struct virtqueue *queue, const struct chain *chain,
-		uint32_t written);
-/* The same of @nr of them: the driver sees all at once */
-void queue_push_all(struct virtqueue *queue, const struct filled *filled,
-		    unsigned int nr);
-/* After one or more pushes: tells the driver, if it wants to know */
-void queue_signal(struct virtqueue *queue);
-/*
- * Copies @len bytes off the front of what the device reads, and takes them away.
- * Returns how many there were
- */
-size_t chain_take(struct chain *chain, void *to, size_t len);
-/* The same to the front of what it writes */
-size_t chain_put(struct chain *chain, const void *from, size_t len);
 
 #endif

@@ -4,30 +4,16 @@
  * driver may change all of a ring at any time: each word is read once, and
  * checked before it is used.
  */
+#include <linux/virtio_config.h>
 #include <string.h>
-#include "core/machine.h"
-#include "devices/virtio/packed.h"
+#include "virtqueue/queue.h"
 
-#define READ	MVMM_ACCESS_READ
-#define WRITE	MVMM_ACCESS_WRITE
-
-void *queue_memory(const struct virtqueue *q, uint64_t gpa, uint64_t len,
-		   uint32_t access)
-{
-	return memory_at(&q->virtio->pci.device.machine->memory, gpa, len,
-			 access);
-}
-
-static bool has_event_index(const struct virtqueue *q)
-{
-	return virtio_has(q->virtio, VIRTIO_RING_F_EVENT_IDX);
-}
-
-int queue_enable(struct virtqueue *q)
+int queue_enable(struct virtqueue *q, uint64_t features)
 {
 	uint64_t n = q->size;
 
-	q->packed = virtio_has(q->virtio, VIRTIO_F_RING_PACKED);
+	q->packed = features >> VIRTIO_F_RING_PACKED & 1;
+	q->event_index = features >> VIRTIO_RING_F_EVENT_IDX & 1;
 	if (q->packed)
 		return packed_enable(q);
 	if (!n || n > VIRTIO_RING_MAX || n & (n - 1) ||
@@ -36,11 +22,11 @@ int queue_enable(struct virtqueue *q)
 	    q->used % VRING_USED_ALIGN_SIZE)
 		return -1;
 	/* Both rings have an event index behind their entries */
-	q->desc_at = queue_memory(q, q->desc, n * sizeof(*q->desc_at), READ);
-	q->avail_at = queue_memory(q, q->avail, sizeof(*q->avail_at) +
-				   2 * n + 2, READ);
-	q->used_at = queue_memory(q, q->used, sizeof(*q->used_at) +
-				  n * sizeof(q->used_at->ring[0]) + 2, WRITE);
+	q->desc_at = q->ops->memory(q, q->desc, n * sizeof(*q->desc_at), false);
+	q->avail_at = q->ops->memory(q, q->avail, sizeof(*q->avail_at) +
+				     2 * n + 2, false);
+	q->used_at = q->ops->memory(q, q->used, sizeof(*q->used_at) +
+				    n * sizeof(q->used_at->ring[0]) + 2, true);
 	if (!q->desc_at || !q->avail_at || !q->used_at)
 		return -1;
 	q->enabled = true;
@@ -52,7 +38,7 @@ static void ask_for(struct virtqueue *q, uint16_t index)
 {
 	uint16_t *avail_event = (void *)&q->used_at->ring[q->size];
 
-	if (!has_event_index(q))
+	if (!q->event_index)
 		return;
 	/*
 	 * Written before the driver's index is read again; pairs with the
@@ -64,7 +50,7 @@ static void ask_for(struct virtqueue *q, uint16_t index)
 const char *queue_add(struct virtqueue *q, struct chain *c, uint64_t gpa,
 		      uint32_t len, bool write)
 {
-	void *host = queue_memory(q, gpa, len, write ? WRITE : READ);
+	void *host = q->ops->memory(q, gpa, len, write);
 
 	if (!len || !host)
 		return "a buffer that is not in memory";
@@ -101,7 +87,7 @@ static const char *walk(struct virtqueue *q, struct chain *c)
 			if (nested || d.flags & VRING_DESC_F_NEXT || !d.len ||
 			    d.len % sizeof(d))
 				return "an indirect table that is none";
-			table = queue_memory(q, d.addr, d.len, READ);
+			table = q->ops->memory(q, d.addr, d.len, false);
 			if (!table)
 				return "an indirect table that is not in memory";
 			nested = true;
@@ -131,14 +117,14 @@ static bool split_pop(struct virtqueue *q, struct chain *c)
 			return false;
 	}
 	if ((uint16_t)(index - q->next_avail) > q->size) {
-		virtio_break(q->virtio, "an index beyond its ring");
+		q->ops->broken(q, "an index beyond its ring");
 		return false;
 	}
 	c->head = __atomic_load_n(&q->avail_at->ring[q->next_avail % q->size],
 				  __ATOMIC_RELAXED);
 	wrong = walk(q, c);
 	if (wrong) {
-		virtio_break(q->virtio, wrong);
+		q->ops->broken(q, wrong);
 		return false;
 	}
 	q->next_avail++;
@@ -148,7 +134,7 @@ static bool split_pop(struct virtqueue *q, struct chain *c)
 /* evening 14: a request is taken out of the guest's memory */
 bool queue_pop(struct virtqueue *q, struct chain *c)
 {
-	if (!q->enabled || !pci_is_master(&q->virtio->pci))
+	if (!q->enabled || !q->ops->may(q))
 		return false;
 	return q->packed ? packed_pop(q, c) : split_pop(q, c);
 }
@@ -200,7 +186,7 @@ static bool wants_signal(struct virtqueue *q)
 
 	if (q->packed)
 		return packed_wants_signal(q);
-	if (!has_event_index(q))
+	if (!q->event_index)
 		return !(__atomic_load_n(&q->avail_at->flags,
 					 __ATOMIC_SEQ_CST) &
 			 VRING_AVAIL_F_NO_INTERRUPT);
@@ -210,19 +196,12 @@ static bool wants_signal(struct virtqueue *q)
 
 void queue_signal(struct virtqueue *q)
 {
-	struct virtio *virtio = q->virtio;
 	uint16_t told = q->packed ? 0 : q->next_used;
 
 	if (q->signalled == told)
 		return;
-	if (wants_signal(q)) {
-		if (msix_enabled(&virtio->pci)) {
-			msix_notify(&virtio->pci, q->vector);
-		} else {
-			virtio->isr |= 1;
-			pci_set_intx(&virtio->pci, true);
-		}
-	}
+	if (wants_signal(q))
+		q->ops->interrupt(q);
 	q->signalled = told;
 }
 

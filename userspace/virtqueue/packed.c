@@ -5,12 +5,7 @@
  * any time, as in queue.c.
  */
 #include <string.h>
-#include "core/machine.h"
-#include "devices/virtio/packed.h"
-
-#define AVAIL	(1u << VRING_PACKED_DESC_F_AVAIL)
-#define USED	(1u << VRING_PACKED_DESC_F_USED)
-#define WRAP	(1u << VRING_PACKED_EVENT_F_WRAP_CTR)
+#include "virtqueue/queue.h"
 
 /* Descriptors that are taken and not given back */
 static int taken(const struct virtqueue *q)
@@ -36,12 +31,12 @@ int packed_enable(struct virtqueue *q)
 	if (!n || n > VIRTIO_RING_MAX || q->desc % 16 || q->avail % 4 ||
 	    q->used % 4)
 		return -1;
-	q->packed_at = queue_memory(q, q->desc, n * sizeof(*q->packed_at),
-				    MVMM_ACCESS_WRITE);
-	q->driver_event = queue_memory(q, q->avail, sizeof(*q->driver_event),
-				       MVMM_ACCESS_READ);
-	q->device_event = queue_memory(q, q->used, sizeof(*q->device_event),
-				       MVMM_ACCESS_WRITE);
+	q->packed_at = q->ops->memory(q, q->desc, n * sizeof(*q->packed_at),
+				      true);
+	q->driver_event = q->ops->memory(q, q->avail, sizeof(*q->driver_event),
+					 false);
+	q->device_event = q->ops->memory(q, q->used, sizeof(*q->device_event),
+					 true);
 	/* The indices are a loaded state's */
 	if (!q->packed_at || !q->driver_event || !q->device_event ||
 	    q->next_avail >= n || q->next_used >= n || taken(q) < 0 ||
@@ -56,8 +51,8 @@ static bool is_available(const struct virtqueue *q)
 	uint16_t flags = __atomic_load_n(&q->packed_at[q->next_avail].flags,
 					 __ATOMIC_SEQ_CST);
 
-	return !(flags & AVAIL) != q->avail_wrap &&
-	       !(flags & USED) == q->avail_wrap;
+	return !(flags & PACKED_AVAIL) != q->avail_wrap &&
+	       !(flags & PACKED_USED) == q->avail_wrap;
 }
 
 /* The driver notifies when the next descriptor is available */
@@ -65,9 +60,9 @@ static void ask(struct virtqueue *q)
 {
 	uint16_t flags = VRING_PACKED_EVENT_FLAG_ENABLE;
 
-	if (virtio_has(q->virtio, VIRTIO_RING_F_EVENT_IDX)) {
+	if (q->event_index) {
 		__atomic_store_n(&q->device_event->off_wrap,
-				 q->next_avail | (q->avail_wrap ? WRAP : 0),
+				 q->next_avail | (q->avail_wrap ? PACKED_WRAP : 0),
 				 __ATOMIC_RELAXED);
 		flags = VRING_PACKED_EVENT_FLAG_DESC;
 	}
@@ -105,7 +100,7 @@ static const char *add_table(struct virtqueue *q, struct chain *c,
 	if (c->out + c->in || d->flags & VRING_DESC_F_NEXT || !n ||
 	    d->len % sizeof(*d))
 		return "an indirect table that is none";
-	table = queue_memory(q, d->addr, d->len, MVMM_ACCESS_READ);
+	table = q->ops->memory(q, d->addr, d->len, false);
 	if (!table)
 		return "an indirect table that is not in memory";
 	for (i = 0; i < n && !wrong; i++) {
@@ -152,7 +147,7 @@ bool packed_pop(struct virtqueue *q, struct chain *c)
 	}
 	wrong = walk(q, c);
 	if (wrong) {
-		virtio_break(q->virtio, wrong);
+		q->ops->broken(q, wrong);
 		return false;
 	}
 	advance(q, &q->next_avail, &q->avail_wrap, c->slots);
@@ -169,6 +164,12 @@ void packed_unpop(struct virtqueue *q, const struct chain *c)
 	q->avail_wrap = !q->avail_wrap;
 }
 
+/* In 16 bits, as half of queue_base() */
+static uint32_t place_of(uint16_t index, bool wrap)
+{
+	return index | (wrap ? PACKED_WRAP : 0);
+}
+
 /* The driver finds it, and those behind it */
 static void give(struct virtqueue *q, unsigned int at, bool wrap,
 		 const struct filled *f)
@@ -181,7 +182,7 @@ static void give(struct virtqueue *q, unsigned int at, bool wrap,
 	 * Now it is the driver's; and this is written before packed_wants_signal()
 	 * reads what the driver wishes
 	 */
-	__atomic_store_n(&d->flags, (wrap ? AVAIL | USED : 0) |
+	__atomic_store_n(&d->flags, (wrap ? PACKED_AVAIL | PACKED_USED : 0) |
 			 (f->written ? VRING_DESC_F_WRITE : 0),
 			 __ATOMIC_SEQ_CST);
 }
@@ -199,8 +200,14 @@ void packed_push(struct virtqueue *q, const struct filled *f, unsigned int nr)
 		advance(q, &q->next_used, &q->used_wrap, f[i].slots);
 		q->signalled += f[i].slots;
 	}
-	if (nr)
-		give(q, first, wrap, f);
+	if (!nr)
+		return;
+	/* From there to there: whether it was done, the first one's flags say */
+	if (q->place)
+		__atomic_store_n(q->place, place_of(first, wrap) |
+				 place_of(q->next_used, q->used_wrap) << 16,
+				 __ATOMIC_RELEASE);
+	give(q, first, wrap, f);
 }
 
 bool packed_wants_signal(struct virtqueue *q)
@@ -210,11 +217,11 @@ bool packed_wants_signal(struct virtqueue *q)
 
 	flags = __atomic_load_n(&q->driver_event->flags, __ATOMIC_SEQ_CST) & 3;
 	if (flags != VRING_PACKED_EVENT_FLAG_DESC ||
-	    !virtio_has(q->virtio, VIRTIO_RING_F_EVENT_IDX))
+	    !q->event_index)
 		return flags != VRING_PACKED_EVENT_FLAG_DISABLE;
 	event = __atomic_load_n(&q->driver_event->off_wrap, __ATOMIC_RELAXED);
-	wrap = event & WRAP;
-	event &= ~WRAP;
+	wrap = event & PACKED_WRAP;
+	event &= ~PACKED_WRAP;
 	/* In the round before this one */
 	if (wrap != q->used_wrap)
 		event -= q->size;

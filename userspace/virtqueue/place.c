@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Where a queue stands: for who takes it over from another process, or hands it over. */
+#include "virtqueue/queue.h"
+
+bool queue_base_is_valid(const struct virtqueue *q, uint32_t base)
+{
+	if (!q->packed)
+		return base <= UINT16_MAX;
+	return (base & 0x7fff) < q->size && (base >> 16 & 0x7fff) < q->size;
+}
+
+uint32_t queue_base(const struct virtqueue *q)
+{
+	if (!q->packed)
+		return q->next_avail;
+	return q->next_avail | q->avail_wrap << 15 | q->next_used << 16 |
+	       (uint32_t)q->used_wrap << 31;
+}
+
+void queue_set_base(struct virtqueue *q, uint32_t base)
+{
+	if (!q->packed) {
+		q->next_avail = q->next_used = q->signalled = base;
+		return;
+	}
+	q->next_avail = base & 0x7fff;
+	q->avail_wrap = base >> 15 & 1;
+	q->next_used = base >> 16 & 0x7fff;
+	q->used_wrap = base >> 31;
+	q->signalled = 0;
+}
+
+static bool recover_packed(struct virtqueue *q)
+{
+	uint32_t place = __atomic_load_n(q->place, __ATOMIC_ACQUIRE);
+	unsigned int at = place & 0x7fff;
+	bool wrap = place & PACKED_WRAP;
+	uint16_t flags;
+
+	if (!queue_base_is_valid(q, place))
+		return false;
+	flags = __atomic_load_n(&q->packed_at[at].flags, __ATOMIC_ACQUIRE);
+	if (!(flags & PACKED_AVAIL) != wrap && !(flags & PACKED_USED) != wrap)
+		place >>= 16;
+	place &= 0xffff;
+	queue_set_base(q, place | place << 16);
+	return true;
+}
+
+bool queue_recover(struct virtqueue *q)
+{
+	if (q->packed)
+		return recover_packed(q);
+	queue_set_base(q, __atomic_load_n(&q->used_at->idx, __ATOMIC_ACQUIRE));
+	return true;
+}
