@@ -80,8 +80,8 @@ endif
 # Files that several options have
 shared = $(if $(filter-out $(without),$(1)),,$(2))
 left-files := $(foreach option,$(left),$(left-$(option))) \
-	$(call shared,net vhost,$(addprefix devices/virtio/,vhost.c vhost_kernel.c) \
-	virtqueue/place.c) \
+	$(call shared,net vhost,$(addprefix devices/virtio/,vhost.c vhost_kernel.c \
+	vhost_link.c) virtqueue/place.c) \
 	$(call shared,control net vhost,net/mac.c) \
 	$(call shared,console net vnc,base/listen.c) \
 	$(call shared,nbd net terminal unpack vnc,base/library.c)

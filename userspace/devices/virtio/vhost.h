@@ -10,10 +10,8 @@
 
 #include "devices/virtio/virtio.h"
 
-/* Protocol and kernel have the same bits and structs */
-#define VHOST_F_PROTOCOL	30
-
 struct vhost;
+struct vhost_link;
 
 /**
  * struct vhost_ops - of a kind of back end; each returns 0, or -1 with @error
@@ -44,6 +42,7 @@ struct vhost_ops {
  * struct vhost - begins each such device's struct
  * @virtio: begins this one
  * @back: how the back end is talked to
+ * @link: of one that is another process (vhost_link.h)
  * @name: for messages
  * @served: queues that the back end serves: the first ones
  * @running: it has the rings
@@ -56,6 +55,7 @@ struct vhost_ops {
 struct vhost {
 	struct virtio virtio;
 	const struct vhost_ops *back;
+	struct vhost_link *link;
 	const char *name;
 	unsigned int served;
 	bool running, dead;
