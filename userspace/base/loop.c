@@ -111,7 +111,7 @@ void loop_set_timer(struct loop *loop, struct timer *timer, uint64_t when)
 		*p = timer;
 	}
 	/* The loop may be waiting for the one that was the first */
-	if (loop->timers != first || first == timer)
+	if (!loop->awake && (loop->timers != first || first == timer))
 		loop_wake(loop);
 }
 
@@ -135,6 +135,7 @@ static void run_timers(struct loop *loop)
 		timer->when = 0;
 		timer->fn(timer->ctx);
 	}
+	loop->awake = false;
 	/* A system call that most rounds of the loop do not need */
 	if (at.it_value.tv_sec == loop->armed.tv_sec &&
 	    at.it_value.tv_nsec == loop->armed.tv_nsec)
@@ -145,8 +146,10 @@ static void run_timers(struct loop *loop)
 
 static void wait_parked(struct loop *loop, bool (*done)(void *ctx), void *ctx)
 {
-	while (loop->parked && !done(ctx))
+	while (loop->parked && !done(ctx)) {
+		loop->awake = false;
 		pthread_cond_wait(&loop->goes, &loop->lock);
+	}
 }
 
 /* It was looked for in vain, and something came after @waited ns */
@@ -188,6 +191,7 @@ void loop_run(struct loop *loop, bool (*done)(void *ctx), void *ctx)
 		pthread_mutex_unlock(&loop->lock);
 		n = wait_for_events(loop);
 		pthread_mutex_lock(&loop->lock);
+		loop->awake = true;
 		/*
 		 * Another thread may have removed one of these before the lock
 		 * came, or parked the loop. All are reported again

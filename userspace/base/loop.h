@@ -65,6 +65,7 @@ struct timer {
  * @batch: events that were not handled yet
  * @nr: how many
  * @removed: how many watches were removed so far
+ * @awake: its thread calls, with the lock, and looks at the timers before it waits
  * @poll_max: an I/O thread looks for so many ns at most before it sleeps
  * @poll: the same at present, which follows from what was of use
  * @parked: of an I/O thread: it calls nothing, since the machine is paused
@@ -80,6 +81,7 @@ struct loop {
 	struct epoll_event batch[LOOP_BATCH];
 	int nr;
 	unsigned int removed;
+	bool awake;
 	uint64_t poll_max, poll;
 	bool parked;
 	pthread_cond_t goes;
