@@ -1,30 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Guests of a switch that say anything at its door, and write anything into the
- * memory that they share with it. What it counts adds up, and those who keep to the
- * protocol get on. A libFuzzer target: "make fuzz".
+ * memory that they share with it; some hand over the rings of a NIC in memory of their
+ * own, by vhost-user, in which there is anything, too. What it counts adds up, and those
+ * who keep to the protocol get on. A libFuzzer target: "make fuzz".
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/virtio_config.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "net/switch/ring_port.h"
 #include "net/switch/server.h"
+#include "net/switch/vhost_back.h"
 #include "tests/loop_round.h"
 #include "tests/played_port.h"
 
 #define GUESTS	4
 #define MEMORY	(4096 + 2 * RING_BYTES)
+/* Of a guest: two rings in pages of their own, and buffers */
+#define RAM	(64u << 10)
+#define RING_AT	0x3000u
+#define RING	16
 
 /**
  * struct guest - a socket, and its memory, if it has got so far
+ * @link: by which it hands over rings, or -1
  */
 static struct guest {
-	int fd;
+	int fd, link;
 	uint8_t *memory;
 	struct ring in, out;
 } guests[GUESTS];
+
+/* That of all guests, with an eventfd that all have */
+static int ram_fd, event_fd;
+static uint8_t *ram;
+
+/* Of both rings, which are all guests': which kind, and the next descriptor of each */
+static struct {
+	bool packed, wrap[VHOST_RINGS];
+	uint16_t next[VHOST_RINGS];
+} driver;
 
 static struct switch_server *server;
 static char directory[] = "/tmp/mvmm-fuzz.XXXXXX";
@@ -46,7 +66,13 @@ static void begin(void)
 	if (!mkdtemp(directory) || setenv("XDG_RUNTIME_DIR", directory, 1))
 		abort();
 	server = switch_start("fuzz", &error);
-	if (!server)
+	ram_fd = memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!server || event_fd < 0 || ftruncate(ram_fd, RAM) ||
+	    fcntl(ram_fd, F_ADD_SEALS, F_SEAL_SHRINK))
+		abort();
+	ram = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_SHARED, ram_fd, 0);
+	if (ram == MAP_FAILED)
 		abort();
 	atexit(end);
 }
@@ -56,7 +82,8 @@ static void leave(struct guest *g)
 	if (g->memory)
 		munmap(g->memory, MEMORY);
 	close_fd(&g->fd);
-	*g = (struct guest){ .fd = -1 };
+	close_fd(&g->link);
+	*g = (struct guest){ .fd = -1, .link = -1 };
 }
 
 static void come(struct guest *g)
@@ -147,6 +174,160 @@ static void take_frames(struct guest *g)
 		ring_next(&g->in, &frame);
 }
 
+/* ---- by vhost-user ------------------------------------------------------------ */
+
+static void say_fd(int to, const void *bytes, size_t len, int fd)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { (void *)bytes, len };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c = (struct cmsghdr *)control;
+
+	if (to < 0 || !len)
+		return;
+	if (fd >= 0) {
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+		m.msg_control = control;
+		m.msg_controllen = sizeof(control);
+	}
+	if (sendmsg(to, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return;
+}
+
+static void say_message(struct guest *g, struct vhost_message m, uint32_t size,
+			int fd)
+{
+	uint8_t answer[512];
+
+	m.flags = FLAG_VERSION;
+	m.size = size;
+	say_fd(g->link, &m, VHOST_HEADER + size, fd);
+	run_once(&server->loop);
+	while (g->link >= 0 &&
+	       recv(g->link, answer, sizeof(answer), MSG_DONTWAIT) > 0)
+		;
+}
+
+static void say_ring(struct guest *g, uint32_t request, uint32_t n,
+		     uint32_t value, int fd)
+{
+	say_message(g, (struct vhost_message){ .request = request,
+					       .state = { n, value } }, 8, fd);
+}
+
+/* @bits: which kind of rings, and where they begin */
+static void hand_over(struct guest *g, uint8_t bits)
+{
+	uint64_t features = 1ull << VIRTIO_F_VERSION_1 |
+			    1ull << VHOST_F_PROTOCOL;
+	struct vhost_message memory = { .request = SET_MEM_TABLE,
+		.table = { .nr = 1, .region = { { 0, RAM, RAM, 0 } } } };
+	uint32_t base = bits >> 4, n;
+	int pair[2];
+
+	if (bits & 1)
+		features |= 1ull << VIRTIO_F_RING_PACKED;
+	if (bits & 2)
+		features |= 1ull << VIRTIO_RING_F_EVENT_IDX;
+	if (bits & 4)
+		features |= 1ull << VIRTIO_NET_F_MRG_RXBUF;
+	if (bits & 8)
+		features |= 1ull << VIRTIO_NET_F_CSUM |
+			    1ull << VIRTIO_NET_F_HOST_TSO4;
+	close_fd(&g->link);
+	if (g->fd < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return;
+	say_fd(g->fd, "", 1, pair[1]);
+	close(pair[1]);
+	g->link = pair[0];
+	say_message(g, (struct vhost_message){ .request = SET_FEATURES,
+					       .value = features }, 8, -1);
+	say_message(g, memory, 8 + sizeof(memory.table.region[0]), ram_fd);
+	memset(ram, 0, RING_AT * VHOST_RINGS);
+	driver.packed = bits & 1;
+	for (n = 0; n < VHOST_RINGS; n++) {
+		uint64_t at = RAM + n * RING_AT;
+
+		driver.next[n] = base;
+		driver.wrap[n] = false;
+		if (!driver.packed)
+			*(uint16_t *)(ram + n * RING_AT + 0x1002) = base;
+		say_ring(g, SET_VRING_NUM, n, RING, -1);
+		say_ring(g, SET_VRING_BASE, n, base | base << 16, -1);
+		say_message(g, (struct vhost_message){
+			.request = SET_VRING_ADDR,
+			.addr = { .index = n, .desc_user_addr = at,
+				  .avail_user_addr = at + 0x1000,
+				  .used_user_addr = at + 0x2000 } },
+			sizeof(struct vhost_vring_addr), -1);
+		say_ring(g, SET_VRING_CALL, n, 0, event_fd);
+		say_ring(g, SET_VRING_KICK, n, 0, event_fd);
+		say_ring(g, SET_VRING_ENABLE, n, 1, -1);
+	}
+}
+
+/* Bytes for the rings or the buffers, and a kick */
+static void write_ram(const uint8_t *data, size_t len)
+{
+	uint16_t at;
+
+	if (len < sizeof(at))
+		return;
+	memcpy(&at, data, sizeof(at));
+	len -= sizeof(at);
+	/* Most often at a ring's beginning */
+	if (at & 1)
+		at = (at >> 1) % 6 * 0x1000 + (at >> 8) % 64;
+	if (at > RAM - len)
+		at = RAM - len;
+	memcpy(ram + at, data + sizeof(at), len);
+	eventfd_write(event_fd, 1);
+}
+
+static void put_packed(unsigned int n, const struct vring_desc *d)
+{
+	struct vring_packed_desc *to =
+		(struct vring_packed_desc *)(ram + n * RING_AT) +
+		driver.next[n];
+
+	*to = (struct vring_packed_desc){ d->addr, d->len, driver.next[n],
+		(d->flags & 7) |
+		1 << (driver.wrap[n] ? VRING_PACKED_DESC_F_AVAIL :
+				       VRING_PACKED_DESC_F_USED) };
+	if (++driver.next[n] == RING) {
+		driver.next[n] = 0;
+		driver.wrap[n] = !driver.wrap[n];
+	}
+}
+
+/* A chain that could be: bytes are, for each of its descriptors, flags, a length, a place */
+static void offer(const uint8_t *data, size_t len)
+{
+	unsigned int n = len ? data[0] & 1 : 0;
+	struct vring_desc *table = (struct vring_desc *)(ram + n * RING_AT);
+	struct vring_avail *avail = (void *)(ram + n * RING_AT + 0x1000);
+	uint16_t head = driver.next[n] % RING;
+
+	for (data++; len > 3; data += 3, len -= 3) {
+		struct vring_desc d = {
+			0x8000 + data[2] * 0x40, data[1] * 16, data[0] & 7,
+			(driver.next[n] + 1) % RING };
+
+		if (driver.packed) {
+			put_packed(n, &d);
+			continue;
+		}
+		table[driver.next[n]++ % RING] = d;
+	}
+	if (!driver.packed)
+		avail->ring[avail->idx++ % RING] = head;
+	eventfd_write(event_fd, 1);
+}
+
 struct step {
 	uint8_t what, which, len;
 };
@@ -155,7 +336,7 @@ static void do_step(struct step s, const uint8_t *data)
 {
 	struct guest *g = &guests[s.which % GUESTS];
 
-	switch (s.what % 8) {
+	switch (s.what % 12) {
 	case 0:
 		come(g);
 		break;
@@ -175,6 +356,19 @@ static void do_step(struct step s, const uint8_t *data)
 		break;
 	case 5:
 		leave(g);
+		break;
+	case 6:
+		if (s.len)
+			hand_over(g, data[0]);
+		break;
+	case 7:
+		say_fd(g->link, data, s.len, s.what & 64 ? event_fd : -1);
+		break;
+	case 8:
+		write_ram(data, s.len);
+		break;
+	case 9:
+		offer(data, s.len);
 		break;
 	default:
 		put_frame(g, data, s.len);
@@ -203,7 +397,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!server)
 		begin();
 	for (i = 0; i < GUESTS; i++)
-		guests[i] = (struct guest){ .fd = -1 };
+		guests[i] = (struct guest){ .fd = -1, .link = -1 };
+	memset(ram, 0, RAM);
 	/* One that could be harmed */
 	join(&guests[0], (const uint8_t *)"name=x", 6);
 	while (size >= sizeof(step)) {

@@ -84,6 +84,9 @@ struct pcap;
  * @ready: the peer takes frames again
  * @changed: the peer's link, offloads or queues are others now, or the peer
  * @print: what else there is to say of it, behind its counters; not in use
+ * @hand_over: what is behind it may serve the rings of a NIC itself, by vhost-user.
+ *	A socket to it, which is the caller's, and @place: of its two rings, see struct
+ *	virtqueue; -1: not now
  * @close: frees it
  *
  * All but @receive may be NULL.
@@ -95,6 +98,7 @@ struct port_ops {
 	void (*ready)(struct port *port);
 	void (*changed)(struct port *port);
 	void (*print)(const struct port *port, FILE *file);
+	int (*hand_over)(struct port *port, uint32_t **place);
 	void (*close)(struct port *port);
 };
 

@@ -24,6 +24,7 @@
  * @at: the switch's socket
  * @hello: what it says there
  * @text: for messages
+ * @direct: the switch serves rings of NICs
  * @was_told: the user knows that there is no switch
  */
 struct client {
@@ -33,7 +34,7 @@ struct client {
 	struct sockaddr_un at;
 	struct ring_hello hello;
 	char text[64];
-	bool was_told;
+	bool direct, was_told;
 };
 
 /* Says hello. A socket that does not block, or -1 with errno */
@@ -53,26 +54,6 @@ static int dial(const struct client *c)
 		errno = err;
 	}
 	return -1;
-}
-
-/* The descriptor that came along, or -1. There may be more: they are closed */
-static int take_fd(struct msghdr *message)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(message);
-	int fd = -1, other;
-	size_t at;
-
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-		return -1;
-	for (at = 0; CMSG_LEN(at + sizeof(int)) <= c->cmsg_len;
-	     at += sizeof(int)) {
-		memcpy(&other, CMSG_DATA(c) + at, sizeof(other));
-		if (fd < 0)
-			fd = other;
-		else
-			close(other);
-	}
-	return fd;
 }
 
 /* The answer. -1 with @error: it is none, or says no */
@@ -100,6 +81,7 @@ static int take_welcome(struct client *c, int fd, struct error *error)
 	else
 		ret = 0;
 	if (!ret) {
+		c->direct = w.direct;
 		memcpy(c->ring.port.mac, w.mac, MAC_LEN);
 		ring_port_agree(&c->ring, w.offloads, RING_OF_GUEST);
 		/* The guest has it now: it is to get it again, or none */
@@ -175,6 +157,22 @@ static int start(struct port *port, struct error *error)
 	return fail(error, STATUS_OS, "--net %s: cannot wait for it", c->text);
 }
 
+/* One end of a pair, whose other one the switch gets */
+static int hand_over(struct port *port, uint32_t **place)
+{
+	struct client *c = (struct client *)port;
+	int pair[2];
+
+	if (!c->direct || !port->link ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return -1;
+	*place = c->ring.place;
+	if (ring_port_give(&c->ring, pair[1]))
+		close_fd(&pair[0]);
+	close(pair[1]);
+	return pair[0];
+}
+
 static void close_client(struct port *port)
 {
 	struct client *c = (struct client *)port;
@@ -221,7 +219,7 @@ struct port *switch_port_open(const struct net_config *config,
 	static const struct port_ops ops = {
 		.start = start, .receive = ring_receive, .flush = ring_flush,
 		.ready = ring_ready, .changed = ring_changed,
-		.close = close_client };
+		.hand_over = hand_over, .close = close_client };
 	const char *name = config->address ? config->address : "";
 	struct client *c = calloc(1, sizeof(*c));
 

@@ -5,21 +5,35 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "net/switch/ring_port.h"
 #include "net/switch/server.h"
+#include "net/switch/vhost_back.h"
 
 /**
  * struct ring_guest - one with rings
  * @ring: begins it
  * @member: what it is here
+ * @direct: the rings of its NIC, which it has handed over; or NULL
  */
 struct ring_guest {
 	struct ring_port ring;
 	struct member *member;
+	struct direct *direct;
+};
+
+/**
+ * struct direct - rings of a NIC
+ * @back: begins it
+ * @guest: whose they are
+ */
+struct direct {
+	struct vhost_back back;
+	struct ring_guest *guest;
 };
 
 static void on_lost(struct ring_port *ring, int error)
@@ -27,8 +41,90 @@ static void on_lost(struct ring_port *ring, int error)
 	member_gone(((struct ring_guest *)ring)->member);
 }
 
+/* What frames may leave undone follows the driver, or else the guest's word for it */
+static void on_link(struct vhost_back *back)
+{
+	struct ring_port *ring = &((struct direct *)back)->guest->ring;
+
+	ring_port_agree(ring, ring->offloads, RING_OF_SWITCH);
+	if (back->linked) {
+		ring->port.takes = back->takes;
+		ring->port.gives = back->gives;
+	}
+	port_changed(&ring->port);
+}
+
+/* The guest is here still, with its own rings */
+static void on_direct_lost(struct vhost_back *back, int error)
+{
+}
+
+static void take_away(struct ring_guest *g)
+{
+	if (g->direct)
+		vhost_back_close(&g->direct->back);
+	free(g->direct);
+	g->direct = NULL;
+}
+
+static void on_given(struct ring_port *ring, int fd)
+{
+	struct ring_guest *g = (struct ring_guest *)ring;
+	struct direct *d = calloc(1, sizeof(*d));
+
+	take_away(g);
+	server_watch(g->member->server);
+	if (d) {
+		d->guest = g;
+		vhost_back_init(&d->back, &ring->port);
+		d->back.place = ring->place;
+		d->back.link = on_link;
+		d->back.lost = on_direct_lost;
+		g->direct = d;
+	}
+	if (!d || vhost_back_use(&d->back, fd)) {
+		close(fd);
+		take_away(g);
+	}
+}
+
+static struct vhost_back *linked(struct port *port)
+{
+	struct direct *d = ((struct ring_guest *)port)->direct;
+
+	return d && d->back.linked ? &d->back : NULL;
+}
+
+static bool receive(struct port *port, const struct frame *frame)
+{
+	struct vhost_back *back = linked(port);
+
+	return back ? vhost_back_receive(back, frame) :
+		      ring_receive(port, frame);
+}
+
+/* Frames may have gone both ways, and both may wait */
+static void flush(struct port *port)
+{
+	struct vhost_back *back = linked(port);
+
+	ring_flush(port);
+	if (back)
+		vhost_back_flush(back);
+}
+
+static void ready(struct port *port)
+{
+	struct vhost_back *back = linked(port);
+
+	ring_ready(port);
+	if (back)
+		vhost_back_ready(back);
+}
+
 static void close_guest(struct port *port)
 {
+	take_away((struct ring_guest *)port);
 	ring_port_close((struct ring_port *)port);
 	free(port);
 }
@@ -90,9 +186,8 @@ static struct ring_guest *admit(struct switch_server *s,
 				struct error *error)
 {
 	static const struct port_ops ops = {
-		.receive = ring_receive, .flush = ring_flush,
-		.ready = ring_ready, .changed = ring_changed,
-		.close = close_guest };
+		.receive = receive, .flush = flush, .ready = ready,
+		.changed = ring_changed, .close = close_guest };
 	struct switch_config config = { .name = "guest" };
 	struct ring_guest *g;
 
@@ -109,6 +204,7 @@ static struct ring_guest *admit(struct switch_server *s,
 	}
 	ring_port_init(&g->ring, &ops);
 	g->ring.lost = on_lost;
+	g->ring.given = on_given;
 	ring_port_agree(&g->ring, hello->offloads, RING_OF_SWITCH);
 	if (memory < 0 || ring_port_map(&g->ring, memory, RING_OF_SWITCH))
 		fail(error, STATUS_OS, "no memory to share: %s",
@@ -137,6 +233,7 @@ static void answer(struct switch_server *s, struct ring_hello *hello, int fd)
 	if (g) {
 		memcpy(w.mac, hello->mac, MAC_LEN);
 		w.offloads = g->ring.offloads;
+		w.direct = 1;
 		if (send_welcome(fd, &w, memory) ||
 		    ring_port_use(&g->ring, fd)) {
 			close(fd);
@@ -154,17 +251,106 @@ static void answer(struct switch_server *s, struct ring_hello *hello, int fd)
 	close_fd(&memory);
 }
 
+/* ---- those that have their queues in memory -------------------------------- */
+
+/**
+ * struct vhost_guest - one by vhost-user
+ * @port: begins it
+ * @back: its rings
+ * @member: what it is here
+ */
+struct vhost_guest {
+	struct port port;
+	struct vhost_back back;
+	struct member *member;
+};
+
+static struct vhost_guest *of_back(struct vhost_back *back)
+{
+	return (struct vhost_guest *)((char *)back -
+				      offsetof(struct vhost_guest, back));
+}
+
+static struct vhost_back *back_of(struct port *port)
+{
+	return &((struct vhost_guest *)port)->back;
+}
+
+static void on_vhost_lost(struct vhost_back *back, int error)
+{
+	member_gone(of_back(back)->member);
+}
+
+static void on_vhost_link(struct vhost_back *back)
+{
+	back->port->takes = back->takes;
+	back->port->gives = back->gives;
+	port_set_link(back->port, back->linked);
+}
+
+static bool vhost_receive(struct port *port, const struct frame *frame)
+{
+	return vhost_back_receive(back_of(port), frame);
+}
+
+static void vhost_flush(struct port *port)
+{
+	vhost_back_flush(back_of(port));
+}
+
+static void vhost_ready(struct port *port)
+{
+	vhost_back_ready(back_of(port));
+}
+
+static void close_vhost(struct port *port)
+{
+	vhost_back_close(back_of(port));
+	free(port);
+}
+
+static void admit_vhost(struct switch_server *s, int fd)
+{
+	static const struct port_ops ops = {
+		.receive = vhost_receive, .flush = vhost_flush,
+		.ready = vhost_ready, .close = close_vhost };
+	struct switch_config config = { .name = "vhost" };
+	struct vhost_guest *g = calloc(1, sizeof(*g));
+	struct error error;
+
+	server_watch(s);
+	if (g) {
+		g->port = (struct port){ .ops = &ops, .name = "vhost" };
+		vhost_back_init(&g->back, &g->port);
+		g->back.link = on_vhost_link;
+		g->back.lost = on_vhost_lost;
+		g->member = member_join(s, &g->port, "vhost", &config, &error);
+	}
+	if (!g || !g->member) {
+		close(fd);
+		free(g);
+	} else if (vhost_back_use(&g->back, fd)) {
+		close(fd);
+		member_gone(g->member);
+	}
+}
+
 static void on_hello(void *ctx, uint32_t events)
 {
 	struct newcomer *n = ctx;
 	struct ring_hello hello;
 	int fd = n->watch.fd;
-	ssize_t len = recv(fd, &hello, sizeof(hello), MSG_DONTWAIT);
+	uint32_t request;
 
 	loop_watch(&n->server->loop, &n->watch, 0);
 	n->watch.fd = -1;
-	if (len == sizeof(hello) &&
-	    !memcmp(hello.magic, RING_MAGIC, sizeof(hello.magic)))
+	/* What a front end asks first */
+	if (recv(fd, &request, sizeof(request), MSG_DONTWAIT | MSG_PEEK) ==
+	    sizeof(request) && request == GET_FEATURES)
+		admit_vhost(n->server, fd);
+	else if (recv(fd, &hello, sizeof(hello), MSG_DONTWAIT) ==
+		 sizeof(hello) &&
+		 !memcmp(hello.magic, RING_MAGIC, sizeof(hello.magic)))
 		answer(n->server, &hello, fd);
 	else
 		close(fd);

@@ -14,6 +14,7 @@
 #define BATCH		(256u << 10)
 #define COST		1000
 #define WORDS		4096	/* of both rings; then their bytes */
+#define PLACES		2048	/* in there */
 #define MEMORY		(WORDS + 2 * RING_BYTES)
 #define SEALS		(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
@@ -161,12 +162,56 @@ void ring_ready(struct port *port)
 	serve(p);
 }
 
+int take_fd(struct msghdr *message)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(message);
+	int fd = -1, other;
+	size_t at;
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -1;
+	for (at = 0; CMSG_LEN(at + sizeof(int)) <= c->cmsg_len;
+	     at += sizeof(int)) {
+		memcpy(&other, CMSG_DATA(c) + at, sizeof(other));
+		if (fd < 0)
+			fd = other;
+		else
+			close(other);
+	}
+	return fd;
+}
+
+int ring_port_give(struct ring_port *p, int fd)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { "", 1 };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	return sendmsg(p->watch.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	       1 ? 0 : -1;
+}
+
 /* False: the connection has ended */
 static bool take_bytes(struct ring_port *p)
 {
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
 	char bytes[4096];
-	ssize_t n = recv(p->watch.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	struct iovec iov = { bytes, sizeof(bytes) };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = p->given ? control : NULL,
+		.msg_controllen = p->given ? sizeof(control) : 0 };
+	ssize_t n = recvmsg(p->watch.fd, &message,
+			    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int fd = n > 0 ? take_fd(&message) : -1;
 
+	if (fd >= 0)
+		p->given(p, fd);
 	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return true;
 	lose(p, n ? errno : 0);
@@ -225,6 +270,7 @@ int ring_port_map(struct ring_port *p, int memory, enum ring_end end)
 	if (at == MAP_FAILED)
 		return -1;
 	p->memory = at;
+	p->place = (uint32_t *)(at + PLACES);
 	*first = (struct ring){ (struct ring_words *)at, at + WORDS, 0, 0 };
 	*second = (struct ring){ (struct ring_words *)at + 1,
 				 at + WORDS + RING_BYTES, 0, 0 };

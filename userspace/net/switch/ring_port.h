@@ -6,6 +6,7 @@
 #ifndef MVMM_SWITCH_RING_PORT_H
 #define MVMM_SWITCH_RING_PORT_H
 
+#include <sys/socket.h>
 #include "net/switch/ring.h"
 
 /**
@@ -18,6 +19,8 @@
  * @full: the peer was told that @out has no room
  * @offloads: PORT_*: both ends know of them
  * @follows: @port.takes is what the other end says; else it takes all of these
+ * @place: of the rings of a guest's NIC, in @memory
+ * @given: a descriptor came along with a byte, and is its now; NULL: it is closed
  * @lost: the socket was closed; error: a positive errno, 0: by the other end
  */
 struct ring_port {
@@ -27,6 +30,8 @@ struct ring_port {
 	struct ring in, out;
 	bool waits, full, follows;
 	unsigned int offloads;
+	uint32_t *place;
+	void (*given)(struct ring_port *ring, int fd);
 	void (*lost)(struct ring_port *ring, int error);
 };
 
@@ -50,8 +55,13 @@ void ring_changed(struct port *port);
 /* What both ends have agreed on; before it is used */
 void ring_port_agree(struct ring_port *ring, unsigned int offloads,
 		     enum ring_end end);
+/* Along with a byte. The descriptor stays the caller's. 0, or -1 with errno */
+int ring_port_give(struct ring_port *ring, int fd);
 /* Ends it, without a word to @lost */
 void ring_port_close(struct ring_port *ring);
+
+/* A descriptor that comes with a message, or -1. There may be more: they are closed */
+int take_fd(struct msghdr *message);
 
 /* ---- how they meet --------------------------------------------------------- */
 
@@ -77,13 +87,13 @@ struct ring_hello {
  * @status: 0; or STATUS_*, and then there is no memory
  * @mac: the address that it gets: nobody else here has it
  * @offloads: of those that the guest knows, what the switch knows, too
- * @reserved: 0
+ * @direct: 1: the guest may hand over the rings of its NIC
  * @text: why not
  */
 struct ring_welcome {
 	char magic[8];
 	uint32_t status;
-	uint8_t mac[MAC_LEN], offloads, reserved;
+	uint8_t mac[MAC_LEN], offloads, direct;
 	char text[108];
 };
 

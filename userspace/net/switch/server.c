@@ -16,6 +16,7 @@
 #include "net/switch/server.h"
 
 #define NS		1000000000ull
+#define WATCH_NS	100000000
 
 /* ---- the directory -------------------------------------------------------- */
 
@@ -395,6 +396,26 @@ static int watch_signals(struct switch_server *s, struct error *error)
 	       fail(error, STATUS_OS, "cannot wait for signals") : 0;
 }
 
+static void on_alarm(int sig)
+{
+}
+
+void server_watch(struct switch_server *s)
+{
+	const struct sigaction action = { .sa_handler = on_alarm };
+	const struct itimerspec each = { { 0, WATCH_NS }, { 0, WATCH_NS } };
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID,
+				  .sigev_signo = SIGRTMIN };
+
+	if (s->watched)
+		return;
+	event._sigev_un._tid = gettid();
+	s->watched = !sigaction(SIGRTMIN, &action, NULL) &&
+		     !timer_create(CLOCK_MONOTONIC, &event, &s->watchdog);
+	if (s->watched)
+		timer_settime(s->watchdog, 0, &each, NULL);
+}
+
 static int start(struct switch_server *s, struct error *error)
 {
 	char path[sizeof(s->stream_at.sun_path)];
@@ -479,6 +500,8 @@ void switch_end(struct switch_server *s)
 	stop_listening(&s->stream, &s->stream_at);
 	stop_listening(&s->door, &s->door_at);
 	close_fd(&s->signals.fd);
+	if (s->watched)
+		timer_delete(s->watchdog);
 	/* It stays while something else is there */
 	if (!switch_path(path, sizeof(path), s->name, NULL, &ignored))
 		rmdir(path);

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <sys/un.h>
+#include <time.h>
 #include "net/switch/switch.h"
 
 #define SWITCH_UPLINKS	16
@@ -59,6 +60,8 @@ struct newcomer {
  * @ticker: what was learned gets older
  * @again: after a failure it listens again
  * @signals: SIGTERM and SIGINT end it
+ * @watchdog: interrupts a write that waits, as soon as there are others' eventfds
+ * @watched: there is that
  * @ended: it is to end
  */
 struct switch_server {
@@ -72,7 +75,8 @@ struct switch_server {
 	struct watch stream, door, signals;
 	struct sockaddr_un stream_at, door_at;
 	struct timer reaper, ticker, again;
-	bool ended;
+	timer_t watchdog;
+	bool watched, ended;
 };
 
 /*
@@ -116,6 +120,11 @@ struct member *member_join(struct switch_server *server, struct port *port,
 			   struct error *error);
 /* It is closed soon */
 void member_gone(struct member *member);
+/*
+ * The caller's thread is the loop's. From here on no system call of it waits long: EINTR.
+ * An eventfd that came from somebody else may be full, and not be told not to wait
+ */
+void server_watch(struct switch_server *server);
 void newcomer_admit(struct switch_server *server, int fd);
 void newcomer_close(struct newcomer *newcomer);
 
