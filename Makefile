@@ -131,7 +131,8 @@ cmd-obj := $(cmd-src:%.c=$(O)/%.o)
 unit-tests := $(wildcard userspace/tests/test_*.c)
 unit-bin := $(unit-tests:%.c=$(O)/%) \
 	$(addprefix $(O)/userspace/tests/test_tsan_, bus core iothread machine reset snapshot \
-	nic_iothread offload virtio nbd control overlay block vhost switch_ring switch_port switch_server)
+	nic_iothread offload virtio nbd control overlay block vhost switch_ring switch_port switch_server \
+	switch_direct)
 
 all: module userspace
 

@@ -73,7 +73,8 @@ static bool receive(struct port *port, const struct frame *frame)
 	size_t len;
 	int ret;
 
-	if (!virtio_is_running(&n->virtio) || !q->enabled) {
+	/* What came before the rings were handed over */
+	if (!virtio_is_running(&n->virtio) || !q->enabled || n->vhost.running) {
 		port_drop(&port->from_peer, DROP_NO_LINK);
 		return true;
 	}
@@ -166,7 +167,7 @@ static void transmit(struct nic *n, unsigned int pair)
 	struct chain chain;
 
 	if (!virtio_is_running(&n->virtio) || !q->enabled || n->sending ||
-	    n->tap_fd || is_paused(n))
+	    n->tap_fd || n->vhost.running || is_paused(n))
 		return;
 	n->sending = true;
 	while (queue_pop(q, &chain)) {
@@ -232,6 +233,7 @@ static void changed(struct port *port)
 {
 	struct nic *n = of_port(port);
 
+	nic_direct_changed(n);
 	if (n->had_link == has_link(n))
 		return;
 	n->had_link = has_link(n);
@@ -270,6 +272,8 @@ static void notified(struct virtio *virtio, struct virtqueue *queue)
 		nic_control(n, queue);
 	else if (n->tap_fd)
 		nic_vhost_notified(n, queue, control_number(n));
+	else if (nic_direct(n, queue))
+		return;
 	else if (queue->number % 2 == NIC_TX)
 		transmit(n, queue->number / 2);
 	/* Of a broken device no buffers come any more */
@@ -335,8 +339,9 @@ static void forget(struct virtio *virtio)
 {
 	struct nic *n = (struct nic *)virtio;
 
-	if (n->tap_fd)
+	if (n->vhost.served)
 		vhost_stop(virtio);
+	n->asks = true;
 	memcpy(n->mac, n->own_mac, MAC_LEN);
 	nic_reset_filter(n);
 	nic_reset_steering(n);
@@ -361,6 +366,8 @@ static int create(struct device *device, struct error *error)
 	struct machine *m = device->machine;
 	struct nic *n = (struct nic *)device;
 	const struct machine_nic *is = &m->config.nic[m->nics_made++];
+	bool direct = is->port->ops->hand_over && m->memory.fd >= 0 &&
+		      is->queues <= 1;
 
 	if (device_set_iothread(device, is->iothread, error))
 		return -1;
@@ -376,13 +383,14 @@ static int create(struct device *device, struct error *error)
 	n->ops.config_len = nic_pairs(n) > 1 ? sizeof(struct virtio_net_config) :
 			    CONFIG_LEN;
 	n->tap_fd = is->port->queue_fd;
-	if (n->tap_fd) {
-		n->ops.own_rings = true;
+	n->ops.own_rings = n->tap_fd;
+	if (n->tap_fd || direct) {
 		n->ops.drain = vhost_stop;
 		n->ops.revectored = vhost_revectored;
 	}
-	if (n->tap_fd ? nic_vhost_create(n, error) :
-			virtio_create(&n->virtio, &n->ops, error))
+	if (n->tap_fd ? nic_vhost_create(n, error) : direct ?
+	    nic_direct_create(n, error) :
+	    virtio_create(&n->virtio, &n->ops, error))
 		return -1;
 	pthread_mutex_lock(device->lock);
 	port_connect(&n->port, is->port);
@@ -410,7 +418,7 @@ static int loaded(struct device *device, struct error *error)
 			    n->pairs, nic_pairs(n));
 	if (nic_check_filter(n, error) || nic_check_steering(n, error))
 		return -1;
-	n->moved = true;
+	n->moved = n->asks = true;
 	nic_set_active(n, n->active);
 	resume_later(n);
 	return virtio_loaded(&n->virtio, error);
@@ -421,13 +429,15 @@ static void destroy(struct device *device)
 	struct nic *n = (struct nic *)device;
 
 	pthread_mutex_lock(device->lock);
-	if (n->tap_fd)
+	if (n->vhost.served)
 		vhost_stop(&n->virtio);
 	port_disconnect(&n->port);
 	loop_set_timer(device->loop, &n->resumed, 0);
 	pthread_mutex_unlock(device->lock);
 	if (n->tap_fd)
 		nic_vhost_destroy(n);
+	else if (n->vhost.served)
+		nic_direct_destroy(n);
 	else
 		virtio_destroy(&n->virtio);
 }
@@ -435,7 +445,7 @@ static void destroy(struct device *device)
 /* Without vhost nothing is ever in flight */
 static void saving(struct device *device)
 {
-	if (((struct nic *)device)->tap_fd)
+	if (((struct nic *)device)->vhost.served)
 		vhost_saving(device);
 }
 
@@ -443,7 +453,7 @@ static int can_save(struct device *device, struct error *error)
 {
 	struct nic *n = (struct nic *)device;
 
-	return !n->tap_fd || !n->vhost.dead ? 0 :
+	return !n->vhost.served || !n->vhost.dead ? 0 :
 	       fail(error, STATUS_USAGE,
 		    "the machine cannot be saved: the back end of %s is lost, and with it what was in flight",
 		    n->vhost.name);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The parts of virtio-net: frames (net.c), its control queue (net_control.c), which
- * of several queues a frame takes (net_steer.c), and the host's kernel in the place
- * of the first and the last (net_vhost.c).
+ * of several queues a frame takes (net_steer.c), and in the place of the first and the
+ * last the host's kernel (net_vhost.c), or a switch (net_direct.c).
  */
 #ifndef MVMM_VIRTIO_NET_H
 #define MVMM_VIRTIO_NET_H
 
 #include "core/machine.h"
-#include "devices/virtio/vhost.h"
+#include "devices/virtio/vhost_link.h"
 #include "net/net.h"
 
 /* Of the first pair; the control queue is behind all pairs that the driver knows */
@@ -75,6 +75,9 @@ struct nic_rss {
  *	does not
  * @vhost_fd: of that, for each pair
  * @vhost_features: that it offers
+ * @link: to who may serve the rings in its place: the other end of the network
+ * @place: how far he got
+ * @asks: he is to be asked when there is something to be served
  * @port: of which the network is the peer
  * @given: the address that this machine's user gave it
  * @own_mac: before the driver has set another: it stays when a guest is loaded
@@ -105,6 +108,9 @@ struct nic {
 	const int *tap_fd;
 	int vhost_fd[NIC_PAIRS];
 	uint64_t vhost_features;
+	struct vhost_link link;
+	uint32_t *place;
+	bool asks;
 	struct port port;
 	const uint8_t *given;
 	uint8_t own_mac[MAC_LEN];
@@ -159,6 +165,13 @@ int nic_check_steering(const struct nic *nic, struct error *error);
 /* In the place of virtio_create() and its kin, if there is a @tap_fd */
 int nic_vhost_create(struct nic *nic, struct error *error);
 void nic_vhost_destroy(struct nic *nic);
+/* The same, if the network may serve the rings of one pair (net_direct.c) */
+int nic_direct_create(struct nic *nic, struct error *error);
+void nic_direct_destroy(struct nic *nic);
+/* Does it serve them? Else the NIC does */
+bool nic_direct(struct nic *nic, struct virtqueue *queue);
+/* It has a link, or none any more */
+void nic_direct_changed(struct nic *nic);
 /* @rings: of the driver's, but for the control queue */
 void nic_vhost_notified(struct nic *nic, struct virtqueue *queue,
 			unsigned int rings);

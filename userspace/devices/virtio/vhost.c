@@ -39,12 +39,49 @@ static void watch_kicks(struct vhost *v, unsigned int n, bool on)
 		   on ? EPOLLIN : 0);
 }
 
+/*
+ * A full eventfd would be waited for, if the back end has switched O_NONBLOCK off.
+ * It is not full when it was emptied; what was in there is said by one, too
+ */
+static void ring(struct vhost *v, unsigned int n)
+{
+	eventfd_take(v->virtio.rung[n].fd);
+	eventfd_write(v->virtio.rung[n].fd, 1);
+}
+
+/* False: where its rings stand is not known */
+static bool take_back(struct vhost *v)
+{
+	bool good = v->back->gone;
+	unsigned int i;
+
+	/* One that is there, and has a ring, may go on with it */
+	for (i = 0; i < v->served && good; i++)
+		good = !v->started[i] ||
+		       (v->back->gone(v) &&
+			queue_recover(&v->virtio.queue[i]));
+	if (!good)
+		return false;
+	v->running = false;
+	for (i = 0; i < v->served; i++) {
+		if (!v->started[i])
+			continue;
+		v->started[i] = false;
+		watch_kicks(v, i, true);
+		/* What he has not seen is seen here */
+		ring(v, i);
+	}
+	v->back->lost(v);
+	msix_collect(&v->virtio.pci);
+	return true;
+}
+
 void vhost_fail(struct vhost *v, const char *why)
 {
 	struct virtio *virtio = &v->virtio;
 	unsigned int i;
 
-	if (v->dead)
+	if (v->dead || take_back(v))
 		return;
 	v->dead = true;
 	v->running = false;
@@ -76,16 +113,6 @@ static int set_call(struct vhost *v, unsigned int n, struct error *error)
 	if (fd < 0)
 		return fail(error, STATUS_OS, "no eventfd: %s", strerror(-fd));
 	return v->back->call(v, n, fd, error);
-}
-
-/*
- * A full eventfd would be waited for, if the back end has switched O_NONBLOCK off.
- * It is not full when it was emptied; what was in there is said by one, too
- */
-static void ring(struct vhost *v, unsigned int n)
-{
-	eventfd_take(v->virtio.rung[n].fd);
-	eventfd_write(v->virtio.rung[n].fd, 1);
 }
 
 static int start_ring(struct vhost *v, unsigned int n, struct error *error)

@@ -23,6 +23,8 @@ struct vhost_link;
  * @stop: serve it no more. Afterwards nothing of it is in flight; @base is where
  *	it would go on: as struct vhost_vring_state has it
  * @lost: it has failed, and is not asked again; may be NULL
+ * @gone: it is not there any more, and the device can do without: it takes its rings
+ *	back as they are. NULL: it never can
  */
 struct vhost_ops {
 	int (*begin)(struct vhost *vhost, uint64_t features,
@@ -36,6 +38,7 @@ struct vhost_ops {
 	int (*stop)(struct vhost *vhost, unsigned int n, uint32_t *base,
 		    struct error *error);
 	void (*lost)(struct vhost *vhost);
+	bool (*gone)(struct vhost *vhost);
 };
 
 /**

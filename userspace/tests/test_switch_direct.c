@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A NIC whose rings a switch serves, in another thread here, in the guest's memory. Also
+ * under TSan.
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <cmocka.h>
+#undef fail	/* cmocka's; the launcher has a function of that name */
+#include "tests/switch_nic.h"
+
+static const struct {
+	uint64_t features;
+	const char *options;
+} kinds[] = { { 0, NULL }, { F_EVENT_IDX, NULL }, { F_PACKED, "packed" },
+	      { F_PACKED | F_EVENT_IDX, "packed" } };
+
+static void frames_go_through_the_guests_memory(void **state)
+{
+	unsigned int kind, i;
+
+	for (kind = 0; kind < 4; kind++) {
+		if (kind) {
+			teardown(state);
+			setup(state);
+		}
+		start(kinds[kind].features, kinds[kind].options);
+		assert_true(is_direct());
+		for (i = 0; i < 4; i++)
+			exchange(i);
+		/* None went by the other way */
+		assert_int_equal(nets.port[0]->to_peer.in, 0);
+		assert_int_equal(nets.port[0]->from_peer.in, 0);
+	}
+}
+
+/* It is saved, say: the rings come back, as they are, and go away again */
+static void rings_are_taken_back(void **state)
+{
+	start(F_PACKED | F_EVENT_IDX, "packed");
+	exchange(0);
+	pthread_mutex_lock(&m.loop.lock);
+	vhost_stop(&nic()->virtio);
+	pthread_mutex_unlock(&m.loop.lock);
+	assert_false(is_direct());
+	exchange(1);
+	assert_int_equal(nets.port[0]->from_peer.in, 1);
+	nic()->asks = true;
+	exchange(2);
+	assert_true(is_direct());
+	exchange(3);
+	assert_int_equal(nets.port[0]->from_peer.in, 1);
+}
+
+/* The switch ends without a word */
+static void the_switch_goes(void **state)
+{
+	unsigned int kind;
+
+	for (kind = 0; kind < 4; kind++) {
+		if (kind) {
+			teardown(state);
+			setup(state);
+		}
+		start(kinds[kind].features, kinds[kind].options);
+		exchange(0);
+		exchange(1);
+		end_switch();
+		loop_run(&m.loop, is_cut, NULL);
+		assert_false(is_direct());
+		assert_int_equal(reg_read(COMMON(device_status), 1) & 0x40, 0);
+		start_switch();
+		/* Each second it is tried */
+		m.clock.stopped_at += 2000000000ull;
+		run_timers();
+		loop_run(&m.loop, is_linked, NULL);
+		exchange(2);
+		assert_true(is_direct());
+		exchange(3);
+	}
+}
+
+static bool is_given_back(void *ctx)
+{
+	const struct vring_packed_desc *d =
+		(struct vring_packed_desc *)at(ring_at(DESC)) + 1;
+
+	if (!nic()->virtio.packed)
+		return used()->idx == 2;
+	return d->flags & 1 << VRING_PACKED_DESC_F_USED;
+}
+
+/* It dies between what it has said that it would do, and doing it */
+static void the_switch_dies_in_between(void **state)
+{
+	unsigned int kind;
+
+	for (kind = 0; kind < 4; kind++) {
+		if (kind) {
+			teardown(state);
+			setup(state);
+		}
+		start(kinds[kind].features, kinds[kind].options);
+		exchange(0);
+		take_over();
+		send_from_guest(1, 100);
+		nic()->place[NIC_TX] = 0x8001 | 0x8002u << 16;
+		switch_end(server);
+		server = NULL;
+		/* The NIC does it, although it can only drop the frame */
+		driver.queue = NIC_TX;
+		loop_run(&m.loop, is_given_back, NULL);
+		assert_false(is_direct());
+		loop_run(&m.loop, is_cut, NULL);
+	}
+}
+
+/* Frames wait for buffers, and keep their order */
+static void frames_before_buffers(void **state)
+{
+	unsigned int i;
+
+	start(F_EVENT_IDX | 1ull << VIRTIO_NET_F_MRG_RXBUF, NULL);
+	for (i = 0; i < 8; i++)
+		send_to_guest(1000 + i);
+	/* Two small ones are one large one; the first is not enough */
+	offer_buffer(NIC_RX, 0, 800);
+	kick();
+	assert_false(guest_has(0, 800));
+	for (i = 1; i < 9; i++) {
+		offer_buffer(NIC_RX, i, i > 1 ? 2048 : 800);
+		kick();
+	}
+	for (i = 1; i < 8; i++)
+		assert_true(guest_has(i + 1, HEAD + 1000 + i));
+	assert_int_equal(used()->ring[0].len, 800);
+	assert_int_equal(used()->ring[1].len, HEAD + 1000 - 800);
+}
+
+/* Private memory, such as that of a snapshot's file, is nobody else's */
+static void memory_that_is_not_shared(void **state)
+{
+	start(0, NULL);
+	assert_false(is_direct());
+	exchange(0);
+	assert_int_equal(nets.port[0]->from_peer.in, 1);
+}
+
+static void a_reset_takes_them_back(void **state)
+{
+	start(F_EVENT_IDX, NULL);
+	exchange(0);
+	driver_begin(0);
+	assert_false(is_direct());
+	add_queue(NIC_RX);
+	add_queue(NIC_TX);
+	driver_ok();
+	assert_true(is_direct());
+	exchange(0);
+}
+
+int main(void)
+{
+	static bool private = true;
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			frames_go_through_the_guests_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(rings_are_taken_back, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(the_switch_goes, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(the_switch_dies_in_between,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_reset_takes_them_back, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(frames_before_buffers, setup,
+						teardown),
+		cmocka_unit_test_prestate_setup_teardown(
+			memory_that_is_not_shared, setup, teardown, &private),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
