@@ -74,13 +74,15 @@ def pair(first, second):
 SWITCH = ("mkdir -p /run; ./mvmm switch lab >/tmp/switch 2>&1 & switch=$!; "
           "until [ -S /run/mvmm/switch/lab/port ]; do usleep 100000; done; "
           "./frames lab; ")
+# The switch serves their rings
+SHARED = "--mem-backend memfd"
 NO_SWITCH = "kill $switch; wait $switch; "
 BRIDGE = ("ip link add br0 type bridge; ip link set br0 up; "
           "for t in t1 t2; do ./packets make $t; ip link set $t master br0; "
           "ip link set $t up; done; ")
-MVMM = ("echo @@mvmm; " + SWITCH +
-        pair(mvmm("switch=lab,name=a", "vm=11"),
-             mvmm("switch=lab,name=b", "vm=12")) + NO_SWITCH +
+TWO = (SWITCH + pair(mvmm("switch=lab,name=a " + SHARED, "vm=11"),
+                     mvmm("switch=lab,name=b " + SHARED, "vm=12")) + NO_SWITCH)
+MVMM = ("echo @@mvmm; " + TWO +
         mvmm("tap=t0,vhost=on", "suffix=_vhost") + mvmm("tap=t0", "loop"))
 # In QEMU's lab the two sometimes do not end: they come last
 KVM = ("echo @@kvm; " + kvm("t0", "on", "suffix=_vhost") + kvm("t0", "off", "") +

@@ -95,7 +95,7 @@ static void executed(unsigned int cpu, void *data)
 	if (who == GUEST && b->address == behind_vmrun) {
 		who = HOST;
 		without = 0;
-		if (last)
+		if (last && (started || !from))
 			last->exits++;
 	}
 	if (from && who == GUEST && b->address == to && started)
