@@ -1121,7 +1121,8 @@ struct mvmm_stats {
 /*
  * MVMM_VCPU_SET_CPUID: replaces the table. -E2BIG: over max_cpuid entries;
  * -EINVAL: a leaf twice, or unknown flags. A feature that the table has and
- * MVMM_GET_CPUID has not is visible to the guest, but cannot be enabled.
+ * MVMM_GET_CPUID has not is visible to the guest, but cannot be enabled. The
+ * APIC id in leaves 1 and 0xb is always the vCPU's own.
  */
 #define MVMM_VCPU_SET_CPUID	_IO(MVMM_IOC, 0x5b)
 #define MVMM_VCPU_GET_STATS	_IO(MVMM_IOC, 0x5c)

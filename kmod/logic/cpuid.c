@@ -74,6 +74,11 @@
 /* Leaf 0x80000007, EDX */
 #define X7_INVARIANT_TSC BIT(8)
 
+/* Leaf 0xb, and ECX of its levels: the type, and the subleaf's number */
+#define TOPOLOGY 0xb
+#define TOPOLOGY_SMT 0x100
+#define TOPOLOGY_CORE 0x201
+
 #define MAX_BASIC 0x15
 #define MAX_EXTENDED 0x80000008
 #define HYPERVISOR 0x40000000
@@ -87,6 +92,21 @@ static struct mvmm_cpuid_entry *add(struct mvmm_cpuid_table *t, u32 leaf,
 		.leaf = leaf, .subleaf = subleaf, .flags = flags,
 		.eax = r[0], .ebx = r[1], .ecx = r[2], .edx = r[3] };
 	return e;
+}
+
+static const struct mvmm_cpuid_entry *
+find(const struct mvmm_cpuid_table *table, u32 leaf, u32 subleaf)
+{
+	u32 i;
+
+	for (i = 0; i < table->nr; i++) {
+		const struct mvmm_cpuid_entry *e = &table->entry[i];
+
+		if (e->leaf == leaf && (!(e->flags & MVMM_CPUID_SUBLEAF) ||
+					e->subleaf == subleaf))
+			return e;
+	}
+	return NULL;
 }
 
 static void add_xsave(const struct mvmm_cpuid_host *host,
@@ -236,6 +256,13 @@ void mvmm_cpuid_add_apic(struct mvmm_cpuid_table *table)
 {
 	u32 i;
 
+	/* One thread, one core; mvmm_cpuid_query() adds the vCPU's x2APIC id */
+	if (find(table, 0, 0)->eax >= TOPOLOGY) {
+		add(table, TOPOLOGY, 0, MVMM_CPUID_SUBLEAF,
+		    (u32[4]){ 0, 1, TOPOLOGY_SMT });
+		add(table, TOPOLOGY, 1, MVMM_CPUID_SUBLEAF,
+		    (u32[4]){ 0, 1, TOPOLOGY_CORE });
+	}
 	for (i = 0; i < table->nr; i++) {
 		struct mvmm_cpuid_entry *e = &table->entry[i];
 
@@ -278,21 +305,6 @@ void mvmm_cpuid_add_kvm(struct mvmm_cpuid_table *table, u32 features)
 		e->ecx = 0x564b4d56;
 		e->edx = 0x4d;
 	}
-}
-
-static const struct mvmm_cpuid_entry *
-find(const struct mvmm_cpuid_table *table, u32 leaf, u32 subleaf)
-{
-	u32 i;
-
-	for (i = 0; i < table->nr; i++) {
-		const struct mvmm_cpuid_entry *e = &table->entry[i];
-
-		if (e->leaf == leaf && (!(e->flags & MVMM_CPUID_SUBLEAF) ||
-					e->subleaf == subleaf))
-			return e;
-	}
-	return NULL;
 }
 
 /**
@@ -392,7 +404,7 @@ static u32 xsave_size(const struct mvmm_cpuid_table *table, u64 xcr0,
  * @subleaf: ECX
  * @cr4: guest's CR4, for OSXSAVE
  * @xcr0: guest's XCR0, for the sizes in leaf 0xd
- * @vcpu_id: initial APIC id
+ * @vcpu_id: APIC id, initial and of x2APIC mode
  * @regs: out: EAX, EBX, ECX, EDX
  *
  * On an Intel CPU a leaf above the highest one reads as the highest basic leaf.
@@ -405,6 +417,11 @@ void mvmm_cpuid_query(const struct mvmm_cpuid_table *table, u32 leaf,
 
 	if (!e) {
 		memset(regs, 0, 4 * sizeof(regs[0]));
+		/* SDM vol. 2, CPUID: a level that is not there still has these */
+		if (leaf == TOPOLOGY && find(table, leaf, 0)) {
+			regs[2] = subleaf & 0xff;
+			regs[3] = vcpu_id;
+		}
 		return;
 	}
 	regs[0] = e->eax;
@@ -416,6 +433,8 @@ void mvmm_cpuid_query(const struct mvmm_cpuid_table *table, u32 leaf,
 		regs[2] &= ~L1C(OSXSAVE);
 		if (cr4 & X86_CR4_OSXSAVE)
 			regs[2] |= L1C(OSXSAVE);
+	} else if (leaf == TOPOLOGY) {
+		regs[3] = vcpu_id;
 	} else if (leaf == 0xd && subleaf <= 1) {
 		regs[1] = xsave_size(table, xcr0, subleaf == 1);
 	}

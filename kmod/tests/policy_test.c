@@ -25,6 +25,13 @@ static void generous(u32 leaf, u32 subleaf, u32 r[4])
 	}
 }
 
+static void ends_at_7(u32 leaf, u32 subleaf, u32 r[4])
+{
+	generous(leaf, subleaf, r);
+	if (!leaf)
+		r[0] = 7;
+}
+
 static void make_default(struct kunit *test, struct mvmm_cpuid_host *host,
 			 struct mvmm_cpuid_table **table)
 {
@@ -93,7 +100,7 @@ static void cpuid_apic(struct kunit *test)
 	before = t->nr;
 	mvmm_cpuid_add_apic(t);
 	mvmm_cpuid_add_kvm(t, features);
-	KUNIT_EXPECT_EQ(test, t->nr, before + 1);
+	KUNIT_EXPECT_EQ(test, t->nr, before + 3);
 	KUNIT_EXPECT_EQ(test, mvmm_cpuid_check(t), 0);
 	KUNIT_EXPECT_LE(test, t->nr, (u32)MVMM_MAX_CPUID);
 	mvmm_cpuid_query(t, 1, 0, 0, 1, 5, r);
@@ -113,6 +120,36 @@ static void cpuid_apic(struct kunit *test)
 	mvmm_cpuid_query(t, 0x15, 0, 0, 1, 0, r);
 	KUNIT_EXPECT_EQ(test, (u64)r[2] * r[1] / r[0], 3500000000ULL);
 	KUNIT_EXPECT_EQ(test, r[2], 1750000000U);
+}
+
+/* What has x2APIC has its id in leaf 0xb, on each level and beyond the last */
+static void cpuid_topology(struct kunit *test)
+{
+	static const u32 levels[] = { 0x100, 0x201, 2, 3, 0xff };
+	static const u32 subleaves[] = { 0, 1, 2, 3, 0x1ff };
+	struct mvmm_cpuid_host host;
+	struct mvmm_cpuid_table *t;
+	u32 r[4];
+	int i;
+
+	make_default(test, &host, &t);
+	mvmm_cpuid_query(t, 0xb, 0, 0, 1, 200, r);
+	KUNIT_EXPECT_EQ(test, r[0] | r[1] | r[2] | r[3], 0U);
+	mvmm_cpuid_add_apic(t);
+	for (i = 0; i < ARRAY_SIZE(levels); i++) {
+		mvmm_cpuid_query(t, 0xb, subleaves[i], 0, 1, 200, r);
+		KUNIT_EXPECT_EQ(test, r[0], 0U);
+		KUNIT_EXPECT_EQ(test, r[1], (u32)(i < 2));
+		KUNIT_EXPECT_EQ(test, r[2], levels[i]);
+		KUNIT_EXPECT_EQ(test, r[3], 200U);
+	}
+	/* Where the host's leaves end before it there is none */
+	host.get = ends_at_7;
+	memset(t, 0, sizeof(*t));
+	mvmm_cpuid_default(&host, t);
+	mvmm_cpuid_add_apic(t);
+	mvmm_cpuid_query(t, 0xb, 0, 0, 1, 200, r);
+	KUNIT_EXPECT_EQ(test, r[0] | r[1] | r[2] | r[3], 0U);
 }
 
 /*
@@ -407,6 +444,7 @@ static struct kunit_case policy_cases[] = {
 	KUNIT_CASE(hosts),
 	KUNIT_CASE(cpuid_filter),
 	KUNIT_CASE(cpuid_apic),
+	KUNIT_CASE(cpuid_topology),
 	KUNIT_CASE(pv_clock_rate),
 	KUNIT_CASE(cpuid_dynamic),
 	KUNIT_CASE(cpuid_poor_host),
