@@ -9,6 +9,7 @@
 #include <linux/types.h>
 #include <asm/asm.h>
 #include <asm/fpu/api.h>
+#include <asm/fpu/xcr.h>
 #include "vcpu.h"
 
 int mvmm_fpu_setup(void);
@@ -47,9 +48,20 @@ refused:
 	return false;
 }
 
+/* In a section XCR0 is the guest's */
+static __always_inline void mvmm_swap_xcr0(u64 from, u64 to)
+{
+	/* Without XSAVE there is none */
+	if (mvmm_host_xcr0 && from != to)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, to);
+}
+
 /**
  * mvmm_fpu_load() - save the host's state, load the guest's
  * @vcpu: the vCPU
+ *
+ * Until mvmm_fpu_put() nothing of the kernel may use the FPU, interrupts
+ * included (irq_fpu_usable()): so XCR0 need not be swapped at each exit.
  *
  * Context: preemption off, until mvmm_fpu_put().
  */
@@ -63,11 +75,13 @@ static __always_inline void mvmm_fpu_load(struct mvmm_vcpu *vcpu)
 			     "r" (vcpu->fpu));
 	/* What userspace has set was checked: a fault here is our bug */
 	WARN_ON_ONCE(!mvmm_fpu_restore(vcpu->fpu));
+	mvmm_swap_xcr0(mvmm_host_xcr0, vcpu->xcr0);
 }
 
 /** mvmm_fpu_put() - save the guest's state; the host may use the FPU again */
 static __always_inline void mvmm_fpu_put(struct mvmm_vcpu *vcpu)
 {
+	mvmm_swap_xcr0(vcpu->xcr0, mvmm_host_xcr0);
 	mvmm_fpu_save(vcpu->fpu);
 	kernel_fpu_end();
 }

@@ -12,6 +12,7 @@
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/trapnr.h>
+#include "cpu/fpu.h"
 #include "guest/guest.h"
 #include "insn.h"
 #include "mm/memory.h"
@@ -298,10 +299,12 @@ static enum mvmm_step handle_msr(struct mvmm_vcpu *vcpu)
 static enum mvmm_step handle_xsetbv(struct mvmm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
+	u64 old = vcpu->xcr0;
 
 	/* The exit comes before the CPU checks the CPL (table 15-7) */
 	if (svm->vmcb->save.cpl || mvmm_do_xsetbv(vcpu))
 		return mvmm_exit_gp(vcpu);
+	mvmm_swap_xcr0(old, vcpu->xcr0);
 	return skip(vcpu, 3);
 }
 

@@ -10,7 +10,6 @@
 #include <linux/slab.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
-#include <asm/fpu/xcr.h>
 #include <asm/msr.h>
 #include <asm/trapnr.h>
 #include "compat.h"
@@ -331,8 +330,6 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 {
 	struct vmcb *vmcb = svm->vmcb;
 	struct mvmm_vcpu *vcpu = &svm->vcpu;
-	/* Without XSAVE there is no XCR0: nothing is to be swapped */
-	u64 host_xcr0 = mvmm_host_xcr0 ?: vcpu->xcr0;
 	u32 int_state, event_inj;
 	bool entered;
 	u64 rip;
@@ -354,8 +351,6 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 
 	if (unlikely(svm->owns_drs || vmcb->save.dr7 & 0xff))
 		mvmm_load_debug_registers(vcpu);
-	if (vcpu->xcr0 != host_xcr0)
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
 
 	entered = enter_guest(svm, svm_host_area());
 
@@ -363,8 +358,6 @@ static enum mvmm_step run_once(struct svm_vcpu *svm)
 		svm_mend_tcg(svm, rip, int_state, event_inj);
 	if (unlikely(svm_caps.bochs))
 		svm_mend_bochs(svm, event_inj);
-	if (vcpu->xcr0 != host_xcr0)
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	if (unlikely(svm->owns_drs))
 		save_debug_registers(vcpu);
 	/* Before anything may access the guest's memory */

@@ -8,6 +8,7 @@
 #define MVMM_SVM_QUIRKS_H
 
 #include <asm/fpu/xcr.h>
+#include "cpu/fpu.h"
 #include "guest/guest.h"
 #include "insn.h"
 
@@ -30,6 +31,8 @@ static inline void svm_mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state,
 		xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
 		if (mvmm_xcr0_valid(&vcpu->caps, xcr0))
 			vcpu->xcr0 = xcr0;
+		else
+			mvmm_swap_xcr0(xcr0, vcpu->xcr0);
 	}
 	if (int_state & SVM_INTERRUPT_SHADOW_MASK &&
 	    rip == svm->vmcb->save.rip &&

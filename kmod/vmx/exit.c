@@ -8,6 +8,7 @@
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/trapnr.h>
+#include "cpu/fpu.h"
 #include "guest/guest.h"
 #include "apicv.h"
 #include "insn.h"
@@ -287,9 +288,13 @@ static enum mvmm_step handle_wrmsr(struct mvmm_vcpu *vcpu)
 
 static enum mvmm_step handle_xsetbv(struct mvmm_vcpu *vcpu)
 {
+	u64 old = vcpu->xcr0;
+
 	/* A CPU checks the CPL before the exit, but Bochs does not */
-	return in_user_mode() || mvmm_do_xsetbv(vcpu) ? mvmm_exit_gp(vcpu) :
-							 skip(vcpu);
+	if (in_user_mode() || mvmm_do_xsetbv(vcpu))
+		return mvmm_exit_gp(vcpu);
+	mvmm_swap_xcr0(old, vcpu->xcr0);
+	return skip(vcpu);
 }
 
 /*

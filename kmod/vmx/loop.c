@@ -11,7 +11,6 @@
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/desc.h>
-#include <asm/fpu/xcr.h>
 #include <asm/fsgsbase.h>
 #include <asm/msr.h>
 #include <asm/segment.h>
@@ -304,8 +303,6 @@ static inline void vmx_flush(struct vmx_vcpu *vmx)
 static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 {
 	struct mvmm_vcpu *vcpu = &vmx->vcpu;
-	/* Without XSAVE there is no XCR0: nothing is to be swapped */
-	u64 host_xcr0 = mvmm_host_xcr0 ?: vcpu->xcr0;
 	bool entered;
 
 	lockdep_assert_irqs_disabled();
@@ -326,15 +323,11 @@ static enum mvmm_step run_once(struct vmx_vcpu *vmx)
 
 	if (unlikely(vmx->breakpoints))
 		mvmm_load_debug_registers(vcpu);
-	if (vcpu->xcr0 != host_xcr0)
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
 	if (unlikely(vmx->stop_pebs))
 		wrmsrq(MSR_IA32_PEBS_ENABLE, 0);
 
 	entered = enter_guest(vmx);
 
-	if (vcpu->xcr0 != host_xcr0)
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	if (unlikely(vmx->host_debugctl))
 		update_debugctlmsr(vmx->host_debugctl);
 	/* Before anything may access the guest's memory */
