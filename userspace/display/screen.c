@@ -11,7 +11,8 @@ int surface_resize(struct surface *surface, unsigned int width,
 	uint32_t *pixels;
 
 	if (wanted > surface->room) {
-		pixels = realloc(surface->pixels, wanted * sizeof(*pixels));
+		pixels = realloc(surface->room ? surface->pixels : NULL,
+				 wanted * sizeof(*pixels));
 		if (!pixels)
 			return -1;
 		surface->pixels = pixels;
@@ -24,8 +25,19 @@ int surface_resize(struct surface *surface, unsigned int width,
 
 void surface_free(struct surface *surface)
 {
-	free(surface->pixels);
+	if (surface->room)
+		free(surface->pixels);
 	*surface = (struct surface){ 0 };
+}
+
+void surface_borrow(struct surface *surface, uint32_t *pixels,
+		    unsigned int width, unsigned int height)
+{
+	bool borrows = surface->borrows;
+
+	surface_free(surface);
+	*surface = (struct surface){ pixels, width, height,
+				     .borrows = borrows };
 }
 
 void screen_remove(struct screen *screen)

@@ -91,7 +91,9 @@ struct screen {
  * @pixels: row by row, 0x00rrggbb each
  * @width: of a row
  * @height: rows
- * @room: pixels that fit
+ * @room: pixels that fit; 0: they are not its own
+ * @borrows: they may be the device's, which the guest writes to meanwhile, and whose
+ *	upper bytes mean nothing
  * @first: of the rows that were drawn; the others are as before
  * @end: after the last of them; @first: none was
  */
@@ -99,6 +101,7 @@ struct surface {
 	uint32_t *pixels;
 	unsigned int width, height;
 	size_t room;
+	bool borrows;
 	unsigned int first, end;
 };
 
@@ -112,6 +115,9 @@ void screen_remove(struct screen *screen);
 /* -1: no memory, and it is as before. What it shows is undefined then */
 int surface_resize(struct surface *surface, unsigned int width,
 		   unsigned int height);
+/* @pixels outlive it; instead of its own, which are freed */
+void surface_borrow(struct surface *surface, uint32_t *pixels,
+		    unsigned int width, unsigned int height);
 void surface_free(struct surface *surface);
 
 /* Has the speaker begun a tone since the last call with this @known? */

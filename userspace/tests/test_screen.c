@@ -65,7 +65,7 @@ static void files(void **state)
 	static const uint8_t rows[] = { 0, 0x12, 0x34, 0x56, 0xff, 0xff, 0xff,
 					0, 0, 0, 0, 0xff, 0, 0, 0, 0xff, 0, 0,
 					0, 0xff };
-	struct surface s = { pixel, 3, 2, 6, 0, 2 };
+	struct surface s = { pixel, 3, 2, 6, .end = 2 };
 	uint8_t bytes[512], back[64];
 	uLongf len = sizeof(back);
 	const uint8_t *data, *at;

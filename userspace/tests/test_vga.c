@@ -593,6 +593,30 @@ static void linear(void **state)
 	assert_int_equal(shown.end, 0);
 }
 
+/* Who may have them gets the memory's own pixels, where they are as they are shown */
+static void lent(void **state)
+{
+	start(&mode_03);
+	shown.borrows = true;
+	vbe_set(800, 600, 32);
+	vbe_write(&s, VBE_Y_OFFSET, 2);
+	draw(0);
+	assert_ptr_equal(shown.pixels, vram + 2 * 800 * 4);
+	assert_int_equal(shown.end, 600);
+	/* Rows with a rest, other pixels, and no picture are drawn */
+	vbe_write(&s, VBE_VIRT_WIDTH, 1000);
+	draw(0);
+	assert_int_equal(shown.room, 800 * 600);
+	vbe_set(800, 600, 16);
+	draw(0);
+	assert_int_equal(shown.room, 800 * 600);
+	vbe_set(800, 600, 32);
+	indexed(0x3c4, SEQ_CLOCKING, CLOCKING_OFF);
+	draw(0);
+	assert_int_equal(shown.room, 800 * 600);
+	start(NULL);
+}
+
 static void vbe_limits(void **state)
 {
 	start(NULL);
@@ -665,6 +689,7 @@ int main(void)
 		cmocka_unit_test(colours_256),
 		cmocka_unit_test(cga),
 		cmocka_unit_test(linear),
+		cmocka_unit_test(lent),
 		cmocka_unit_test(vbe_limits),
 		cmocka_unit_test(edid),
 	};

@@ -64,6 +64,12 @@ static void draw_row(const uint8_t *from, unsigned int bits, uint8_t dac_mask,
 	}
 }
 
+bool linear_is_plain(const struct vga_mode *mode)
+{
+	return mode->bits == 32 && mode->pitch == 4 * mode->width &&
+	       !(mode->start % 4);
+}
+
 /* Of @surface all rows are drawn, unless the view says which */
 void linear_draw(const struct vga_view *v, const struct vga_mode *mode,
 		 struct surface *surface)
@@ -77,6 +83,8 @@ void linear_draw(const struct vga_view *v, const struct vga_mode *mode,
 		surface->first = v->first;
 		surface->end = v->end < mode->height ? v->end : mode->height;
 	}
+	if (!surface->room)
+		return;
 	vga_colours(&v->state, colour);
 	for (y = surface->first; y < surface->end; y++)
 		draw_row(v->vram + mode->start + (size_t)y * mode->pitch,

@@ -325,8 +325,8 @@ int vga_draw(const void *view, struct surface *surface)
 	const struct vga_view *v = view;
 	struct vga_mode mode = vbe_mode(&v->state);
 	unsigned int width = mode.width, height = mode.height;
+	bool none, dark;
 	struct scan s;
-	bool none;
 
 	make_scan(&s, v);
 	if (!width) {
@@ -342,10 +342,14 @@ int vga_draw(const void *view, struct surface *surface)
 	surface->first = surface->end = 0;
 	if (v->nothing && surface->width == width && surface->height == height)
 		return 0;
-	if (surface_resize(surface, width, height))
+	dark = none || is_dark(&v->state);
+	if (surface->borrows && !dark && linear_is_plain(&mode))
+		surface_borrow(surface, (uint32_t *)(v->vram + mode.start),
+			       width, height);
+	else if (surface_resize(surface, width, height))
 		return -1;
 	surface->end = height;
-	if (none || is_dark(&v->state))
+	if (dark)
 		memset(surface->pixels, 0,
 		       (size_t)width * height * sizeof(*surface->pixels));
 	else if (mode.width)

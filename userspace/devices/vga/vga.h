@@ -186,6 +186,8 @@ void planes_scatter(const struct vga_chained *chained, uint8_t *vram);
 void vga_colours(const struct vga_state *s, uint32_t colour[256]);
 int vga_draw(const void *view, struct surface *surface);
 bool vga_text(const void *view, struct screen_text *text);
+/* Is a picture in this mode, if there is one, as it is in memory? */
+bool linear_is_plain(const struct vga_mode *mode);
 /* For vga_draw(), if there is a linear mode */
 void linear_draw(const struct vga_view *v, const struct vga_mode *mode,
 		 struct surface *surface);

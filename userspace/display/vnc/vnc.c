@@ -240,11 +240,18 @@ static void refresh(struct vnc *v)
 	show_cursor(v);
 	if (screen_draw(v->machine, &v->surface, false))
 		return;
+	/* For some viewers the library draws it, into what may be the guest's now */
+	if (!v->surface.room && v->screen->cursor) {
+		lib.SetCursor(v->screen, NULL);
+		v->cursor.serial--;
+	}
 	if (v->surface.width != (unsigned int)v->screen->width ||
-	    v->surface.height != (unsigned int)v->screen->height)
+	    v->surface.height != (unsigned int)v->screen->height) {
 		resize(v);
-	else
+	} else {
+		v->screen->frameBuffer = (char *)v->surface.pixels;
 		show_changes(v, false);
+	}
 }
 
 /* ---- QEMU's extended key events, in which viewers say which key it was ------------- */
@@ -454,6 +461,7 @@ static int make_screen(struct vnc *v, struct error *error)
 		return fail(error, STATUS_OS, "--display vnc: no memory");
 	memset(v->surface.pixels, 0,
 	       FIRST_X * FIRST_Y * sizeof(*v->surface.pixels));
+	v->surface.borrows = true;
 	v->screen = s;
 	s->screenData = v;
 	s->frameBuffer = (char *)v->surface.pixels;
