@@ -29,6 +29,13 @@ static void set_state(struct vsched_vcpu *vcpu, enum vsched_state state,
 	vcpu->state = state;
 }
 
+/** vsched_time() - how many ticks has the vCPU been in @state until now? */
+u64 vsched_time(const struct vsched_vcpu *vcpu, enum vsched_state state, u64 now)
+{
+	return vcpu->time[state] +
+	       (vcpu->state == state ? elapsed(now, vcpu->since) : 0);
+}
+
 /**
  * vsched_init() - make a scheduler without VMs
  * @s: the scheduler

@@ -198,6 +198,8 @@ u64 vsched_slice(struct vsched *s, struct vsched_vcpu *vcpu, u64 now);
 struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now);
 struct vsched_vcpu *vsched_kick(struct vsched *s, u64 now);
 u64 vsched_next(struct vsched *s, u64 now);
+u64 vsched_time(const struct vsched_vcpu *vcpu, enum vsched_state state,
+		u64 now);
 
 /* For the policies */
 bool vsched_throttled(struct vsched *s, struct vsched_vm *vm, u64 now);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Connects the pure scheduler to threads that wait and wake up, to timers,
- * tracepoints and the table in debugfs. Read logic/sched.h first: it says what
+ * Connects the pure scheduler to threads that wait and wake up, to timers and
+ * tracepoints. Read logic/sched.h first: it says what
  * has to be called when.
  *
  * A vCPU that has a slot and no competitors pays nothing. It keeps the slot
@@ -10,11 +10,9 @@
  */
 #include <linux/capability.h>
 #include <linux/cpumask.h>
-#include <linux/debugfs.h>
 #include <linux/moduleparam.h>
 #include <linux/rcuwait.h>
 #include <linux/sched/signal.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include "compat.h"
 #include "cpu/cpu.h"
@@ -34,7 +32,6 @@ static struct vsched sched;
 static struct vsched_slot *slots;
 /* Fires when a throttled VM may run again */
 static struct hrtimer refill_timer;
-static struct dentry *debugfs_dir;
 
 static const struct vsched_policy *const policies[] = {
 	&vsched_fair,
@@ -364,19 +361,6 @@ int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s)
 	return ret;
 }
 
-/* Ticks in @state until now */
-static u64 time_in(const struct vsched_vcpu *se, enum vsched_state state,
-		   u64 now)
-{
-	u64 time = se->time[state];
-
-	lockdep_assert_held(&lock);
-
-	if (se->state == state && now > se->since)
-		time += now - se->since;
-	return time;
-}
-
 /**
  * mvmm_get_times() - MVMM_VCPU_GET_TIMES
  * @vcpu: the vCPU, which may be running
@@ -391,9 +375,9 @@ void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times)
 
 	raw_spin_lock_irqsave(&lock, flags);
 	now = mvmm_tsc();
-	times->run = mvmm_ticks_to_ns(time_in(&vcpu->se, VSCHED_RUNNING, now));
-	times->wait = mvmm_ticks_to_ns(time_in(&vcpu->se, VSCHED_WAITING, now));
-	times->block = mvmm_ticks_to_ns(time_in(&vcpu->se, VSCHED_BLOCKED, now));
+	times->run = mvmm_ticks_to_ns(vsched_time(&vcpu->se, VSCHED_RUNNING, now));
+	times->wait = mvmm_ticks_to_ns(vsched_time(&vcpu->se, VSCHED_WAITING, now));
+	times->block = mvmm_ticks_to_ns(vsched_time(&vcpu->se, VSCHED_BLOCKED, now));
 	times->steal = vcpu->pv.stolen;
 	times->longest_wait = mvmm_ticks_to_ns(vcpu->se.longest_wait);
 	raw_spin_unlock_irqrestore(&lock, flags);
@@ -409,50 +393,6 @@ u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu)
 {
 	return mvmm_ticks_to_ns(vcpu->se.time[VSCHED_WAITING]);
 }
-
-static u64 ms_in(const struct vsched_vcpu *se, enum vsched_state state, u64 now)
-{
-	return mvmm_ticks_to_ns(time_in(se, state, now)) / NSEC_PER_MSEC;
-}
-
-static int table_show(struct seq_file *m, void *unused)
-{
-	static const char *const states[] = { "block", "wait", "run" };
-	struct vsched_vm *vm_se;
-	struct vsched_vcpu *se;
-	struct mvmm_vm *vm;
-	u64 now;
-	int i;
-
-	raw_spin_lock_irq(&lock);
-	now = mvmm_tsc();
-	seq_printf(m, "policy %s\n", sched.policy->name);
-	seq_puts(m, "vm pid weight cap vcpu state cpu run_ms wait_ms block_ms\n");
-	list_for_each_entry(vm_se, &sched.vms, node) {
-		vm = container_of(vm_se, struct mvmm_vm, se);
-		for (i = 0; i < READ_ONCE(vm->nr_vcpus); i++) {
-			/*
-			 * Not freed while we look: it leaves the array first,
-			 * and then mvmm_slots_remove() takes the lock
-			 */
-			struct mvmm_vcpu *vcpu = READ_ONCE(vm->vcpus[i]);
-
-			if (!vcpu)
-				continue;
-			se = &vcpu->se;
-			seq_printf(m, "%llu %d %u %u %u %s %d %llu %llu %llu\n",
-				   vm->serial, vm->pid, vm_se->weight,
-				   vm_se->cap, vcpu->id, states[se->state],
-				   se->slot,
-				   ms_in(se, VSCHED_RUNNING, now),
-				   ms_in(se, VSCHED_WAITING, now),
-				   ms_in(se, VSCHED_BLOCKED, now));
-		}
-	}
-	raw_spin_unlock_irq(&lock);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(table);
 
 static int policy_set(const char *val, const struct kernel_param *kp)
 {
@@ -553,8 +493,7 @@ int mvmm_slots_init(void)
 		    (u64)tsc_khz * CAP_PERIOD_MS);
 	slots = array;
 	raw_spin_unlock_irq(&lock);
-	debugfs_dir = debugfs_create_dir("mvmm", NULL);
-	debugfs_create_file("sched", 0444, debugfs_dir, NULL, &table_fops);
+	mvmm_slots_table_init(&lock, &sched);
 	return 0;
 }
 
@@ -563,7 +502,7 @@ void mvmm_slots_exit(void)
 {
 	struct vsched_slot *array = slots;
 
-	debugfs_remove(debugfs_dir);
+	mvmm_slots_table_exit();
 	hrtimer_cancel(&refill_timer);
 	/* policy_set() may still be called */
 	raw_spin_lock_irq(&lock);

@@ -22,6 +22,14 @@ void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times);
 u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu);
 enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu);
 
+#ifdef CONFIG_MVMM_DEBUG
+void mvmm_slots_table_init(raw_spinlock_t *l, struct vsched *s);
+void mvmm_slots_table_exit(void);
+#else
+static inline void mvmm_slots_table_init(raw_spinlock_t *l, struct vsched *s) {}
+static inline void mvmm_slots_table_exit(void) {}
+#endif
+
 /*
  * The thread answers requests for its slot again: a RUN begins, or a sleep or
  * host work that may take long has ended. Before the next entry,

@@ -133,7 +133,7 @@ static char *read_table(struct error *error)
 		     "no permission to read %s: become root", TABLE);
 	else if (err == ENOENT)
 		fail(error, STATUS_OS,
-		     "%s is not there: mount -t debugfs debugfs %s; if it is mounted, this mvmm.ko was built without its scheduler",
+		     "%s is not there: mount -t debugfs debugfs %s; if it is mounted, this mvmm.ko was built without its scheduler or without debug",
 		     TABLE, DEBUGFS);
 	else
 		fail(error, STATUS_OS, "cannot read %s: %s", TABLE,

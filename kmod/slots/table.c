@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The table in debugfs that "mvmm sched" prints: all vCPUs, and what they had. */
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+#include "slots.h"
+
+/* Of slots.c */
+static raw_spinlock_t *lock;
+static struct vsched *sched;
+static struct dentry *debugfs_dir;
+
+static u64 ms_in(const struct vsched_vcpu *se, enum vsched_state state, u64 now)
+{
+	return mvmm_ticks_to_ns(vsched_time(se, state, now)) / NSEC_PER_MSEC;
+}
+
+static int table_show(struct seq_file *m, void *unused)
+{
+	static const char *const states[] = { "block", "wait", "run" };
+	struct vsched_vm *vm_se;
+	struct vsched_vcpu *se;
+	struct mvmm_vm *vm;
+	u64 now;
+	int i;
+
+	raw_spin_lock_irq(lock);
+	now = mvmm_tsc();
+	seq_printf(m, "policy %s\n", sched->policy->name);
+	seq_puts(m, "vm pid weight cap vcpu state cpu run_ms wait_ms block_ms\n");
+	list_for_each_entry(vm_se, &sched->vms, node) {
+		vm = container_of(vm_se, struct mvmm_vm, se);
+		for (i = 0; i < READ_ONCE(vm->nr_vcpus); i++) {
+			/*
+			 * Not freed while we look: it leaves the array first,
+			 * and then mvmm_slots_remove() takes the lock
+			 */
+			struct mvmm_vcpu *vcpu = READ_ONCE(vm->vcpus[i]);
+
+			if (!vcpu)
+				continue;
+			se = &vcpu->se;
+			seq_printf(m, "%llu %d %u %u %u %s %d %llu %llu %llu\n",
+				   vm->serial, vm->pid, vm_se->weight,
+				   vm_se->cap, vcpu->id, states[se->state],
+				   se->slot,
+				   ms_in(se, VSCHED_RUNNING, now),
+				   ms_in(se, VSCHED_WAITING, now),
+				   ms_in(se, VSCHED_BLOCKED, now));
+		}
+	}
+	raw_spin_unlock_irq(lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(table);
+
+/** mvmm_slots_table_init() - make the table; its lock and its scheduler */
+void mvmm_slots_table_init(raw_spinlock_t *l, struct vsched *s)
+{
+	lock = l;
+	sched = s;
+	debugfs_dir = debugfs_create_dir("mvmm", NULL);
+	debugfs_create_file("sched", 0444, debugfs_dir, NULL, &table_fops);
+}
+
+/** mvmm_slots_table_exit() - undo mvmm_slots_table_init() */
+void mvmm_slots_table_exit(void)
+{
+	debugfs_remove(debugfs_dir);
+}
