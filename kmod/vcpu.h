@@ -167,7 +167,8 @@ struct mvmm_exit {
  * @has_apic: vm->has_apic					[C]
  * @in_guest: this vCPU executes guest code, or is about to: set
  *	before a full barrier and the check of pending work	[A]
- * @in_run: the thread is in RUN, and answers requests soon	[A]
+ * @runner: the thread that is in RUN, and answers requests when Linux runs it;
+ *	NULL: none, or it is at work that may take long		[A]
  * @in_section: guest FPU and MSRs are in the CPU (run/run.c)	[R]
  * @cpu: where it was loaded last; -1: nowhere yet		[A]
  * @requests: MVMM_REQ_*, set until they are handled		[A]
@@ -208,8 +209,9 @@ struct mvmm_exit {
  * @wait: where the thread waits in HLT, or for a slot
  * @se: for the scheduler					[S]
  * @charged: host's TSC of the last charge to @se		[S]
+ * @waited: ns that it waited for a slot, without what Linux counts [R]
  * @slice_end: host's TSC; 0: the slice has no end		[R]
- * @slice_timer: fires when the slice, or what is left of it, ends [S]
+ * @slice_timer: to look at the thread, and when the slice ends	[S]
  *
  * Of VMs with local APICs only:
  * @apic: the local APIC			[R, see struct lapic]
@@ -229,9 +231,9 @@ struct mvmm_vcpu {
 
 	bool has_apic;
 	bool in_guest;
-	bool in_run;
 	bool in_section;
 	int cpu;
+	struct task_struct *runner;
 	atomic_t requests;
 	union {
 		struct {
@@ -271,7 +273,7 @@ struct mvmm_vcpu {
 
 	struct rcuwait wait;
 	struct vsched_vcpu se;
-	u64 charged, slice_end;
+	u64 charged, waited, slice_end;
 	struct hrtimer slice_timer;
 
 	struct lapic apic;

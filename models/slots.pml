@@ -4,28 +4,28 @@
  * return to userspace with the slot, halt, spin, and wait for the slot. Slices
  * end at any time; or else one of the threads is kicked.
  *
- *   vcpu       run_loop(), do_work(), mvmm_slot_enter(), mvmm_slot_leave(),
- *              mvmm_slot_get(), mvmm_slot_put()
+ *   vcpu       run_loop(), do_work(), mvmm_slot_leave(), mvmm_slot_get(),
+ *              mvmm_slot_put(); Linux may not run it for however long
  *   timer      slice_ended(), mvmm_slot_look()
  *   kicker     mvmm_request(MVMM_REQ_KICK)
- *   settle()   with recall_holder(), charge_absent_holder(): kmod/slots/slots.c
+ *   settle()   with look_at_holder(), wake_holder(): kmod/slots/slots.c
  *   fill() and the like: kmod/logic/sched.c, without policies, caps, affinity
  *
  * Proved, for every order of their steps:
  *   - only the holder of the slot is in the guest;
  *   - nobody sleeps on who has been given the slot, or was kicked;
  *   - who waits gets the slot: none is idle meanwhile, and no holder is in the
- *     guest or in userspace without a timer or an IPI on its way;
+ *     guest, in userspace or not run by Linux without a timer or an IPI on its way;
  *   - nobody waits for what does not come.
  *
  * Wrong, and so found by spin, with one of these defined:
  * NO_BARRIER_ENTER: without the barrier in mvmm_enter_begin()
- * NO_BARRIER_LEAVE: without the barrier in mvmm_slot_leave()
- * NO_BARRIER_RECALL: when recall_holder() may look before it asks
+ * NO_BARRIER_LOOK: when look_at_holder() may look before it asks
  * NO_BARRIER_WAIT: without the barrier of rcuwait_wait_event()
  * NO_REQUEST: when block() does not set MVMM_REQ_SLOT
- * NO_LOOK: when mvmm_slot_leave() does not call mvmm_slot_look()
- * NO_TIMER: when charge_absent_holder() arms no timer
+ * NO_SECOND_LOOK: when look_at_holder() arms no timer for one in the guest
+ * NO_WAKE_TIMER: when wake_holder() arms no timer
+ * NO_TIMER: when it arms none for one that is not
  * NO_WAKE: when settle() does not wake whom it gives the slot
  * NO_SETTLE: when mvmm_slot_put() does not give the slot away
  * LATE_CLEAR: when mvmm_slot_get() clears MVMM_REQ_SLOT behind the lock
@@ -36,9 +36,8 @@
 
 /* In memory, for each thread */
 #define IN_GUEST(v)	(v)
-#define IN_RUN(v)	(2 + (v))
-#define STATE(v)	(4 + (v))	/* 1: asleep, or about to be */
-#define VARS	6
+#define STATE(v)	(2 + (v))	/* 1: asleep, or about to be */
+#define VARS	4
 #include "buffer.h"
 
 /* Bits of vcpu->requests, changed by locked instructions */
@@ -48,6 +47,7 @@ bool req_slot[2] = 1, req_kick[2];
 bool locked;
 mtype = { BLOCKED, WAITING, RUNNING };
 mtype st[2] = BLOCKED;
+bool missed[2];		/* waits, and gets no slot before its thread comes: se.away */
 byte holder = NOBODY;
 bool shared;		/* the holder's slice ends: vsched_vcpu.until */
 bool competes[2];
@@ -59,6 +59,7 @@ bool irqs_off[2], ipi[2], armed[2];
 /* What is to be proved is about these */
 bool executes[2];	/* in the guest */
 bool outside[2];	/* in userspace, for however long */
+bool away[2];		/* Linux runs another thread */
 bool asleep[2];
 bool halted[2];
 bool firing;		/* the timer is about to take the lock */
@@ -77,13 +78,15 @@ inline unlock()
 
 /* ---- kmod/logic/sched.c ---- */
 
+#define CAN_RUN(v)	(st[v] == WAITING && !missed[v])
+
 inline fill(got)
 {
 	got = NOBODY;
 	if
-	:: holder == NOBODY && st[0] == WAITING -> got = 0
-	:: holder == NOBODY && st[1] == WAITING -> got = 1
-	:: holder != NOBODY || st[0] != WAITING && st[1] != WAITING
+	:: holder == NOBODY && CAN_RUN(0) -> got = 0
+	:: holder == NOBODY && CAN_RUN(1) -> got = 1
+	:: holder != NOBODY || !CAN_RUN(0) && !CAN_RUN(1)
 	fi;
 	if
 	:: got != NOBODY ->
@@ -127,6 +130,7 @@ inline drop_slot()
 inline begin_to_wait(v)
 {
 	st[v] = WAITING;
+	missed[v] = 0;
 	competes[v] = 0
 }
 
@@ -153,15 +157,22 @@ inline block(v)
 	:: else
 	fi;
 	st[v] = BLOCKED;
+	missed[v] = 0;
 #ifndef NO_REQUEST
 	req_slot[v] = 1
 #endif
 }
 
-inline charge_absent_holder(v)
+/* On a CPU outside of the guest it only has to be looked at again */
+inline act_for(v)
 {
 	if
 	:: st[v] == RUNNING && shared -> block(v)
+	:: st[v] == RUNNING && shared ->
+		/* vsched_miss() */
+		drop_slot();
+		begin_to_wait(v);
+		missed[v] = 1
 	:: st[v] == RUNNING && shared ->
 #ifndef NO_TIMER
 		armed[v] = 1
@@ -172,21 +183,41 @@ inline charge_absent_holder(v)
 	fi
 }
 
-/* Have it look at its slice */
-inline recall_holder(v)
+inline look_at_holder(v)
 {
-#ifdef NO_BARRIER_RECALL
-	in_run = mem[IN_RUN(v)];
+#ifdef NO_BARRIER_LOOK
+	in_guest = mem[IN_GUEST(v)];
 	req_slot[v] = 1;
 #else
 	req_slot[v] = 1;
-	in_run = mem[IN_RUN(v)];
+	in_guest = mem[IN_GUEST(v)];
 #endif
 	if
-	:: in_run -> kick_cpu(v)
-	:: else -> atomic { charge_absent_holder(v) }
+	:: in_guest ->
+		kick_cpu(v);
+#ifndef NO_SECOND_LOOK
+		armed[v] = 1
+#endif
+	:: else -> atomic { act_for(v) }
 	fi;
-	in_run = 0
+	in_guest = 0
+}
+
+inline wake_holder(v)
+{
+#ifndef NO_WAKE_TIMER
+	armed[v] = armed[v] || shared;
+#endif
+	wake_up(v)
+}
+
+/* Linux runs another thread for a while */
+inline preempted(v)
+{
+	if
+	:: away[v] = 1; away[v] = 0
+	:: skip
+	fi
 }
 
 inline settle()
@@ -196,14 +227,14 @@ inline settle()
 		fill(who);
 		if
 #ifndef NO_WAKE
-		:: who != NOBODY -> wake_up(who)
+		:: who != NOBODY -> wake_holder(who)
 #endif
 		:: else
 		fi;
 		find_victim(who)
 	   }
 	   if
-	   :: who != NOBODY -> recall_holder(who)
+	   :: who != NOBODY -> look_at_holder(who)
 	   :: else -> break
 	   fi
 	od;
@@ -213,7 +244,7 @@ inline settle()
 proctype timer()
 {
 	byte v, who;
-	bool in_run;
+	bool in_guest;
 
 end:	do
 	:: atomic {
@@ -226,7 +257,7 @@ end:	do
 	   }
 	   /* mvmm_slot_look() */
 	   lock();
-	   recall_holder(v);
+	   look_at_holder(v);
 	   settle();
 	   atomic { unlock(); firing = 0; v = 0 }
 	od
@@ -256,13 +287,14 @@ inline wait_for_slot(v)
 	   full_barrier(v);
 #endif
 	   if
-	   :: st[v] == RUNNING || req_kick[v]
+	   :: !CAN_RUN(v) || req_kick[v]
 	   :: else ->
 		/* schedule() */
 		atomic { full_barrier(v); asleep[v] = 1 }
 		atomic { !mem[STATE(v)] -> asleep[v] = 0 }
 	   fi;
 	   store(v, STATE(v), 0);
+	   preempted(v);
 	   atomic { full_barrier(v); lock() }
 	   if
 	   :: atomic {
@@ -276,6 +308,12 @@ inline wait_for_slot(v)
 	      settle();
 	      unlock();
 	      break
+	   :: atomic {
+		(missed[v] || st[v] == BLOCKED) && !req_kick[v] ->
+		req_slot[v] = 0;
+		begin_to_wait(v)
+	      }
+	      settle()
 	   :: else
 	   fi
 	od
@@ -290,14 +328,14 @@ inline slot_get(v)
 #endif
 		if
 		:: st[v] == BLOCKED -> begin_to_wait(v)
-		:: st[v] == WAITING
-		:: st[v] == RUNNING && st[1 - v] == WAITING ->
+		:: st[v] == WAITING -> begin_to_wait(v)
+		:: st[v] == RUNNING && CAN_RUN(1 - v) ->
 			/* vsched_pause() */
 			begin_to_wait(v);
 			holder = 1 - v;
 			st[1 - v] = RUNNING;
 			kick = 0;
-			wake_up(1 - v)
+			wake_holder(1 - v)
 		:: st[v] == RUNNING && shared ->
 			/* vsched_yield() */
 			drop_slot();
@@ -316,13 +354,12 @@ inline slot_get(v)
 proctype vcpu(byte me)
 {
 	byte who;
-	bool in_run, eintr;
+	bool in_guest, eintr;
 
 userspace:
 	outside[me] = 1;
 end_userspace:
-	/* mvmm_slot_enter() */
-	atomic { outside[me] = 0; store(me, IN_RUN(me), 1) }
+	outside[me] = 0;
 enter:
 	atomic { irqs_off[me] = 1; store(me, IN_GUEST(me), 1) }
 #ifndef NO_BARRIER_ENTER
@@ -345,6 +382,7 @@ enter:
 	/* do_work() */
 work:
 	atomic { full_barrier(me); irqs_off[me] = 0; ipi[me] = 0 }
+	preempted(me);
 	if
 	:: atomic { req_kick[me] -> req_kick[me] = 0; goto leave }
 	:: atomic { !req_kick[me] && !req_slot[me] -> goto enter }
@@ -356,19 +394,21 @@ work:
 	:: atomic { eintr -> eintr = 0 }
 	fi;
 leave:	/* mvmm_slot_leave() */
-	atomic { store(me, IN_RUN(me), 0); irqs_off[me] = 0; ipi[me] = 0 }
-#ifndef NO_BARRIER_LEAVE
-	full_barrier(me);
-#endif
-#ifndef NO_LOOK
+	atomic { irqs_off[me] = 0; ipi[me] = 0 }
 	if
-	:: req_slot[me] -> lock(); recall_holder(me); settle(); unlock()
+	:: req_slot[me] ->
+		lock();
+		if
+		:: atomic { st[me] == WAITING -> block(me) }
+		:: else -> look_at_holder(me)
+		fi;
+		settle();
+		unlock()
 	:: else
 	fi;
-#endif
 	goto userspace;
 halt:	/* wait_for_request(), mvmm_slot_put() */
-	atomic { store(me, IN_RUN(me), 0); irqs_off[me] = 0; ipi[me] = 0 }
+	atomic { irqs_off[me] = 0; ipi[me] = 0 }
 	atomic { lock(); block(me) }
 #ifndef NO_SETTLE
 	settle();
@@ -377,18 +417,18 @@ halt:	/* wait_for_request(), mvmm_slot_put() */
 	/* Until something comes, which entry.pml is about */
 	atomic { armed[me] = 0; halted[me] = 1 }
 end_halt:
-	atomic { halted[me] = 0; store(me, IN_RUN(me), 1); goto work }
+	atomic { halted[me] = 0; goto work }
 }
 
 /* Nothing is going to happen unless the guest or userspace does it */
 #define QUIET(v) \
 	(!locked && !firing && !armed[v] && \
-	 (executes[v] && !ipi[v] || outside[v] || halted[v]))
+	 (executes[v] && !ipi[v] || outside[v] || away[v] || halted[v]))
 
 #define WRONG(v) \
 	(executes[v] && holder != v || \
 	 asleep[v] && mem[STATE(v)] && !locked && \
-	 (st[v] == RUNNING || \
+	 (!CAN_RUN(v) || \
 	  st[v] == WAITING && (holder == NOBODY || QUIET(1 - v))) || \
 	 v == 0 && kicked && req_kick[v] && \
 	 (executes[v] && !ipi[v] || asleep[v] && mem[STATE(v)]))

@@ -23,6 +23,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,7 +32,7 @@
 #include "kselftest_harness.h"
 #include "vm.h"
 
-#define MAX_VMS		3
+#define MAX_VMS		5
 #define MAX_VCPUS	4
 #define ALL_CPUS	(-1)
 #define IF		(1ull << 9)
@@ -62,7 +64,7 @@ GUEST(take_turns, TAKE_TURNS("pause\n"));
 GUEST(take_turns_silently, TAKE_TURNS(""));
 
 struct thread {
-	int vcpu, cpu;
+	int vcpu, cpu, policy, nice;	/* policy: of Linux, SCHED_* */
 	struct mvmm_run *run;
 	pthread_t thread;
 	bool started;
@@ -101,10 +103,13 @@ static bool pin(pthread_t thread, int cpu)
 
 static void *run_vcpu(void *arg)
 {
+	struct sched_param param = { 0 };
 	struct thread *t = arg;
 	int ret;
 
-	if (!pin(pthread_self(), t->cpu))
+	if (!pin(pthread_self(), t->cpu) ||
+	    sched_setscheduler(0, t->policy, &param) ||
+	    setpriority(PRIO_PROCESS, 0, t->nice))
 		t->error = EINVAL;
 	while (!t->stop && !t->error) {
 		ret = mvmm_run(t->vcpu);
@@ -923,6 +928,178 @@ SCHED_TEST(rivals_killed_at_random)
 		EXPECT_TRUE(WIFSIGNALED(status));
 	}
 	EXPECT_TRUE(all_count(l, 1));
+}
+
+/* ---- beside what Linux runs instead ------------------------------------ */
+
+/* A process that is always busy, on CPU 0 */
+static pid_t start_busy(void)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pin(pthread_self(), 0);
+	for (;;)
+		;
+}
+
+static void end_busy(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* What the first VM did in a million ticks */
+static uint64_t rate(struct load *l, unsigned int ms, bool full)
+{
+	struct shares s = measure(l, 1, ms, full);
+
+	return s.sum * 1000000 / s.ticks;
+}
+
+/*
+ * Linux hardly runs SCHED_IDLE threads beside a busy process. A VM's share is
+ * the same with such rivals as without.
+ */
+SCHED_TEST(idle_rivals)
+{
+	struct load *l = self->load;
+	uint64_t alone, with;
+	unsigned int i;
+	pid_t pid;
+
+	NEEDS_STEADY_CLOCK("idle_rivals");
+	ASSERT_EQ(0, load_create(l, 1, 0));
+	ASSERT_TRUE(load_start(l));
+	pid = start_busy();
+	ASSERT_LT(0, pid);
+	sleep_ms(WARM_UP_MS);
+	alone = rate(l, 1000, self->full);
+	for (i = 1; i < 5; i++) {
+		ASSERT_EQ(0, load_create(&l[i], 1, 0));
+		l[i].thread[0].policy = SCHED_IDLE;
+		ASSERT_TRUE(load_start(&l[i]));
+		if (i != 1 && i != 4)
+			continue;
+		sleep_ms(WARM_UP_MS);
+		with = rate(l, 1000, self->full);
+		TH_LOG("%u idle rivals: %llu per mille of what it had alone", i,
+		       (long long)(with * 1000 / alone));
+		EXPECT_LE(alone * 95, with * 100);
+		EXPECT_GE(SLICE_NS * (i + 2) + HAND_OVER_NS, longest_wait(l));
+	}
+	end_busy(pid);
+}
+
+/*
+ * Threads of nice 19 wait for the CPU for longer than a slice when it is their
+ * turn. A VM's wait for them is bounded, as it is for those that run.
+ */
+SCHED_TEST(nice_rivals)
+{
+	struct load *l = self->load;
+	uint64_t alone, with;
+	unsigned int i;
+	pid_t pid;
+
+	NEEDS_STEADY_CLOCK("nice_rivals");
+	ASSERT_EQ(0, load_create(l, 1, 0));
+	ASSERT_TRUE(load_start(l));
+	pid = start_busy();
+	ASSERT_LT(0, pid);
+	sleep_ms(WARM_UP_MS);
+	alone = rate(l, 500, self->full);
+	for (i = 1; i < 5; i++) {
+		ASSERT_EQ(0, load_create(&l[i], 1, 0));
+		l[i].thread[0].nice = 19;
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	sleep_ms(WARM_UP_MS);
+	with = rate(l, 1000, self->full);
+	TH_LOG("%llu per mille of what it had alone, longest wait %llu us",
+	       (long long)(with * 1000 / alone),
+	       (long long)longest_wait(l) / 1000);
+	EXPECT_GE(6 * SLICE_NS + HAND_OVER_NS, longest_wait(l));
+	/* Their own share, and a slice for each now and then */
+	EXPECT_LE(alone * 85, with * 100);
+	end_busy(pid);
+}
+
+/* Who is stopped does not come when its slice ends: then it has no slot */
+SCHED_TEST(stopped_rival)
+{
+	struct load *l = self->load;
+	struct mvmm_times before, after;
+	pid_t pid;
+
+	ASSERT_EQ(0, load_create(l, 1, 0));
+	ASSERT_TRUE(load_start(l));
+	pid = rival();
+	ASSERT_LT(0, pid);
+	EXPECT_TRUE(COMES(waits(l->vm.vcpu)));
+	ASSERT_EQ(0, kill(pid, SIGSTOP));
+	sleep_ms(WARM_UP_MS);
+	ASSERT_EQ(0, mvmm_get_times(l->vm.vcpu, &before));
+	sleep_ms(100);
+	ASSERT_EQ(0, mvmm_get_times(l->vm.vcpu, &after));
+	EXPECT_EQ(before.wait, after.wait);
+	EXPECT_LT(before.run, after.run);
+	ASSERT_EQ(0, kill(pid, SIGCONT));
+	EXPECT_TRUE(COMES(waits(l->vm.vcpu)));
+	end_busy(pid);
+}
+
+/* Of its thread, in ms */
+static uint64_t cpu_time(struct thread *t)
+{
+	struct timespec ts = { 0 };
+	clockid_t id;
+
+	if (!pthread_getcpuclockid(t->thread, &id))
+		clock_gettime(id, &ts);
+	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+}
+
+/* A vCPU that is always busy runs, or is told that it did not: no time twice */
+SCHED_TEST(steal_adds_up)
+{
+	struct mvmm_msr msr = { .index = 0x4b564d03, .value = (DATA + 4096) | 1 };
+	uint64_t start, ran, steal, took;
+	struct load *l = self->load;
+	struct mvmm_times t;
+	pid_t pid;
+	int i;
+
+	NEEDS("pv");
+	NEEDS_STEADY_CLOCK("steal_adds_up");
+	pid = start_busy();
+	ASSERT_LT(0, pid);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, load_create(&l[i], 1, 0));
+		l[i].thread[0].nice = i * 10;
+	}
+	ASSERT_EQ(1, mvmm_set_msrs(l->vm.vcpu, &msr, 1));
+	for (i = 0; i < 2; i++)
+		ASSERT_TRUE(load_start(&l[i]));
+	sleep_ms(WARM_UP_MS);
+	start = now_ms();
+	ran = cpu_time(l->thread);
+	ASSERT_EQ(0, mvmm_get_times(l->vm.vcpu, &t));
+	steal = t.steal;
+	sleep_ms(1000);
+	ASSERT_EQ(0, mvmm_get_times(l->vm.vcpu, &t));
+	ran = cpu_time(l->thread) - ran;
+	steal = (t.steal - steal) / 1000000;
+	took = now_ms() - start;
+	TH_LOG("ran %llu, steal %llu of %llu ms", (long long)ran,
+	       (long long)steal, (long long)took);
+	EXPECT_NE(0, steal);
+	/* It is told when it runs again, which may be two of Linux's ticks later */
+	EXPECT_GE(took + 40, ran + steal);
+	EXPECT_LE(took, ran + steal + 40);
+	end_busy(pid);
 }
 
 /* The times come from the TSC, and are compared with the TSC only */

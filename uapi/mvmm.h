@@ -1013,7 +1013,8 @@ struct mvmm_apic {
  * @reserved: out: zero
  * @run: with a slot, the right to run on a physical CPU: in the guest, and in
  *	userspace as long as its slice lasts or no other vCPU wants the CPU
- * @wait: in RUN, while other vCPUs had the slots
+ * @wait: in RUN without a slot: others had them, or the slot was taken because
+ *	Linux did not run the thread
  * @block: in HLT, before SIPI, or outside of RUN
  * @steal: lost time as reported to the guest (KVM's steal time)
  * @longest_wait: the longest of the waits that have ended; @wait contains it

@@ -203,12 +203,17 @@ u64 vsched_next(struct vsched *s, u64 now)
 
 /* ---- slots ------------------------------------------------------------- */
 
+static bool wants(struct vsched *s, struct vsched_vcpu *vcpu, int slot, u64 now)
+{
+	return test_bit(slot, vcpu->allowed) &&
+	       !vsched_throttled(s, vcpu->vm, now);
+}
+
 /** vsched_eligible() - may a vCPU that waits get the slot? */
 bool vsched_eligible(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 		     u64 now)
 {
-	return test_bit(slot, vcpu->allowed) &&
-	       !vsched_throttled(s, vcpu->vm, now);
+	return !vcpu->away && wants(s, vcpu, slot, now);
 }
 
 /** vsched_slice_end() - when does a slice of full length end? */
@@ -225,6 +230,17 @@ static struct vsched_vcpu *first_eligible(struct vsched *s, int slot, u64 now)
 		if (vsched_eligible(s, vcpu, slot, now))
 			return vcpu;
 	return NULL;
+}
+
+/* Who is away competes, too: it must not lose by that what it is due */
+static bool is_wanted(struct vsched *s, int slot, u64 now)
+{
+	struct vsched_vcpu *vcpu;
+
+	list_for_each_entry(vcpu, &s->waiting, node)
+		if (wants(s, vcpu, slot, now))
+			return true;
+	return false;
 }
 
 /* An idle slot for the vCPU: its last, whose caches may still have its data */
@@ -246,9 +262,10 @@ static void take_slot(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 	set_state(vcpu, VSCHED_RUNNING, now);
 	vcpu->slot = slot;
 	vcpu->last = slot;
+	vcpu->missed = 0;
 	s->slots[slot].holder = vcpu;
 	__clear_bit(slot, s->idle);
-	vcpu->uncontended = !first_eligible(s, slot, now);
+	vcpu->uncontended = !is_wanted(s, slot, now);
 	vcpu->until = vcpu->uncontended ? U64_MAX : s->policy->slice_end(s, vcpu);
 }
 
@@ -318,10 +335,14 @@ static void compete(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 void vsched_wake(struct vsched *s, struct vsched_vcpu *vcpu,
 		 const unsigned long *allowed, u64 now)
 {
+	bool woke = !vcpu->away;
+
 	bitmap_copy(vcpu->allowed, allowed, s->nr_slots);
 	vcpu->competes = false;
+	if (vcpu->away)
+		vsched_block(s, vcpu, now);
 	if (vcpu->state == VSCHED_BLOCKED)
-		begin_to_wait(s, vcpu, true, now);
+		begin_to_wait(s, vcpu, woke, now);
 	else if (vcpu->slot >= 0 && !test_bit(vcpu->slot, allowed))
 		set_deadline(s, vcpu, now);
 }
@@ -337,6 +358,7 @@ void vsched_block(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 	if (vcpu->state == VSCHED_RUNNING)
 		drop_slot(s, vcpu);
 	list_del_init(&vcpu->node);
+	vcpu->away = false;
 	set_state(vcpu, VSCHED_BLOCKED, now);
 }
 
@@ -350,6 +372,18 @@ void vsched_yield(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 {
 	drop_slot(s, vcpu);
 	begin_to_wait(s, vcpu, false, now);
+}
+
+/**
+ * vsched_miss() - take the slot from a holder that Linux does not run
+ * @s: the scheduler
+ * @vcpu: the holder; it stays in line, but gets no slot before vsched_wake()
+ * @now: the time
+ */
+void vsched_miss(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
+{
+	vsched_yield(s, vcpu, now);
+	vcpu->away = true;
 }
 
 /**
@@ -441,6 +475,33 @@ u64 vsched_slice(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 	return left;
 }
 
+/**
+ * vsched_look() - is the holder there while others wait?
+ * @s: the scheduler
+ * @vcpu: the holder, charged up to now
+ * @place: where its thread is
+ * @now: the time
+ *
+ * Several looks, because they may come late: where a hypervisor has stopped this
+ * CPU, the timer is first to run, and the thread comes then.
+ *
+ * Return: ticks until the next look; U64_MAX: none, nobody waits; 0: it has to
+ * give the slot back. On a CPU its thread does that, otherwise the caller.
+ */
+u64 vsched_look(struct vsched *s, struct vsched_vcpu *vcpu,
+		enum vsched_place place, u64 now)
+{
+	u64 left = vsched_slice(s, vcpu, now), next = s->slice / VSCHED_LOOKS;
+
+	if (left == U64_MAX)
+		return left;
+	if (place != VSCHED_OFF_CPU) {
+		vcpu->missed = 0;
+		return min(left, next);
+	}
+	return ++vcpu->missed >= VSCHED_LOOKS ? 0 : next;
+}
+
 /* tour 31: a slot is given to one that waits */
 
 /**
@@ -458,7 +519,7 @@ struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now)
 
 	list_for_each_entry(vcpu, &s->waiting, node) {
 		slot = idle_slot(s, vcpu);
-		if (slot < 0 || vsched_throttled(s, vcpu->vm, now))
+		if (slot < 0 || !vsched_eligible(s, vcpu, slot, now))
 			continue;
 		next = first_eligible(s, slot, now);
 		overdue = elapsed(now, next->since) > s->patience;

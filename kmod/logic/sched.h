@@ -11,6 +11,7 @@
  *   guest entry	arm a timer for vsched_slice()
  *   timer or kick	vsched_charge(); if vsched_slice() is 0 then
  *			vsched_yield()
+ *   while others wait	vsched_charge(), vsched_look(): is its thread there?
  *   pause-loop exit	vsched_charge(), vsched_pause()
  *   affinity changed	vsched_wake(), unless it is blocked
  *   policy, cap set	nothing but what follows; and at vsched_next()
@@ -18,9 +19,11 @@
  *			vsched_fill(): wake the thread, it may enter
  *			vsched_kick(): make the holder leave the guest
  *
- * A holder that leaves for userspace keeps its slot until its slice ends. Then
- * the caller blocks it on behalf of its thread, which calls vsched_wake()
- * before it enters again. Documentation/scheduling.rst is about the whole.
+ * A holder that leaves for userspace keeps its slot until its slice ends, then
+ * the caller blocks it on behalf of its thread. From one that Linux does not run
+ * vsched_miss() takes the slot when vsched_look() says so. Their threads call
+ * vsched_wake() before they enter again. Documentation/scheduling.rst is about
+ * the whole.
  */
 #ifndef MVMM_SCHED_H
 #define MVMM_SCHED_H
@@ -35,6 +38,7 @@
 #define VSCHED_WEIGHT_MAX	10000
 #define VSCHED_CAP_MAX		6400	/* per cent of one CPU */
 #define VSCHED_PATIENCE		500	/* slices */
+#define VSCHED_LOOKS		4	/* at a holder, in a slice */
 #define VSCHED_MAX_SLOTS	NR_CPUS
 
 enum vsched_state {
@@ -42,6 +46,13 @@ enum vsched_state {
 	VSCHED_WAITING,		/* wants to run and has no slot */
 	VSCHED_RUNNING,		/* holds a slot */
 	VSCHED_NR_STATES,
+};
+
+/* Where a holder's thread is */
+enum vsched_place {
+	VSCHED_ON_CPU,		/* in the guest, or about to look at requests */
+	VSCHED_OFF_CPU,		/* Linux does not run it */
+	VSCHED_ELSEWHERE,	/* in userspace, or at work that may take long */
 };
 
 /**
@@ -82,11 +93,13 @@ struct vsched_vm {
  * @overdue: it was chosen because it waited longer than vsched.patience: not
  *	preempted by @preempts
  * @filler: see sched_gang.c
+ * @missed: it holds a slot, and Linux did not run its thread at so many looks in
+ *	a row
+ * @away: it waits, and Linux does not run its thread: it gets no slot
  * @since: when @state began
  * @until: when a holder has to come back; U64_MAX while nobody waits
  * @ran: ticks that were charged
- * @time: ticks in each state, up to @since; the ticks spent waiting are the
- *	guest's steal time
+ * @time: ticks in each state, up to @since
  * @longest_wait: ticks of the longest wait that has ended
  * @allowed: slots that it may hold
  */
@@ -101,6 +114,8 @@ struct vsched_vcpu {
 	bool uncontended;
 	bool overdue;
 	bool filler;
+	bool away;
+	u8 missed;
 	u64 since;
 	u64 until;
 	u64 ran;
@@ -190,11 +205,14 @@ void vsched_wake(struct vsched *s, struct vsched_vcpu *vcpu,
 		 const unsigned long *allowed, u64 now);
 void vsched_block(struct vsched *s, struct vsched_vcpu *vcpu, u64 now);
 void vsched_yield(struct vsched *s, struct vsched_vcpu *vcpu, u64 now);
+void vsched_miss(struct vsched *s, struct vsched_vcpu *vcpu, u64 now);
 struct vsched_vcpu *vsched_pause(struct vsched *s, struct vsched_vcpu *vcpu,
 				 u64 now);
 void vsched_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran,
 		   u64 now);
 u64 vsched_slice(struct vsched *s, struct vsched_vcpu *vcpu, u64 now);
+u64 vsched_look(struct vsched *s, struct vsched_vcpu *vcpu,
+		enum vsched_place place, u64 now);
 struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now);
 struct vsched_vcpu *vsched_kick(struct vsched *s, u64 now);
 u64 vsched_next(struct vsched *s, u64 now);

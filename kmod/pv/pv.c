@@ -94,12 +94,7 @@ static void update_clock(struct mvmm_vcpu *vcpu)
 /* ns that the vCPU had no CPU: the host or our scheduler gave it to others */
 static u64 delay_of(const struct mvmm_vcpu *vcpu)
 {
-	u64 delay = mvmm_slot_waited(vcpu);
-
-#ifdef CONFIG_SCHED_INFO
-	delay += current->sched_info.run_delay;
-#endif
-	return delay;
+	return vcpu->waited + mvmm_run_delay();
 }
 
 /**

@@ -93,7 +93,7 @@ static int wait_for_request(struct mvmm_vcpu *vcpu)
 	if (vcpu->halt_poll_us && !vcpu->slice_end)
 		poll_for_request(vcpu);
 	if (!is_requested(vcpu)) {
-		WRITE_ONCE(vcpu->in_run, false);
+		WRITE_ONCE(vcpu->runner, NULL);
 		mvmm_slot_put(vcpu);
 		ret = rcuwait_wait_event(&vcpu->wait, is_requested(vcpu),
 					 TASK_INTERRUPTIBLE);

@@ -6,7 +6,9 @@
  *
  * A vCPU that has a slot and no competitors pays nothing. It keeps the slot
  * across exits to userspace, and when another wants the slot, it sets
- * MVMM_REQ_SLOT, which an entry checks anyway.
+ * MVMM_REQ_SLOT, which an entry checks anyway. Where Linux does not run its
+ * thread a timer sees that, by what the thread says of itself (runner) and Linux
+ * of it (on_cpu): a preempt notifier would have to be registered at each RUN.
  */
 #include <linux/capability.h>
 #include <linux/cpumask.h>
@@ -80,40 +82,70 @@ static void block_vcpu(struct mvmm_vcpu *vcpu, u64 now)
 	trace_change(vcpu, was);
 }
 
-static void arm_timer(struct mvmm_vcpu *vcpu, u64 slice)
+static void arm_timer(struct mvmm_vcpu *vcpu, u64 ticks)
 {
 	hrtimer_start(&vcpu->slice_timer,
-		      ns_to_ktime(mvmm_ticks_to_ns(slice)),
+		      ns_to_ktime(mvmm_ticks_to_ns(ticks)),
 		      HRTIMER_MODE_REL_PINNED_HARD);
 }
 
-/* A holder outside of RUN cannot be kicked: do what its thread would do */
-static void charge_absent_holder(struct mvmm_vcpu *vcpu, u64 now)
+static enum vsched_place place_of(const struct mvmm_vcpu *vcpu)
 {
-	u64 slice;
+	/* Interrupts are off: a thread that was in RUN is not freed */
+	const struct task_struct *runner = READ_ONCE(vcpu->runner);
 
-	lockdep_assert_held(&lock);
-	if (vcpu->se.state != VSCHED_RUNNING)
-		return;
-	charge_holder(vcpu, now);
-	slice = vsched_slice(&sched, &vcpu->se, now);
-	if (!slice)
-		block_vcpu(vcpu, now);
-	else if (slice != U64_MAX)
-		arm_timer(vcpu, slice);
+	if (!runner)
+		return VSCHED_ELSEWHERE;
+	return READ_ONCE(runner->on_cpu) ? VSCHED_ON_CPU : VSCHED_OFF_CPU;
 }
 
-/* Make a holder look at its slice */
-static void recall_holder(struct mvmm_vcpu *vcpu, u64 now)
+/*
+ * Must the holder give its slot back, or look at its slice (@changed)? If its
+ * thread is not on a CPU, do what it would do. A timer looks again: what runs
+ * now may be preempted before it answers.
+ */
+static void look_at_holder(struct mvmm_vcpu *vcpu, bool changed, u64 now)
 {
+	struct vsched_vcpu *se = &vcpu->se;
+	enum vsched_place place;
+	u64 next;
+
 	lockdep_assert_held(&lock);
-	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
-	/* pairs with mvmm_slot_leave() and mvmm_enter_begin() */
-	smp_mb__after_atomic();
-	if (READ_ONCE(vcpu->in_run))
-		mvmm_kick_cpu(vcpu);
-	else
-		charge_absent_holder(vcpu, now);
+	/* Linux did not run it, and now it leaves */
+	if (se->state == VSCHED_WAITING && !READ_ONCE(vcpu->runner))
+		block_vcpu(vcpu, now);
+	if (se->state != VSCHED_RUNNING)
+		return;
+	charge_holder(vcpu, now);
+	next = vsched_look(&sched, se, place_of(vcpu), now);
+	if (changed || !next) {
+		atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
+		/* pairs with mvmm_enter_begin() */
+		smp_mb__after_atomic();
+		place = place_of(vcpu);
+		if (place == VSCHED_ON_CPU) {
+			mvmm_kick_cpu(vcpu);
+		} else if (!next && place == VSCHED_ELSEWHERE) {
+			block_vcpu(vcpu, now);
+		} else if (!next) {
+			vsched_miss(&sched, se, now);
+			trace_change(vcpu, VSCHED_RUNNING);
+		}
+	}
+	if (se->state == VSCHED_RUNNING && next != U64_MAX)
+		arm_timer(vcpu, next ?: sched.slice / VSCHED_LOOKS);
+}
+
+/* It has waited, and holds a slot. Linux may not run its thread soon */
+static void wake_holder(struct mvmm_vcpu *vcpu, u64 now)
+{
+	u64 next = vsched_look(&sched, &vcpu->se, VSCHED_ON_CPU, now);
+
+	lockdep_assert_held(&lock);
+	trace_change(vcpu, VSCHED_WAITING);
+	if (next != U64_MAX)
+		arm_timer(vcpu, next);
+	rcuwait_wake_up(&vcpu->wait);
 }
 
 /* After every event: let the scheduler decide, and do what it says */
@@ -126,14 +158,13 @@ static void settle(u64 now)
 	for (;;) {
 		se = vsched_fill(&sched, now);
 		if (se) {
-			trace_change(to_vcpu(se), VSCHED_WAITING);
-			rcuwait_wake_up(&to_vcpu(se)->wait);
+			wake_holder(to_vcpu(se), now);
 			continue;
 		}
 		se = vsched_kick(&sched, now);
 		if (!se)
 			break;
-		recall_holder(to_vcpu(se), now);
+		look_at_holder(to_vcpu(se), true, now);
 	}
 	next = vsched_next(&sched, now);
 	if (next != U64_MAX)
@@ -153,7 +184,7 @@ static enum hrtimer_restart refill(struct hrtimer *timer)
 }
 
 /**
- * mvmm_slot_look() - is a slice over, or does another vCPU want the slot?
+ * mvmm_slot_look() - is a slice over, or its thread not there?
  * @vcpu: any vCPU; outside of RUN it may keep the rest of its slice
  *
  * Context: any that may take a spinlock.
@@ -165,7 +196,7 @@ void mvmm_slot_look(struct mvmm_vcpu *vcpu)
 
 	raw_spin_lock_irqsave(&lock, flags);
 	now = mvmm_tsc();
-	recall_holder(vcpu, now);
+	look_at_holder(vcpu, false, now);
 	settle(now);
 	raw_spin_unlock_irqrestore(&lock, flags);
 }
@@ -185,6 +216,7 @@ static void want_slot(struct mvmm_vcpu *vcpu, u64 now)
 	enum vsched_state was = vcpu->se.state;
 
 	lockdep_assert_held(&lock);
+	atomic_andnot(MVMM_REQ_SLOT, &vcpu->requests);
 	bitmap_and(allowed, cpumask_bits(current->cpus_ptr),
 		   cpumask_bits(cpu_online_mask), nr_cpu_ids);
 	/* Its last CPU has just gone offline: any, as Linux will decide too */
@@ -207,17 +239,27 @@ static void start_slice(struct mvmm_vcpu *vcpu, u64 now)
 	u64 slice = vsched_slice(&sched, &vcpu->se, now);
 
 	lockdep_assert_held(&lock);
+	vcpu->se.missed = 0;
 	vcpu->slice_end = slice == U64_MAX ? 0 : now + slice;
 	if (vcpu->slice_end)
-		arm_timer(vcpu, slice);
+		arm_timer(vcpu, min(slice, sched.slice / VSCHED_LOOKS));
 }
 
 static int wait_for_slot(struct mvmm_vcpu *vcpu)
 {
-	return rcuwait_wait_event(&vcpu->wait,
-		READ_ONCE(vcpu->se.state) == VSCHED_RUNNING ||
-		atomic_read(&vcpu->requests) & MVMM_REQ_KICK,
-		TASK_INTERRUPTIBLE);
+	u64 start = mvmm_tsc(), delay = mvmm_run_delay();
+	int ret;
+
+	ret = rcuwait_wait_event(&vcpu->wait,
+				 READ_ONCE(vcpu->se.state) == VSCHED_RUNNING ||
+				 READ_ONCE(vcpu->se.away) ||
+				 atomic_read(&vcpu->requests) & MVMM_REQ_KICK,
+				 TASK_INTERRUPTIBLE);
+	/* Once it was woken Linux may have let it wait, and has counted that */
+	start = mvmm_ticks_to_ns(mvmm_tsc() - start);
+	delay = mvmm_run_delay() - delay;
+	vcpu->waited += start > delay ? start - delay : 0;
+	return ret;
 }
 
 /* tour 13: wait for the right to enter the guest */
@@ -238,7 +280,6 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 	mvmm_assert_busy(vcpu);
 	mvmm_assert_may_sleep();
 	raw_spin_lock_irq(&lock);
-	atomic_andnot(MVMM_REQ_SLOT, &vcpu->requests);
 	now = mvmm_tsc();
 	if (se->state == VSCHED_RUNNING)
 		charge_holder(vcpu, now);
@@ -250,8 +291,7 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 
 			if (to) {
 				trace_change(vcpu, VSCHED_RUNNING);
-				trace_change(to_vcpu(to), VSCHED_WAITING);
-				rcuwait_wake_up(&to_vcpu(to)->wait);
+				wake_holder(to_vcpu(to), now);
 			}
 		} else if (!vsched_slice(&sched, se, now)) {
 			vsched_yield(&sched, se, now);
@@ -273,6 +313,11 @@ int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
 			settle(now);
 			raw_spin_unlock_irq(&lock);
 			return -EINTR;
+		}
+		/* It had the slot, but Linux has run it too late */
+		if (se->away) {
+			want_slot(vcpu, now);
+			settle(now);
 		}
 	}
 	/* Its affinity has changed meanwhile: look again before the entry */
@@ -381,17 +426,6 @@ void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times)
 	times->steal = vcpu->pv.stolen;
 	times->longest_wait = mvmm_ticks_to_ns(vcpu->se.longest_wait);
 	raw_spin_unlock_irqrestore(&lock, flags);
-}
-
-/**
- * mvmm_slot_waited() - how long the vCPU has waited for a slot so far
- * @vcpu: the calling thread's
- *
- * Return: ns.
- */
-u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu)
-{
-	return mvmm_ticks_to_ns(vcpu->se.time[VSCHED_WAITING]);
 }
 
 static int policy_set(const char *val, const struct kernel_param *kp)

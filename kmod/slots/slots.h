@@ -4,7 +4,18 @@
 #define MVMM_SLOTS_SLOTS_H
 
 #include <linux/compiler.h>
+#include <linux/sched.h>
 #include "vcpu.h"
+
+/* ns that the calling thread wanted to run, and Linux did not run it */
+static inline u64 mvmm_run_delay(void)
+{
+#ifdef CONFIG_SCHED_INFO
+	return current->sched_info.run_delay;
+#else
+	return 0;
+#endif
+}
 
 #ifdef CONFIG_MVMM_SLOTS
 
@@ -19,7 +30,6 @@ void mvmm_slot_look(struct mvmm_vcpu *vcpu);
 void mvmm_slot_put(struct mvmm_vcpu *vcpu);
 int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s);
 void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times);
-u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu);
 enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu);
 
 #ifdef CONFIG_MVMM_DEBUG
@@ -33,22 +43,21 @@ static inline void mvmm_slots_table_exit(void) {}
 /*
  * The thread answers requests for its slot again: a RUN begins, or a sleep or
  * host work that may take long has ended. Before the next entry,
- * mvmm_enter_begin() has the barrier that pairs with recall_holder().
+ * mvmm_enter_begin() has the barrier that pairs with look_at_holder().
  */
 static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu)
 {
-	WRITE_ONCE(vcpu->in_run, true);
+	WRITE_ONCE(vcpu->runner, current);
 }
 
 /*
  * The thread leaves for userspace, or for host work that may take long. The
  * vCPU keeps its slot, and pays for it, until its slice ends; the slice may
- * have ended just now.
+ * have ended just now. No barrier: what is not seen here, the timer sees.
  */
 static inline void mvmm_slot_leave(struct mvmm_vcpu *vcpu)
 {
-	/* pairs with recall_holder() in slots.c */
-	smp_store_mb(vcpu->in_run, false);
+	WRITE_ONCE(vcpu->runner, NULL);
 	if (unlikely(atomic_read(&vcpu->requests) & MVMM_REQ_SLOT))
 		mvmm_slot_look(vcpu);
 }
@@ -70,11 +79,6 @@ static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu) {}
 static inline void mvmm_slot_leave(struct mvmm_vcpu *vcpu) {}
 
 static inline int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause)
-{
-	return 0;
-}
-
-static inline u64 mvmm_slot_waited(const struct mvmm_vcpu *vcpu)
 {
 	return 0;
 }

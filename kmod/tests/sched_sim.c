@@ -18,6 +18,9 @@ struct sim_vcpu {
 	u64 sleep;
 	u64 left;	/* until it blocks */
 	u64 wake_at;
+	u64 away;	/* how late Linux runs its thread when it has slept, */
+	u64 odds;	/* once in so many times */
+	u64 comes;	/* when Linux runs it */
 	u64 entered;
 	u64 deadline;	/* its slice's timer */
 	bool waiting;
@@ -87,6 +90,9 @@ static struct sim_vcpu *sim_vcpu(struct vsched_vm *vm)
 	c->sleep = 0;
 	c->left = U64_MAX;
 	c->wake_at = sim.now;
+	c->away = 0;
+	c->odds = 1;
+	c->comes = 0;
 	c->waiting = false;
 	c->throttled = false;
 	c->longest = 0;
@@ -101,7 +107,9 @@ static struct sim_vcpu *of(struct vsched_vcpu *v)
 
 static void sim_enter(struct sim_vcpu *c)
 {
-	u64 slice = vsched_slice(&sim.s, &c->v, sim.now);
+	u64 slice = c->comes > sim.now ?
+		    vsched_look(&sim.s, &c->v, VSCHED_ON_CPU, sim.now) :
+		    vsched_slice(&sim.s, &c->v, sim.now);
 
 	c->entered = sim.now;
 	if (slice != U64_MAX && sim.late)
@@ -123,8 +131,17 @@ static void sim_charge(struct sim_vcpu *c)
 /* The vCPU leaves the guest, for its timer or a kick */
 static void sim_come_back(struct sim_vcpu *c)
 {
+	u64 next;
+
 	sim_charge(c);
-	if (!c->left) {
+	if (c->comes > sim.now) {
+		next = vsched_look(&sim.s, &c->v, VSCHED_OFF_CPU, sim.now);
+		c->deadline = next == U64_MAX ? c->comes :
+			      min(sim.now + next, c->comes);
+		c->wake_at = c->comes;
+		if (!next)
+			vsched_miss(&sim.s, &c->v, sim.now);
+	} else if (!c->left) {
 		vsched_block(&sim.s, &c->v, sim.now);
 		c->wake_at = sim.now + 1 + sim_random(2 * c->sleep);
 	} else if (!vsched_slice(&sim.s, &c->v, sim.now)) {
@@ -147,6 +164,9 @@ static void sim_settle(void)
 	for (;;) {
 		v = vsched_fill(&sim.s, sim.now);
 		if (v) {
+			/* Its thread slept */
+			if (of(v)->waiting && of(v)->away && !sim_random(of(v)->odds))
+				of(v)->comes = sim.now + of(v)->away;
 			sim_enter(of(v));
 			continue;
 		}
@@ -163,13 +183,15 @@ static void sim_check_vcpu(struct sim_vcpu *c)
 {
 	struct vsched_vcpu *v = &c->v;
 	bool waits = v->state == VSCHED_WAITING;
-	bool throttled = vsched_throttled(&sim.s, v->vm, sim.now);
+	bool throttled = vsched_throttled(&sim.s, v->vm, sim.now) || v->away;
 
 	KUNIT_EXPECT_EQ(sim.test, v->slot >= 0, v->state == VSCHED_RUNNING);
 	KUNIT_EXPECT_EQ(sim.test, list_empty(&v->node), !waits);
 	if (v->slot >= 0) {
 		KUNIT_EXPECT_PTR_EQ(sim.test, sim.slots[v->slot].holder, v);
-		KUNIT_EXPECT_TRUE(sim.test, c->mask & BIT(v->slot));
+		/* Its thread looks when it comes */
+		KUNIT_EXPECT_TRUE(sim.test, c->mask & BIT(v->slot) ||
+				  c->comes > sim.now);
 	}
 	/* No slot is idle that this vCPU could use */
 	if (waits && !throttled)
@@ -235,7 +257,8 @@ static bool sim_step(u64 end)
 	for (i = 0; i < sim.nr_vcpus; i++) {
 		c = &sim.vcpus[i];
 		at = c->v.state == VSCHED_RUNNING ? c->deadline :
-		     c->v.state == VSCHED_BLOCKED ? c->wake_at : U64_MAX;
+		     c->v.state == VSCHED_BLOCKED || c->v.away ?
+		     c->wake_at : U64_MAX;
 		if (at < next) {
 			next = at;
 			who = c;

@@ -201,6 +201,57 @@ static void sched_patience(struct kunit *test)
 	KUNIT_EXPECT_LE(test, b->longest, 12 * SLICE);
 }
 
+/* Linux runs the threads of some late: nobody waits for them for long */
+static void sched_looks(struct kunit *test)
+{
+	struct sim_vcpu *a, *b;
+	int n, i;
+
+	for (n = 1; n <= 4; n++) {
+		sim_init(test, sched_policies[n % 3], 1);
+		a = sim_vcpu(sim_vm(100));
+		for (i = 0; i < n; i++) {
+			b = sim_vcpu(sim_vm(100));
+			b->away = 20 * SLICE;
+			b->odds = 1;
+		}
+		sim_run(400 * SLICE);
+		/* For the looks at each of them, and for a slice when it comes */
+		KUNIT_EXPECT_LE(test, a->longest, 2 * n * SLICE);
+		KUNIT_EXPECT_GE(test, a->longest, SLICE);
+		KUNIT_EXPECT_GE(test, a->v.ran, (400 - 40 * n) * SLICE);
+	}
+	sim_init(test, &vsched_fair, 1);
+	a = sim_vcpu(sim_vm(100));
+	sim_run(1);
+	/* Nobody waits */
+	KUNIT_EXPECT_EQ(test, vsched_look(&sim.s, &a->v, VSCHED_OFF_CPU,
+					  sim.now), U64_MAX);
+	sim_vcpu(sim_vm(100));
+	sim_run(1);
+	/* A thread that has been seen meanwhile may be missed again */
+	for (i = 0; i < 2 * VSCHED_LOOKS - 1; i++)
+		KUNIT_EXPECT_EQ(test, vsched_look(&sim.s, &a->v,
+						  i == VSCHED_LOOKS - 1 ?
+						  VSCHED_ON_CPU : VSCHED_OFF_CPU,
+						  sim.now), SLICE / 4);
+	KUNIT_EXPECT_EQ(test, vsched_look(&sim.s, &a->v, VSCHED_OFF_CPU,
+					  sim.now), 0ULL);
+	/* A new slot, new looks */
+	vsched_miss(&sim.s, &a->v, sim.now);
+	vsched_wake(&sim.s, &a->v, &a->mask, sim.now);
+	vsched_block(&sim.s, &sim.vcpus[1].v, sim.now);
+	KUNIT_EXPECT_PTR_EQ(test, vsched_fill(&sim.s, sim.now), &a->v);
+	KUNIT_EXPECT_EQ(test, a->v.missed, 0);
+	sim_wake(&sim.vcpus[1]);
+	sim_settle();
+	/* From userspace it comes back when its slice is over, or is too late */
+	KUNIT_EXPECT_EQ(test, vsched_look(&sim.s, &a->v, VSCHED_ELSEWHERE,
+					  sim.now), SLICE / 4);
+	KUNIT_EXPECT_EQ(test, vsched_look(&sim.s, &a->v, VSCHED_ELSEWHERE,
+					  sim.now + 2 * SLICE), 0ULL);
+}
+
 /* ---- shares ------------------------------------------------------------- */
 
 #define CPU	((u64)1000000)	/* millionths of a CPU */
@@ -333,6 +384,49 @@ static void sched_share_examples(struct kunit *test)
 	sim_vcpu(sim_vm(1));
 	sim_vcpu(sim_vm(1));
 	run_and_expect(1, 100);
+}
+
+/* Linux does not run a thread for long: the others' shares and waits stay */
+static void sched_away(struct kunit *test)
+{
+	struct sim_vcpu *a, *b, *c;
+	int i;
+
+	for (i = 0; i < 3; i += 2) {
+		sim_init(test, sched_policies[i], 1);
+		c = sim_vcpu(sim_vm(100));
+		c->away = U64_MAX / 2;
+		a = sim_vcpu(sim_vm(100));
+		b = sim_vcpu(sim_vm(200));
+		sim_run(600 * SLICE);
+		KUNIT_EXPECT_EQ(test, c->v.away, true);
+		KUNIT_EXPECT_LE(test, a->v.ran, 202 * SLICE);
+		KUNIT_EXPECT_GE(test, a->v.ran, 198 * SLICE);
+		KUNIT_EXPECT_GE(test, b->v.ran, 396 * SLICE);
+		/* To one that comes now they owe little */
+		a->longest = 0;
+		sim_vcpu(sim_vm(100));
+		sim_run(100 * SLICE);
+		KUNIT_EXPECT_LE(test, a->longest, 6 * SLICE);
+	}
+}
+
+/* Shares are right also if Linux runs a thread late each second time */
+static void sched_shares_late(struct kunit *test)
+{
+	struct sim_vcpu *c;
+	int i, quarters;
+
+	sim_seed = 6;
+	for (quarters = 4; quarters <= 8; quarters += 2) {
+		sim_init(test, &vsched_fair, 1);
+		for (i = 0; i < 2; i++) {
+			c = sim_vcpu(sim_vm(i ? 300 : 100));
+			c->away = quarters * SLICE / 4;
+			c->odds = 2;
+		}
+		run_and_expect(1, 2000);
+	}
 }
 
 static void sched_shares(struct kunit *test)
@@ -578,6 +672,10 @@ static void random_machine(const struct vsched_policy *policy, int kind)
 			c = sim_vcpu(&sim.vms[vm]);
 			if (sim_random(2))
 				c->mask = 1 + sim_random(c->mask);
+			if (kind == WILD && !sim_random(3)) {
+				c->away = 1 + sim_random(5 * SLICE);
+				c->odds = 1 + sim_random(3);
+			}
 			if (kind == BUSY || !sim_random(3))
 				continue;
 			c->burst = 1 + sim_random(3 * SLICE);
@@ -676,8 +774,11 @@ static struct kunit_case sched_cases[] = {
 	KUNIT_CASE(sched_pause_loop),
 	KUNIT_CASE(sched_removal),
 	KUNIT_CASE(sched_patience),
+	KUNIT_CASE(sched_looks),
 	KUNIT_CASE(sched_share_examples),
 	KUNIT_CASE(sched_shares),
+	KUNIT_CASE(sched_shares_late),
+	KUNIT_CASE(sched_away),
 	KUNIT_CASE(sched_shares_apart),
 	KUNIT_CASE(sched_caps),
 	KUNIT_CASE(sched_bucket),
