@@ -101,14 +101,20 @@ static bool pin(pthread_t thread, int cpu)
 	return !pthread_setaffinity_np(thread, sizeof(set), &set);
 }
 
+/* The calling thread is of this class; of real time ones of the lowest prio */
+static bool be(int policy)
+{
+	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
+
+	return !sched_setscheduler(0, policy, &param);
+}
+
 static void *run_vcpu(void *arg)
 {
-	struct sched_param param = { 0 };
 	struct thread *t = arg;
 	int ret;
 
-	if (!pin(pthread_self(), t->cpu) ||
-	    sched_setscheduler(0, t->policy, &param) ||
+	if (!pin(pthread_self(), t->cpu) || !be(t->policy) ||
 	    setpriority(PRIO_PROCESS, 0, t->nice))
 		t->error = EINVAL;
 	while (!t->stop && !t->error) {
@@ -1100,6 +1106,33 @@ SCHED_TEST(steal_adds_up)
 	EXPECT_GE(took + 40, ran + steal);
 	EXPECT_LE(took, ran + steal + 40);
 	end_busy(pid);
+}
+
+/* A thread of real time waits for none that Linux does not run beside it */
+SCHED_TEST(real_time)
+{
+	struct load *l = self->load;
+	struct shares s;
+	int i;
+
+	NEEDS_STEADY_CLOCK("real_time");
+	/* This thread is woken although the other one is always busy */
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO,
+					&(struct sched_param){ 2 }));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, load_create(&l[i], 1, 0));
+		ASSERT_EQ(0, mvmm_set_sched(l[i].vm.vm, i ? 10000 : 1, 0));
+		l[i].thread[0].policy = i ? SCHED_OTHER : SCHED_FIFO;
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	sleep_ms(WARM_UP_MS);
+	s = measure(l, 2, 1000, self->full);
+	TH_LOG("real time %u, other %u per mille; longest wait %llu us", s.of[0],
+	       s.of[1], (long long)longest_wait(l) / 1000);
+	/* sched_rt_runtime_us leaves 5 % to others, in one piece of each second */
+	EXPECT_LE(940, s.of[0]);
+	EXPECT_GE(50000000 + HAND_OVER_NS, longest_wait(l));
+	ASSERT_TRUE(be(SCHED_OTHER));
 }
 
 /* The times come from the TSC, and are compared with the TSC only */

@@ -277,13 +277,26 @@ static void drop_slot(struct vsched *s, struct vsched_vcpu *vcpu)
 	vcpu->slot = -1;
 }
 
+/* Behind whom does the vCPU wait? */
+static struct list_head *place_in_line(struct vsched *s,
+				       const struct vsched_vcpu *vcpu)
+{
+	struct vsched_vcpu *other;
+
+	if (vcpu->prio)
+		list_for_each_entry(other, &s->waiting, node)
+			if (other->prio < vcpu->prio)
+				return other->node.prev;
+	return s->waiting.prev;
+}
+
 static void begin_to_wait(struct vsched *s, struct vsched_vcpu *vcpu,
 			  bool woke, u64 now)
 {
 	set_state(vcpu, VSCHED_WAITING, now);
 	vcpu->woke = woke;
 	vcpu->competes = false;
-	list_add_tail(&vcpu->node, &s->waiting);
+	list_add(&vcpu->node, place_in_line(s, vcpu));
 	if (s->policy->enqueue)
 		s->policy->enqueue(s, vcpu);
 }
@@ -292,6 +305,20 @@ static void set_deadline(struct vsched *s, struct vsched_vcpu *holder, u64 until
 {
 	holder->until = until;
 	__set_bit(holder->slot, s->kick);
+}
+
+/* Above 0: the waiter should have the holder's slot now */
+static s64 urge_of(const struct vsched *s, const struct vsched_vcpu *waiter,
+		   const struct vsched_vcpu *holder)
+{
+	if (waiter->prio < holder->prio)
+		return 0;
+	if (waiter->prio > holder->prio)
+		/* Where its thread is already, Linux has sent the holder away */
+		return S64_MAX - (waiter->last != holder->slot);
+	if (holder->overdue || !s->policy->preempts)
+		return 0;
+	return s->policy->preempts(s, waiter, holder);
 }
 
 /*
@@ -311,9 +338,9 @@ static void compete(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 			continue;
 		if (holder->until == U64_MAX)
 			set_deadline(s, holder, s->policy->slice_end(s, holder));
-		if (!s->policy->preempts || holder->overdue || holder->until <= now)
+		if (holder->until <= now)
 			continue;
-		urge = s->policy->preempts(s, vcpu, holder);
+		urge = urge_of(s, vcpu, holder);
 		if (urge > most) {
 			most = urge;
 			victim = holder;
@@ -475,6 +502,15 @@ u64 vsched_slice(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 	return left;
 }
 
+/* Does one of a higher prio wait? */
+static bool outranked(struct vsched *s, const struct vsched_vcpu *holder)
+{
+	struct vsched_vcpu *first;
+
+	first = list_first_entry_or_null(&s->waiting, struct vsched_vcpu, node);
+	return first && !first->away && first->prio > holder->prio;
+}
+
 /**
  * vsched_look() - is the holder there while others wait?
  * @s: the scheduler
@@ -483,7 +519,8 @@ u64 vsched_slice(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
  * @now: the time
  *
  * Several looks, because they may come late: where a hypervisor has stopped this
- * CPU, the timer is first to run, and the thread comes then.
+ * CPU, the timer is first to run, and the thread comes then. Real time waits for
+ * one only.
  *
  * Return: ticks until the next look; U64_MAX: none, nobody waits; 0: it has to
  * give the slot back. On a CPU its thread does that, otherwise the caller.
@@ -499,7 +536,7 @@ u64 vsched_look(struct vsched *s, struct vsched_vcpu *vcpu,
 		vcpu->missed = 0;
 		return min(left, next);
 	}
-	return ++vcpu->missed >= VSCHED_LOOKS ? 0 : next;
+	return ++vcpu->missed >= VSCHED_LOOKS || outranked(s, vcpu) ? 0 : next;
 }
 
 /* tour 31: a slot is given to one that waits */

@@ -93,6 +93,8 @@ struct vsched_vm {
  * @overdue: it was chosen because it waited longer than vsched.patience: not
  *	preempted by @preempts
  * @filler: see sched_gang.c
+ * @prio: above 0: its thread is of real time; a higher one is always first. The
+ *	caller may write it unless the vCPU waits
  * @missed: it holds a slot, and Linux did not run its thread at so many looks in
  *	a row
  * @away: it waits, and Linux does not run its thread: it gets no slot
@@ -115,6 +117,7 @@ struct vsched_vcpu {
 	bool overdue;
 	bool filler;
 	bool away;
+	u8 prio;
 	u8 missed;
 	u64 since;
 	u64 until;
@@ -145,7 +148,7 @@ struct vsched_slot {
  * @idle: slots without a holder
  * @kick: slots whose holder has to leave the guest
  * @vms: all VMs
- * @waiting: vCPUs that wait, the longest wait first
+ * @waiting: vCPUs that wait, by @prio, of each the longest wait first
  * @leader: the VM whose turn it is, see sched_gang.c
  * @turn_end: when that turn ends
  */
@@ -167,8 +170,8 @@ struct vsched {
 /**
  * struct vsched_policy - how to choose
  * @name: for people
- * @pick: who gets an idle slot? One for whom vsched_eligible() is true; the
- *	caller has made sure that there is one
+ * @pick: who gets an idle slot? One for whom vsched_eligible() is true, of the
+ *	highest prio; the caller has made sure that there is one
  * @slice_end: when does a holder's slice end, if others wait?
  * @preempts: above 0: the waiter should have the holder's slot before its slice
  *	ends; of several holders the one with the largest result loses it. May

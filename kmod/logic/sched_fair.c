@@ -73,7 +73,8 @@ static struct vsched_vcpu *fair_pick(struct vsched *s, int slot, u64 now)
 
 	list_for_each_entry(vcpu, &s->waiting, node)
 		if (vsched_eligible(s, vcpu, slot, now) &&
-		    (!best || vcpu->vm->vtime < best->vm->vtime))
+		    (!best || (vcpu->prio == best->prio &&
+			       vcpu->vm->vtime < best->vm->vtime)))
 			best = vcpu;
 	s->slots[slot].clock = max(s->slots[slot].clock, best->vm->vtime);
 	return best;

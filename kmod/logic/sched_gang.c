@@ -74,7 +74,8 @@ static struct vsched_vcpu *gang_pick(struct vsched *s, int slot, u64 now)
 		begin_turn(s, now);
 	gaps = count_gaps(s, now);
 	list_for_each_entry(vcpu, &s->waiting, node) {
-		if (!vsched_eligible(s, vcpu, slot, now))
+		if (!vsched_eligible(s, vcpu, slot, now) ||
+		    (best && vcpu->prio < best->prio))
 			continue;
 		whole = vcpu->vm->nr[VSCHED_WAITING] <= gaps;
 		vcpu->filler = !whole && vcpu->vm != s->leader;

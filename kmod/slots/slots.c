@@ -14,6 +14,7 @@
 #include <linux/cpumask.h>
 #include <linux/moduleparam.h>
 #include <linux/rcuwait.h>
+#include <linux/sched/prio.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include "compat.h"
@@ -224,6 +225,8 @@ static void want_slot(struct mvmm_vcpu *vcpu, u64 now)
 		bitmap_copy(allowed, cpumask_bits(cpu_online_mask), nr_cpu_ids);
 	if (was == VSCHED_BLOCKED)
 		vcpu->se.last = raw_smp_processor_id();
+	if (was != VSCHED_WAITING)
+		vcpu->se.prio = max(MAX_RT_PRIO - current->prio, 0);
 	vsched_wake(&sched, &vcpu->se, allowed, now);
 	if (was == VSCHED_BLOCKED)
 		trace_change(vcpu, was);

@@ -252,6 +252,83 @@ static void sched_looks(struct kunit *test)
 					  sim.now + 2 * SLICE), 0ULL);
 }
 
+/* Threads of real time wait for each other only */
+static void sched_prio(struct kunit *test)
+{
+	struct sim_vcpu *busy, *fifo[2];
+	int i, k;
+	u64 ran;
+
+	for (i = 0; i < ARRAY_SIZE(sched_policies); i++) {
+		sim_init(test, sched_policies[i], 1);
+		busy = sim_vcpu(sim_vm(10000));
+		sim_vcpu(busy->v.vm);
+		for (k = 0; k < 2; k++) {
+			fifo[k] = sim_vcpu(sim_vm(1));
+			fifo[k]->v.prio = 1;
+			fifo[k]->wake_at = 100 * SLICE + SLICE / 3;
+		}
+		sim_run(100 * SLICE + SLICE / 3);
+		/* One has the slot at once, and both do not give it back */
+		ran = sim_ran(busy->v.vm);
+		KUNIT_EXPECT_EQ(test, fifo[0]->v.state, VSCHED_RUNNING);
+		sim_run(1000 * SLICE);
+		KUNIT_EXPECT_EQ(test, sim_ran(busy->v.vm), ran);
+		for (k = 0; k < 2; k++) {
+			KUNIT_EXPECT_GE(test, fifo[k]->v.ran, 499 * SLICE);
+			KUNIT_EXPECT_LE(test, fifo[k]->longest, 2 * SLICE);
+			vsched_block(&sim.s, &fifo[k]->v, sim.now);
+			fifo[k]->wake_at = U64_MAX;
+		}
+		sim_settle();
+		sim_run(20 * SLICE);
+		KUNIT_EXPECT_GE(test, sim_ran(busy->v.vm), ran + 18 * SLICE);
+		/* A higher one is before lower ones, wherever it stands */
+		fifo[1]->v.prio = 2;
+		fifo[1]->wake_at = sim.now + 2;
+		fifo[0]->wake_at = sim.now + 1;
+		sim_run(3);
+		KUNIT_EXPECT_EQ(test, fifo[1]->v.state, VSCHED_RUNNING);
+	}
+	/* Of two slots it takes that of where its thread is */
+	for (i = 0; i < 2; i++) {
+		sim_init(test, &vsched_fair, 2);
+		sim_vcpu(sim_vm(100));
+		sim_vcpu(sim_vm(100));
+		sim_run(SLICE / 2);
+		fifo[0] = sim_vcpu(sim_vm(100));
+		fifo[0]->v.prio = 1;
+		fifo[0]->v.last = i;
+		sim_run(1);
+		KUNIT_EXPECT_EQ(test, fifo[0]->v.slot, i);
+	}
+	/* It waits for no second look at a thread that Linux does not run */
+	for (i = 0; i < 2; i++) {
+		sim_init(test, &vsched_fair, 1);
+		busy = sim_vcpu(sim_vm(100));
+		sim_run(SLICE / 2);
+		fifo[0] = sim_vcpu(sim_vm(100));
+		fifo[0]->v.prio = i;
+		vsched_wake(&sim.s, &fifo[0]->v, &fifo[0]->mask, sim.now);
+		KUNIT_EXPECT_PTR_EQ(test, vsched_kick(&sim.s, sim.now),
+				    &busy->v);
+		KUNIT_EXPECT_EQ(test, vsched_look(&sim.s, &busy->v,
+						  VSCHED_OFF_CPU, sim.now),
+				i ? 0 : SLICE / 4);
+		if (!i)
+			continue;
+		/* When that one is away, it is as without it */
+		vsched_block(&sim.s, &busy->v, sim.now);
+		vsched_fill(&sim.s, sim.now);
+		vsched_wake(&sim.s, &busy->v, &busy->mask, sim.now);
+		vsched_miss(&sim.s, &fifo[0]->v, sim.now);
+		vsched_fill(&sim.s, sim.now);
+		KUNIT_EXPECT_EQ(test, vsched_look(&sim.s, &busy->v,
+						  VSCHED_OFF_CPU, sim.now),
+				SLICE / 4);
+	}
+}
+
 /* ---- shares ------------------------------------------------------------- */
 
 #define CPU	((u64)1000000)	/* millionths of a CPU */
@@ -775,6 +852,7 @@ static struct kunit_case sched_cases[] = {
 	KUNIT_CASE(sched_removal),
 	KUNIT_CASE(sched_patience),
 	KUNIT_CASE(sched_looks),
+	KUNIT_CASE(sched_prio),
 	KUNIT_CASE(sched_share_examples),
 	KUNIT_CASE(sched_shares),
 	KUNIT_CASE(sched_shares_late),
