@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,7 +43,7 @@
 #define SLICE_NS	6000000ull
 #define PATIENCE_NS	(500 * SLICE_NS)
 #define HAND_OVER_NS	1000000ull	/* of slots, during one wait */
-#define POLICY		"/sys/module/mvmm/parameters/sched"
+#define PARAMETERS	"/sys/module/mvmm/parameters/"
 
 /* The vCPU's own counter is at rbx */
 GUEST(count_up, "1: incq (%rbx)\n jmp 1b");
@@ -341,19 +342,28 @@ static bool near(uint64_t is, uint64_t should, unsigned int percent)
 	return off * 100 <= should * percent;
 }
 
-static bool write_policy(const char *name)
+static bool write_parameter(const char *name, const char *value)
 {
-	int fd = open(POLICY, O_WRONLY);
-	ssize_t n = fd < 0 ? -1 : write(fd, name, strlen(name));
+	char path[64];
+	ssize_t n;
+	int fd;
 
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	fd = open(path, O_WRONLY);
+	n = fd < 0 ? -1 : write(fd, value, strlen(value));
 	if (fd >= 0)
 		close(fd);
-	return n == strlen(name);
+	return n == strlen(value);
+}
+
+static bool write_policy(const char *name)
+{
+	return write_parameter("sched", name);
 }
 
 static bool policy_is(const char *name)
 {
-	int fd = open(POLICY, O_RDONLY);
+	int fd = open(PARAMETERS "sched", O_RDONLY);
 	char text[16] = "";
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
@@ -381,6 +391,7 @@ FIXTURE_TEARDOWN(sched)
 		load_destroy(&self->load[i]);
 	}
 	write_policy("fair");
+	write_parameter("sched_per_user", "0");
 }
 
 #define LONG_LIMIT	600	/* s: Bochs is slow */
@@ -1133,6 +1144,31 @@ SCHED_TEST(real_time)
 	EXPECT_LE(940, s.of[0]);
 	EXPECT_GE(50000000 + HAND_OVER_NS, longest_wait(l));
 	ASSERT_TRUE(be(SCHED_OTHER));
+}
+
+/* A user's VMs share what one VM of another user has, if root wants it so */
+SCHED_TEST(shares_per_user)
+{
+	static const unsigned int due[] = { 333, 333, 333, 250, 250, 500 };
+	struct load *l = self->load;
+	struct shares s;
+	int i, j;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, syscall(SYS_setreuid, i / 2 * 1000, -1));
+		ASSERT_EQ(0, load_create(&l[i], 1, 0));
+		ASSERT_EQ(0, syscall(SYS_setreuid, 0, -1));
+		ASSERT_TRUE(load_start(&l[i]));
+	}
+	for (j = 0; j < 2; j++) {
+		ASSERT_TRUE(write_parameter("sched_per_user", j ? "1" : "0"));
+		sleep_ms(WARM_UP_MS);
+		s = measure(l, 3, 600, self->full);
+		TH_LOG("%u : %u : %u per mille", s.of[0], s.of[1], s.of[2]);
+		NEEDS_SHARES("shares_per_user", s);
+		for (i = 0; i < 3; i++)
+			EXPECT_TRUE(near(s.of[i], due[j * 3 + i], LIMIT));
+	}
 }
 
 /* The times come from the TSC, and are compared with the TSC only */

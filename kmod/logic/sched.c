@@ -15,10 +15,16 @@ static u64 elapsed(u64 now, u64 then)
 	return now > then ? now - then : 0;
 }
 
+static bool wants_to_run(const struct vsched_vm *vm)
+{
+	return vm->nr[VSCHED_WAITING] || vm->nr[VSCHED_RUNNING];
+}
+
 static void set_state(struct vsched_vcpu *vcpu, enum vsched_state state,
 		      u64 now)
 {
 	u64 spent = elapsed(now, vcpu->since);
+	bool wanted = wants_to_run(vcpu->vm);
 
 	vcpu->time[vcpu->state] += spent;
 	if (vcpu->state == VSCHED_WAITING)
@@ -27,6 +33,10 @@ static void set_state(struct vsched_vcpu *vcpu, enum vsched_state state,
 	vcpu->vm->nr[vcpu->state]--;
 	vcpu->vm->nr[state]++;
 	vcpu->state = state;
+	if (wanted && !wants_to_run(vcpu->vm))
+		vcpu->vm->user->wanted -= vcpu->vm->weight;
+	else if (!wanted && wants_to_run(vcpu->vm))
+		vcpu->vm->user->wanted += vcpu->vm->weight;
 }
 
 /** vsched_time() - how many ticks has the vCPU been in @state until now? */
@@ -38,7 +48,7 @@ u64 vsched_time(const struct vsched_vcpu *vcpu, enum vsched_state state, u64 now
 
 /**
  * vsched_init() - make a scheduler without VMs
- * @s: the scheduler
+ * @s: the scheduler; its @per_user is kept
  * @policy: who is next
  * @slots: array of @nr_slots, by CPU number, zeroed
  * @nr_slots: at most VSCHED_MAX_SLOTS
@@ -50,7 +60,8 @@ void vsched_init(struct vsched *s, const struct vsched_policy *policy,
 		 u64 period)
 {
 	*s = (struct vsched){
-		.policy = policy, .slice = slice, .period = period,
+		.policy = policy, .per_user = s->per_user,
+		.slice = slice, .period = period,
 		.patience = VSCHED_PATIENCE * slice,
 		.slots = slots, .nr_slots = nr_slots };
 	bitmap_fill(s->idle, nr_slots);
@@ -58,17 +69,37 @@ void vsched_init(struct vsched *s, const struct vsched_policy *policy,
 	INIT_LIST_HEAD(&s->waiting);
 }
 
-/** vsched_vm_init() - add a VM of default weight, without cap or vCPUs */
-void vsched_vm_init(struct vsched *s, struct vsched_vm *vm)
+/**
+ * vsched_vm_init() - add a VM of default weight, without cap or vCPUs
+ * @s: the scheduler
+ * @vm: the VM
+ * @uid: whose it is
+ */
+void vsched_vm_init(struct vsched *s, struct vsched_vm *vm, u32 uid)
 {
-	*vm = (struct vsched_vm){ .weight = VSCHED_WEIGHT_DEFAULT };
+	struct vsched_vm *other;
+
+	*vm = (struct vsched_vm){
+		.uid = uid, .user = vm, .weight = VSCHED_WEIGHT_DEFAULT };
+	list_for_each_entry(other, &s->vms, node)
+		if (other->uid == uid)
+			vm->user = other->user;
 	list_add_tail(&vm->node, &s->vms);
 }
 
 /** vsched_vm_remove() - remove a VM, whose vCPUs are all blocked */
 void vsched_vm_remove(struct vsched *s, struct vsched_vm *vm)
 {
+	struct vsched_vm *other, *heir = NULL;
+
 	list_del(&vm->node);
+	list_for_each_entry(other, &s->vms, node) {
+		if (other->user != vm)
+			continue;
+		heir = heir ?: other;
+		other->user = heir;
+		heir->wanted = vm->wanted;
+	}
 	if (s->leader == vm)
 		s->leader = NULL;
 }
@@ -112,6 +143,8 @@ int vsched_set_weight(struct vsched_vm *vm, u32 weight)
 {
 	if (weight < VSCHED_WEIGHT_MIN || weight > VSCHED_WEIGHT_MAX)
 		return -EINVAL;
+	if (wants_to_run(vm))
+		vm->user->wanted += (u64)weight - vm->weight;
 	vm->weight = weight;
 	return 0;
 }

@@ -58,6 +58,9 @@ enum vsched_place {
 /**
  * struct vsched_vm - what all vCPUs of a VM share
  * @node: in vsched.vms
+ * @uid: whose it is
+ * @user: a VM of the same user, the same one for all of them
+ * @wanted: if it is @user: weights of the user's VMs that want to run, together
  * @weight: VMs that compete get time in proportion to it
  * @cap: per cent of one CPU it may use at most, 0 for no limit
  * @budget: ticks left of the cap; negative: a debt
@@ -69,6 +72,9 @@ enum vsched_place {
  */
 struct vsched_vm {
 	struct list_head node;
+	u32 uid;
+	struct vsched_vm *user;
+	u64 wanted;
 	u32 weight;
 	u32 cap;
 	s64 budget;
@@ -143,6 +149,8 @@ struct vsched_slot {
  * @slice: ticks that a holder may keep others waiting
  * @period: ticks between two refills of the caps
  * @patience: ticks; who has waited longer is next, whatever the policy says
+ * @per_user: users, not VMs, compete as equals; weights are between a user's VMs.
+ *	The caller may write it
  * @slots: by CPU number
  * @nr_slots: length of @slots
  * @idle: slots without a holder
@@ -157,6 +165,7 @@ struct vsched {
 	u64 slice;
 	u64 period;
 	u64 patience;
+	bool per_user;
 	struct vsched_slot *slots;
 	unsigned int nr_slots;
 	DECLARE_BITMAP(idle, VSCHED_MAX_SLOTS);
@@ -197,7 +206,7 @@ extern const struct vsched_policy vsched_gang;
 void vsched_init(struct vsched *s, const struct vsched_policy *policy,
 		 struct vsched_slot *slots, unsigned int nr_slots, u64 slice,
 		 u64 period);
-void vsched_vm_init(struct vsched *s, struct vsched_vm *vm);
+void vsched_vm_init(struct vsched *s, struct vsched_vm *vm, u32 uid);
 void vsched_vm_remove(struct vsched *s, struct vsched_vm *vm);
 void vsched_vcpu_init(struct vsched_vcpu *vcpu, struct vsched_vm *vm, u64 now);
 void vsched_set_policy(struct vsched *s, const struct vsched_policy *policy);
@@ -227,6 +236,7 @@ bool vsched_throttled(struct vsched *s, struct vsched_vm *vm, u64 now);
 bool vsched_eligible(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 		     u64 now);
 u64 vsched_slice_end(const struct vsched *s, const struct vsched_vcpu *holder);
+u64 vsched_worth(const struct vsched *s, const struct vsched_vm *vm, u64 ticks);
 void vsched_fair_enqueue(struct vsched *s, struct vsched_vcpu *vcpu);
 void vsched_fair_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran);
 

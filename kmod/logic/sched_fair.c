@@ -35,12 +35,25 @@
 #include "sched.h"
 
 /*
- * By how much @ticks let a VM's virtual time grow. It does not overflow: of
- * weight 1 and busy on 64 CPUs, a VM would need years for 2^64.
+ * What @ticks cost a VM, before they are divided by its weight. If users are
+ * equals, VMs of the same user make each other dearer: together they pay as one
+ * VM of the default weight.
  */
-static u64 worth(const struct vsched_vm *vm, u64 ticks)
+static u64 cost(const struct vsched *s, const struct vsched_vm *vm, u64 ticks)
 {
-	return ticks / vm->weight;
+	return s->per_user ? ticks * vm->user->wanted / VSCHED_WEIGHT_DEFAULT :
+			     ticks;
+}
+
+/*
+ * It does not overflow: of weight 1 and busy on 64 CPUs, a VM would need years
+ * for 2^64.
+ */
+
+/** vsched_worth() - by how much do @ticks let a VM's virtual time grow? */
+u64 vsched_worth(const struct vsched *s, const struct vsched_vm *vm, u64 ticks)
+{
+	return cost(s, vm, ticks) / vm->weight;
 }
 
 /** vsched_fair_charge() - the VM's virtual time grows; also for sched_gang.c */
@@ -48,8 +61,8 @@ void vsched_fair_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran)
 {
 	struct vsched_vm *vm = vcpu->vm;
 
-	ran += vm->vrest;
-	vm->vtime += worth(vm, ran);
+	ran = cost(s, vm, ran) + vm->vrest;
+	vm->vtime += ran / vm->weight;
 	vm->vrest = ran % vm->weight;
 }
 
@@ -58,7 +71,7 @@ void vsched_fair_enqueue(struct vsched *s, struct vsched_vcpu *vcpu)
 {
 	struct vsched_vm *vm = vcpu->vm;
 	u32 wanting = vm->nr[VSCHED_WAITING] + vm->nr[VSCHED_RUNNING];
-	u64 start = worth(vm, vcpu->woke ? s->slice : 8 * wanting * s->slice);
+	u64 start = vsched_worth(s, vm, vcpu->woke ? s->slice : 8 * wanting * s->slice);
 	unsigned int slot;
 
 	for_each_set_bit(slot, vcpu->allowed, s->nr_slots)
@@ -90,7 +103,7 @@ static s64 fair_preempts(const struct vsched *s,
 	if (!waiter->woke)
 		return 0;
 	return holder->vm->vtime - waiter->vm->vtime -
-	       worth(waiter->vm, s->slice / 4);
+	       vsched_worth(s, waiter->vm, s->slice / 4);
 }
 
 const struct vsched_policy vsched_fair = {

@@ -23,7 +23,8 @@
 /* Virtual time, with the slices of those that still run: not charged yet */
 static u64 due(const struct vsched *s, const struct vsched_vm *vm)
 {
-	return vm->vtime + vm->nr[VSCHED_RUNNING] * s->slice / vm->weight;
+	return vm->vtime +
+	       vsched_worth(s, vm, vm->nr[VSCHED_RUNNING] * s->slice);
 }
 
 static void begin_turn(struct vsched *s, u64 now)

@@ -12,11 +12,13 @@
  */
 #include <linux/capability.h>
 #include <linux/cpumask.h>
+#include <linux/cred.h>
 #include <linux/moduleparam.h>
 #include <linux/rcuwait.h>
 #include <linux/sched/prio.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/user_namespace.h>
 #include "compat.h"
 #include "cpu/cpu.h"
 #include "slots.h"
@@ -465,6 +467,10 @@ MODULE_PARM_DESC(sched, "who runs when vCPUs compete: fair, rr or gang");
 MODULE_PARM_DESC(sched, "who runs when vCPUs compete: fair");
 #endif
 
+module_param_named(sched_per_user, sched.per_user, bool, 0644);
+MODULE_PARM_DESC(sched_per_user,
+		 "users get equal shares, however many VMs they have");
+
 /* ---- life ------------------------------------------------------------- */
 
 /** mvmm_slots_add_vm() - tell the scheduler of a new VM */
@@ -472,7 +478,7 @@ void mvmm_slots_add_vm(struct mvmm_vm *vm)
 {
 	vm->pid = task_tgid_nr(current);
 	raw_spin_lock_irq(&lock);
-	vsched_vm_init(&sched, &vm->se);
+	vsched_vm_init(&sched, &vm->se, from_kuid(&init_user_ns, current_uid()));
 	raw_spin_unlock_irq(&lock);
 }
 

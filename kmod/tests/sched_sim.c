@@ -67,17 +67,24 @@ static void sim_init(struct kunit *test, const struct vsched_policy *policy,
 	sim.late = 0;
 	sim.together = 0;
 	sim.apart = 0;
+	sim.s.per_user = false;
 	sim.test = test;
 	vsched_init(&sim.s, policy, sim.slots, nr_slots, SLICE, PERIOD);
 }
 
-static struct vsched_vm *sim_vm(u32 weight)
+static struct vsched_vm *sim_vm_of(u32 weight, u32 uid)
 {
 	struct vsched_vm *vm = &sim.vms[sim.nr_vms++];
 
-	vsched_vm_init(&sim.s, vm);
+	vsched_vm_init(&sim.s, vm, uid);
 	KUNIT_EXPECT_EQ(sim.test, vsched_set_weight(vm, weight), 0);
 	return vm;
+}
+
+/* Of a user who has no other */
+static struct vsched_vm *sim_vm(u32 weight)
+{
+	return sim_vm_of(weight, sim.nr_vms);
 }
 
 /* A vCPU that is always busy, may run on every CPU, and wakes at once */

@@ -506,6 +506,48 @@ static void sched_shares_late(struct kunit *test)
 	}
 }
 
+/* A user's VMs have together what one VM of another user has */
+static void sched_users(struct kunit *test)
+{
+	static const u32 weight[] = { 100, 100, 200, 100 };
+	static const u32 due[][4] = { { 200, 200, 400, 200 },
+				      { 125, 125, 250, 500 },
+				      { 0, 167, 333, 500 } };
+	u64 before[4], ran;
+	int i, k;
+
+	sim_init(test, &vsched_fair, 1);
+	for (i = 0; i < 4; i++)
+		sim_vcpu(sim_vm_of(weight[i], i == 3));
+	for (k = 0; k < 3; k++) {
+		sim.s.per_user = k;
+		if (k == 2) {
+			/* The first one is what the others of its user refer to */
+			vsched_block(&sim.s, &sim.vcpus[0].v, sim.now);
+			sim.vcpus[0].wake_at = U64_MAX;
+			vsched_vm_remove(&sim.s, &sim.vms[0]);
+			sim_settle();
+		}
+		sim_run(50 * SLICE);
+		for (i = 0; i < 4; i++)
+			before[i] = sim_ran(&sim.vms[i]);
+		sim_run(1000 * SLICE);
+		for (i = 0; i < 4; i++) {
+			ran = sim_ran(&sim.vms[i]) - before[i];
+			KUNIT_EXPECT_LE(test, ran, (due[k][i] + 8) * SLICE);
+			KUNIT_EXPECT_GE(test, ran + 8 * SLICE,
+					due[k][i] * SLICE);
+		}
+	}
+	/* A weight is changed, and what sleeps does not count */
+	KUNIT_EXPECT_EQ(test, sim.vms[1].user->wanted, 300ULL);
+	vsched_set_weight(&sim.vms[1], 50);
+	KUNIT_EXPECT_EQ(test, sim.vms[1].user->wanted, 250ULL);
+	vsched_block(&sim.s, &sim.vcpus[2].v, sim.now);
+	vsched_set_weight(&sim.vms[2], 1);
+	KUNIT_EXPECT_EQ(test, sim.vms[1].user->wanted, 50ULL);
+}
+
 static void sched_shares(struct kunit *test)
 {
 	int round, vm, i, nr;
@@ -854,6 +896,7 @@ static struct kunit_case sched_cases[] = {
 	KUNIT_CASE(sched_looks),
 	KUNIT_CASE(sched_prio),
 	KUNIT_CASE(sched_share_examples),
+	KUNIT_CASE(sched_users),
 	KUNIT_CASE(sched_shares),
 	KUNIT_CASE(sched_shares_late),
 	KUNIT_CASE(sched_away),
