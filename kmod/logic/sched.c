@@ -93,6 +93,7 @@ void vsched_vm_remove(struct vsched *s, struct vsched_vm *vm)
 	struct vsched_vm *other, *heir = NULL;
 
 	list_del(&vm->node);
+	s->nr_capped -= !!vm->cap;
 	list_for_each_entry(other, &s->vms, node) {
 		if (other->user != vm)
 			continue;
@@ -171,6 +172,7 @@ int vsched_set_cap(struct vsched *s, struct vsched_vm *vm, u32 cap, u64 now)
 
 	if (cap > VSCHED_CAP_MAX)
 		return -EINVAL;
+	s->nr_capped += !!cap - !!vm->cap;
 	vm->cap = cap;
 	vm->budget = quota(s, vm);
 	vm->refilled = now;
@@ -222,7 +224,9 @@ u64 vsched_next(struct vsched *s, u64 now)
 	struct vsched_vcpu *vcpu;
 	u64 next = U64_MAX;
 
-	list_for_each_entry(vcpu, &s->waiting, node) {
+	if (!s->nr_capped)
+		return next;
+	vsched_for_each_waiting(vcpu, s) {
 		struct vsched_vm *vm = vcpu->vm;
 		u64 periods;
 
@@ -259,7 +263,7 @@ static struct vsched_vcpu *first_eligible(struct vsched *s, int slot, u64 now)
 {
 	struct vsched_vcpu *vcpu;
 
-	list_for_each_entry(vcpu, &s->waiting, node)
+	vsched_for_each_waiting(vcpu, s)
 		if (vsched_eligible(s, vcpu, slot, now))
 			return vcpu;
 	return NULL;
@@ -270,7 +274,7 @@ static bool is_wanted(struct vsched *s, int slot, u64 now)
 {
 	struct vsched_vcpu *vcpu;
 
-	list_for_each_entry(vcpu, &s->waiting, node)
+	vsched_for_each_waiting(vcpu, s)
 		if (wants(s, vcpu, slot, now))
 			return true;
 	return false;
@@ -288,10 +292,16 @@ static int idle_slot(const struct vsched *s, const struct vsched_vcpu *vcpu)
 	return slot < s->nr_slots ? slot : -1;
 }
 
+static void end_wait(struct vsched *s, struct vsched_vcpu *vcpu)
+{
+	list_del_init(&vcpu->node);
+	s->nr_new -= !vcpu->competes;
+}
+
 static void take_slot(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 		      u64 now)
 {
-	list_del_init(&vcpu->node);
+	end_wait(s, vcpu);
 	set_state(vcpu, VSCHED_RUNNING, now);
 	vcpu->slot = slot;
 	vcpu->last = slot;
@@ -317,7 +327,7 @@ static struct list_head *place_in_line(struct vsched *s,
 	struct vsched_vcpu *other;
 
 	if (vcpu->prio)
-		list_for_each_entry(other, &s->waiting, node)
+		vsched_for_each_waiting(other, s)
 			if (other->prio < vcpu->prio)
 				return other->node.prev;
 	return s->waiting.prev;
@@ -329,6 +339,7 @@ static void begin_to_wait(struct vsched *s, struct vsched_vcpu *vcpu,
 	set_state(vcpu, VSCHED_WAITING, now);
 	vcpu->woke = woke;
 	vcpu->competes = false;
+	s->nr_new++;
 	list_add(&vcpu->node, place_in_line(s, vcpu));
 	if (s->policy->enqueue)
 		s->policy->enqueue(s, vcpu);
@@ -354,6 +365,13 @@ static s64 urge_of(const struct vsched *s, const struct vsched_vcpu *waiter,
 	return s->policy->preempts(s, waiter, holder);
 }
 
+/** vsched_compete_again() - what a vCPU that waits has limited is not so any more */
+void vsched_compete_again(struct vsched *s, struct vsched_vcpu *vcpu)
+{
+	s->nr_new += vcpu->competes;
+	vcpu->competes = false;
+}
+
 /*
  * @vcpu begins to compete: limit the slices of those who hold a slot that it
  * could use. One of them may be preempted.
@@ -365,6 +383,7 @@ static void compete(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 	unsigned int slot;
 
 	vcpu->competes = true;
+	s->nr_new--;
 	for_each_set_bit(slot, vcpu->allowed, s->nr_slots) {
 		holder = s->slots[slot].holder;
 		if (!holder)
@@ -398,10 +417,11 @@ void vsched_wake(struct vsched *s, struct vsched_vcpu *vcpu,
 	bool woke = !vcpu->away;
 
 	bitmap_copy(vcpu->allowed, allowed, s->nr_slots);
-	vcpu->competes = false;
 	if (vcpu->away)
 		vsched_block(s, vcpu, now);
-	if (vcpu->state == VSCHED_BLOCKED)
+	if (vcpu->state == VSCHED_WAITING)
+		vsched_compete_again(s, vcpu);
+	else if (vcpu->state == VSCHED_BLOCKED)
 		begin_to_wait(s, vcpu, woke, now);
 	else if (vcpu->slot >= 0 && !test_bit(vcpu->slot, allowed))
 		set_deadline(s, vcpu, now);
@@ -417,7 +437,8 @@ void vsched_block(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 {
 	if (vcpu->state == VSCHED_RUNNING)
 		drop_slot(s, vcpu);
-	list_del_init(&vcpu->node);
+	else if (vcpu->state == VSCHED_WAITING)
+		end_wait(s, vcpu);
 	vcpu->away = false;
 	set_state(vcpu, VSCHED_BLOCKED, now);
 }
@@ -463,7 +484,7 @@ struct vsched_vcpu *vsched_pause(struct vsched *s, struct vsched_vcpu *vcpu,
 	u64 until = vcpu->until;
 	int slot = vcpu->slot;
 
-	list_for_each_entry(sibling, &s->waiting, node) {
+	vsched_for_each_waiting(sibling, s) {
 		if (sibling->vm != vcpu->vm ||
 		    !vsched_eligible(s, sibling, slot, now))
 			continue;
@@ -500,9 +521,9 @@ void vsched_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran,
 	if (!vsched_throttled(s, vcpu->vm, now))
 		return;
 	/* Until the refill they do not limit the slices of others */
-	list_for_each_entry(sibling, &s->waiting, node)
+	vsched_for_each_waiting(sibling, s)
 		if (sibling->vm == vcpu->vm)
-			sibling->competes = false;
+			vsched_compete_again(s, sibling);
 }
 
 /**
@@ -587,7 +608,9 @@ struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now)
 	bool overdue;
 	int slot;
 
-	list_for_each_entry(vcpu, &s->waiting, node) {
+	if (bitmap_empty(s->idle, s->nr_slots))
+		return NULL;
+	vsched_for_each_waiting(vcpu, s) {
 		slot = idle_slot(s, vcpu);
 		if (slot < 0 || !vsched_eligible(s, vcpu, slot, now))
 			continue;
@@ -613,12 +636,19 @@ struct vsched_vcpu *vsched_fill(struct vsched *s, u64 now)
  */
 struct vsched_vcpu *vsched_kick(struct vsched *s, u64 now)
 {
+	unsigned int slot, left = s->nr_new;
 	struct vsched_vcpu *vcpu;
-	unsigned int slot;
 
-	list_for_each_entry(vcpu, &s->waiting, node)
-		if (!vcpu->competes && !vsched_throttled(s, vcpu->vm, now))
+	/* Most of them have come last */
+	vsched_for_each_waiting_reverse(vcpu, s) {
+		if (!left)
+			break;
+		if (vcpu->competes)
+			continue;
+		left--;
+		if (!vsched_throttled(s, vcpu->vm, now))
 			compete(s, vcpu, now);
+	}
 	slot = find_first_bit(s->kick, s->nr_slots);
 	if (slot >= s->nr_slots)
 		return NULL;

@@ -157,6 +157,8 @@ struct vsched_slot {
  * @kick: slots whose holder has to leave the guest
  * @vms: all VMs
  * @waiting: vCPUs that wait, by @prio, of each the longest wait first
+ * @nr_new: how many of them do not compete yet
+ * @nr_capped: VMs that have a cap
  * @leader: the VM whose turn it is, see sched_gang.c
  * @turn_end: when that turn ends
  */
@@ -172,9 +174,26 @@ struct vsched {
 	DECLARE_BITMAP(kick, VSCHED_MAX_SLOTS);
 	struct list_head vms;
 	struct list_head waiting;
+	unsigned int nr_new;
+	unsigned int nr_capped;
 	struct vsched_vm *leader;
 	u64 turn_end;
 };
+
+/* The caller's lock is held meanwhile: the tests count the steps */
+#ifndef vsched_step
+#define vsched_step() true
+#endif
+#define vsched_for_each_waiting(vcpu, s)				\
+	for (vcpu = list_first_entry(&(s)->waiting, typeof(*vcpu), node); \
+	     vsched_step() &&						\
+	     !list_entry_is_head(vcpu, &(s)->waiting, node);		\
+	     vcpu = list_next_entry(vcpu, node))
+#define vsched_for_each_waiting_reverse(vcpu, s)			\
+	for (vcpu = list_last_entry(&(s)->waiting, typeof(*vcpu), node); \
+	     vsched_step() &&						\
+	     !list_entry_is_head(vcpu, &(s)->waiting, node);		\
+	     vcpu = list_prev_entry(vcpu, node))
 
 /**
  * struct vsched_policy - how to choose
@@ -236,6 +255,7 @@ bool vsched_throttled(struct vsched *s, struct vsched_vm *vm, u64 now);
 bool vsched_eligible(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 		     u64 now);
 u64 vsched_slice_end(const struct vsched *s, const struct vsched_vcpu *holder);
+void vsched_compete_again(struct vsched *s, struct vsched_vcpu *vcpu);
 u64 vsched_worth(const struct vsched *s, const struct vsched_vm *vm, u64 ticks);
 void vsched_fair_enqueue(struct vsched *s, struct vsched_vcpu *vcpu);
 void vsched_fair_charge(struct vsched *s, struct vsched_vcpu *vcpu, u64 ran);

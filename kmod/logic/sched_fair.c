@@ -84,11 +84,13 @@ static struct vsched_vcpu *fair_pick(struct vsched *s, int slot, u64 now)
 {
 	struct vsched_vcpu *vcpu, *best = NULL;
 
-	list_for_each_entry(vcpu, &s->waiting, node)
+	vsched_for_each_waiting(vcpu, s) {
+		if (best && vcpu->prio < best->prio)
+			break;
 		if (vsched_eligible(s, vcpu, slot, now) &&
-		    (!best || (vcpu->prio == best->prio &&
-			       vcpu->vm->vtime < best->vm->vtime)))
+		    (!best || vcpu->vm->vtime < best->vm->vtime))
 			best = vcpu;
+	}
 	s->slots[slot].clock = max(s->slots[slot].clock, best->vm->vtime);
 	return best;
 }

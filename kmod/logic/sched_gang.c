@@ -41,9 +41,9 @@ static void begin_turn(struct vsched *s, u64 now)
 	}
 	s->leader = leader;
 	s->turn_end = now + s->slice;
-	list_for_each_entry(vcpu, &s->waiting, node)
+	vsched_for_each_waiting(vcpu, s)
 		if (vcpu->vm == leader)
-			vcpu->competes = false;
+			vsched_compete_again(s, vcpu);
 }
 
 static bool turn_is_over(struct vsched *s, u64 now)
@@ -74,9 +74,10 @@ static struct vsched_vcpu *gang_pick(struct vsched *s, int slot, u64 now)
 	if (turn_is_over(s, now))
 		begin_turn(s, now);
 	gaps = count_gaps(s, now);
-	list_for_each_entry(vcpu, &s->waiting, node) {
-		if (!vsched_eligible(s, vcpu, slot, now) ||
-		    (best && vcpu->prio < best->prio))
+	vsched_for_each_waiting(vcpu, s) {
+		if (best && vcpu->prio < best->prio)
+			break;
+		if (!vsched_eligible(s, vcpu, slot, now))
 			continue;
 		whole = vcpu->vm->nr[VSCHED_WAITING] <= gaps;
 		vcpu->filler = !whole && vcpu->vm != s->leader;

@@ -13,7 +13,7 @@ static struct vsched_vcpu *rr_pick(struct vsched *s, int slot, u64 now)
 {
 	struct vsched_vcpu *vcpu;
 
-	list_for_each_entry(vcpu, &s->waiting, node)
+	vsched_for_each_waiting(vcpu, s)
 		if (vsched_eligible(s, vcpu, slot, now))
 			return vcpu;
 	return NULL;

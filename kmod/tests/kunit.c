@@ -6,6 +6,8 @@
  */
 #include <kunit/test.h>
 #include <linux/prandom.h>
+static u64 vsched_steps;
+#define vsched_step() (++vsched_steps)
 #include "../logic/host.h"
 #include "../logic/pgtable.c"
 #include "../logic/pgtable_dirty.c"

@@ -215,12 +215,14 @@ static void sim_check_vcpu(struct sim_vcpu *c)
 
 static void sim_check(void)
 {
-	unsigned int slot, held = 0, nr[VSCHED_NR_STATES] = {};
+	unsigned int slot, held = 0, new = 0, nr[VSCHED_NR_STATES] = {};
 	int i;
 
 	for (i = 0; i < sim.nr_vcpus; i++) {
 		sim_check_vcpu(&sim.vcpus[i]);
 		nr[sim.vcpus[i].v.state]++;
+		new += sim.vcpus[i].v.state == VSCHED_WAITING &&
+		       !sim.vcpus[i].v.competes;
 	}
 	for (slot = 0; slot < sim.s.nr_slots; slot++) {
 		KUNIT_EXPECT_EQ(sim.test, !sim.slots[slot].holder,
@@ -228,6 +230,7 @@ static void sim_check(void)
 		held += !!sim.slots[slot].holder;
 	}
 	KUNIT_EXPECT_EQ(sim.test, held, nr[VSCHED_RUNNING]);
+	KUNIT_EXPECT_EQ(sim.test, new, sim.s.nr_new);
 	for (i = 0; i < sim.nr_vms; i++) {
 		nr[VSCHED_RUNNING] -= sim.vms[i].nr[VSCHED_RUNNING];
 		nr[VSCHED_WAITING] -= sim.vms[i].nr[VSCHED_WAITING];

@@ -173,7 +173,9 @@ static void sched_removal(struct kunit *test)
 		vsched_block(&sim.s, &c[2]->v, sim.now);
 		KUNIT_EXPECT_TRUE(test, list_empty(&sim.s.waiting));
 		vsched_block(&sim.s, &c[1]->v, sim.now);
+		vsched_set_cap(&sim.s, c[1]->v.vm, 50, sim.now);
 		vsched_vm_remove(&sim.s, c[1]->v.vm);
+		KUNIT_EXPECT_EQ(test, sim.s.nr_capped, 0U);
 		KUNIT_EXPECT_TRUE(test, list_empty(&sim.s.vms));
 		KUNIT_EXPECT_NULL(test, vsched_fill(&sim.s, sim.now));
 		KUNIT_EXPECT_NULL(test, vsched_kick(&sim.s, sim.now));
@@ -746,6 +748,59 @@ static void sched_gangs(struct kunit *test)
 	KUNIT_EXPECT_GE(test, sim.together, 295 * SLICE);
 }
 
+/* ---- with the caller's lock held ----------------------------------------- */
+
+enum { CROWD = 10000 };
+
+/* What the caller does after an event; how many waiting vCPUs that looked at */
+static u64 steps_of_settle(void)
+{
+	while (vsched_fill(&sim.s, sim.now) || vsched_kick(&sim.s, sim.now))
+		;
+	vsched_next(&sim.s, sim.now);
+	return vsched_steps;
+}
+
+/* With many vCPUs that wait: a choice looks at all of them once, no more */
+static void sched_steps(struct kunit *test)
+{
+	struct vsched_vcpu *crowd, *a, *b;
+	unsigned long all = GENMASK(3, 0);
+	int i;
+
+	crowd = kunit_kcalloc(test, CROWD, sizeof(*crowd), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, crowd);
+	sim_init(test, &vsched_fair, 4);
+	for (i = 0; i < 4; i++)
+		sim_vm(100);
+	for (i = 0; i < CROWD; i++) {
+		vsched_vcpu_init(&crowd[i], &sim.vms[i % 4], sim.now);
+		/* One that comes looks at nobody, and is looked at */
+		vsched_steps = 0;
+		vsched_wake(&sim.s, &crowd[i], &all, sim.now);
+		KUNIT_EXPECT_LE(test, steps_of_settle(), 12ULL);
+	}
+	sim.now += SLICE;
+	for (i = 0; i < 100; i++) {
+		a = sim.slots[i % 4].holder;
+		vsched_charge(&sim.s, a, SLICE, sim.now);
+		vsched_steps = 0;
+		if (i % 2)
+			vsched_block(&sim.s, a, sim.now);
+		else
+			vsched_yield(&sim.s, a, sim.now);
+		KUNIT_EXPECT_LE(test, steps_of_settle(), CROWD + 20ULL);
+		b = sim.slots[i % 4].holder;
+		KUNIT_EXPECT_TRUE(test, b && b->state == VSCHED_RUNNING);
+		/* Who leaves the line looks at nobody */
+		vsched_steps = 0;
+		vsched_block(&sim.s, list_last_entry(&sim.s.waiting,
+						     struct vsched_vcpu, node),
+			     sim.now);
+		KUNIT_EXPECT_LE(test, steps_of_settle(), 2ULL);
+	}
+}
+
 /* ---- random machines ---------------------------------------------------- */
 
 enum { BUSY, SLEEPY, WILD };
@@ -905,6 +960,7 @@ static struct kunit_case sched_cases[] = {
 	KUNIT_CASE(sched_bucket),
 	KUNIT_CASE(sched_switch),
 	KUNIT_CASE(sched_gangs),
+	KUNIT_CASE(sched_steps),
 	KUNIT_CASE(sched_random_fair),
 	KUNIT_CASE(sched_random_rr),
 	KUNIT_CASE(sched_random_gang),
