@@ -47,7 +47,8 @@ static u64 cost(const struct vsched *s, const struct vsched_vm *vm, u64 ticks)
 
 /*
  * It does not overflow: of weight 1 and busy on 64 CPUs, a VM would need years
- * for 2^64.
+ * for 2^64. If users are equals and all who compete have a thousand busy VMs, it
+ * takes days; then shares are wrong until a policy is written.
  */
 
 /** vsched_worth() - by how much do @ticks let a VM's virtual time grow? */

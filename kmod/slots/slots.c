@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Connects the pure scheduler to threads that wait and wake up, to timers and
- * tracepoints. Read logic/sched.h first: it says what
- * has to be called when.
+ * tracepoints. Read logic/sched.h first: it says what has to be called when.
  *
  * A vCPU that has a slot and no competitors pays nothing. It keeps the slot
  * across exits to userspace, and when another wants the slot, it sets
