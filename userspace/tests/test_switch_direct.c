@@ -163,6 +163,59 @@ static void a_reset_takes_them_back(void **state)
 	exchange(0);
 }
 
+static bool is_broken(void *ctx)
+{
+	return nic()->virtio.status & VIRTIO_CONFIG_S_NEEDS_RESET;
+}
+
+/* As with rings of its own: it works again after the driver's reset */
+static void a_drivers_fault(void **state)
+{
+	start(F_EVENT_IDX, NULL);
+	exchange(0);
+	assert_true(is_direct());
+	driver.queue = NIC_TX;
+	*desc(1) = (struct vring_desc){ 0x7fffffff0000ull, 100, 0, 0 };
+	offer(1);
+	kick();
+	loop_run(&m.loop, is_broken, NULL);
+	assert_false(is_direct());
+	driver_begin(F_EVENT_IDX);
+	add_queue(NIC_RX);
+	add_queue(NIC_TX);
+	driver_ok();
+	assert_true(is_direct());
+	exchange(0);
+	assert_false(is_broken(NULL));
+}
+
+/* The switch dies after it has given a buffer back, and before it has said so */
+static void an_interrupt_is_owed(void **state)
+{
+	unsigned int i;
+
+	start(F_EVENT_IDX, NULL);
+	exchange(0);
+	driver.queue = NIC_RX;
+	/* The driver has seen one, and waits for the next */
+	avail()->ring[RING] = 1;
+	offer_buffer(NIC_RX, 1, 2048);
+	kick();
+	take_over();
+	used()->ring[1] = (struct vring_used_elem){ 1, HEAD + 60 };
+	__atomic_store_n(&used()->idx, 2, __ATOMIC_SEQ_CST);
+	switch_end(server);
+	server = NULL;
+	/* The driver has taken what it was told before */
+	for (i = 0; i < NIC_CONTROL; i++)
+		eventfd_take(virtio_callfd(&nic()->virtio,
+					   &nic()->virtio.queue[i]));
+	nic()->virtio.isr = 0;
+	loop_run(&m.loop, is_cut, NULL);
+	/* Of the queue, and not only of the link */
+	assert_true(nic()->virtio.isr & 1);
+}
+
 int main(void)
 {
 	static bool private = true;
@@ -176,6 +229,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_switch_dies_in_between,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reset_takes_them_back, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_drivers_fault, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(an_interrupt_is_owed, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(frames_before_buffers, setup,
 						teardown),

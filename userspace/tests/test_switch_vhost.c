@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -248,6 +249,9 @@ static void memory_that_is_no_more(void **state)
 
 static void lie(unsigned int which)
 {
+	struct vhost_message m = { .request = SET_MEM_TABLE, .size = 40,
+				   .table = { .nr = 1 } };
+	struct region_of_memory r = { 0, PAGES - 4096, 0x70000000, 0 };
 	int fds[16], pipes[2], i;
 
 	switch (which) {
@@ -324,9 +328,27 @@ static void lie(unsigned int which)
 		say_fds((struct vhost_message){ .request = SET_VRING_KICK,
 						.size = 4 }, NULL, 0);
 		break;
+	case 18:	/* Each of them must be a multiple of a page */
+	case 19:
+	case 20:
+	case 21:
+		*(which == 18 ? &r.gpa : which == 19 ? &r.size :
+		  which == 20 ? &r.user : &r.offset) += 1;
+		m.table.region[0] = r;
+		say_fds(m, &front.memory, 1);
+		break;
+	case 22:	/* Addresses that go around */
+		r.gpa = -4096ull;
+		m.table.region[0] = r;
+		say_fds(m, &front.memory, 1);
+		break;
+	case 23:
+		start_rings();
+		say(SET_FEATURES, F_PROTOCOL | F_VERSION_1 | F_PACKED);
+		break;
 	}
 }
-#define LIES 18
+#define LIES 24
 
 static void liars_are_cut_off(void **state)
 {
@@ -343,6 +365,30 @@ static void liars_are_cut_off(void **state)
 	exchange(0);
 }
 
+/* Who asks where a ring stands is told what was sent from it, first */
+static void what_is_owed(void **state)
+{
+	struct vhost_message base = { .request = GET_VRING_BASE, .size = 8,
+				      .state = { VHOST_TX, 0 } };
+	struct vring_used *used;
+	struct pollfd told;
+
+	start(0, NULL);
+	come();
+	introduce();
+	used = (void *)(front.at + RING_AT(VHOST_TX) + 0x2000);
+	memcpy(front.at + BUFFER_AT(VHOST_TX) + HEAD,
+	       OTHER_MAC "\x02\0\0\0\0\3\x88\xb5", FRAME_MIN);
+	start_rings();
+	say_fds(base, NULL, 0);
+	assert_int_equal(recv(front.fd, &base, VHOST_HEADER + 8, MSG_WAITALL),
+			 VHOST_HEADER + 8);
+	assert_int_equal(used->idx, 1);
+	told = (struct pollfd){ front.call[VHOST_TX], POLLIN, 0 };
+	assert_int_equal(poll(&told, 1, 0), 1);
+	leave();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +397,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_who_makes_it_wait, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(memory_that_is_no_more, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_is_owed, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(liars_are_cut_off, setup,
 						teardown),

@@ -28,8 +28,15 @@ static void on_err(void *ctx, uint32_t events)
 {
 	struct vhost *v = ctx;
 
-	if (eventfd_take(v->err.fd))
+	if (!eventfd_take(v->err.fd))
+		return;
+	if (!v->back->gone) {
 		vhost_fail(v, "it says that a ring is broken");
+		return;
+	}
+	/* The driver's fault: the device works again once it is reset */
+	vhost_stop(&v->virtio);
+	virtio_need_reset(&v->virtio);
 }
 
 /* The loop's @watch of a doorbell and the back end take turns */
@@ -68,8 +75,9 @@ static bool take_back(struct vhost *v)
 			continue;
 		v->started[i] = false;
 		watch_kicks(v, i, true);
-		/* What he has not seen is seen here */
+		/* What he has not seen is seen here, and has not said, by this */
 		ring(v, i);
+		v->virtio.queue[i].ops->interrupt(&v->virtio.queue[i]);
 	}
 	v->back->lost(v);
 	msix_collect(&v->virtio.pci);

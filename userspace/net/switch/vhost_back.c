@@ -294,6 +294,17 @@ void vhost_stop_ring(struct vhost_back *b, struct vhost_ring *r)
 	r->queue.enabled = false;
 }
 
+void vhost_end_ring(struct vhost_back *b, struct vhost_ring *r)
+{
+	if (r->queue.enabled)
+		queue_signal(&r->queue);
+	if (r == &b->ring[VHOST_TX])
+		b->owed = 0;
+	else
+		vhost_drop_backlog(b);
+	vhost_stop_ring(b, r);
+}
+
 void vhost_back_init(struct vhost_back *b, struct port *port)
 {
 	unsigned int i;

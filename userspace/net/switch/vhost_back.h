@@ -116,6 +116,11 @@ void vhost_kicked(void *ctx, uint32_t events);
 void vhost_drop_backlog(struct vhost_back *back);
 /* It is not looked at any more; it stands where it stands */
 void vhost_stop_ring(struct vhost_back *back, struct vhost_ring *ring);
+/*
+ * The same, in order: the driver is told what it is owed, and frames that wait are lost,
+ * as the next driver may be another one. May cut it off
+ */
+void vhost_end_ring(struct vhost_back *back, struct vhost_ring *ring);
 void vhost_set_link(struct vhost_back *back);
 void vhost_on_socket(void *ctx, uint32_t events);
 void vhost_lose(struct vhost_back *back, int error);

@@ -28,14 +28,14 @@
 	 BIT(VHOST_F_PROTOCOL))
 #define PROTOCOL	(P_RARP | P_REPLY_ACK)
 #define PAGE		4096
+/* Of a guest: all of them together have to fit into what a process can address */
+#define MEMORY_MOST	(1ull << 40)
 
 /* ---- memory ---------------------------------------------------------------- */
 
 static void forget_part(struct vhost_part *p)
 {
-	uint64_t skip = p->is.offset % PAGE;
-
-	munmap(p->at - skip, p->is.size + skip);
+	munmap(p->at, p->is.size);
 }
 
 void vhost_forget(struct vhost_back *b)
@@ -48,7 +48,7 @@ void vhost_forget(struct vhost_back *b)
 
 /*
  * Memory that could be cut, or of a hugetlbfs, which may have no pages left, would be a
- * SIGBUS when it is touched
+ * SIGBUS when it is touched; so would a ring that is not aligned here, on some hosts
  */
 static bool is_safe(int fd, const struct region_of_memory *r)
 {
@@ -60,22 +60,26 @@ static bool is_safe(int fd, const struct region_of_memory *r)
 	       !fstatfs(fd, &fs) && fs.f_type == TMPFS_MAGIC && r->size &&
 	       r->size <= (uint64_t)st.st_size &&
 	       r->offset <= st.st_size - r->size && r->gpa + r->size >= r->gpa &&
-	       r->user + r->size >= r->user;
+	       r->user + r->size >= r->user &&
+	       !((r->gpa | r->size | r->user | r->offset) % PAGE);
 }
 
 static bool add_part(struct vhost_back *b, const struct region_of_memory *r,
 		     int fd)
 {
-	uint64_t skip = r->offset % PAGE;
+	uint64_t all = r->size;
+	unsigned int i;
 	uint8_t *at;
 
-	if (!is_safe(fd, r))
+	for (i = 0; i < b->parts; i++)
+		all += b->part[i].is.size;
+	if (!is_safe(fd, r) || all > MEMORY_MOST)
 		return false;
-	at = mmap(NULL, r->size + skip, PROT_READ | PROT_WRITE,
-		  MAP_SHARED | MAP_NORESERVE, fd, r->offset - skip);
+	at = mmap(NULL, r->size, PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_NORESERVE, fd, r->offset);
 	if (at == MAP_FAILED)
 		return false;
-	b->part[b->parts++] = (struct vhost_part){ *r, at + skip };
+	b->part[b->parts++] = (struct vhost_part){ *r, at };
 	return true;
 }
 
@@ -206,7 +210,9 @@ static bool set_ring(struct vhost_back *b, const struct vhost_message *m)
 		return true;
 	}
 	/* The rest is fixed while it is served */
-	vhost_stop_ring(b, r);
+	vhost_end_ring(b, r);
+	if (b->socket.fd < 0)
+		return false;
 	switch (m->request) {
 	case SET_VRING_NUM:
 		q->size = m->state.num <= VIRTIO_RING_MAX ? m->state.num : 0;
@@ -241,11 +247,10 @@ static unsigned int offloads(uint64_t features, unsigned int csum,
 
 static bool set_features(struct vhost_back *b, uint64_t features)
 {
-	if (features & ~FEATURES || !(features & BIT(VIRTIO_F_VERSION_1)))
+	if (features & ~FEATURES || !(features & BIT(VIRTIO_F_VERSION_1)) ||
+	    (b->features != features && (b->ring[VHOST_RX].queue.enabled ||
+					 b->ring[VHOST_TX].queue.enabled)))
 		return false;
-	/* Frames that wait may be such as this driver does not take */
-	if (b->features != features)
-		vhost_drop_backlog(b);
 	b->features = features;
 	b->takes = offloads(features, VIRTIO_NET_F_GUEST_CSUM,
 			    VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6,
@@ -281,7 +286,7 @@ static bool answer_base(struct vhost_back *b, struct vhost_message *m)
 	r = &b->ring[m->state.index];
 	if (r->queue.enabled)
 		r->base = queue_base(&r->queue);
-	vhost_stop_ring(b, r);
+	vhost_end_ring(b, r);
 	m->state.num = r->base;
 	return answer(b, m, sizeof(m->state));
 }
