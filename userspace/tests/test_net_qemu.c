@@ -70,6 +70,25 @@ static void stop_qemu(unsigned int i)
 	waitpid(qemu[i], NULL, 0);
 }
 
+/* Has the second QEMU let the first one in? Before that frames are dropped */
+static bool is_let_in(const char *at)
+{
+	FILE *sockets = fopen("/proc/net/unix", "r");
+	char line[256], where[128];
+	unsigned int state;
+	unsigned long inode;
+	bool found = false;
+
+	assert_non_null(sockets);
+	while (fgets(line, sizeof(line), sockets))
+		if (sscanf(line, "%*s %*s %*s %*s %*s %x %lu %127s", &state,
+			   &inode, where) == 3 && state == 3 && inode &&
+		    !strcmp(where, at))
+			found = true;
+	fclose(sockets);
+	return found;
+}
+
 static bool all_came(void)
 {
 	return played.frames == expected;
@@ -157,12 +176,16 @@ static void on_one_network(void **state)
 	run_until(has_link);
 	other = second;
 	run_until(has_link);
+	while (!is_let_in(path[1]))
+		usleep(10000);
 	pass();
 	/* One ends, and another one takes its place */
 	stop_qemu(1);
 	run_until(has_no_link);
 	start_qemu(1, path[1], path[2]);
 	run_until(has_link);
+	while (!is_let_in(path[1]))
+		usleep(10000);
 	pass();
 	assert_true(adds_up(first));
 	assert_true(adds_up(second));
