@@ -34,8 +34,14 @@ static void on_err(void *ctx, uint32_t events)
 		vhost_fail(v, "it says that a ring is broken");
 		return;
 	}
+	/* It may be of a driver that was reset since */
+	if (!v->running || !virtio_is_running(&v->virtio))
+		return;
 	/* The driver's fault: the device works again once it is reset */
 	vhost_stop(&v->virtio);
+	machine_warn(v->virtio.pci.device.machine,
+		     "%s (slot %u): a ring is broken: it stands until its driver resets it",
+		     v->name, v->virtio.pci.slot);
 	virtio_need_reset(&v->virtio);
 }
 
