@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import tempfile
-import time
 
 from lablib.kernels import LabError, setup
 
@@ -133,7 +132,6 @@ def timed(command):
 
 def lab(results, where, options, command, emulator):
     """Runs @command, a line of shell that may use selftests/l1.sh, in L1."""
-    started = time.monotonic()
     call = ["scripts/lab", "--lab", emulator, "--file", "selftests/l1.sh",
             *options, f". ./l1.sh; log_begin; {command}; log_end"]
     status, output, errors, cpu = timed(call)
@@ -145,5 +143,4 @@ def lab(results, where, options, command, emulator):
     results.parse(where, output.partition("@@log\n")[0])
     results.add(status == 0, f"{where}: lab", f"returned {status}\n{errors}")
     results.kernel_log(where, output)
-    results.say(f"{where}: {time.monotonic() - started:.0f} s, "
-                f"{cpu:.0f} s of CPU time")
+    results.say(f"{where}: {cpu:.0f} s of CPU time")
