@@ -968,6 +968,18 @@ static void end_busy(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
+/* A VM beside such a process, which have both got going. The process, or -1 */
+static pid_t start_beside_busy(struct load *l)
+{
+	pid_t pid;
+
+	if (load_create(l, 1, 0) || !load_start(l))
+		return -1;
+	pid = start_busy();
+	sleep_ms(WARM_UP_MS);
+	return pid;
+}
+
 /* What the first VM did in a million ticks */
 static uint64_t rate(struct load *l, unsigned int ms, bool full)
 {
@@ -988,11 +1000,8 @@ SCHED_TEST(idle_rivals)
 	pid_t pid;
 
 	NEEDS_STEADY_CLOCK("idle_rivals");
-	ASSERT_EQ(0, load_create(l, 1, 0));
-	ASSERT_TRUE(load_start(l));
-	pid = start_busy();
+	pid = start_beside_busy(l);
 	ASSERT_LT(0, pid);
-	sleep_ms(WARM_UP_MS);
 	alone = rate(l, 1000, self->full);
 	for (i = 1; i < 5; i++) {
 		ASSERT_EQ(0, load_create(&l[i], 1, 0));
@@ -1022,11 +1031,8 @@ SCHED_TEST(nice_rivals)
 	pid_t pid;
 
 	NEEDS_STEADY_CLOCK("nice_rivals");
-	ASSERT_EQ(0, load_create(l, 1, 0));
-	ASSERT_TRUE(load_start(l));
-	pid = start_busy();
+	pid = start_beside_busy(l);
 	ASSERT_LT(0, pid);
-	sleep_ms(WARM_UP_MS);
 	alone = rate(l, 500, self->full);
 	for (i = 1; i < 5; i++) {
 		ASSERT_EQ(0, load_create(&l[i], 1, 0));
