@@ -5,6 +5,29 @@
 /* How many chains a frame takes */
 #define NUMBER_AT	offsetof(struct virtio_net_hdr_v1, num_buffers)
 
+static unsigned int offloads(uint64_t features, unsigned int csum,
+			     unsigned int tso4, unsigned int tso6,
+			     unsigned int ecn)
+{
+	return (features >> csum & 1 ? PORT_CSUM : 0) |
+	       (features >> tso4 & 1 ? PORT_TSO4 : 0) |
+	       (features >> tso6 & 1 ? PORT_TSO6 : 0) |
+	       (features >> ecn & 1 ? PORT_ECN : 0);
+}
+
+unsigned int chains_gives(uint64_t features)
+{
+	return offloads(features, VIRTIO_NET_F_CSUM, VIRTIO_NET_F_HOST_TSO4,
+			VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_HOST_ECN);
+}
+
+unsigned int chains_takes(uint64_t features)
+{
+	return offloads(features, VIRTIO_NET_F_GUEST_CSUM,
+			VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6,
+			VIRTIO_NET_F_GUEST_ECN);
+}
+
 bool chain_frame(struct chain *chain, void *head, size_t len,
 		 struct frame *frame)
 {

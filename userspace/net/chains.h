@@ -9,6 +9,9 @@
 #include "net/net.h"
 #include "virtqueue/queue.h"
 
+/* PORT_*: of what a driver has agreed to, for the frames that it sends, or takes */
+unsigned int chains_gives(uint64_t features);
+unsigned int chains_takes(uint64_t features);
 /*
  * What the guest sends: @len bytes of @head are taken off, of which the first are the
  * frame's header. False: there are not so many, or the rest is no frame

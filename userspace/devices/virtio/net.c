@@ -116,30 +116,6 @@ static void flush(struct port *port)
 
 /* ---- from the guest ------------------------------------------------------- */
 
-static unsigned int offloads(const struct virtio *v, unsigned int csum,
-			     unsigned int tso4, unsigned int tso6,
-			     unsigned int ecn)
-{
-	return (virtio_has(v, csum) ? PORT_CSUM : 0) |
-	       (virtio_has(v, tso4) ? PORT_TSO4 : 0) |
-	       (virtio_has(v, tso6) ? PORT_TSO6 : 0) |
-	       (virtio_has(v, ecn) ? PORT_ECN : 0);
-}
-
-/* What the driver has agreed to */
-static unsigned int may_send(const struct nic *n)
-{
-	return offloads(&n->virtio, VIRTIO_NET_F_CSUM, VIRTIO_NET_F_HOST_TSO4,
-			VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_HOST_ECN);
-}
-
-static unsigned int may_receive(const struct nic *n)
-{
-	return offloads(&n->virtio, VIRTIO_NET_F_GUEST_CSUM,
-			VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6,
-			VIRTIO_NET_F_GUEST_ECN);
-}
-
 /* False: the peer does not take it now */
 static bool send_chain(struct nic *n, unsigned int pair, struct chain *chain)
 {
@@ -152,7 +128,7 @@ static bool send_chain(struct nic *n, unsigned int pair, struct chain *chain)
 		port_refuse(count, DROP_LENGTH);
 		return true;
 	}
-	if (!frame_check(&frame, may_send(n))) {
+	if (!frame_check(&frame, chains_gives(n->virtio.driver_features))) {
 		port_refuse(count, DROP_HEADER);
 		return true;
 	}
@@ -261,7 +237,7 @@ static void on_resumed(void *ctx)
 static void notified(struct virtio *virtio, struct virtqueue *queue)
 {
 	struct nic *n = (struct nic *)virtio;
-	unsigned int takes = may_receive(n);
+	unsigned int takes = chains_takes(n->virtio.driver_features);
 
 	/* The driver has agreed on it by now */
 	if (n->port.takes != takes) {

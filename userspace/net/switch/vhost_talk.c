@@ -235,16 +235,6 @@ static bool set_ring(struct vhost_back *b, const struct vhost_message *m)
 
 /* ---- messages -------------------------------------------------------------- */
 
-static unsigned int offloads(uint64_t features, unsigned int csum,
-			     unsigned int tso4, unsigned int tso6,
-			     unsigned int ecn)
-{
-	return (features & BIT(csum) ? PORT_CSUM : 0) |
-	       (features & BIT(tso4) ? PORT_TSO4 : 0) |
-	       (features & BIT(tso6) ? PORT_TSO6 : 0) |
-	       (features & BIT(ecn) ? PORT_ECN : 0);
-}
-
 static bool set_features(struct vhost_back *b, uint64_t features)
 {
 	if (features & ~FEATURES || !(features & BIT(VIRTIO_F_VERSION_1)) ||
@@ -252,12 +242,8 @@ static bool set_features(struct vhost_back *b, uint64_t features)
 					 b->ring[VHOST_TX].queue.enabled)))
 		return false;
 	b->features = features;
-	b->takes = offloads(features, VIRTIO_NET_F_GUEST_CSUM,
-			    VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6,
-			    VIRTIO_NET_F_GUEST_ECN);
-	b->gives = offloads(features, VIRTIO_NET_F_CSUM,
-			    VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_HOST_TSO6,
-			    VIRTIO_NET_F_HOST_ECN);
+	b->takes = chains_takes(features);
+	b->gives = chains_gives(features);
 	return true;
 }
 
