@@ -113,15 +113,6 @@ static void flush(struct port *port)
 		vhost_back_flush(back);
 }
 
-static void ready(struct port *port)
-{
-	struct vhost_back *back = linked(port);
-
-	ring_ready(port);
-	if (back)
-		vhost_back_ready(back);
-}
-
 static void close_guest(struct port *port)
 {
 	take_away((struct ring_guest *)port);
@@ -161,32 +152,13 @@ static int choose_mac(struct switch_server *s, uint8_t *mac, bool fixed,
 	return 0;
 }
 
-static int send_welcome(int fd, const struct ring_welcome *w, int memory)
-{
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { (void *)w, sizeof(*w) };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c = (struct cmsghdr *)control;
-
-	if (memory >= 0) {
-		message.msg_control = control;
-		message.msg_controllen = sizeof(control);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &memory, sizeof(memory));
-	}
-	return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
-	       sizeof(*w) ? 0 : -1;
-}
-
 /* A member with rings in @memory. NULL with @error */
 static struct ring_guest *admit(struct switch_server *s,
 				struct ring_hello *hello, int memory,
 				struct error *error)
 {
 	static const struct port_ops ops = {
-		.receive = receive, .flush = flush, .ready = ready,
+		.receive = receive, .flush = flush, .ready = ring_ready,
 		.changed = ring_changed, .close = close_guest };
 	struct switch_config config = { .name = "guest" };
 	struct ring_guest *g;
@@ -234,7 +206,7 @@ static void answer(struct switch_server *s, struct ring_hello *hello, int fd)
 		memcpy(w.mac, hello->mac, MAC_LEN);
 		w.offloads = g->ring.offloads;
 		w.direct = 1;
-		if (send_welcome(fd, &w, memory) ||
+		if (send_with_fd(fd, &w, sizeof(w), memory) ||
 		    ring_port_use(&g->ring, fd)) {
 			close(fd);
 			member_gone(g->member);
@@ -244,7 +216,7 @@ static void answer(struct switch_server *s, struct ring_hello *hello, int fd)
 		snprintf(w.text, sizeof(w.text), "%.*s",
 			 (int)sizeof(w.text) - 1, error.text);
 		/* Who does not read it hears nothing */
-		if (send_welcome(fd, &w, -1))
+		if (send_with_fd(fd, &w, sizeof(w), -1))
 			fail(&error, STATUS_OS, "gone");
 		close(fd);
 	}
@@ -298,11 +270,6 @@ static void vhost_flush(struct port *port)
 	vhost_back_flush(back_of(port));
 }
 
-static void vhost_ready(struct port *port)
-{
-	vhost_back_ready(back_of(port));
-}
-
 static void close_vhost(struct port *port)
 {
 	vhost_back_close(back_of(port));
@@ -313,7 +280,7 @@ static void admit_vhost(struct switch_server *s, int fd)
 {
 	static const struct port_ops ops = {
 		.receive = vhost_receive, .flush = vhost_flush,
-		.ready = vhost_ready, .close = close_vhost };
+		.close = close_vhost };
 	struct switch_config config = { .name = "vhost" };
 	struct vhost_guest *g = calloc(1, sizeof(*g));
 	struct error error;

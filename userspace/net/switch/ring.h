@@ -15,6 +15,9 @@
 
 #define RING_BYTES	(1u << 20)	/* a power of two */
 #define RING_PIECES	2		/* of a frame, where it goes round */
+/* Of a guest at a time, and what else a frame costs: then the loop's others come first */
+#define TURN_BYTES	(256u << 10)
+#define TURN_COST	1000
 
 /**
  * struct ring_record - before each frame

@@ -10,9 +10,6 @@
 #include <unistd.h>
 #include "net/switch/ring_port.h"
 
-/* At a time, in bytes and what else a frame costs: then the loop's others come first */
-#define BATCH		(256u << 10)
-#define COST		1000
 #define WORDS		4096	/* of both rings; then their bytes */
 #define PLACES		2048	/* in there */
 #define MEMORY		(WORDS + 2 * RING_BYTES)
@@ -109,7 +106,8 @@ static enum ring_result pass_on(struct ring_port *p)
 	struct frame frame;
 	size_t done;
 
-	for (done = 0; done < BATCH; done += frame.len + COST) {
+	for (done = 0; done < TURN_BYTES;
+	     done += frame.len + TURN_COST) {
 		frame.len = 0;
 		ret = ring_get(&p->in, iov, &frame);
 		if (ret == RING_NONE && ring_wait_more(&p->in))
@@ -181,20 +179,28 @@ int take_fd(struct msghdr *message)
 	return fd;
 }
 
-int ring_port_give(struct ring_port *p, int fd)
+int send_with_fd(int to, const void *bytes, size_t len, int fd)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { "", 1 };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+	struct iovec iov = { (void *)bytes, len };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c = (struct cmsghdr *)control;
 
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	return sendmsg(p->watch.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
-	       1 ? 0 : -1;
+	if (fd >= 0) {
+		message.msg_control = control;
+		message.msg_controllen = sizeof(control);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	return sendmsg(to, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	       (ssize_t)len ? 0 : -1;
+}
+
+int ring_port_give(struct ring_port *p, int fd)
+{
+	return send_with_fd(p->watch.fd, "", 1, fd);
 }
 
 /* False: the connection has ended */

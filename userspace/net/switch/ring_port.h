@@ -62,6 +62,8 @@ void ring_port_close(struct ring_port *ring);
 
 /* A descriptor that comes with a message, or -1. There may be more: they are closed */
 int take_fd(struct msghdr *message);
+/* And one that goes along, or -1; it stays the caller's. 0, or -1: not all at once */
+int send_with_fd(int to, const void *bytes, size_t len, int fd);
 
 /* ---- how they meet --------------------------------------------------------- */
 

@@ -10,9 +10,6 @@
 #include <unistd.h>
 #include "net/switch/vhost_back.h"
 
-/* In a turn, in bytes and what else a frame costs: then the loop's others come first */
-#define BATCH		(256u << 10)
-#define COST		1000
 /*
  * A driver that sends a frame at a time is told so late that it was sent: it finds out by
  * itself when it sends or receives the next one, and an interrupt that wakes a CPU for
@@ -82,7 +79,6 @@ const struct queue_ops vhost_queue_ops = {
 static int put(struct vhost_back *b, const struct frame *frame)
 {
 	struct virtio_net_hdr_v1 head = frame->header;
-
 	int ret;
 
 	/* What did not fit would not do so now, and be copied in part each time */
@@ -166,10 +162,8 @@ bool vhost_back_receive(struct vhost_back *b, const struct frame *frame)
 		port_drop(&port->from_peer, DROP_LENGTH);
 		return true;
 	}
-	if (!ret && !add_to_backlog(b, frame)) {
-		b->full = true;
+	if (!ret && !add_to_backlog(b, frame))
 		return false;
-	}
 	port_sent(port, frame);
 	return true;
 }
@@ -184,17 +178,13 @@ static void serve_receiver(struct vhost_back *b)
 {
 	b->starved = false;
 	put_backlog(b);
-	if (b->full) {
-		b->full = false;
-		port_ready(b->port);
-	}
 	vhost_back_flush(b);
 }
 
 /* ---- from the guest -------------------------------------------------------- */
 
-/* False: the peer does not take it now */
-static bool send_chain(struct vhost_back *b, struct chain *chain, size_t *len)
+/* Returns its length. The peer is of the switch, where nobody waits for who is full */
+static size_t send_chain(struct vhost_back *b, struct chain *chain)
 {
 	struct virtio_net_hdr_v1 head;
 	struct frame frame = { .len = 0 };
@@ -204,11 +194,11 @@ static bool send_chain(struct vhost_back *b, struct chain *chain, size_t *len)
 		why = DROP_LENGTH;
 	else if (!frame_check(&frame, b->gives))
 		why = DROP_HEADER;
-	*len = frame.len;
-	if (why == DROPS)
-		return port_send(b->port, &frame);
-	port_refuse(&b->port->to_peer, why);
-	return true;
+	else if (!port_send(b->port, &frame))
+		why = DROP_FULL;
+	if (why != DROPS)
+		port_refuse(&b->port->to_peer, why);
+	return frame.len;
 }
 
 static void signal_sent(struct vhost_back *b)
@@ -230,22 +220,18 @@ static void transmit(struct vhost_back *b)
 	struct virtqueue *q = &b->ring[VHOST_TX].queue;
 	unsigned int before = b->owed;
 	struct chain chain;
-	size_t done, len;
 	bool more = false;
+	size_t done = 0;
 
-	for (done = 0; !b->waits && queue_pop(q, &chain); done += len + COST) {
-		more = done >= BATCH;
+	while (queue_pop(q, &chain)) {
+		more = done >= TURN_BYTES;
 		if (more) {
 			queue_unpop(q, &chain);
 			break;
 		}
-		b->waits = !send_chain(b, &chain, &len);
-		if (b->waits) {
-			queue_unpop(q, &chain);
-		} else {
-			queue_push(q, &chain, 0);
-			b->owed++;
-		}
+		done += send_chain(b, &chain) + TURN_COST;
+		queue_push(q, &chain, 0);
+		b->owed++;
 	}
 	port_flush(b->port);
 	if (b->socket.fd >= 0)
@@ -275,14 +261,6 @@ void vhost_kicked(void *ctx, uint32_t events)
 	struct virtqueue *q = ctx;
 
 	vhost_serve(q->owner, q->number);
-}
-
-void vhost_back_ready(struct vhost_back *b)
-{
-	if (!b->waits)
-		return;
-	b->waits = false;
-	transmit(b);
 }
 
 /* ---- as a port ------------------------------------------------------------- */

@@ -56,9 +56,7 @@ struct vhost_ring {
  * @part: the guest's memory
  * @parts: how many
  * @ring: see there
- * @waits: the peer does not take the next frame
  * @starved: the driver has too few buffers for the next frame, until it kicks
- * @full: the peer was told that there is no room
  * @late: the driver is told what was sent, of which it was not told at once
  * @owed: how many frames
  * @backlog: frames for which the driver has no buffers yet: where they are put in
@@ -82,7 +80,7 @@ struct vhost_back {
 	struct vhost_part part[REGIONS];
 	unsigned int parts;
 	struct vhost_ring ring[VHOST_RINGS];
-	bool waits, starved, full;
+	bool starved;
 	struct timer late;
 	unsigned int owed;
 	struct ring backlog, waiting;
@@ -101,7 +99,6 @@ int vhost_back_use(struct vhost_back *back, int fd);
 /* For struct port_ops, while it is linked */
 bool vhost_back_receive(struct vhost_back *back, const struct frame *frame);
 void vhost_back_flush(struct vhost_back *back);
-void vhost_back_ready(struct vhost_back *back);
 /* Ends it, without a word to @lost */
 void vhost_back_close(struct vhost_back *back);
 
