@@ -18,17 +18,24 @@ static const struct {
 	const char *options;
 } kinds[] = { { 0, NULL }, { F_EVENT_IDX, NULL }, { F_PACKED, "packed" },
 	      { F_PACKED | F_EVENT_IDX, "packed" } };
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* A new machine, but for the first, which setup() has made */
+static void start_kind(void **state, unsigned int kind)
+{
+	if (kind) {
+		teardown(state);
+		setup(state);
+	}
+	start(kinds[kind].features, kinds[kind].options);
+}
 
 static void frames_go_through_the_guests_memory(void **state)
 {
 	unsigned int kind, i;
 
-	for (kind = 0; kind < 4; kind++) {
-		if (kind) {
-			teardown(state);
-			setup(state);
-		}
-		start(kinds[kind].features, kinds[kind].options);
+	for (kind = 0; kind < KINDS; kind++) {
+		start_kind(state, kind);
 		assert_true(is_direct());
 		for (i = 0; i < 4; i++)
 			exchange(i);
@@ -61,12 +68,8 @@ static void the_switch_goes(void **state)
 {
 	unsigned int kind;
 
-	for (kind = 0; kind < 4; kind++) {
-		if (kind) {
-			teardown(state);
-			setup(state);
-		}
-		start(kinds[kind].features, kinds[kind].options);
+	for (kind = 0; kind < KINDS; kind++) {
+		start_kind(state, kind);
 		exchange(0);
 		exchange(1);
 		end_switch();
@@ -99,12 +102,8 @@ static void the_switch_dies_in_between(void **state)
 {
 	unsigned int kind;
 
-	for (kind = 0; kind < 4; kind++) {
-		if (kind) {
-			teardown(state);
-			setup(state);
-		}
-		start(kinds[kind].features, kinds[kind].options);
+	for (kind = 0; kind < KINDS; kind++) {
+		start_kind(state, kind);
 		exchange(0);
 		take_over();
 		send_from_guest(1, 100);
