@@ -176,9 +176,12 @@ static void take_frames(struct guest *g)
 
 /* ---- by vhost-user ------------------------------------------------------------ */
 
-static void say_fd(int to, const void *bytes, size_t len, int fd)
+/* Along with it, @nr times the same descriptor */
+static void say_fds(int to, const void *bytes, size_t len, int fd,
+		    unsigned int nr)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
+	const int fds[2] = { fd, fd };
 	struct iovec iov = { (void *)bytes, len };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *c = (struct cmsghdr *)control;
@@ -188,13 +191,18 @@ static void say_fd(int to, const void *bytes, size_t len, int fd)
 	if (fd >= 0) {
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+		c->cmsg_len = CMSG_LEN(nr * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, nr * sizeof(int));
 		m.msg_control = control;
-		m.msg_controllen = sizeof(control);
+		m.msg_controllen = CMSG_SPACE(nr * sizeof(int));
 	}
 	if (sendmsg(to, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		return;
+}
+
+static void say_fd(int to, const void *bytes, size_t len, int fd)
+{
+	say_fds(to, bytes, len, fd, 1);
 }
 
 static void say_message(struct guest *g, struct vhost_message m, uint32_t size,
@@ -204,7 +212,8 @@ static void say_message(struct guest *g, struct vhost_message m, uint32_t size,
 
 	m.flags = FLAG_VERSION;
 	m.size = size;
-	say_fd(g->link, &m, VHOST_HEADER + size, fd);
+	say_fds(g->link, &m, VHOST_HEADER + size, fd,
+		m.request == SET_MEM_TABLE ? m.table.nr : 1);
 	run_once(&server->loop);
 	while (g->link >= 0 &&
 	       recv(g->link, answer, sizeof(answer), MSG_DONTWAIT) > 0)
@@ -224,7 +233,9 @@ static void hand_over(struct guest *g, uint8_t bits)
 	uint64_t features = 1ull << VIRTIO_F_VERSION_1 |
 			    1ull << VHOST_F_PROTOCOL;
 	struct vhost_message memory = { .request = SET_MEM_TABLE,
-		.table = { .nr = 1, .region = { { 0, RAM, RAM, 0 } } } };
+		.table = { .nr = 2, .region = {
+			{ 0, RAM / 2, RAM, 0 },
+			{ RAM / 2, RAM / 2, RAM + RAM / 2, RAM / 2 } } } };
 	uint32_t base = bits >> 4, n;
 	int pair[2];
 
@@ -246,7 +257,7 @@ static void hand_over(struct guest *g, uint8_t bits)
 	g->link = pair[0];
 	say_message(g, (struct vhost_message){ .request = SET_FEATURES,
 					       .value = features }, 8, -1);
-	say_message(g, memory, 8 + sizeof(memory.table.region[0]), ram_fd);
+	say_message(g, memory, 8 + 2 * sizeof(memory.table.region[0]), ram_fd);
 	memset(ram, 0, RING_AT * VHOST_RINGS);
 	driver.packed = bits & 1;
 	for (n = 0; n < VHOST_RINGS; n++) {

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
@@ -149,22 +150,26 @@ static void memory_that_is_not_shared(void **state)
 	assert_int_equal(nets.port[0]->from_peer.in, 1);
 }
 
+static bool is_broken(void *ctx)
+{
+	return nic()->virtio.status & VIRTIO_CONFIG_S_NEEDS_RESET;
+}
+
 static void a_reset_takes_them_back(void **state)
 {
 	start(F_EVENT_IDX, NULL);
 	exchange(0);
 	driver_begin(0);
 	assert_false(is_direct());
+	/* The word that a ring of before is broken comes late */
+	eventfd_write(nic()->vhost.err.fd, 1);
+	run_once(&m.loop);
+	assert_false(is_broken(NULL));
 	add_queue(NIC_RX);
 	add_queue(NIC_TX);
 	driver_ok();
 	assert_true(is_direct());
 	exchange(0);
-}
-
-static bool is_broken(void *ctx)
-{
-	return nic()->virtio.status & VIRTIO_CONFIG_S_NEEDS_RESET;
 }
 
 /* As with rings of its own: it works again after the driver's reset */
@@ -215,6 +220,40 @@ static void an_interrupt_is_owed(void **state)
 	assert_true(nic()->virtio.isr & 1);
 }
 
+/* How often the guest's memory is mapped here: by the machine, and by the switch */
+static unsigned int mappings(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	unsigned int nr = 0;
+	char line[512];
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		nr += !!strstr(line, "mvmm-ram");
+	fclose(f);
+	return nr;
+}
+
+/* It is cut off, and is a guest of the switch's still: its memory is not kept there */
+static void who_lies_is_not_mapped(void **state)
+{
+	struct vhost_message lie = { .request = 99, .flags = FLAG_VERSION };
+	unsigned int before = mappings(), ms;
+
+	start(F_EVENT_IDX, NULL);
+	exchange(0);
+	assert_true(mappings() > before);
+	assert_int_equal(send(nic()->link.socket.fd, &lie, VHOST_HEADER, 0),
+			 VHOST_HEADER);
+	for (ms = 0; (is_direct() || mappings() > before) && ms < 5000; ms++) {
+		run_once(&m.loop);
+		usleep(1000);
+	}
+	assert_false(is_direct());
+	assert_int_equal(mappings(), before);
+	exchange(1);
+}
+
 int main(void)
 {
 	static bool private = true;
@@ -234,6 +273,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_interrupt_is_owed, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(frames_before_buffers, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(who_lies_is_not_mapped, setup,
 						teardown),
 		cmocka_unit_test_prestate_setup_teardown(
 			memory_that_is_not_shared, setup, teardown, &private),

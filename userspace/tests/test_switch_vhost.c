@@ -346,9 +346,29 @@ static void lie(unsigned int which)
 		start_rings();
 		say(SET_FEATURES, F_PROTOCOL | F_VERSION_1 | F_PACKED);
 		break;
+	case 24:	/* More than a guest may have; less could be mapped */
+		fds[0] = make_memory(true);
+		assert_int_equal(ftruncate(fds[0], (1ull << 40) + 4096), 0);
+		say_memory(fds[0], 0, (1ull << 40) + 4096);
+		close(fds[0]);
+		break;
+	case 25:	/* A descriptor that nobody asked for */
+		say_fd(SET_PROTOCOL_FEATURES, 0, front.memory);
+		break;
+	case 26:	/* What it is to wait for is no eventfd */
+		say_ring(SET_VRING_NUM, 0, 16);
+		say_addresses(0, 0x70000000 + RING_AT(0));
+		say_fd(SET_VRING_KICK, 0, front.memory);
+		break;
+	case 27:
+		say_ring(SET_VRING_NUM, 0x100, 16);
+		break;
+	case 28:
+		say_fd(SET_VRING_CALL, 1ull << 32, front.call[0]);
+		break;
 	}
 }
-#define LIES 24
+#define LIES 29
 
 static void liars_are_cut_off(void **state)
 {
@@ -363,6 +383,50 @@ static void liars_are_cut_off(void **state)
 		leave();
 	}
 	exchange(0);
+}
+
+/* Frames that wait for the buffers of a driver are not the next one's */
+static void frames_of_a_driver_before(void **state)
+{
+	const struct timespec soon = { .tv_nsec = 50000000 };
+	struct vhost_message base = { .request = GET_VRING_BASE, .size = 8,
+				      .state = { VHOST_RX, 0 } };
+	struct vring_avail *available;
+	struct vring_used *used;
+	struct pollfd told;
+	unsigned int i;
+
+	come();
+	introduce();
+	memcpy(front.at + BUFFER_AT(VHOST_TX) + HEAD,
+	       OTHER_MAC "\x02\0\0\0\0\3\x88\xb5", FRAME_MIN);
+	start_rings();
+	wanted = 1024 - HEAD;
+	loop_run(&m.loop, has_come, NULL);
+	/* One has a buffer, and one waits */
+	for (i = 0; i < 2; i++) {
+		pthread_mutex_lock(&m.loop.lock);
+		assert_true(played_send_frame("\x02\0\0\0\0\3" OTHER_MAC
+					      "\x88\xb5 and more", 23, NULL));
+		pthread_mutex_unlock(&m.loop.lock);
+	}
+	used = (void *)(front.at + RING_AT(VHOST_RX) + 0x2000);
+	told = (struct pollfd){ front.call[VHOST_RX], POLLIN, 0 };
+	assert_int_equal(poll(&told, 1, 5000), 1);
+	nanosleep(&soon, NULL);
+	say_fds(base, NULL, 0);
+	assert_int_equal(recv(front.fd, &base, VHOST_HEADER + 8, MSG_WAITALL),
+			 VHOST_HEADER + 8);
+	assert_int_equal(base.state.num, 1);
+	/* The next driver's ring has a buffer */
+	available = (void *)(front.at + RING_AT(VHOST_RX) + 0x1000);
+	available->idx = 2;
+	say_ring(SET_VRING_BASE, VHOST_RX, 1);
+	say_fd(SET_VRING_KICK, VHOST_RX, front.kick[VHOST_RX]);
+	assert_true(ask(GET_FEATURES));
+	nanosleep(&soon, NULL);
+	assert_int_equal(used->idx, 1);
+	leave();
 }
 
 /* Who asks where a ring stands is told what was sent from it, first */
@@ -400,6 +464,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(what_is_owed, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(frames_of_a_driver_before,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(liars_are_cut_off, setup,
 						teardown),
 	};

@@ -28,7 +28,7 @@ enum { GET_FEATURES = 1, SET_FEATURES, SET_OWNER, RESET_OWNER, SET_MEM_TABLE,
 /* Among those of the device: there are protocol features */
 #define VHOST_F_PROTOCOL	30
 /* Beside the number of a ring: no descriptor comes along */
-#define VHOST_NO_FD	0x100u
+#define VHOST_NO_FD	0x100ull
 
 #define CONFIG_MAX	256
 #define REGIONS		8	/* that each back end has room for */

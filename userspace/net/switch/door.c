@@ -61,10 +61,12 @@ static void on_direct_lost(struct vhost_back *back, int error)
 
 static void take_away(struct ring_guest *g)
 {
-	if (g->direct)
-		vhost_back_close(&g->direct->back);
+	if (!g->direct)
+		return;
+	vhost_back_close(&g->direct->back);
 	free(g->direct);
 	g->direct = NULL;
+	server_unwatch(g->member->server);
 }
 
 static void on_given(struct ring_port *ring, int fd)
@@ -73,16 +75,18 @@ static void on_given(struct ring_port *ring, int fd)
 	struct direct *d = calloc(1, sizeof(*d));
 
 	take_away(g);
-	server_watch(g->member->server);
-	if (d) {
-		d->guest = g;
-		vhost_back_init(&d->back, &ring->port);
-		d->back.place = ring->place;
-		d->back.link = on_link;
-		d->back.lost = on_direct_lost;
-		g->direct = d;
+	if (!d || !server_watch(g->member->server)) {
+		close(fd);
+		free(d);
+		return;
 	}
-	if (!d || vhost_back_use(&d->back, fd)) {
+	d->guest = g;
+	vhost_back_init(&d->back, &ring->port);
+	d->back.place = ring->place;
+	d->back.link = on_link;
+	d->back.lost = on_direct_lost;
+	g->direct = d;
+	if (vhost_back_use(&d->back, fd)) {
 		close(fd);
 		take_away(g);
 	}
@@ -229,11 +233,13 @@ static void answer(struct switch_server *s, struct ring_hello *hello, int fd)
  * struct vhost_guest - one by vhost-user
  * @port: begins it
  * @back: its rings
+ * @server: where it is
  * @member: what it is here
  */
 struct vhost_guest {
 	struct port port;
 	struct vhost_back back;
+	struct switch_server *server;
 	struct member *member;
 };
 
@@ -272,8 +278,11 @@ static void vhost_flush(struct port *port)
 
 static void close_vhost(struct port *port)
 {
-	vhost_back_close(back_of(port));
-	free(port);
+	struct vhost_guest *g = (struct vhost_guest *)port;
+
+	vhost_back_close(&g->back);
+	server_unwatch(g->server);
+	free(g);
 }
 
 static void admit_vhost(struct switch_server *s, int fd)
@@ -285,17 +294,20 @@ static void admit_vhost(struct switch_server *s, int fd)
 	struct vhost_guest *g = calloc(1, sizeof(*g));
 	struct error error;
 
-	server_watch(s);
-	if (g) {
-		g->port = (struct port){ .ops = &ops, .name = "vhost" };
-		vhost_back_init(&g->back, &g->port);
-		g->back.link = on_vhost_link;
-		g->back.lost = on_vhost_lost;
-		g->member = member_join(s, &g->port, "vhost", &config, &error);
-	}
-	if (!g || !g->member) {
+	if (!g || !server_watch(s)) {
 		close(fd);
 		free(g);
+		return;
+	}
+	g->server = s;
+	g->port = (struct port){ .ops = &ops, .name = "vhost" };
+	vhost_back_init(&g->back, &g->port);
+	g->back.link = on_vhost_link;
+	g->back.lost = on_vhost_lost;
+	g->member = member_join(s, &g->port, "vhost", &config, &error);
+	if (!g->member) {
+		close(fd);
+		close_vhost(&g->port);
 	} else if (vhost_back_use(&g->back, fd)) {
 		close(fd);
 		member_gone(g->member);
@@ -311,9 +323,9 @@ static void on_hello(void *ctx, uint32_t events)
 
 	loop_watch(&n->server->loop, &n->watch, 0);
 	n->watch.fd = -1;
-	/* What a front end asks first */
+	/* What front ends say first */
 	if (recv(fd, &request, sizeof(request), MSG_DONTWAIT | MSG_PEEK) ==
-	    sizeof(request) && request == GET_FEATURES)
+	    sizeof(request) && (request == GET_FEATURES || request == SET_OWNER))
 		admit_vhost(n->server, fd);
 	else if (recv(fd, &hello, sizeof(hello), MSG_DONTWAIT) ==
 		 sizeof(hello) &&

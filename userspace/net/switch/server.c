@@ -400,20 +400,30 @@ static void on_alarm(int sig)
 {
 }
 
-void server_watch(struct switch_server *s)
+bool server_watch(struct switch_server *s)
 {
 	const struct sigaction action = { .sa_handler = on_alarm };
 	const struct itimerspec each = { { 0, WATCH_NS }, { 0, WATCH_NS } };
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID,
 				  .sigev_signo = SIGRTMIN };
 
-	if (s->watched)
-		return;
 	event._sigev_un._tid = gettid();
-	s->watched = !sigaction(SIGRTMIN, &action, NULL) &&
-		     !timer_create(CLOCK_MONOTONIC, &event, &s->watchdog);
-	if (s->watched)
+	if (!s->has_watchdog)
+		s->has_watchdog = !sigaction(SIGRTMIN, &action, NULL) &&
+			!timer_create(CLOCK_MONOTONIC, &event, &s->watchdog);
+	if (!s->has_watchdog)
+		return false;
+	if (!s->watched++)
 		timer_settime(s->watchdog, 0, &each, NULL);
+	return true;
+}
+
+void server_unwatch(struct switch_server *s)
+{
+	const struct itimerspec never = { 0 };
+
+	if (!--s->watched)
+		timer_settime(s->watchdog, 0, &never, NULL);
 }
 
 static int start(struct switch_server *s, struct error *error)
@@ -500,7 +510,7 @@ void switch_end(struct switch_server *s)
 	stop_listening(&s->stream, &s->stream_at);
 	stop_listening(&s->door, &s->door_at);
 	close_fd(&s->signals.fd);
-	if (s->watched)
+	if (s->has_watchdog)
 		timer_delete(s->watchdog);
 	/* It stays while something else is there */
 	if (!switch_path(path, sizeof(path), s->name, NULL, &ignored))

@@ -60,8 +60,9 @@ struct newcomer {
  * @ticker: what was learned gets older
  * @again: after a failure it listens again
  * @signals: SIGTERM and SIGINT end it
- * @watchdog: interrupts a write that waits, as soon as there are others' eventfds
- * @watched: there is that
+ * @watchdog: interrupts a write that waits, while there are others' eventfds
+ * @has_watchdog: there is that
+ * @watched: how many have such eventfds
  * @ended: it is to end
  */
 struct switch_server {
@@ -76,7 +77,8 @@ struct switch_server {
 	struct sockaddr_un stream_at, door_at;
 	struct timer reaper, ticker, again;
 	timer_t watchdog;
-	bool watched, ended;
+	unsigned int watched;
+	bool has_watchdog, ended;
 };
 
 /*
@@ -121,10 +123,12 @@ struct member *member_join(struct switch_server *server, struct port *port,
 /* It is closed soon */
 void member_gone(struct member *member);
 /*
- * The caller's thread is the loop's. From here on no system call of it waits long: EINTR.
- * An eventfd that came from somebody else may be full, and not be told not to wait
+ * The caller's thread is the loop's. Until server_unwatch() no system call of it waits
+ * long: EINTR. An eventfd that came from somebody else may be full, and not be told not
+ * to wait. False: not so
  */
-void server_watch(struct switch_server *server);
+bool server_watch(struct switch_server *server);
+void server_unwatch(struct switch_server *server);
 void newcomer_admit(struct switch_server *server, int fd);
 void newcomer_close(struct newcomer *newcomer);
 

@@ -17,6 +17,8 @@
  */
 #define LATE		16
 #define LATE_NS		1000000ull
+/* As TURN_COST, of each piece of a frame */
+#define PIECE_COST	64
 
 static bool has(const struct vhost_back *b, unsigned int feature)
 {
@@ -221,7 +223,7 @@ static void transmit(struct vhost_back *b)
 	unsigned int before = b->owed;
 	struct chain chain;
 	bool more = false;
-	size_t done = 0;
+	size_t done = 0, pieces;
 
 	while (queue_pop(q, &chain)) {
 		more = done >= TURN_BYTES;
@@ -229,7 +231,8 @@ static void transmit(struct vhost_back *b)
 			queue_unpop(q, &chain);
 			break;
 		}
-		done += send_chain(b, &chain) + TURN_COST;
+		pieces = chain.out + chain.in;
+		done += send_chain(b, &chain) + TURN_COST + pieces * PIECE_COST;
 		queue_push(q, &chain, 0);
 		b->owed++;
 	}
@@ -245,7 +248,12 @@ static void transmit(struct vhost_back *b)
 
 static void on_late(void *ctx)
 {
-	signal_sent(ctx);
+	struct vhost_back *b = ctx;
+
+	if (b->socket.fd < 0)
+		vhost_forget(b);
+	else
+		signal_sent(b);
 }
 
 void vhost_serve(struct vhost_back *b, unsigned int ring)

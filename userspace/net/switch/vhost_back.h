@@ -3,7 +3,8 @@
  * The back end of vhost-user: the queues of a guest's NIC, in the guest's memory, as a
  * port of a switch. The front end is another process, and so is the guest: neither is
  * believed. Its rings are looked at by the code that this machine's own devices have
- * (virtqueue/), its memory cannot be cut, and who breaks a rule is cut off.
+ * (virtqueue/), its memory cannot be cut, and who breaks a rule is cut off, or, if it has
+ * asked for a reply, told so.
  */
 #ifndef MVMM_SWITCH_VHOST_BACK_H
 #define MVMM_SWITCH_VHOST_BACK_H
@@ -57,7 +58,8 @@ struct vhost_ring {
  * @parts: how many
  * @ring: see there
  * @starved: the driver has too few buffers for the next frame, until it kicks
- * @late: the driver is told what was sent, of which it was not told at once
+ * @late: the driver is told what was sent, of which it was not told at once; or, once it
+ *	is lost, its memory is given back
  * @owed: how many frames
  * @backlog: frames for which the driver has no buffers yet: where they are put in
  * @waiting: the same: where they are taken out. Its data is NULL: none so far

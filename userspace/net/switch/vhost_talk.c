@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/virtio_config.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -138,21 +140,28 @@ static bool set_memory(struct vhost_back *b, const struct vhost_message *m)
 	return good;
 }
 
-/* The one descriptor that has come, which is the caller's now; or -1 */
-static int one_fd(struct vhost_back *b)
-{
-	return b->fds == 1 ? b->fd[--b->fds] : -1;
-}
-
 /*
- * What we write to. Of the descriptors without a name that can be written to, an
- * eventfd is the only kind: others may wait, or be somebody's
+ * What we wait for, and write to: others may make us wait, even if they are asked what
+ * they are, or be somebody's. A file's name begins with '/'
  */
 static bool is_eventfd(int fd)
 {
-	struct stat st;
+	static const char name[] = "anon_inode:[eventfd]";
+	char link[32], is[sizeof(name)];
 
-	return !fstat(fd, &st) && !(st.st_mode & S_IFMT);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return readlink(link, is, sizeof(is)) == sizeof(name) - 1 &&
+	       !memcmp(is, name, sizeof(name) - 1);
+}
+
+/* The one that has come, which is the caller's now; or -1 */
+static int take_eventfd(struct vhost_back *b)
+{
+	int fd = b->fds == 1 ? b->fd[--b->fds] : -1;
+
+	if (fd >= 0 && !is_eventfd(fd))
+		close_fd(&fd);
+	return fd;
 }
 
 static bool set_eventfd(struct vhost_back *b, const struct vhost_message *m,
@@ -161,11 +170,9 @@ static bool set_eventfd(struct vhost_back *b, const struct vhost_message *m,
 	int fd = -1;
 
 	if (!(m->value & VHOST_NO_FD)) {
-		fd = one_fd(b);
-		if (fd < 0 || !is_eventfd(fd)) {
-			close_fd(&fd);
+		fd = take_eventfd(b);
+		if (fd < 0)
 			return false;
-		}
 	}
 	close_fd(to);
 	*to = fd;
@@ -177,7 +184,7 @@ static bool start_ring(struct vhost_back *b, struct vhost_ring *r)
 {
 	struct virtqueue *q = &r->queue;
 
-	r->kick.fd = one_fd(b);
+	r->kick.fd = take_eventfd(b);
 	q->packed = b->features >> VIRTIO_F_RING_PACKED & 1;
 	q->place = b->place ? &b->place[q->number] : NULL;
 	if (r->kick.fd < 0 || !queue_base_is_valid(q, r->base))
@@ -191,9 +198,16 @@ static bool start_ring(struct vhost_back *b, struct vhost_ring *r)
 	return false;
 }
 
+static bool has_eventfd(uint32_t request)
+{
+	return request == SET_VRING_KICK || request == SET_VRING_CALL ||
+	       request == SET_VRING_ERR;
+}
+
 static bool set_ring(struct vhost_back *b, const struct vhost_message *m)
 {
-	unsigned int n = m->state.index & ~VHOST_NO_FD;
+	uint64_t n = has_eventfd(m->request) ? m->value & ~VHOST_NO_FD :
+					       m->state.index;
 	struct vhost_ring *r;
 	struct virtqueue *q;
 
@@ -330,6 +344,8 @@ static bool handle(struct vhost_back *b)
 	struct vhost_message *m = &b->message;
 	bool good;
 
+	if (b->fds && m->request != SET_MEM_TABLE && !has_eventfd(m->request))
+		return false;
 	switch (m->request) {
 	case GET_FEATURES:
 		return answer_value(b, m, FEATURES);
@@ -408,6 +424,9 @@ void vhost_lose(struct vhost_back *b, int error)
 	for (i = 0; i < VHOST_RINGS; i++)
 		vhost_stop_ring(b, &b->ring[i]);
 	vhost_set_link(b);
+	/* A frame of its memory may be on its way just now */
+	loop_set_timer(b->port->loop, &b->late,
+		       vm_clock_now(b->port->loop->clock));
 	b->lost(b, error == EPIPE ? 0 : error);
 }
 
