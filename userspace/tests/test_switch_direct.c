@@ -98,6 +98,11 @@ static bool is_given_back(void *ctx)
 	return d->flags & 1 << VRING_PACKED_DESC_F_USED;
 }
 
+static bool is_broken(void *ctx)
+{
+	return nic()->virtio.status & VIRTIO_CONFIG_S_NEEDS_RESET;
+}
+
 /* It dies between what it has said that it would do, and doing it */
 static void the_switch_dies_in_between(void **state)
 {
@@ -117,6 +122,26 @@ static void the_switch_dies_in_between(void **state)
 		assert_false(is_direct());
 		loop_run(&m.loop, is_cut, NULL);
 	}
+}
+
+/* Two buffers were to be given back at once, and of them the second one is */
+static void the_switch_dies_in_the_middle(void **state)
+{
+	struct vring_packed_desc *d;
+	unsigned int i;
+
+	start(F_PACKED | 1ull << VIRTIO_NET_F_MRG_RXBUF, "packed");
+	exchange(0);
+	take_over();
+	for (i = 1; i < 3; i++)
+		offer_buffer(NIC_RX, i, 2048);
+	nic()->place[NIC_RX] = 0x8001 | 0x8003u << 16;
+	d = (struct vring_packed_desc *)at(DESC) + 2;
+	d->flags |= 1 << VRING_PACKED_DESC_F_USED;
+	switch_end(server);
+	server = NULL;
+	loop_run(&m.loop, is_broken, NULL);
+	assert_false(is_direct());
 }
 
 /* Frames wait for buffers, and keep their order */
@@ -148,11 +173,6 @@ static void memory_that_is_not_shared(void **state)
 	assert_false(is_direct());
 	exchange(0);
 	assert_int_equal(nets.port[0]->from_peer.in, 1);
-}
-
-static bool is_broken(void *ctx)
-{
-	return nic()->virtio.status & VIRTIO_CONFIG_S_NEEDS_RESET;
 }
 
 static void a_reset_takes_them_back(void **state)
@@ -272,6 +292,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(an_interrupt_is_owed, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(the_switch_dies_in_the_middle,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(frames_before_buffers, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(who_lies_is_not_mapped, setup,

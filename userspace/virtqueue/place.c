@@ -30,18 +30,34 @@ void queue_set_base(struct virtqueue *q, uint32_t base)
 	q->signalled = 0;
 }
 
+static bool is_used(const struct virtqueue *q, unsigned int at, bool wrap)
+{
+	uint16_t flags = __atomic_load_n(&q->packed_at[at].flags,
+					 __ATOMIC_ACQUIRE);
+
+	return !(flags & PACKED_AVAIL) != wrap && !(flags & PACKED_USED) != wrap;
+}
+
+/*
+ * Of several that were to be given back at once, he may have given all but the first:
+ * what those were, and the first was to be, is lost
+ */
 static bool recover_packed(struct virtqueue *q)
 {
 	uint32_t place = __atomic_load_n(q->place, __ATOMIC_ACQUIRE);
-	unsigned int at = place & 0x7fff;
+	unsigned int at = place & 0x7fff, end = place >> 16 & 0x7fff;
 	bool wrap = place & PACKED_WRAP;
-	uint16_t flags;
 
 	if (!queue_base_is_valid(q, place))
 		return false;
-	flags = __atomic_load_n(&q->packed_at[at].flags, __ATOMIC_ACQUIRE);
-	if (!(flags & PACKED_AVAIL) != wrap && !(flags & PACKED_USED) != wrap)
+	if (is_used(q, at, wrap))
 		place >>= 16;
+	else
+		for (; at != end; wrap ^= !at) {
+			if (is_used(q, at, wrap))
+				return false;
+			at = at + 1 < q->size ? at + 1 : 0;
+		}
 	place &= 0xffff;
 	queue_set_base(q, place | place << 16);
 	return true;
