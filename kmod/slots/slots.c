@@ -138,16 +138,16 @@ static void look_at_holder(struct mvmm_vcpu *vcpu, bool changed, u64 now)
 		arm_timer(vcpu, next ?: sched.slice / VSCHED_LOOKS);
 }
 
-/* It has waited, and holds a slot. Linux may not run its thread soon */
+/* It holds a slot now. Linux hears of it first, and may not run its thread soon */
 static void wake_holder(struct mvmm_vcpu *vcpu, u64 now)
 {
 	u64 next = vsched_look(&sched, &vcpu->se, VSCHED_ON_CPU, now);
 
 	lockdep_assert_held(&lock);
 	trace_change(vcpu, VSCHED_WAITING);
+	rcuwait_wake_up(&vcpu->wait);
 	if (next != U64_MAX)
 		arm_timer(vcpu, next);
-	rcuwait_wake_up(&vcpu->wait);
 }
 
 /* After every event: let the scheduler decide, and do what it says */
