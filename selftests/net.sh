@@ -320,6 +320,47 @@ guest_with_e1000() {
 	ended "$(cat /tmp/status)"
 }
 
+# lends_addresses DEVICE: DHCP, which names a script of iPXE's
+lends_addresses() {
+	printf '%s\n' "interface $1" 'start 192.168.7.10' 'end 192.168.7.20' \
+		'lease_file /tmp/leases' 'opt subnet 255.255.255.0' \
+		'boot_file http://192.168.7.2/script' >/tmp/udhcpd.conf
+	: >/tmp/leases
+	udhcpd -S /tmp/udhcpd.conf
+}
+
+# net_ready: L1 serves a kernel by HTTP, and the firmware finds iPXE
+net_ready() {
+	mkdir -p /tmp/www /usr/lib/ipxe/qemu
+	mv pxe-*.rom /usr/lib/ipxe/qemu
+	cp kernel guest-initrd /tmp/www
+	printf '%s\n' '#!ipxe' \
+		'kernel http://192.168.7.2/kernel console=ttyS0 quiet panic=-1 initrd=guest-initrd' \
+		'initrd http://192.168.7.2/guest-initrd' 'boot' >/tmp/www/script
+	httpd -p 80 -h /tmp/www
+}
+
+# guest_from_net MODEL: its BIOS has nothing else to boot from
+guest_from_net() {
+	n=0
+	rm -f /tmp/status
+	echo '@@begin guest'
+	{
+		./mvmm run --firmware bios-256k.bin --boot order=n --mem 256M \
+			--net "tap=t0,model=$1" </dev/null >/tmp/console 2>&1
+		echo $? >/tmp/status
+	} &
+	try ready_interface
+	address t0 2
+	lends_addresses t0
+	echo 1..2
+	wait $!
+	tr -d '\033' </tmp/console | tail -n 30 | sed 's/^/# /'
+	check 'iPXE has an address' grep -q '192[.]168[.]7[.]1[0-9]' /tmp/console
+	check 'the kernel that it fetched runs' grep -q 'RAM [0-9]* of' /tmp/console
+	ended "$(cat /tmp/status)"
+}
+
 # bonding NAME VALUE: of Linux's driver
 bonding() {
 	echo "$2" >"/sys/class/net/bond0/bonding/$1"

@@ -7,7 +7,7 @@ from .jobs import (PEERS, TWO_CPUS, UNSTEADY, debug, files, job, killed_on_array
                    smp, stress_job, swapped, system, tested, virtio, without)
 from .labs import lab
 from .pc import menus
-from .systems import debian, made_run, systems
+from .systems import debian, made_run, netboot, systems
 
 
 def long(results, name, emulator, cpus):
@@ -52,6 +52,7 @@ LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
             "; ".join(f"guest_with_bond {mode} --mem 192M" for mode in
                       ("active-backup", "balance-xor", "broadcast")),
             kernels=("debian",)),
+        job("long-netboot-qemu", netboot, "qemu", kernels=("debian",)),
         job("long-peers-qemu", net, "qemu",
             "guest_with_peers long --mem 256M --packed --cpus 2; "
             "guest_with_peers long,e1000 --mem 256M", PEERS,

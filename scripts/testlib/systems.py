@@ -123,3 +123,17 @@ def made_run(results, name):
         for good, what in seen:
             results.add(bool(good), f"{name}: {disk}: {what}",
                         done.stdout[-2000:])
+
+
+def netboot(results, name, emulator):
+    """SeaBIOS with either NIC, and nothing to boot from but L1's HTTP."""
+    initrd = labs.guest_initrd(name, "guest.sh memory", "selftests/guest.sh")
+    lab(results, name,
+        ["--kernel", "debian", "--timeout", "600",
+         *labs.files(labs.module("debian"), "build/mvmm", "selftests/net.sh",
+                     *SEABIOS, labs.small_kernel(), initrd,
+                     "/usr/lib/ipxe/qemu/pxe-virtio.rom",
+                     "/usr/lib/ipxe/qemu/pxe-e1000.rom",
+                     *labs.with_dependencies("tun"))],
+        "insmod mvmm.ko; insmod tun.ko; . ./net.sh; "
+        "net_ready; guest_from_net virtio-net; guest_from_net e1000", emulator)
