@@ -427,9 +427,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; i < GUESTS; i++)
 		leave(&guests[i]);
 	/* Their ends are seen, and then they are closed */
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 4; i++)
 		run_once(&server->loop);
-	if (server->sw.used)
+	if (server->sw.used || server->watched)
 		abort();
 	return 0;
 }

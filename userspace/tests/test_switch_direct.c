@@ -140,8 +140,21 @@ static void the_switch_dies_in_the_middle(void **state)
 	d->flags |= 1 << VRING_PACKED_DESC_F_USED;
 	switch_end(server);
 	server = NULL;
-	loop_run(&m.loop, is_broken, NULL);
+	loop_run(&m.loop, is_cut, NULL);
+	assert_true(is_broken(NULL));
 	assert_false(is_direct());
+	/* The driver's reset heals it */
+	driver_begin(F_PACKED | 1ull << VIRTIO_NET_F_MRG_RXBUF);
+	add_queue(NIC_RX);
+	add_queue(NIC_TX);
+	driver_ok();
+	start_switch();
+	m.clock.stopped_at += 2000000000ull;
+	run_timers();
+	loop_run(&m.loop, is_linked, NULL);
+	exchange(0);
+	assert_false(is_broken(NULL));
+	assert_true(is_direct());
 }
 
 /* Frames wait for buffers, and keep their order */

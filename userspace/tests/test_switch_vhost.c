@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <cmocka.h>
 #undef fail	/* cmocka's; the launcher has a function of that name */
 #include "net/switch/vhost_back.h"
@@ -355,10 +356,13 @@ static void lie(unsigned int which)
 	case 25:	/* A descriptor that nobody asked for */
 		say_fd(SET_PROTOCOL_FEATURES, 0, front.memory);
 		break;
-	case 26:	/* What it is to wait for is no eventfd */
+	case 26:	/* What it is to wait for, or to write to, is no eventfd */
+	case 29:
+		fds[0] = timerfd_create(CLOCK_MONOTONIC, 0);
 		say_ring(SET_VRING_NUM, 0, 16);
 		say_addresses(0, 0x70000000 + RING_AT(0));
-		say_fd(SET_VRING_KICK, 0, front.memory);
+		say_fd(which == 26 ? SET_VRING_KICK : SET_VRING_CALL, 0, fds[0]);
+		close(fds[0]);
 		break;
 	case 27:
 		say_ring(SET_VRING_NUM, 0x100, 16);
@@ -368,7 +372,7 @@ static void lie(unsigned int which)
 		break;
 	}
 }
-#define LIES 29
+#define LIES 30
 
 static void liars_are_cut_off(void **state)
 {

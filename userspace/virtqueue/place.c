@@ -30,31 +30,34 @@ void queue_set_base(struct virtqueue *q, uint32_t base)
 	q->signalled = 0;
 }
 
-static bool is_used(const struct virtqueue *q, unsigned int at, bool wrap)
+/* In the round of @wrap: available until it is used */
+static bool is(const struct virtqueue *q, unsigned int at, bool wrap, bool used)
 {
 	uint16_t flags = __atomic_load_n(&q->packed_at[at].flags,
 					 __ATOMIC_ACQUIRE);
 
-	return !(flags & PACKED_AVAIL) != wrap && !(flags & PACKED_USED) != wrap;
+	return !!(flags & PACKED_AVAIL) == wrap &&
+	       !!(flags & PACKED_USED) == (used == wrap);
 }
 
 /*
- * Of several that were to be given back at once, he may have given all but the first:
- * what those were, and the first was to be, is lost
+ * His last step was done, unless its first descriptor is available still: the driver may
+ * have put the next round's there. Of several that were to be given back at once, he may
+ * have given all but the first: what those were, and the first was to be, is lost
  */
 static bool recover_packed(struct virtqueue *q)
 {
 	uint32_t place = __atomic_load_n(q->place, __ATOMIC_ACQUIRE);
-	unsigned int at = place & 0x7fff, end = place >> 16 & 0x7fff;
+	unsigned int at = place & 0x7fff, end = place >> 16;
 	bool wrap = place & PACKED_WRAP;
 
 	if (!queue_base_is_valid(q, place))
 		return false;
-	if (is_used(q, at, wrap))
+	if (!is(q, at, wrap, false))
 		place >>= 16;
 	else
-		for (; at != end; wrap ^= !at) {
-			if (is_used(q, at, wrap))
+		for (; (at | (wrap ? PACKED_WRAP : 0)) != end; wrap ^= !at) {
+			if (is(q, at, wrap, true))
 				return false;
 			at = at + 1 < q->size ? at + 1 : 0;
 		}

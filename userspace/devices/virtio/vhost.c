@@ -24,6 +24,15 @@ uint64_t vhost_ring_features(const struct vhost *v, uint64_t features)
 	return features & mask;
 }
 
+/* The driver's fault, or nobody's: the device works again once it is reset */
+static void need_reset(struct vhost *v, const char *why)
+{
+	machine_warn(v->virtio.pci.device.machine,
+		     "%s (slot %u): %s: it stands until its driver resets it",
+		     v->name, v->virtio.pci.slot, why);
+	virtio_need_reset(&v->virtio);
+}
+
 static void on_err(void *ctx, uint32_t events)
 {
 	struct vhost *v = ctx;
@@ -37,12 +46,8 @@ static void on_err(void *ctx, uint32_t events)
 	/* It may be of a driver that was reset since */
 	if (!v->running || !virtio_is_running(&v->virtio))
 		return;
-	/* The driver's fault: the device works again once it is reset */
 	vhost_stop(&v->virtio);
-	machine_warn(v->virtio.pci.device.machine,
-		     "%s (slot %u): a ring is broken: it stands until its driver resets it",
-		     v->name, v->virtio.pci.slot);
-	virtio_need_reset(&v->virtio);
+	need_reset(v, "a ring is broken");
 }
 
 /* The loop's @watch of a doorbell and the back end take turns */
@@ -62,19 +67,18 @@ static void ring(struct vhost *v, unsigned int n)
 	eventfd_write(v->virtio.rung[n].fd, 1);
 }
 
-/* False: where its rings stand is not known */
+/* False: one that is there, and has a ring, may go on with it */
 static bool take_back(struct vhost *v)
 {
-	bool good = v->back->gone;
+	bool good = v->back->gone, known = true;
 	unsigned int i;
 
-	/* One that is there, and has a ring, may go on with it */
 	for (i = 0; i < v->served && good; i++)
-		good = !v->started[i] ||
-		       (v->back->gone(v) &&
-			queue_recover(&v->virtio.queue[i]));
+		good = !v->started[i] || v->back->gone(v);
 	if (!good)
 		return false;
+	for (i = 0; i < v->served; i++)
+		known &= !v->started[i] || queue_recover(&v->virtio.queue[i]);
 	v->running = false;
 	for (i = 0; i < v->served; i++) {
 		if (!v->started[i])
@@ -87,6 +91,8 @@ static bool take_back(struct vhost *v)
 	}
 	v->back->lost(v);
 	msix_collect(&v->virtio.pci);
+	if (!known && virtio_is_running(&v->virtio))
+		need_reset(v, "who served its rings has ended, and where is not known");
 	return true;
 }
 

@@ -54,11 +54,6 @@ static void on_link(struct vhost_back *back)
 	port_changed(&ring->port);
 }
 
-/* The guest is here still, with its own rings */
-static void on_direct_lost(struct vhost_back *back, int error)
-{
-}
-
 static void take_away(struct ring_guest *g)
 {
 	if (!g->direct)
@@ -67,6 +62,12 @@ static void take_away(struct ring_guest *g)
 	free(g->direct);
 	g->direct = NULL;
 	server_unwatch(g->member->server);
+}
+
+/* The guest is here still, with its own rings */
+static void on_direct_lost(struct vhost_back *back)
+{
+	take_away(((struct direct *)back)->guest);
 }
 
 static void on_given(struct ring_port *ring, int fd)
@@ -254,7 +255,7 @@ static struct vhost_back *back_of(struct port *port)
 	return &((struct vhost_guest *)port)->back;
 }
 
-static void on_vhost_lost(struct vhost_back *back, int error)
+static void on_vhost_lost(struct vhost_back *back)
 {
 	member_gone(of_back(back)->member);
 }

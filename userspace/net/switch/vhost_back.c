@@ -51,7 +51,7 @@ static bool may(const struct virtqueue *q)
 static void ring_eventfd(struct vhost_back *b, int fd)
 {
 	if (fd >= 0 && eventfd_write(fd, 1) && errno == EINTR)
-		vhost_lose(b, EPROTO);
+		vhost_lose(b);
 }
 
 static void broken(struct virtqueue *q, const char *why)
@@ -251,7 +251,7 @@ static void on_late(void *ctx)
 	struct vhost_back *b = ctx;
 
 	if (b->socket.fd < 0)
-		vhost_forget(b);
+		b->lost(b);
 	else
 		signal_sent(b);
 }

@@ -3,8 +3,8 @@
  * The back end of vhost-user: the queues of a guest's NIC, in the guest's memory, as a
  * port of a switch. The front end is another process, and so is the guest: neither is
  * believed. Its rings are looked at by the code that this machine's own devices have
- * (virtqueue/), its memory cannot be cut, and who breaks a rule is cut off, or, if it has
- * asked for a reply, told so.
+ * (virtqueue/), its memory cannot be cut, and who breaks a rule is cut off; or told so,
+ * where it breaks it in a message that asks for a reply.
  */
 #ifndef MVMM_SWITCH_VHOST_BACK_H
 #define MVMM_SWITCH_VHOST_BACK_H
@@ -51,15 +51,15 @@ struct vhost_ring {
  * @takes: PORT_*, of frames to the guest, as its driver has said
  * @gives: the same of those from there
  * @place: of both, where the front end sees it; or NULL
- * @lost: it has; error: a positive errno, 0: by itself
+ * @lost: it has, or was cut off, and is to be closed
  * @features: that the driver has accepted
  * @protocol: the same of the protocol
  * @part: the guest's memory
  * @parts: how many
  * @ring: see there
  * @starved: the driver has too few buffers for the next frame, until it kicks
- * @late: the driver is told what was sent, of which it was not told at once; or, once it
- *	is lost, its memory is given back
+ * @late: the driver is told what was sent, of which it was not told at once; or it is
+ *	lost
  * @owed: how many frames
  * @backlog: frames for which the driver has no buffers yet: where they are put in
  * @waiting: the same: where they are taken out. Its data is NULL: none so far
@@ -77,7 +77,7 @@ struct vhost_back {
 	bool linked;
 	unsigned int takes, gives;
 	uint32_t *place;
-	void (*lost)(struct vhost_back *back, int error);
+	void (*lost)(struct vhost_back *back);
 	uint64_t features, protocol;
 	struct vhost_part part[REGIONS];
 	unsigned int parts;
@@ -122,7 +122,7 @@ void vhost_stop_ring(struct vhost_back *back, struct vhost_ring *ring);
 void vhost_end_ring(struct vhost_back *back, struct vhost_ring *ring);
 void vhost_set_link(struct vhost_back *back);
 void vhost_on_socket(void *ctx, uint32_t events);
-void vhost_lose(struct vhost_back *back, int error);
+void vhost_lose(struct vhost_back *back);
 void vhost_forget(struct vhost_back *back);
 
 #endif

@@ -413,7 +413,7 @@ static int take(struct vhost_back *b, size_t want)
 	return b->got == want;
 }
 
-void vhost_lose(struct vhost_back *b, int error)
+void vhost_lose(struct vhost_back *b)
 {
 	unsigned int i;
 
@@ -427,7 +427,6 @@ void vhost_lose(struct vhost_back *b, int error)
 	/* A frame of its memory may be on its way just now */
 	loop_set_timer(b->port->loop, &b->late,
 		       vm_clock_now(b->port->loop->clock));
-	b->lost(b, error == EPIPE ? 0 : error);
 }
 
 static void hear(struct vhost_back *b)
@@ -447,7 +446,7 @@ static void hear(struct vhost_back *b)
 			close(b->fd[--b->fds]);
 	}
 	if (ret < 0)
-		vhost_lose(b, -ret);
+		vhost_lose(b);
 }
 
 void vhost_on_socket(void *ctx, uint32_t events)

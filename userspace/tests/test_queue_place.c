@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Who serves a packed ring dies at any moment: where does another one go on? */
+#include <linux/virtio_config.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+#include "virtqueue/queue.h"
+
+#define SIZE	4
+#define WRAP	0x8000u
+
+static struct {
+	struct vring_packed_desc ring[SIZE];
+	struct vring_packed_desc_event events[2];
+	uint8_t buffer[64];
+} ram;
+static uint32_t place;
+
+static void *memory(const struct virtqueue *q, uint64_t gpa, uint64_t len,
+		    bool write)
+{
+	return gpa + len <= sizeof(ram) ? (uint8_t *)&ram + gpa : NULL;
+}
+
+static bool may(const struct virtqueue *q)
+{
+	return true;
+}
+
+static void broken(struct virtqueue *q, const char *why)
+{
+	fail_msg("%s", why);
+}
+
+static const struct queue_ops ops = { .memory = memory, .may = may,
+				      .broken = broken };
+
+/* Half of a base: the descriptor @n of the first round or, from SIZE on, the next one */
+static uint32_t half(unsigned int n)
+{
+	return n % SIZE | (n / SIZE % 2 ? 0 : WRAP);
+}
+
+/* The driver makes @n available */
+static void offer(unsigned int n)
+{
+	ram.ring[n % SIZE] = (struct vring_packed_desc){
+		offsetof(typeof(ram), buffer), 16, n % SIZE,
+		VRING_DESC_F_WRITE |
+		(n / SIZE % 2 ? PACKED_USED : PACKED_AVAIL) };
+}
+
+/* One that stands at @n, with @nr chains of a descriptor behind that */
+static struct virtqueue queue(unsigned int n, unsigned int nr)
+{
+	struct virtqueue q = {
+		.size = SIZE, .packed = true, .ops = &ops, .place = &place,
+		.avail = offsetof(typeof(ram), events[0]),
+		.used = offsetof(typeof(ram), events[1]) };
+	unsigned int i;
+
+	memset(&ram, 0, sizeof(ram));
+	/* All of the round before were used */
+	for (i = 0; n >= SIZE && i < SIZE; i++)
+		ram.ring[i].flags = PACKED_AVAIL | PACKED_USED;
+	for (i = n - n % SIZE; i < n; i++)
+		ram.ring[i % SIZE].flags = i / SIZE % 2 ?
+			0 : PACKED_AVAIL | PACKED_USED;
+	for (i = 0; i < nr; i++)
+		offer(n + i);
+	place = half(n) * 0x10001u;
+	queue_set_base(&q, place);
+	assert_int_equal(queue_enable(&q, 1ull << VIRTIO_F_RING_PACKED), 0);
+	return q;
+}
+
+/* All of them are taken, and given back at once */
+static void give_back(struct virtqueue *q, unsigned int nr)
+{
+	struct filled filled[SIZE];
+	struct chain chain;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		assert_true(queue_pop(q, &chain));
+		filled[i] = (struct filled){ chain.head, chain.slots, 8 };
+	}
+	queue_push_all(q, filled, nr);
+}
+
+static void goes_on_at(struct virtqueue *q, unsigned int n)
+{
+	assert_true(queue_recover(q));
+	assert_int_equal(queue_base(q), half(n) * 0x10001u);
+}
+
+static void at_any_moment(void **state)
+{
+	struct vring_packed_desc before[SIZE];
+	unsigned int n, nr, i;
+
+	for (n = 0; n < 2 * SIZE; n++) {
+		for (nr = 1; nr <= SIZE; nr++) {
+			struct virtqueue q = queue(n, nr);
+
+			memcpy(before, ram.ring, sizeof(before));
+			goes_on_at(&q, n);
+			give_back(&q, nr);
+			assert_int_equal(place, half(n) | half(n + nr) << 16);
+			goes_on_at(&q, n + nr);
+			/* The driver puts new ones in there */
+			for (i = 0; i < nr; i++) {
+				offer(n + SIZE + i);
+				goes_on_at(&q, n + nr);
+			}
+			q = queue(n, nr);
+			give_back(&q, nr);
+			/* But for the first one */
+			ram.ring[n % SIZE] = before[n % SIZE];
+			if (nr == 1)
+				goes_on_at(&q, n);
+			else
+				assert_false(queue_recover(&q));
+			/* It was noted only */
+			memcpy(ram.ring, before, sizeof(before));
+			goes_on_at(&q, n);
+		}
+	}
+}
+
+static void places_that_are_none(void **state)
+{
+	struct virtqueue q = queue(1, 2);
+
+	place = SIZE;
+	assert_false(queue_recover(&q));
+	place = SIZE << 16;
+	assert_false(queue_recover(&q));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(at_any_moment),
+		cmocka_unit_test(places_that_are_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
