@@ -322,7 +322,7 @@ guest_with_e1000() {
 
 # lends_addresses DEVICE: DHCP, which names a script of iPXE's
 lends_addresses() {
-	printf '%s\n' "interface $1" 'start 192.168.7.10' 'end 192.168.7.20' \
+	printf '%s\n' "interface $1" 'start 192.168.7.10' 'end 192.168.7.19' \
 		'lease_file /tmp/leases' 'opt subnet 255.255.255.0' \
 		'boot_file http://192.168.7.2/script' >/tmp/udhcpd.conf
 	: >/tmp/leases
@@ -366,16 +366,18 @@ bonding() {
 	echo "$2" >"/sys/class/net/bond0/bonding/$1"
 }
 
-# Linux's bond at the other ends of the taps
+# Linux's bond at the other ends of the taps. With one link in use at a time both ends
+# must mean the same: nothing is between them
 bond_made() {
 	[ -e /sys/class/net/t1 ] || return 1
 	ip link set t0 down
 	ip link set t1 down
-	insmod tls.ko
+	[ -e /sys/module/tls ] || insmod tls.ko
 	insmod bonding.ko max_bonds=1 && bonding mode "$1" && bonding miimon 100 &&
 		bonding xmit_hash_policy layer3+4 &&
 		{ [ "$1" != 802.3ad ] || bonding lacp_rate fast; } &&
-		address bond0 2 && bonding slaves +t0 && bonding slaves +t1
+		address bond0 2 && bonding slaves +t0 && bonding slaves +t1 &&
+		{ [ "$1" != active-backup ] || bonding primary t0; }
 }
 
 # Both links are one with the partner that has the guest's bond
@@ -393,14 +395,15 @@ fetched_by_other() {
 
 # guest_with_bond MODE OPTION...: L1 is the second one, by a bond of Linux's
 guest_with_bond() {
-	local mode=$1
+	local mode=$1 primary=''
 
 	shift
+	[ "$mode" != active-backup ] || primary=,primary=t0
 	n=0
 	rm -f /tmp/status /tmp/heard
 	echo '@@begin guest'
 	APPEND='net=1' in_background "$@" --stats \
-		--net "bond(t0,t1),mode=$mode,xmit_hash_policy=layer3+4,lacp_rate=fast" \
+		--net "bond(t0,t1),mode=$mode$primary,xmit_hash_policy=layer3+4,lacp_rate=fast" \
 		2>/tmp/err &
 	if [ "$mode" = 802.3ad ]; then echo 1..6; else echo 1..4; fi
 	check 'there are two taps, and a bond of them' try bond_made "$mode"
@@ -414,6 +417,8 @@ guest_with_bond() {
 	wait
 	sed 's/^/# /' /tmp/err
 	ended "$(cat /tmp/status)"
+	ip link set bond0 down
+	rmmod bonding
 }
 
 # guests_on_stream OPTION...: two guests, whose NICs are those of their thread "io"

@@ -875,6 +875,7 @@ SCHED_TEST(gang_against_fair)
 		TH_LOG("turns/s %s PAUSE: alone %llu, fair %llu, gang %llu",
 		       i ? "without" : "with", (long long)alone,
 		       (long long)fair, (long long)gang);
+		EXPECT_NE(0, alone);
 		EXPECT_NE(0, fair);
 		EXPECT_TRUE(near(gang, alone / 2, 25));
 	}
