@@ -180,21 +180,39 @@ static bool is_off(void)
 	return !n || (n < 0 && errno == ECONNRESET);
 }
 
+/* For the other station, in the buffer that is sent */
+static void put_frame(void)
+{
+	memcpy(front.at + BUFFER_AT(VHOST_TX) + HEAD,
+	       OTHER_MAC "\x02\0\0\0\0\3\x88\xb5", FRAME_MIN);
+}
+
+/* Its rings are served, and the other station has the frame */
+static void talk(void)
+{
+	put_frame();
+	start_rings();
+	wanted = 1024 - HEAD;
+	loop_run(&m.loop, has_come, NULL);
+}
+
+/* The other station sends one */
+static void hear(void)
+{
+	pthread_mutex_lock(&m.loop.lock);
+	assert_true(played_send_frame("\x02\0\0\0\0\3" OTHER_MAC
+				      "\x88\xb5 and more", 23, NULL));
+	pthread_mutex_unlock(&m.loop.lock);
+}
+
 static void a_front_end_of_others(void **state)
 {
 	uint64_t count;
 
 	come();
 	introduce();
-	memcpy(front.at + BUFFER_AT(VHOST_TX) + HEAD,
-	       OTHER_MAC "\x02\0\0\0\0\3\x88\xb5", FRAME_MIN);
-	start_rings();
-	wanted = 1024 - HEAD;
-	loop_run(&m.loop, has_come, NULL);
-	pthread_mutex_lock(&m.loop.lock);
-	assert_true(played_send_frame("\x02\0\0\0\0\3" OTHER_MAC
-				      "\x88\xb5 and more", 23, NULL));
-	pthread_mutex_unlock(&m.loop.lock);
+	talk();
+	hear();
 	assert_int_equal(read(front.call[VHOST_RX], &count, 8), 8);
 	assert_memory_equal(front.at + BUFFER_AT(VHOST_RX) + HEAD + FRAME_MIN,
 			    " and more", 9);
@@ -208,8 +226,7 @@ static void one_who_makes_it_wait(void **state)
 
 	come();
 	introduce();
-	memcpy(front.at + BUFFER_AT(VHOST_TX) + HEAD,
-	       OTHER_MAC "\x02\0\0\0\0\3\x88\xb5", FRAME_MIN);
+	put_frame();
 	assert_int_equal(write(front.call[VHOST_TX], &full, 8), 8);
 	assert_int_equal(write(front.call[VHOST_RX], &full, 8), 8);
 	start_rings();
@@ -402,18 +419,10 @@ static void frames_of_a_driver_before(void **state)
 
 	come();
 	introduce();
-	memcpy(front.at + BUFFER_AT(VHOST_TX) + HEAD,
-	       OTHER_MAC "\x02\0\0\0\0\3\x88\xb5", FRAME_MIN);
-	start_rings();
-	wanted = 1024 - HEAD;
-	loop_run(&m.loop, has_come, NULL);
+	talk();
 	/* One has a buffer, and one waits */
-	for (i = 0; i < 2; i++) {
-		pthread_mutex_lock(&m.loop.lock);
-		assert_true(played_send_frame("\x02\0\0\0\0\3" OTHER_MAC
-					      "\x88\xb5 and more", 23, NULL));
-		pthread_mutex_unlock(&m.loop.lock);
-	}
+	for (i = 0; i < 2; i++)
+		hear();
 	used = (void *)(front.at + RING_AT(VHOST_RX) + 0x2000);
 	told = (struct pollfd){ front.call[VHOST_RX], POLLIN, 0 };
 	assert_int_equal(poll(&told, 1, 5000), 1);
@@ -445,8 +454,7 @@ static void what_is_owed(void **state)
 	come();
 	introduce();
 	used = (void *)(front.at + RING_AT(VHOST_TX) + 0x2000);
-	memcpy(front.at + BUFFER_AT(VHOST_TX) + HEAD,
-	       OTHER_MAC "\x02\0\0\0\0\3\x88\xb5", FRAME_MIN);
+	put_frame();
 	start_rings();
 	say_fds(base, NULL, 0);
 	assert_int_equal(recv(front.fd, &base, VHOST_HEADER + 8, MSG_WAITALL),
