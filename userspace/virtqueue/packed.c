@@ -190,23 +190,24 @@ static void give(struct virtqueue *q, unsigned int at, bool wrap,
 /* The first one comes last: the driver looks at them in their order */
 void packed_push(struct virtqueue *q, const struct filled *f, unsigned int nr)
 {
-	uint16_t first = q->next_used, end = first;
-	bool wrap = q->used_wrap, last = wrap;
+	uint16_t first = q->next_used, at = first;
+	bool wrap = q->used_wrap, round = wrap;
 	unsigned int i;
 
 	if (!nr)
 		return;
-	/* From there to there: whether it was done, the descriptors' flags say */
-	for (i = 0; i < nr; i++)
-		advance(q, &end, &last, f[i].slots);
-	if (q->place)
-		__atomic_store_n(q->place, place_of(first, wrap) |
-				 place_of(end, last) << 16, __ATOMIC_RELEASE);
 	for (i = 0; i < nr; i++) {
-		if (i)
-			give(q, q->next_used, q->used_wrap, &f[i]);
 		advance(q, &q->next_used, &q->used_wrap, f[i].slots);
 		q->signalled += f[i].slots;
+	}
+	/* From there to there: whether it was done, the descriptors' flags say */
+	if (q->place)
+		__atomic_store_n(q->place, place_of(first, wrap) |
+				 place_of(q->next_used, q->used_wrap) << 16,
+				 __ATOMIC_RELEASE);
+	for (i = 1; i < nr; i++) {
+		advance(q, &at, &round, f[i - 1].slots);
+		give(q, at, round, &f[i]);
 	}
 	give(q, first, wrap, f);
 }
