@@ -88,15 +88,20 @@ static inline struct nic *nic(void)
 	return (struct nic *)m.devices;
 }
 
+static inline void start_driver(uint64_t features)
+{
+	driver_begin(features);
+	add_queue(NIC_RX);
+	add_queue(NIC_TX);
+	driver_ok();
+}
+
 static inline void start(uint64_t features, const char *options)
 {
 	m.config.defaults = options;
 	bare_device("virtio-net");
 	assert_int_equal(nets_start(&nets, &m.loop, &error), 0);
-	driver_begin(features);
-	add_queue(NIC_RX);
-	add_queue(NIC_TX);
-	driver_ok();
+	start_driver(features);
 }
 
 /* ---- frames ------------------------------------------------------------------ */

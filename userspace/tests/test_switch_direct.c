@@ -64,6 +64,15 @@ static void rings_are_taken_back(void **state)
 	assert_int_equal(nets.port[0]->from_peer.in, 1);
 }
 
+static void the_switch_comes_back(void)
+{
+	start_switch();
+	/* Each second it is tried */
+	m.clock.stopped_at += 2000000000ull;
+	run_timers();
+	loop_run(&m.loop, is_linked, NULL);
+}
+
 /* The switch ends without a word */
 static void the_switch_goes(void **state)
 {
@@ -77,11 +86,7 @@ static void the_switch_goes(void **state)
 		loop_run(&m.loop, is_cut, NULL);
 		assert_false(is_direct());
 		assert_int_equal(reg_read(COMMON(device_status), 1) & 0x40, 0);
-		start_switch();
-		/* Each second it is tried */
-		m.clock.stopped_at += 2000000000ull;
-		run_timers();
-		loop_run(&m.loop, is_linked, NULL);
+		the_switch_comes_back();
 		exchange(2);
 		assert_true(is_direct());
 		exchange(3);
@@ -144,14 +149,8 @@ static void the_switch_dies_in_the_middle(void **state)
 	assert_true(is_broken(NULL));
 	assert_false(is_direct());
 	/* The driver's reset heals it */
-	driver_begin(F_PACKED | 1ull << VIRTIO_NET_F_MRG_RXBUF);
-	add_queue(NIC_RX);
-	add_queue(NIC_TX);
-	driver_ok();
-	start_switch();
-	m.clock.stopped_at += 2000000000ull;
-	run_timers();
-	loop_run(&m.loop, is_linked, NULL);
+	start_driver(F_PACKED | 1ull << VIRTIO_NET_F_MRG_RXBUF);
+	the_switch_comes_back();
 	exchange(0);
 	assert_false(is_broken(NULL));
 	assert_true(is_direct());
@@ -217,10 +216,7 @@ static void a_drivers_fault(void **state)
 	kick();
 	loop_run(&m.loop, is_broken, NULL);
 	assert_false(is_direct());
-	driver_begin(F_EVENT_IDX);
-	add_queue(NIC_RX);
-	add_queue(NIC_TX);
-	driver_ok();
+	start_driver(F_EVENT_IDX);
 	assert_true(is_direct());
 	exchange(0);
 	assert_false(is_broken(NULL));
