@@ -390,7 +390,7 @@ static bool take_fds(struct vhost_back *b, struct msghdr *h)
 	return good;
 }
 
-/* 1: the message is there as far as @want; 0: not yet; or -errno, -EPIPE: the end */
+/* 1: the message is there as far as @want; 0: not yet; -1: the end */
 static int take(struct vhost_back *b, size_t want)
 {
 	_Alignas(struct cmsghdr) char
@@ -404,12 +404,12 @@ static int take(struct vhost_back *b, size_t want)
 		return 1;
 	n = recvmsg(b->socket.fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
 	if (!n)
-		return -EPIPE;
+		return -1;
 	b->got += n;
 	if (!take_fds(b, &h))
-		return -EPROTO;
+		return -1;
 	return b->got == want;
 }
 
@@ -435,13 +435,13 @@ static void hear(struct vhost_back *b)
 
 	if (ret > 0 && b->message.size >
 	    sizeof(b->message) - VHOST_HEADER)
-		ret = -EPROTO;
+		ret = -1;
 	if (ret > 0)
 		ret = take(b, VHOST_HEADER + b->message.size);
 	if (ret > 0) {
 		b->got = 0;
 		if (!handle(b))
-			ret = -EPROTO;
+			ret = -1;
 		while (b->fds)
 			close(b->fd[--b->fds]);
 	}
