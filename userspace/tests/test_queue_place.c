@@ -4,19 +4,22 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <cmocka.h>
 #include "virtqueue/queue.h"
 
 #define SIZE	4
 #define WRAP	0x8000u
 
-static struct {
+/* It has pages of its own */
+static _Alignas(4096) struct {
 	struct vring_packed_desc ring[SIZE];
 	struct vring_packed_desc_event events[2];
 	uint8_t buffer[64];
 } ram;
-static uint32_t place;
+static _Alignas(4096) uint32_t place;
 
 static void *memory(const struct virtqueue *q, uint64_t gpa, uint64_t len,
 		    bool write)
@@ -76,10 +79,8 @@ static struct virtqueue queue(unsigned int n, unsigned int nr)
 	return q;
 }
 
-/* All of them are taken, and given back at once */
-static void give_back(struct virtqueue *q, unsigned int nr)
+static void take(struct virtqueue *q, struct filled *filled, unsigned int nr)
 {
-	struct filled filled[SIZE];
 	struct chain chain;
 	unsigned int i;
 
@@ -87,6 +88,14 @@ static void give_back(struct virtqueue *q, unsigned int nr)
 		assert_true(queue_pop(q, &chain));
 		filled[i] = (struct filled){ chain.head, chain.slots, 8 };
 	}
+}
+
+/* All of them are taken, and given back at once */
+static void give_back(struct virtqueue *q, unsigned int nr)
+{
+	struct filled filled[SIZE];
+
+	take(q, filled, nr);
 	queue_push_all(q, filled, nr);
 }
 
@@ -130,6 +139,34 @@ static void at_any_moment(void **state)
 	}
 }
 
+static uint32_t place_then;
+
+static void on_write(int sig)
+{
+	place_then = place;
+	mprotect(&ram, 4096, PROT_READ | PROT_WRITE);
+}
+
+/* Who dies before he has written any of it may have noted it, but not the other way */
+static void it_is_noted_first(void **state)
+{
+	struct sigaction action = { .sa_handler = on_write }, before;
+	unsigned int nr;
+
+	for (nr = 1; nr <= SIZE; nr++) {
+		struct virtqueue q = queue(0, nr);
+		struct filled filled[SIZE];
+
+		take(&q, filled, nr);
+		place_then = 0;
+		sigaction(SIGSEGV, &action, &before);
+		mprotect(&ram, 4096, PROT_READ);
+		queue_push_all(&q, filled, nr);
+		sigaction(SIGSEGV, &before, NULL);
+		assert_int_equal(place_then, half(0) | half(nr) << 16);
+	}
+}
+
 static void places_that_are_none(void **state)
 {
 	struct virtqueue q = queue(1, 2);
@@ -144,6 +181,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(at_any_moment),
+		cmocka_unit_test(it_is_noted_first),
 		cmocka_unit_test(places_that_are_none),
 	};
 

@@ -174,16 +174,17 @@ static uint32_t place_of(uint16_t index, bool wrap)
 static void give(struct virtqueue *q, unsigned int at, bool wrap,
 		 const struct filled *f)
 {
-	struct vring_packed_desc *d = &q->packed_at[at];
+	typedef uint64_t __attribute__((may_alias)) half;
+	uint64_t flags = (wrap ? PACKED_AVAIL | PACKED_USED : 0) |
+			 (f->written ? VRING_DESC_F_WRITE : 0);
 
-	__atomic_store_n(&d->id, f->head, __ATOMIC_RELAXED);
-	__atomic_store_n(&d->len, f->written, __ATOMIC_RELAXED);
 	/*
-	 * Now it is the driver's; and this is written before packed_wants_signal()
-	 * reads what the driver wishes
+	 * The length, the identifier and the flags at once: who dies has changed all or
+	 * nothing. And this is written before packed_wants_signal() reads what the
+	 * driver wishes
 	 */
-	__atomic_store_n(&d->flags, (wrap ? PACKED_AVAIL | PACKED_USED : 0) |
-			 (f->written ? VRING_DESC_F_WRITE : 0),
+	__atomic_store_n((half *)&q->packed_at[at].len,
+			 f->written | (uint64_t)f->head << 32 | flags << 48,
 			 __ATOMIC_SEQ_CST);
 }
 
