@@ -283,6 +283,63 @@ static void who_lies_is_not_mapped(void **state)
 	exchange(1);
 }
 
+/* From here on the NIC talks to us where it talked to the switch. Returns our end */
+static int play_switch(void)
+{
+	struct watch *w = &nic()->link.socket;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	pthread_mutex_lock(&m.loop.lock);
+	loop_watch(&m.loop, w, 0);
+	assert_int_equal(dup2(pair[0], w->fd), w->fd);
+	vhost_link_watch(&nic()->link);
+	pthread_mutex_unlock(&m.loop.lock);
+	close(pair[0]);
+	return pair[1];
+}
+
+/*
+ * A switch that breaks a rule may write into the rings until it has closed the
+ * connection: nobody else serves them before
+ */
+static void a_switch_that_lies(void **state)
+{
+	unsigned int round;
+	char word;
+	int fd;
+
+	start(F_EVENT_IDX, NULL);
+	for (round = 0; round < 2; round++) {
+		exchange(0);
+		assert_true(is_direct());
+		fd = play_switch();
+		/* Nobody has asked */
+		assert_int_equal(send(fd, "?", 1, 0), 1);
+		loop_run(&m.loop, is_broken, NULL);
+		assert_false(is_direct());
+		/* It is told to go */
+		assert_int_equal(recv(fd, &word, 1, 0), 0);
+		start_driver(F_EVENT_IDX);
+		assert_true(is_broken(NULL));
+		send_from_guest(0, 100);
+		run_once(&m.loop);
+		assert_int_equal(used()->idx, 0);
+		close(fd);
+		run_once(&m.loop);
+		assert_int_equal(nic()->link.socket.fd, -1);
+		/* By itself, as it does not trust this one again */
+		start_driver(F_EVENT_IDX);
+		exchange(0);
+		assert_false(is_direct());
+		assert_false(is_broken(NULL));
+		end_switch();
+		loop_run(&m.loop, is_cut, NULL);
+		the_switch_comes_back();
+		start_driver(F_EVENT_IDX);
+	}
+}
+
 int main(void)
 {
 	static bool private = true;
@@ -306,6 +363,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(frames_before_buffers, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(who_lies_is_not_mapped, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_switch_that_lies, setup,
 						teardown),
 		cmocka_unit_test_prestate_setup_teardown(
 			memory_that_is_not_shared, setup, teardown, &private),

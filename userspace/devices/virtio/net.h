@@ -78,6 +78,7 @@ struct nic_rss {
  * @link: to who may serve the rings in its place: the other end of the network
  * @place: how far he got
  * @asks: he is to be asked when there is something to be served
+ * @betrayed: he broke a rule while he had the rings: not this one again
  * @port: of which the network is the peer
  * @given: the address that this machine's user gave it
  * @own_mac: before the driver has set another: it stays when a guest is loaded
@@ -110,7 +111,7 @@ struct nic {
 	uint64_t vhost_features;
 	struct vhost_link link;
 	uint32_t *place;
-	bool asks;
+	bool asks, betrayed;
 	struct port port;
 	const uint8_t *given;
 	uint8_t own_mac[MAC_LEN];

@@ -39,7 +39,13 @@ static void lost(struct vhost *v)
 
 	for (n = 0; n < v->served; n++)
 		v->virtio.queue[n].place = NULL;
-	vhost_link_lost(v);
+	/* With rings it is trusted only when it has let go of them, which is its end */
+	if (v->dead && !vhost_link_is_cut(v->link)) {
+		of_vhost(v)->betrayed = true;
+		vhost_link_end(v->link);
+	} else {
+		vhost_link_close(v->link);
+	}
 }
 
 static bool gone(struct vhost *v)
@@ -106,7 +112,7 @@ static bool may_ask(struct nic *n)
 	/* That of a snapshot's file: the other end need not keep what was there */
 	if (!m->memory.shared)
 		vhost_link_close(&n->link);
-	return n->asks && peer && peer->link && peer->ops->hand_over &&
+	return n->asks && !n->betrayed && peer && peer->link && peer->ops->hand_over &&
 	       !peer->capture && m->memory.shared && !machine_pausing(m) &&
 	       pci_is_master(&n->virtio.pci);
 }
@@ -115,7 +121,7 @@ bool nic_direct(struct nic *n, struct virtqueue *queue)
 {
 	if (!n->vhost.served)
 		return false;
-	if (!n->vhost.running) {
+	if (!n->vhost.running && !vhost_is_dead(&n->vhost)) {
 		if (!may_ask(n))
 			return false;
 		n->asks = false;
@@ -133,9 +139,11 @@ void nic_direct_changed(struct nic *n)
 	if (!n->vhost.served || n->tap_fd || n->had_link == up)
 		return;
 	n->asks = true;
+	n->betrayed &= up;
 	if (up)
 		return;
 	/* Who was there may have died */
 	vhost_stop(&n->virtio);
-	vhost_link_close(&n->link);
+	if (!vhost_is_dead(&n->vhost))
+		vhost_link_close(&n->link);
 }

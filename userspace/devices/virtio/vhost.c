@@ -96,13 +96,11 @@ static bool take_back(struct vhost *v)
 	return true;
 }
 
-void vhost_fail(struct vhost *v, const char *why)
+static void die(struct vhost *v, const char *why)
 {
 	struct virtio *virtio = &v->virtio;
 	unsigned int i;
 
-	if (v->dead || take_back(v))
-		return;
 	v->dead = true;
 	v->running = false;
 	for (i = 0; i < v->served; i++) {
@@ -119,6 +117,24 @@ void vhost_fail(struct vhost *v, const char *why)
 	/* A driver that is not up yet finds out when it is */
 	if (virtio_is_running(virtio))
 		virtio_need_reset(virtio);
+}
+
+bool vhost_is_dead(struct vhost *v)
+{
+	if (v->dead && v->back->gone && v->back->gone(v)) {
+		v->back->lost(v);
+		v->dead = false;
+	}
+	return v->dead;
+}
+
+void vhost_fail(struct vhost *v, const char *why)
+{
+	/* Of a dead one it is asked, as its end may be what is said here */
+	if (v->dead)
+		vhost_is_dead(v);
+	else if (!take_back(v))
+		die(v, why);
 }
 
 void vhost_ask(struct vhost *v, unsigned int seconds)
@@ -199,7 +215,7 @@ void vhost_notified(struct virtio *virtio, struct virtqueue *q)
 		go_on_later(v);
 		return;
 	}
-	if (v->dead) {
+	if (vhost_is_dead(v)) {
 		virtio_need_reset(virtio);
 		return;
 	}

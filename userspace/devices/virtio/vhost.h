@@ -22,7 +22,8 @@ struct vhost_link;
  * @halt: before the rings are stopped; may be NULL
  * @stop: serve it no more. Afterwards nothing of it is in flight; @base is where
  *	it would go on: as struct vhost_vring_state has it
- * @lost: it has failed, and is not asked again; may be NULL
+ * @lost: it has failed, and is not asked again; may be NULL. Called once more when
+ *	it is @gone
  * @gone: it is not there any more, and the device can do without: it takes its rings
  *	back as they are. NULL: it never can
  */
@@ -49,7 +50,7 @@ struct vhost_ops {
  * @name: for messages
  * @served: queues that the back end serves: the first ones
  * @running: it has the rings
- * @dead: it has failed
+ * @dead: it has failed, and may have the rings still
  * @started: that it has this ring
  * @until: when it must have done what it was asked for, by the host's clock
  * @err: the eventfd by which it says that a ring is broken
@@ -80,6 +81,8 @@ void vhost_stop(struct virtio *virtio);
 void vhost_saving(struct device *device);
 /* It has failed: the device stops, and a line says why */
 void vhost_fail(struct vhost *vhost, const char *why);
+/* One that is @gone since is not: the device works again when its driver resets it */
+bool vhost_is_dead(struct vhost *vhost);
 /*
  * It is asked for something, by as many requests as that takes, and has so many
  * seconds for all of them. vhost.c asks it to start all rings, to stop them, and

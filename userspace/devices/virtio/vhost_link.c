@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -300,12 +301,19 @@ int vhost_link_open(struct vhost_link *l, struct vhost *v, int fd,
 	return vhost_link_tell_value(l, SET_OWNER, 0, error);
 }
 
+/* Whatever it has said, and nobody has read */
 bool vhost_link_is_cut(const struct vhost_link *l)
 {
-	uint8_t byte;
-	ssize_t n = recv(l->socket.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	struct pollfd p = { l->socket.fd, POLLRDHUP, 0 };
 
-	return !n || (n < 0 && errno != EAGAIN && errno != EINTR);
+	return p.fd < 0 || (poll(&p, 1, 0) > 0 && p.revents);
+}
+
+void vhost_link_end(struct vhost_link *l)
+{
+	shutdown(l->socket.fd, SHUT_WR);
+	if (l->socket.events)
+		loop_watch(l->vhost->virtio.pci.device.loop, &l->socket, EPOLLRDHUP);
 }
 
 int vhost_link_watch(struct vhost_link *l)

@@ -33,6 +33,8 @@ int vhost_link_watch(struct vhost_link *link);
 void vhost_link_close(struct vhost_link *link);
 /* The other end is closed */
 bool vhost_link_is_cut(const struct vhost_link *link);
+/* Nothing more is said, or heard, but that the other end is closed */
+void vhost_link_end(struct vhost_link *link);
 /* Sends @message, and has the answer, whose payload has @len bytes, in it */
 int vhost_link_ask(struct vhost_link *link, struct vhost_message *message,
 		   uint32_t len, struct error *error);
