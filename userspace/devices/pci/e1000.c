@@ -14,22 +14,22 @@
 #define IODATA		4
 
 /* Registers that are not kept, or more than that */
-#define CTRL		0x0000
-#define STATUS		0x0008
-#define EECD		0x0010
-#define EERD		0x0014
-#define MDIC		0x0020
-#define ICR		0x00c0
-#define ITR		0x00c4
-#define ICS		0x00c8
-#define IMS		0x00d0
-#define IMC		0x00d8
-#define RCTL		0x0100
-#define RXCW		0x0180
-#define TCTL		0x0400
-#define RDT		0x2818
-#define TDH		0x3810
-#define TDT		0x3818
+#define E1000_CTRL	0x0000
+#define E1000_STATUS	0x0008
+#define E1000_EECD	0x0010
+#define E1000_EERD	0x0014
+#define E1000_MDIC	0x0020
+#define E1000_ICR	0x00c0
+#define E1000_ITR	0x00c4
+#define E1000_ICS	0x00c8
+#define E1000_IMS	0x00d0
+#define E1000_IMC	0x00d8
+#define E1000_RCTL	0x0100
+#define E1000_RXCW	0x0180
+#define E1000_TCTL	0x0400
+#define E1000_RDT	0x2818
+#define E1000_TDH	0x3810
+#define E1000_TDT	0x3818
 #define CAUSES		0x1ffff
 
 /* What ITR counts, and the longest time that it can say */
@@ -285,7 +285,7 @@ static uint32_t read_register(struct e1000 *e, uint32_t at)
 	if (at >= STATISTICS_AT && at < STATISTICS_AT + 4 * STATISTICS)
 		return read_statistic(e, (at - STATISTICS_AT) / 4);
 	switch (at) {
-	case ICR:
+	case E1000_ICR:
 		return read_icr(e);
 	default:
 		k = find(at);
@@ -308,19 +308,19 @@ static void write_ctrl(struct e1000 *e, uint32_t value)
 static void written(struct e1000 *e, uint32_t at)
 {
 	switch (at) {
-	case IMS:
+	case E1000_IMS:
 		update(e);
 		break;
-	case RCTL:
-	case RDT:
+	case E1000_RCTL:
+	case E1000_RDT:
 		e1000_receive_again(e);
 		break;
-	case TDH:
+	case E1000_TDH:
 		/* Another packet is the first one */
 		e->sent = 0;
 		break;
-	case TCTL:
-	case TDT:
+	case E1000_TCTL:
+	case E1000_TDT:
 		e1000_transmit(e);
 		break;
 	}
@@ -347,31 +347,31 @@ static void write_register(struct e1000 *e, uint32_t at, uint32_t value)
 		return;
 	}
 	switch (at) {
-	case CTRL:
+	case E1000_CTRL:
 		write_ctrl(e, value);
 		break;
-	case STATUS:
+	case E1000_STATUS:
 		break;
-	case EECD:
+	case E1000_EECD:
 		e1000_write_eecd(e, value);
 		break;
-	case EERD:
+	case E1000_EERD:
 		e1000_write_eerd(e, value);
 		break;
-	case MDIC:
+	case E1000_MDIC:
 		e1000_write_mdic(e, value);
 		break;
-	case ICR:
+	case E1000_ICR:
 		e->reg.icr &= ~value;
 		update(e);
 		break;
-	case ICS:
+	case E1000_ICS:
 		e1000_cause(e, value);
 		break;
-	case IMS:
+	case E1000_IMS:
 		write_kept(e, at, e->reg.ims | value);
 		break;
-	case IMC:
+	case E1000_IMC:
 		e->reg.ims &= ~value;
 		update(e);
 		break;
