@@ -52,6 +52,25 @@ static size_t try_copy(struct mvmm_vm *vm, struct mvmm_vcpu *writer, u64 gpa,
 	return left;
 }
 
+/**
+ * mvmm_plain_memory() - where the owner has memory of which no log is kept
+ * @vm: the VM of the calling process
+ * @gpa: guest-physical address
+ * @len: bytes, in one region, which the guest can write
+ *
+ * Context: mmu_lock is held as long as the address is used. Return: NULL if it is not
+ * such memory.
+ */
+void __user *mvmm_plain_memory(struct mvmm_vm *vm, u64 gpa, size_t len)
+{
+	const struct mvmm_mem_region *r = mvmm_find_region(vm, gpa);
+
+	if (!r || len > r->len - (gpa - r->gpa) ||
+	    r->flags & (MVMM_REGION_READONLY | MVMM_REGION_LOG_DIRTY))
+		return NULL;
+	return (void __user *)(r->hva + (gpa - r->gpa));
+}
+
 /* As often as the host takes the page away again between two tries */
 #define TRIES	16
 
@@ -99,4 +118,31 @@ int mvmm_write_guest(struct mvmm_vcpu *vcpu, u64 gpa, const void *buf,
 		     size_t len)
 {
 	return copy_guest(vcpu->vm, vcpu, gpa, (void *)buf, len);
+}
+
+/**
+ * mvmm_write_versioned() - write what readers on other vCPUs may be looking at
+ * @vcpu: as for mvmm_write_guest()
+ * @gpa: where
+ * @data: what to write, with an odd version
+ * @len: bytes, few
+ * @version_at: where in it the version is, of 32 bits; afterwards it is one more
+ *
+ * While the version is odd, readers wait. The caller goes on from the one that the
+ * guest has in memory: a reader of before a restore must see that it has changed.
+ *
+ * Context: may sleep. Errors are not reported: what is no memory is not written.
+ */
+void mvmm_write_versioned(struct mvmm_vcpu *vcpu, u64 gpa, const void *data,
+			  size_t len, size_t version_at)
+{
+	u32 odd = *(const u32 *)(data + version_at), even = odd + 1;
+
+	if (mvmm_write_guest(vcpu, gpa + version_at, &odd, sizeof(odd)))
+		return;
+	smp_wmb(); /* pairs with the guest's pvclock_read_begin() */
+	if (mvmm_write_guest(vcpu, gpa, data, len))
+		return;
+	smp_wmb(); /* pairs with the guest's pvclock_read_begin() */
+	mvmm_write_guest(vcpu, gpa + version_at, &even, sizeof(even));
 }

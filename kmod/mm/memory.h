@@ -68,9 +68,12 @@ static inline size_t mvmm_bitmap_bytes(u64 len)
 	return BITS_TO_LONGS(len >> PAGE_SHIFT) * sizeof(long);
 }
 
+void __user *mvmm_plain_memory(struct mvmm_vm *vm, u64 gpa, size_t len);
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len);
 int mvmm_write_guest(struct mvmm_vcpu *vcpu, u64 gpa, const void *buf,
 		     size_t len);
+void mvmm_write_versioned(struct mvmm_vcpu *vcpu, u64 gpa, const void *data,
+			  size_t len, size_t version_at);
 
 int mvmm_bring_in(struct mm_struct *mm, unsigned long hva, bool write);
 enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu);

@@ -18,15 +18,13 @@
 static bool write_flag(struct mvmm_vcpu *vcpu, u64 gpa, u8 value)
 {
 	struct mvmm_vm *vm = vcpu->vm;
-	const struct mvmm_mem_region *r;
 	bool done = false;
 	u8 __user *flag;
 
 	if (!spin_trylock(&vm->mmu_lock))
 		return false;
-	r = mvmm_find_region(vm, gpa);
-	if (r && !(r->flags & (MVMM_REGION_READONLY | MVMM_REGION_LOG_DIRTY))) {
-		flag = (u8 __user *)(r->hva + (gpa - r->gpa));
+	flag = mvmm_plain_memory(vm, gpa, sizeof(*flag));
+	if (flag) {
 		pagefault_disable();
 		done = !__put_user(value, flag);
 		pagefault_enable();

@@ -24,25 +24,6 @@
 #define TODO_CLOCK	BIT(1)
 #define TODO_STEAL	BIT(2)
 
-/*
- * Write @data, whose version is odd, and then the even one after it. While the
- * version is odd, readers on other vCPUs wait. It goes on from what the guest
- * has in memory: a reader of before a restore must see that it has changed.
- */
-static void write_versioned(struct mvmm_vcpu *vcpu, u64 gpa, u32 odd,
-			    const void *data, size_t len, size_t version_at)
-{
-	u32 even = odd + 1;
-
-	if (mvmm_write_guest(vcpu, gpa + version_at, &odd, sizeof(odd)))
-		return;
-	smp_wmb(); /* pairs with the guest's pvclock_read_begin() */
-	if (mvmm_write_guest(vcpu, gpa, data, len))
-		return;
-	smp_wmb(); /* pairs with the guest's pvclock_read_begin() */
-	mvmm_write_guest(vcpu, gpa + version_at, &even, sizeof(even));
-}
-
 static void update_wall_clock(struct mvmm_vcpu *vcpu)
 {
 	struct mvmm_vm *vm = vcpu->vm;
@@ -54,8 +35,7 @@ static void update_wall_clock(struct mvmm_vcpu *vcpu)
 		return;
 	wall.version |= 1;
 	wall.sec = div_u64_rem(boot, NSEC_PER_SEC, &wall.nsec);
-	write_versioned(vcpu, vcpu->pv.wall_clock, wall.version, &wall,
-			sizeof(wall), 0);
+	mvmm_write_versioned(vcpu, vcpu->pv.wall_clock, &wall, sizeof(wall), 0);
 }
 
 static void update_clock(struct mvmm_vcpu *vcpu)
@@ -88,13 +68,41 @@ static void update_clock(struct mvmm_vcpu *vcpu)
 		info.flags |= PVCLOCK_GUEST_STOPPED;
 	pv->stopped = false;
 	mvmm_pv_clock_rate(tsc_khz, &info.tsc_to_system_mul, &info.tsc_shift);
-	write_versioned(vcpu, gpa, info.version, &info, sizeof(info), 0);
+	mvmm_write_versioned(vcpu, gpa, &info, sizeof(info), 0);
 }
 
 /* ns that the vCPU had no CPU: the host or our scheduler gave it to others */
 static u64 delay_of(const struct mvmm_vcpu *vcpu)
 {
 	return vcpu->waited + mvmm_run_delay();
+}
+
+/* Without waiting for a page. False: some of it may be written, so the version is odd */
+static bool steal_at_once(struct mvmm_vcpu *vcpu, u64 gpa, u64 more)
+{
+	struct kvm_steal_time __user *to;
+	bool done = false;
+	u32 version;
+	u64 steal;
+
+	spin_lock(&vcpu->vm->mmu_lock);
+	to = mvmm_plain_memory(vcpu->vm, gpa, sizeof(*to));
+	pagefault_disable();
+	if (to && user_access_begin(to, sizeof(*to))) {
+		unsafe_get_user(version, &to->version, end);
+		unsafe_get_user(steal, &to->steal, end);
+		unsafe_put_user(version | 1, &to->version, end);
+		smp_wmb(); /* pairs with the guest's kvm_steal_clock() */
+		unsafe_put_user(steal + more, &to->steal, end);
+		smp_wmb(); /* pairs with the guest's kvm_steal_clock() */
+		unsafe_put_user((version | 1) + 1, &to->version, end);
+		done = true;
+end:
+		user_access_end();
+	}
+	pagefault_enable();
+	spin_unlock(&vcpu->vm->mmu_lock);
+	return done;
 }
 
 /**
@@ -123,12 +131,14 @@ void mvmm_pv_steal(struct mvmm_vcpu *vcpu)
 	pv->stolen += more;
 	pv->last_delay = delay;
 	/* Added to what the guest has: it may have come from another host */
+	if (steal_at_once(vcpu, gpa, more))
+		return;
 	if (mvmm_read_guest(vcpu->vm, gpa, &steal, sizeof(steal)))
 		return;
 	steal.steal += more;
 	steal.version |= 1;
-	write_versioned(vcpu, gpa, steal.version, &steal, sizeof(steal),
-			offsetof(struct kvm_steal_time, version));
+	mvmm_write_versioned(vcpu, gpa, &steal, sizeof(steal),
+			     offsetof(struct kvm_steal_time, version));
 }
 
 /**
