@@ -219,16 +219,20 @@ TEST_F(clock, is_set)
 	EXPECT_EQ(c.tsc, get_msr(self->vm.vcpu, MSR_TSC));
 }
 
-/* The guest is not offered IA32_TSC_ADJUST; writing its TSC changes it */
-GUEST(adjusts, FAULTS("mov $0x3b, %ecx\n rdmsr") FAULTS(WRMSR(0x3b, 0))
-      WRMSR(0x10, 0) "out %al, $0x99\n");
+/* IA32_TSC_ADJUST moves the TSC, and writing the TSC changes it */
+GUEST(adjusts, WRMSR(0x3b, 1000) "out %al, $0x99\n" WRMSR(0x10, 0)
+      "out %al, $0x99\n");
 TEST_F(clock, tsc_adjust)
 {
 	struct mvmm_clock c;
 
 	LOAD(&self->vm, adjusts);
 	guest_tsc(&self->vm);
-	CHECK_VECTORS(&self->vm, 13, 13);
+	EXPECT_EQ(1000, get_msr(self->vm.vcpu, MSR_TSC_ADJUST));
+	ASSERT_EQ(0, stop(self->vm.vm, &c));
+	EXPECT_EQ(c.tsc + 1000, get_msr(self->vm.vcpu, MSR_TSC));
+	ASSERT_EQ(0, go_on(self->vm.vm));
+	guest_tsc(&self->vm);
 	ASSERT_EQ(0, stop(self->vm.vm, &c));
 	EXPECT_EQ(get_msr(self->vm.vcpu, MSR_TSC) - c.tsc,
 		  get_msr(self->vm.vcpu, MSR_TSC_ADJUST));

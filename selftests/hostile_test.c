@@ -57,9 +57,9 @@ GUEST(sweep, "1: movq $0, 0x35000\n mov %ebx, %ecx\n" FAULTS("rdmsr")
       "add $16, %rdi\n"
       "2: inc %ebx\n cmp %ebp, %ebx\n jne 1b\n hlt");
 
-/* In order; TSC_AUX depends on CPUID */
+/* In order; TSC_ADJUST and TSC_AUX depend on CPUID */
 static const uint32_t readable[] = {
-	0x10, 0x17, 0x8b, 0x174, 0x175, 0x176, 0x1a0, 0x277,
+	0x10, 0x17, 0x3b, 0x8b, 0x174, 0x175, 0x176, 0x1a0, 0x277,
 	0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084,
 	0xc0000100, 0xc0000101, 0xc0000102, 0xc0000103,
 	0xc0010000, 0xc0010001, 0xc0010002, 0xc0010003,
@@ -91,8 +91,9 @@ TEST_F(hostile, msr_sweep)
 	}
 	n = (regs->rdi - LIST) / sizeof(*found);
 	for (i = 0; i < n; i++, at++) {
-		if (at < ARRAY_SIZE(readable) && readable[at] == 0xc0000103 &&
-		    found[i].index != 0xc0000103)
+		if (at < ARRAY_SIZE(readable) &&
+		    (readable[at] == 0xc0000103 || readable[at] == 0x3b) &&
+		    found[i].index != readable[at])
 			at++;
 		ASSERT_LT(at, ARRAY_SIZE(readable));
 		ASSERT_EQ(readable[at], found[i].index);
@@ -290,6 +291,22 @@ TEST_F(hostile, hidden_instructions)
 	EXPECT_EQ(has ? 0 : UD, attempt(&self->vm));
 	ASSERT_EQ(0, hide(&self->vm, 7, 1u << 10, 0, 0));
 	EXPECT_EQ(UD, attempt(&self->vm));
+}
+
+/* The same of an MSR, which raises #GP */
+GUEST(tsc_adjust, FAULTS("mov $0x3b, %ecx\n rdmsr") "hlt");
+TEST_F(hostile, hidden_msr)
+{
+	bool has;
+
+	LOAD(&self->vm, do_cpuid);
+	self->vm.run->regs.rax = 0;
+	ASSERT_EQ(0, attempt(&self->vm));
+	has = self->vm.run->regs.rax >= 7;
+	LOAD(&self->vm, tsc_adjust);
+	EXPECT_EQ(has ? 0 : GP, attempt(&self->vm));
+	ASSERT_EQ(0, hide(&self->vm, 7, 1u << 1, 0, 0));
+	EXPECT_EQ(GP, attempt(&self->vm));
 }
 
 /* In the frame of a fault RF is set, so that no breakpoint comes twice */

@@ -11,7 +11,7 @@ enum mvmm_msr_kind {
 	MVMM_MSR_KEPT,		/* mvmm_vcpu.msr */
 	MVMM_MSR_VENDOR,	/* mvmm_ops->get_msr() and set_msr() know */
 	MVMM_MSR_TSC,
-	MVMM_MSR_TSC_ADJUST,	/* userspace's: CPUID does not offer it */
+	MVMM_MSR_TSC_ADJUST,
 	MVMM_MSR_EFER,
 };
 

@@ -117,9 +117,9 @@ static bool exists(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
 {
 	if (!p)
 		return false;
-	/* In a section the guest asks, else userspace */
+	/* In a section the guest asks, else userspace, whose state it is anyway */
 	if (p->kind == MVMM_MSR_TSC_ADJUST)
-		return !vcpu->in_section;
+		return vcpu->caps.tsc_adjust || !vcpu->in_section;
 	return p->index != MSR_TSC_AUX || vcpu->caps.tsc_aux;
 }
 

@@ -167,7 +167,8 @@ static void add_basic(const struct mvmm_cpuid_host *host,
 	if (max_basic >= 7) {
 		host->get(7, 0, r);
 		r[0] = 0;
-		r[1] &= L7_EBX;
+		/* Ours, on any host */
+		r[1] = (r[1] & L7_EBX) | L7B(TSC_ADJUST);
 		r[2] &= L7_ECX;
 		r[3] &= L7_EDX;
 		if (!avx) {
@@ -367,6 +368,7 @@ void mvmm_cpuid_caps(const struct mvmm_cpuid_table *table,
 	/* SDM vol. 2, CPUID: 36 where the leaf does not exist */
 	caps->phys_bits = x8->eax & 0xff ?: 36;
 	caps->invpcid = l7->ebx & L7B(INVPCID);
+	caps->tsc_adjust = l7->ebx & L7B(TSC_ADJUST);
 	caps->tsc_aux = x1->edx & X1D(RDTSCP) || l7->ecx & L7C(RDPID);
 }
 

@@ -43,6 +43,7 @@ struct mvmm_cpuid_table {
  * @xcr0: bits of XCR0
  * @phys_bits: width of a physical address
  * @tsc_aux: the MSR TSC_AUX exists, and what reads it
+ * @tsc_adjust: so does the MSR of that name
  * @invpcid: INVPCID exists
  */
 struct mvmm_guest_caps {
@@ -51,6 +52,7 @@ struct mvmm_guest_caps {
 	u64 xcr0;
 	u8 phys_bits;
 	bool tsc_aux;
+	bool tsc_adjust;
 	bool invpcid;
 };
 
