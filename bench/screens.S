@@ -3,8 +3,8 @@
  * What a program of 16 bits needs for a screen, measured by itself: it starts as a
  * disk, by a BIOS with a video BIOS, and prints ticks on the serial port. Text is
  * scrolled, and four planes are filled. With a 1 in byte 508 it fills 1024x768 pixels in
- * a linear mode instead, as often as a viewer looks many times meanwhile. Ends with
- * port 0xf4.
+ * a linear mode instead, as often as a viewer looks many times meanwhile; with a 2 it
+ * sends a byte for each interrupt of the keyboard, until Q. Ends with port 0xf4.
  */
 #define SECTORS		4
 #define SERIAL		0x3f8
@@ -72,7 +72,7 @@ end:	mov	$0, %al
 
 newline:.asciz	"\r\n"
 	.org	508
-linear:	.byte	0
+what:	.byte	0
 	.org	510
 	.word	0xaa55
 
@@ -101,8 +101,9 @@ linear:	.byte	0
 .endm
 
 measure:
-	cmpb	$1, linear
+	cmpb	$1, what
 	je	2f
+	ja	keys
 	mov	$0x0003, %ax
 	int	$0x10
 	row	scroll_name, 4, scroll
@@ -117,6 +118,28 @@ measure:
 	call	print
 	row	fill_name, 1000, fill
 	jmp	end
+
+keys:	cli
+	movw	$on_key, 9 * 4
+	movw	$0, 9 * 4 + 2
+	sti
+	mov	$ready, %si
+	call	print
+1:	hlt
+	jmp	1b
+
+on_key:	push	%ax
+	push	%dx
+	in	$0x60, %al
+	cmp	$0x10, %al
+	je	end
+	mov	$SERIAL, %dx
+	out	%al, %dx
+	mov	$0x20, %al
+	out	%al, $0x20
+	pop	%dx
+	pop	%ax
+	iret
 
 /* 24 of 25 rows go up by one */
 scroll:	mov	$0xb800, %ax
@@ -190,6 +213,7 @@ start:	.quad	0
 scroll_name: .asciz "vga_text_scroll ticks "
 planar_name: .asciz "planar_fill ticks "
 fill_name: .asciz "fb_fill ticks "
+ready:	.asciz	"ready\r\n"
 drawn:	.asciz	"drawn\r\n"
 	.org	512 * (1 + SECTORS)
 mode:

@@ -13,7 +13,7 @@ import disks
 TOP = disks.TOP
 # At most this much of QEMU's
 BARS = {"vga_text_scroll": 0.30, "planar_fill": 0.50, "fb_fill": 1.0,
-        "boot_menu": 1.0}
+        "boot_menu": 1.0, "key_to_guest": 1.0}
 LIMITS = {"rss_screen": 12288}
 
 BIOS, VIDEO = "bios-256k.bin", "vgabios-stdvga.bin"
@@ -51,9 +51,11 @@ def mvmm(image, display):
             f"--device vga,romfile={VIDEO} --display {display} --disk {image} ")
 
 
-def both(launcher):
-    """The program; the menu."""
-    return (f"timeout 600 {launcher('screens', 'none')} </dev/null; "
+def both(launcher, vnc):
+    """The program; keys, typed by VNC; the menu."""
+    return (f"timeout 600 {launcher('keys', vnc)} </dev/null | "
+            "timeout 600 ./viewer 5900 keys; "
+            f"timeout 600 {launcher('screens', 'none')} </dev/null; "
             "timeout 300 ./bench launch boot_menu @@menu "
             f"{launcher('menu', 'none')}; ")
 
@@ -66,12 +68,13 @@ def looked_at(launcher, vnc):
             f"{LOOKED}")
 
 
-PREPARE = ("ip link set lo up; cat screens linear menu >/dev/null; "
+PREPARE = ("ip link set lo up; cat screens linear keys menu >/dev/null; "
            "head -c 1 /dev/random >/dev/null; ")
-MVMM = "echo @@mvmm; " + both(mvmm)
-KVM = "echo @@kvm; " + both(qemu)
+VNC = "vnc=127.0.0.1:0"
+MVMM = "echo @@mvmm; " + both(mvmm, "vnc")
+KVM = "echo @@kvm; " + both(qemu, VNC)
 # In Bochs a second has so few instructions that a viewer would have them all
-LOOKED_AT = (looked_at(mvmm, "vnc"), looked_at(qemu, "vnc=127.0.0.1:0"))
+LOOKED_AT = (looked_at(mvmm, "vnc"), looked_at(qemu, VNC))
 
 
 def build(out):
@@ -86,10 +89,10 @@ def build(out):
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(f"{out}/draw", "rb") as f:
         program = bytearray(f.read())
-    for name, linear in ("screens", 0), ("linear", 1):
-        program[508] = linear
+    for what, name in enumerate(("screens", "linear", "keys")):
+        program[508] = what
         with open(f"{out}/{name}", "wb") as f:
             # The BIOS wants some cylinders
             f.write(program.ljust(1 << 20, b"\0"))
-    return [f"{out}/screens", f"{out}/linear", f"{out}/menu", f"{out}/viewer", *FIRMWARE,
+    return [f"{out}/screens", f"{out}/linear", f"{out}/keys", f"{out}/menu", f"{out}/viewer", *FIRMWARE,
             *QEMU_FILES, f"{LIBRARY}:lab/.lib/{os.path.basename(LIBRARY)}"]

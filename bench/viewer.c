@@ -4,14 +4,20 @@
  * nobody (RFC 6143): raw pixels, no password.
  *
  *   viewer PORT	at 127.0.0.1, until the server ends
+ *   viewer PORT keys	types, and reads on stdin what the guest answers, a byte for each
+ *			press and release; prints the median of the ticks that takes
  */
 #include <arpa/inet.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <x86intrin.h>
+
+#define EVENTS	200
 
 static int server;
 static uint8_t bytes[1 << 16];
@@ -74,6 +80,47 @@ static void look(void)
 	}
 }
 
+static void press(uint8_t key, bool down)
+{
+	const uint8_t event[8] = { 4, down, 0, 0, 0, 0, 0, key };
+
+	say(event, sizeof(event));
+}
+
+static int by_size(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void keys(void)
+{
+	static uint64_t ticks[EVENTS];
+	unsigned int i;
+
+	/* What the guest says first ends its line */
+	while (getchar() != '\n')
+		if (feof(stdin))
+			exit(1);
+	for (i = 0; i < EVENTS; i++) {
+		/* A keyboard's wire, or what stands for it, is free again */
+		usleep(20000);
+		ticks[i] = __rdtsc();
+		press('a', !(i & 1));
+		if (getchar() == EOF)
+			exit(1);
+		ticks[i] = __rdtsc() - ticks[i];
+	}
+	qsort(ticks, EVENTS, sizeof(*ticks), by_size);
+	printf("key_to_guest ticks %llu\n",
+	       (unsigned long long)ticks[EVENTS / 2]);
+	press('q', true);
+	/* It has come when the guest has ended */
+	while (getchar() != EOF)
+		;
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
@@ -91,6 +138,10 @@ int main(int argc, char **argv)
 		usleep(100000);
 	}
 	come_in();
+	if (argc > 2) {
+		keys();
+		return 0;
+	}
 	for (;;)
 		look();
 }
