@@ -60,11 +60,6 @@ static const struct mvmm_msr_policy policy[] = {
 #undef VENDOR
 #undef CONST
 
-/* MISC_ENABLE bits that a guest may change: fast strings, CPUID limit, XD */
-#define MISC_ENABLE_SETTABLE \
-	(MSR_IA32_MISC_ENABLE_FAST_STRING | MSR_IA32_MISC_ENABLE_LIMIT_CPUID | \
-	 MSR_IA32_MISC_ENABLE_XD_DISABLE)
-
 /** mvmm_msr_policy() - the table's line for an MSR; NULL: #GP */
 const struct mvmm_msr_policy *mvmm_msr_policy(u32 index)
 {
@@ -115,12 +110,10 @@ bool mvmm_msr_value_ok(const struct mvmm_msr_policy *p, u64 value)
 
 static bool exists(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
 {
-	if (!p)
-		return false;
-	/* In a section the guest asks, else userspace, whose state it is anyway */
-	if (p->kind == MVMM_MSR_TSC_ADJUST)
+	/* In a section the guest asks, else userspace */
+	if (p && p->kind == MVMM_MSR_TSC_ADJUST)
 		return vcpu->caps.tsc_adjust || !vcpu->in_section;
-	return p->index != MSR_TSC_AUX || vcpu->caps.tsc_aux;
+	return p && (p->index != MSR_TSC_AUX || vcpu->caps.tsc_aux);
 }
 
 static void set_tsc_offset(struct mvmm_vcpu *vcpu, u64 offset)
@@ -188,6 +181,9 @@ int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 {
 	const struct mvmm_msr_policy *p;
+	u64 hidden = ~(MSR_IA32_MISC_ENABLE_FAST_STRING |
+		       MSR_IA32_MISC_ENABLE_LIMIT_CPUID |
+		       MSR_IA32_MISC_ENABLE_XD_DISABLE);
 
 	if (vcpu->has_apic && mvmm_is_apic_msr(index))
 		return mvmm_apic_set_msr(vcpu, index, value);
@@ -201,12 +197,12 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		return 0;
 	case MVMM_MSR_KEPT:
 		/* Its other bits are features that are hidden: no effect */
-		if (p->kept == MVMM_MSR_MISC_ENABLE && vcpu->in_section)
-			value ^= (value ^ vcpu->msr[p->kept]) &
-				 ~MISC_ENABLE_SETTABLE;
-		if (p->kept == MVMM_MSR_MISC_ENABLE &&
-		    (value ^ vcpu->msr[p->kept]) & ~MISC_ENABLE_SETTABLE)
-			return -EINVAL;
+		if (p->kept == MVMM_MSR_MISC_ENABLE) {
+			hidden &= value ^ vcpu->msr[p->kept];
+			if (hidden && !vcpu->in_section)
+				return -EINVAL;
+			value ^= hidden;
+		}
 		vcpu->msr[p->kept] = value;
 		/* In a section the guest's value is in the CPU */
 		if (p->kept == MVMM_MSR_TSC_AUX && vcpu->in_section)

@@ -167,7 +167,6 @@ static void add_basic(const struct mvmm_cpuid_host *host,
 	if (max_basic >= 7) {
 		host->get(7, 0, r);
 		r[0] = 0;
-		/* Ours, on any host */
 		r[1] = (r[1] & L7_EBX) | L7B(TSC_ADJUST);
 		r[2] &= L7_ECX;
 		r[3] &= L7_EDX;

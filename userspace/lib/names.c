@@ -32,7 +32,7 @@ const char *mvmm_exit_name(uint32_t reason)
 }
 
 struct name {
-	uint32_t number;
+	uint64_t number;
 	const char *text;
 };
 
