@@ -167,6 +167,38 @@ reads() {
 		  grep -qE "$1" /tmp/words; }
 }
 
+# Debian's installer by its own menu, which is edited: it is to draw by letters
+installer_text() {
+	begins installer-text 3
+	pc --mem 1G --cdrom installer.iso --boot order=d
+	waits 120 'its menu, with a picture' is_drawn
+	key tab
+	enters ' vga=normal fb=false'
+	waits 1500 'the first question' reads 'Select a language'
+	key enter
+	waits 120 'an answer leads to the next one' \
+		reads 'Select your location'
+	ends installer-text
+}
+
+is_empty() {
+	./mvmm screenshot /tmp/vm /tmp/seen.png &&
+		[ "$(stat -c %s /tmp/seen.png)" -lt 20000 ]
+}
+
+# The same with windows
+installer_gtk() {
+	begins installer-gtk 4
+	pc --mem 1G --cdrom installer.iso --boot order=d
+	waits 120 'its menu, with a picture' is_drawn
+	key enter
+	waits 120 'it starts Linux' is_empty
+	waits 1500 'its first window' is_drawn
+	key down
+	waits 60 'an arrow chooses another language' is_another
+	ends installer-gtk
+}
+
 # turns_off: the machine does, soon, and the launcher returns 0: it has not crashed.
 # waits() gives up when it has ended
 turns_off() {
@@ -219,12 +251,22 @@ debian_uefi() {
 	ends debian-uefi
 }
 
-# EDK2's shell: typed on the keyboard, read at the serial port
+# Memtest86+ from its CD: one pass
+memtest_bios() {
+	begins memtest-bios 2
+	pc --mem 64M --cdrom memtest.iso --boot order=d
+	shows 'Memtest86' 'it starts'
+	PATIENCE=600 shows 'Pass: +[1-9].* Errors: 0' \
+		'a pass over all of the memory finds no error'
+	ends memtest-bios
+}
+
+# EDK2's shell, and Memtest86+ by it: typed on the keyboard, read at the serial port
 edk2_shell() {
-	begins edk2 4
+	begins edk2 5
 	mkdir -p /usr/share/OVMF
 	mv OVMF_* /usr/share/OVMF
-	runs --firmware uefi --mem 256M --disk esp.img,ro \
+	runs --firmware uefi --mem 64M --disk esp.img,ro \
 		--device vga,romfile=none
 	waits 600 'the firmware starts its shell' \
 		grep -q 'Press .*ESC.* in' /tmp/console
@@ -236,5 +278,7 @@ edk2_shell() {
 	enters 'fs0:memtest.efi console=ttyS0,115200'
 	waits 120 'it starts Memtest86+ from there' \
 		grep -q 'Memtest86' /tmp/console
+	waits 600 'a pass over all of the memory finds no error' \
+		grep -q 'Pass:  *[1-9][0-9]* *Errors: 0 ' /tmp/console
 	ends edk2
 }

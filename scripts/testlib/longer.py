@@ -7,7 +7,7 @@ from .jobs import (PEERS, TWO_CPUS, UNSTEADY, debug, files, job, killed_on_array
                    smp, stress_job, swapped, system, tested, virtio, without)
 from .labs import lab
 from .pc import menus
-from .systems import debian, made_run, netboot, systems
+from .systems import debian, installer, made_run, netboot, systems
 
 
 def long(results, name, emulator, cpus):
@@ -68,10 +68,16 @@ LONG = [job("long-reloaded-qemu", reloaded, "qemu", 10000, 10, 30),
             "grub_floppy; grub_cdrom; guest_with_ide --mem 256M",
             kernels=("debian",)),
         job("long-run-qemu", made_run, kernels=("debian",)),
-        job("long-systems-qemu", systems, "qemu", "isolinux_menu; edk2_shell",
-            kernels=("debian",)),
+        job("long-systems-qemu", systems, "qemu",
+            "isolinux_menu; memtest_bios; edk2_shell", kernels=("debian",)),
         job("long-systems-bochs", systems, "bochs", "isolinux_ipxe",
             kernels=("debian",)),
+        job("long-installer-text-qemu", installer, "qemu", "text", "amd64",
+            "installer_text", kernels=("debian",)),
+        job("long-installer-i386-qemu", installer, "qemu", "text", "i386",
+            "installer_text", kernels=("debian",)),
+        job("long-installer-gtk-qemu", installer, "qemu", "gtk", "amd64",
+            "installer_gtk", kernels=("debian",)),
         job("long-disk-bios-qemu", debian, "qemu", "debian_bios",
             kernels=("debian",)),
         job("long-disk-uefi-qemu", debian, "qemu", "debian_uefi",

@@ -52,16 +52,20 @@ def fat(image, name, program):
 
 
 def systems(results, name, emulator, command):
-    """ISOLINUX's graphical menu, iPXE by it; EDK2's shell, which starts Memtest86+."""
+    """ISOLINUX's graphical menu, iPXE by it; EDK2's shell; Memtest86+, from its CD
+    and by that shell.
+    """
     image = f"{TOP}/build/{name}"
     cd(f"{image}.iso")
     fat(f"{image}.img", "memtest.efi",
         *unpacked("memtest86+", "boot/memtest86+x64.efi"))
+    memtest, = unpacked("memtest86+", "usr/lib/memtest86+/memtest86+x64.iso")
     lab(results, name,
         ["--timeout", "1500", "--memory", "1024", "--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
                      "selftests/systems.sh", f"{image}.iso:lab/cd.iso",
-                     f"{image}.img:lab/esp.img", *SEABIOS, *OVMF)],
+                     f"{image}.img:lab/esp.img",
+                     f"{memtest}:lab/memtest.iso", *SEABIOS, *OVMF)],
         f". ./systems.sh; insmod mvmm.ko; {command}", emulator)
 
 
@@ -73,6 +77,29 @@ def linux_font(path):
         raise labs.LabError(f"the font has {len(rows)} rows, not 256 of 16")
     with open(path, "wb") as f:
         f.write(bytes.fromhex("".join(rows)))
+
+
+def installer(results, name, emulator, kind, machine, command):
+    """Debian's installer from a CD: that of its netboot package, with ISOLINUX."""
+    image = f"{TOP}/build/{name}.iso"
+    tree, = unpacked(f"debian-installer-12-netboot-{machine}",
+                     f"usr/lib/debian-installer/images/12/{machine}/{kind}")
+    loader, = unpacked("isolinux", "usr/lib/ISOLINUX/isolinux.bin")
+    config = f"debian-installer/{machine}/pxelinux.cfg/default"
+    run(["xorriso", "-as", "mkisofs", "-quiet", "-f", "-b", "isolinux.bin", "-c",
+         "boot.cat", "-no-emul-boot", "-boot-load-size", "4",
+         "-boot-info-table", "-o", image, "-graft-points", tree,
+         f"isolinux.bin={loader}", f"isolinux.cfg={tree}/{config}"],
+        stderr=subprocess.STDOUT, check=True)
+    font = f"{TOP}/build/{name}.font"
+    linux_font(font)
+    lab(results, name,
+        ["--timeout", "3000", "--memory", "2048", "--kernel", "debian",
+         *labs.files(labs.module("debian"), "build/mvmm",
+                     "build/selftests/screen", "selftests/systems.sh",
+                     f"{image}:lab/installer.iso", f"{font}:lab/font",
+                     *SEABIOS)],
+        f". ./systems.sh; insmod mvmm.ko; {command}", emulator)
 
 
 def debian(results, name, emulator, command):
