@@ -230,13 +230,12 @@ static int check_12(const char *path)
 	return 0;
 }
 
-static int lit(const struct picture *p, unsigned int x, unsigned int y)
+static const uint8_t *at(const struct picture *p, unsigned int x, unsigned int y)
 {
-	const uint8_t *at = p->bytes + 3 * (y * p->width + x);
-
-	return (at[0] | at[1] | at[2]) >= 0x80;
+	return p->bytes + 3 * (y * p->width + x);
 }
 
+/* Whatever its colours are: no letter has the corner of its cell */
 static char word(const struct picture *p, uint8_t font[256][16], unsigned int x,
 		 unsigned int y)
 {
@@ -245,7 +244,8 @@ static char word(const struct picture *p, uint8_t font[256][16], unsigned int x,
 
 	for (i = 0; i < 16; i++)
 		for (j = 0; j < 8; j++)
-			rows[i] |= lit(p, x + j, y + i) ? 0x80 >> j : 0;
+			rows[i] |= memcmp(at(p, x + j, y + i), at(p, x, y), 3) ?
+				   0x80 >> j : 0;
 	for (i = ' '; i < 127; i++)
 		if (!memcmp(rows, font[i], 16))
 			return i;
