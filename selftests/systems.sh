@@ -143,19 +143,32 @@ isolinux_menu() {
 	ends isolinux
 }
 
-# iPXE by it, with a command line
-isolinux_ipxe() {
-	begins ipxe 4
-	pc --mem 64M --cdrom cd.iso --boot order=d
-	waits 120 'a menu of pixels, from a CD' is_drawn
-	key enter
+# typed_at_ipxe: three tests of its command line
+typed_at_ipxe() {
 	shows '^iPXE initialising devices' 'it starts iPXE, back in text mode'
 	key ctrl-b
 	shows '^iPXE> *$' 'Ctrl-B leads to its command line'
 	# shellcheck disable=SC2016 # what iPXE replaces
 	enters 'echo version ${version}'
 	shows '^version 1\.' 'which knows what it was typed'
+}
+
+# iPXE by that menu
+isolinux_ipxe() {
+	begins ipxe 4
+	pc --mem 64M --cdrom cd.iso --boot order=d
+	waits 120 'a menu of pixels, from a CD' is_drawn
+	key enter
+	typed_at_ipxe
 	ends ipxe
+}
+
+# The same from a floppy disk
+floppy_ipxe() {
+	begins floppy-ipxe 3
+	pc --mem 64M --floppy ipxe.img --boot order=a
+	typed_at_ipxe
+	ends floppy-ipxe
 }
 
 # reads REGEX: a line of a Linux console does, in text, or in pixels with the font of

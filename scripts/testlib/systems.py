@@ -43,20 +43,31 @@ def cd(image):
             stderr=subprocess.STDOUT, check=True)
 
 
-def fat(image, name, program):
-    """A FAT file system, 8 MiB, with a program for a firmware that reads it."""
+def fat(image, name, program, kib=8192):
+    """A FAT file system with a program for a firmware that reads it."""
     with open(image, "wb") as f:
-        f.truncate(8 << 20)
-    run(["mformat", "-i", image, "::"], check=True)
+        f.truncate(kib << 10)
+    run(["mformat", "-i", image, *(["-f", str(kib)] if kib == 1440 else []), "::"],
+        check=True)
     run(["mcopy", "-i", image, program, f"::{name}"], check=True)
 
 
+def floppy(image):
+    """A floppy disk with SYSLINUX, which starts iPXE."""
+    fat(image, "ipxe.krn", *unpacked("ipxe", "boot/ipxe.lkrn"), kib=1440)
+    program, = unpacked("syslinux", "usr/bin/syslinux")
+    run([program, "--install", image], check=True)
+    run(["mcopy", "-i", image, "-", "::syslinux.cfg"], input="DEFAULT ipxe.krn\n",
+        check=True)
+
+
 def systems(results, name, emulator, command):
-    """ISOLINUX's graphical menu, iPXE by it; EDK2's shell; Memtest86+, from its CD
-    and by that shell.
+    """ISOLINUX's graphical menu, iPXE by it, and from a floppy disk; EDK2's shell;
+    Memtest86+, from its CD and by that shell.
     """
     image = f"{TOP}/build/{name}"
     cd(f"{image}.iso")
+    floppy(f"{image}.floppy")
     fat(f"{image}.img", "memtest.efi",
         *unpacked("memtest86+", "boot/memtest86+x64.efi"))
     memtest, = unpacked("memtest86+", "usr/lib/memtest86+/memtest86+x64.iso")
@@ -65,6 +76,7 @@ def systems(results, name, emulator, command):
          *labs.files(labs.module("debian"), "build/mvmm",
                      "selftests/systems.sh", f"{image}.iso:lab/cd.iso",
                      f"{image}.img:lab/esp.img",
+                     f"{image}.floppy:lab/ipxe.img",
                      f"{memtest}:lab/memtest.iso", *SEABIOS, *OVMF)],
         f". ./systems.sh; insmod mvmm.ko; {command}", emulator)
 
