@@ -57,8 +57,8 @@ def floppy(image):
     fat(image, "ipxe.krn", *unpacked("ipxe", "boot/ipxe.lkrn"), kib=1440)
     program, = unpacked("syslinux", "usr/bin/syslinux")
     run([program, "--install", image], check=True)
-    run(["mcopy", "-i", image, "-", "::syslinux.cfg"], input="DEFAULT ipxe.krn\n",
-        check=True)
+    run(["mcopy", "-i", image, "-", "::syslinux.cfg"], check=True,
+        input="DEFAULT ipxe\nLABEL ipxe\n LINUX ipxe.krn\n")
 
 
 def systems(results, name, emulator, command):
