@@ -48,6 +48,19 @@ static inline void svm_mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state,
 }
 
 /*
+ * From QEMU 9 or 10 on each control register that a guest reads exits as CR0, and by
+ * the intercept of that. So it is set only where the guest's CR0 has what is hidden from
+ * the CPU; and CR4 has nothing that is hidden from the guest.
+ */
+static inline void svm_mend_tcg_reads(struct svm_vcpu *svm)
+{
+	svm->vmcb->save.cr4 = svm->vcpu.cr4;
+	svm_intercept(svm, INTERCEPT_CR0_READ,
+		      svm->vcpu.cr0 & (X86_CR0_CD | X86_CR0_NW));
+	svm_intercept(svm, INTERCEPT_CR4_READ, false);
+}
+
+/*
  * Bochs does not set EXITINTINFO for INT n, so it still has the event before.
  * An interrupt or NMI in it that this entry has not injected is stale.
  */

@@ -6,7 +6,7 @@
  */
 #include <asm/msr.h>
 #include <asm/special_insns.h>
-#include "insn.h"
+#include "quirks.h"
 #include "vendor.h"
 
 static void put_segment(struct vmcb_seg *to, const struct mvmm_segment *seg)
@@ -35,6 +35,8 @@ void svm_sync_crs(struct mvmm_vcpu *vcpu)
 	save->cr0 = vcpu->cr0 & ~(X86_CR0_CD | X86_CR0_NW);
 	/* The host needs machine checks, whatever the guest's CR4.MCE is */
 	save->cr4 = vcpu->cr4 | (__read_cr4() & X86_CR4_MCE);
+	if (svm_caps.tcg)
+		svm_mend_tcg_reads(svm);
 	/* VMRUN requires SVME; the guest reads vcpu->efer */
 	save->efer = vcpu->efer | EFER_SVME;
 	svm_dirty(svm, SVM_CLEAN_CR);
