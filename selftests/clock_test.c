@@ -219,6 +219,17 @@ TEST_F(clock, is_set)
 	EXPECT_EQ(c.tsc, get_msr(self->vm.vcpu, MSR_TSC));
 }
 
+static bool has_tsc_adjust(int vcpu)
+{
+	struct mvmm_cpuid_entry e[128];
+	int n = mvmm_get_vcpu_cpuid(vcpu, e, ARRAY_SIZE(e)), i;
+
+	for (i = 0; i < n; i++)
+		if (e[i].leaf == 7 && !e[i].subleaf)
+			return e[i].ebx & 2;
+	return false;
+}
+
 /* IA32_TSC_ADJUST moves the TSC, and writing the TSC changes it */
 GUEST(adjusts, WRMSR(0x3b, 1000) "out %al, $0x99\n" WRMSR(0x10, 0)
       "out %al, $0x99\n");
@@ -226,6 +237,8 @@ TEST_F(clock, tsc_adjust)
 {
 	struct mvmm_clock c;
 
+	if (!has_tsc_adjust(self->vm.vcpu))
+		SKIP(return, "no leaf 7 of CPUID");
 	LOAD(&self->vm, adjusts);
 	guest_tsc(&self->vm);
 	EXPECT_EQ(1000, get_msr(self->vm.vcpu, MSR_TSC_ADJUST));
@@ -394,23 +407,57 @@ TEST_F(clock, interrupted)
 	EXPECT_NE(0, self->page->flags & STOPPED_FLAG);
 }
 
-/* Steal time is added to what the guest has */
-TEST_F(clock, steal_time)
+/* It loses time, and finds just that in the page, with another version; even */
+static bool loses(FIXTURE_DATA(clock) *self, uint64_t before)
 {
 	volatile uint64_t *steal = (uint64_t *)(self->vm.mem + STEAL);
+	volatile uint32_t *version = (uint32_t *)(steal + 1);
+	struct mvmm_times times;
+	uint64_t lost = *steal;
+	uint32_t was = *version;
 	int i;
 
-	NEEDS("pv");
-	*steal = 1ull << 40;
-	ASSERT_EQ(0, set_msr(self->vm.vcpu, MSR_STEAL, STEAL | 1));
-	LOAD(&self->vm, reads);
-	for (i = 0; i < 10; i++) {
+	for (i = 0; i < 1000 && *steal == lost; i++) {
 		guest_tsc(&self->vm);
+		if (mvmm_get_times(self->vm.vcpu, &times) || *version & 1 ||
+		    *steal != before + times.steal)
+			return false;
 		/* So that the thread waits for its CPU */
 		usleep(1000);
 	}
-	EXPECT_LE(1ull << 40, *steal);
-	EXPECT_GT(1ull << 41, *steal);
+	return *steal > lost && *version > was;
+}
+
+/* Steal time is added to what the guest has, also in a page that has to come first */
+TEST_F(clock, steal_time)
+{
+	const uint64_t before = 1ull << 40;
+	struct mvmm_times times;
+
+	NEEDS("pv");
+	*(uint64_t *)(self->vm.mem + STEAL) = before;
+	ASSERT_EQ(0, set_msr(self->vm.vcpu, MSR_STEAL, STEAL | 1));
+	LOAD(&self->vm, reads);
+	EXPECT_TRUE(loses(self, before));
+	ASSERT_EQ(0, mvmm_get_times(self->vm.vcpu, &times));
+	ASSERT_EQ(0, madvise(self->vm.mem + DATA, 4096, MADV_DONTNEED));
+	EXPECT_TRUE(loses(self, *(uint64_t *)(self->vm.mem + STEAL) -
+				times.steal));
+}
+
+TEST_F(clock, steal_time_is_logged)
+{
+	uint64_t dirty[MEM_SIZE / 4096 / 64] = { 0 };
+
+	NEEDS("pv");
+	NEEDS("dirty");
+	ASSERT_EQ(0, set_msr(self->vm.vcpu, MSR_STEAL, STEAL | 1));
+	LOAD(&self->vm, reads);
+	ASSERT_EQ(0, mvmm_set_region(self->vm.vm, 0, MEM_SIZE, self->vm.mem,
+				     MVMM_REGION_LOG_DIRTY));
+	EXPECT_TRUE(loses(self, 0));
+	ASSERT_EQ(0, mvmm_get_dirty_log(self->vm.vm, 0, MEM_SIZE, dirty));
+	EXPECT_NE(0, dirty[STEAL / 4096 / 64] >> STEAL / 4096 % 64 & 1);
 }
 
 /* The host stops at the page until it is told what is there, or may be written */

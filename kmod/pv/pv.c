@@ -77,8 +77,8 @@ static u64 delay_of(const struct mvmm_vcpu *vcpu)
 	return vcpu->waited + mvmm_run_delay();
 }
 
-/* Without waiting for a page. False: some of it may be written, so the version is odd */
-static bool steal_at_once(struct mvmm_vcpu *vcpu, u64 gpa, u64 more)
+/* Without waiting for a page. False: the rest is to be done, which may be @more or not */
+static bool steal_at_once(struct mvmm_vcpu *vcpu, u64 gpa, u64 *more)
 {
 	struct kvm_steal_time __user *to;
 	bool done = false;
@@ -93,7 +93,8 @@ static bool steal_at_once(struct mvmm_vcpu *vcpu, u64 gpa, u64 more)
 		unsafe_get_user(steal, &to->steal, end);
 		unsafe_put_user(version | 1, &to->version, end);
 		smp_wmb(); /* pairs with the guest's kvm_steal_clock() */
-		unsafe_put_user(steal + more, &to->steal, end);
+		unsafe_put_user(steal + *more, &to->steal, end);
+		*more = 0;
 		smp_wmb(); /* pairs with the guest's kvm_steal_clock() */
 		unsafe_put_user((version | 1) + 1, &to->version, end);
 		done = true;
@@ -131,7 +132,7 @@ void mvmm_pv_steal(struct mvmm_vcpu *vcpu)
 	pv->stolen += more;
 	pv->last_delay = delay;
 	/* Added to what the guest has: it may have come from another host */
-	if (steal_at_once(vcpu, gpa, more))
+	if (steal_at_once(vcpu, gpa, &more))
 		return;
 	if (mvmm_read_guest(vcpu->vm, gpa, &steal, sizeof(steal)))
 		return;
