@@ -305,7 +305,7 @@ static int play_switch(void)
  */
 static void a_switch_that_lies(void **state)
 {
-	unsigned int round;
+	unsigned int round, ms;
 	char word;
 	int fd;
 
@@ -322,8 +322,19 @@ static void a_switch_that_lies(void **state)
 		assert_int_equal(recv(fd, &word, 1, 0), 0);
 		start_driver(F_EVENT_IDX);
 		assert_true(is_broken(NULL));
-		send_from_guest(0, 100);
-		run_once(&m.loop);
+		for (ms = 0; ms < 5; ms++)
+			run_once(&m.loop);
+		/* A driver that enables its queue when it is up is not told at once */
+		driver_begin(F_EVENT_IDX);
+		driver_ok();
+		add_queue(NIC_RX);
+		offer_buffer(NIC_RX, 0, 2048);
+		assert_false(is_broken(NULL));
+		send_to_guest(1000);
+		for (ms = 0; ms < 50; ms++) {
+			run_once(&m.loop);
+			usleep(1000);
+		}
 		assert_int_equal(used()->idx, 0);
 		close(fd);
 		run_once(&m.loop);

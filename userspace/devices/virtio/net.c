@@ -63,6 +63,12 @@ static size_t head_of(const struct nic *n)
 	       sizeof(struct nic_head) : sizeof(struct virtio_net_hdr_v1);
 }
 
+/* By others, or by one who may not have let go of the rings yet */
+static bool is_served(const struct nic *n)
+{
+	return n->vhost.running || n->vhost.dead;
+}
+
 static bool receive(struct port *port, const struct frame *frame)
 {
 	struct nic *n = of_port(port);
@@ -74,7 +80,7 @@ static bool receive(struct port *port, const struct frame *frame)
 	int ret;
 
 	/* What came before the rings were handed over */
-	if (!virtio_is_running(&n->virtio) || !q->enabled || n->vhost.running) {
+	if (!virtio_is_running(&n->virtio) || !q->enabled || is_served(n)) {
 		port_drop(&port->from_peer, DROP_NO_LINK);
 		return true;
 	}
@@ -143,7 +149,7 @@ static void transmit(struct nic *n, unsigned int pair)
 	struct chain chain;
 
 	if (!virtio_is_running(&n->virtio) || !q->enabled || n->sending ||
-	    n->tap_fd || n->vhost.running || is_paused(n))
+	    n->tap_fd || is_served(n) || is_paused(n))
 		return;
 	n->sending = true;
 	while (queue_pop(q, &chain)) {

@@ -121,7 +121,7 @@ bool nic_direct(struct nic *n, struct virtqueue *queue)
 {
 	if (!n->vhost.served)
 		return false;
-	if (!n->vhost.running && !vhost_is_dead(&n->vhost)) {
+	if (!n->vhost.running && !vhost_revive(&n->vhost)) {
 		if (!may_ask(n))
 			return false;
 		n->asks = false;
@@ -139,11 +139,12 @@ void nic_direct_changed(struct nic *n)
 	if (!n->vhost.served || n->tap_fd || n->had_link == up)
 		return;
 	n->asks = true;
-	n->betrayed &= up;
 	if (up)
 		return;
 	/* Who was there may have died */
 	vhost_stop(&n->virtio);
-	if (!vhost_is_dead(&n->vhost))
+	/* Who is there the next time is believed, until it breaks a rule itself */
+	n->betrayed = false;
+	if (!vhost_revive(&n->vhost))
 		vhost_link_close(&n->link);
 }

@@ -119,7 +119,7 @@ static void die(struct vhost *v, const char *why)
 		virtio_need_reset(virtio);
 }
 
-bool vhost_is_dead(struct vhost *v)
+bool vhost_revive(struct vhost *v)
 {
 	if (v->dead && v->back->gone && v->back->gone(v)) {
 		v->back->lost(v);
@@ -132,7 +132,7 @@ void vhost_fail(struct vhost *v, const char *why)
 {
 	/* Of a dead one it is asked, as its end may be what is said here */
 	if (v->dead)
-		vhost_is_dead(v);
+		vhost_revive(v);
 	else if (!take_back(v))
 		die(v, why);
 }
@@ -215,7 +215,7 @@ void vhost_notified(struct virtio *virtio, struct virtqueue *q)
 		go_on_later(v);
 		return;
 	}
-	if (vhost_is_dead(v)) {
+	if (vhost_revive(v)) {
 		virtio_need_reset(virtio);
 		return;
 	}

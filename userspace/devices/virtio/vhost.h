@@ -81,8 +81,11 @@ void vhost_stop(struct virtio *virtio);
 void vhost_saving(struct device *device);
 /* It has failed: the device stops, and a line says why */
 void vhost_fail(struct vhost *vhost, const char *why);
-/* One that is @gone since is not: the device works again when its driver resets it */
-bool vhost_is_dead(struct vhost *vhost);
+/*
+ * A dead one that is @gone by now does no harm any more: the device works again when
+ * its driver resets it. True: it is dead still
+ */
+bool vhost_revive(struct vhost *vhost);
 /*
  * It is asked for something, by as many requests as that takes, and has so many
  * seconds for all of them. vhost.c asks it to start all rings, to stop them, and
