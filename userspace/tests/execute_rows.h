@@ -129,9 +129,9 @@ _Static_assert(sizeof(struct row) == 128, "as the assembler makes it");
 	ROW(name " %" reg "4, (%rbx)", 0)
 #define PIECE(name)						\
 	ROW("pinsr" name " $1, (%rbx), %xmm3", 0);			\
-	ROW("vpinsr" name " $-1, (%rbx), %xmm3, %xmm14", 0);		\
+	ROW("vpinsr" name " $255, (%rbx), %xmm3, %xmm14", 0);		\
 	ROW("pextr" name " $1, %xmm3, (%rbx)", 0);			\
-	ROW("vpextr" name " $-2, %xmm13, (%rbx)", 0)
+	ROW("vpextr" name " $254, %xmm13, (%rbx)", 0)
 #define WIDEN(types)							\
 	ROW("pmovzx" types " (%rbx), %xmm3", 0);			\
 	ROW("pmovsx" types " (%rbx), %xmm14", 0);			\
@@ -363,10 +363,10 @@ PIECE("q");
 ROW("extractps $3, %xmm3, (%rbx)", 0);
 ROW("vextractps $5, %xmm3, (%rbx)", 0);
 ROW("vinsertf128 $0, (%rbx), %ymm3, %ymm14", 0);
-ROW("vinsertf128 $-1, (%rbx), %ymm3, %ymm3", 0);
+ROW("vinsertf128 $255, (%rbx), %ymm3, %ymm3", 0);
 ROW_NEEDS(AVX2, "vinserti128 $1, (%rbx), %ymm3, %ymm14", 0);
 ROW("vextractf128 $0, %ymm3, (%rbx)", 0);
-ROW("vextractf128 $-1, %ymm3, (%rbx)", 0);
+ROW("vextractf128 $255, %ymm3, (%rbx)", 0);
 ROW_NEEDS(AVX2, "vextracti128 $1, %ymm13, (%rbx)", 0);
 ROW("vbroadcastss (%rbx), %xmm3", 0);
 ROW("vbroadcastss (%rbx), %ymm14", 0);

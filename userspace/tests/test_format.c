@@ -337,7 +337,7 @@ static void sandboxed(void **state)
 		"{ echo x >sub/part; } 2>/dev/null || say cannot write beside\n"
 		"echo x >sub/a.img || say cannot write to the image\n"
 		"say as it should be\n";
-	char *path = strdup(getenv("PATH")), *with = NULL, version[8];
+	char *path = strdup(getenv("PATH")), *with = NULL, version[24];
 	long n = syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
 	FILE *file;
 

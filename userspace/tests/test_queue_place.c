@@ -13,18 +13,23 @@
 #define SIZE	4
 #define WRAP	0x8000u
 
-/* It has pages of its own */
-static _Alignas(4096) struct {
+struct ram {
 	struct vring_packed_desc ring[SIZE];
 	struct vring_packed_desc_event events[2];
 	uint8_t buffer[64];
-} ram;
-static _Alignas(4096) uint32_t place;
+};
+
+/* Nothing else is in its page */
+static union {
+	_Alignas(4096) struct ram ram;
+	uint8_t page[4096];
+} all;
+static uint32_t place;
 
 static void *memory(const struct virtqueue *q, uint64_t gpa, uint64_t len,
 		    bool write)
 {
-	return gpa + len <= sizeof(ram) ? (uint8_t *)&ram + gpa : NULL;
+	return gpa + len <= sizeof(all) ? all.page + gpa : NULL;
 }
 
 static bool may(const struct virtqueue *q)
@@ -49,8 +54,8 @@ static uint32_t half(unsigned int n)
 /* The driver makes @n available */
 static void offer(unsigned int n)
 {
-	ram.ring[n % SIZE] = (struct vring_packed_desc){
-		offsetof(typeof(ram), buffer), 16, n % SIZE,
+	all.ram.ring[n % SIZE] = (struct vring_packed_desc){
+		offsetof(struct ram, buffer), 16, n % SIZE,
 		VRING_DESC_F_WRITE |
 		(n / SIZE % 2 ? PACKED_USED : PACKED_AVAIL) };
 }
@@ -60,16 +65,16 @@ static struct virtqueue queue(unsigned int n, unsigned int nr)
 {
 	struct virtqueue q = {
 		.size = SIZE, .packed = true, .ops = &ops, .place = &place,
-		.avail = offsetof(typeof(ram), events[0]),
-		.used = offsetof(typeof(ram), events[1]) };
+		.avail = offsetof(struct ram, events[0]),
+		.used = offsetof(struct ram, events[1]) };
 	unsigned int i;
 
-	memset(&ram, 0, sizeof(ram));
+	memset(&all, 0, sizeof(all));
 	/* All of the round before were used */
 	for (i = 0; n >= SIZE && i < SIZE; i++)
-		ram.ring[i].flags = PACKED_AVAIL | PACKED_USED;
+		all.ram.ring[i].flags = PACKED_AVAIL | PACKED_USED;
 	for (i = n - n % SIZE; i < n; i++)
-		ram.ring[i % SIZE].flags = i / SIZE % 2 ?
+		all.ram.ring[i % SIZE].flags = i / SIZE % 2 ?
 			0 : PACKED_AVAIL | PACKED_USED;
 	for (i = 0; i < nr; i++)
 		offer(n + i);
@@ -114,7 +119,7 @@ static void at_any_moment(void **state)
 		for (nr = 1; nr <= SIZE; nr++) {
 			struct virtqueue q = queue(n, nr);
 
-			memcpy(before, ram.ring, sizeof(before));
+			memcpy(before, all.ram.ring, sizeof(before));
 			goes_on_at(&q, n);
 			give_back(&q, nr);
 			assert_int_equal(place, half(n) | half(n + nr) << 16);
@@ -127,13 +132,13 @@ static void at_any_moment(void **state)
 			q = queue(n, nr);
 			give_back(&q, nr);
 			/* But for the first one */
-			ram.ring[n % SIZE] = before[n % SIZE];
+			all.ram.ring[n % SIZE] = before[n % SIZE];
 			if (nr == 1)
 				goes_on_at(&q, n);
 			else
 				assert_false(queue_recover(&q));
 			/* It was noted only */
-			memcpy(ram.ring, before, sizeof(before));
+			memcpy(all.ram.ring, before, sizeof(before));
 			goes_on_at(&q, n);
 		}
 	}
@@ -144,7 +149,7 @@ static uint32_t place_then;
 static void on_write(int sig)
 {
 	place_then = place;
-	mprotect(&ram, 4096, PROT_READ | PROT_WRITE);
+	mprotect(&all, 4096, PROT_READ | PROT_WRITE);
 }
 
 /* Who dies before he has written any of it may have noted it, but not the other way */
@@ -160,7 +165,7 @@ static void it_is_noted_first(void **state)
 		take(&q, filled, nr);
 		place_then = 0;
 		sigaction(SIGSEGV, &action, &before);
-		mprotect(&ram, 4096, PROT_READ);
+		mprotect(&all, 4096, PROT_READ);
 		queue_push_all(&q, filled, nr);
 		sigaction(SIGSEGV, &before, NULL);
 		assert_int_equal(place_then, half(0) | half(nr) << 16);
