@@ -269,7 +269,7 @@ memtest_bios() {
 	begins memtest-bios 2
 	pc --mem 64M --cdrom memtest.iso --boot order=d
 	shows 'Memtest86' 'it starts'
-	PATIENCE=600 shows 'Pass: +[1-9].* Errors: 0' \
+	PATIENCE=1500 shows 'Pass: +[1-9].* Errors: 0' \
 		'a pass over all of the memory finds no error'
 	ends memtest-bios
 }
@@ -291,7 +291,7 @@ edk2_shell() {
 	enters 'fs0:memtest.efi console=ttyS0,115200'
 	waits 120 'it starts Memtest86+ from there' \
 		grep -q 'Memtest86' /tmp/console
-	waits 600 'a pass over all of the memory finds no error' \
+	waits 1500 'a pass over all of the memory finds no error' \
 		grep -q 'Pass:  *[1-9][0-9]* *Errors: 0 ' /tmp/console
 	ends edk2
 }

@@ -72,7 +72,8 @@ def systems(results, name, emulator, command):
         *unpacked("memtest86+", "boot/memtest86+x64.efi"))
     memtest, = unpacked("memtest86+", "usr/lib/memtest86+/memtest86+x64.iso")
     lab(results, name,
-        ["--timeout", "1500", "--memory", "1024", "--kernel", "debian",
+        # A pass of Memtest86+ waits for ten minutes, half an hour here
+        ["--timeout", "4500", "--memory", "1024", "--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
                      "selftests/systems.sh", f"{image}.iso:lab/cd.iso",
                      f"{image}.img:lab/esp.img",
