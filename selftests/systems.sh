@@ -125,7 +125,12 @@ waits() {
 is_drawn() {
 	./mvmm screenshot /tmp/vm /tmp/seen.png &&
 		[ "$(stat -c %s /tmp/seen.png)" -ge 50000 ] &&
-		sleep 1 && ! is_another
+		sleep 1 && is_the_same
+}
+
+is_the_same() {
+	./mvmm screenshot /tmp/vm /tmp/now.png &&
+		cmp -s /tmp/seen.png /tmp/now.png
 }
 
 is_another() {
@@ -201,7 +206,7 @@ is_empty() {
 
 # The same with windows
 installer_gtk() {
-	begins installer-gtk 4
+	begins installer-gtk 5
 	pc --mem 1G --cdrom installer.iso --boot order=d
 	waits 120 'its menu, with a picture' is_drawn
 	key enter
@@ -209,6 +214,8 @@ installer_gtk() {
 	waits 1500 'its first window' is_drawn
 	key down
 	waits 60 'an arrow chooses another language' is_another
+	key up
+	waits 60 'the other arrow the first one again' is_the_same
 	ends installer-gtk
 }
 
