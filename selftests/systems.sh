@@ -206,7 +206,7 @@ is_empty() {
 
 # The same with windows
 installer_gtk() {
-	begins installer-gtk 5
+	begins installer-gtk 7
 	pc --mem 1G --cdrom installer.iso --boot order=d
 	waits 120 'its menu, with a picture' is_drawn
 	key enter
@@ -214,8 +214,11 @@ installer_gtk() {
 	waits 1500 'its first window' is_drawn
 	key down
 	waits 60 'an arrow chooses another language' is_another
+	waits 60 'and no more' is_drawn
+	key down
+	waits 60 'another one' is_another
 	key up
-	waits 60 'the other arrow the first one again' is_the_same
+	waits 60 'the other arrow the one before' is_the_same
 	ends installer-gtk
 }
 
