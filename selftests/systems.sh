@@ -206,7 +206,7 @@ is_empty() {
 
 # The same with windows
 installer_gtk() {
-	begins installer-gtk 7
+	begins installer-gtk 6
 	pc --mem 1G --cdrom installer.iso --boot order=d
 	waits 120 'its menu, with a picture' is_drawn
 	key enter
@@ -216,9 +216,7 @@ installer_gtk() {
 	waits 60 'an arrow chooses another language' is_another
 	waits 60 'and no more' is_drawn
 	key down
-	waits 60 'another one' is_another
-	key up
-	waits 60 'the other arrow the one before' is_the_same
+	waits 60 'a second one chooses the next' is_another
 	ends installer-gtk
 }
 
