@@ -351,6 +351,45 @@ static void a_switch_that_lies(void **state)
 	}
 }
 
+/* virtiofsd of Debian 13 takes no others */
+static void regions_in_order(void **state)
+{
+	struct vhost_message told, ack = { .flags = FLAG_VERSION | FLAG_REPLY,
+					   .size = 8 };
+	struct memory *memory = &m.memory;
+	struct memory_block all;
+	unsigned int i;
+	int fd, ret;
+
+	start(F_EVENT_IDX, NULL);
+	fd = play_switch();
+	ack.request = SET_FEATURES;
+	assert_int_equal(send(fd, &ack, VHOST_HEADER + 8, 0), VHOST_HEADER + 8);
+	ack.request = SET_MEM_TABLE;
+	assert_int_equal(send(fd, &ack, VHOST_HEADER + 8, 0), VHOST_HEADER + 8);
+	pthread_mutex_lock(&m.loop.lock);
+	all = memory->block[0];
+	/* The second half comes before the first one */
+	memory->block[0].size /= 2;
+	memory->block[memory->nr++] = memory->block[0];
+	memory->block[0].gpa += all.size / 2;
+	memory->block[0].host += all.size / 2;
+	vhost_ask(&nic()->vhost, VHOST_ANSWERS);
+	ret = vhost_link_begin(&nic()->vhost, 0, &error);
+	memory->block[0] = all;
+	memory->nr--;
+	pthread_mutex_unlock(&m.loop.lock);
+	assert_int_equal(ret, 0);
+	assert_int_equal(recv(fd, &told, VHOST_HEADER + 8, 0), VHOST_HEADER + 8);
+	assert_true(recv(fd, &told, sizeof(told), 0) > 0);
+	assert_true(told.table.nr >= 2);
+	for (i = 1; i < told.table.nr; i++)
+		assert_true(told.table.region[i].gpa >
+			    told.table.region[i - 1].gpa);
+	close(fd);
+	run_once(&m.loop);
+}
+
 int main(void)
 {
 	static bool private = true;
@@ -376,6 +415,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_lies_is_not_mapped, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_switch_that_lies, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(regions_in_order, setup,
 						teardown),
 		cmocka_unit_test_prestate_setup_teardown(
 			memory_that_is_not_shared, setup, teardown, &private),

@@ -178,7 +178,7 @@ static int tell_memory(struct vhost_link *l, struct error *error)
 		&l->vhost->virtio.pci.device.machine->memory;
 	struct vhost_message m = { .request = SET_MEM_TABLE };
 	int fds[REGIONS];
-	unsigned int i;
+	unsigned int i, at;
 	uint32_t n = 0;
 
 	if (!memory->shared)
@@ -194,7 +194,10 @@ static int tell_memory(struct vhost_link *l, struct error *error)
 		if (n == REGIONS)
 			return fail(error, STATUS_VM,
 				    "memory in more than %u parts", REGIONS);
-		m.table.region[n] = (struct region_of_memory){
+		/* In their order: virtiofsd takes no other */
+		for (at = n; at && m.table.region[at - 1].gpa > b->gpa; at--)
+			m.table.region[at] = m.table.region[at - 1];
+		m.table.region[at] = (struct region_of_memory){
 			b->gpa, b->size, b->gpa, b->host - memory->base };
 		fds[n++] = memory->fd;
 	}
