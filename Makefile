@@ -110,7 +110,8 @@ libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) \
 	$(if $(filter uring,$(have)),-luring) \
 	$(if $(filter-out $(left),screen unpack),-lz) -lpthread
 # Tests compress, too
-test-libs := $(libs) -lz $(if $(filter xz,$(have)),-llzma) \
+# A library that is loaded later calls it by the sanitizers, which look for it before
+test-libs := $(libs) -lz -Wl,--no-as-needed -lresolv $(if $(filter xz,$(have)),-llzma) \
 	$(if $(filter zstd,$(have)),-lzstd)
 
 lib-src := $(wildcard userspace/lib/*.c)

@@ -202,13 +202,16 @@ static void serve_https(void)
 	fclose(file);
 }
 
+/* Of a certificate QEMU 7 speaks, and QEMU 10 not: see what works without looking at it */
+static const char no_file[] = "CURL: Error opening file";
+
 static void over_https(void **state)
 {
 	serve_https();
 	refused(open_disk("https://127.0.0.1:%u/disk.img,ro", port),
-		STATUS_NO_INPUT, "certificate");
+		STATUS_NO_INPUT, no_file);
 	refused(open_disk("https://127.0.0.1:%u/disk.img,ro,sslverify=on", port),
-		STATUS_NO_INPUT, "certificate");
+		STATUS_NO_INPUT, no_file);
 	opened(open_disk("https://127.0.0.1:%u/disk.img,ro,sslverify=off", port));
 	assert_int_equal(disk->size, SIZE);
 	assert_true(disk->read_only);
@@ -265,7 +268,7 @@ static void formats_over_https(void **state)
 	read_some(0, 0);
 	close_disk();
 	refused(open_disk("https://127.0.0.1:%u/disk.luks,format=luks,key=key,ro",
-			  port), STATUS_NO_INPUT, "certificate");
+			  port), STATUS_NO_INPUT, no_file);
 }
 
 /* ---- ssh ------------------------------------------------------------------------- */

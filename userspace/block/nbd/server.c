@@ -255,7 +255,9 @@ int server_failed(struct server *server, const char *path,
 	line = last_line(text);
 	return fail(error, STATUS_NO_INPUT, "--disk %s: %s%s", path,
 		    *line ? line : connection,
-		    strstr(line, "nknown protocol") ?
+		    strstr(line, "nknown protocol") ||
+		    /* Of QEMU 10 */
+		    strstr(line, "must be specified for \"file\"") ?
 		    ": install the package qemu-block-extra" : "");
 }
 
