@@ -118,7 +118,10 @@ static const struct row rows[] = {
 	{ "sti", CODE_OF("\xfb"), { INT3, GP, GP } },
 	{ "pushf", CODE_OF("\x9c"), { INT3, INT3, GP } },
 	{ "swapgs", CODE_OF("\x0f\x01\xf8"), { INT3, GP, UD } },
-	{ "sysret", CODE_OF("\x48\x0f\x07"), { UD, UD, ANY } },
+	{ "sysret", CODE_OF("\x48\x0f\x07"), { UD, ANY, ANY } },
+	/* QEMU 10 looks at the CPL first */
+	{ "sysret", CODE_OF("\x48\x0f\x07"), { ANY, UD, ANY },
+	  .only = MVMM_FEATURE_VMX },
 	/* The guest has neither VMX nor SVM, but a hypercall at every CPL */
 	{ "vmcall", CODE_OF("\x0f\x01\xc1"), { INT3, INT3, ANY },
 	  .only = MVMM_FEATURE_VMX },

@@ -301,6 +301,9 @@ static enum mvmm_step handle_xsetbv(struct mvmm_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	u64 old = vcpu->xcr0;
 
+	/* QEMU 10's exit comes before this check, too */
+	if (!(vcpu->cr4 & X86_CR4_OSXSAVE))
+		return mvmm_exit_ud(vcpu);
 	/* The exit comes before the CPU checks the CPL (table 15-7) */
 	if (svm->vmcb->save.cpl || mvmm_do_xsetbv(vcpu))
 		return mvmm_exit_gp(vcpu);
@@ -310,6 +313,9 @@ static enum mvmm_step handle_xsetbv(struct mvmm_vcpu *vcpu)
 
 static enum mvmm_step handle_invd(struct mvmm_vcpu *vcpu)
 {
+	/* QEMU 10's exit comes before this check */
+	if (to_svm(vcpu)->vmcb->save.cpl)
+		return mvmm_exit_gp(vcpu);
 	/* All devices of the guest access memory through the caches */
 	return skip(vcpu, 2);
 }
