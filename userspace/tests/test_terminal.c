@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -280,6 +281,8 @@ static void background(void **state)
 		pid_t job = fork();
 
 		if (!job) {
+			/* Whoever ends the shell ends it, too */
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			setpgid(0, 0);
 			start_console();
 			byte = '0' + (s.input.events != 0);
