@@ -53,6 +53,15 @@ def by_compilers(results, name, suite):
                         f"@@end {name} {done.returncode}")
 
 
+def userspace(results, name, suite):
+    """The short form: userspace by the suite's own compiler and libraries."""
+    done = in_root(labs.setup(f"{suite}-kernel"), names("root", suite),
+                   f"make -s -j2 -C {shlex.quote(TOP)} userspace O=/tmp/userspace",
+                   [TOP])
+    results.add(not done.returncode and not done.stdout.strip(),
+                f"{name}: it builds, without a warning", done.stdout[-4000:])
+
+
 def host(results, name, suite):
     """From a tarball, as whoever types it there; the cache is this machine's."""
     tarball = run(["scripts/dist"], check=True).stdout.strip()
@@ -76,6 +85,7 @@ def host(results, name, suite):
                 f"{name}: make check", done.stdout[-4000:])
 
 
+USERSPACE = [job("userspace-trixie", userspace, "trixie")]
 LONG = [job(f"long-compilers-{suite or 'here'}", by_compilers, suite)
         for suite in COMPILERS] + [
         job("long-host-trixie", host, "trixie")]
