@@ -109,8 +109,8 @@ endif
 libs := -lZydis -lZycore -ljansson $(if $(filter raid,$(have)),-lisal) \
 	$(if $(filter uring,$(have)),-luring) \
 	$(if $(filter-out $(left),screen unpack),-lz) -lpthread
-# Tests compress, too
-# A library that is loaded later calls it by the sanitizers, which look for it before
+# Tests compress, too. libvncserver, which is loaded later, calls libresolv by way of the
+# sanitizers, which have to find it when the program starts
 test-libs := $(libs) -lz -Wl,--no-as-needed -lresolv $(if $(filter xz,$(have)),-llzma) \
 	$(if $(filter zstd,$(have)),-lzstd)
 

@@ -93,5 +93,5 @@ def build(out):
         with open(f"{out}/{name}", "wb") as f:
             # The BIOS wants some cylinders
             f.write(program.ljust(1 << 20, b"\0"))
-    return [f"{out}/screens", f"{out}/linear", f"{out}/keys", f"{out}/menu", f"{out}/viewer", *FIRMWARE,
-            *QEMU_FILES, f"{LIBRARY}:lab/.lib/{os.path.basename(LIBRARY)}"]
+    mine = [f"{out}/{name}" for name in ("screens", "linear", "keys", "menu", "viewer")]
+    return [*mine, *FIRMWARE, *QEMU_FILES, f"{LIBRARY}:lab/.lib/{os.path.basename(LIBRARY)}"]

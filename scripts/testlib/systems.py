@@ -82,14 +82,16 @@ def systems(results, name, emulator, command):
         f". ./systems.sh; insmod mvmm.ko; {command}", emulator)
 
 
-def linux_font(path):
-    """The font of Linux's console in pixels, from its source."""
+def linux_font(name):
+    """The job's file with the font of Linux's console in pixels, from its source."""
+    path = f"{TOP}/build/{name}.font"
     with open(f"{labs.setup('kernel-source')}/lib/fonts/font_8x16.c") as f:
         rows = re.findall(r"^\s+0x(..), /\* [01]{8} \*/$", f.read(), re.M)
     if len(rows) != 256 * 16:
         raise labs.LabError(f"the font has {len(rows)} rows, not 256 of 16")
     with open(path, "wb") as f:
         f.write(bytes.fromhex("".join(rows)))
+    return path
 
 
 def installer(results, name, emulator, kind, machine, command):
@@ -104,8 +106,7 @@ def installer(results, name, emulator, kind, machine, command):
          "-boot-info-table", "-o", image, "-graft-points", tree,
          f"isolinux.bin={loader}", f"isolinux.cfg={tree}/{config}"],
         stderr=subprocess.STDOUT, check=True)
-    font = f"{TOP}/build/{name}.font"
-    linux_font(font)
+    font = linux_font(name)
     lab(results, name,
         ["--timeout", "3000", "--memory", "2048", "--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
@@ -117,8 +118,7 @@ def installer(results, name, emulator, kind, machine, command):
 
 def debian(results, name, emulator, command):
     """Debian on a disk with GRUB, to a login on its screen."""
-    font = f"{TOP}/build/{name}.font"
-    linux_font(font)
+    font = linux_font(name)
     lab(results, name,
         ["--timeout", "3000", "--memory", "2048", "--kernel", "debian",
          "--disk", labs.setup("boot-disk") + ",ro",
