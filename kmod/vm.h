@@ -38,13 +38,13 @@ struct mvmm_mem_region;
  * @mm: the owner's address space, held by @mn's registration	[C]
  * @mn: is called before the host changes mappings in @mm	[C]
  * @lock: serializes changes of regions and of vCPUs; may be held across sleeps
- * @mmu_lock: guards the nested table; with interrupts off only tried for
+ * @mmu_lock: guards the nested table; tried for with interrupts off; faults read
  * @pgt: the nested page table					[M]
  * @ring_format: @pgt's with dirty rings			[L and M to write]
  * @ring_entries: of each vCPU's dirty ring; 0: there are none	[the same]
  * @regions: sorted by gpa					[L to write, M]
  * @nr_regions: entries of @regions in use			[L to write, M]
- * @last_region: index of the last lookup's hit, tried first next time [M]
+ * @last_region: index of the last lookup's hit, tried first next time [A]
  * @nr_logged: regions with a dirty bitmap			[M to write, A]
  * @merge: zaps small leaves, to be large again, see mm/merge.c
  * @inval_count: invalidations in progress			[M]
@@ -76,7 +76,7 @@ struct mvmm_vm {
 	struct mm_struct *mm;
 	struct mmu_notifier mn;
 	struct mutex lock;
-	spinlock_t mmu_lock;
+	rwlock_t mmu_lock;
 	struct pgt pgt;
 	struct pgt_format ring_format;
 	u32 ring_entries;

@@ -111,7 +111,7 @@ SIZE(mvmm_times, 48);
 OFFSET(mvmm_times, run, 8);
 OFFSET(mvmm_times, steal, 32);
 OFFSET(mvmm_times, longest_wait, 40);
-SIZE(mvmm_stats, 72 + 8 * MVMM_STATS_HW_EXITS);
+SIZE(mvmm_stats, 80 + 8 * MVMM_STATS_HW_EXITS);
 
 static int call(int fd, unsigned long cmd, void *arg)
 {
@@ -205,7 +205,8 @@ TEST_F(abi, size_rules)
 		{ MVMM_VCPU_SET_CPUID, self->vm.vcpu,
 		  sizeof(struct mvmm_cpuid) },
 		{ MVMM_VCPU_GET_STATS, self->vm.vcpu,
-		  sizeof(struct mvmm_stats), .out = true },
+		  sizeof(struct mvmm_stats),
+		  offsetof(struct mvmm_stats, slow_faults), .out = true },
 		{ MVMM_VCPU_RESET, self->vm.vcpu, sizeof(struct mvmm_reset) },
 		{ MVMM_VCPU_APIC_ACCESS, self->vm.vcpu,
 		  sizeof(struct mvmm_apic_access) },

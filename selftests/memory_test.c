@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -52,6 +53,10 @@ static int peek(struct vm *vm, uint64_t gpa, uint64_t *value)
 	*value = vm->run->regs.rax;
 	return ret;
 }
+
+/* Writes rsi to each page of rdi, rdi + rdx ..., rcx of them */
+GUEST(write_every, "1: mov %rsi, (%rdi)\n add %rdx, %rdi\n dec %rcx\n"
+      " jnz 1b\n hlt");
 
 static int poke(struct vm *vm, uint64_t gpa, uint64_t value)
 {
@@ -488,6 +493,90 @@ TEST_F(memory, page_walk_into_the_void)
 			  MVMM_ACCESS_PAGE_WALK);
 		EXPECT_EQ(0, self->vm.run->fault.hva);
 	}
+}
+
+/* One of several vCPUs that fault at the same time */
+struct worker {
+	int vcpu, cpu;
+	struct mvmm_run *run;
+	pthread_t thread;
+	int ret;
+};
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(w->cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	do {
+		w->ret = mvmm_run(w->vcpu);
+	} while (w->ret == -EINTR);
+	return NULL;
+}
+
+/*
+ * As many vCPUs as CPUs write to pages that the owner has, side by side: each maps
+ * its own in the inner loop, and none waits for another
+ */
+TEST_F(memory, faults_side_by_side)
+{
+	enum { WORKERS = 8, HUGE = 2 << 20, SIZE = 32 * HUGE };
+	int i, n = sysconf(_SC_NPROCESSORS_ONLN), fd;
+	struct worker w[WORKERS] = {};
+	struct mvmm_stats stats;
+	struct mvmm_sregs s;
+	uint64_t at, faults = 0, wrong = 0;
+	char *p;
+
+	if (n < 2)
+		SKIP(return, "one CPU only");
+	n = n < WORKERS ? n : WORKERS;
+	fd = memfd_create("side_by_side", MFD_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, SIZE));
+	p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	memset(p, 1, SIZE);
+	ASSERT_EQ(0, mvmm_add_region(self->vm.vm, VOID, SIZE, p, 0));
+	/* The tables of them, which the inner loop cannot allocate */
+	for (at = 0; at < SIZE; at += HUGE)
+		ASSERT_EQ(0, mvmm_prefault(self->vm.vm, VOID + at, 4096, 0));
+	vm_load(&self->vm, CODE, write_every, write_every_end - write_every);
+	ASSERT_EQ(0, mvmm_prefault(self->vm.vm, 0, MEM_SIZE, 0));
+	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
+	for (i = 0; i < n; i++) {
+		w[i].cpu = i;
+		w[i].vcpu = mvmm_create_vcpu(self->vm.vm, i + 1);
+		ASSERT_LE(0, w[i].vcpu);
+		ASSERT_EQ(0, mvmm_map_run(w[i].vcpu, &w[i].run));
+		ASSERT_EQ(0, mvmm_set_sregs(w[i].vcpu, &s));
+		w[i].run->regs = (struct mvmm_regs){
+			.rip = CODE, .rflags = 2, .rdi = VOID + i * 4096ul,
+			.rsi = i + 1, .rdx = n * 4096ul,
+			.rcx = SIZE / 4096 / n };
+	}
+	for (i = 0; i < n; i++)
+		ASSERT_EQ(0, pthread_create(&w[i].thread, NULL, work, &w[i]));
+	for (i = 0; i < n; i++) {
+		pthread_join(w[i].thread, NULL);
+		EXPECT_EQ(0, w[i].ret);
+		EXPECT_EQ(MVMM_EXIT_HLT, w[i].run->exit_reason);
+		ASSERT_EQ(0, mvmm_get_stats(w[i].vcpu, &stats));
+		faults += stats.faults;
+		EXPECT_EQ(0, stats.slow_faults);
+		munmap(w[i].run, 4096);
+		close(w[i].vcpu);
+	}
+	/* Sixteen pages are mapped by one fault, by whichever vCPU it was */
+	EXPECT_LE(SIZE / 65536, faults);
+	for (at = 0; at < SIZE / 4096 / n * n; at++)
+		wrong += *(uint64_t *)(p + at * 4096) != at % n + 1;
+	EXPECT_EQ(0, wrong);
+	munmap(p, SIZE);
+	close(fd);
 }
 
 TEST_HARNESS_MAIN

@@ -1045,6 +1045,7 @@ struct mvmm_times {
  * @flush_vcpu: flushes of this vCPU's own translations
  * @migrations: moves to another CPU
  * @hw_exits: exits by the CPU's own exit reason or code: a diagnostic
+ * @slow_faults: of @faults, those that the host's fault handler was called for
  */
 struct mvmm_stats {
 	__u32 size;
@@ -1058,6 +1059,7 @@ struct mvmm_stats {
 	__u64 flush_vcpu;
 	__u64 migrations;
 	__u64 hw_exits[MVMM_STATS_HW_EXITS];
+	__u64 slow_faults;
 };
 
 /*

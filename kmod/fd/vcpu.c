@@ -129,10 +129,10 @@ static int vcpu_release(struct inode *inode, struct file *file)
 	struct mvmm_vm *vm = vcpu->vm;
 
 	mutex_lock(&vm->lock);
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	mvmm_drain_pml(vm);
 	WRITE_ONCE(vm->vcpus[vcpu->id], NULL);
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 	mutex_unlock(&vm->lock);
 	free_removed(vcpu);
 	mvmm_vm_put(vm);
@@ -206,18 +206,18 @@ int mvmm_vcpu_create(struct mvmm_vm *vm, u32 id)
 		ret = PTR_ERR(vcpu);
 		goto unlock;
 	}
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	/* It stays if there is no fd to be had: it is only a bound */
 	WRITE_ONCE(vm->nr_vcpus, max(vm->nr_vcpus, id + 1));
 	smp_store_release(&vm->vcpus[id], vcpu); /* pairs with mvmm_send() */
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 	kref_get(&vm->kref);
 	ret = anon_inode_getfd("mvmm-vcpu", &vcpu_fops, vcpu,
 			       O_RDWR | O_CLOEXEC);
 	if (ret < 0) {
-		spin_lock(&vm->mmu_lock);
+		write_lock(&vm->mmu_lock);
 		WRITE_ONCE(vm->vcpus[id], NULL);
-		spin_unlock(&vm->mmu_lock);
+		write_unlock(&vm->mmu_lock);
 		free_removed(vcpu);
 		/* Not the last reference: the caller has the VM's fd */
 		mvmm_vm_put(vm);

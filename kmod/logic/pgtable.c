@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The nested page-table walker: map, look up, split, zap, age. The caller holds
- * the lock that guards the table, and flushes the TLB where a function asks for
- * it. What is mapped is decided in mm/fault.c.
+ * the lock that guards the table, for reading where others may map at the same
+ * time, and flushes the TLB where a function asks for it. What is mapped is decided in mm/fault.c.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -22,7 +22,7 @@ static u64 *alloc_table(void)
 /* @n: 1: in use, -1: not any more. /proc/meminfo shows SecPageTables */
 static void count_table(struct pgt *pgt, u64 *table, int n)
 {
-	pgt->nr_tables += n;
+	atomic64_add(n, &pgt->nr_tables);
 	mod_lruvec_page_state(virt_to_page(table), NR_SECONDARY_PAGETABLE, n);
 }
 
@@ -36,7 +36,7 @@ static void count_table(struct pgt *pgt, u64 *table, int n)
 int pgt_init(struct pgt *pgt, const struct pgt_format *fmt)
 {
 	pgt->fmt = fmt;
-	pgt->nr_tables = 0;
+	atomic64_set(&pgt->nr_tables, 0);
 	INIT_LIST_HEAD(&pgt->split);
 	pgt->nr_split = 0;
 	pgt->root = alloc_table();
@@ -52,7 +52,7 @@ int pgt_init(struct pgt *pgt, const struct pgt_format *fmt)
  */
 void pgt_destroy(struct pgt *pgt)
 {
-	WARN_ON_ONCE(pgt->nr_tables != 1);
+	WARN_ON_ONCE(atomic64_read(&pgt->nr_tables) != 1);
 	count_table(pgt, pgt->root, -1);
 	free_page((unsigned long)pgt->root);
 	pgt->root = NULL;
@@ -93,22 +93,23 @@ void pgt_cache_drain(struct pgt_cache *cache)
  * @pgt: the table
  * @gpa: guest-physical address
  * @level: out: the entry's level, from 1
+ * @pte: out: what it was: a leaf or not present
  *
- * Return: the entry, which is a leaf or not present. If it is not present, the
- * caller may write a pgt_leaf() of that level to it, and to its neighbours in
- * the same table that are not present either.
+ * Return: the entry. The caller may pgt_set() it to a pgt_leaf() of that level, and
+ * at level 1 its neighbours in the same table, too.
  */
-u64 *pgt_find(const struct pgt *pgt, u64 gpa, int *level)
+u64 *pgt_find(const struct pgt *pgt, u64 gpa, int *level, u64 *pte)
 {
 	u64 *table = pgt->root;
 
 	for (*level = pgt->fmt->levels; ; (*level)--) {
 		u64 *entry = &table[pgt_index(gpa, *level)];
 
-		if (!pgt_pte_present(pgt, *entry) ||
-		    pgt_is_leaf(pgt, *entry, *level))
+		*pte = READ_ONCE(*entry);
+		if (!pgt_pte_present(pgt, *pte) ||
+		    pgt_is_leaf(pgt, *pte, *level))
 			return entry;
-		table = pgt_table(*entry);
+		table = pgt_table(*pte);
 	}
 }
 
@@ -122,8 +123,9 @@ u64 *pgt_find(const struct pgt *pgt, u64 gpa, int *level)
  */
 u64 pgt_lookup(const struct pgt *pgt, u64 gpa, int *level)
 {
-	u64 pte = *pgt_find(pgt, gpa, level);
+	u64 pte;
 
+	pgt_find(pgt, gpa, level, &pte);
 	return pgt_pte_present(pgt, pte) ? pte : 0;
 }
 
@@ -149,25 +151,27 @@ static void split_entry(struct pgt *pgt, u64 *ptep, int level,
 static u64 *walk_to(struct pgt *pgt, u64 gpa, int level,
 		    struct pgt_cache *cache)
 {
-	u64 *ptep = &pgt->root[pgt_index(gpa, pgt->fmt->levels)];
+	u64 *ptep = &pgt->root[pgt_index(gpa, pgt->fmt->levels)], *table, pte;
 	int l;
 
 	for (l = pgt->fmt->levels; l > level; l--) {
-		if (!pgt_pte_present(pgt, *ptep)) {
-			u64 *table;
-
+		pte = READ_ONCE(*ptep);
+		if (!pgt_pte_present(pgt, pte)) {
 			if (!cache->nr)
 				return NULL;
-			table = cache->tables[--cache->nr];
-			WRITE_ONCE(*ptep,
-				   virt_to_phys(table) | pgt->fmt->table);
-			count_table(pgt, table, 1);
-		} else if (pgt_is_leaf(pgt, *ptep, l)) {
+			table = cache->tables[cache->nr - 1];
+			/* Else another has put one there */
+			if (pgt_set(ptep, pte,
+				    virt_to_phys(table) | pgt->fmt->table)) {
+				count_table(pgt, table, 1);
+				cache->nr--;
+			}
+		} else if (pgt_is_leaf(pgt, pte, l)) {
 			if (!cache->nr)
 				return NULL;
 			split_entry(pgt, ptep, l, cache);
 		}
-		ptep = &pgt_table(*ptep)[pgt_index(gpa, l - 1)];
+		ptep = &pgt_table(READ_ONCE(*ptep))[pgt_index(gpa, l - 1)];
 	}
 	return ptep;
 }
@@ -191,27 +195,29 @@ u64 pgt_leaf(const struct pgt_format *fmt, u64 pa, int level,
  * @prot: PGT_READ, or PGT_READ | PGT_WRITE; fmt->exec says what about execution
  * @cache: new tables are taken from here
  *
- * A larger leaf in the way is split. The pieces map what it mapped, so that
- * needs no flush. A leaf at @level is replaced: the caller flushes if it was
- * present and had another address or more rights.
+ * A larger leaf in the way is split, if nobody else maps meanwhile. The pieces map
+ * what it mapped, so that needs no flush. A leaf at @level is replaced: the caller
+ * flushes if it was present and had another address or more rights.
  *
  * Return: 0; -EINVAL: misaligned, or a bad level; -EEXIST: there is a table in
- * the leaf's place (zap the range first); -ENOMEM: @cache is empty.
+ * the leaf's place (zap the range first); -ENOMEM: @cache is empty; -EAGAIN: the
+ * entry has changed meanwhile.
  */
 int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 	    struct pgt_cache *cache)
 {
-	u64 *ptep;
+	u64 *ptep, was;
 
 	if (level < 1 || level > 3 || ((gpa | pa) & (pgt_level_size(level) - 1)))
 		return -EINVAL;
 	ptep = walk_to(pgt, gpa, level, cache);
 	if (!ptep)
 		return -ENOMEM;
-	if (pgt_pte_present(pgt, *ptep) && !pgt_is_leaf(pgt, *ptep, level))
+	was = READ_ONCE(*ptep);
+	if (pgt_pte_present(pgt, was) && !pgt_is_leaf(pgt, was, level))
 		return -EEXIST;
-	WRITE_ONCE(*ptep, pgt_leaf(pgt->fmt, pa, level, prot));
-	return 0;
+	return pgt_set(ptep, was, pgt_leaf(pgt->fmt, pa, level, prot)) ?
+	       0 : -EAGAIN;
 }
 
 /**
@@ -228,12 +234,12 @@ int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 int pgt_split(struct pgt *pgt, u64 gpa, struct pgt_cache *cache)
 {
 	struct page *page;
-	u64 *entry;
+	u64 *entry, pte;
 	int level;
 
 	if (!pgt->fmt->exec)
 		return 0;
-	pgt_find(pgt, gpa, &level);
+	pgt_find(pgt, gpa, &level, &pte);
 	if (level == 1)
 		return 0;
 	entry = walk_to(pgt, gpa, 1, cache);

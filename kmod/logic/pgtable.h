@@ -3,6 +3,9 @@
  * Nested page tables: one walker for every format whose tables have 512 entries
  * of 8 bytes. What an entry's bits mean is data: EPT and NPT are one struct
  * pgt_format each. Pure: no locks, no TLB, no hardware.
+ *
+ * Several may look and map at a time. Who removes, splits, cleans or changes the
+ * list of splits is alone.
  */
 #ifndef MVMM_PGTABLE_H
 #define MVMM_PGTABLE_H
@@ -50,14 +53,14 @@ struct pgt_format {
  * struct pgt - one nested page table
  * @root: the top table
  * @fmt: its format
- * @nr_tables: tables in use, the root included
+ * @nr_tables: tables in use, the root included; several may add to it
  * @split: tables that pgt_split() has made, the oldest first
  * @nr_split: how many
  */
 struct pgt {
 	u64 *root;
 	const struct pgt_format *fmt;
-	unsigned long nr_tables;
+	atomic64_t nr_tables;
 	struct list_head split;
 	unsigned long nr_split;
 };
@@ -67,7 +70,7 @@ struct pgt {
  * @tables: the tables
  * @nr: how many there are
  *
- * pgt_map() runs under a spinlock and cannot allocate.
+ * pgt_map() runs under a lock that does not sleep, and cannot allocate.
  */
 struct pgt_cache {
 	u64 *tables[PGT_MAX_LEVELS];
@@ -110,6 +113,20 @@ static inline bool pgt_pte_dirty(const struct pgt *pgt, u64 pte)
 	return (pte & pgt->fmt->write) && (pte & bit);
 }
 
+/**
+ * pgt_set() - change an entry, unless it has changed
+ * @entry: it
+ * @was: what the caller has found there
+ * @pte: what it becomes
+ *
+ * Others may map at the same time, and the CPU sets bits. Return: false if it was
+ * not @was any more.
+ */
+static inline bool pgt_set(u64 *entry, u64 was, u64 pte)
+{
+	return try_cmpxchg64(entry, &was, pte);
+}
+
 int pgt_init(struct pgt *pgt, const struct pgt_format *fmt);
 void pgt_destroy(struct pgt *pgt);
 int pgt_cache_fill(struct pgt_cache *cache, const struct pgt_format *fmt);
@@ -121,7 +138,7 @@ int pgt_split(struct pgt *pgt, u64 gpa, struct pgt_cache *cache);
 u64 pgt_oldest_split(const struct pgt *pgt);
 unsigned long pgt_zap(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,
 		      void *ctx, struct list_head *freed, unsigned long *budget);
-u64 *pgt_find(const struct pgt *pgt, u64 gpa, int *level);
+u64 *pgt_find(const struct pgt *pgt, u64 gpa, int *level, u64 *pte);
 u64 pgt_leaf(const struct pgt_format *fmt, u64 pa, int level,
 	     enum pgt_prot prot);
 unsigned long pgt_clean(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,

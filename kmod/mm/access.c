@@ -13,7 +13,7 @@ static void note_write(struct mvmm_vcpu *vcpu, struct mvmm_mem_region *r,
 
 	for (at = gpa & PAGE_MASK; at < gpa + len; at += PAGE_SIZE) {
 		if (r->dirty)
-			__set_bit((at - r->gpa) >> PAGE_SHIFT, r->dirty);
+			set_bit((at - r->gpa) >> PAGE_SHIFT, r->dirty);
 		mvmm_dirty_ring_push(vcpu, r, at);
 	}
 }
@@ -33,7 +33,7 @@ static size_t try_copy(struct mvmm_vm *vm, struct mvmm_vcpu *writer, u64 gpa,
 	u64 at;
 
 	*hva = 0;
-	spin_lock(&vm->mmu_lock);
+	read_lock(&vm->mmu_lock);
 	r = mvmm_find_region(vm, gpa);
 	at = r ? gpa - r->gpa : 0;
 	if (r && len <= r->len - at &&
@@ -48,7 +48,7 @@ static size_t try_copy(struct mvmm_vm *vm, struct mvmm_vcpu *writer, u64 gpa,
 		if (writer && left < len)
 			note_write(writer, r, gpa, len - left);
 	}
-	spin_unlock(&vm->mmu_lock);
+	read_unlock(&vm->mmu_lock);
 	return left;
 }
 

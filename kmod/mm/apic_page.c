@@ -19,7 +19,7 @@ static bool all_in_xapic_mode(struct mvmm_vm *vm)
 {
 	int i;
 
-	lockdep_assert_held(&vm->mmu_lock);
+	lockdep_assert_held_write(&vm->mmu_lock);
 
 	for (i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpus[i] && !lapic_is_xapic(&vm->vcpus[i]->apic))
@@ -29,7 +29,7 @@ static bool all_in_xapic_mode(struct mvmm_vm *vm)
 
 static void drop_apic_page(struct mvmm_vm *vm)
 {
-	lockdep_assert_held(&vm->mmu_lock);
+	lockdep_assert_held_write(&vm->mmu_lock);
 	mvmm_zap(vm, LAPIC_BASE_ADDRESS, LAPIC_BASE_ADDRESS + PAGE_SIZE,
 		 false);
 	/*
@@ -59,7 +59,7 @@ bool mvmm_map_apic_page(struct mvmm_vcpu *vcpu)
 	mvmm_assert_may_sleep();
 	if (pgt_cache_fill(&vcpu->pgt_cache, vm->pgt.fmt))
 		return false;
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	if (mvmm_may_have_apic_page(vm, gpa) && !mvmm_find_region(vm, gpa)) {
 		WRITE_ONCE(vm->apic_page, true);
 		smp_mb(); /* pairs with mode_changed() in irq/apic.c */
@@ -71,7 +71,7 @@ bool mvmm_map_apic_page(struct mvmm_vcpu *vcpu)
 					 1, PGT_READ | PGT_WRITE,
 					 &vcpu->pgt_cache);
 	}
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 	return found;
 }
 
@@ -84,7 +84,7 @@ bool mvmm_map_apic_page(struct mvmm_vcpu *vcpu)
 void mvmm_unmap_apic_page(struct mvmm_vm *vm)
 {
 	mvmm_assert_may_sleep();
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	drop_apic_page(vm);
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 }

@@ -50,7 +50,7 @@ static unsigned long clean_part(struct mvmm_vm *vm,
 {
 	unsigned long from = first, to, cleaned = 0;
 
-	lockdep_assert_held(&vm->mmu_lock);
+	lockdep_assert_held_write(&vm->mmu_lock);
 
 	if (!mvmm_vendor.pml)
 		return scan(vm, r->gpa + (first << PAGE_SHIFT),
@@ -98,16 +98,16 @@ static int get_part(struct mvmm_vm *vm, struct mvmm_mem_region *r,
 	unsigned long *bits = r->dirty + BIT_WORD(first);
 	unsigned long *copy = r->dirty + BITS_TO_LONGS(r->len >> PAGE_SHIFT);
 
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	if (clean_part(vm, r, first, first + n))
 		mvmm_flush_guests(vm);
 	take_bits(copy, bits, n, keep);
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 	if (!copy_to_user(to, copy, BITS_TO_LONGS(n) * sizeof(long)))
 		return 0;
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	bitmap_or(bits, bits, copy, n);
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 	return -EFAULT;
 }
 
@@ -130,9 +130,9 @@ static int get_parts(struct mvmm_vm *vm, struct mvmm_mem_region *r,
 	}
 	if (ret && !keep) {
 		/* What the caller has got it will not use */
-		spin_lock(&vm->mmu_lock);
+		write_lock(&vm->mmu_lock);
 		bitmap_set(r->dirty, first, at - first);
-		spin_unlock(&vm->mmu_lock);
+		write_unlock(&vm->mmu_lock);
 	}
 	return ret;
 }
@@ -159,9 +159,9 @@ int mvmm_get_dirty_log(struct mvmm_vm *vm, const struct mvmm_dirty_log *log)
 	if (!log->len || !PAGE_ALIGNED(log->gpa | log->len))
 		return -EINVAL;
 	mutex_lock(&vm->lock);
-	spin_lock(&vm->mmu_lock);
+	read_lock(&vm->mmu_lock);
 	r = mvmm_find_region(vm, log->gpa);
-	spin_unlock(&vm->mmu_lock);
+	read_unlock(&vm->mmu_lock);
 	at = r ? log->gpa - r->gpa : 0;
 	if (!r || !r->dirty || log->len > r->len - at)
 		ret = -ENOENT;

@@ -69,7 +69,7 @@ static int reset_some(struct mvmm_vm *vm, struct mvmm_ring *ring)
 	int n;
 	u64 gpa;
 
-	lockdep_assert_held(&vm->mmu_lock);
+	lockdep_assert_held_write(&vm->mmu_lock);
 	for (n = 0; n < BATCH && ring->reset != ring->next; n++) {
 		e = entry(ring, ring->reset);
 		/* pairs with the launcher's mvmm_collect_dirty_ring() */
@@ -111,9 +111,9 @@ int mvmm_reset_dirty_rings(struct mvmm_vm *vm,
 		if (!vm->vcpus[i])
 			continue;
 		do {
-			spin_lock(&vm->mmu_lock);
+			write_lock(&vm->mmu_lock);
 			n = reset_some(vm, &vm->vcpus[i]->ring);
-			spin_unlock(&vm->mmu_lock);
+			write_unlock(&vm->mmu_lock);
 			ret = fatal_signal_pending(current) ? -EINTR : ret + n;
 			cond_resched();
 		} while (n == BATCH && ret >= 0);
@@ -143,7 +143,7 @@ int mvmm_enable_dirty_ring(struct mvmm_vm *vm,
 	    how->entries & (how->entries - 1))
 		return -EINVAL;
 	mutex_lock(&vm->lock);
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	if (vm->nr_vcpus || vm->nr_regions) {
 		ret = -EBUSY;
 	} else {
@@ -152,7 +152,7 @@ int mvmm_enable_dirty_ring(struct mvmm_vm *vm,
 		vm->pgt.fmt = &vm->ring_format;
 		vm->ring_entries = how->entries;
 	}
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 	mutex_unlock(&vm->lock);
 	return ret;
 }

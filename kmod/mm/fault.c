@@ -8,6 +8,9 @@
  * held and no invalidation of its range runs, an entry found there stays valid
  * until the notifier is called: the host calls it before it takes rights away.
  * So no reference to the page is needed, and none is taken.
+ *
+ * Faults hold mmu_lock for reading: vCPUs map at the same time, each entry by a
+ * compare-and-exchange. Who has lost it finds what it wanted, or faults again.
  */
 #include <linux/mm.h>
 #include <linux/pgtable.h>
@@ -33,6 +36,14 @@ enum lookup {
 	ABSENT,		/* the host has to bring it in, or to grant the right */
 	FOUND,
 	SPECIAL,	/* no struct page behind it: device memory */
+	IN_THE_WAY,	/* what is mapped there has to go first, or be split */
+};
+
+/* How mmu_lock is held while something is mapped */
+enum hold {
+	ATOMIC,		/* for reading, interrupts are off */
+	SHARED,		/* for reading */
+	ALONE,		/* for writing */
 };
 
 /*
@@ -174,17 +185,21 @@ static void map_around(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 	lockdep_assert_irqs_disabled();
 	entry -= below >> PAGE_SHIFT;
 	for (; pte < end; pte++, entry++)
-		if (!(*entry & fmt->present) &&
+		if (!(READ_ONCE(*entry) & fmt->present) &&
 		    leaf_from_pte(READ_ONCE(*pte), &one) == FOUND)
-			WRITE_ONCE(*entry, pgt_leaf(fmt, one.pa, 1,
-						    prot_of(vm, r, one.write,
-							    false)));
+			pgt_set(entry, 0, pgt_leaf(fmt, one.pa, 1,
+						   prot_of(vm, r, one.write,
+							   false)));
 }
 
-/* Let the guest fetch what is mapped at @gpa. Context: mmu_lock held */
-static enum lookup let_fetch(struct mvmm_vm *vm, u64 gpa,
-			     struct pgt_cache *cache)
+/* Let the guest fetch what is mapped at @gpa, at @level */
+static enum lookup let_fetch(struct mvmm_vm *vm, u64 gpa, int level,
+			     enum hold hold, struct pgt_cache *cache)
 {
+	if (level == 1 || !vm->pgt.fmt->exec)
+		return FOUND;
+	if (hold != ALONE)
+		return IN_THE_WAY;
 	if (pgt_split(&vm->pgt, gpa, cache))
 		return ABSENT;
 	if (vm->pgt.nr_split)
@@ -193,13 +208,12 @@ static enum lookup let_fetch(struct mvmm_vm *vm, u64 gpa,
 }
 
 /*
- * Map what the host has at @gpa, for @access. Context: mmu_lock held. @atomic:
- * interrupts are off: neighbours are mapped too, but nothing is zapped, since
- * that needs a flush. Returns FOUND: it is mapped; ABSENT: fault_in() has to do
- * it; SPECIAL: it cannot be mapped.
+ * Map what the host has at @gpa, for @access, if ATOMIC its neighbours, too. Returns
+ * FOUND: it is mapped, or another vCPU has changed it just now; ABSENT: fault_in()
+ * has to do it; SPECIAL: it cannot be mapped; IN_THE_WAY: only who is ALONE can.
  */
 static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
-			  u64 gpa, u32 access, bool atomic,
+			  u64 gpa, u32 access, enum hold hold,
 			  struct pgt_cache *cache)
 {
 	bool write = access & MVMM_ACCESS_WRITE;
@@ -210,7 +224,7 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 	struct host_leaf leaf;
 	enum lookup found;
 	enum pgt_prot prot;
-	int level, at;
+	int level, at, ret;
 
 	lockdep_assert_held(&vm->mmu_lock);
 	found = host_lookup(vm->mm, hva, &leaf);
@@ -226,10 +240,9 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 	 * Another vCPU may have mapped it: its entry stays, with rights and D
 	 * bit
 	 */
-	entry = pgt_find(pgt, gpa, &at);
-	pte = *entry;
+	entry = pgt_find(pgt, gpa, &at, &pte);
 	if (pgt_pte_present(pgt, pte) && (!write || pte & pgt->fmt->write))
-		return fetch ? let_fetch(vm, fault, cache) : FOUND;
+		return fetch ? let_fetch(vm, fault, at, hold, cache) : FOUND;
 
 	pa = leaf.pa | (hva & (pgt_level_size(leaf.level) - 1));
 	level = mvmm_level_beside(pgt, pte, at,
@@ -239,21 +252,24 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 	pa &= -size;
 	prot = prot_of(vm, r, leaf.write, write);
 	if (at == 1 && level == 1) {
-		WRITE_ONCE(*entry, pgt_leaf(pgt->fmt, pa, 1, prot));
-		if (atomic && leaf.level == 1)
+		pgt_set(entry, pte, pgt_leaf(pgt->fmt, pa, 1, prot));
+		if (hold == ATOMIC && leaf.level == 1)
 			map_around(vm, r, gpa, &leaf, entry);
 		return FOUND;
 	}
 	/*
-	 * 4 KiB leaves from before the host merged the range into a huge page
+	 * 4 KiB leaves from before the host merged the range into a huge page, or
+	 * a large one of which it has made small pages
 	 */
-	if (at < level && atomic)
-		return ABSENT;
+	if (hold != ALONE &&
+	    (at < level || (at > level && pgt_pte_present(pgt, pte))))
+		return IN_THE_WAY;
 	if (at < level)
 		mvmm_zap(vm, gpa, gpa + size, false);
-	if (pgt_map(pgt, gpa, pa, level, prot, cache))
-		return ABSENT;
-	return fetch ? let_fetch(vm, fault, cache) : FOUND;
+	ret = pgt_map(pgt, gpa, pa, level, prot, cache);
+	if (ret)
+		return ret == -EAGAIN ? FOUND : ABSENT;
+	return fetch ? let_fetch(vm, fault, level, hold, cache) : FOUND;
 }
 
 static bool region_writable(const struct mvmm_mem_region *r)
@@ -304,8 +320,8 @@ enum mvmm_step mvmm_apic_exit(struct mvmm_vcpu *vcpu)
  * mvmm_fault_fast() - handle a nested page fault in the inner loop
  * @vcpu: its fault describes the access
  *
- * Context: interrupts off. So it must not wait for mmu_lock: the holder may
- * wait for an IPI to this CPU. Return: MVMM_STEP_REENTER: mapped;
+ * Context: interrupts off. So it must not wait for mmu_lock: who holds it for writing
+ * may wait for an IPI to this CPU. Return: MVMM_STEP_REENTER: mapped;
  * MVMM_STEP_USER: not memory; MVMM_STEP_FAULT: mvmm_fault_slow() has to do it.
  */
 enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu)
@@ -320,21 +336,21 @@ enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu)
 
 	lockdep_assert_irqs_disabled();
 	mvmm_assert_section(vcpu);
-	if (!spin_trylock(&vm->mmu_lock))
+	if (!read_trylock(&vm->mmu_lock))
 		return MVMM_STEP_FAULT;
 	r = mvmm_find_region(vm, gpa);
 	if (!r || (write && !region_writable(r))) {
 		hva = r ? r->hva + (gpa - r->gpa) : 0;
-		spin_unlock(&vm->mmu_lock);
+		read_unlock(&vm->mmu_lock);
 		if (!r && mvmm_may_have_apic_page(vm, gpa))
 			return MVMM_STEP_FAULT;
 		exit_to_user(vcpu, hva, r ? EROFS : EFAULT);
 		return MVMM_STEP_USER;
 	}
-	found = mirror(vm, r, gpa, fault->access, true, &vcpu->pgt_cache);
+	found = mirror(vm, r, gpa, fault->access, ATOMIC, &vcpu->pgt_cache);
 	if (found == FOUND && write)
 		mvmm_dirty_ring_push(vcpu, r, gpa);
-	spin_unlock(&vm->mmu_lock);
+	read_unlock(&vm->mmu_lock);
 	if (found != FOUND)
 		return MVMM_STEP_FAULT;
 	vcpu->stats.faults++;
@@ -365,6 +381,27 @@ int mvmm_bring_in(struct mm_struct *mm, unsigned long hva, bool write)
 	return ret;
 }
 
+/* The second half of fault_in(), once *@hva was brought in */
+static enum lookup map_in(struct mvmm_vm *vm, struct mvmm_vcpu *vcpu, u64 gpa,
+			  u32 access, enum hold hold, struct pgt_cache *cache,
+			  u64 hva)
+{
+	const struct mvmm_mem_region *r = mvmm_find_region(vm, gpa);
+	enum lookup found;
+
+	/* It may have gone again meanwhile, and the region, too */
+	if (!r || r->hva + (gpa - r->gpa) != hva ||
+	    (access & MVMM_ACCESS_WRITE && !region_writable(r)))
+		return ABSENT;
+	/* It may have a ring since then */
+	if (!vcpu && mvmm_goes_to_ring(vm, r))
+		access &= ~MVMM_ACCESS_WRITE;
+	found = mirror(vm, r, gpa, access, hold, cache);
+	if (found == FOUND && access & MVMM_ACCESS_WRITE && vcpu)
+		mvmm_dirty_ring_push(vcpu, r, gpa);
+	return found;
+}
+
 /*
  * Bring the page in, and map it, for @vcpu; NULL: for nobody, and if it goes to a
  * ring, as for a read. Context: may sleep. Returns 0: mapped, or
@@ -376,7 +413,7 @@ static int fault_in(struct mvmm_vm *vm, struct mvmm_vcpu *vcpu, u64 gpa,
 {
 	bool write = access & MVMM_ACCESS_WRITE;
 	const struct mvmm_mem_region *r;
-	enum lookup found = ABSENT;
+	enum lookup found;
 	bool refused = false;
 	int ret;
 
@@ -385,7 +422,7 @@ static int fault_in(struct mvmm_vm *vm, struct mvmm_vcpu *vcpu, u64 gpa,
 	ret = pgt_cache_fill(cache, vm->pgt.fmt);
 	if (ret)
 		return ret;
-	spin_lock(&vm->mmu_lock);
+	read_lock(&vm->mmu_lock);
 	r = mvmm_find_region(vm, gpa);
 	if (r) {
 		*hva = r->hva + (gpa - r->gpa);
@@ -393,30 +430,23 @@ static int fault_in(struct mvmm_vm *vm, struct mvmm_vcpu *vcpu, u64 gpa,
 		if (!vcpu && mvmm_goes_to_ring(vm, r))
 			access &= ~MVMM_ACCESS_WRITE;
 	}
-	spin_unlock(&vm->mmu_lock);
+	read_unlock(&vm->mmu_lock);
 	if (!*hva || refused)
 		return refused ? -EROFS : -ENXIO;
 
-	write = access & MVMM_ACCESS_WRITE;
-	ret = mvmm_bring_in(vm->mm, *hva, write);
+	ret = mvmm_bring_in(vm->mm, *hva, access & MVMM_ACCESS_WRITE);
 	if (ret)
 		return ret;
 
-	spin_lock(&vm->mmu_lock);
-	/* It may have gone again meanwhile, and the region, too */
-	r = mvmm_find_region(vm, gpa);
-	*again = !r || r->hva + (gpa - r->gpa) != *hva ||
-		 (write && !region_writable(r));
-	if (!*again) {
-		/* It may have a ring since then */
-		if (!vcpu && mvmm_goes_to_ring(vm, r))
-			access &= ~MVMM_ACCESS_WRITE;
-		found = mirror(vm, r, gpa, access, false, cache);
-		if (found == FOUND && write && vcpu)
-			mvmm_dirty_ring_push(vcpu, r, gpa);
-		*again = found == ABSENT;
+	read_lock(&vm->mmu_lock);
+	found = map_in(vm, vcpu, gpa, access, SHARED, cache, *hva);
+	read_unlock(&vm->mmu_lock);
+	if (found == IN_THE_WAY) {
+		write_lock(&vm->mmu_lock);
+		found = map_in(vm, vcpu, gpa, access, ALONE, cache, *hva);
+		write_unlock(&vm->mmu_lock);
 	}
-	spin_unlock(&vm->mmu_lock);
+	*again = found == ABSENT;
 	return found == SPECIAL ? -EFAULT : 0;
 }
 
@@ -452,6 +482,7 @@ int mvmm_fault_slow(struct mvmm_vcpu *vcpu)
 		return 0;
 	}
 	vcpu->stats.faults++;
+	vcpu->stats.slow_faults++;
 	trace_mvmm_fault(vcpu->id, fault->gpa, fault->gva, fault->access, hva);
 	return 0;
 }
@@ -479,13 +510,13 @@ int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p)
 	    p->gpa > (1ULL << MVMM_GPA_BITS) - p->len)
 		return -EINVAL;
 	while (p->len) {
-		spin_lock(&vm->mmu_lock);
+		read_lock(&vm->mmu_lock);
 		/* The APIC-access page may be mapped, but it is not memory */
 		r = mvmm_find_region(vm, p->gpa);
 		pte = r ? pgt_lookup(&vm->pgt, p->gpa, &level) : 0;
 		mapped = pte && (!write || pte & vm->pgt.fmt->write ||
 				 mvmm_goes_to_ring(vm, r));
-		spin_unlock(&vm->mmu_lock);
+		read_unlock(&vm->mmu_lock);
 		if (mapped) {
 			step = pgt_level_size(level) -
 			       (p->gpa & (pgt_level_size(level) - 1));

@@ -72,7 +72,7 @@ void mvmm_kick_guests(struct mvmm_vm *vm)
 {
 	int i;
 
-	lockdep_assert_held(&vm->mmu_lock);
+	lockdep_assert_held_write(&vm->mmu_lock);
 	lockdep_assert_irqs_enabled();
 	cpumask_clear(vm->kicked);
 	smp_mb(); /* pairs with mvmm_enter_begin() */
@@ -136,11 +136,11 @@ bool mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end, bool may_sleep)
 {
 	bool some, any = false;
 
-	lockdep_assert_held(&vm->mmu_lock);
+	lockdep_assert_held_write(&vm->mmu_lock);
 	while (!zap_some(vm, start, end, &some)) {
 		any = true;
 		if (may_sleep)
-			cond_resched_lock(&vm->mmu_lock);
+			cond_resched_rwlock_write(&vm->mmu_lock);
 	}
 	return some || any;
 }
@@ -152,7 +152,7 @@ static bool for_each_backed(struct mvmm_vm *vm, u64 start, u64 end,
 	bool ret = false;
 	int i;
 
-	lockdep_assert_held(&vm->mmu_lock);
+	lockdep_assert_held_write(&vm->mmu_lock);
 	for (i = 0; i < vm->nr_regions; i++) {
 		struct mvmm_mem_region *r = &vm->regions[i];
 		u64 from = max(start, r->hva), to = min(end, r->hva + r->len);
@@ -186,7 +186,7 @@ static void zap_backed(struct mvmm_vm *vm, u64 start, u64 end, bool may_sleep)
 					   at + (to - r->hva), &some))
 			at++;
 		else if (may_sleep)
-			cond_resched_lock(&vm->mmu_lock);
+			cond_resched_rwlock_write(&vm->mmu_lock);
 	}
 }
 
@@ -201,7 +201,7 @@ static void zap_backed(struct mvmm_vm *vm, u64 start, u64 end, bool may_sleep)
  */
 void mvmm_inval_begin(struct mvmm_vm *vm, u64 start, u64 end)
 {
-	lockdep_assert_held(&vm->mmu_lock);
+	lockdep_assert_held_write(&vm->mmu_lock);
 	if (!vm->inval_count++) {
 		vm->inval_start = start;
 		vm->inval_end = end;
@@ -219,7 +219,7 @@ void mvmm_inval_begin(struct mvmm_vm *vm, u64 start, u64 end)
  */
 void mvmm_inval_end(struct mvmm_vm *vm)
 {
-	lockdep_assert_held(&vm->mmu_lock);
+	lockdep_assert_held_write(&vm->mmu_lock);
 	vm->inval_count--;
 }
 
@@ -245,11 +245,11 @@ static int invalidate_range_start(struct mmu_notifier *mn,
 	struct mvmm_vm *vm = mn_to_vm(mn);
 
 	/* A spinlock and IPIs do not sleep: it need not be blockable */
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	mvmm_inval_begin(vm, range->start, range->end);
 	zap_backed(vm, range->start, range->end,
 		   mmu_notifier_range_blockable(range));
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 	return 0;
 }
 
@@ -258,9 +258,9 @@ static void invalidate_range_end(struct mmu_notifier *mn,
 {
 	struct mvmm_vm *vm = mn_to_vm(mn);
 
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	mvmm_inval_end(vm);
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 }
 
 static bool age_backed(struct mvmm_vm *vm, u64 start, u64 end)
@@ -280,9 +280,9 @@ static mvmm_young_t clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
 	struct mvmm_vm *vm = mn_to_vm(mn);
 	bool young;
 
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	young = for_each_backed(vm, start, end, age_backed);
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 	return young;
 }
 
@@ -301,9 +301,9 @@ static mvmm_young_t test_young(struct mmu_notifier *mn, struct mm_struct *mm,
 	struct mvmm_vm *vm = mn_to_vm(mn);
 	bool young;
 
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	young = for_each_backed(vm, address, address + PAGE_SIZE, test_backed);
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 	return young;
 }
 
@@ -312,11 +312,11 @@ static void release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
 	struct mvmm_vm *vm = mn_to_vm(mn);
 
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	/* It never ends: nothing is mapped again */
 	mvmm_inval_begin(vm, 0, U64_MAX);
 	mvmm_zap(vm, 0, 1ULL << MVMM_GPA_BITS, true);
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 }
 
 const struct mmu_notifier_ops mvmm_notifier_ops = {

@@ -21,7 +21,7 @@ int mvmm_memory_init(struct mvmm_vm *vm)
 {
 	int ret = -ENOMEM;
 
-	spin_lock_init(&vm->mmu_lock);
+	rwlock_init(&vm->mmu_lock);
 	mvmm_merge_init(vm);
 	vm->regions = kzalloc(sizeof(*vm->regions), GFP_KERNEL_ACCOUNT);
 	if (!vm->regions ||
@@ -57,12 +57,12 @@ void mvmm_memory_destroy(struct mvmm_vm *vm)
 	int i;
 
 	cancel_delayed_work_sync(&vm->merge);
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	/*
 	 * While the notifier is registered the host keeps the pages that we map
 	 */
 	mvmm_zap(vm, 0, 1ULL << MVMM_GPA_BITS, true);
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 	mmu_notifier_unregister(&vm->mn, vm->mm);
 	pgt_destroy(&vm->pgt);
 	for (i = 0; i < vm->nr_regions; i++)
@@ -192,7 +192,7 @@ static void swap_regions(struct mvmm_vm *vm, struct change *c)
 	bool log = vm->nr_logged;
 	u32 i;
 
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	mvmm_inval_begin(vm, 0, U64_MAX);
 	for (i = 0; i < c->nr_remove; i++)
 		mvmm_zap(vm, c->remove[i].gpa,
@@ -214,7 +214,7 @@ static void swap_regions(struct mvmm_vm *vm, struct change *c)
 	if (mvmm_vendor.pml && (log || vm->nr_logged))
 		mvmm_flush_guests(vm);
 	mvmm_inval_end(vm);
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 }
 
 /* Those logs that the VM has not */

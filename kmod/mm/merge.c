@@ -27,7 +27,7 @@ void mvmm_merge_later(struct mvmm_vm *vm)
 {
 	unsigned int period = READ_ONCE(merge_period_ms);
 
-	lockdep_assert_held(&vm->mmu_lock);
+	lockdep_assert_held_write(&vm->mmu_lock);
 	if (period)
 		schedule_delayed_work(&vm->merge, msecs_to_jiffies(period));
 }
@@ -40,16 +40,16 @@ static void merge(struct work_struct *work)
 	unsigned long n;
 	u64 gpa;
 
-	spin_lock(&vm->mmu_lock);
+	write_lock(&vm->mmu_lock);
 	n = DIV_ROUND_UP(vm->pgt.nr_split, SHARE);
 	for (; n && vm->pgt.nr_split; n--) {
 		gpa = pgt_oldest_split(&vm->pgt);
 		mvmm_zap(vm, gpa, gpa + pgt_level_size(2), false);
-		cond_resched_lock(&vm->mmu_lock);
+		cond_resched_rwlock_write(&vm->mmu_lock);
 	}
 	if (vm->pgt.nr_split)
 		mvmm_merge_later(vm);
-	spin_unlock(&vm->mmu_lock);
+	write_unlock(&vm->mmu_lock);
 }
 
 /** mvmm_merge_init() - for a new VM */

@@ -35,7 +35,7 @@ int mvmm_region_index(const struct mvmm_vm *vm, u64 gpa)
  */
 struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa)
 {
-	struct mvmm_mem_region *r = &vm->regions[vm->last_region];
+	struct mvmm_mem_region *r = &vm->regions[READ_ONCE(vm->last_region)];
 	int i;
 
 	lockdep_assert_held(&vm->mmu_lock);
@@ -48,7 +48,7 @@ struct mvmm_mem_region *mvmm_find_region(struct mvmm_vm *vm, u64 gpa)
 	i = mvmm_region_index(vm, gpa + 1) - 1;
 	if (i < 0 || gpa - vm->regions[i].gpa >= vm->regions[i].len)
 		return NULL;
-	vm->last_region = i;
+	WRITE_ONCE(vm->last_region, i);
 	return &vm->regions[i];
 }
 

@@ -21,7 +21,7 @@ static bool write_flag(struct mvmm_vcpu *vcpu, u64 gpa, u8 value)
 	bool done = false;
 	u8 __user *flag;
 
-	if (!spin_trylock(&vm->mmu_lock))
+	if (!read_trylock(&vm->mmu_lock))
 		return false;
 	flag = mvmm_plain_memory(vm, gpa, sizeof(*flag));
 	if (flag) {
@@ -30,7 +30,7 @@ static bool write_flag(struct mvmm_vcpu *vcpu, u64 gpa, u8 value)
 		pagefault_enable();
 		vcpu->pv.eoi_flag = flag;
 	}
-	spin_unlock(&vm->mmu_lock);
+	read_unlock(&vm->mmu_lock);
 	return done;
 }
 

@@ -85,7 +85,7 @@ static bool steal_at_once(struct mvmm_vcpu *vcpu, u64 gpa, u64 *more)
 	u32 version;
 	u64 steal;
 
-	spin_lock(&vcpu->vm->mmu_lock);
+	read_lock(&vcpu->vm->mmu_lock);
 	to = mvmm_plain_memory(vcpu->vm, gpa, sizeof(*to));
 	pagefault_disable();
 	if (to && user_access_begin(to, sizeof(*to))) {
@@ -102,7 +102,7 @@ end:
 		user_access_end();
 	}
 	pagefault_enable();
-	spin_unlock(&vcpu->vm->mmu_lock);
+	read_unlock(&vcpu->vm->mmu_lock);
 	return done;
 }
 

@@ -5,6 +5,7 @@
  * rooms that they call are stubs here.
  */
 #include <kunit/test.h>
+#include <linux/kthread.h>
 #include <linux/prandom.h>
 static u64 vsched_steps;
 #define vsched_step() (++vsched_steps)

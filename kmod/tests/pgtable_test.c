@@ -58,7 +58,7 @@ static void pgtable_test_exit(struct kunit *test)
 
 	pgt_zap(&t->pgt, 0, 1ULL << 48, count_leaf, t, &t->freed, &no_limit);
 	pgt_free_tables(&t->freed);
-	KUNIT_EXPECT_EQ(test, t->pgt.nr_tables, 1UL);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&t->pgt.nr_tables), 1LL);
 	pgt_destroy(&t->pgt);
 	pgt_cache_drain(&t->cache);
 }
@@ -132,16 +132,16 @@ static void pgtable_bad_input(struct kunit *test)
 static void pgtable_split(struct kunit *test)
 {
 	struct pgt_test *t = test->priv;
-	unsigned long tables;
+	long tables;
 	int level, i;
 	u64 pte;
 
 	KUNIT_EXPECT_EQ(test, map(t, 1ULL << 30, 4ULL << 30, 3, true), 0);
-	tables = t->pgt.nr_tables;
+	tables = atomic64_read(&t->pgt.nr_tables);
 	/* One that is mapped as before: the rest is in smaller leaves now */
 	KUNIT_EXPECT_EQ(test, map(t, (1ULL << 30) + (7 << 21),
 				  (4ULL << 30) + (7 << 21), 2, true), 0);
-	KUNIT_EXPECT_EQ(test, t->pgt.nr_tables, tables + 1);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&t->pgt.nr_tables), tables + 1);
 	for (i = 0; i < 512; i += 73) {
 		pte = pgt_lookup(&t->pgt, (1ULL << 30) + ((u64)i << 21),
 				 &level);
@@ -212,7 +212,7 @@ static void pgtable_small_ones_execute(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pgt.nr_split, 1UL);
 	KUNIT_EXPECT_EQ(test, pgt_oldest_split(&pgt), base + 0x600000);
 	/* What was zapped comes back beside the rest of its GiB */
-	pte = *pgt_find(&pgt, base + 0x200000, &level);
+	pgt_find(&pgt, base + 0x200000, &level, &pte);
 	KUNIT_EXPECT_EQ(test, level, 2);
 	KUNIT_EXPECT_EQ(test, mvmm_level_beside(&pgt, pte, level, 1), 1);
 	KUNIT_EXPECT_EQ(test, mvmm_level_beside(&pgt, pte, level, 3), 2);
@@ -220,7 +220,7 @@ static void pgtable_small_ones_execute(struct kunit *test)
 				      PGT_READ, &empty), 0);
 	KUNIT_EXPECT_EQ(test, pgt.nr_split, 1UL);
 	/* A GiB in which nothing is mapped gets one leaf */
-	pte = *pgt_find(&pgt, 2 * base, &level);
+	pgt_find(&pgt, 2 * base, &level, &pte);
 	KUNIT_EXPECT_EQ(test, mvmm_level_beside(&pgt, pte, level, 3), 3);
 	pgt_cache_fill(&t->cache, &fmt);
 	KUNIT_EXPECT_EQ(test, pgt_map(&pgt, 0, 0, 1, PGT_READ, &t->cache), 0);
@@ -326,7 +326,7 @@ static void pgtable_clean(struct kunit *test)
 	const struct pgt_format *fmt = t->pgt.fmt;
 	struct pgt_format no_d = *fmt;
 	int level, i;
-	u64 *entry;
+	u64 *entry, pte;
 
 	map(t, 0x3000, 0x3000, 1, true);
 	map(t, 0x4000, 0x4000, 1, true);
@@ -335,8 +335,8 @@ static void pgtable_clean(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0UL, pgt_clean(&t->pgt, 0, 1ULL << 40,
 					     count_leaf, t));
 	/* What the CPU does at a write */
-	*pgt_find(&t->pgt, 0x4000, &level) |= fmt->dirty;
-	*pgt_find(&t->pgt, 0x40000000, &level) |= fmt->dirty;
+	*pgt_find(&t->pgt, 0x4000, &level, &pte) |= fmt->dirty;
+	*pgt_find(&t->pgt, 0x40000000, &level, &pte) |= fmt->dirty;
 	KUNIT_EXPECT_EQ(test, 2, level);
 	KUNIT_EXPECT_EQ(test, 0UL, pgt_clean(&t->pgt, 0, 0x4000, count_leaf,
 					     t));
@@ -345,7 +345,7 @@ static void pgtable_clean(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2, t->last_level);
 	KUNIT_EXPECT_EQ(test, 0UL, pgt_clean(&t->pgt, 0, 1ULL << 40,
 					     count_leaf, t));
-	entry = pgt_find(&t->pgt, 0x4000, &level);
+	entry = pgt_find(&t->pgt, 0x4000, &level, &pte);
 	KUNIT_EXPECT_TRUE(test, *entry & fmt->write);
 	KUNIT_EXPECT_FALSE(test, *entry & fmt->dirty);
 
@@ -365,7 +365,7 @@ static void pgtable_clean(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0ULL, pgt_used(&t->pgt, 0x80000000, 0x80400000));
 	map(t, 0xc0000000, 0xc0000000, 3, true);
 	KUNIT_EXPECT_EQ(test, 6ULL, pgt_used(&t->pgt, 0xbfe00000, 0xc0400000));
-	*pgt_find(&t->pgt, 0xc0000000, &level) = 0;
+	*pgt_find(&t->pgt, 0xc0000000, &level, &pte) = 0;
 
 	/* Each place of a line of entries, at the edges of a range too */
 	pgt_clean(&t->pgt, 0, 1ULL << 40, count_leaf, t);
@@ -374,7 +374,7 @@ static void pgtable_clean(struct kunit *test)
 	for (i = 0; i < 512; i++) {
 		u64 at = i * 0x1000;
 
-		*pgt_find(&t->pgt, at, &level) |= fmt->dirty;
+		*pgt_find(&t->pgt, at, &level, &pte) |= fmt->dirty;
 		KUNIT_EXPECT_EQ(test, 0UL, pgt_clean(&t->pgt, 0, at, count_leaf,
 						     t));
 		KUNIT_EXPECT_EQ(test, 0UL, pgt_clean(&t->pgt, at + 0x1000,
@@ -385,9 +385,9 @@ static void pgtable_clean(struct kunit *test)
 	}
 	for (i = 0; i < 512; i++)
 		if (i < 3 || i > 5)
-			*pgt_find(&t->pgt, i * 0x1000, &level) = 0;
-	*pgt_find(&t->pgt, 0x5000, &level) &= ~fmt->write;
-	entry = pgt_find(&t->pgt, 0x4000, &level);
+			*pgt_find(&t->pgt, i * 0x1000, &level, &pte) = 0;
+	*pgt_find(&t->pgt, 0x5000, &level, &pte) &= ~fmt->write;
+	entry = pgt_find(&t->pgt, 0x4000, &level, &pte);
 
 	/* Without D bits pgt_clean() makes the leaves read-only */
 	no_d.dirty = 0;
@@ -400,6 +400,98 @@ static void pgtable_clean(struct kunit *test)
 	t->pgt.fmt = fmt;
 }
 
+/* ---- several at a time ------------------------------------------------ */
+
+#define MAPPERS	4
+#define PLACES	512
+
+struct mapper {
+	struct pgt *pgt;
+	struct completion *go, done;
+	int failed;
+};
+
+/* In as many tables as can be: each is wanted by all at about the same time */
+static u64 nth_place(int i)
+{
+	return ((u64)(i % 8) << 39) + ((u64)(i / 8) << 21);
+}
+
+static int map_places(void *arg)
+{
+	struct mapper *m = arg;
+	struct pgt_cache cache = {};
+	int i, ret;
+
+	wait_for_completion(m->go);
+	for (i = 0; i < PLACES; i++) {
+		ret = pgt_cache_fill(&cache, m->pgt->fmt) ?:
+		      pgt_map(m->pgt, nth_place(i), nth_place(i), 1, PGT_READ,
+			      &cache);
+		m->failed += ret && ret != -EAGAIN;
+		cond_resched();
+	}
+	pgt_cache_drain(&cache);
+	complete(&m->done);
+	return 0;
+}
+
+static void pgtable_together(struct kunit *test)
+{
+	struct pgt_test *t = test->priv;
+	struct mapper m[MAPPERS] = {};
+	DECLARE_COMPLETION_ONSTACK(go);
+	struct task_struct *thread;
+	long tables;
+	int i, level;
+
+	for (i = 0; i < MAPPERS; i++) {
+		m[i].pgt = &t->pgt;
+		m[i].go = &go;
+		init_completion(&m[i].done);
+		thread = kthread_run(map_places, &m[i], "pgtable/%d", i);
+		if (IS_ERR(thread)) {
+			complete_all(&go);
+			while (i--)
+				wait_for_completion(&m[i].done);
+			KUNIT_FAIL(test, "no thread");
+			return;
+		}
+	}
+	complete_all(&go);
+	for (i = 0; i < MAPPERS; i++) {
+		wait_for_completion(&m[i].done);
+		KUNIT_EXPECT_EQ(test, m[i].failed, 0);
+	}
+	for (i = 0; i < PLACES; i++)
+		KUNIT_EXPECT_EQ(test, pgt_lookup(&t->pgt, nth_place(i), &level),
+				pgt_leaf(t->pgt.fmt, nth_place(i), 1, PGT_READ));
+	/* As many tables as one alone would have made */
+	tables = atomic64_read(&t->pgt.nr_tables);
+	pgt_zap(&t->pgt, 0, 1ULL << 48, count_leaf, t, &t->freed, &no_limit);
+	pgt_free_tables(&t->freed);
+	for (i = 0; i < PLACES; i++)
+		map(t, nth_place(i), nth_place(i), 1, false);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&t->pgt.nr_tables), tables);
+}
+
+/* An entry that has changed since it was looked at stays as it is */
+static void pgtable_set(struct kunit *test)
+{
+	struct pgt_test *t = test->priv;
+	u64 *entry, was, now;
+	int level;
+
+	map(t, 0x3000, 0x3000, 1, false);
+	entry = pgt_find(&t->pgt, 0x3000, &level, &was);
+	*entry |= t->pgt.fmt->accessed;
+	now = *entry;
+	KUNIT_EXPECT_FALSE(test, pgt_set(entry, was, was | t->pgt.fmt->write));
+	KUNIT_EXPECT_EQ(test, *entry, now);
+	KUNIT_EXPECT_TRUE(test, pgt_set(entry, now, was));
+	KUNIT_EXPECT_EQ(test, *entry, was);
+}
+
 static struct kunit_case pgtable_cases[] = {
 	KUNIT_CASE(pgtable_map_lookup),
 	KUNIT_CASE(pgtable_large),
@@ -409,6 +501,8 @@ static struct kunit_case pgtable_cases[] = {
 	KUNIT_CASE(pgtable_zap),
 	KUNIT_CASE(pgtable_dirty_and_young),
 	KUNIT_CASE(pgtable_clean),
+	KUNIT_CASE(pgtable_together),
+	KUNIT_CASE(pgtable_set),
 	{}
 };
 

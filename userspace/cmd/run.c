@@ -84,10 +84,10 @@ static void print_stats(const struct vcpu *v)
 	    mvmm_get_info(v->machine->system, &info))
 		return;
 	fprintf(stderr,
-		"vCPU %u: entries %llu, exits to user %llu, faults %llu (retries %llu), injections %llu\n"
+		"vCPU %u: entries %llu, exits to user %llu, faults %llu (slow %llu, retries %llu), injections %llu\n"
 		"vCPU %u: flushes of memory %llu, of the vCPU %llu; migrations %llu\n",
-		v->id, s.entries, s.exits_to_user, s.faults, s.fault_retries,
-		s.injections, v->id, s.flush_memory, s.flush_vcpu, s.migrations);
+		v->id, s.entries, s.exits_to_user, s.faults, s.slow_faults,
+		s.fault_retries, s.injections, v->id, s.flush_memory, s.flush_vcpu, s.migrations);
 	for (i = 0; i < s.nr_hw_exits && i < MVMM_STATS_HW_EXITS; i++) {
 		if (!s.hw_exits[i])
 			continue;
