@@ -65,6 +65,21 @@ TEST_F(exits, ports)
 	EXPECT_EQ(0x88c9babb, run->regs.rax);
 }
 
+/* A spin exits only where another vCPU waits for the CPU, or the parameter is set */
+GUEST(spin, "1: pause\n dec %rcx\n jnz 1b\n hlt");
+TEST_F(exits, spin_alone)
+{
+	int exit_pause = module_has(MVMM_FEATURE_VMX) ? 40 : 0x77;
+	struct mvmm_stats stats;
+
+	NEEDS("slots");
+	LOAD(&self->vm, spin);
+	self->vm.run->regs.rcx = 100000;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	ASSERT_EQ(0, mvmm_get_stats(self->vm.vcpu, &stats));
+	EXPECT_EQ(vmx_uses("ple"), stats.hw_exits[exit_pause] != 0);
+}
+
 GUEST(strings, "cld\n mov $0x100000, %rsi\n mov $5, %ecx\n mov $0xe9, %dx\n"
       "rep outsb\n"
       "mov $0x100100, %rdi\n mov $3, %ecx\n rep insw\n"

@@ -7,12 +7,12 @@ static inline void drain_pml(struct mvmm_vcpu *vcpu)
 	struct mvmm_mem_region *r;
 	u64 gpa;
 
-	lockdep_assert_held_write(&vcpu->vm->mmu_lock);
+	lockdep_assert_held(&vcpu->vm->mmu_lock);
 
 	while ((gpa = mvmm_pml_take(&vcpu->pml)) != MVMM_PML_EMPTY) {
 		r = mvmm_find_region(vcpu->vm, gpa);
 		if (r && r->dirty)
-			__set_bit((gpa - r->gpa) >> PAGE_SHIFT, r->dirty);
+			set_bit((gpa - r->gpa) >> PAGE_SHIFT, r->dirty);
 	}
 }
 
@@ -45,10 +45,10 @@ enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu)
 
 	lockdep_assert_irqs_disabled();
 	mvmm_assert_section(vcpu);
-	if (!write_trylock(&vm->mmu_lock))
+	if (!read_trylock(&vm->mmu_lock))
 		return MVMM_STEP_OUTER;
 	drain_pml(vcpu);
 	vcpu->pml.next = MVMM_PML_ENTRIES - 1;
-	write_unlock(&vm->mmu_lock);
+	read_unlock(&vm->mmu_lock);
 	return MVMM_STEP_REENTER;
 }

@@ -5,11 +5,18 @@
  */
 #include <linux/bits.h>
 #include <linux/gfp.h>
+#include <linux/moduleparam.h>
 #include <asm/trapnr.h>
+#include "cpu/cpu.h"
 #include "guest/guest.h"
 #include "insn.h"
 
 unsigned long *vmx_msr_bitmap;
+
+/* -1: no, except on Bochs, which depends on it: see Documentation/errata.rst */
+static int ple = -1;
+module_param(ple, int, 0444);
+MODULE_PARM_DESC(ple, "a guest's spin exits also while no vCPU waits for a CPU");
 
 /*
  * The MSR bitmap has four parts of 1 KiB (SDM vol. 3, 25.6.9): reads of low
@@ -47,6 +54,8 @@ int vmx_controls_setup(void)
 	if (!vmx_msr_bitmap)
 		return -ENOMEM;
 	make_msr_bitmap();
+	if (ple < 0)
+		ple = mvmm_on_bochs();
 	return 0;
 }
 
@@ -73,6 +82,8 @@ void vmx_sync_secondary(struct vmx_vcpu *vmx)
 	/* A VPID of 0 is not allowed with the control */
 	if (!vmx->vpid)
 		secondary &= ~SECONDARY_EXEC_ENABLE_VPID;
+	if (!vmx->contended && !ple)
+		secondary &= ~SECONDARY_EXEC_PAUSE_LOOP_EXITING;
 	if (vmx->pml)
 		secondary |= SECONDARY_EXEC_ENABLE_PML;
 	if (!vmx->vcpu.caps.tsc_aux)

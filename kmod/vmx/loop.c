@@ -515,9 +515,8 @@ static __no_stack_protector enum mvmm_step vmx_vcpu_run(struct mvmm_vcpu *vcpu)
 	regs_to_vmcs(vmx);
 	host_load(vmx);
 	if (IS_ENABLED(CONFIG_MVMM_SLOTS) &&
-	    unlikely(!vcpu->slice_end == vmx->has_timer) &&
-	    vmx_caps.preemption_timer)
-		vmx_use_slice_timer(vmx, vcpu->slice_end);
+	    unlikely(!vcpu->slice_end == vmx->contended))
+		vmx_slice_changed(vmx);
 	local_irq_disable();
 	vmx_mitigate(vmx);
 	guest_timing_enter_irqoff();

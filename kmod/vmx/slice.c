@@ -6,12 +6,17 @@
 #include "insn.h"
 #include "slice.h"
 
-/** vmx_use_slice_timer() - turn it on or off; the VMCS is current */
-void vmx_use_slice_timer(struct vmx_vcpu *vmx, bool use)
+/** vmx_slice_changed() - it has an end now, or none any more; the VMCS is current */
+void vmx_slice_changed(struct vmx_vcpu *vmx)
 {
-	vmx->has_timer = use;
-	vmwrite32(PIN_BASED_VM_EXEC_CONTROL,
-		  vmx_caps.pin | (use ? PIN_BASED_VMX_PREEMPTION_TIMER : 0));
+	vmx->contended = vmx->vcpu.slice_end;
+	/* A spin is worth an exit only if there is another to run */
+	vmx_sync_secondary(vmx);
+	if (!vmx_caps.preemption_timer)
+		return;
+	vmx->has_timer = vmx->contended;
+	vmwrite32(PIN_BASED_VM_EXEC_CONTROL, vmx_caps.pin |
+		  (vmx->has_timer ? PIN_BASED_VMX_PREEMPTION_TIMER : 0));
 }
 
 /** vmx_set_slice_timer() - exit at this time of the host's TSC; before an entry */

@@ -6,11 +6,11 @@
 #include "vmx.h"
 
 #ifdef CONFIG_MVMM_SLOTS
-void vmx_use_slice_timer(struct vmx_vcpu *vmx, bool use);
+void vmx_slice_changed(struct vmx_vcpu *vmx);
 void vmx_set_slice_timer(u64 end);
 enum mvmm_step vmx_handle_slice_end(struct mvmm_vcpu *vcpu);
 #else
-static inline void vmx_use_slice_timer(struct vmx_vcpu *vmx, bool use) {}
+static inline void vmx_slice_changed(struct vmx_vcpu *vmx) {}
 static inline void vmx_set_slice_timer(u64 end) {}
 
 /* Without the option this exit cannot happen: no handler */

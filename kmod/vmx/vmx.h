@@ -167,6 +167,7 @@ struct vmx_undo {
  * @breakpoints: the guest's DR7 enables breakpoints
  * @syscall_msrs: the guest's STAR, LSTAR, SFMASK are in the CPU
  * @undo: see struct vmx_undo
+ * @contended: the slice has an end: others want the slot
  * @has_timer: the preemption timer is on
  * @reason: exit reason of the last exit
  * @intr_info: of the last exit, if it was by an exception or NMI
@@ -206,7 +207,7 @@ struct vmx_vcpu {
 	bool breakpoints;
 	bool syscall_msrs;
 	struct vmx_undo undo;
-	bool has_timer;
+	bool contended, has_timer;
 	u32 reason;
 	u32 intr_info;
 	u64 msr[VMX_NR_MSRS];

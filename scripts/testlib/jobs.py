@@ -155,12 +155,12 @@ APIC_HELP = ("apicv=1", "apicv=1 apic_access=0", "apic_access=0",
 
 def apic_help(results, name):
     """The local APIC's tests with each of these parameters; huge pages that no
-    guest may execute from."""
-    lab(results, name, tested("test", ("apic", "huge")),
+    guest may execute from; spins that do not exit."""
+    lab(results, name, tested("test", ("apic", "huge", "exits")),
         "; ".join(f"with_parameters {LIMIT} {p}" for p in
                   [f"apic {p}" for p in APIC_HELP] +
                   # Without a word the kernel of the lab has no mitigations
-                  ["huge nx_huge_pages=1"]),
+                  ["huge nx_huge_pages=1", "exits ple=0"]),
         "bochs")
 
 
