@@ -1692,11 +1692,17 @@ static void *take_pages(void *arg)
 {
 	FIXTURE_DATA(apic) *self = arg;
 	char *page = self->vm.mem + DATA + 0x1000;
+	int i;
 
 	while (!stop) {
 		madvise(page, 4096, MADV_DONTNEED);
 		/* The flag's page, swapped out, has to keep its content */
 		madvise(self->vm.mem + DATA, 4096, MADV_PAGEOUT);
+		/* Its entry is not there for a moment, and nobody is told */
+		for (i = 0; i < 100; i++) {
+			*(volatile char *)(self->vm.mem + DATA);
+			madvise(self->vm.mem + DATA, 4096, MADV_COLD);
+		}
 		mvmm_add_region(self->vm.vm, VOID, 4096, page, 0);
 		mvmm_remove_region(self->vm.vm, VOID, 4096);
 		usleep(20);

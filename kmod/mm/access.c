@@ -71,6 +71,31 @@ void __user *mvmm_plain_memory(struct mvmm_vm *vm, u64 gpa, size_t len)
 	return (void __user *)(r->hva + (gpa - r->gpa));
 }
 
+/**
+ * mvmm_peek_guest() - a byte of guest memory where the guest itself has it mapped
+ * @vcpu: has exited; its in_guest is still set
+ * @gpa: guest-physical address
+ * @value: out
+ *
+ * Linux clears an entry of the owner's for a moment without a word to anybody, to make
+ * its page old (MADV_COLD): by the owner's address it cannot be read then. Neither the
+ * page nor a nested table goes away before in_guest is clear, so no lock is needed.
+ *
+ * Context: interrupts off. Return: false if it is not mapped.
+ */
+bool mvmm_peek_guest(const struct mvmm_vcpu *vcpu, u64 gpa, u8 *value)
+{
+	int level;
+	u64 pte = pgt_lookup(&vcpu->vm->pgt, gpa, &level);
+	u64 size = pgt_level_size(level);
+
+	lockdep_assert_irqs_disabled();
+	if (pte)
+		*value = READ_ONCE(*(u8 *)phys_to_virt((pte & PGT_ADDR_MASK & -size) |
+						       (gpa & (size - 1))));
+	return pte;
+}
+
 /* As often as the host takes the page away again between two tries */
 #define TRIES	16
 

@@ -69,6 +69,7 @@ static inline size_t mvmm_bitmap_bytes(u64 len)
 }
 
 void __user *mvmm_plain_memory(struct mvmm_vm *vm, u64 gpa, size_t len);
+bool mvmm_peek_guest(const struct mvmm_vcpu *vcpu, u64 gpa, u8 *value);
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len);
 int mvmm_write_guest(struct mvmm_vcpu *vcpu, u64 gpa, const void *buf,
 		     size_t len);

@@ -59,7 +59,7 @@ void mvmm_pv_eoi_offer(struct mvmm_vcpu *vcpu)
  *
  * If the page cannot be read, the guest has not written to it: to take away a
  * page that the guest has used, the host would have to wait for this CPU first,
- * because in_guest is set. An offer that cannot be taken back now is taken back
+ * because in_guest is set (see mvmm_peek_guest(), too). An offer that cannot be taken back now is taken back
  * by mvmm_pv_eoi_finish(), before the next entry or at the end of RUN.
  *
  * Context: interrupts off.
@@ -75,6 +75,8 @@ void mvmm_pv_eoi_look(struct mvmm_vcpu *vcpu)
 	pagefault_disable();
 	ret = __get_user(flag, vcpu->pv.eoi_flag);
 	pagefault_enable();
+	if (unlikely(ret))
+		ret = !mvmm_peek_guest(vcpu, gpa, &flag);
 	if (!ret && !(flag & KVM_PV_EOI_MASK)) {
 		vcpu->pv.eoi_offered = 0;
 		mvmm_apic_eoi(vcpu);
