@@ -7,6 +7,7 @@
 #include <linux/hrtimer.h>
 #include <linux/math64.h>
 #include <linux/rcuwait.h>
+#include <linux/seqlock.h>
 #include <linux/smp.h>
 #include <linux/types.h>
 #include <asm/tsc.h>
@@ -211,6 +212,9 @@ struct mvmm_exit {
  * @charged: host's TSC of the last charge to @se		[S]
  * @waited: ns that it waited for a slot, without what Linux counts [R]
  * @slice_end: host's TSC; 0: the slice has no end		[R]
+ * @rest_since: host's TSC when it halted and kept its slot; 0: it does not [A]
+ * @rested: ticks of that in all; its thread writes it, in @rest_seq	[A]
+ * @rest_seq: for who reads both while it wakes up
  * @slice_timer: to look at the thread, and when the slice ends	[S]
  *
  * Of VMs with local APICs only:
@@ -274,6 +278,8 @@ struct mvmm_vcpu {
 	struct rcuwait wait;
 	struct vsched_vcpu se;
 	u64 charged, waited, slice_end;
+	u64 rest_since, rested;
+	seqcount_t rest_seq;
 	struct hrtimer slice_timer;
 
 	struct lapic apic;

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The slot protocol: two vCPUs want one slot. Their threads enter the guest,
- * return to userspace with the slot, halt, spin, and wait for the slot. Slices
- * end at any time; or else one of the threads is kicked.
+ * return to userspace with the slot, halt, with or without it, spin, and wait for
+ * the slot. Slices end at any time; or else one of the threads is kicked.
  *
  *   vcpu       run_loop(), do_work(), mvmm_slot_leave(), mvmm_slot_get(),
- *              mvmm_slot_put(); Linux may not run it for however long
+ *              mvmm_slot_put(), mvmm_slot_rest(), mvmm_slot_wake(); Linux may not
+ *              run it for however long
  *   timer      slice_ended(), mvmm_slot_look()
  *   kicker     mvmm_request(MVMM_REQ_KICK)
- *   settle()   with look_at_holder(), wake_holder(): kmod/slots/slots.c
+ *   settle()   with look_at_holder(), wake_holder(), stop_rests(), take_back():
+ *              kmod/slots/slots.c
  *   fill() and the like: kmod/logic/sched.c, without policies, caps, affinity
  *
  * Proved, for every order of their steps:
  *   - only the holder of the slot is in the guest;
  *   - nobody sleeps on who has been given the slot, or was kicked;
- *   - who waits gets the slot: none is idle meanwhile, and no holder is in the
- *     guest, in userspace or not run by Linux without a timer or an IPI on its way;
+ *   - who waits gets the slot: none is idle meanwhile, no holder rests, and none is in
+ *     the guest, in userspace or not run by Linux without a timer or an IPI on its way;
  *   - nobody waits for what does not come.
  *
  * Wrong, and so found by spin, with one of these defined:
@@ -23,6 +25,8 @@
  * NO_BARRIER_LOOK: when look_at_holder() may look before it asks
  * NO_BARRIER_WAIT: without the barrier of rcuwait_wait_event()
  * NO_REQUEST: when block() does not set MVMM_REQ_SLOT
+ * NO_BARRIER_REST: without the barrier in mvmm_slot_rest()
+ * LATE_REQUEST: when take_back() asks after it has taken
  * NO_SECOND_LOOK: when look_at_holder() arms no timer for one in the guest
  * NO_WAKE_TIMER: when wake_holder() arms no timer
  * NO_TIMER: when it arms none for one that is not
@@ -37,7 +41,8 @@
 /* In memory, for each thread */
 #define IN_GUEST(v)	(v)
 #define STATE(v)	(2 + (v))	/* 1: asleep, or about to be */
-#define VARS	4
+#define REST(v)		(4 + (v))	/* 1: halted, with a slot to be had */
+#define VARS	6
 #include "buffer.h"
 
 /* Bits of vcpu->requests, changed by locked instructions */
@@ -52,6 +57,7 @@ byte holder = NOBODY;
 bool shared;		/* the holder's slice ends: vsched_vcpu.until */
 bool competes[2];
 bool kick;		/* vsched.kick */
+bool contended;		/* also read without */
 
 /* Hardware and the host */
 bool irqs_off[2], ipi[2], armed[2];
@@ -183,13 +189,47 @@ inline act_for(v)
 	fi
 }
 
+/* took: it did rest, and is blocked now */
+inline take_back(v)
+{
+#if !defined LATE_REQUEST && !defined NO_BARRIER_LOOK
+	req_slot[v] = 1;
+#endif
+	atomic {
+		took = mem[REST(v)];
+		if
+		:: took ->
+			mem[REST(v)] = 0;
+			drop_slot();
+			st[v] = BLOCKED
+		:: else
+		fi
+	}
+#ifdef LATE_REQUEST
+	req_slot[v] = 1
+#endif
+}
+
 inline look_at_holder(v)
+{
+	if
+	:: st[v] == RUNNING ->
+		take_back(v);
+		if
+		:: atomic { took -> took = 0 }
+		:: else -> look_at_thread(v)
+		fi
+	:: else
+	fi
+}
+
+/* The rest of look_at_holder() */
+inline look_at_thread(v)
 {
 #ifdef NO_BARRIER_LOOK
 	in_guest = mem[IN_GUEST(v)];
 	req_slot[v] = 1;
 #else
-	req_slot[v] = 1;
 	in_guest = mem[IN_GUEST(v)];
 #endif
 	if
@@ -230,21 +270,41 @@ inline settle()
 		:: who != NOBODY -> wake_holder(who)
 #endif
 		:: else
-		fi;
-		find_victim(who)
+		fi
 	   }
+	   /* stop_rests(), of the one holder that there can be */
 	   if
-	   :: who != NOBODY -> look_at_holder(who)
-	   :: else -> break
+	   :: atomic {
+		!contended && (st[0] == WAITING || st[1] == WAITING) ->
+		contended = 1;
+		who = holder
+	      }
+	      if
+	      :: who != NOBODY && mem[REST(who)] -> take_back(who); took = 0
+	      :: else
+	      fi;
+	      who = 0
+	   :: else ->
+		atomic { find_victim(who) }
+		if
+		:: who != NOBODY -> look_at_holder(who)
+		:: else -> break
+		fi
 	   fi
 	od;
-	who = 0
+	atomic {
+		if
+		:: st[0] != WAITING && st[1] != WAITING -> contended = 0
+		:: else
+		fi;
+		who = 0
+	}
 }
 
 proctype timer()
 {
 	byte v, who;
-	bool in_guest;
+	bool in_guest, took;
 
 end:	do
 	:: atomic {
@@ -354,7 +414,7 @@ inline slot_get(v)
 proctype vcpu(byte me)
 {
 	byte who;
-	bool in_guest, eintr;
+	bool in_guest, eintr, took;
 
 userspace:
 	outside[me] = 1;
@@ -407,8 +467,23 @@ leave:	/* mvmm_slot_leave() */
 	:: else
 	fi;
 	goto userspace;
-halt:	/* wait_for_request(), mvmm_slot_put() */
+halt:	/* wait_for_request(), mvmm_slot_rest() */
 	atomic { irqs_off[me] = 0; ipi[me] = 0 }
+	if
+	:: !contended && !req_slot[me] ->
+		store(me, REST(me), 1);
+#ifndef NO_BARRIER_REST
+		full_barrier(me);
+#endif
+		if
+		:: atomic { !contended && !req_slot[me] -> goto rest }
+		:: else
+		fi;
+		/* end_rest() */
+		atomic { full_barrier(me); mem[REST(me)] = 0 }
+	:: else
+	fi;
+	/* mvmm_slot_put() */
 	atomic { lock(); block(me) }
 #ifndef NO_SETTLE
 	settle();
@@ -418,6 +493,23 @@ halt:	/* wait_for_request(), mvmm_slot_put() */
 	atomic { armed[me] = 0; halted[me] = 1 }
 end_halt:
 	atomic { halted[me] = 0; goto work }
+rest:
+	halted[me] = 1;
+end_rest:
+	halted[me] = 0;
+	/* mvmm_slot_wake() */
+	atomic { full_barrier(me) }
+	if
+	:: atomic { mem[REST(me)] = 0; goto work }
+	:: mem[REST(me)] ->
+		/* On another CPU */
+		lock();
+		take_back(me);
+		took = 0;
+		settle();
+		unlock();
+		goto work
+	fi
 }
 
 /* Nothing is going to happen unless the guest or userspace does it */

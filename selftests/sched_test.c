@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -62,6 +63,15 @@ GUEST(count_up, "1: incq (%rbx)\n jmp 1b");
 	"2: cmp 4(%r8), %eax\n je 3f\n" wait "jmp 2b\n"			\
 	"3: mov $500, %ecx\n 4: dec %ecx\n jnz 4b\n"			\
 	"incq (%rbx)\n incl 4(%r8)\n jmp 1b"
+
+/* Sleeps by its APIC's timer, again and again: rsi counts of it each time */
+#define APIC(msr, value)						\
+	"mov $" #msr ", %ecx\n mov " value ", %eax\n xor %edx, %edx\n wrmsr\n"
+GUEST(nap, "mov $0x1b, %ecx\n rdmsr\n or $0xc00, %eax\n wrmsr\n"
+      APIC(0x80f, "$0x1ff") APIC(0x832, "$0x30") APIC(0x83e, "$0xb")
+      "1: cli\n" APIC(0x838, "%esi") "sti\n hlt\n" APIC(0x80b, "$0")
+      /* The stub's list of events is not to grow */
+      "movq $0, 0x35000\n incq (%rbx)\n jmp 1b");
 
 GUEST(take_turns, TAKE_TURNS("pause\n"));
 GUEST(take_turns_silently, TAKE_TURNS(""));
@@ -1220,6 +1230,104 @@ SCHED_TEST(times_add_up)
 		EXPECT_LE(sum, most);
 	}
 #undef NS
+}
+
+#define TRACING "/sys/kernel/tracing/"
+
+static bool trace_sched(const char *on)
+{
+	int fd = open(TRACING "events/mvmm/mvmm_sched/enable", O_WRONLY);
+	bool ok = fd >= 0 && write(fd, on, 1) == 1;
+
+	close(fd);
+	return ok;
+}
+
+/* How often a vCPU asked for a slot in so many ms; -1: no tracefs */
+static long slots_wanted(unsigned int ms)
+{
+	char line[512];
+	long n = 0;
+	FILE *f;
+
+	mount("tracefs", TRACING, "tracefs", 0, NULL);
+	/* To open it so makes it empty */
+	f = fopen(TRACING "trace", "w");
+	if (!f || !trace_sched("1"))
+		return -1;
+	fclose(f);
+	sleep_ms(ms);
+	trace_sched("0");
+	f = fopen(TRACING "trace", "r");
+	while (f && fgets(line, sizeof(line), f))
+		n += strstr(line, "mvmm_sched:") && strstr(line, " to 1 ");
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static bool nap_create(struct load *l, unsigned int us)
+{
+	struct mvmm_info info;
+
+	if (load_create(l, 1, 0) || mvmm_get_info(l->vm.system, &info))
+		return false;
+	LOAD(&l->vm, nap);
+	/* The timer counts at half the TSC's rate */
+	l->vm.run->regs.rsi = (uint64_t)info.tsc_khz * us / 2000;
+	return true;
+}
+
+/*
+ * A vCPU that halts and wakes up while nobody waits keeps its slot, and the
+ * scheduler hears nothing of it; who wants the slot meanwhile has it at once
+ */
+SCHED_TEST(halts_alone)
+{
+	struct load *l = self->load;
+	struct mvmm_times before, after;
+	uint64_t naps;
+	long events;
+
+	ASSERT_TRUE(nap_create(&l[0], 1000));
+	ASSERT_TRUE(load_start(&l[0]));
+	ASSERT_TRUE(all_count(l, 1));
+	sleep_ms(WARM_UP_MS);
+	naps = progress(l);
+	ASSERT_EQ(0, mvmm_get_times(l[0].vm.vcpu, &before));
+	events = slots_wanted(200);
+	ASSERT_EQ(0, mvmm_get_times(l[0].vm.vcpu, &after));
+	naps = progress(l) - naps;
+	if (events < 0)
+		SKIP(return, "a kernel without tracefs");
+	TH_LOG("%llu naps, %ld events; run %llu, block %llu us",
+	       (long long)naps, events, (after.run - before.run) / 1000,
+	       (after.block - before.block) / 1000);
+	EXPECT_LT(20, naps);
+	EXPECT_GT(5, events);
+	EXPECT_LT(after.run - before.run, after.block - before.block);
+	EXPECT_EQ(before.wait, after.wait);
+	/* Another beside it: now they are asked for, and both get on */
+	ASSERT_EQ(0, load_create(&l[1], 1, 0));
+	ASSERT_TRUE(load_start(&l[1]));
+	ASSERT_TRUE(all_count(l, 2));
+	EXPECT_LT(5, slots_wanted(200));
+	load_destroy(&l[1]);
+	ASSERT_TRUE(all_count(l, 1));
+	EXPECT_GT(10, slots_wanted(200));
+	load_destroy(&l[0]);
+	/* One that sleeps for long does not keep its slot from others */
+	ASSERT_TRUE(nap_create(&l[0], 1000000));
+	ASSERT_TRUE(load_start(&l[0]));
+	sleep_ms(100);
+	ASSERT_EQ(0, load_create(&l[1], 1, 0));
+	ASSERT_TRUE(load_start(&l[1]));
+	sleep_ms(100);
+	EXPECT_NE(0, progress(&l[1]));
+	ASSERT_EQ(0, mvmm_get_times(l[1].vm.vcpu, &after));
+	EXPECT_GT(SLICE_NS, after.longest_wait);
+	EXPECT_GT(SLICE_NS, after.wait);
+	ASSERT_TRUE(all_count(l, 2));
 }
 
 TEST_HARNESS_MAIN

@@ -256,7 +256,7 @@ bool vsched_eligible(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 /** vsched_slice_end() - when does a slice of full length end? */
 u64 vsched_slice_end(const struct vsched *s, const struct vsched_vcpu *holder)
 {
-	return holder->since + s->slice;
+	return holder->began + s->slice;
 }
 
 static struct vsched_vcpu *first_eligible(struct vsched *s, int slot, u64 now)
@@ -303,6 +303,7 @@ static void take_slot(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 {
 	end_wait(s, vcpu);
 	set_state(vcpu, VSCHED_RUNNING, now);
+	vcpu->began = now;
 	vcpu->slot = slot;
 	vcpu->last = slot;
 	vcpu->missed = 0;
@@ -388,8 +389,12 @@ static void compete(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 		holder = s->slots[slot].holder;
 		if (!holder)
 			continue;
-		if (holder->until == U64_MAX)
+		if (holder->until == U64_MAX) {
+			/* It may have slept since it got its slot */
+			if (s->policy->enqueue)
+				s->policy->enqueue(s, holder);
 			set_deadline(s, holder, s->policy->slice_end(s, holder));
+		}
 		if (holder->until <= now)
 			continue;
 		urge = urge_of(s, vcpu, holder);

@@ -105,6 +105,8 @@ struct vsched_vm {
  *	a row
  * @away: it waits, and Linux does not run its thread: it gets no slot
  * @since: when @state began
+ * @began: when the slice of a holder began; the caller may write it, if one wakes up
+ *	that has kept its slot
  * @until: when a holder has to come back; U64_MAX while nobody waits
  * @ran: ticks that were charged
  * @time: ticks in each state, up to @since
@@ -126,6 +128,7 @@ struct vsched_vcpu {
 	u8 prio;
 	u8 missed;
 	u64 since;
+	u64 began;
 	u64 until;
 	u64 ran;
 	u64 time[VSCHED_NR_STATES];
@@ -205,7 +208,8 @@ struct vsched {
  *	ends; of several holders the one with the largest result loses it. May
  *	be NULL
  * @charge: the vCPU ran for @ran ticks while others waited. May be NULL
- * @enqueue: the vCPU begins to wait. May be NULL
+ * @enqueue: the vCPU begins to wait, or holds a slot that others begin to want. May
+ *	be NULL
  */
 struct vsched_policy {
 	const char *name;

@@ -59,8 +59,9 @@ void mvmm_pv_eoi_offer(struct mvmm_vcpu *vcpu)
  *
  * If the page cannot be read, the guest has not written to it: to take away a
  * page that the guest has used, the host would have to wait for this CPU first,
- * because in_guest is set (see mvmm_peek_guest(), too). An offer that cannot be taken back now is taken back
- * by mvmm_pv_eoi_finish(), before the next entry or at the end of RUN.
+ * because in_guest is set (see mvmm_peek_guest(), too). An offer that cannot be
+ * taken back now is taken back by mvmm_pv_eoi_finish(), before the next entry or at
+ * the end of RUN.
  *
  * Context: interrupts off.
  */

@@ -97,7 +97,7 @@ static inline bool mvmm_enter_begin(struct mvmm_vcpu *vcpu)
 	lockdep_assert_irqs_disabled();
 	mvmm_assert_section(vcpu);
 	WRITE_ONCE(vcpu->in_guest, true);
-	/* pairs with mvmm_kick_guests(), mvmm_request() and look_at_holder() */
+	/* pairs with mvmm_kick_guests(), mvmm_request() and take_back() */
 	smp_mb();
 	if (likely(!mvmm_must_come_back(vcpu)))
 		return true;

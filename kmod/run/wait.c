@@ -93,11 +93,10 @@ static int wait_for_request(struct mvmm_vcpu *vcpu)
 	if (vcpu->halt_poll_us && !vcpu->slice_end)
 		poll_for_request(vcpu);
 	if (!is_requested(vcpu)) {
-		WRITE_ONCE(vcpu->runner, NULL);
-		mvmm_slot_put(vcpu);
+		mvmm_slot_rest(vcpu);
 		ret = rcuwait_wait_event(&vcpu->wait, is_requested(vcpu),
 					 TASK_INTERRUPTIBLE);
-		mvmm_slot_enter(vcpu);
+		mvmm_slot_wake(vcpu);
 	}
 	adapt_poll(vcpu, (rdtsc() - start) * 1000 / tsc_khz);
 	return ret;

@@ -20,6 +20,7 @@
 #include <linux/user_namespace.h>
 #include "compat.h"
 #include "cpu/cpu.h"
+#include "rest.h"
 #include "slots.h"
 #include "trace.h"
 
@@ -45,6 +46,12 @@ static const struct vsched_policy *const policies[] = {
 };
 
 static const struct vsched_policy *policy = &vsched_fair;
+
+/*
+ * While this is not set, a vCPU that halts rests: it keeps its slot, and takes no
+ * lock, neither then nor when it wakes up. Once anybody has to wait nobody rests.
+ */
+static bool contended;
 
 static struct mvmm_vcpu *to_vcpu(struct vsched_vcpu *se)
 {
@@ -84,6 +91,43 @@ static void block_vcpu(struct mvmm_vcpu *vcpu, u64 now)
 	trace_change(vcpu, was);
 }
 
+/* Ask a holder for its slot, and take it if it rests; false: it does not */
+static bool take_back(struct mvmm_vcpu *vcpu)
+{
+	u64 since;
+
+	lockdep_assert_held(&lock);
+	/* First: once it does not rest, it looks at nothing else */
+	atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
+	/* pairs with mvmm_slot_rest() and mvmm_enter_begin() */
+	smp_mb__after_atomic();
+	since = mvmm_end_rest(vcpu);
+	if (since) {
+		charge_holder(vcpu, since);
+		vsched_block(&sched, &vcpu->se, since);
+	}
+	return since;
+}
+
+/* Somebody has to wait. Returns false if that is nothing new */
+static bool stop_rests(void)
+{
+	struct vsched_vcpu *holder;
+	unsigned int i;
+
+	lockdep_assert_held(&lock);
+	if (contended || list_empty(&sched.waiting))
+		return false;
+	WRITE_ONCE(contended, true);
+	smp_mb(); /* pairs with mvmm_slot_rest() */
+	for (i = 0; i < sched.nr_slots; i++) {
+		holder = slots[i].holder;
+		if (holder && READ_ONCE(to_vcpu(holder)->rest_since))
+			take_back(to_vcpu(holder));
+	}
+	return true;
+}
+
 static void arm_timer(struct mvmm_vcpu *vcpu, u64 ticks)
 {
 	hrtimer_start(&vcpu->slice_timer,
@@ -121,9 +165,8 @@ static void look_at_holder(struct mvmm_vcpu *vcpu, bool changed, u64 now)
 	charge_holder(vcpu, now);
 	next = vsched_look(&sched, se, place_of(vcpu), now);
 	if (changed || !next) {
-		atomic_or(MVMM_REQ_SLOT, &vcpu->requests);
-		/* pairs with mvmm_enter_begin() */
-		smp_mb__after_atomic();
+		if (take_back(vcpu))
+			return;
 		place = place_of(vcpu);
 		if (place == VSCHED_ON_CPU) {
 			mvmm_kick_cpu(vcpu);
@@ -163,11 +206,15 @@ static void settle(u64 now)
 			wake_holder(to_vcpu(se), now);
 			continue;
 		}
+		if (stop_rests())
+			continue;
 		se = vsched_kick(&sched, now);
 		if (!se)
 			break;
 		look_at_holder(to_vcpu(se), true, now);
 	}
+	if (contended && list_empty(&sched.waiting))
+		WRITE_ONCE(contended, false);
 	next = vsched_next(&sched, now);
 	if (next != U64_MAX)
 		hrtimer_start(&refill_timer,
@@ -353,6 +400,76 @@ void mvmm_slot_put(struct mvmm_vcpu *vcpu)
 	hrtimer_try_to_cancel(&vcpu->slice_timer);
 }
 
+static void trace_rest(const struct mvmm_vcpu *vcpu, bool rests)
+{
+	trace_mvmm_sched(vcpu->vm->serial, vcpu->id,
+			 rests ? VSCHED_RUNNING : VSCHED_BLOCKED,
+			 rests ? VSCHED_BLOCKED : VSCHED_RUNNING,
+			 READ_ONCE(vcpu->se.slot));
+}
+
+/**
+ * mvmm_slot_rest() - the guest halts: the thread goes to sleep
+ * @vcpu: the calling thread's
+ *
+ * It keeps its slot until another wants one, if it has one and nobody waits.
+ *
+ * Context: any that may take a spinlock.
+ */
+void mvmm_slot_rest(struct mvmm_vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->runner, NULL);
+	if (!vcpu->slice_end && !READ_ONCE(contended) &&
+	    !(atomic_read(&vcpu->requests) & MVMM_REQ_SLOT)) {
+		WRITE_ONCE(vcpu->rest_since, mvmm_tsc());
+		smp_mb(); /* pairs with stop_rests() and take_back() */
+		if (!READ_ONCE(contended) &&
+		    !(atomic_read(&vcpu->requests) & MVMM_REQ_SLOT)) {
+			trace_rest(vcpu, true);
+			return;
+		}
+		mvmm_end_rest(vcpu);
+	}
+	mvmm_slot_put(vcpu);
+}
+
+/**
+ * mvmm_slot_wake() - the halt has ended
+ * @vcpu: the calling thread's, after mvmm_slot_rest()
+ *
+ * Where another has taken its slot, MVMM_REQ_SLOT is set.
+ *
+ * Context: any that may take a spinlock.
+ */
+void mvmm_slot_wake(struct mvmm_vcpu *vcpu)
+{
+	u64 since, now;
+
+	if (!READ_ONCE(vcpu->rest_since)) {
+		/* Somebody has taken it back, or it was given back */
+	} else if (READ_ONCE(vcpu->se.slot) != raw_smp_processor_id()) {
+		/* Linux has put it elsewhere: it wants a slot there */
+		raw_spin_lock_irq(&lock);
+		take_back(vcpu);
+		settle(mvmm_tsc());
+		raw_spin_unlock_irq(&lock);
+	} else {
+		preempt_disable();
+		raw_write_seqcount_begin(&vcpu->rest_seq);
+		since = mvmm_end_rest(vcpu);
+		now = mvmm_tsc();
+		if (since && now > since)
+			vcpu->rested += now - since;
+		raw_write_seqcount_end(&vcpu->rest_seq);
+		preempt_enable();
+		if (since) {
+			WRITE_ONCE(vcpu->se.began, now);
+			trace_rest(vcpu, false);
+		}
+	}
+	mvmm_slot_enter(vcpu);
+}
+
 /**
  * mvmm_pause_loop() - the guest has executed PAUSE, or many of them in a row
  * @vcpu: the vCPU
@@ -424,9 +541,9 @@ void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times)
 
 	raw_spin_lock_irqsave(&lock, flags);
 	now = mvmm_tsc();
-	times->run = mvmm_ticks_to_ns(vsched_time(&vcpu->se, VSCHED_RUNNING, now));
-	times->wait = mvmm_ticks_to_ns(vsched_time(&vcpu->se, VSCHED_WAITING, now));
-	times->block = mvmm_ticks_to_ns(vsched_time(&vcpu->se, VSCHED_BLOCKED, now));
+	times->run = mvmm_ticks_to_ns(mvmm_slot_time(vcpu, VSCHED_RUNNING, now));
+	times->wait = mvmm_ticks_to_ns(mvmm_slot_time(vcpu, VSCHED_WAITING, now));
+	times->block = mvmm_ticks_to_ns(mvmm_slot_time(vcpu, VSCHED_BLOCKED, now));
 	times->steal = vcpu->pv.stolen;
 	times->longest_wait = mvmm_ticks_to_ns(vcpu->se.longest_wait);
 	raw_spin_unlock_irqrestore(&lock, flags);
@@ -494,6 +611,7 @@ void mvmm_slots_add(struct mvmm_vcpu *vcpu)
 {
 	mvmm_hrtimer_setup(&vcpu->slice_timer, slice_ended, CLOCK_MONOTONIC,
 			   HRTIMER_MODE_REL_PINNED_HARD);
+	seqcount_init(&vcpu->rest_seq);
 	raw_spin_lock_irq(&lock);
 	vsched_vcpu_init(&vcpu->se, &vcpu->vm->se, mvmm_tsc());
 	raw_spin_unlock_irq(&lock);

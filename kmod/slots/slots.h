@@ -28,6 +28,8 @@ void mvmm_slots_remove(struct mvmm_vcpu *vcpu);
 int mvmm_slot_get(struct mvmm_vcpu *vcpu, bool pause);
 void mvmm_slot_look(struct mvmm_vcpu *vcpu);
 void mvmm_slot_put(struct mvmm_vcpu *vcpu);
+void mvmm_slot_rest(struct mvmm_vcpu *vcpu);
+void mvmm_slot_wake(struct mvmm_vcpu *vcpu);
 int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s);
 void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times);
 enum mvmm_step mvmm_pause_loop(struct mvmm_vcpu *vcpu);
@@ -43,7 +45,7 @@ static inline void mvmm_slots_table_exit(void) {}
 /*
  * The thread answers requests for its slot again: a RUN begins, or a sleep or
  * host work that may take long has ended. Before the next entry,
- * mvmm_enter_begin() has the barrier that pairs with look_at_holder().
+ * mvmm_enter_begin() has the barrier that pairs with take_back().
  */
 static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu)
 {
@@ -74,7 +76,8 @@ static inline void mvmm_slots_add_vm(struct mvmm_vm *vm) {}
 static inline void mvmm_slots_remove_vm(struct mvmm_vm *vm) {}
 static inline void mvmm_slots_add(struct mvmm_vcpu *vcpu) {}
 static inline void mvmm_slots_remove(struct mvmm_vcpu *vcpu) {}
-static inline void mvmm_slot_put(struct mvmm_vcpu *vcpu) {}
+static inline void mvmm_slot_rest(struct mvmm_vcpu *vcpu) {}
+static inline void mvmm_slot_wake(struct mvmm_vcpu *vcpu) {}
 static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu) {}
 static inline void mvmm_slot_leave(struct mvmm_vcpu *vcpu) {}
 

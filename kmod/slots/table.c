@@ -2,6 +2,7 @@
 /* The table in debugfs that "mvmm sched" prints: all vCPUs, and what they had. */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
+#include "rest.h"
 #include "slots.h"
 
 /* Of slots.c */
@@ -9,9 +10,9 @@ static raw_spinlock_t *lock;
 static struct vsched *sched;
 static struct dentry *debugfs_dir;
 
-static u64 ms_in(const struct vsched_vcpu *se, enum vsched_state state, u64 now)
+static u64 ms_in(const struct mvmm_vcpu *vcpu, enum vsched_state state, u64 now)
 {
-	return mvmm_ticks_to_ns(vsched_time(se, state, now)) / NSEC_PER_MSEC;
+	return mvmm_ticks_to_ns(mvmm_slot_time(vcpu, state, now)) / NSEC_PER_MSEC;
 }
 
 static int table_show(struct seq_file *m, void *unused)
@@ -20,6 +21,7 @@ static int table_show(struct seq_file *m, void *unused)
 	struct vsched_vm *vm_se;
 	struct vsched_vcpu *se;
 	struct mvmm_vm *vm;
+	bool rests;
 	u64 now;
 	int i;
 
@@ -39,13 +41,15 @@ static int table_show(struct seq_file *m, void *unused)
 			if (!vcpu)
 				continue;
 			se = &vcpu->se;
+			rests = READ_ONCE(vcpu->rest_since);
 			seq_printf(m, "%llu %d %u %u %u %s %d %llu %llu %llu\n",
 				   vm->serial, vm->pid, vm_se->weight,
-				   vm_se->cap, vcpu->id, states[se->state],
-				   se->slot,
-				   ms_in(se, VSCHED_RUNNING, now),
-				   ms_in(se, VSCHED_WAITING, now),
-				   ms_in(se, VSCHED_BLOCKED, now));
+				   vm_se->cap, vcpu->id, states[rests ?
+				   VSCHED_BLOCKED : se->state],
+				   rests ? -1 : se->slot,
+				   ms_in(vcpu, VSCHED_RUNNING, now),
+				   ms_in(vcpu, VSCHED_WAITING, now),
+				   ms_in(vcpu, VSCHED_BLOCKED, now));
 		}
 	}
 	raw_spin_unlock_irq(lock);

@@ -63,6 +63,33 @@ static void sched_alone(struct kunit *test)
 	}
 }
 
+/*
+ * A vCPU has slept while it kept its slot: when another wants that, it has a slice
+ * from when it woke up, and has saved up no more than by a sleep without the slot
+ */
+static void sched_rested(struct kunit *test)
+{
+	u64 now = 1 + 10 * SLICE;
+	struct sim_vcpu *a, *b;
+
+	sim_init(test, &vsched_fair, 1);
+	a = sim_vcpu(sim_vm(100));
+	b = sim_vcpu(sim_vm(100));
+	vsched_wake(&sim.s, &a->v, &a->mask, 1);
+	KUNIT_EXPECT_PTR_EQ(test, vsched_fill(&sim.s, 1), &a->v);
+	/* Meanwhile others have been busy on its other CPUs */
+	sim.s.slots[0].clock = 50 * SLICE;
+	a->v.began = now;
+	vsched_wake(&sim.s, &b->v, &b->mask, now);
+	KUNIT_EXPECT_NULL(test, vsched_fill(&sim.s, now));
+	KUNIT_EXPECT_PTR_EQ(test, vsched_kick(&sim.s, now), &a->v);
+	KUNIT_EXPECT_EQ(test, vsched_slice(&sim.s, &a->v, now), SLICE);
+	KUNIT_EXPECT_EQ(test, a->v.vm->vtime,
+			sim.s.slots[0].clock - SLICE / 100);
+	vsched_block(&sim.s, &a->v, now + SLICE);
+	KUNIT_EXPECT_EQ(test, a->v.time[VSCHED_RUNNING], now - 1 + SLICE);
+}
+
 /* On a CPU with two VMs a third one wakes in the middle of a slice */
 static void sched_wakeup(struct kunit *test)
 {
@@ -943,6 +970,7 @@ static void sched_random_gang(struct kunit *test)
 static struct kunit_case sched_cases[] = {
 	KUNIT_CASE(sched_ranges),
 	KUNIT_CASE(sched_alone),
+	KUNIT_CASE(sched_rested),
 	KUNIT_CASE(sched_wakeup),
 	KUNIT_CASE(sched_affinity),
 	KUNIT_CASE(sched_pause_loop),
