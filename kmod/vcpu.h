@@ -121,6 +121,7 @@ struct mvmm_inbox {
  * @stolen: ns of steal time so far
  * @last_delay: ns that the thread had been delayed when @stolen was updated
  * @left_at: host's TSC when RUN returned -EINTR; 0: it has been called again
+ * @away: the guest is told that the vCPU may not run now
  * @stopped: the guest is to be told that it was stopped
  * @todo: bits TODO_*, see pv/pv.c
  * @eoi: MSR_KVM_PV_EOI_EN
@@ -132,7 +133,7 @@ struct mvmm_pv {
 	u64 stolen;
 	u64 last_delay;
 	u64 left_at;
-	bool stopped;
+	bool away, stopped;
 	u8 todo;
 	u64 eoi;
 	u64 eoi_offered;

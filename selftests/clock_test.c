@@ -8,10 +8,15 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
@@ -407,8 +412,23 @@ TEST_F(clock, interrupted)
 	EXPECT_NE(0, self->page->flags & STOPPED_FLAG);
 }
 
+/* A busy process for each CPU */
+static void make_busy(pid_t *pids, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++) {
+		pids[i] = fork();
+		if (pids[i])
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			;
+	}
+}
+
 /* It loses time, and finds just that in the page, with another version; even */
-static bool loses(FIXTURE_DATA(clock) *self, uint64_t before)
+static bool loses_beside(FIXTURE_DATA(clock) *self, uint64_t before)
 {
 	volatile uint64_t *steal = (uint64_t *)(self->vm.mem + STEAL);
 	volatile uint32_t *version = (uint32_t *)(steal + 1);
@@ -428,6 +448,25 @@ static bool loses(FIXTURE_DATA(clock) *self, uint64_t before)
 	return *steal > lost && *version > was;
 }
 
+static bool loses(FIXTURE_DATA(clock) *self, uint64_t before)
+{
+	int i, n = sysconf(_SC_NPROCESSORS_ONLN);
+	pid_t pids[n];
+	bool ret;
+
+	make_busy(pids, n);
+	/* So Linux lets it wait when it wakes up */
+	setpriority(PRIO_PROCESS, 0, 19);
+	ret = loses_beside(self, before);
+	setpriority(PRIO_PROCESS, 0, 0);
+	for (i = 0; i < n; i++) {
+		if (pids[i] > 0)
+			kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+	return ret;
+}
+
 /* Steal time is added to what the guest has, also in a page that has to come first */
 TEST_F(clock, steal_time)
 {
@@ -443,6 +482,45 @@ TEST_F(clock, steal_time)
 	ASSERT_EQ(0, madvise(self->vm.mem + DATA, 4096, MADV_DONTNEED));
 	EXPECT_TRUE(loses(self, *(uint64_t *)(self->vm.mem + STEAL) -
 				times.steal));
+}
+
+/*
+ * Sets the byte "preempted" as it is when the vCPU was saved, and runs it. Returns
+ * how many flushes that has cost, or -1: the byte is not 0 then
+ */
+static int comes_back(FIXTURE_DATA(clock) *self, uint8_t preempted)
+{
+	volatile uint8_t *byte = (uint8_t *)self->vm.mem + STEAL + 16;
+	struct mvmm_stats before, after;
+
+	*byte = preempted;
+	mvmm_get_stats(self->vm.vcpu, &before);
+	if (set_msr(self->vm.vcpu, MSR_STEAL, STEAL | 1))
+		return -1;
+	guest_tsc(&self->vm);
+	mvmm_get_stats(self->vm.vcpu, &after);
+	return *byte ? -1 : (int)(after.flush_memory - before.flush_memory);
+}
+
+/* Other vCPUs leave a flush to one that is away, and it does that when it is back */
+TEST_F(clock, flush_of_who_was_away)
+{
+	cpu_set_t set;
+
+	NEEDS("pv");
+	/* On another CPU it would flush anyway */
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
+	LOAD(&self->vm, reads);
+	guest_tsc(&self->vm);
+	EXPECT_EQ(0, comes_back(self, 0));
+	EXPECT_EQ(0, comes_back(self, 1));
+	EXPECT_EQ(1, comes_back(self, 3));
+	EXPECT_EQ(0, comes_back(self, 1));
+	/* The page has to come first: then the flush is not known to be needless */
+	ASSERT_EQ(0, madvise(self->vm.mem + DATA, 4096, MADV_DONTNEED));
+	EXPECT_LE(0, comes_back(self, 3));
 }
 
 TEST_F(clock, steal_time_is_logged)

@@ -741,6 +741,7 @@ SCHED_TEST(steal_time)
 {
 	struct mvmm_msr msr = { .index = 0x4b564d03 };
 	struct load *l = self->load;
+	volatile uint8_t *preempted;
 	struct mvmm_times t;
 	int i, j;
 
@@ -757,6 +758,11 @@ SCHED_TEST(steal_time)
 	sleep_ms(WARM_UP_MS);
 	for (i = 0; i < 5; i++)
 		EXPECT_TRUE(all_count(l, 2));
+	/* It says whether it is away, too: on one CPU it is while we look */
+	preempted = (uint8_t *)l[0].vm.mem + DATA + 4096 + 16;
+	EXPECT_TRUE(COMES(*preempted == 1));
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+		EXPECT_TRUE(COMES(*preempted == 0));
 	for (i = 0; i < 2; i++)
 		for (j = 0; j < 2; j++) {
 			ASSERT_EQ(0, mvmm_get_times(l[i].thread[j].vcpu, &t));

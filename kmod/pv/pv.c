@@ -106,6 +106,64 @@ end:
 	return done;
 }
 
+/*
+ * If the byte "preempted" is @was it becomes @to; the guest's vCPUs change it, too.
+ * Returns what it was; -EFAULT: that has to wait for the page, or for a log.
+ */
+static int swap_preempted(struct mvmm_vcpu *vcpu, u8 was, u8 to)
+{
+	struct kvm_steal_time __user *page;
+	int ret = -EFAULT;
+
+	read_lock(&vcpu->vm->mmu_lock);
+	page = mvmm_plain_memory(vcpu->vm, vcpu->pv.steal & KVM_STEAL_VALID_BITS,
+				 sizeof(*page));
+	pagefault_disable();
+	if (page && user_access_begin(page, sizeof(*page))) {
+		unsafe_try_cmpxchg_user(&page->preempted, &was, to, end);
+		ret = was;
+end:
+		user_access_end();
+	}
+	pagefault_enable();
+	read_unlock(&vcpu->vm->mmu_lock);
+	return ret;
+}
+
+/**
+ * mvmm_pv_away() - the vCPU may not run for a while: others get its CPU
+ * @vcpu: outside of a section
+ *
+ * Where it cannot be said at once the guest is not told. A vCPU that halts is not
+ * away: an interrupt wakes it at once.
+ *
+ * Context: may take a spinlock.
+ */
+void mvmm_pv_away(struct mvmm_vcpu *vcpu)
+{
+	mvmm_assert_busy(vcpu);
+	if (vcpu->pv.steal & KVM_MSR_ENABLED && !vcpu->pv.away)
+		vcpu->pv.away = swap_preempted(vcpu, 0, KVM_VCPU_PREEMPTED) >= 0;
+}
+
+/*
+ * It runs again. While it was away others did not wait for it to flush its TLB, but
+ * set KVM_VCPU_FLUSH_TLB. Who does so before the 0 is there is heard: the flush comes
+ * after that.
+ */
+static void come_back(struct mvmm_vcpu *vcpu, u64 gpa)
+{
+	const u8 none = 0;
+	int was = swap_preempted(vcpu, KVM_VCPU_PREEMPTED, none);
+
+	vcpu->pv.away = false;
+	if (!was || was == KVM_VCPU_PREEMPTED)
+		return;
+	mvmm_write_guest(vcpu, gpa + offsetof(struct kvm_steal_time, preempted),
+			 &none, sizeof(none));
+	vcpu->tlb_gen_seen = MVMM_TLB_MOVED;
+}
+
 /**
  * mvmm_pv_steal() - tell the guest how long it wanted to run and could not
  * @vcpu: outside of a section
@@ -123,8 +181,12 @@ void mvmm_pv_steal(struct mvmm_vcpu *vcpu)
 	mvmm_assert_busy(vcpu);
 	mvmm_assert_may_sleep();
 
-	if (delay == pv->last_delay || !(pv->steal & KVM_MSR_ENABLED) ||
-	    mvmm_dirty_ring_full(vcpu))
+	/* With a full ring it does not enter the guest */
+	if (!(pv->steal & KVM_MSR_ENABLED) || mvmm_dirty_ring_full(vcpu))
+		return;
+	if (unlikely(pv->away))
+		come_back(vcpu, gpa);
+	if (delay == pv->last_delay)
 		return;
 	/* Another thread may call RUN now, whose delay began at 0 */
 	if (delay > pv->last_delay)
@@ -227,6 +289,8 @@ int mvmm_pv_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		if (value & KVM_STEAL_RESERVED_MASK)
 			return -EINVAL;
 		pv->steal = value;
+		/* What was saved while it was away says so */
+		pv->away = value & KVM_MSR_ENABLED;
 		pv->todo |= TODO_STEAL;
 		break;
 	case MSR_KVM_PV_EOI_EN:

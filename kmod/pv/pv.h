@@ -43,6 +43,7 @@ static inline u64 mvmm_pv_clock(const struct mvmm_vm *vm, u64 tsc)
 	(BIT(KVM_FEATURE_NOP_IO_DELAY) | BIT(KVM_FEATURE_CLOCKSOURCE2) | \
 	 BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) |			\
 	 BIT(KVM_FEATURE_STEAL_TIME) | BIT(KVM_FEATURE_PV_UNHALT) |	\
+	 BIT(KVM_FEATURE_PV_TLB_FLUSH) |				\
 	 (IS_ENABLED(CONFIG_MVMM_PV_EOI) ? BIT(KVM_FEATURE_PV_EOI) : 0))
 
 /* Is it in KVM's range? Those of its MSRs that mvmm does not have raise #GP */
@@ -51,6 +52,7 @@ static inline bool mvmm_is_pv_msr(u32 index)
 	return index >> 8 == 0x4b564d;
 }
 
+void mvmm_pv_away(struct mvmm_vcpu *vcpu);
 void mvmm_pv_steal(struct mvmm_vcpu *vcpu);
 void mvmm_pv_update(struct mvmm_vcpu *vcpu);
 int mvmm_pv_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value);
@@ -86,6 +88,7 @@ static inline bool mvmm_is_pv_msr(u32 index)
 	return false;
 }
 
+static inline void mvmm_pv_away(struct mvmm_vcpu *vcpu) {}
 static inline void mvmm_pv_steal(struct mvmm_vcpu *vcpu) {}
 static inline void mvmm_pv_update(struct mvmm_vcpu *vcpu) {}
 static inline void mvmm_pv_tsc_changed(struct mvmm_vcpu *vcpu) {}

@@ -202,8 +202,10 @@ enum mvmm_step mvmm_come_back(struct mvmm_vcpu *vcpu)
 }
 
 /* Let another thread run if one is to */
-static void mvmm_resched(void)
+static void mvmm_resched(struct mvmm_vcpu *vcpu)
 {
+	if (need_resched())
+		mvmm_pv_away(vcpu);
 	if (READ_ONCE(current_thread_info()->flags) & MVMM_TIF_RESCHED_LAZY)
 		schedule();
 	cond_resched();
@@ -281,11 +283,12 @@ static int do_work(struct mvmm_vcpu *vcpu)
 	 */
 	if (requests & slot && vcpu->mp_state == MVMM_MP_RUNNABLE) {
 		atomic_andnot(MVMM_REQ_PAUSE, &vcpu->requests);
+		mvmm_pv_away(vcpu);
 		ret = mvmm_slot_get(vcpu, requests & MVMM_REQ_PAUSE);
 		if (ret)
 			return ret;
 	}
-	mvmm_resched();
+	mvmm_resched(vcpu);
 	return 0;
 }
 

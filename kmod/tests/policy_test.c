@@ -93,7 +93,7 @@ static void cpuid_apic(struct kunit *test)
 {
 	struct mvmm_cpuid_host host;
 	const u32 features = BIT(1) | BIT(3) | BIT(5) | BIT(6) | BIT(7) |
-			     BIT(24);
+			     BIT(9) | BIT(24);
 	struct mvmm_cpuid_table *t;
 	u32 before, r[4];
 
