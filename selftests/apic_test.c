@@ -514,6 +514,75 @@ TEST_F(apic, periodic_interrupts_a_running_guest)
 	EXPECT_LE(3, self->vm.run->regs.r8);
 }
 
+#define COUNT_FROM_RDI							\
+	"mov %rdi, %rax\n xor %edx, %edx\n mov $0x838, %ecx\n wrmsr\n"
+#define UNTIL_IT_IS_0	"9: mov $0x839, %ecx\n rdmsr\n test %eax, %eax\n jnz 9b\n"
+
+/* The count is written before the entry that says what comes of it, as by edk2 */
+GUEST(count_first, X2APIC_ON WRMSR(0x83e, 0xb) COUNT_FROM_RDI WRMSR(0x832, 0x86)
+      "sti\n hlt\n" EOI RDMSR(0x839, r10) "cli\n hlt");
+TEST_F(apic, count_before_its_entry)
+{
+	LOAD(&self->vm, count_first);
+	self->vm.run->regs.rdi = self->khz * 5 / 2;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	CHECK_VECTORS(&self->vm, 0x86);
+	EXPECT_EQ(0, self->vm.run->regs.r10);
+}
+
+/* What expires while the entry is masked does not come later */
+GUEST(count_masked, X2APIC_ON WRMSR(0x83e, 0xb) WRMSR(0x832, 0x10087)
+      COUNT_FROM_RDI UNTIL_IT_IS_0 WRMSR(0x832, 0x87)
+      "sti\n nop\n nop\n" RDMSR(0x839, r10) "cli\n hlt");
+TEST_F(apic, masked_expiry_is_lost)
+{
+	LOAD(&self->vm, count_masked);
+	self->vm.run->regs.rdi = self->khz / 2;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0, self->vm.events->n);
+	EXPECT_EQ(0, self->vm.run->regs.r10);
+}
+
+/* Five periods with interrupts off are one interrupt, which comes then */
+GUEST(periods_unseen, X2APIC_ON WRMSR(0x83e, 0xb) WRMSR(0x832, 0x20088)
+      COUNT_FROM_RDI TSC(r8) "lea (%r8, %rdi, 8), %r8\n lea (%r8, %rdi, 2), %r8\n"
+      "1: pause\n" TSC(r9) "cmp %r8, %r9\n jb 1b\n" WRMSR(0x838, 0)
+      "sti\n nop\n nop\n" EOI "nop\n nop\n cli\n hlt");
+TEST_F(apic, periods_that_nobody_sees)
+{
+	LOAD(&self->vm, periods_unseen);
+	self->vm.run->regs.rdi = self->khz / 2;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	CHECK_VECTORS(&self->vm, 0x88);
+}
+
+/*
+ * The deadline's MSR reads as 0 where the timer counts, and takes nothing; 0 takes a
+ * deadline back, and so does a change of the mode
+ */
+GUEST(deadline_gone, X2APIC_ON WRMSR(0x832, 0x89) WRMSR(0x6e0, 0x7fffffff)
+      RDMSR(0x6e0, r8) WRMSR(0x832, 0x40089) RDMSR(0x6e0, r9)
+      TSC(r12) "lea (%r12, %rdi), %rax\n mov %rax, %rdx\n shr $32, %rdx\n"
+      "mov $0x6e0, %ecx\n wrmsr\n" WRMSR(0x6e0, 0) RDMSR(0x6e0, r10)
+      "lea (%r12, %rdi), %rax\n mov %rax, %rdx\n shr $32, %rdx\n"
+      "mov $0x6e0, %ecx\n wrmsr\n" WRMSR(0x832, 0x89) WRMSR(0x832, 0x40089)
+      RDMSR(0x6e0, r11) "lea (%r12, %rdi, 2), %r12\n sti\n"
+      "1: pause\n" TSC(r13) "cmp %r12, %r13\n jb 1b\n cli\n hlt");
+TEST_F(apic, deadline_is_taken_back)
+{
+	struct mvmm_regs *regs = &self->vm.run->regs;
+
+	LOAD(&self->vm, deadline_gone);
+	/* Far enough that it is still to come when it is taken back */
+	regs->rdi = self->khz * 20;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0, self->vm.events->n);
+	EXPECT_EQ(0, regs->r8);
+	EXPECT_EQ(0, regs->r9);
+	EXPECT_EQ(0, regs->r10);
+	EXPECT_EQ(0, regs->r11);
+}
+
 /* The guest sets its TSC to the deadline */
 GUEST(tsc_jump, X2APIC_ON WRMSR(0x832, 0x40084) TSC(r8) "add %rdi, %r8\n"
       "mov %r8, %rax\n mov %r8, %rdx\n shr $32, %rdx\n mov $0x6e0, %ecx\n"

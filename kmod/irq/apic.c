@@ -372,6 +372,9 @@ int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 
 	/* Written most often, and needs nothing of what follows */
 	if (index == MSR_IA32_TSC_DEADLINE) {
+		/* The old one may be due, without that anybody has looked */
+		if (unlikely(a->deadline && a->deadline <= mvmm_guest_tsc(vcpu)))
+			update_timer(vcpu);
 		lapic_set_deadline(a, value);
 		update_timer(vcpu);
 		return 0;

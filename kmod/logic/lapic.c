@@ -409,10 +409,19 @@ static u32 current_count(const struct lapic *a, u64 now)
 	return gone < a->tmict ? a->tmict - gone : 0;
 }
 
-static int write_lvt(struct lapic *a, unsigned int i, u32 value)
+/* What is due, and nobody has looked since, was due under the old settings */
+static void fire_if_due(struct lapic *a, u64 now)
+{
+	if (lapic_timer_expiry(a) && lapic_timer_expired(a, now))
+		lapic_timer_fire(a, now);
+}
+
+static int write_lvt(struct lapic *a, unsigned int i, u32 value, u64 now)
 {
 	bool was_deadline = lapic_uses_deadline(a);
 
+	if (i == LAPIC_LVT_TIMER)
+		fire_if_due(a, now);
 	if (!(a->svr & LAPIC_SVR_ENABLED))
 		value |= LAPIC_LVT_MASKED;
 	a->lvt[i] = value & lvt_mask[i];
@@ -430,6 +439,7 @@ static int write_tmict(struct lapic *a, u32 value, u64 now)
 {
 	if (lapic_uses_deadline(a))
 		return 0;
+	fire_if_due(a, now);
 	a->tmict = value;
 	a->timer_start = value ? now : 0;
 	return LAPIC_DOES_TIMER;
@@ -437,8 +447,10 @@ static int write_tmict(struct lapic *a, u32 value, u64 now)
 
 static int write_tdcr(struct lapic *a, u32 value, u64 now)
 {
-	u32 left = current_count(a, now);
+	u32 left;
 
+	fire_if_due(a, now);
+	left = current_count(a, now);
 	a->tdcr = value & TDCR_MASK;
 	/* The rest of the count goes on at the new rate */
 	if (a->timer_start)
@@ -664,7 +676,7 @@ int lapic_write(struct lapic *a, u32 reg, u64 value, u64 now)
 	case LAPIC_TDCR:
 		return write_tdcr(a, value, now);
 	default:
-		return write_lvt(a, reg - LAPIC_LVT, value);
+		return write_lvt(a, reg - LAPIC_LVT, value, now);
 	}
 }
 
