@@ -129,11 +129,11 @@ u64 pgt_lookup(const struct pgt *pgt, u64 gpa, int *level)
 	return pgt_pte_present(pgt, pte) ? pte : 0;
 }
 
-static void split_entry(struct pgt *pgt, u64 *ptep, int level,
-			struct pgt_cache *cache)
+/* False: the CPU or another thread has changed the entry meanwhile */
+static bool split_entry(struct pgt *pgt, u64 *ptep, u64 was, int level,
+			u64 *table)
 {
-	u64 *table = cache->tables[--cache->nr];
-	u64 pte = *ptep;
+	u64 pte = was;
 	int i;
 
 	if (level == 2)
@@ -143,37 +143,40 @@ static void split_entry(struct pgt *pgt, u64 *ptep, int level,
 		pte |= pgt->fmt->dirty;
 	for (i = 0; i < 512; i++)
 		table[i] = pte + i * pgt_level_size(level - 1);
-	WRITE_ONCE(*ptep, virt_to_phys(table) | pgt->fmt->table);
-	count_table(pgt, table, 1);
+	if (pgt_set(ptep, was, virt_to_phys(table) | pgt->fmt->table))
+		return true;
+	clear_page(table);
+	return false;
 }
 
 /* The entry for @gpa at @level: makes tables and splits leaves on the way */
 static u64 *walk_to(struct pgt *pgt, u64 gpa, int level,
 		    struct pgt_cache *cache)
 {
-	u64 *ptep = &pgt->root[pgt_index(gpa, pgt->fmt->levels)], *table, pte;
-	int l;
+	u64 *table = pgt->root, *new, *ptep, pte;
+	int l = pgt->fmt->levels;
 
-	for (l = pgt->fmt->levels; l > level; l--) {
+	for (;;) {
+		ptep = &table[pgt_index(gpa, l)];
+		if (l == level)
+			return ptep;
 		pte = READ_ONCE(*ptep);
-		if (!pgt_pte_present(pgt, pte)) {
-			if (!cache->nr)
-				return NULL;
-			table = cache->tables[cache->nr - 1];
-			/* Else another has put one there */
-			if (pgt_set(ptep, pte,
-				    virt_to_phys(table) | pgt->fmt->table)) {
-				count_table(pgt, table, 1);
-				cache->nr--;
-			}
-		} else if (pgt_is_leaf(pgt, pte, l)) {
-			if (!cache->nr)
-				return NULL;
-			split_entry(pgt, ptep, l, cache);
+		if (pgt_pte_present(pgt, pte) && !pgt_is_leaf(pgt, pte, l)) {
+			table = pgt_table(pte);
+			l--;
+			continue;
 		}
-		ptep = &pgt_table(READ_ONCE(*ptep))[pgt_index(gpa, l - 1)];
+		if (!cache->nr)
+			return NULL;
+		/* Whoever is first, the next round finds what is there */
+		new = cache->tables[cache->nr - 1];
+		if (pgt_pte_present(pgt, pte) ?
+		    split_entry(pgt, ptep, pte, l, new) :
+		    pgt_set(ptep, pte, virt_to_phys(new) | pgt->fmt->table)) {
+			count_table(pgt, new, 1);
+			cache->nr--;
+		}
 	}
-	return ptep;
 }
 
 /** pgt_leaf() - the entry that maps @pa with a leaf at @level */
@@ -195,8 +198,8 @@ u64 pgt_leaf(const struct pgt_format *fmt, u64 pa, int level,
  * @prot: PGT_READ, or PGT_READ | PGT_WRITE; fmt->exec says what about execution
  * @cache: new tables are taken from here
  *
- * A larger leaf in the way is split, if nobody else maps meanwhile. The pieces map
- * what it mapped, so that needs no flush. A leaf at @level is replaced: the caller
+ * A larger leaf in the way is split. The pieces map what it mapped, so that needs no
+ * flush. A leaf at @level is replaced: the caller
  * flushes if it was present and had another address or more rights.
  *
  * Return: 0; -EINVAL: misaligned, or a bad level; -EEXIST: there is a table in

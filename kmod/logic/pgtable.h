@@ -4,8 +4,8 @@
  * of 8 bytes. What an entry's bits mean is data: EPT and NPT are one struct
  * pgt_format each. Pure: no locks, no TLB, no hardware.
  *
- * Several may look and map at a time. Who removes, splits, cleans or changes the
- * list of splits is alone.
+ * Several may look and map at a time, each entry by pgt_set(). Who removes, cleans or
+ * changes the list of splits is alone, but for mvmm_peek_guest(), which looks.
  */
 #ifndef MVMM_PGTABLE_H
 #define MVMM_PGTABLE_H

@@ -4,6 +4,7 @@
  * by a policy (sched_fair.c, sched_rr.c, sched_gang.c). Pure; sched.h says when
  * the caller calls what.
  */
+#include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
@@ -256,7 +257,7 @@ bool vsched_eligible(struct vsched *s, struct vsched_vcpu *vcpu, int slot,
 /** vsched_slice_end() - when does a slice of full length end? */
 u64 vsched_slice_end(const struct vsched *s, const struct vsched_vcpu *holder)
 {
-	return holder->began + s->slice;
+	return READ_ONCE(holder->began) + s->slice;
 }
 
 static struct vsched_vcpu *first_eligible(struct vsched *s, int slot, u64 now)
@@ -390,8 +391,9 @@ static void compete(struct vsched *s, struct vsched_vcpu *vcpu, u64 now)
 		if (!holder)
 			continue;
 		if (holder->until == U64_MAX) {
-			/* It may have slept since it got its slot */
-			if (s->policy->enqueue)
+			/* It has slept since it got its slot */
+			if (READ_ONCE(holder->began) > holder->since &&
+			    s->policy->enqueue)
 				s->policy->enqueue(s, holder);
 			set_deadline(s, holder, s->policy->slice_end(s, holder));
 		}

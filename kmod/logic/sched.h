@@ -208,8 +208,8 @@ struct vsched {
  *	ends; of several holders the one with the largest result loses it. May
  *	be NULL
  * @charge: the vCPU ran for @ran ticks while others waited. May be NULL
- * @enqueue: the vCPU begins to wait, or holds a slot that others begin to want. May
- *	be NULL
+ * @enqueue: the vCPU begins to wait, or has slept with a slot that others begin to
+ *	want. May be NULL
  */
 struct vsched_policy {
 	const char *name;

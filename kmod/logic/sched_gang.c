@@ -99,7 +99,7 @@ static struct vsched_vcpu *gang_pick(struct vsched *s, int slot, u64 now)
 static u64 gang_slice_end(const struct vsched *s, const struct vsched_vcpu *holder)
 {
 	/* vsched_fill() may choose an overdue vCPU when there is no turn */
-	return s->turn_end > holder->began ? s->turn_end :
+	return s->turn_end > READ_ONCE(holder->began) ? s->turn_end :
 					     vsched_slice_end(s, holder);
 }
 

@@ -336,7 +336,7 @@ enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu)
 
 	lockdep_assert_irqs_disabled();
 	mvmm_assert_section(vcpu);
-	if (!read_trylock(&vm->mmu_lock))
+	if (!mvmm_try_mmu_read(vm))
 		return MVMM_STEP_FAULT;
 	r = mvmm_find_region(vm, gpa);
 	if (!r || (write && !region_writable(r))) {

@@ -30,7 +30,7 @@ static struct mvmm_vm *mn_to_vm(struct mmu_notifier *mn)
  * to be told. The host still maps the page, so it cannot go away here. A large
  * leaf maps one folio, so one call is enough for it.
  *
- * Context: mmu_lock held.
+ * Context: mmu_lock held for writing.
  */
 void mvmm_note_dirty(void *ctx, u64 gpa, u64 pte, int level)
 {
@@ -66,7 +66,7 @@ static void empty_ipi(void *unused)
  * One that set in_guest before is interrupted. It runs with interrupts off
  * until it has left the guest, so the IPI is answered only then.
  *
- * Context: mmu_lock held, interrupts on.
+ * Context: mmu_lock held for writing, interrupts on.
  */
 void mvmm_kick_guests(struct mvmm_vm *vm)
 {
@@ -95,7 +95,7 @@ void mvmm_kick_guests(struct mvmm_vm *vm)
  * @vm: the VM
  *
  * When it returns, no vCPU uses a translation from before. Context: mmu_lock
- * held.
+ * held for writing.
  */
 void mvmm_flush_guests(struct mvmm_vm *vm)
 {
@@ -130,7 +130,7 @@ static bool zap_some(struct mvmm_vm *vm, u64 start, u64 end, bool *zapped)
  * @may_sleep: mmu_lock may be given up in between. The caller sees to it that
  *	nothing is mapped in the range meanwhile, or this might not end
  *
- * Context: mmu_lock held. Return: true if there was something.
+ * Context: mmu_lock held for writing. Return: true if there was something.
  */
 bool mvmm_zap(struct mvmm_vm *vm, u64 start, u64 end, bool may_sleep)
 {
@@ -244,7 +244,7 @@ static int invalidate_range_start(struct mmu_notifier *mn,
 {
 	struct mvmm_vm *vm = mn_to_vm(mn);
 
-	/* A spinlock and IPIs do not sleep: it need not be blockable */
+	/* The lock and IPIs do not sleep: it need not be blockable */
 	write_lock(&vm->mmu_lock);
 	mvmm_inval_begin(vm, range->start, range->end);
 	zap_backed(vm, range->start, range->end,

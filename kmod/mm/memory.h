@@ -68,6 +68,15 @@ static inline size_t mvmm_bitmap_bytes(u64 len)
 	return BITS_TO_LONGS(len >> PAGE_SHIFT) * sizeof(long);
 }
 
+/*
+ * For who has interrupts off, and so cannot wait for mmu_lock. On PREEMPT_RT to give it
+ * back may turn them on: there it is not to be had so.
+ */
+static inline bool mvmm_try_mmu_read(struct mvmm_vm *vm)
+{
+	return !IS_ENABLED(CONFIG_PREEMPT_RT) && read_trylock(&vm->mmu_lock);
+}
+
 void __user *mvmm_plain_memory(struct mvmm_vm *vm, u64 gpa, size_t len);
 bool mvmm_peek_guest(const struct mvmm_vcpu *vcpu, u64 gpa, u8 *value);
 int mvmm_read_guest(struct mvmm_vm *vm, u64 gpa, void *buf, size_t len);

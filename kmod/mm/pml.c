@@ -20,7 +20,7 @@ static inline void drain_pml(struct mvmm_vcpu *vcpu)
  * mvmm_drain_pml() - note in the dirty bitmaps what the CPUs have logged
  * @vm: the VM; its vCPUs may be in the guest
  *
- * Context: mmu_lock held.
+ * Context: mmu_lock held for writing.
  */
 void mvmm_drain_pml(struct mvmm_vm *vm)
 {
@@ -45,7 +45,7 @@ enum mvmm_step mvmm_pml_full(struct mvmm_vcpu *vcpu)
 
 	lockdep_assert_irqs_disabled();
 	mvmm_assert_section(vcpu);
-	if (!read_trylock(&vm->mmu_lock))
+	if (!mvmm_try_mmu_read(vm))
 		return MVMM_STEP_OUTER;
 	drain_pml(vcpu);
 	vcpu->pml.next = MVMM_PML_ENTRIES - 1;

@@ -21,7 +21,7 @@ static bool write_flag(struct mvmm_vcpu *vcpu, u64 gpa, u8 value)
 	bool done = false;
 	u8 __user *flag;
 
-	if (!read_trylock(&vm->mmu_lock))
+	if (!mvmm_try_mmu_read(vm))
 		return false;
 	flag = mvmm_plain_memory(vm, gpa, sizeof(*flag));
 	if (flag) {

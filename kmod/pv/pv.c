@@ -156,11 +156,13 @@ static void come_back(struct mvmm_vcpu *vcpu, u64 gpa)
 	const u8 none = 0;
 	int was = swap_preempted(vcpu, KVM_VCPU_PREEMPTED, none);
 
-	vcpu->pv.away = false;
-	if (!was || was == KVM_VCPU_PREEMPTED)
+	vcpu->pv.away = was && was != KVM_VCPU_PREEMPTED;
+	if (!vcpu->pv.away)
 		return;
-	mvmm_write_guest(vcpu, gpa + offsetof(struct kvm_steal_time, preempted),
-			 &none, sizeof(none));
+	/* If it cannot be written, each entry tries */
+	vcpu->pv.away = mvmm_write_guest(vcpu, gpa +
+					 offsetof(struct kvm_steal_time, preempted),
+					 &none, sizeof(none));
 	vcpu->tlb_gen_seen = MVMM_TLB_MOVED;
 }
 

@@ -204,9 +204,11 @@ enum mvmm_step mvmm_come_back(struct mvmm_vcpu *vcpu)
 /* Let another thread run if one is to */
 static void mvmm_resched(struct mvmm_vcpu *vcpu)
 {
-	if (need_resched())
+	unsigned long flags = READ_ONCE(current_thread_info()->flags);
+
+	if (flags & (_TIF_NEED_RESCHED | MVMM_TIF_RESCHED_LAZY))
 		mvmm_pv_away(vcpu);
-	if (READ_ONCE(current_thread_info()->flags) & MVMM_TIF_RESCHED_LAZY)
+	if (flags & MVMM_TIF_RESCHED_LAZY)
 		schedule();
 	cond_resched();
 }
@@ -391,6 +393,9 @@ long mvmm_vcpu_run(struct mvmm_vcpu *vcpu)
 	mvmm_slot_enter(vcpu);
 	ret = run_loop(vcpu);
 	mvmm_slot_leave(vcpu);
+	/* It does not want to run */
+	if (unlikely(vcpu->mp_state != MVMM_MP_RUNNABLE))
+		mvmm_slot_put(vcpu);
 	if (unlikely(vcpu->resume_work)) {
 		vcpu->resume_work = false;
 		set_thread_flag(TIF_NOTIFY_RESUME);

@@ -16,29 +16,32 @@ static inline u64 mvmm_end_rest(struct mvmm_vcpu *vcpu)
 }
 
 /**
- * mvmm_slot_time() - how long has a vCPU been in a state?
+ * mvmm_slot_times() - how long has a vCPU been in each state?
  * @vcpu: the vCPU
- * @state: which; while it rests it is blocked
- * @now: the time
+ * @time: out: ticks; while it rests it is blocked
  *
- * Context: the lock of slots.c held. Return: ticks.
+ * Context: the lock of slots.c held.
  */
-static inline u64 mvmm_slot_time(const struct mvmm_vcpu *vcpu,
-				 enum vsched_state state, u64 now)
+static inline void mvmm_slot_times(const struct mvmm_vcpu *vcpu,
+				   u64 time[VSCHED_NR_STATES])
 {
-	u64 time = vsched_time(&vcpu->se, state, now), rested, since;
+	u64 rested, since, now;
 	unsigned int seq;
+	int state;
 
 	do {
 		seq = read_seqcount_begin(&vcpu->rest_seq);
+		now = mvmm_tsc();
 		since = READ_ONCE(vcpu->rest_since);
 		rested = READ_ONCE(vcpu->rested);
 	} while (read_seqcount_retry(&vcpu->rest_seq, seq));
 	if (since && now > since)
 		rested += now - since;
-	if (state == VSCHED_BLOCKED)
-		return time + rested;
-	return state == VSCHED_RUNNING ? time - min(time, rested) : time;
+	for (state = 0; state < VSCHED_NR_STATES; state++)
+		time[state] = vsched_time(&vcpu->se, state, now);
+	rested = min(rested, time[VSCHED_RUNNING]);
+	time[VSCHED_RUNNING] -= rested;
+	time[VSCHED_BLOCKED] += rested;
 }
 
 #endif

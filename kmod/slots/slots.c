@@ -49,7 +49,8 @@ static const struct vsched_policy *policy = &vsched_fair;
 
 /*
  * While this is not set, a vCPU that halts rests: it keeps its slot, and takes no
- * lock, neither then nor when it wakes up. Once anybody has to wait nobody rests.
+ * lock, neither then nor when it wakes up. While anybody waits, for whatever reason
+ * (a cap, too), nobody rests.
  */
 static bool contended;
 
@@ -439,7 +440,7 @@ void mvmm_slot_rest(struct mvmm_vcpu *vcpu)
  *
  * Where another has taken its slot, MVMM_REQ_SLOT is set.
  *
- * Context: any that may take a spinlock.
+ * Context: the thread's, interrupts on.
  */
 void mvmm_slot_wake(struct mvmm_vcpu *vcpu)
 {
@@ -454,18 +455,19 @@ void mvmm_slot_wake(struct mvmm_vcpu *vcpu)
 		settle(mvmm_tsc());
 		raw_spin_unlock_irq(&lock);
 	} else {
-		preempt_disable();
+		/* Who waits for the end of this may hold the lock, and a timer want it */
+		local_irq_disable();
 		raw_write_seqcount_begin(&vcpu->rest_seq);
-		since = mvmm_end_rest(vcpu);
 		now = mvmm_tsc();
+		/* Before anybody can find it with the slice that it slept in */
+		WRITE_ONCE(vcpu->se.began, now);
+		since = mvmm_end_rest(vcpu);
 		if (since && now > since)
 			vcpu->rested += now - since;
 		raw_write_seqcount_end(&vcpu->rest_seq);
-		preempt_enable();
-		if (since) {
-			WRITE_ONCE(vcpu->se.began, now);
+		local_irq_enable();
+		if (since)
 			trace_rest(vcpu, false);
-		}
 	}
 	mvmm_slot_enter(vcpu);
 }
@@ -536,14 +538,14 @@ int mvmm_set_sched(struct mvmm_vm *vm, const struct mvmm_vm_sched *s)
  */
 void mvmm_get_times(struct mvmm_vcpu *vcpu, struct mvmm_times *times)
 {
+	u64 ticks[VSCHED_NR_STATES];
 	unsigned long flags;
-	u64 now;
 
 	raw_spin_lock_irqsave(&lock, flags);
-	now = mvmm_tsc();
-	times->run = mvmm_ticks_to_ns(mvmm_slot_time(vcpu, VSCHED_RUNNING, now));
-	times->wait = mvmm_ticks_to_ns(mvmm_slot_time(vcpu, VSCHED_WAITING, now));
-	times->block = mvmm_ticks_to_ns(mvmm_slot_time(vcpu, VSCHED_BLOCKED, now));
+	mvmm_slot_times(vcpu, ticks);
+	times->run = mvmm_ticks_to_ns(ticks[VSCHED_RUNNING]);
+	times->wait = mvmm_ticks_to_ns(ticks[VSCHED_WAITING]);
+	times->block = mvmm_ticks_to_ns(ticks[VSCHED_BLOCKED]);
 	times->steal = vcpu->pv.stolen;
 	times->longest_wait = mvmm_ticks_to_ns(vcpu->se.longest_wait);
 	raw_spin_unlock_irqrestore(&lock, flags);

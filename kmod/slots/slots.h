@@ -76,6 +76,7 @@ static inline void mvmm_slots_add_vm(struct mvmm_vm *vm) {}
 static inline void mvmm_slots_remove_vm(struct mvmm_vm *vm) {}
 static inline void mvmm_slots_add(struct mvmm_vcpu *vcpu) {}
 static inline void mvmm_slots_remove(struct mvmm_vcpu *vcpu) {}
+static inline void mvmm_slot_put(struct mvmm_vcpu *vcpu) {}
 static inline void mvmm_slot_rest(struct mvmm_vcpu *vcpu) {}
 static inline void mvmm_slot_wake(struct mvmm_vcpu *vcpu) {}
 static inline void mvmm_slot_enter(struct mvmm_vcpu *vcpu) {}

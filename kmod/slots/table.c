@@ -10,9 +10,9 @@ static raw_spinlock_t *lock;
 static struct vsched *sched;
 static struct dentry *debugfs_dir;
 
-static u64 ms_in(const struct mvmm_vcpu *vcpu, enum vsched_state state, u64 now)
+static u64 ms(u64 ticks)
 {
-	return mvmm_ticks_to_ns(mvmm_slot_time(vcpu, state, now)) / NSEC_PER_MSEC;
+	return mvmm_ticks_to_ns(ticks) / NSEC_PER_MSEC;
 }
 
 static int table_show(struct seq_file *m, void *unused)
@@ -21,12 +21,11 @@ static int table_show(struct seq_file *m, void *unused)
 	struct vsched_vm *vm_se;
 	struct vsched_vcpu *se;
 	struct mvmm_vm *vm;
+	u64 time[VSCHED_NR_STATES];
 	bool rests;
-	u64 now;
 	int i;
 
 	raw_spin_lock_irq(lock);
-	now = mvmm_tsc();
 	seq_printf(m, "policy %s\n", sched->policy->name);
 	seq_puts(m, "vm pid weight cap vcpu state cpu run_ms wait_ms block_ms\n");
 	list_for_each_entry(vm_se, &sched->vms, node) {
@@ -42,14 +41,15 @@ static int table_show(struct seq_file *m, void *unused)
 				continue;
 			se = &vcpu->se;
 			rests = READ_ONCE(vcpu->rest_since);
+			mvmm_slot_times(vcpu, time);
 			seq_printf(m, "%llu %d %u %u %u %s %d %llu %llu %llu\n",
 				   vm->serial, vm->pid, vm_se->weight,
 				   vm_se->cap, vcpu->id, states[rests ?
 				   VSCHED_BLOCKED : se->state],
 				   rests ? -1 : se->slot,
-				   ms_in(vcpu, VSCHED_RUNNING, now),
-				   ms_in(vcpu, VSCHED_WAITING, now),
-				   ms_in(vcpu, VSCHED_BLOCKED, now));
+				   ms(time[VSCHED_RUNNING]),
+				   ms(time[VSCHED_WAITING]),
+				   ms(time[VSCHED_BLOCKED]));
 		}
 	}
 	raw_spin_unlock_irq(lock);

@@ -432,8 +432,8 @@ static int map_places(void *arg)
 		cond_resched();
 	}
 	pgt_cache_drain(&cache);
-	complete(&m->done);
-	return 0;
+	/* It must not be in our code any more when we go */
+	kthread_complete_and_exit(&m->done, 0);
 }
 
 static void pgtable_together(struct kunit *test)

@@ -56,6 +56,8 @@ int vmx_controls_setup(void)
 	make_msr_bitmap();
 	if (ple < 0)
 		ple = mvmm_on_bochs();
+	if (!(vmx_caps.secondary & SECONDARY_EXEC_PAUSE_LOOP_EXITING))
+		ple = 0;
 	return 0;
 }
 

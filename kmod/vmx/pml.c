@@ -17,7 +17,8 @@ MODULE_PARM_DESC(pml, "let VMX log what guests write to, where it can");
 /** vmx_pml_setup() - apply the parameter; at load, after vmx_probe() */
 void vmx_pml_setup(void)
 {
-	vmx_caps.pml &= pml;
+	/* See mvmm_try_mmu_read(): a full log could not be emptied */
+	vmx_caps.pml &= pml && !IS_ENABLED(CONFIG_PREEMPT_RT);
 	pml = vmx_caps.pml;
 }
 
