@@ -7,7 +7,7 @@ import struct
 from .image import make_root, pack, put_lab
 
 
-def machine(kernel, memory, cpus, kvm=False, cpu=None):
+def machine(kernel, memory, cpus, kvm=False, cpu=None, shift=0):
     """QEMU's command line for a machine without devices."""
     command = ["qemu-system-x86_64", "-m", str(memory), "-smp", str(cpus),
                "-nodefaults", "-display", "none", "-no-reboot",
@@ -18,10 +18,10 @@ def machine(kernel, memory, cpus, kvm=False, cpu=None):
     command += ["-accel", "tcg,thread=single", "-cpu",
                 f"{cpu or 'max'},-rdrand,-rdseed", "-rtc",
                 "base=2026-01-01T00:00:00,clock=vm"]
-    # One instruction is one tick of the TSC: a busy machine changes no
-    # figure. With more CPUs, which take turns, a boot would not end.
+    # One instruction is one tick of the TSC, or 2^@shift: a busy machine
+    # changes no figure. With more CPUs, which take turns, a boot would not end.
     if cpus == 1:
-        command += ["-icount", "shift=0,sleep=off"]
+        command += ["-icount", f"shift={shift},sleep=off"]
     return command
 
 
@@ -43,7 +43,7 @@ def prepare(work, kernel, args):
     append = ("console=ttyS0,115200 quiet panic=-1 nokaslr lab_9p " +
               kernel.append + args.append)
     command = machine(kernel, args.memory, args.cpus, args.lab == "kvm",
-                      args.cpu)
+                      args.cpu, args.shift)
     command += ["-initrd", f"{work}/initrd", "-append", append,
                 "-serial", f"file:{work}/console",
                 "-chardev", f"serial,id=tty,path={work}/tty",

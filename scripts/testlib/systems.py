@@ -61,9 +61,9 @@ def floppy(image):
         input="DEFAULT ipxe\nLABEL ipxe\n LINUX ipxe.krn\n")
 
 
-def systems(results, name, emulator, command):
+def systems(results, name, emulator, command, *options):
     """ISOLINUX's graphical menu, iPXE by it, and from a floppy disk; EDK2's shell;
-    Memtest86+, from its CD and by that shell.
+    Memtest86+, from its CD and by that shell, also a whole pass.
     """
     image = f"{TOP}/build/{name}"
     cd(f"{image}.iso")
@@ -72,8 +72,7 @@ def systems(results, name, emulator, command):
         *unpacked("memtest86+", "boot/memtest86+x64.efi"))
     memtest, = unpacked("memtest86+", "usr/lib/memtest86+/memtest86+x64.iso")
     lab(results, name,
-        # A pass of Memtest86+ waits for ten minutes, half an hour here
-        ["--timeout", "4500", "--memory", "1024", "--kernel", "debian",
+        [*options, "--timeout", "4500", "--memory", "1024", "--kernel", "debian",
          *labs.files(labs.module("debian"), "build/mvmm",
                      "selftests/systems.sh", f"{image}.iso:lab/cd.iso",
                      f"{image}.img:lab/esp.img",
