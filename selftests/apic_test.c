@@ -524,7 +524,8 @@ GUEST(count_first, X2APIC_ON WRMSR(0x83e, 0xb) COUNT_FROM_RDI WRMSR(0x832, 0x86)
 TEST_F(apic, count_before_its_entry)
 {
 	LOAD(&self->vm, count_first);
-	self->vm.run->regs.rdi = self->khz * 5 / 2;
+	/* Not over before the entry is written */
+	self->vm.run->regs.rdi = self->khz * 50;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	CHECK_VECTORS(&self->vm, 0x86);
 	EXPECT_EQ(0, self->vm.run->regs.r10);
@@ -574,7 +575,7 @@ TEST_F(apic, deadline_is_taken_back)
 
 	LOAD(&self->vm, deadline_gone);
 	/* Far enough that it is still to come when it is taken back */
-	regs->rdi = self->khz * 20;
+	regs->rdi = self->khz * 100;
 	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
 	EXPECT_EQ(0, self->vm.events->n);
 	EXPECT_EQ(0, regs->r8);

@@ -454,13 +454,14 @@ void mvmm_apic_set_cr8(struct mvmm_vcpu *vcpu, u64 cr8)
  */
 int mvmm_apic_access(struct mvmm_vcpu *vcpu, struct mvmm_apic_access *access)
 {
-	u64 now = mvmm_guest_tsc(vcpu);
+	u64 now;
 	int does;
 
 	if (!vcpu->has_apic || access->offset > 0xfff ||
 	    access->write > 1 || access->reserved)
 		return -EINVAL;
 	mvmm_apic_collect(vcpu);
+	now = mvmm_guest_tsc(vcpu);
 	if (access->write) {
 		does = lapic_mmio_write(&vcpu->apic, access->offset,
 					access->data, now);

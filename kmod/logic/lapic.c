@@ -355,10 +355,12 @@ u64 lapic_timer_expiry(const struct lapic *a)
 bool lapic_timer_expired(const struct lapic *a, u64 now)
 {
 	/*
-	 * A difference: a count may have begun before TSC 0 (lapic_tsc_moved())
+	 * A difference: a count may have begun before TSC 0 (lapic_tsc_moved()), or
+	 * where the TSC is a little ahead
 	 */
 	if (!lapic_uses_deadline(a))
-		return now - a->timer_start >= a->tmict * count_ticks(a);
+		return (s64)(now - a->timer_start) >=
+		       (s64)(a->tmict * count_ticks(a));
 	return a->deadline <= now;
 }
 
@@ -460,10 +462,11 @@ static int write_tdcr(struct lapic *a, u32 value, u64 now)
 
 /* ---- registers -------------------------------------------------------- */
 
-static void write_svr(struct lapic *a, u32 value)
+static void write_svr(struct lapic *a, u32 value, u64 now)
 {
 	int i;
 
+	fire_if_due(a, now);
 	WRITE_ONCE(a->svr, value & SVR_MASK);
 	/* 11.4.7.2: while software disables the APIC all LVTs are masked */
 	for (i = 0; !(value & LAPIC_SVR_ENABLED) && i < LAPIC_NR_LVT; i++)
@@ -669,7 +672,7 @@ int lapic_write(struct lapic *a, u32 reg, u64 value, u64 now)
 		a->tpr = value;
 		return 0;
 	case LAPIC_SVR:
-		write_svr(a, value);
+		write_svr(a, value, now);
 		return 0;
 	case LAPIC_TMICT:
 		return write_tmict(a, value, now);

@@ -187,6 +187,25 @@ u64 pgt_leaf(const struct pgt_format *fmt, u64 pa, int level,
 	       (level > 1 ? fmt->large : fmt->exec);
 }
 
+static int map_leaf(struct pgt *pgt, u64 gpa, u64 pa, int level,
+		    enum pgt_prot prot, struct pgt_cache *cache, bool replace)
+{
+	u64 *ptep, was;
+
+	if (level < 1 || level > 3 || ((gpa | pa) & (pgt_level_size(level) - 1)))
+		return -EINVAL;
+	ptep = walk_to(pgt, gpa, level, cache);
+	if (!ptep)
+		return -ENOMEM;
+	was = READ_ONCE(*ptep);
+	if (pgt_pte_present(pgt, was) && !pgt_is_leaf(pgt, was, level))
+		return -EEXIST;
+	if (pgt_pte_present(pgt, was) && !replace)
+		return -EAGAIN;
+	return pgt_set(ptep, was, pgt_leaf(pgt->fmt, pa, level, prot)) ?
+	       0 : -EAGAIN;
+}
+
 /* tour 29: nested page tables, both formats */
 
 /**
@@ -209,18 +228,25 @@ u64 pgt_leaf(const struct pgt_format *fmt, u64 pa, int level,
 int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 	    struct pgt_cache *cache)
 {
-	u64 *ptep, was;
+	return map_leaf(pgt, gpa, pa, level, prot, cache, true);
+}
 
-	if (level < 1 || level > 3 || ((gpa | pa) & (pgt_level_size(level) - 1)))
-		return -EINVAL;
-	ptep = walk_to(pgt, gpa, level, cache);
-	if (!ptep)
-		return -ENOMEM;
-	was = READ_ONCE(*ptep);
-	if (pgt_pte_present(pgt, was) && !pgt_is_leaf(pgt, was, level))
-		return -EEXIST;
-	return pgt_set(ptep, was, pgt_leaf(pgt->fmt, pa, level, prot)) ?
-	       0 : -EAGAIN;
+/**
+ * pgt_add() - map one leaf where nothing is mapped
+ * @pgt: the table
+ * @gpa: guest-physical address, aligned to the leaf
+ * @pa: host-physical address, aligned to the leaf
+ * @level: as for pgt_map()
+ * @prot: the same
+ * @cache: the same
+ *
+ * As pgt_map(), but a leaf that is there stays: another may have mapped it meanwhile,
+ * and its guest have written there. Return: as pgt_map(); then -EAGAIN.
+ */
+int pgt_add(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
+	    struct pgt_cache *cache)
+{
+	return map_leaf(pgt, gpa, pa, level, prot, cache, false);
 }
 
 /**

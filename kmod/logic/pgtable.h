@@ -134,6 +134,8 @@ void pgt_cache_drain(struct pgt_cache *cache);
 u64 pgt_lookup(const struct pgt *pgt, u64 gpa, int *level);
 int pgt_map(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
 	    struct pgt_cache *cache);
+int pgt_add(struct pgt *pgt, u64 gpa, u64 pa, int level, enum pgt_prot prot,
+	    struct pgt_cache *cache);
 int pgt_split(struct pgt *pgt, u64 gpa, struct pgt_cache *cache);
 u64 pgt_oldest_split(const struct pgt *pgt);
 unsigned long pgt_zap(struct pgt *pgt, u64 start, u64 end, pgt_leaf_fn fn,

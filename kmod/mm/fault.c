@@ -251,11 +251,11 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 	gpa &= -size;
 	pa &= -size;
 	prot = prot_of(vm, r, leaf.write, write);
-	if (at == 1 && level == 1) {
-		pgt_set(entry, pte, pgt_leaf(pgt->fmt, pa, 1, prot));
+	if (at == level) {
+		pgt_set(entry, pte, pgt_leaf(pgt->fmt, pa, level, prot));
 		if (hold == ATOMIC && leaf.level == 1)
 			map_around(vm, r, gpa, &leaf, entry);
-		return FOUND;
+		return fetch ? let_fetch(vm, fault, level, hold, cache) : FOUND;
 	}
 	/*
 	 * 4 KiB leaves from before the host merged the range into a huge page, or
@@ -266,7 +266,8 @@ static enum lookup mirror(struct mvmm_vm *vm, const struct mvmm_mem_region *r,
 		return IN_THE_WAY;
 	if (at < level)
 		mvmm_zap(vm, gpa, gpa + size, false);
-	ret = pgt_map(pgt, gpa, pa, level, prot, cache);
+	ret = hold == ALONE ? pgt_map(pgt, gpa, pa, level, prot, cache) :
+			      pgt_add(pgt, gpa, pa, level, prot, cache);
 	if (ret)
 		return ret == -EAGAIN ? FOUND : ABSENT;
 	return fetch ? let_fetch(vm, fault, level, hold, cache) : FOUND;

@@ -409,13 +409,32 @@ static void trace_rest(const struct mvmm_vcpu *vcpu, bool rests)
 			 READ_ONCE(vcpu->se.slot));
 }
 
+/* It rests no more, and has rested until now. Returns false if it did not */
+static bool count_rest(struct mvmm_vcpu *vcpu)
+{
+	u64 since, now;
+
+	/* Who waits for the end of this may hold the lock, and a timer want it */
+	local_irq_disable();
+	raw_write_seqcount_begin(&vcpu->rest_seq);
+	now = mvmm_tsc();
+	/* Before anybody can find it with the slice that it slept in */
+	WRITE_ONCE(vcpu->se.began, now);
+	since = mvmm_end_rest(vcpu);
+	if (since && now > since)
+		vcpu->rested += now - since;
+	raw_write_seqcount_end(&vcpu->rest_seq);
+	local_irq_enable();
+	return since;
+}
+
 /**
  * mvmm_slot_rest() - the guest halts: the thread goes to sleep
  * @vcpu: the calling thread's
  *
  * It keeps its slot until another wants one, if it has one and nobody waits.
  *
- * Context: any that may take a spinlock.
+ * Context: the thread's, interrupts on.
  */
 void mvmm_slot_rest(struct mvmm_vcpu *vcpu)
 {
@@ -429,7 +448,7 @@ void mvmm_slot_rest(struct mvmm_vcpu *vcpu)
 			trace_rest(vcpu, true);
 			return;
 		}
-		mvmm_end_rest(vcpu);
+		count_rest(vcpu);
 	}
 	mvmm_slot_put(vcpu);
 }
@@ -444,8 +463,6 @@ void mvmm_slot_rest(struct mvmm_vcpu *vcpu)
  */
 void mvmm_slot_wake(struct mvmm_vcpu *vcpu)
 {
-	u64 since, now;
-
 	if (!READ_ONCE(vcpu->rest_since)) {
 		/* Somebody has taken it back, or it was given back */
 	} else if (READ_ONCE(vcpu->se.slot) != raw_smp_processor_id()) {
@@ -454,20 +471,8 @@ void mvmm_slot_wake(struct mvmm_vcpu *vcpu)
 		take_back(vcpu);
 		settle(mvmm_tsc());
 		raw_spin_unlock_irq(&lock);
-	} else {
-		/* Who waits for the end of this may hold the lock, and a timer want it */
-		local_irq_disable();
-		raw_write_seqcount_begin(&vcpu->rest_seq);
-		now = mvmm_tsc();
-		/* Before anybody can find it with the slice that it slept in */
-		WRITE_ONCE(vcpu->se.began, now);
-		since = mvmm_end_rest(vcpu);
-		if (since && now > since)
-			vcpu->rested += now - since;
-		raw_write_seqcount_end(&vcpu->rest_seq);
-		local_irq_enable();
-		if (since)
-			trace_rest(vcpu, false);
+	} else if (count_rest(vcpu)) {
+		trace_rest(vcpu, false);
 	}
 	mvmm_slot_enter(vcpu);
 }

@@ -490,6 +490,14 @@ static void pgtable_set(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, *entry, now);
 	KUNIT_EXPECT_TRUE(test, pgt_set(entry, now, was));
 	KUNIT_EXPECT_EQ(test, *entry, was);
+	/* Nor does one come in the place of another's leaf, which has its D bit */
+	*entry |= t->pgt.fmt->write | t->pgt.fmt->dirty;
+	now = *entry;
+	KUNIT_EXPECT_EQ(test, pgt_add(&t->pgt, 0x3000, 0x3000, 1, PGT_READ,
+				      &t->cache), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, *entry, now);
+	KUNIT_EXPECT_EQ(test, pgt_add(&t->pgt, 0x4000, 0x4000, 1, PGT_READ,
+				      &t->cache), 0);
 }
 
 static struct kunit_case pgtable_cases[] = {
