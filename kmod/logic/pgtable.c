@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The nested page-table walker: map, look up, split, zap, age. The caller holds
- * the lock that guards the table, for reading where others may map at the same
- * time, and flushes the TLB where a function asks for it. What is mapped is decided in mm/fault.c.
+ * The nested page-table walker: map, look up, split, zap, age. The caller holds the
+ * lock that guards the table, for reading where others may map at the same time, and
+ * flushes the TLB where it is told to. What is mapped is decided in mm/fault.c.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -218,8 +218,8 @@ static int map_leaf(struct pgt *pgt, u64 gpa, u64 pa, int level,
  * @cache: new tables are taken from here
  *
  * A larger leaf in the way is split. The pieces map what it mapped, so that needs no
- * flush. A leaf at @level is replaced: the caller
- * flushes if it was present and had another address or more rights.
+ * flush. A leaf at @level is replaced: the caller flushes if it was present and had
+ * another address or more rights.
  *
  * Return: 0; -EINVAL: misaligned, or a bad level; -EEXIST: there is a table in
  * the leaf's place (zap the range first); -ENOMEM: @cache is empty; -EAGAIN: the
