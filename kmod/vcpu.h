@@ -223,6 +223,8 @@ struct mvmm_exit {
  * @pv: the paravirtual interface				[R]
  * @inbox: what others have sent to @apic			[A]
  * @timer: fires when @apic's timer expires			[R]
+ * @timer_due: guest's TSC, when what has expired early is due; or 0 [R]
+ * @timer_lead: by how many ticks a TSC deadline expires early	[R]
  * @mp_state: MVMM_MP_*						[R]
  * @unhalted: a kick (PV unhalt) that no HLT has used up yet	[R]
  * @sipi: MVMM_SIPI and the vector of a SIPI that waits; or 0	[R]
@@ -287,6 +289,7 @@ struct mvmm_vcpu {
 	struct mvmm_pv pv;
 	struct mvmm_inbox inbox;
 	struct hrtimer timer;
+	u64 timer_due, timer_lead;
 	u8 mp_state;
 	bool unhalted;
 	u16 sipi;

@@ -478,6 +478,57 @@ TEST_F(apic, deadline_wakes_from_halt)
 	EXPECT_EQ(0x81, seen->ev[0].vector);
 }
 
+static int by_size(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+enum { DEADLINES = 41 };
+#define ADVANCE "lapic_timer_advance_ns"
+
+/* Ticks from a deadline to the guest's next instruction, in order; -1: an error */
+static int deadlines(struct vm *vm, uint64_t ahead, int64_t late[DEADLINES])
+{
+	struct mvmm_regs *regs = &vm->run->regs;
+	int i;
+
+	for (i = -30; i < DEADLINES; i++) {
+		vm_set_rip(vm, CODE);
+		regs->rdi = ahead;
+		vm->events->n = 0;
+		if (vm_run_to_exit(vm) != MVMM_EXIT_HLT || vm->events->n != 1)
+			return -1;
+		/* The first ones are to learn from */
+		if (i >= 0)
+			late[i] = regs->r9 - regs->r8;
+	}
+	qsort(late, DEADLINES, sizeof(late[0]), by_size);
+	return 0;
+}
+
+/* A timer that expires early is not seen early, and not as late as another one */
+TEST_F(apic, deadline_comes_on_time)
+{
+	int64_t with[DEADLINES], without[DEADLINES];
+
+	LOAD(&self->vm, deadline);
+	ASSERT_TRUE(write_parameter(ADVANCE, "0"));
+	EXPECT_EQ(0, deadlines(&self->vm, self->khz, without));
+	/* In Bochs an instruction takes 10 ns */
+	ASSERT_TRUE(write_parameter(ADVANCE, "100000"));
+	EXPECT_EQ(0, deadlines(&self->vm, self->khz, with));
+	ASSERT_TRUE(write_parameter(ADVANCE, "5000"));
+	TH_LOG("late by %ld ticks, without a lead by %ld",
+	       (long)with[DEADLINES / 2], (long)without[DEADLINES / 2]);
+	EXPECT_LE(0, without[0]);
+	EXPECT_LE(0, with[0]);
+	/* A CPU that delivers interrupts by itself gets no lead */
+	if (!vmx_uses("apicv"))
+		EXPECT_LT(with[DEADLINES / 2], without[DEADLINES / 2] * 3 / 4);
+}
+
 /*
  * In: rdi: the timer's initial count. Out: r8: the time before; r9: the time
  * after the interrupt; r10: the count then.

@@ -354,20 +354,6 @@ static bool near(uint64_t is, uint64_t should, unsigned int percent)
 	return off * 100 <= should * percent;
 }
 
-static bool write_parameter(const char *name, const char *value)
-{
-	char path[64];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), PARAMETERS "%s", name);
-	fd = open(path, O_WRONLY);
-	n = fd < 0 ? -1 : write(fd, value, strlen(value));
-	if (fd >= 0)
-		close(fd);
-	return n == strlen(value);
-}
-
 static bool write_policy(const char *name)
 {
 	return write_parameter("sched", name);

@@ -9,9 +9,15 @@
  * enters the guest again. So the path of an exit needs no lock.
  */
 #include <linux/hrtimer.h>
+#include <linux/moduleparam.h>
 #include "apic.h"
 #include "compat.h"
 #include "cpu/cpu.h"
+
+static unsigned int lapic_timer_advance_ns = 5000;
+module_param(lapic_timer_advance_ns, uint, 0644);
+MODULE_PARM_DESC(lapic_timer_advance_ns,
+		 "how much before a TSC deadline its timer expires, at most");
 
 /* Bits of inbox.flags */
 enum { INBOX_TIMER, INBOX_NMI, INBOX_NMI2, INBOX_INIT, INBOX_SIPI, INBOX_UNHALT };
@@ -190,6 +196,42 @@ static enum hrtimer_restart timer_fired(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
+static u64 most_lead(void)
+{
+	return READ_ONCE(lapic_timer_advance_ns) * (u64)tsc_khz / USEC_PER_SEC;
+}
+
+/* By so many ticks may the timer expire before it is due */
+static u64 timer_lead(const struct mvmm_vcpu *vcpu)
+{
+	/* A CPU that delivers interrupts by itself waits for nothing */
+	if (!READ_ONCE(lapic_timer_advance_ns) || vcpu->vapic_irqs ||
+	    vcpu->apic.lvt[LAPIC_LVT_TIMER] & LAPIC_LVT_MASKED ||
+	    !lapic_uses_deadline(&vcpu->apic))
+		return 0;
+	return vcpu->timer_lead;
+}
+
+/**
+ * mvmm_apic_wait_due() - the timer has expired early: wait until it is due
+ * @vcpu: the calling thread's, on its first entry since; timer_due is not 0
+ *
+ * Context: interrupts off, for lapic_timer_advance_ns at most.
+ */
+void mvmm_apic_wait_due(struct mvmm_vcpu *vcpu)
+{
+	u64 due = vcpu->timer_due, most = most_lead();
+	s64 late = mvmm_guest_tsc(vcpu) - due;
+
+	lockdep_assert_irqs_disabled();
+	vcpu->timer_due = 0;
+	vcpu->timer_lead = lapic_timer_lead(vcpu->timer_lead, late, most);
+	/* Not longer, whatever its TSC was set to */
+	if (late < 0 && late >= -(s64)most)
+		while (mvmm_guest_tsc(vcpu) < due)
+			cpu_relax();
+}
+
 /*
  * The expiry may have changed: deliver an interrupt that is due, and arm the
  * hrtimer. Called by the vCPU's own thread. A guest with a very short period
@@ -198,12 +240,14 @@ static enum hrtimer_restart timer_fired(struct hrtimer *timer)
  */
 static void update_timer(struct mvmm_vcpu *vcpu)
 {
-	u64 now = mvmm_guest_tsc(vcpu), ticks;
+	u64 now = mvmm_guest_tsc(vcpu), lead = timer_lead(vcpu), ticks;
 	u64 expiry = lapic_timer_expiry(&vcpu->apic);
 
 	mvmm_assert_busy(vcpu);
-	if (expiry && lapic_timer_expired(&vcpu->apic, now)) {
+	if (lapic_timer_due(&vcpu->apic, now + lead)) {
 		mvmm_apic_pull(vcpu);
+		if (lead)
+			vcpu->timer_due = expiry;
 		lapic_timer_fire(&vcpu->apic, now);
 		mvmm_apic_refresh(vcpu);
 		expiry = lapic_timer_expiry(&vcpu->apic);
@@ -213,7 +257,7 @@ static void update_timer(struct mvmm_vcpu *vcpu)
 			hrtimer_try_to_cancel(&vcpu->timer);
 		return;
 	}
-	ticks = min(expiry - now, MAX_TIMER_TICKS);
+	ticks = min(expiry - now - lead, MAX_TIMER_TICKS);
 	hrtimer_start(&vcpu->timer,
 		      ns_to_ktime(mvmm_ticks_to_ns(ticks)),
 		      HRTIMER_MODE_REL_PINNED_HARD);
@@ -373,7 +417,7 @@ int mvmm_apic_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	/* Written most often, and needs nothing of what follows */
 	if (index == MSR_IA32_TSC_DEADLINE) {
 		/* The old one may be due, without that anybody has looked */
-		if (unlikely(a->deadline && a->deadline <= mvmm_guest_tsc(vcpu)))
+		if (unlikely(lapic_timer_due(a, mvmm_guest_tsc(vcpu))))
 			update_timer(vcpu);
 		lapic_set_deadline(a, value);
 		update_timer(vcpu);
@@ -421,6 +465,7 @@ void mvmm_apic_eoi(struct mvmm_vcpu *vcpu)
 void mvmm_apic_tsc_moved(struct mvmm_vcpu *vcpu, u64 by)
 {
 	mvmm_apic_pull(vcpu);
+	vcpu->timer_due = 0;
 	lapic_tsc_moved(&vcpu->apic, by);
 	do_effects(vcpu, LAPIC_DOES_TIMER);
 }
@@ -520,6 +565,7 @@ void mvmm_apic_init(struct mvmm_vcpu *vcpu)
 {
 	mvmm_hrtimer_setup(&vcpu->timer, timer_fired, CLOCK_MONOTONIC,
 			   HRTIMER_MODE_REL_PINNED_HARD);
+	vcpu->timer_lead = 1;
 	mvmm_apic_refresh(vcpu);
 }
 

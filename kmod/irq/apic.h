@@ -13,6 +13,7 @@ int mvmm_msi(struct mvmm_vm *vm, const struct mvmm_msi *msi);
 void mvmm_apic_init(struct mvmm_vcpu *vcpu);
 void mvmm_apic_destroy(struct mvmm_vcpu *vcpu);
 void mvmm_apic_moved(struct mvmm_vcpu *vcpu);
+void mvmm_apic_wait_due(struct mvmm_vcpu *vcpu);
 void mvmm_apic_pull_now(struct mvmm_vcpu *vcpu);
 
 /**

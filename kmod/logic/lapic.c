@@ -6,6 +6,7 @@
  */
 #include <linux/bits.h>
 #include <linux/errno.h>
+#include <linux/minmax.h>
 #include <linux/string.h>
 #include "lapic.h"
 
@@ -351,23 +352,23 @@ u64 lapic_timer_expiry(const struct lapic *a)
 	return a->timer_start + a->tmict * count_ticks(a);
 }
 
-/** lapic_timer_expired() - has the timer, which is armed, expired by @now? */
-bool lapic_timer_expired(const struct lapic *a, u64 now)
+/** lapic_timer_due() - is the timer armed, and has it expired by @now? */
+bool lapic_timer_due(const struct lapic *a, u64 now)
 {
+	if (lapic_uses_deadline(a))
+		return a->deadline && a->deadline <= now;
 	/*
 	 * A difference: a count may have begun before TSC 0 (lapic_tsc_moved()), or
 	 * where the TSC is a little ahead
 	 */
-	if (!lapic_uses_deadline(a))
-		return (s64)(now - a->timer_start) >=
-		       (s64)(a->tmict * count_ticks(a));
-	return a->deadline <= now;
+	return a->timer_start && (s64)(now - a->timer_start) >=
+				 (s64)(a->tmict * count_ticks(a));
 }
 
 /**
  * lapic_timer_fire() - the timer has expired: request the interrupt
  * @a: the APIC
- * @now: guest TSC, at or after lapic_timer_expiry()
+ * @now: guest TSC; lapic_timer_due() is true, for a deadline maybe of a later time
  *
  * Starts the next period. Several that have gone by make one interrupt.
  */
@@ -384,6 +385,25 @@ void lapic_timer_fire(struct lapic *a, u64 now)
 		a->timer_start = 0;
 	if (!(lvt & LAPIC_LVT_MASKED))
 		lapic_accept(a, lvt, false);
+}
+
+/**
+ * lapic_timer_lead() - by how much earlier is the next expiry to be taken in?
+ * @lead: the same for this one, in ticks
+ * @late: by how much it came into the guest too late for all that; negative: it
+ *	had to wait there
+ * @most: the largest result
+ *
+ * The way into the guest is learned by an eighth of what was missing. A larger
+ * difference than @most says nothing about the way: something came between.
+ *
+ * Return: 1 .. @most.
+ */
+u64 lapic_timer_lead(u64 lead, s64 late, u64 most)
+{
+	if (late > (s64)most || late < -(s64)most)
+		return lead;
+	return clamp_t(s64, lead + late / 8, 1, most);
 }
 
 /**
@@ -414,7 +434,7 @@ static u32 current_count(const struct lapic *a, u64 now)
 /* What is due, and nobody has looked since, was due under the old settings */
 static void fire_if_due(struct lapic *a, u64 now)
 {
-	if (lapic_timer_expiry(a) && lapic_timer_expired(a, now))
+	if (lapic_timer_due(a, now))
 		lapic_timer_fire(a, now);
 }
 

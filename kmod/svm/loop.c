@@ -265,6 +265,8 @@ static noinline void handle_events(struct svm_vcpu *svm)
 		.nmi_masked = svm->nmi_masked,
 		.int_state = svm->vmcb->control.int_state };
 	inject(svm);
+	if (unlikely(svm->vcpu.timer_due))
+		mvmm_apic_wait_due(&svm->vcpu);
 }
 
 /* The CPU has refused the entry: nothing was delivered, all is as before */

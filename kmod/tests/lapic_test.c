@@ -853,6 +853,56 @@ static void lapic_timer_deadline(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lapic_timer_expiry(&a), 0ULL);
 }
 
+static void lapic_timer_is_due(struct kunit *test)
+{
+	struct lapic a = apic_of(1, false);
+
+	KUNIT_EXPECT_FALSE(test, lapic_timer_due(&a, 1000));
+	lapic_write(&a, LAPIC_TDCR, 0xb, 1000);
+	lapic_write(&a, LAPIC_TMICT, 100, 1000);
+	KUNIT_EXPECT_FALSE(test, lapic_timer_due(&a, 1199));
+	KUNIT_EXPECT_TRUE(test, lapic_timer_due(&a, 1200));
+	lapic_write(&a, LAPIC_LVT, 0x40063, 1100);
+	KUNIT_EXPECT_FALSE(test, lapic_timer_due(&a, 5000));
+	lapic_set_deadline(&a, 5000);
+	KUNIT_EXPECT_FALSE(test, lapic_timer_due(&a, 4999));
+	KUNIT_EXPECT_TRUE(test, lapic_timer_due(&a, 5000));
+	/* As of then, though it is not that late yet */
+	lapic_timer_fire(&a, 4000);
+	KUNIT_EXPECT_FALSE(test, lapic_timer_due(&a, 5000));
+}
+
+/* A way into the guest of @way ticks, which varies by up to @jitter */
+static u64 learned(u64 way, u64 jitter)
+{
+	u64 lead = 1;
+	int i;
+
+	for (i = 0; i < 200; i++)
+		lead = lapic_timer_lead(lead, way + i % (jitter + 1) - lead, 5000);
+	return lead;
+}
+
+static void lapic_timer_learns_its_lead(struct kunit *test)
+{
+	/* An eighth that rounds to nothing is the rest */
+	KUNIT_EXPECT_EQ(test, learned(0, 0), 1ULL);
+	KUNIT_EXPECT_EQ(test, learned(8, 0), 1ULL);
+	KUNIT_EXPECT_GE(test, learned(2000, 0), 2000 - 7ULL);
+	KUNIT_EXPECT_LE(test, learned(2000, 0), 2000ULL);
+	KUNIT_EXPECT_GE(test, learned(2000, 100), 1990ULL);
+	KUNIT_EXPECT_LE(test, learned(2000, 100), 2110ULL);
+	KUNIT_EXPECT_GE(test, learned(4999, 0), 4990ULL);
+	/* The limit, and what is no way any more */
+	KUNIT_EXPECT_EQ(test, lapic_timer_lead(4999, 5000, 5000), 5000ULL);
+	KUNIT_EXPECT_EQ(test, lapic_timer_lead(300, 5001, 5000), 300ULL);
+	KUNIT_EXPECT_EQ(test, lapic_timer_lead(300, -5001, 5000), 300ULL);
+	KUNIT_EXPECT_EQ(test, lapic_timer_lead(300, S64_MIN, 5000), 300ULL);
+	KUNIT_EXPECT_EQ(test, lapic_timer_lead(300, S64_MAX, 5000), 300ULL);
+	KUNIT_EXPECT_EQ(test, lapic_timer_lead(300, -5000, 5000), 1ULL);
+	KUNIT_EXPECT_EQ(test, lapic_timer_lead(800, -400, 5000), 750ULL);
+}
+
 static void lapic_extint(struct kunit *test)
 {
 	struct lapic a = apic_of(1, false);
@@ -1189,6 +1239,8 @@ static struct kunit_case lapic_cases[] = {
 	KUNIT_CASE(lapic_timer_periodic),
 	KUNIT_CASE(lapic_timer_tdcr),
 	KUNIT_CASE(lapic_timer_deadline),
+	KUNIT_CASE(lapic_timer_is_due),
+	KUNIT_CASE(lapic_timer_learns_its_lead),
 	KUNIT_CASE(lapic_extint),
 	KUNIT_CASE(lapic_round_trip),
 	KUNIT_CASE(lapic_set_refuses),

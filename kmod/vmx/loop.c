@@ -264,6 +264,8 @@ static noinline void handle_events(struct vmx_vcpu *vmx)
 	vmx->undo = (struct vmx_undo){
 		.valid = true, .events = vmx->vcpu.events };
 	inject(vmx);
+	if (unlikely(vmx->vcpu.timer_due))
+		mvmm_apic_wait_due(&vmx->vcpu);
 }
 
 /*

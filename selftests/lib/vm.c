@@ -397,3 +397,17 @@ bool vmx_uses(const char *parameter)
 	close(fd);
 	return (on == 'Y' || on == '1') && module_has(MVMM_FEATURE_VMX);
 }
+
+bool write_parameter(const char *name, const char *value)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/module/mvmm/parameters/%s", name);
+	fd = open(path, O_WRONLY);
+	n = fd < 0 ? -1 : write(fd, value, strlen(value));
+	if (fd >= 0)
+		close(fd);
+	return n == strlen(value);
+}

@@ -102,6 +102,8 @@ bool module_has(uint64_t feature);
 bool built_without(const char *option);
 /* Does VMX do this for guests here, and do the module's parameters let it? */
 bool vmx_uses(const char *parameter);
+/* Change a parameter of the module; false: it cannot be written */
+bool write_parameter(const char *name, const char *value);
 /* For a test, not for a fixture's setup: an option that the module may lack */
 #define NEEDS(option)							\
 	if (built_without(option))					\
