@@ -197,6 +197,7 @@ struct mvmm_exit {
  * @tsc_offset: guest's TSC minus mvmm_tsc()			[R]
  * @events: pending events					[R]
  * @fpu: XSAVE area						[R]
+ * @host_pkru: the thread's PKRU, in a section			[R]
  * @pgt_cache: tables for the next fault			[R]
  * @pml: the CPU's log of the guest's writes			[vm's M]
  * @ring: pages that the vCPU has written to			[vm's M]
@@ -266,6 +267,7 @@ struct mvmm_vcpu {
 	u64 tsc_offset;
 	struct mvmm_events_state events;
 	void *fpu;
+	u32 host_pkru;
 
 	struct pgt_cache pgt_cache;
 	struct mvmm_pml pml;

@@ -618,7 +618,7 @@ TEST_F(abi, sregs)
 	REFUSE(s.efer &= ~0x400ull);		/* LMA must be LME and PG */
 	REFUSE(s.efer |= 1ull << 12);		/* SVME */
 	REFUSE(s.xcr0 = 0);
-	REFUSE(s.xcr0 |= 1ull << 9);		/* PKRU */
+	REFUSE(s.xcr0 |= 1ull << 8);		/* Processor Trace */
 	REFUSE(s.cr3 |= 1ull << 63);
 	REFUSE(s.gdt.reserved[1] = 1);
 	REFUSE(s.idt.reserved[0] = 1);

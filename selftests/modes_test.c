@@ -198,4 +198,69 @@ TEST_F(modes, bad_cr)
 	EXPECT_EQ(before.efer, after.efer);
 }
 
+/*
+ * In: rdi: PKRU, rsi: an address. Out: rbx: what is read there; r8: PKRU as CPUID's
+ * OSPKE in r9 allows; then the same from a second call, which writes no PKRU.
+ */
+#define READS_PKRU "xor %ecx, %ecx\n rdpkru\n mov %rax, %r8\n"
+GUEST(pkru, "mov %cr4, %rax\n bts $22, %rax\n mov %rax, %cr4\n"
+      "mov $7, %eax\n xor %ecx, %ecx\n cpuid\n mov %rcx, %r9\n xor %ebx, %ebx\n"
+      "xor %ecx, %ecx\n xor %edx, %edx\n mov %edi, %eax\n wrpkru\n"
+      FAULTS("mov (%rsi), %rbx") FAULTS("mov %rdi, (%rsi)") READS_PKRU "hlt\n"
+      READS_PKRU "mov 0x10000000, %rax\n hlt");
+TEST_F(modes, protection_keys)
+{
+	enum { PAGE = 0x200000, KEY = 5, OSPKE = 1 << 4, PKRU = 1 << 9 };
+	/* AD and WD, of another key, too; which vectors come, by which errors */
+	static const struct {
+		uint32_t pkru, faults;
+		uint64_t error[2];
+	} row[] = {
+		{ 0, 0 },
+		{ ~(3u << 2 * KEY) & ~3u, 0 },
+		/* Without CR0.WP the guest's kernel may write */
+		{ 2u << 2 * KEY, 0 },
+		{ 1u << 2 * KEY, 2, { 0x21, 0x23 } },
+	};
+	uint64_t *tables = (uint64_t *)(self->vm.mem + PAGE_TABLES);
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	uint32_t mine = 0x55555550, i, j;
+	struct mvmm_info info;
+
+	ASSERT_EQ(0, mvmm_get_info(self->vm.system, &info));
+	if (!(info.xcr0 & PKRU))
+		SKIP(return, "a host without protection keys");
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+	tables[1024 + 1] |= (uint64_t)KEY << 59;
+	LOAD(&self->vm, pkru);
+	/* Of the test's own, too, the guest must not change anything */
+	asm volatile("wrpkru" : : "a" (mine), "c" (0), "d" (0));
+	for (i = 0; i < ARRAY_SIZE(row); i++) {
+		vm_set_rip(&self->vm, CODE);
+		self->vm.events->n = 0;
+		regs->rdi = row[i].pkru;
+		regs->rsi = PAGE;
+		memset(self->vm.mem + PAGE, 0x77, 8);
+		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+		EXPECT_TRUE(regs->r9 & OSPKE);
+		EXPECT_EQ(row[i].pkru, regs->r8);
+		EXPECT_EQ(row[i].faults ? 0 : 0x7777777777777777, regs->rbx);
+		ASSERT_EQ(row[i].faults, self->vm.events->n);
+		for (j = 0; j < row[i].faults; j++) {
+			EXPECT_EQ(14, self->vm.events->ev[j].vector);
+			EXPECT_EQ(row[i].error[j], self->vm.events->ev[j].error_code);
+		}
+		/* It stays, and a walk by userspace can know it */
+		regs->r8 = ~row[i].pkru;
+		self->vm.run->retire = self->vm.run->insn_len;
+		ASSERT_EQ(0, vm_run(&self->vm));
+		ASSERT_EQ(MVMM_EXIT_MMIO, self->vm.run->exit_reason);
+		EXPECT_EQ(row[i].pkru, regs->r8);
+		EXPECT_EQ(row[i].pkru, self->vm.run->paging.pkru);
+		asm volatile("rdpkru" : "=a" (mine) : "c" (0) : "rdx");
+		EXPECT_EQ(0x55555550, mine);
+		ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	}
+}
+
 TEST_HARNESS_MAIN

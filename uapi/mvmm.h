@@ -607,6 +607,7 @@ struct mvmm_regs {
  * @cs_attr: as in struct mvmm_segment
  * @cpl: current privilege level, 0 .. 3
  * @reserved: zero
+ * @pkru: PKRU; it has an effect while CR4.PKE is set
  */
 struct mvmm_paging {
 	__u64 cr0, cr3, cr4, efer;
@@ -614,7 +615,8 @@ struct mvmm_paging {
 	__u64 cs_base;
 	__u16 cs_attr;
 	__u8 cpl;
-	__u8 reserved[5];
+	__u8 reserved;
+	__u32 pkru;
 };
 
 /**

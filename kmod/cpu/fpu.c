@@ -16,17 +16,17 @@
 #include "compat.h"
 #include "fpu.h"
 
-/* PKRU, CET and AMX are not offered: see Documentation/errata.rst */
+/* CET and AMX are not offered: see Documentation/errata.rst */
 #define OFFERED								\
 	(XFEATURE_MASK_FP | XFEATURE_MASK_SSE | XFEATURE_MASK_YMM |	\
 	 XFEATURE_MASK_OPMASK | XFEATURE_MASK_ZMM_Hi256 |		\
-	 XFEATURE_MASK_Hi16_ZMM)
+	 XFEATURE_MASK_Hi16_ZMM | XFEATURE_MASK_PKRU)
 
 /* XCR0 of the host, the same on every CPU; 0: the host does not use XSAVE */
 u64 mvmm_host_xcr0 __ro_after_init;
 /* What a guest may set in XCR0; 0: no XSAVE */
 u32 mvmm_fpu_mask __ro_after_init;
-static u32 area_size;
+static u32 area_size, pkru_offset;
 static u32 mxcsr_mask;
 
 /**
@@ -53,6 +53,8 @@ int mvmm_fpu_setup(void)
 				continue;
 			cpuid_count(0xd, i, &eax, &ebx, &ecx, &edx);
 			area_size = max(area_size, eax + ebx);
+			if (i == XFEATURE_PKRU)
+				pkru_offset = ebx;
 		}
 	}
 	fx = mvmm_fpu_alloc();
@@ -71,6 +73,15 @@ int mvmm_fpu_setup(void)
 u32 mvmm_fpu_size(void)
 {
 	return area_size;
+}
+
+/** mvmm_fpu_pkru() - the guest's PKRU in an area; 0: it has none, or has never set it */
+u32 mvmm_fpu_pkru(const void *area)
+{
+	const struct xregs_state *x = area;
+
+	return pkru_offset && x->header.xfeatures & XFEATURE_MASK_PKRU ?
+	       *(const u32 *)(area + pkru_offset) : 0;
 }
 
 /** mvmm_fpu_reset() - an area after RESET; x87 is as after FNINIT, too */

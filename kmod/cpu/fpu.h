@@ -10,11 +10,13 @@
 #include <asm/asm.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
+#include <asm/pkru.h>
 #include "vcpu.h"
 
 int mvmm_fpu_setup(void);
 extern u64 mvmm_host_xcr0;
 u32 mvmm_fpu_size(void);
+u32 mvmm_fpu_pkru(const void *area);
 void mvmm_fpu_reset(void *area);
 void *mvmm_fpu_alloc(void);
 void mvmm_fpu_free(void *area);
@@ -61,7 +63,8 @@ static __always_inline void mvmm_swap_xcr0(u64 from, u64 to)
  * @vcpu: the vCPU
  *
  * Until mvmm_fpu_put() nothing of the kernel may use the FPU, interrupts
- * included (irq_fpu_usable()): so XCR0 need not be swapped at each exit.
+ * included (irq_fpu_usable()): so XCR0 need not be swapped at each exit. Nor need
+ * PKRU: the module's accesses to the owner's memory in a section may fail anyway.
  *
  * Context: preemption off, until mvmm_fpu_put().
  */
@@ -69,6 +72,7 @@ static __always_inline void mvmm_fpu_load(struct mvmm_vcpu *vcpu)
 {
 	lockdep_assert_preemption_disabled();
 	kernel_fpu_begin_mask(0);
+	vcpu->host_pkru = read_pkru();
 	/* FXRSTOR and XRSTOR may leave FIP, FDP, FOP of who ran before */
 	if (static_cpu_has_bug(X86_BUG_FXSAVE_LEAK))
 		asm volatile("fnclex\n emms\n fildl (%0)" : :
@@ -83,6 +87,8 @@ static __always_inline void mvmm_fpu_put(struct mvmm_vcpu *vcpu)
 {
 	mvmm_swap_xcr0(vcpu->xcr0, mvmm_host_xcr0);
 	mvmm_fpu_save(vcpu->fpu);
+	/* The kernel leaves this one to who changes it */
+	write_pkru(vcpu->host_pkru);
 	kernel_fpu_end();
 }
 

@@ -39,6 +39,9 @@ void mvmm_limit_caps(struct mvmm_vcpu *vcpu)
 {
 	mvmm_cpuid_caps(&vcpu->cpuid, &vcpu->caps);
 	vcpu->caps.cr4 &= mvmm_vendor.cr4;
+	/* Else PKRU would be the host's own */
+	if (!(mvmm_fpu_mask & XFEATURE_MASK_PKRU))
+		vcpu->caps.cr4 &= ~X86_CR4_PKE;
 	vcpu->caps.xcr0 &= mvmm_fpu_mask | XFEATURE_MASK_FP;
 	vcpu->caps.tsc_aux &= mvmm_vendor.rdtscp;
 	vcpu->caps.invpcid &= mvmm_vendor.invpcid;

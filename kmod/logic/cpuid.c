@@ -49,7 +49,8 @@
 	(L7B(AVX512F) | L7B(AVX512DQ) | L7B(AVX512IFMA) | L7B(AVX512CD) | \
 	 L7B(AVX512BW) | L7B(AVX512VL))
 #define L7_ECX								\
-	(L7C(UMIP) | L7C(GFNI) | L7_ECX_AVX | L7C(RDPID) | L7_ECX_AVX512)
+	(L7C(UMIP) | L7C(PKU) | L7C(GFNI) | L7_ECX_AVX | L7C(RDPID) |	\
+	 L7_ECX_AVX512)
 #define L7_ECX_AVX (L7C(VAES) | L7C(VPCLMULQDQ))
 #define L7_ECX_AVX512							\
 	(L7C(AVX512VBMI) | L7C(AVX512_VBMI2) | L7C(AVX512_VNNI) |	\
@@ -178,6 +179,8 @@ static void add_basic(const struct mvmm_cpuid_host *host,
 			r[1] &= ~L7_EBX_AVX512;
 			r[2] &= ~L7_ECX_AVX512;
 		}
+		if (!(host->xcr0 & XFEATURE_MASK_PKRU))
+			r[2] &= ~L7C(PKU);
 		if (!host->invpcid)
 			r[1] &= ~L7B(INVPCID);
 		if (!host->rdtscp)
@@ -359,6 +362,8 @@ void mvmm_cpuid_caps(const struct mvmm_cpuid_table *table,
 		caps->cr4 |= X86_CR4_SMAP;
 	if (l7->ecx & L7C(UMIP))
 		caps->cr4 |= X86_CR4_UMIP;
+	if (l7->ecx & L7C(PKU))
+		caps->cr4 |= X86_CR4_PKE;
 	caps->efer = (x1->edx & X1D(SYSCALL) ? EFER_SCE : 0) |
 		     (x1->edx & X1D(LM) ? EFER_LME : 0) |
 		     (x1->edx & X1D(NX) ? EFER_NX : 0);
@@ -403,7 +408,7 @@ static u32 xsave_size(const struct mvmm_cpuid_table *table, u64 xcr0,
  * @table: the vCPU's table
  * @leaf: EAX
  * @subleaf: ECX
- * @cr4: guest's CR4, for OSXSAVE
+ * @cr4: guest's CR4, for OSXSAVE and OSPKE
  * @xcr0: guest's XCR0, for the sizes in leaf 0xd
  * @vcpu_id: APIC id, initial and of x2APIC mode
  * @regs: out: EAX, EBX, ECX, EDX
@@ -434,6 +439,10 @@ void mvmm_cpuid_query(const struct mvmm_cpuid_table *table, u32 leaf,
 		regs[2] &= ~L1C(OSXSAVE);
 		if (cr4 & X86_CR4_OSXSAVE)
 			regs[2] |= L1C(OSXSAVE);
+	} else if (leaf == 7 && !subleaf) {
+		regs[2] &= ~L7C(OSPKE);
+		if (cr4 & X86_CR4_PKE)
+			regs[2] |= L7C(OSPKE);
 	} else if (leaf == TOPOLOGY) {
 		regs[3] = vcpu_id;
 	} else if (leaf == 0xd && subleaf <= 1) {

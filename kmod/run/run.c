@@ -97,6 +97,7 @@ static void write_paging(struct mvmm_vcpu *vcpu)
 	paging->cr0 = vcpu->cr0;
 	paging->cr4 = vcpu->cr4;
 	paging->efer = vcpu->efer;
+	paging->pkru = mvmm_fpu_pkru(vcpu->fpu);
 	mvmm_vcpu_load(vcpu);
 	mvmm_ops->get_paging(vcpu, paging);
 	mvmm_vcpu_put(vcpu);

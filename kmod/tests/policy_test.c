@@ -71,7 +71,7 @@ static void cpuid_filter(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r[1] & BIT(1), BIT(1));
 	KUNIT_EXPECT_EQ(test, r[1] & (BIT(2) | BIT(4) | BIT(11) |
 				      BIT(14) | BIT(16)), 0UL);
-	/* No PKU, CET, LA57, WAITPKG */
+	/* No PKU as XCR0 lacks it; no CET, LA57, WAITPKG */
 	KUNIT_EXPECT_EQ(test, r[2] & (BIT(3) | BIT(5) | BIT(7) | BIT(16)), 0UL);
 	/* No SPEC_CTRL, ARCH_CAPABILITIES, AMX */
 	KUNIT_EXPECT_EQ(test, r[3], BIT(4));
@@ -199,6 +199,28 @@ static void cpuid_dynamic(struct kunit *test)
 	mvmm_cpuid_query(t, 0xd, 1, 0, 7, 0, r);
 	KUNIT_EXPECT_EQ(test, r[0], 7U);
 	KUNIT_EXPECT_EQ(test, r[1], 576U + 256);
+}
+
+/* Protection keys: where the host saves PKRU */
+static void cpuid_keys(struct kunit *test)
+{
+	struct mvmm_cpuid_host host;
+	struct mvmm_guest_caps caps;
+	struct mvmm_cpuid_table *t;
+	u32 r[4];
+
+	make_default(test, &host, &t);
+	host.xcr0 = 0x207;
+	mvmm_cpuid_default(&host, t);
+	mvmm_cpuid_query(t, 7, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, r[2] & (BIT(3) | BIT(4)), BIT(3));
+	mvmm_cpuid_query(t, 7, 0, X86_CR4_PKE, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, r[2] & (BIT(3) | BIT(4)), BIT(3) | BIT(4));
+	mvmm_cpuid_caps(t, &caps);
+	KUNIT_EXPECT_TRUE(test, caps.cr4 & X86_CR4_PKE);
+	KUNIT_EXPECT_EQ(test, caps.xcr0, 0x207ULL);
+	KUNIT_EXPECT_TRUE(test, mvmm_xcr0_valid(&caps, 0x207));
+	KUNIT_EXPECT_TRUE(test, mvmm_xcr0_valid(&caps, 0x201));
 }
 
 static void cpuid_poor_host(struct kunit *test)
@@ -448,6 +470,7 @@ static struct kunit_case policy_cases[] = {
 	KUNIT_CASE(cpuid_topology),
 	KUNIT_CASE(pv_clock_rate),
 	KUNIT_CASE(cpuid_dynamic),
+	KUNIT_CASE(cpuid_keys),
 	KUNIT_CASE(cpuid_poor_host),
 	KUNIT_CASE(cpuid_table_check),
 	KUNIT_CASE(cpuid_to_caps),

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Translation of guest linear addresses to guest-physical ones, in every paging
- * mode (SDM vol. 3, chapter 4), and accesses through it. Protection keys are
- * missing because guests are not offered them.
+ * mode (SDM vol. 3, chapter 4), and accesses through it.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #define CR4_PAE		(1u << 5)
 #define CR4_SMEP	(1u << 20)
 #define CR4_SMAP	(1u << 21)
+#define CR4_PKE		(1u << 22)
 #define EFER_LMA	(1u << 10)
 #define EFER_NX		(1u << 11)
 #define RFLAGS_AC	(1u << 18)
@@ -31,6 +31,7 @@
 #define PF_WRITE	(1u << 1)
 #define PF_USER		(1u << 2)
 #define PF_FETCH	(1u << 4)
+#define PF_PK		(1u << 5)
 
 static bool is_user(const struct mvmm_paging *s)
 {
@@ -40,26 +41,27 @@ static bool is_user(const struct mvmm_paging *s)
 static bool allowed(const struct mvmm_guest *guest, const struct mvmm_paging *s,
 		    uint64_t rights, uint64_t nx, uint32_t access)
 {
-	bool user_page = rights & PTE_U;
+	bool user_page = rights & PTE_U, fetch = access & MVMM_ACCESS_EXEC;
 
-	if (is_user(s)) {
-		if (!user_page)
-			return false;
-		if (access & MVMM_ACCESS_WRITE && !(rights & PTE_W))
-			return false;
-	} else {
-		if (access & MVMM_ACCESS_WRITE && !(rights & PTE_W) &&
-		    s->cr0 & CR0_WP)
-			return false;
-		if (user_page && access & MVMM_ACCESS_EXEC &&
-		    s->cr4 & CR4_SMEP)
-			return false;
-		if (user_page && !(access & MVMM_ACCESS_EXEC) &&
-		    s->cr4 & CR4_SMAP &&
-		    !(guest->run->regs.rflags & RFLAGS_AC))
-			return false;
-	}
-	return !(access & MVMM_ACCESS_EXEC && nx);
+	if (access & MVMM_ACCESS_WRITE && !(rights & PTE_W) &&
+	    (is_user(s) || s->cr0 & CR0_WP))
+		return false;
+	if (user_page && !is_user(s))
+		return fetch ? !nx && !(s->cr4 & CR4_SMEP) :
+		       !(s->cr4 & CR4_SMAP) ||
+		       guest->run->regs.rflags & RFLAGS_AC;
+	return (user_page || !is_user(s)) && !(fetch && nx);
+}
+
+/* Does the protection key of a user's page forbid it (4.6.2)? */
+static bool is_locked(const struct mvmm_paging *s, uint64_t rights, uint64_t pte,
+		      uint32_t access)
+{
+	uint32_t key = s->pkru >> 2 * (pte >> 59 & 15);
+	bool ad = key & 1, wd = key & 2 && (is_user(s) || s->cr0 & CR0_WP);
+
+	return s->cr4 & CR4_PKE && rights & PTE_U && !(access & MVMM_ACCESS_EXEC) &&
+	       (ad || (wd && access & MVMM_ACCESS_WRITE));
 }
 
 static int page_fault(const struct mvmm_paging *s, uint64_t gva, uint32_t access,
@@ -83,30 +85,25 @@ static int page_fault(const struct mvmm_paging *s, uint64_t gva, uint32_t access
  * may change it at the same time, and their change must not be undone: false if
  * it is not @old any more. An entry in read-only memory stays as it is.
  */
-static bool set_bits64(struct mvmm_guest *guest, uint64_t gpa, uint64_t old,
-		       uint64_t bits)
+static bool set_bits(struct mvmm_guest *guest, uint64_t gpa, unsigned int size,
+		     uint64_t old, uint64_t bits)
 {
-	uint64_t *entry;
+	uint32_t old32 = old;
+	void *entry;
 
 	if ((old & bits) == bits)
 		return true;
-	entry = mvmm_ram(guest, gpa, 8, MVMM_ACCESS_WRITE);
-	return !entry || __atomic_compare_exchange_n(entry, &old, old | bits,
-						     false, __ATOMIC_SEQ_CST,
-						     __ATOMIC_SEQ_CST);
-}
-
-static bool set_bits32(struct mvmm_guest *guest, uint64_t gpa, uint32_t old,
-		       uint32_t bits)
-{
-	uint32_t *entry;
-
-	if ((old & bits) == bits)
+	entry = mvmm_ram(guest, gpa, size, MVMM_ACCESS_WRITE);
+	if (!entry)
 		return true;
-	entry = mvmm_ram(guest, gpa, 4, MVMM_ACCESS_WRITE);
-	return !entry || __atomic_compare_exchange_n(entry, &old, old | bits,
-						     false, __ATOMIC_SEQ_CST,
-						     __ATOMIC_SEQ_CST);
+	if (size == 4)
+		return __atomic_compare_exchange_n((uint32_t *)entry, &old32,
+						   old | bits, false,
+						   __ATOMIC_SEQ_CST,
+						   __ATOMIC_SEQ_CST);
+	return __atomic_compare_exchange_n((uint64_t *)entry, &old, old | bits,
+					   false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
 }
 
 /*
@@ -138,15 +135,19 @@ static int translate64(struct mvmm_guest *guest, const struct mvmm_paging *s,
 		nx |= pte;
 		if (shift == 12 || (pte & PTE_PS && shift < 39))
 			break;
-		if (!set_bits64(guest, at, pte, PTE_A))
+		if (!set_bits(guest, at, 8, pte, PTE_A))
 			return -EAGAIN;
 		table = pte & PTE_ADDR;
 	}
-	if (!allowed(guest, s, rights, s->efer & EFER_NX ? nx & PTE_NX : 0,
-		     access))
-		return page_fault(s, gva, access, true, exception);
-	if (!set_bits64(guest, at, pte,
-			access & MVMM_ACCESS_WRITE ? PTE_A | PTE_D : PTE_A))
+	if (is_locked(s, rights, pte, access) ||
+	    !allowed(guest, s, rights, s->efer & EFER_NX ? nx & PTE_NX : 0, access)) {
+		page_fault(s, gva, access, true, exception);
+		if (is_locked(s, rights, pte, access))
+			exception->error_code |= PF_PK;
+		return -EFAULT;
+	}
+	if (!set_bits(guest, at, 8, pte,
+		      access & MVMM_ACCESS_WRITE ? PTE_A | PTE_D : PTE_A))
 		return -EAGAIN;
 	mask = (1ull << shift) - 1;
 	*gpa = (pte & PTE_ADDR & ~mask) | (gva & mask);
@@ -219,8 +220,7 @@ translate32(struct mvmm_guest *guest, const struct mvmm_paging *s, uint64_t gva,
 			return page_fault(s, gva, access, true, exception);
 		if (leaf && access & MVMM_ACCESS_WRITE)
 			bits |= PTE_D;
-		if (!(pae ? set_bits64(guest, at, pte, bits) :
-			    set_bits32(guest, at, pte, bits)))
+		if (!set_bits(guest, at, entry_size, pte, bits))
 			return -EAGAIN;
 		if (leaf) {
 			uint64_t base = pte & PTE_ADDR & ~mask;

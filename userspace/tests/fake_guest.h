@@ -15,8 +15,10 @@
 #define FAKE_DEVICE	0x100000	/* two pages */
 #define FAKE_XSAVE	4096
 #define CR0_PE		(1ull << 0)
+#define CR0_WP		(1ull << 16)
 #define CR0_PG		(1ull << 31)
 #define CR4_PAE		(1ull << 5)
+#define CR4_PKE		(1ull << 22)
 #define EFER_LONG	0xd00		/* LME, LMA, NXE */
 
 static struct fake {

@@ -98,6 +98,63 @@ static void accessed_and_dirty(void **state)
 	assert_int_equal(13, exception.vector);
 }
 
+/* SDM vol. 3, 4.6.2 */
+static void protection_keys(void **state)
+{
+	enum { R = MVMM_ACCESS_READ, W = MVMM_ACCESS_WRITE, X = MVMM_ACCESS_EXEC };
+	static const struct {
+		uint8_t cpl;
+		uint8_t key, access;
+		uint32_t wp, cr4, pkru;
+		int error;		/* 0: it may */
+	} row[] = {
+		/* The first key, the last, one between */
+		{ 3, 0, R, 0, CR4_PKE, 1 << 0, 0x25 },
+		{ 3, 15, R, 0, CR4_PKE, 1u << 30, 0x25 },
+		{ 3, 5, R, 0, CR4_PKE, 1 << 10, 0x25 },
+		{ 3, 5, R, 0, CR4_PKE, ~(3u << 10), 0 },
+		{ 3, 5, W, 0, CR4_PKE, ~(3u << 10), 0 },
+		/* AD forbids writing, too; WD only that */
+		{ 3, 5, W, 0, CR4_PKE, 1 << 10, 0x27 },
+		{ 3, 5, W, 0, CR4_PKE, 2 << 10, 0x27 },
+		{ 3, 5, R, 0, CR4_PKE, 2 << 10, 0 },
+		/* The kernel may write without CR0.WP, but AD is for it, too */
+		{ 0, 5, W, 0, CR4_PKE, 2 << 10, 0 },
+		{ 0, 5, W, CR0_WP, CR4_PKE, 2 << 10, 0x23 },
+		{ 0, 5, R, 0, CR4_PKE, 1 << 10, 0x21 },
+		/* Not of fetches, nor without CR4.PKE */
+		{ 3, 5, X, 0, CR4_PKE, 3 << 10, 0 },
+		{ 3, 5, W, 0, 0, 3 << 10, 0 },
+	};
+	struct mvmm_exception exception;
+	uint64_t gpa;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		long_mode();
+		entry(0x4000)[5] |= (uint64_t)row[i].key << 59;
+		fake.run.paging.cpl = row[i].cpl;
+		fake.run.paging.cr0 |= row[i].wp;
+		fake.run.paging.cr4 |= row[i].cr4;
+		fake.run.paging.pkru = row[i].pkru;
+		exception.error_code = 0;
+		assert_int_equal(row[i].error ? -EFAULT : 0,
+				 translate(0x5123, row[i].access, &gpa, &exception));
+		assert_int_equal(row[i].error, exception.error_code);
+	}
+	/* A page of the kernel's has no key; what breaks both rules says both */
+	long_mode();
+	fake.run.paging.cr4 |= CR4_PKE;
+	fake.run.paging.pkru = ~0u;
+	entry(0x4000)[5] &= ~4ull;
+	assert_int_equal(0, translate(0x5123, MVMM_ACCESS_WRITE, &gpa, &exception));
+	fake.run.paging.cpl = 3;
+	entry(0x4000)[5] = 0x5005;
+	assert_int_equal(-EFAULT, translate(0x5123, MVMM_ACCESS_WRITE, &gpa,
+					    &exception));
+	assert_int_equal(0x27, exception.error_code);
+}
+
 static uint64_t unmapped;
 
 /* Another vCPU unmaps a page between the walk's read of the entry and its write */
@@ -542,6 +599,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_of_exits),
 		cmocka_unit_test(accessed_and_dirty),
+		cmocka_unit_test(protection_keys),
 		cmocka_unit_test(unmapping_is_not_undone),
 		cmocka_unit_test(rom),
 		cmocka_unit_test(tables_in_rom),
