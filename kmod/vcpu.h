@@ -21,6 +21,7 @@
 enum mvmm_kept_msr {
 	MVMM_MSR_TSC_AUX,	/* in a section it is in the CPU */
 	MVMM_MSR_MISC_ENABLE,
+	MVMM_MSR_ARCH_CAPABILITIES,
 	MVMM_NR_MSRS,
 };
 

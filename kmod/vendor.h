@@ -76,6 +76,7 @@ struct mvmm_vendor_ops {
  * @cr4: bits of CR4 that a guest may set
  * @rdtscp: a guest can execute RDTSCP and RDPID
  * @invpcid: a guest can execute INVPCID
+ * @spec_ctrl: a guest can have another IA32_SPEC_CTRL than the host
  * @walk_pdptes: the CPU reads the PDPTEs of PAE paging when it walks, as a level
  *	like others; else they are registers, which writes to CR0 and CR4 load
  * @pml: each vCPU has a page-modification log: see struct mvmm_pml
@@ -87,6 +88,7 @@ struct mvmm_vendor_caps {
 	u64 cr4;
 	bool rdtscp;
 	bool invpcid;
+	bool spec_ctrl;
 	bool walk_pdptes;
 	bool pml;
 	u64 apic_page_pa;

@@ -12,7 +12,22 @@
 #include "guest.h"
 #include "vendor.h"
 
+/* What a new vCPU gets, and what it lets its guest set: more there is not */
 struct mvmm_cpuid_table mvmm_default_cpuid;
+static struct mvmm_guest_caps most;
+u64 mvmm_arch_capabilities;
+
+/*
+ * What the guest need not mitigate, or must know, since it runs on this CPU itself.
+ * Other bits say that there are more MSRs
+ */
+#define ARCH_CAPABILITIES						\
+	(ARCH_CAP_RDCL_NO | ARCH_CAP_IBRS_ALL | ARCH_CAP_RSBA |		\
+	 ARCH_CAP_SSB_NO | ARCH_CAP_MDS_NO | ARCH_CAP_PSCHANGE_MC_NO |	\
+	 ARCH_CAP_TAA_NO | ARCH_CAP_SBDR_SSDP_NO | ARCH_CAP_FBSDP_NO |	\
+	 ARCH_CAP_PSDP_NO | ARCH_CAP_FB_CLEAR | ARCH_CAP_RRSBA |	\
+	 ARCH_CAP_BHI_NO | ARCH_CAP_PBRSB_NO | ARCH_CAP_GDS_NO |	\
+	 ARCH_CAP_RFDS_NO | ARCH_CAP_RFDS_CLEAR | ARCH_CAP_ITS_NO)
 
 static void host_cpuid(u32 leaf, u32 subleaf, u32 regs[4])
 {
@@ -29,9 +44,14 @@ void mvmm_cpuid_init(void)
 		.gpa_bits = MVMM_GPA_BITS,
 		.rdtscp = mvmm_vendor.rdtscp,
 		.invpcid = mvmm_vendor.invpcid,
+		.spec_ctrl = mvmm_vendor.spec_ctrl,
 	};
 
 	mvmm_cpuid_default(&host, &mvmm_default_cpuid);
+	mvmm_cpuid_caps(&mvmm_default_cpuid, &most);
+	if (most.arch_capabilities)
+		rdmsrq(MSR_IA32_ARCH_CAPABILITIES, mvmm_arch_capabilities);
+	mvmm_arch_capabilities &= ARCH_CAPABILITIES;
 }
 
 /** mvmm_limit_caps() - what the vCPU's table and this host let the guest set */
@@ -45,6 +65,9 @@ void mvmm_limit_caps(struct mvmm_vcpu *vcpu)
 	vcpu->caps.xcr0 &= mvmm_fpu_mask | XFEATURE_MASK_FP;
 	vcpu->caps.tsc_aux &= mvmm_vendor.rdtscp;
 	vcpu->caps.invpcid &= mvmm_vendor.invpcid;
+	vcpu->caps.spec_ctrl &= most.spec_ctrl;
+	vcpu->caps.flush_l1d &= most.flush_l1d;
+	vcpu->caps.arch_capabilities &= most.arch_capabilities;
 	vcpu->caps.phys_bits = min_t(u8, vcpu->caps.phys_bits, MVMM_GPA_BITS);
 }
 

@@ -13,6 +13,7 @@ enum mvmm_msr_kind {
 	MVMM_MSR_TSC,
 	MVMM_MSR_TSC_ADJUST,
 	MVMM_MSR_EFER,
+	MVMM_MSR_COMMAND,	/* bit 0, which is written, does something */
 };
 
 /* Which values a guest may write; others raise #GP */
@@ -73,6 +74,8 @@ void mvmm_do_cpuid(struct mvmm_vcpu *vcpu);
 void mvmm_cpuid_init(void);
 void mvmm_limit_caps(struct mvmm_vcpu *vcpu);
 extern struct mvmm_cpuid_table mvmm_default_cpuid;
+/* IA32_ARCH_CAPABILITIES of a new vCPU, and all that userspace may set in it */
+extern u64 mvmm_arch_capabilities;
 
 int mvmm_get_clock(struct mvmm_vm *vm, struct mvmm_clock *clock);
 int mvmm_set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock);

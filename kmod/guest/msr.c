@@ -39,6 +39,12 @@ static const struct mvmm_msr_policy policy[] = {
 	{ .index = MSR_IA32_TSC, .kind = MVMM_MSR_TSC },
 	{ .index = MSR_IA32_TSC_ADJUST, .kind = MVMM_MSR_TSC_ADJUST },
 	{ .index = MSR_EFER, .kind = MVMM_MSR_EFER },
+	/* These depend on the guest's CPUID, too */
+	VENDOR(MSR_IA32_SPEC_CTRL, MVMM_CHECK_ANY, false),
+	{ .index = MSR_IA32_PRED_CMD, .kind = MVMM_MSR_COMMAND },
+	{ .index = MSR_IA32_FLUSH_CMD, .kind = MVMM_MSR_COMMAND },
+	KEPT(MSR_IA32_ARCH_CAPABILITIES, MVMM_MSR_ARCH_CAPABILITIES,
+	     MVMM_CHECK_ANY),
 	/* Microcode revision: Linux writes 0, executes CPUID, and reads it */
 	CONST(MSR_IA32_UCODE_REV, 1ULL << 32),
 	CONST(MSR_IA32_PLATFORM_ID, 0),
@@ -108,12 +114,46 @@ bool mvmm_msr_value_ok(const struct mvmm_msr_policy *p, u64 value)
 	}
 }
 
+/* In a section the guest asks, else userspace */
 static bool exists(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
 {
-	/* In a section the guest asks, else userspace */
-	if (p && p->kind == MVMM_MSR_TSC_ADJUST)
-		return vcpu->caps.tsc_adjust || !vcpu->in_section;
-	return p && (p->index != MSR_TSC_AUX || vcpu->caps.tsc_aux);
+	const struct mvmm_guest_caps *caps = &vcpu->caps;
+
+	if (!p)
+		return false;
+	switch (p->index) {
+	case MSR_IA32_TSC_ADJUST:
+		return caps->tsc_adjust || !vcpu->in_section;
+	case MSR_TSC_AUX:
+		return caps->tsc_aux;
+	case MSR_IA32_SPEC_CTRL:
+		return caps->spec_ctrl;
+	case MSR_IA32_PRED_CMD:
+		return caps->spec_ctrl & SPEC_CTRL_IBRS;
+	case MSR_IA32_FLUSH_CMD:
+		return caps->flush_l1d;
+	case MSR_IA32_ARCH_CAPABILITIES:
+		return caps->arch_capabilities;
+	default:
+		return true;
+	}
+}
+
+/* May it have this value, as this vCPU is? */
+static bool takes(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p,
+		  u64 value)
+{
+	switch (p->index) {
+	case MSR_IA32_SPEC_CTRL:
+		return !(value & ~(u64)vcpu->caps.spec_ctrl);
+	case MSR_IA32_PRED_CMD:
+	case MSR_IA32_FLUSH_CMD:
+		return value <= 1;
+	case MSR_IA32_ARCH_CAPABILITIES:
+		return !vcpu->in_section && !(value & ~mvmm_arch_capabilities);
+	default:
+		return mvmm_msr_value_ok(p, value);
+	}
 }
 
 static void set_tsc_offset(struct mvmm_vcpu *vcpu, u64 offset)
@@ -164,6 +204,8 @@ int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 	case MVMM_MSR_TSC_ADJUST:
 		*value = vcpu->tsc_offset + vcpu->vm->tsc_base;
 		return 0;
+	case MVMM_MSR_COMMAND:
+		return -EINVAL;
 	default:
 		*value = mvmm_ops->get_msr(vcpu, index);
 		return 0;
@@ -190,7 +232,7 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	if (vcpu->has_apic && mvmm_is_pv_msr(index))
 		return mvmm_pv_set_msr(vcpu, index, value);
 	p = mvmm_msr_policy(index);
-	if (!exists(vcpu, p) || !mvmm_msr_value_ok(p, value))
+	if (!exists(vcpu, p) || !takes(vcpu, p, value))
 		return -EINVAL;
 	switch (p->kind) {
 	case MVMM_MSR_CONST:
@@ -215,6 +257,11 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		return 0;
 	case MVMM_MSR_TSC_ADJUST:
 		set_tsc_offset(vcpu, value - vcpu->vm->tsc_base);
+		return 0;
+	case MVMM_MSR_COMMAND:
+		/* What it flushes is this CPU's, on which the guest runs next */
+		if (value)
+			wrmsrq(index, value);
 		return 0;
 	default:
 		mvmm_ops->set_msr(vcpu, index, value);

@@ -12,16 +12,22 @@
 static void power_up(struct mvmm_vcpu *vcpu)
 {
 	u32 list[MVMM_MAX_STATE_MSRS], n = mvmm_list_msrs(vcpu, list), i;
+	u64 value;
 
 	vcpu->cr0 = X86_CR0_CD | X86_CR0_NW;
 	vcpu->xcr0 = 1;
 	mvmm_fpu_reset(vcpu->fpu);
 	mvmm_vcpu_load(vcpu);
-	for (i = 0; i < n; i++)
-		mvmm_set_msr(vcpu, list[i],
-			     list[i] == MSR_IA32_CR_PAT ? RESET_PAT :
-			     list[i] == MSR_IA32_MISC_ENABLE ?
-			     MSR_IA32_MISC_ENABLE_FAST_STRING : 0);
+	for (i = 0; i < n; i++) {
+		value = 0;
+		if (list[i] == MSR_IA32_CR_PAT)
+			value = RESET_PAT;
+		else if (list[i] == MSR_IA32_MISC_ENABLE)
+			value = MSR_IA32_MISC_ENABLE_FAST_STRING;
+		else if (list[i] == MSR_IA32_ARCH_CAPABILITIES)
+			value = mvmm_arch_capabilities;
+		mvmm_set_msr(vcpu, list[i], value);
+	}
 	mvmm_vcpu_put(vcpu);
 	vcpu->pv.stopped = false;
 	atomic_andnot(MVMM_REQ_EOI, &vcpu->requests);

@@ -55,7 +55,11 @@
 #define L7_ECX_AVX512							\
 	(L7C(AVX512VBMI) | L7C(AVX512_VBMI2) | L7C(AVX512_VNNI) |	\
 	 L7C(AVX512_BITALG) | L7C(AVX512_VPOPCNTDQ))
-#define L7_EDX L7D(FSRM)
+#define L7_EDX								\
+	(L7D(FSRM) | L7D(MD_CLEAR) | L7_EDX_SPEC_CTRL | L7D(FLUSH_L1D) |	\
+	 L7D(ARCH_CAPABILITIES))
+#define L7_EDX_SPEC_CTRL						\
+	(L7D(SPEC_CTRL) | L7D(INTEL_STIBP) | L7D(SPEC_CTRL_SSBD))
 
 /* Leaf 0xd, subleaf 1; not XSAVES */
 #define LDA(name) FEATURE(10, X86_FEATURE_##name)
@@ -185,6 +189,8 @@ static void add_basic(const struct mvmm_cpuid_host *host,
 			r[1] &= ~L7B(INVPCID);
 		if (!host->rdtscp)
 			r[2] &= ~L7C(RDPID);
+		if (!host->spec_ctrl)
+			r[3] &= ~L7_EDX_SPEC_CTRL;
 		add(t, 7, 0, MVMM_CPUID_SUBLEAF, r);
 	}
 	if (max_basic >= 0xd && host->xcr0)
@@ -373,6 +379,13 @@ void mvmm_cpuid_caps(const struct mvmm_cpuid_table *table,
 	caps->phys_bits = x8->eax & 0xff ?: 36;
 	caps->invpcid = l7->ebx & L7B(INVPCID);
 	caps->tsc_adjust = l7->ebx & L7B(TSC_ADJUST);
+	/* SDM vol. 4, 2.1: STIBP may be written where IBRS is */
+	caps->spec_ctrl =
+		(l7->edx & L7D(SPEC_CTRL) ? SPEC_CTRL_IBRS | SPEC_CTRL_STIBP : 0) |
+		(l7->edx & L7D(INTEL_STIBP) ? SPEC_CTRL_STIBP : 0) |
+		(l7->edx & L7D(SPEC_CTRL_SSBD) ? SPEC_CTRL_SSBD : 0);
+	caps->flush_l1d = l7->edx & L7D(FLUSH_L1D);
+	caps->arch_capabilities = l7->edx & L7D(ARCH_CAPABILITIES);
 	caps->tsc_aux = x1->edx & X1D(RDTSCP) || l7->ecx & L7C(RDPID);
 }
 

@@ -16,6 +16,7 @@
  * @gpa_bits: width of a guest-physical address
  * @rdtscp: VMX or SVM lets a guest execute RDTSCP and RDPID
  * @invpcid: the same for INVPCID
+ * @spec_ctrl: the same for IA32_SPEC_CTRL
  */
 struct mvmm_cpuid_host {
 	void (*get)(u32 leaf, u32 subleaf, u32 regs[4]);
@@ -24,6 +25,7 @@ struct mvmm_cpuid_host {
 	u32 gpa_bits;
 	bool rdtscp;
 	bool invpcid;
+	bool spec_ctrl;
 };
 
 /**
@@ -45,6 +47,9 @@ struct mvmm_cpuid_table {
  * @tsc_aux: the MSR TSC_AUX exists, and what reads it
  * @tsc_adjust: so does the MSR of that name
  * @invpcid: INVPCID exists
+ * @spec_ctrl: bits of IA32_SPEC_CTRL; 0: it does not exist, nor does PRED_CMD
+ * @flush_l1d: the MSR IA32_FLUSH_CMD exists
+ * @arch_capabilities: the MSR of that name exists
  */
 struct mvmm_guest_caps {
 	u64 cr4;
@@ -54,6 +59,9 @@ struct mvmm_guest_caps {
 	bool tsc_aux;
 	bool tsc_adjust;
 	bool invpcid;
+	u8 spec_ctrl;
+	bool flush_l1d;
+	bool arch_capabilities;
 };
 
 void mvmm_cpuid_default(const struct mvmm_cpuid_host *host,

@@ -24,7 +24,7 @@ static u64 vsched_steps;
 #include "../logic/sched_gang.c"
 #include "../vmx/decode.c"
 #include "../vmx/ept.c"
-#include "../vmx/perf.c"
+#include "../vmx/loaded.c"
 #undef pr_fmt
 #include "../vmx/insn.c"
 #undef pr_fmt
@@ -42,6 +42,8 @@ static u64 vsched_steps;
 /* ---- stubs ------------------------------------------------------------ */
 
 u64 mvmm_tsc_lost;
+/* SSB_NO and MDS_NO */
+u64 mvmm_arch_capabilities = 0x30;
 static u64 stub_msr;
 static struct mvmm_sregs stub_sregs;
 

@@ -73,8 +73,13 @@ static void cpuid_filter(struct kunit *test)
 				      BIT(14) | BIT(16)), 0UL);
 	/* No PKU as XCR0 lacks it; no CET, LA57, WAITPKG */
 	KUNIT_EXPECT_EQ(test, r[2] & (BIT(3) | BIT(5) | BIT(7) | BIT(16)), 0UL);
-	/* No SPEC_CTRL, ARCH_CAPABILITIES, AMX */
-	KUNIT_EXPECT_EQ(test, r[3], BIT(4));
+	/* No AMX; no SPEC_CTRL where the vendor cannot exchange it */
+	KUNIT_EXPECT_EQ(test, r[3], BIT(4) | BIT(10) | BIT(28) | BIT(29));
+	host.spec_ctrl = true;
+	mvmm_cpuid_default(&host, t);
+	mvmm_cpuid_query(t, 7, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, r[3], BIT(4) | BIT(10) | BIT(26) | BIT(27) |
+				    BIT(28) | BIT(29) | BIT(31));
 	mvmm_cpuid_query(t, 0x80000008, 0, 0, 1, 0, r);
 	KUNIT_EXPECT_EQ(test, r[0], 48U | 48 << 8);
 	mvmm_cpuid_query(t, 0x80000000, 0, 0, 1, 0, r);
@@ -360,6 +365,44 @@ static void msr_access(struct kunit *test)
 			-EINVAL);
 }
 
+/* MSRs against bugs of CPUs: as CPUID says, and no bit more */
+static void msr_mitigations(struct kunit *test)
+{
+	struct mvmm_vcpu *vcpu = make_vcpu(test);
+	u64 value;
+
+	vcpu->caps.spec_ctrl = SPEC_CTRL_STIBP | SPEC_CTRL_SSBD;
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_SPEC_CTRL, 6), 0);
+	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, MSR_IA32_SPEC_CTRL, &value), 0);
+	KUNIT_EXPECT_EQ(test, value, 6ULL);
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_SPEC_CTRL, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_SPEC_CTRL, 1ull << 32),
+			-EINVAL);
+	/* PRED_CMD comes with IBRS */
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_PRED_CMD, 0), -EINVAL);
+	vcpu->caps.spec_ctrl |= SPEC_CTRL_IBRS;
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_PRED_CMD, 0), 0);
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_PRED_CMD, 2), -EINVAL);
+	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, MSR_IA32_PRED_CMD, &value),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_FLUSH_CMD, 0), -EINVAL);
+	vcpu->caps.flush_l1d = true;
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_FLUSH_CMD, 0), 0);
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_FLUSH_CMD, 3), -EINVAL);
+	/* A guest can only read it; userspace may take away what there is */
+	vcpu->caps.arch_capabilities = true;
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_ARCH_CAPABILITIES,
+					   ARCH_CAP_MDS_NO), 0);
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_ARCH_CAPABILITIES,
+					   ARCH_CAP_TAA_NO), -EINVAL);
+	vcpu->in_section = true;
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, MSR_IA32_ARCH_CAPABILITIES, 0),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, MSR_IA32_ARCH_CAPABILITIES,
+					   &value), 0);
+	KUNIT_EXPECT_EQ(test, value, ARCH_CAP_MDS_NO);
+}
+
 static void control_registers(struct kunit *test)
 {
 	struct mvmm_vcpu *vcpu = make_vcpu(test);
@@ -476,6 +519,7 @@ static struct kunit_case policy_cases[] = {
 	KUNIT_CASE(cpuid_to_caps),
 	KUNIT_CASE(msr_values),
 	KUNIT_CASE(msr_access),
+	KUNIT_CASE(msr_mitigations),
 	KUNIT_CASE(control_registers),
 	KUNIT_CASE(mode_switches),
 	KUNIT_CASE(pdptes),

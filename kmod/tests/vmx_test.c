@@ -193,8 +193,8 @@ static void vmx_perf(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, vmx);
 	/* The lists are where the CPU takes them: at multiples of 16 */
-	KUNIT_EXPECT_EQ(test, (unsigned long)vmx->perf_guest & 15, 0UL);
-	KUNIT_EXPECT_EQ(test, (unsigned long)vmx->perf_host & 15, 0UL);
+	KUNIT_EXPECT_EQ(test, (unsigned long)vmx->on_entry & 15, 0UL);
+	KUNIT_EXPECT_EQ(test, (unsigned long)vmx->on_exit & 15, 0UL);
 	/* A CPU without counters */
 	KUNIT_EXPECT_EQ(test, vmx_list_perf(vmx, NULL, 0), 0);
 	KUNIT_EXPECT_EQ(test, vmx_list_perf(vmx, msrs, 1), 1);
@@ -202,16 +202,36 @@ static void vmx_perf(struct kunit *test)
 	/* No more than the lists have room for */
 	KUNIT_EXPECT_EQ(test, vmx_list_perf(vmx, msrs, 3), 2);
 	KUNIT_EXPECT_TRUE(test, vmx->stop_pebs);
-	KUNIT_EXPECT_EQ(test, vmx->perf_guest[0].index,
+	KUNIT_EXPECT_EQ(test, vmx->on_entry[0].index,
 			(u32)MSR_CORE_PERF_GLOBAL_CTRL);
-	KUNIT_EXPECT_EQ(test, vmx->perf_guest[0].value, 0xeULL);
-	KUNIT_EXPECT_EQ(test, vmx->perf_host[0].value, 0xfULL);
-	KUNIT_EXPECT_EQ(test, vmx->perf_guest[1].index,
+	KUNIT_EXPECT_EQ(test, vmx->on_entry[0].value, 0xeULL);
+	KUNIT_EXPECT_EQ(test, vmx->on_exit[0].value, 0xfULL);
+	KUNIT_EXPECT_EQ(test, vmx->on_entry[1].index,
 			(u32)MSR_IA32_PEBS_ENABLE);
-	KUNIT_EXPECT_EQ(test, vmx->perf_guest[1].value, 0ULL);
-	KUNIT_EXPECT_EQ(test, vmx->perf_host[1].value, 1ULL);
+	KUNIT_EXPECT_EQ(test, vmx->on_entry[1].value, 0ULL);
+	KUNIT_EXPECT_EQ(test, vmx->on_exit[1].value, 1ULL);
 	KUNIT_EXPECT_EQ(test, vmx_list_perf(vmx, same, 2), 0);
 	KUNIT_EXPECT_FALSE(test, vmx->stop_pebs);
+}
+
+/* SPEC_CTRL: in the lists if it differs, behind perf's */
+static void vmx_spec_ctrl(struct kunit *test)
+{
+	struct vmx_vcpu *vmx = kunit_kzalloc(test, sizeof(*vmx), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, vmx);
+	/* One that has no such MSR runs with the host's */
+	vmx->spec_ctrl = 0;
+	KUNIT_EXPECT_EQ(test, vmx_list_spec_ctrl(vmx, 0, SPEC_CTRL_IBRS), 0);
+	vmx->vcpu.caps.spec_ctrl = SPEC_CTRL_IBRS;
+	KUNIT_EXPECT_EQ(test, vmx_list_spec_ctrl(vmx, 2, 0), 2);
+	KUNIT_EXPECT_EQ(test, vmx_list_spec_ctrl(vmx, 2, SPEC_CTRL_IBRS), 3);
+	KUNIT_EXPECT_EQ(test, vmx->on_entry[2].index, (u32)MSR_IA32_SPEC_CTRL);
+	KUNIT_EXPECT_EQ(test, vmx->on_entry[2].value, 0ULL);
+	KUNIT_EXPECT_EQ(test, vmx->on_exit[2].index, (u32)MSR_IA32_SPEC_CTRL);
+	KUNIT_EXPECT_EQ(test, vmx->on_exit[2].value, (u64)SPEC_CTRL_IBRS);
+	vmx->spec_ctrl = SPEC_CTRL_IBRS;
+	KUNIT_EXPECT_EQ(test, vmx_list_spec_ctrl(vmx, 1, SPEC_CTRL_IBRS), 1);
 }
 
 static void vmx_segments(struct kunit *test)
@@ -263,6 +283,7 @@ static struct kunit_case vmx_cases[] = {
 	KUNIT_CASE(vmx_reconcile_word),
 	KUNIT_CASE(vmx_decoders),
 	KUNIT_CASE(vmx_perf),
+	KUNIT_CASE(vmx_spec_ctrl),
 	KUNIT_CASE(vmx_segments),
 	KUNIT_CASE(vmx_pml),
 	{}

@@ -127,7 +127,7 @@ void vmx_init_controls(struct vmx_vcpu *vmx)
 	vmwrite32(PAGE_FAULT_ERROR_CODE_MATCH, 0);
 	vmwrite32(CR3_TARGET_COUNT, 0);
 	vmwrite32(VM_EXIT_MSR_STORE_COUNT, 0);
-	vmx_init_perf(vmx);
+	vmx_init_loaded(vmx);
 	vmwrite32(VM_ENTRY_INTR_INFO_FIELD, 0);
 	vmwriten(CR0_GUEST_HOST_MASK, ~VMX_CR0_GUEST_OWNED);
 	vmwriten(CR4_GUEST_HOST_MASK, ~0UL);

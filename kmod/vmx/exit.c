@@ -78,7 +78,7 @@ static enum mvmm_step handle_exception(struct mvmm_vcpu *vcpu)
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
 	    (info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC) {
 		/* It may have been a counter's: perf may have stopped it */
-		vmx_sync_perf(vmx);
+		vmx_sync_loaded(vmx);
 		return MVMM_STEP_REENTER;
 	}
 

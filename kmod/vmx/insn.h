@@ -165,7 +165,8 @@ static inline void vmx_refresh_cr0(struct vmx_vcpu *vmx)
  *
  * Called at the start of a section, and again after interrupts were on. In an
  * interrupt the process may have got an LDT or DEBUGCTL, which an exit clears:
- * they are noted here, to be restored. Or the host counts other events now.
+ * they are noted here, to be restored. Or the host counts other events now, or has
+ * another SPEC_CTRL.
  *
  * Context: interrupts off until the entry.
  */
@@ -182,8 +183,8 @@ static inline void vmx_mitigate(struct vmx_vcpu *vmx)
 	vmx->host_debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
 	if (vmx_caps.flush_l1d)
 		wrmsrq(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
-	if (vmx_caps.perf)
-		vmx_sync_perf(vmx);
+	if (vmx_caps.perf || vmx->vcpu.caps.spec_ctrl || vmx->nr_loaded)
+		vmx_sync_loaded(vmx);
 	mvmm_isolate_vm(&vmx->vcpu);
 }
 

@@ -556,6 +556,7 @@ static int vmx_setup(void)
 		.cr4 = vmx_caps.cr4_fixed1 & ~X86_CR4_VMXE,
 		.rdtscp = vmx_caps.secondary & SECONDARY_EXEC_ENABLE_RDTSCP,
 		.invpcid = vmx_caps.secondary & SECONDARY_EXEC_ENABLE_INVPCID,
+		.spec_ctrl = true,
 		.pml = vmx_caps.pml,
 		.apic_page_pa = vmx_apic_page_pa(),
 	};

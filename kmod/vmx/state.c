@@ -247,6 +247,8 @@ u64 vmx_get_msr(struct mvmm_vcpu *vcpu, u32 index)
 		return vmreadn(GUEST_SYSENTER_EIP);
 	case MSR_IA32_CR_PAT:
 		return vmread64(GUEST_IA32_PAT);
+	case MSR_IA32_SPEC_CTRL:
+		return to_vmx(vcpu)->spec_ctrl;
 	default:
 		slot = vmx_find_msr(to_vmx(vcpu), index);
 		return WARN_ON_ONCE(!slot) ? 0 : *slot;
@@ -276,6 +278,11 @@ void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		break;
 	case MSR_IA32_CR_PAT:
 		vmwrite64(GUEST_IA32_PAT, value);
+		break;
+	case MSR_IA32_SPEC_CTRL:
+		to_vmx(vcpu)->spec_ctrl = value;
+		if (vcpu->in_section)
+			vmx_sync_loaded(to_vmx(vcpu));
 		break;
 	default:
 		slot = vmx_find_msr(to_vmx(vcpu), index);

@@ -132,8 +132,12 @@ bool vmx_is_on(void);
  */
 #define VMX_NR_MSRS	5
 #define VMX_KERNEL_GS	3
-/* perf has one MSR that turns counters on and off, and one for PEBS */
+/*
+ * MSRs that an entry and an exit load: perf has one that turns counters on and off,
+ * and one for PEBS; and SPEC_CTRL
+ */
 #define VMX_NR_PERF	2
+#define VMX_NR_LOADED	(VMX_NR_PERF + 1)
 
 /**
  * struct vmx_undo - what is put back if the CPU refuses an entry
@@ -187,9 +191,10 @@ struct vmx_undo {
  * @host_ds: the host's DS
  * @host_es: the host's ES
  * @host_ldt: the host's LDTR when interrupts were on last
- * @perf_guest: counters' MSRs that an entry loads
- * @perf_host: the same MSRs, which an exit loads
- * @nr_perf: how many they are
+ * @on_entry: MSRs that an entry loads
+ * @on_exit: the same MSRs, which an exit loads
+ * @nr_loaded: how many they are
+ * @spec_ctrl: the guest's IA32_SPEC_CTRL, if it has one
  * @stop_pebs: the host uses PEBS, which must be off some time before an entry
  */
 struct vmx_vcpu {
@@ -217,8 +222,9 @@ struct vmx_vcpu {
 	u64 host_fs_base;
 	struct desc_ptr host_gdt;
 	u16 host_fs, host_gs, odd_segments, host_ds, host_es, host_ldt;
-	struct vmx_msr_entry perf_guest[VMX_NR_PERF], perf_host[VMX_NR_PERF];
-	int nr_perf;
+	struct vmx_msr_entry on_entry[VMX_NR_LOADED], on_exit[VMX_NR_LOADED];
+	int nr_loaded;
+	u8 spec_ctrl;
 	bool stop_pebs;
 };
 
@@ -257,13 +263,14 @@ void vmx_load_cpu_state(struct vmx_vcpu *vmx);
 u64 *vmx_find_msr(struct vmx_vcpu *vmx, u32 index);
 void vmx_swap_syscall_msrs(struct vmx_vcpu *vmx, bool to_guest);
 
-/* ---- the host's counters (perf.c) ------------------------------------- */
+/* ---- MSRs that an entry and an exit load (loaded.c) -------------------- */
 
 struct perf_guest_switch_msr;
-void vmx_init_perf(struct vmx_vcpu *vmx);
+void vmx_init_loaded(struct vmx_vcpu *vmx);
 int vmx_list_perf(struct vmx_vcpu *vmx, const struct perf_guest_switch_msr *msr,
 		  int nr);
-void vmx_sync_perf(struct vmx_vcpu *vmx);
+int vmx_list_spec_ctrl(struct vmx_vcpu *vmx, int n, u64 host);
+void vmx_sync_loaded(struct vmx_vcpu *vmx);
 
 /* ---- guest state (state.c) -------------------------------------------- */
 
