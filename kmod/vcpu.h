@@ -5,12 +5,10 @@
 
 #include <linux/atomic.h>
 #include <linux/hrtimer.h>
-#include <linux/math64.h>
 #include <linux/rcuwait.h>
 #include <linux/seqlock.h>
 #include <linux/smp.h>
 #include <linux/types.h>
-#include <asm/tsc.h>
 #include "uapi/mvmm.h"
 #include "logic/cpuid.h"
 #include "logic/event.h"
@@ -195,7 +193,7 @@ struct mvmm_exit {
  * @msr: MSRs of kind MVMM_MSR_KEPT				[R]
  * @caps: derived from @cpuid					[R]
  * @cpuid: what CPUID returns					[R]
- * @tsc_offset: guest's TSC minus mvmm_tsc()			[R]
+ * @tsc_offset: guest's TSC minus mvmm_scale_tsc()		[R]
  * @events: pending events					[R]
  * @fpu: XSAVE area						[R]
  * @host_pkru: the thread's PKRU, in a section			[R]
@@ -352,41 +350,5 @@ static inline void mvmm_assert_loaded(const struct mvmm_vcpu *vcpu)
 	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))			\
 		might_sleep();						\
 } while (0)
-
-/*
- * What the host's TSC has lost by suspends: it may have gone on or begun anew.
- * Changed on the last CPU, while all tasks are frozen
- */
-extern u64 mvmm_tsc_lost;
-
-/* The host's TSC, as if it had stood in each suspend */
-static __always_inline u64 mvmm_tsc(void)
-{
-	return rdtsc() + mvmm_tsc_lost;
-}
-
-/* The same, which stands while the VM's time does, too */
-static inline u64 mvmm_host_tsc(const struct mvmm_vm *vm)
-{
-	return unlikely(vm->stopped_at) ? vm->stopped_at : mvmm_tsc();
-}
-
-/* What the CPU has to add to its TSC for the guest */
-static inline u64 mvmm_hw_tsc_offset(const struct mvmm_vcpu *vcpu)
-{
-	return vcpu->tsc_offset + mvmm_tsc_lost;
-}
-
-/* The guest's TSC as it would read it now */
-static inline u64 mvmm_guest_tsc(const struct mvmm_vcpu *vcpu)
-{
-	return mvmm_host_tsc(vcpu->vm) + vcpu->tsc_offset;
-}
-
-/* From ticks of the TSC */
-static inline u64 mvmm_ticks_to_ns(u64 ticks)
-{
-	return mul_u64_u32_div(ticks, USEC_PER_SEC, tsc_khz);
-}
 
 #endif

@@ -58,7 +58,9 @@ struct mvmm_mem_region;
  * @irqfds: see irq/irqfd.c					[L]
  * @irqfd_hang_up: removes those whose eventfd was closed
  * @serial: unique number; a later VM may have the same address	[C]
- * @tsc_base: host TSC at which the guest's is 0, at first at creation [V]
+ * @tsc_base: mvmm_scale_tsc() at which the guest's TSC is 0, at first at creation [V]
+ * @tsc_khz: rate of the guest's TSC				[V]
+ * @tsc_scale: the same by the host's, with 48 bits of fraction; 0: they are equal [V]
  * @clock_tsc: guest's TSC when the VM's clock was last set	[V]
  * @clock_ns: what it was set to: what kvmclock shows		[V]
  * @stopped_at: host TSC at which the VM's time stands; 0: it runs [V]
@@ -96,6 +98,8 @@ struct mvmm_vm {
 	struct work_struct irqfd_hang_up;
 	u64 serial;
 	u64 tsc_base;
+	u32 tsc_khz;
+	u64 tsc_scale;
 	u64 clock_tsc, clock_ns;
 	u64 stopped_at;
 	bool has_apic;

@@ -57,11 +57,12 @@ OFFSET(mvmm_irqfd, address, 16);
 SIZE(mvmm_vm_sched, 16);
 OFFSET(mvmm_vm_sched, weight, 4);
 OFFSET(mvmm_vm_sched, cap, 8);
-SIZE(mvmm_clock, 40);
+SIZE(mvmm_clock, 48);
 OFFSET(mvmm_clock, tsc, 8);
 OFFSET(mvmm_clock, kvmclock, 16);
 OFFSET(mvmm_clock, host_tsc, 24);
 OFFSET(mvmm_clock, realtime, 32);
+OFFSET(mvmm_clock, tsc_khz, 40);
 SIZE(mvmm_create_vcpu, 16);
 SIZE(mvmm_regs, 144);
 SIZE(mvmm_paging, 80);
@@ -175,8 +176,9 @@ TEST_F(abi, size_rules)
 		{ MVMM_VM_SET_SCHED, self->vm.vm,
 		  sizeof(struct mvmm_vm_sched), 0, MVMM_FEATURE_SCHED },
 		{ MVMM_VM_GET_CLOCK, self->vm.vm, sizeof(struct mvmm_clock),
-		  .out = true },
-		{ MVMM_VM_SET_CLOCK, self->vm.vm, sizeof(struct mvmm_clock) },
+		  offsetof(struct mvmm_clock, tsc_khz), .out = true },
+		{ MVMM_VM_SET_CLOCK, self->vm.vm, sizeof(struct mvmm_clock),
+		  offsetof(struct mvmm_clock, tsc_khz) },
 		{ MVMM_VM_CREATE_VCPU, self->vm.vm,
 		  sizeof(struct mvmm_create_vcpu) },
 		{ MVMM_VCPU_INJECT, self->vm.vcpu, sizeof(struct mvmm_inject) },

@@ -286,9 +286,108 @@ TEST_F(clock, stands)
 		  (b.host_tsc - a.host_tsc) - (b.tsc - a.tsc));
 }
 
-/* A deadline and a count stand, too */
 GUEST(arms, "mov $0x1b, %ecx\n rdmsr\n or $0xc00, %eax\n wrmsr\n"
       WRMSR(0x80f, 0x1ff) WRMSR(0x83e, 0xb) "out %al, $0x99\n");
+
+/* Ticks of the guest's TSC, and ns of its clock, in some 20 ms of the host's TSC */
+static int speed(int vm, uint64_t *ticks, uint64_t *ns, uint64_t *host)
+{
+	struct mvmm_clock a, b;
+	int ret = mvmm_get_clock(vm, &a);
+
+	usleep(20000);
+	ret = ret ?: mvmm_get_clock(vm, &b);
+	*ticks = b.tsc - a.tsc;
+	*ns = b.kvmclock - a.kvmclock;
+	*host = b.host_tsc - a.host_tsc;
+	return ret;
+}
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* The guest's TSC has another rate; the clock, and what the timer is set to, has not */
+TEST_F(clock, rate)
+{
+	/* Of the host's: slower, a little faster, much faster */
+	static const uint32_t part[][2] = { { 1, 3 }, { 1001, 1000 }, { 5, 1 } };
+	struct mvmm_clock c, now;
+	uint64_t ticks, ns, host, seen, before;
+	struct mvmm_apic apic;
+	unsigned int i;
+
+	ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &c));
+	EXPECT_EQ(self->khz, c.tsc_khz);
+	/* The rate that it has can be set anywhere */
+	EXPECT_EQ(0, mvmm_set_clock(self->vm.vm, &c));
+	if (!module_has(MVMM_FEATURE_TSC_SCALING)) {
+		c.tsc_khz = self->khz / 3;
+		EXPECT_EQ(-EOPNOTSUPP, mvmm_set_clock(self->vm.vm, &c));
+		SKIP(return, "a CPU that does not scale the TSC");
+	}
+	c.tsc_khz = self->khz / 64 - 1;
+	EXPECT_EQ(-EINVAL, mvmm_set_clock(self->vm.vm, &c));
+	c.tsc_khz = self->khz * 64 + 64;
+	EXPECT_EQ(-EINVAL, mvmm_set_clock(self->vm.vm, &c));
+	LOAD(&self->vm, reads);
+	for (i = 0; i < ARRAY_SIZE(part); i++) {
+		uint64_t khz = self->khz * part[i][0] / part[i][1];
+
+		ASSERT_EQ(0, set_msr(self->vcpu2, MSR_TSC_ADJUST, 12345));
+		ASSERT_EQ(0, stop(self->vm.vm, &c));
+		c.tsc_khz = khz;
+		ASSERT_EQ(0, mvmm_set_clock(self->vm.vm, &c));
+		/* It stands where it stood */
+		ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &now));
+		EXPECT_EQ(c.tsc, now.tsc);
+		EXPECT_EQ(c.kvmclock, now.kvmclock);
+		EXPECT_EQ(khz, now.tsc_khz);
+		EXPECT_EQ(12345, get_msr(self->vcpu2, MSR_TSC_ADJUST));
+		EXPECT_EQ(c.tsc + 12345, get_msr(self->vcpu2, MSR_TSC));
+		ASSERT_EQ(0, go_on(self->vm.vm));
+		ASSERT_EQ(0, speed(self->vm.vm, &ticks, &ns, &host));
+		EXPECT_GE(2, distance(ticks, host * khz / self->khz));
+		EXPECT_GE(ns / 1000, distance(ns, ns_of(self, host)));
+		/* What the guest itself reads lies between two looks from outside */
+		ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &c));
+		seen = guest_tsc(&self->vm);
+		ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &now));
+		EXPECT_LE(c.tsc, seen + 1);
+		EXPECT_LE(seen, now.tsc + 1);
+		/* Of a vCPU that is made now, too */
+		ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &c));
+		close(self->vcpu2);
+		self->vcpu2 = mvmm_create_vcpu(self->vm.vm, 2 + i);
+		ASSERT_LE(0, self->vcpu2);
+		seen = get_msr(self->vcpu2, MSR_TSC);
+		ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &now));
+		EXPECT_LE(c.tsc, seen);
+		EXPECT_LE(seen, now.tsc);
+	}
+	/* 20 ms by the guest's TSC, which has five times the rate */
+	LOAD(&self->vm, arms);
+	vm_set_rip(&self->vm, CODE);
+	guest_tsc(&self->vm);
+	ASSERT_EQ(0, stop(self->vm.vm, &c));
+	ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+	apic.regs[0x320 / 4] = 0x40060;
+	apic.tsc_deadline = c.tsc + c.tsc_khz * 20;
+	ASSERT_EQ(0, mvmm_set_apic(self->vm.vcpu, &apic));
+	before = ns_of(self, c.host_tsc);
+	ASSERT_EQ(0, go_on(self->vm.vm));
+	do {
+		ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
+		ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &now));
+	} while (apic.tsc_deadline && now.tsc < c.tsc + c.tsc_khz * 2000);
+	EXPECT_EQ(0, apic.tsc_deadline);
+	EXPECT_LE(c.tsc + c.tsc_khz * 20, now.tsc);
+	EXPECT_LE(20000000, ns_of(self, now.host_tsc) - before);
+	EXPECT_GT(200000000, ns_of(self, now.host_tsc) - before);
+}
+
+/* A deadline and a count stand, too */
 TEST_F(clock, timer)
 {
 	struct mvmm_apic apic, later;

@@ -59,6 +59,8 @@
 #define MVMM_FEATURE_DIRTY_LOG	(1ULL << 10)	/* MVMM_REGION_LOG_DIRTY */
 #define MVMM_FEATURE_CLOCK	(1ULL << 11)	/* MVMM_VM_*_CLOCK */
 #define MVMM_FEATURE_DIRTY_RING	(1ULL << 12)	/* MVMM_VM_ENABLE_DIRTY_RING */
+/* A VM's TSC may have another rate than the host's: @tsc_khz of struct mvmm_clock */
+#define MVMM_FEATURE_TSC_SCALING	(1ULL << 13)
 
 /**
  * struct mvmm_info - what this host offers (MVMM_GET_INFO)
@@ -394,6 +396,10 @@ struct mvmm_vm_sched {
  * @host_tsc: the host's TSC when these were so, as if it had stood while the host
  *	was suspended; for SET 0: now
  * @realtime: out: the host's CLOCK_REALTIME in ns, at the time of the call
+ * @tsc_khz: rate of the guest's TSC, at first the host's; for SET 0: as it is.
+ *	Another one than it is needs MVMM_FEATURE_TSC_SCALING, and is from 1/64 to 64
+ *	times the host's. What CPUID says of the rate is up to userspace
+ * @reserved: zero
  */
 struct mvmm_clock {
 	__u32 size;
@@ -402,6 +408,8 @@ struct mvmm_clock {
 	__u64 kvmclock;
 	__u64 host_tsc;
 	__u64 realtime;
+	__u32 tsc_khz;
+	__u32 reserved;
 };
 
 /**

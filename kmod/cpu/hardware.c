@@ -14,6 +14,7 @@
 #include "compat.h"
 #include "cpu.h"
 #include "host.h"
+#include "tsc.h"
 #include "vendor.h"
 
 const struct mvmm_vendor_ops *mvmm_ops;

@@ -7,6 +7,7 @@
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 #include "compat.h"
+#include "tsc.h"
 #include "vcpu.h"
 
 DECLARE_PER_CPU(u64, mvmm_host_tsc_aux);

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "cpu/fpu.h"
+#include "cpu/tsc.h"
 #include "fd.h"
 #include "guest/guest.h"
 #include "irq/apic.h"

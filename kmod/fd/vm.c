@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 #include <asm/tsc.h>
 #include "cpu/cpu.h"
+#include "cpu/tsc.h"
 #include "fd.h"
 #include "guest/guest.h"
 #include "irq/apic.h"
@@ -154,6 +155,7 @@ int mvmm_vm_create(u32 flags)
 	mvmm_irqfds_init(vm);
 	vm->serial = atomic64_inc_return(&serial);
 	vm->tsc_base = mvmm_tsc();
+	vm->tsc_khz = tsc_khz;
 	vm->has_apic = flags & MVMM_VM_APIC;
 	ret = mvmm_memory_init(vm);
 	if (ret)

@@ -4,15 +4,14 @@
  * It can be read, set and stopped.
  */
 #include <linux/ktime.h>
+#include "cpu/tsc.h"
 #include "guest.h"
 #include "irq/apic.h"
 #include "pv/pv.h"
 #include "vendor.h"
 
-static u64 vm_tsc(const struct mvmm_vm *vm, u64 host_tsc)
-{
-	return host_tsc - vm->tsc_base;
-}
+/* A faster or slower guest's TSC than this many times the host's is no use */
+#define MOST_TIMES	64
 
 /**
  * mvmm_get_clock() - MVMM_VM_GET_CLOCK
@@ -30,7 +29,9 @@ int mvmm_get_clock(struct mvmm_vm *vm, struct mvmm_clock *clock)
 	clock->realtime = ktime_get_real_ns();
 	local_irq_enable();
 	clock->flags = vm->stopped_at ? MVMM_CLOCK_STOPPED : 0;
-	clock->tsc = vm_tsc(vm, clock->host_tsc);
+	clock->tsc = mvmm_vm_tsc(vm, clock->host_tsc);
+	clock->tsc_khz = vm->tsc_khz;
+	clock->reserved = 0;
 	clock->kvmclock = mvmm_pv_clock(vm, clock->tsc);
 	mutex_unlock(&vm->lock);
 	return 0;
@@ -66,10 +67,17 @@ static void set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock,
 		      u64 host_tsc)
 {
 	bool stop = clock->flags & MVMM_CLOCK_STOPPED;
-	u64 moved = host_tsc - clock->tsc - vm->tsc_base;
 	bool restarted = vm->stopped_at && !stop;
+	u64 moved;
 	int i;
 
+	if (clock->tsc_khz) {
+		vm->tsc_khz = clock->tsc_khz;
+		vm->tsc_scale = vm->tsc_khz == tsc_khz ? 0 :
+			mul_u64_u32_div(1ull << MVMM_TSC_SCALE_BITS, vm->tsc_khz,
+					tsc_khz);
+	}
+	moved = mvmm_vm_tsc(vm, host_tsc) - clock->tsc;
 	vm->tsc_base += moved;
 	vm->clock_tsc = clock->tsc;
 	vm->clock_ns = clock->kvmclock;
@@ -89,10 +97,16 @@ static void set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock,
 int mvmm_set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock)
 {
 	u64 host_tsc = clock->host_tsc ?: mvmm_tsc();
+	u32 khz = clock->tsc_khz;
 	int i, ret = -EBUSY;
 
-	if (clock->flags & ~MVMM_CLOCK_STOPPED)
+	if (clock->flags & ~MVMM_CLOCK_STOPPED ||
+	    (khz && khz != tsc_khz &&
+	     !(mvmm_vendor.features & MVMM_FEATURE_TSC_SCALING)))
 		return -EOPNOTSUPP;
+	if (clock->reserved ||
+	    (khz && (khz < tsc_khz / MOST_TIMES || khz / MOST_TIMES > tsc_khz)))
+		return -EINVAL;
 	/* The TSCs of the host's CPUs may differ, by less than a second */
 	if (host_tsc > mvmm_tsc() + tsc_khz * 1000ull)
 		return -EINVAL;

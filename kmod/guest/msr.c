@@ -6,6 +6,7 @@
  */
 #include <asm/msr-index.h>
 #include "compat.h"
+#include "cpu/tsc.h"
 #include "guest.h"
 #include "irq/apic.h"
 #include "pv/pv.h"
@@ -253,7 +254,8 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	case MVMM_MSR_EFER:
 		return mvmm_set_efer(vcpu, value);
 	case MVMM_MSR_TSC:
-		set_tsc_offset(vcpu, value - mvmm_host_tsc(vcpu->vm));
+		set_tsc_offset(vcpu, vcpu->tsc_offset + value -
+				     mvmm_guest_tsc(vcpu));
 		return 0;
 	case MVMM_MSR_TSC_ADJUST:
 		set_tsc_offset(vcpu, value - vcpu->vm->tsc_base);

@@ -13,6 +13,7 @@
 #include "apic.h"
 #include "compat.h"
 #include "cpu/cpu.h"
+#include "cpu/tsc.h"
 
 static unsigned int lapic_timer_advance_ns = 5000;
 module_param(lapic_timer_advance_ns, uint, 0644);
@@ -196,9 +197,9 @@ static enum hrtimer_restart timer_fired(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-static u64 most_lead(void)
+static u64 most_lead(const struct mvmm_vm *vm)
 {
-	return READ_ONCE(lapic_timer_advance_ns) * (u64)tsc_khz / USEC_PER_SEC;
+	return READ_ONCE(lapic_timer_advance_ns) * (u64)vm->tsc_khz / USEC_PER_SEC;
 }
 
 /* By so many ticks may the timer expire before it is due */
@@ -220,7 +221,7 @@ static u64 timer_lead(const struct mvmm_vcpu *vcpu)
  */
 void mvmm_apic_wait_due(struct mvmm_vcpu *vcpu)
 {
-	u64 due = vcpu->timer_due, most = most_lead();
+	u64 due = vcpu->timer_due, most = most_lead(vcpu->vm);
 	s64 late = mvmm_guest_tsc(vcpu) - due;
 
 	lockdep_assert_irqs_disabled();
@@ -259,7 +260,7 @@ static void update_timer(struct mvmm_vcpu *vcpu)
 	}
 	ticks = min(expiry - now - lead, MAX_TIMER_TICKS);
 	hrtimer_start(&vcpu->timer,
-		      ns_to_ktime(mvmm_ticks_to_ns(ticks)),
+		      ns_to_ktime(mvmm_guest_ticks_to_ns(vcpu->vm, ticks)),
 		      HRTIMER_MODE_REL_PINNED_HARD);
 }
 

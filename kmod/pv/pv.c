@@ -28,7 +28,7 @@ static void update_wall_clock(struct mvmm_vcpu *vcpu)
 {
 	struct mvmm_vm *vm = vcpu->vm;
 	u64 boot = ktime_get_real_ns() -
-		   mvmm_pv_clock(vm, mvmm_host_tsc(vm) - vm->tsc_base);
+		   mvmm_pv_clock(vm, mvmm_vm_tsc(vm, mvmm_host_tsc(vm)));
 	struct pvclock_wall_clock wall;
 
 	if (mvmm_read_guest(vm, vcpu->pv.wall_clock, &wall, sizeof(wall)))
@@ -52,7 +52,7 @@ static void update_clock(struct mvmm_vcpu *vcpu)
 		/* What the guest has added to its TSC counts */
 		.tsc_timestamp = vm->clock_tsc + vcpu->tsc_offset +
 				 vm->tsc_base -
-				 div_u64(earlier * tsc_khz, USEC_PER_SEC),
+				 div_u64(earlier * vm->tsc_khz, USEC_PER_SEC),
 		.system_time = vm->clock_ns - earlier,
 		/* Else the guest must not compare clocks of two vCPUs */
 		.flags = check_tsc_unstable() ? 0 : PVCLOCK_TSC_STABLE_BIT,
@@ -67,7 +67,7 @@ static void update_clock(struct mvmm_vcpu *vcpu)
 	if (pv->stopped)
 		info.flags |= PVCLOCK_GUEST_STOPPED;
 	pv->stopped = false;
-	mvmm_pv_clock_rate(tsc_khz, &info.tsc_to_system_mul, &info.tsc_shift);
+	mvmm_pv_clock_rate(vm->tsc_khz, &info.tsc_to_system_mul, &info.tsc_shift);
 	mvmm_write_versioned(vcpu, gpa, &info, sizeof(info), 0);
 }
 

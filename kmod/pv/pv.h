@@ -7,6 +7,7 @@
 #include <linux/errno.h>
 #include <linux/time64.h>
 #include <uapi/linux/kvm_para.h>
+#include "cpu/tsc.h"
 #include "vcpu.h"
 
 /**
@@ -33,7 +34,7 @@ static inline u64 mvmm_pv_clock(const struct mvmm_vm *vm, u64 tsc)
 	/* TSCs of the host's CPUs may differ by a little */
 	s64 ticks = max_t(s64, tsc - vm->clock_tsc, 0);
 
-	return vm->clock_ns + mvmm_ticks_to_ns(ticks);
+	return vm->clock_ns + mvmm_guest_ticks_to_ns(vm, ticks);
 }
 
 #ifdef CONFIG_MVMM_PV

@@ -3,6 +3,7 @@
 #ifndef MVMM_SLOTS_REST_H
 #define MVMM_SLOTS_REST_H
 
+#include "cpu/tsc.h"
 #include "vcpu.h"
 
 /** mvmm_end_rest() - it does not rest any more. Return: since when it did, or 0 */

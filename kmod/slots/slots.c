@@ -20,6 +20,7 @@
 #include <linux/user_namespace.h>
 #include "compat.h"
 #include "cpu/cpu.h"
+#include "cpu/tsc.h"
 #include "rest.h"
 #include "slots.h"
 #include "trace.h"

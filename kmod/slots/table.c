@@ -2,6 +2,7 @@
 /* The table in debugfs that "mvmm sched" prints: all vCPUs, and what they had. */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
+#include "cpu/tsc.h"
 #include "rest.h"
 #include "slots.h"
 

@@ -92,7 +92,6 @@ void svm_init_controls(struct svm_vcpu *svm)
 	control->msrpm_base_pa = __pa(msr_map);
 	if (svm_caps.pause_filter)
 		control->pause_filter_count = PAUSES;
-	control->tsc_offset = mvmm_tsc_lost - svm->vcpu.vm->tsc_base;
 	control->int_ctl = V_INTR_MASKING_MASK;
 	control->misc_ctl = SVM_MISC_ENABLE_NP;
 	control->nested_cr3 = __pa(svm->vcpu.vm->pgt.root);

@@ -8,6 +8,7 @@
 #include <linux/percpu.h>
 #include <linux/pgtable.h>
 #include <asm/cpufeature.h>
+#include "cpu/tsc.h"
 #include "insn.h"
 #include "mm/memory.h"
 

@@ -6,6 +6,7 @@
  */
 #include <asm/msr.h>
 #include <asm/special_insns.h>
+#include "cpu/tsc.h"
 #include "quirks.h"
 #include "vendor.h"
 

@@ -72,7 +72,7 @@ static const struct vmx_ctl secondary_ctls[] = {
 	{ SECONDARY_EXEC_ENABLE_VPID | SECONDARY_EXEC_ENABLE_RDTSCP |
 	  SECONDARY_EXEC_ENABLE_INVPCID | SECONDARY_EXEC_WBINVD_EXITING |
 	  SECONDARY_EXEC_PAUSE_LOOP_EXITING | SECONDARY_EXEC_ENABLE_PML |
-	  VMX_APICV | VMX_APIC_PAGE, VMX_OPTIONAL },
+	  SECONDARY_EXEC_TSC_SCALING | VMX_APICV | VMX_APIC_PAGE, VMX_OPTIONAL },
 	{}
 };
 
@@ -198,6 +198,10 @@ int vmx_negotiate(const struct vmx_cap_msrs *msrs, struct vmx_caps *caps,
 	/* Set only while a region keeps a dirty log */
 	caps->pml = caps->secondary & SECONDARY_EXEC_ENABLE_PML && caps->ept_ad;
 	caps->secondary &= ~SECONDARY_EXEC_ENABLE_PML;
+
+	/* Set only for a VM whose TSC has another rate */
+	caps->tsc_scaling = caps->secondary & SECONDARY_EXEC_TSC_SCALING;
+	caps->secondary &= ~SECONDARY_EXEC_TSC_SCALING;
 
 	/* A VPID is used only if the CPU can flush it alone */
 	caps->vpid = caps->secondary & SECONDARY_EXEC_ENABLE_VPID &&

@@ -86,6 +86,8 @@ void vmx_sync_secondary(struct vmx_vcpu *vmx)
 		secondary &= ~SECONDARY_EXEC_ENABLE_VPID;
 	if (!vmx->contended && !ple)
 		secondary &= ~SECONDARY_EXEC_PAUSE_LOOP_EXITING;
+	if (vmx->vcpu.vm->tsc_scale)
+		secondary |= SECONDARY_EXEC_TSC_SCALING;
 	if (vmx->pml)
 		secondary |= SECONDARY_EXEC_ENABLE_PML;
 	if (!vmx->vcpu.caps.tsc_aux)
@@ -131,6 +133,5 @@ void vmx_init_controls(struct vmx_vcpu *vmx)
 	vmwrite32(VM_ENTRY_INTR_INFO_FIELD, 0);
 	vmwriten(CR0_GUEST_HOST_MASK, ~VMX_CR0_GUEST_OWNED);
 	vmwriten(CR4_GUEST_HOST_MASK, ~0UL);
-	vmwrite64(TSC_OFFSET, mvmm_tsc_lost - vmx->vcpu.vm->tsc_base);
 	vmwrite64(VMCS_LINK_POINTER, ~0ULL);
 }

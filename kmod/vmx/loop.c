@@ -93,7 +93,7 @@ static __always_inline void vmx_vcpu_load(struct mvmm_vcpu *vcpu)
 	/* CPU hotplug and reboot clear the VMCS, and then vmx_current too */
 	if (unlikely(__this_cpu_read(vmx_current) != &vmx->vmcs)) {
 		vmx_vmcs_load(&vmx->vmcs);
-		vmwrite64(TSC_OFFSET, mvmm_hw_tsc_offset(vcpu));
+		vmx_sync_tsc(vcpu);
 	}
 	if (likely(vcpu->cpu == cpu))
 		return;
@@ -552,6 +552,7 @@ static int vmx_setup(void)
 		.features = MVMM_FEATURE_VMX |
 			(vmx_caps.vpid ? MVMM_FEATURE_TAGGED_TLB : 0) |
 			(vmx_caps.ept_ad ? MVMM_FEATURE_NESTED_AD : 0) |
+			(vmx_caps.tsc_scaling ? MVMM_FEATURE_TSC_SCALING : 0) |
 			MVMM_FEATURE_FAULT_GVA,
 		.cr4 = vmx_caps.cr4_fixed1 & ~X86_CR4_VMXE,
 		.rdtscp = vmx_caps.secondary & SECONDARY_EXEC_ENABLE_RDTSCP,

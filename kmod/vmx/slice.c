@@ -3,6 +3,7 @@
  * The end of a slice, exact to the tick: the VMX preemption timer. It is on only
  * while the slice has an end, which slots/ decides.
  */
+#include "cpu/tsc.h"
 #include "insn.h"
 #include "slice.h"
 

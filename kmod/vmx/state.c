@@ -7,6 +7,7 @@
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
 #include "apicv.h"
+#include "cpu/tsc.h"
 #include "guest/guest.h"
 #include "insn.h"
 #include "pml.h"
@@ -294,9 +295,13 @@ void vmx_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 	}
 }
 
-/** vmx_sync_tsc() - write tsc_offset to the VMCS */
+/** vmx_sync_tsc() - write tsc_offset and the VM's tsc_scale to the VMCS */
 void vmx_sync_tsc(struct mvmm_vcpu *vcpu)
 {
 	mvmm_assert_loaded(vcpu);
 	vmwrite64(TSC_OFFSET, mvmm_hw_tsc_offset(vcpu));
+	if (!vmx_caps.tsc_scaling)
+		return;
+	vmx_sync_secondary(to_vmx(vcpu));
+	vmwrite64(TSC_MULTIPLIER, vcpu->vm->tsc_scale);
 }

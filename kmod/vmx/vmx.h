@@ -30,6 +30,7 @@ struct vmx_cap_msrs {
  * @vpid: VPIDs
  * @ept_ad: accessed and dirty bits of EPT
  * @pml: page-modification logging
+ * @tsc_scaling: the guest's TSC can have another rate
  * @tpr_shadow: TPR shadow
  * @apicv: VMX_APICV
  * @apic_page: VMX_APIC_PAGE
@@ -51,6 +52,7 @@ struct vmx_caps {
 	bool vpid;
 	bool ept_ad;
 	bool pml;
+	bool tsc_scaling;
 	bool tpr_shadow;
 	bool apicv;
 	bool apic_page;

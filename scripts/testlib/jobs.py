@@ -257,9 +257,9 @@ def refused(results, name, emulator, model, missing, kernel="test"):
 
 
 def tigerlake(results, name):
-    """A host that does not use XSAVE (errata.rst), and has SPEC_CTRL."""
+    """A host that does not use XSAVE (errata.rst), has SPEC_CTRL, scales the TSC."""
     # On this model a tick takes 35 times as long: only tests that need few
-    names = ("abi", "events", "hostile", "modes", "state")
+    names = ("abi", "clock", "events", "hostile", "modes", "state")
     lab(results, name,
         ["--cpu", "tigerlake", "--append", "clearcpuid=fsrm",
          *tested("test", names)], kselftests(names), "bochs")

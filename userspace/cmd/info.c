@@ -82,7 +82,9 @@ static void print_info(const struct mvmm_info *info)
 	printf("regions per VM:  %u\n", info->max_regions);
 	printf("guest-physical:  %u bits\n", info->gpa_bits);
 	printf("XCR0 of guests:  0x%llx\n", (unsigned long long)info->xcr0);
-	printf("TSC:             %u kHz\n", info->tsc_khz);
+	printf("TSC:             %u kHz%s\n", info->tsc_khz,
+	       info->features & MVMM_FEATURE_TSC_SCALING ?
+	       ", guests' may differ" : "");
 }
 
 int cmd_info(int argc, char **argv)

@@ -202,7 +202,7 @@ struct machine_config {
  * @mmio: who answers at which address outside memory
  * @irqs: interrupt lines
  * @clock: VM time
- * @tsc_khz: of the host, and so of the guest
+ * @tsc_khz: of the guest: the host's, or that of a state's host
  * @guest_time: while it is paused: the guest's, which the module keeps
  * @loop: the main loop, which is the main thread's
  * @iothread: those that serve some of the devices

@@ -67,6 +67,13 @@ json_t *machine_save(struct machine *m, struct error *error)
 	return NULL;
 }
 
+/* The CPU does not scale its TSC */
+static int set_time_at_hosts_rate(struct machine *m)
+{
+	m->guest_time.tsc_khz = 0;
+	return mvmm_set_clock(m->vm, &m->guest_time);
+}
+
 static int load_machine(struct machine *m, const json_t *saved,
 			struct error *error)
 {
@@ -85,11 +92,6 @@ static int load_machine(struct machine *m, const json_t *saved,
 			    "a state from the year %llu",
 			    (unsigned long long)(m->clock.stopped_at /
 						 1000000000 / 31556952));
-	/* A thousandth: guests do not look that closely, or measure it anew */
-	if (rate > khz + khz / 1000 || rate + khz / 1000 < khz)
-		return fail(error, STATUS_DATA,
-			    "a state of a host whose TSC has %llu kHz, and this one's has %llu: the guest's time would go wrong",
-			    (unsigned long long)rate, (unsigned long long)khz);
 	if (loaded != size)
 		return fail(error, STATUS_DATA,
 			    "a state with %llu bytes of RAM, for a machine with %llu",
@@ -97,7 +99,17 @@ static int load_machine(struct machine *m, const json_t *saved,
 			    (unsigned long long)size);
 	m->guest_time.flags = MVMM_CLOCK_STOPPED;
 	m->guest_time.host_tsc = 0;
+	m->guest_time.tsc_khz = rate < UINT32_MAX ? rate : UINT32_MAX;
 	ret = mvmm_set_clock(m->vm, &m->guest_time);
+	if (!ret)
+		m->tsc_khz = rate;
+	/* A thousandth: guests do not look that closely, or measure it anew */
+	else if (rate > khz + khz / 1000 || rate + khz / 1000 < khz)
+		return fail(error, STATUS_DATA,
+			    "a state of a host whose TSC has %llu kHz, and this one's has %llu: the guest's time would go wrong",
+			    (unsigned long long)rate, (unsigned long long)khz);
+	else
+		ret = set_time_at_hosts_rate(m);
 	return ret ? fail(error, STATUS_VM, "the guest's time cannot be set: %s",
 			  strerror(-ret)) : 0;
 }

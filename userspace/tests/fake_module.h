@@ -215,12 +215,15 @@ static int fake_vcpu_call(struct fake_vcpu *v, unsigned long cmd, void *arg)
 }
 
 /* Its time goes on by 1000 from call to call, if it is not stopped */
+#define FAKE_TSC_KHZ 2000000
+
 static int fake_get_clock(struct mvmm_clock *clock)
 {
 	if (!fake.clock.flags)
 		fake.clock.tsc += 1000;
 	*clock = fake.clock;
 	clock->host_tsc = 1000000;
+	clock->tsc_khz = clock->tsc_khz ?: FAKE_TSC_KHZ;
 	return 0;
 }
 
@@ -228,6 +231,11 @@ static int fake_set_clock(const struct mvmm_clock *clock)
 {
 	if (fake.running) {
 		errno = EBUSY;
+		return -1;
+	}
+	if (clock->tsc_khz && clock->tsc_khz != FAKE_TSC_KHZ &&
+	    !(fake.features & MVMM_FEATURE_TSC_SCALING)) {
+		errno = EOPNOTSUPP;
 		return -1;
 	}
 	fake.clock = *clock;
@@ -246,7 +254,7 @@ static int fake_call(int fd, unsigned long cmd, void *arg)
 	case MVMM_GET_INFO:
 		((struct mvmm_info *)arg)->features = fake.features;
 		((struct mvmm_info *)arg)->max_vcpus = fake.max_vcpus;
-		((struct mvmm_info *)arg)->tsc_khz = 2000000;
+		((struct mvmm_info *)arg)->tsc_khz = FAKE_TSC_KHZ;
 		return 0;
 	case MVMM_CREATE_VM:
 		fake.vm_flags = ((struct mvmm_create_vm *)arg)->flags;

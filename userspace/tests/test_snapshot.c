@@ -425,6 +425,15 @@ static void refuses_to_read(const char *dir, const char *why)
 	assert_non_null(strstr(error.text, why));
 }
 
+static void end_and_create(void)
+{
+	fake.script = ends;
+	assert_int_equal(machine_run(&machine, NULL, &error), 0);
+	assert_int_equal(machine.end.status, 78);
+	machine_destroy(&machine);
+	assert_int_equal(create(2), 0);
+}
+
 /* A snapshot in a directory, and all that can be wrong with one */
 static void directory(void **state)
 {
@@ -457,12 +466,7 @@ static void directory(void **state)
 	ram = (char *)machine.memory.base;
 	assert_string_equal(ram + 0x80000, "written");
 	assert_int_equal(ram[0x90000], 1);
-	fake.script = ends;
-	assert_int_equal(machine_run(&machine, NULL, &error), 0);
-	assert_int_equal(machine.end.status, 78);
-	machine_destroy(&machine);
-
-	assert_int_equal(create(2), 0);
+	end_and_create();
 	find_ram(dir, file, sizeof(file));
 	assert_int_equal(truncate(file, 4096), 0);
 	refuses_to_read(dir, "/ram.");
@@ -470,7 +474,21 @@ static void directory(void **state)
 	/* Another host's rate, a time that cannot be, a file from elsewhere */
 	change(dir, "tsc_khz\": ", "tsc_khz\": 7");
 	refuses_to_read(dir, "whose TSC has 7");
+	/* Which is the guest's on a CPU that scales, and goes into the next state */
+	fake.features |= MVMM_FEATURE_TSC_SCALING;
+	assert_int_equal(snapshot_read(&machine, dir, &error), 0);
+	assert_int_equal(fake.clock.tsc_khz, 72000000);
+	assert_int_equal(machine.tsc_khz, 72000000);
+	end_and_create();
 	change(dir, "tsc_khz\": 7", "tsc_khz\": ");
+	/* One that is nearly the host's is taken for it elsewhere */
+	change(dir, "tsc_khz\": 2000000", "tsc_khz\": 2000001");
+	fake.features &= ~MVMM_FEATURE_TSC_SCALING;
+	assert_int_equal(snapshot_read(&machine, dir, &error), 0);
+	assert_int_equal(fake.clock.tsc_khz, 0);
+	assert_int_equal(machine.tsc_khz, FAKE_TSC_KHZ);
+	end_and_create();
+	change(dir, "tsc_khz\": 2000001", "tsc_khz\": 2000000");
 	change(dir, "stopped_at\": ", "stopped_at\": -1");
 	refuses_to_read(dir, "a state from the year");
 	change(dir, "stopped_at\": -1", "stopped_at\": ");
