@@ -23,6 +23,9 @@ enum mvmm_kept_msr {
 	MVMM_NR_MSRS,
 };
 
+/* Base and mask of eight ranges, eleven that are fixed, and the default */
+#define MVMM_NR_MTRRS	28
+
 /* What a handler of an exit, or the inner loop, asks its caller to do next */
 enum mvmm_step {
 	MVMM_STEP_REENTER,	/* enter again at once */
@@ -191,6 +194,7 @@ struct mvmm_exit {
  * @dr: DR0 .. DR3						[R]
  * @dr6: debug status						[R]
  * @msr: MSRs of kind MVMM_MSR_KEPT				[R]
+ * @mtrr: MTRRs: see guest/mtrr.c				[R]
  * @caps: derived from @cpuid					[R]
  * @cpuid: what CPUID returns					[R]
  * @tsc_offset: guest's TSC minus mvmm_scale_tsc()		[R]
@@ -261,6 +265,7 @@ struct mvmm_vcpu {
 	} before;
 	u64 dr[4], dr6;
 	u64 msr[MVMM_NR_MSRS];
+	u64 mtrr[MVMM_NR_MTRRS];
 	struct mvmm_guest_caps caps;
 	struct mvmm_cpuid_table cpuid;
 	u64 tsc_offset;

@@ -3,6 +3,7 @@
 #ifndef MVMM_GUEST_GUEST_H
 #define MVMM_GUEST_GUEST_H
 
+#include <asm/msr-index.h>
 #include "vcpu.h"
 
 /* Where an MSR's value is */
@@ -25,7 +26,7 @@ enum mvmm_msr_check {
 };
 
 /* How many mvmm_list_msrs() finds at most */
-#define MVMM_MAX_STATE_MSRS 40
+#define MVMM_MAX_STATE_MSRS 72
 
 /**
  * struct mvmm_msr_policy - what a guest may do with an MSR
@@ -53,6 +54,30 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
 u32 mvmm_list_msrs(struct mvmm_vcpu *vcpu, u32 *list);
 int mvmm_do_rdmsr(struct mvmm_vcpu *vcpu);
 int mvmm_do_wrmsr(struct mvmm_vcpu *vcpu);
+
+#define MVMM_MTRRCAP 0xfe	/* how many ranges there are */
+
+/* Is it for mvmm_get_mtrr() and mvmm_set_mtrr()? */
+static inline bool mvmm_is_mtrr(u32 index)
+{
+	return IS_ENABLED(CONFIG_MVMM_MTRR) &&
+	       (index == MVMM_MTRRCAP ||
+		(index >> 8 == 2 && index != MSR_IA32_CR_PAT));
+}
+
+int mvmm_get_mtrr(const struct mvmm_vcpu *vcpu, u32 index, u64 *value);
+int mvmm_set_mtrr(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+#ifdef CONFIG_MVMM_MTRR
+u32 mvmm_list_mtrrs(const struct mvmm_vcpu *vcpu, u32 *list);
+void mvmm_reset_mtrrs(struct mvmm_vcpu *vcpu);
+#else
+static inline u32 mvmm_list_mtrrs(const struct mvmm_vcpu *vcpu, u32 *list)
+{
+	return 0;
+}
+
+static inline void mvmm_reset_mtrrs(struct mvmm_vcpu *vcpu) {}
+#endif
 
 bool mvmm_cr0_valid(u64 cr0);
 bool mvmm_cr4_valid(const struct mvmm_guest_caps *caps, u64 cr4, u64 efer);

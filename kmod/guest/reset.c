@@ -29,6 +29,7 @@ static void power_up(struct mvmm_vcpu *vcpu)
 		mvmm_set_msr(vcpu, list[i], value);
 	}
 	mvmm_vcpu_put(vcpu);
+	mvmm_reset_mtrrs(vcpu);
 	vcpu->pv.stopped = false;
 	atomic_andnot(MVMM_REQ_EOI, &vcpu->requests);
 }

@@ -24,10 +24,11 @@
 /* What a guest is offered, if the host has it. Leaf 1 */
 #define L1D(name) FEATURE(0, X86_FEATURE_##name)
 #define L1C(name) FEATURE(4, X86_FEATURE_##name)
-/* Not MTRR, MCE, MCA; APIC only with a local APIC */
+/* Not MCE, MCA; APIC only with a local APIC */
 #define L1_EDX								\
 	(L1D(FPU) | L1D(VME) | L1D(DE) | L1D(PSE) | L1D(TSC) | L1D(MSR) | \
-	 L1D(PAE) | L1D(CX8) | L1D(SEP) | L1D(PGE) | L1D(CMOV) | L1D(PAT) | \
+	 L1D(PAE) | L1D(CX8) | L1D(SEP) | L1D(MTRR) | L1D(PGE) | L1D(CMOV) | \
+	 L1D(PAT) |							\
 	 L1D(PSE36) | L1D(CLFLUSH) | L1D(MMX) | L1D(FXSR) | L1D(XMM) |	\
 	 L1D(XMM2))
 #define L1_ECX								\
@@ -156,6 +157,8 @@ static void add_basic(const struct mvmm_cpuid_host *host,
 	if (!host->xcr0)
 		r[2] &= ~L1C(XSAVE);
 	r[3] &= L1_EDX;
+	if (!IS_ENABLED(CONFIG_MVMM_MTRR))
+		r[3] &= ~L1D(MTRR);
 	add(t, 1, 0, 0, r);
 
 	if (max_basic >= 2) {
@@ -384,6 +387,7 @@ void mvmm_cpuid_caps(const struct mvmm_cpuid_table *table,
 		(l7->edx & L7D(SPEC_CTRL) ? SPEC_CTRL_IBRS | SPEC_CTRL_STIBP : 0) |
 		(l7->edx & L7D(INTEL_STIBP) ? SPEC_CTRL_STIBP : 0) |
 		(l7->edx & L7D(SPEC_CTRL_SSBD) ? SPEC_CTRL_SSBD : 0);
+	caps->mtrr = l1->edx & L1D(MTRR);
 	caps->flush_l1d = l7->edx & L7D(FLUSH_L1D);
 	caps->arch_capabilities = l7->edx & L7D(ARCH_CAPABILITIES);
 	caps->tsc_aux = x1->edx & X1D(RDTSCP) || l7->ecx & L7C(RDPID);

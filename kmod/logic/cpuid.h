@@ -48,6 +48,7 @@ struct mvmm_cpuid_table {
  * @tsc_adjust: so does the MSR of that name
  * @invpcid: INVPCID exists
  * @spec_ctrl: bits of IA32_SPEC_CTRL; 0: it does not exist, nor does PRED_CMD
+ * @mtrr: MTRRs exist
  * @flush_l1d: the MSR IA32_FLUSH_CMD exists
  * @arch_capabilities: the MSR of that name exists
  */
@@ -60,6 +61,7 @@ struct mvmm_guest_caps {
 	bool tsc_adjust;
 	bool invpcid;
 	u8 spec_ctrl;
+	bool mtrr;
 	bool flush_l1d;
 	bool arch_capabilities;
 };

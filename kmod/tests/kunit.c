@@ -16,6 +16,9 @@ static u64 vsched_steps;
 #include "../logic/lapic.c"
 #include "../mm/memory.h"
 #include "../guest/msr.c"
+#ifdef CONFIG_MVMM_MTRR
+#include "../guest/mtrr.c"
+#endif
 #include "../guest/cr.c"
 #include "../logic/cpuid.c"
 #include "../logic/sched.c"

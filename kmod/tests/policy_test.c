@@ -63,9 +63,10 @@ static void cpuid_filter(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r[2] & (BIT(3) | BIT(5) | BIT(21) | BIT(24)), 0UL);
 	KUNIT_EXPECT_EQ(test, r[2] & (BIT(31) | BIT(28) | BIT(26)),
 			BIT(31) | BIT(28) | BIT(26));
-	/* No MCE, APIC, MTRR, MCA, HTT */
+	/* No MCE, APIC, MCA, HTT; MTRR if it was built */
 	KUNIT_EXPECT_EQ(test, r[3] & (BIT(7) | BIT(9) | BIT(12) | BIT(14) |
-				      BIT(28)), 0UL);
+				      BIT(28)),
+			IS_ENABLED(CONFIG_MVMM_MTRR) ? BIT(12) : 0);
 	mvmm_cpuid_query(t, 7, 0, 0, 1, 0, r);
 	/* No SGX, HLE, RTM, MPX; no AVX-512 as XCR0 lacks it; TSC_ADJUST */
 	KUNIT_EXPECT_EQ(test, r[1] & BIT(1), BIT(1));
@@ -403,6 +404,71 @@ static void msr_mitigations(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, value, ARCH_CAP_MDS_NO);
 }
 
+#ifdef CONFIG_MVMM_MTRR
+/* SDM vol. 3, 12.11.2: types, reserved bits, what does not exist */
+static void mtrrs(struct kunit *test)
+{
+	static const struct {
+		u32 index;
+		u64 value;
+		bool ok;
+	} cases[] = {
+		{ 0x2ff, 0, true }, { 0x2ff, 0xc06, true },
+		{ 0x2ff, 0x400, true }, { 0x2ff, 7, false },
+		{ 0x2ff, 2, false }, { 0x2ff, 3, false },
+		{ 0x2ff, 0x100, false }, { 0x2ff, 0x1000, false },
+		{ 0x2ff, 1ull << 63, false },
+		{ 0x200, 0x80000000, true }, { 0x20e, 0xfffffff006, true },
+		{ 0x200, 2, false }, { 0x200, 0x100, false },
+		{ 0x200, 1ull << 40, false },
+		{ 0x201, 0xffc0000800, true }, { 0x20f, 0, true },
+		{ 0x201, 0x400, false }, { 0x201, 1ull << 40, false },
+		{ 0x250, 0x0606060606060606, true },
+		{ 0x259, 0x0001040506000104, true },
+		{ 0x26f, 0x0606060602060606, false },
+		{ 0x268, 0x7ull << 56, false },
+		{ MVMM_MTRRCAP, 0x508, false },
+		/* Between and behind them, and what is the PAT's */
+		{ 0x210, 0, false }, { 0x251, 0, false }, { 0x270, 0, false },
+		{ 0x280, 0, false }, { 0x2fe, 0, false },
+	};
+	struct mvmm_vcpu *vcpu = make_vcpu(test);
+	u32 list[MVMM_MAX_STATE_MSRS], n;
+	u64 value;
+	int i;
+
+	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, MVMM_MTRRCAP, &value), -EINVAL);
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, 0x2ff, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, mvmm_list_mtrrs(vcpu, list), 0U);
+	vcpu->caps.mtrr = true;
+	mvmm_reset_mtrrs(vcpu);
+	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, 0x2ff, &value), 0);
+	KUNIT_EXPECT_EQ(test, value, 0x806ULL);
+	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, MVMM_MTRRCAP, &value), 0);
+	KUNIT_EXPECT_EQ(test, value, 0x508ULL);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, mvmm_set_msr(vcpu, cases[i].index,
+						       cases[i].value),
+				    cases[i].ok ? 0 : -EINVAL, "case %d", i);
+		if (!cases[i].ok)
+			continue;
+		KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, cases[i].index, &value), 0);
+		KUNIT_EXPECT_EQ(test, value, cases[i].value);
+	}
+	/* Each has a place of its own */
+	n = mvmm_list_mtrrs(vcpu, list);
+	KUNIT_EXPECT_EQ(test, n, 28U);
+	for (i = 0; i < n; i++)
+		KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, list[i], i < 16 ? i % 2 << 12 :
+						   i % 2), 0);
+	for (i = 0; i < n; i++) {
+		KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, list[i], &value), 0);
+		KUNIT_EXPECT_EQ(test, value, i < 16 ? i % 2 << 12 : i % 2);
+		KUNIT_EXPECT_EQ(test, value, vcpu->mtrr[i]);
+	}
+}
+#endif
+
 static void control_registers(struct kunit *test)
 {
 	struct mvmm_vcpu *vcpu = make_vcpu(test);
@@ -520,6 +586,9 @@ static struct kunit_case policy_cases[] = {
 	KUNIT_CASE(msr_values),
 	KUNIT_CASE(msr_access),
 	KUNIT_CASE(msr_mitigations),
+#ifdef CONFIG_MVMM_MTRR
+	KUNIT_CASE(mtrrs),
+#endif
 	KUNIT_CASE(control_registers),
 	KUNIT_CASE(mode_switches),
 	KUNIT_CASE(pdptes),

@@ -167,10 +167,10 @@ def apic_help(results, name):
 # Options to leave out, one by one in the lab of a vendor that uses them; then
 # all at once
 WITHOUT = {"qemu": ("slots", "policies", "pv", "pv_eoi", "irqfd", "ioeventfd",
-                    "dirty", "dirty_ring", "debug", "vmx",
-                    "slots pv irqfd ioeventfd dirty debug vmx"),
+                    "dirty", "dirty_ring", "mtrr", "debug", "vmx",
+                    "slots pv irqfd ioeventfd dirty mtrr debug vmx"),
            "bochs": ("pml", "apicv", "svm",
-                     "slots pv irqfd ioeventfd dirty apicv debug svm")}
+                     "slots pv irqfd ioeventfd dirty apicv mtrr debug svm")}
 
 
 def without(results, name, emulator, every=False):

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Completion of accesses to control registers, for CPUs that do not report the
- * general register. Whether a value is allowed is decided by the kernel.
+ * Completion of accesses to control registers, where the CPU does not report the
+ * general register. The kernel decides whether a value is allowed.
  */
 #include <errno.h>
 #include "insn.h"
-
-/* MP, EM and TS. The fourth low bit is PE: LMSW can set it but not clear it */
-#define LMSW_BITS	0xeu
-#define CR0_PE		0x1u
 
 /* The operand of MOV, LMSW and SMSW; the last two have it in memory, too */
 static int find_operand(struct insn *in, int n, bool write)
@@ -23,10 +19,15 @@ static int find_operand(struct insn *in, int n, bool write)
 	       mvmm_insn_reg(in, in->op[n].reg.value, &shift) ? 0 : -ENOTSUP;
 }
 
-static int read_cr(struct insn *in, uint64_t value)
+static int read_cr(struct insn *in, const struct mvmm_run *run, uint64_t value)
 {
 	int ret = find_operand(in, 0, true);
 
+	/* On QEMU 10 these exit as CR0, too (errata.rst) */
+	if (in->op[1].reg.value == ZYDIS_REGISTER_CR3)
+		value = run->paging.cr3;
+	if (in->op[1].reg.value == ZYDIS_REGISTER_CR4)
+		value = run->paging.cr4;
 	if (!ret)
 		mvmm_insn_store(in, 0, value);
 	return ret;
@@ -45,9 +46,9 @@ static int write_cr(struct insn *in, uint64_t old, uint64_t *value)
 	if (ret)
 		return ret;
 	*value = mvmm_insn_load(in, n);
+	/* MP, EM and TS; PE it can set, but not clear */
 	if (lmsw)
-		*value = (old & ~(uint64_t)LMSW_BITS) |
-			 (*value & (LMSW_BITS | CR0_PE));
+		*value = (old & ~0xeull) | (*value & 0xf);
 	return 0;
 }
 
@@ -56,6 +57,7 @@ int mvmm_complete_cr(struct mvmm_guest *guest)
 	struct mvmm_run *run = guest->run;
 	uint64_t old = run->cr.value, value = 0;
 	uint8_t cr = run->cr.cr, write = run->cr.write;
+	ZydisMnemonic what;
 	struct insn in;
 	int ret;
 
@@ -65,16 +67,11 @@ int mvmm_complete_cr(struct mvmm_guest *guest)
 	if (ret)
 		return mvmm_deliver(guest, ret, &in.exception);
 	in.regs = run->regs;
-	switch (in.i->mnemonic) {
-	case ZYDIS_MNEMONIC_MOV:
-	case ZYDIS_MNEMONIC_LMSW:
-	case ZYDIS_MNEMONIC_SMSW:
-	case ZYDIS_MNEMONIC_CLTS:
-		break;
-	default:
+	what = in.i->mnemonic;
+	if (what != ZYDIS_MNEMONIC_MOV && what != ZYDIS_MNEMONIC_LMSW &&
+	    what != ZYDIS_MNEMONIC_SMSW && what != ZYDIS_MNEMONIC_CLTS)
 		return -ENOTSUP;
-	}
-	ret = write ? write_cr(&in, old, &value) : read_cr(&in, old);
+	ret = write ? write_cr(&in, old, &value) : read_cr(&in, run, old);
 	if (ret)
 		return mvmm_deliver(guest, ret, &in.exception);
 	run->regs = in.regs;

@@ -471,6 +471,34 @@ static void machine_status(void **state)
 	assert_memory_equal("\x01\0\x77\x77", fake.device, 4);
 }
 
+/* QEMU 10 reports each read of a control register as one of CR0 */
+static void control_registers(void **state)
+{
+	static const struct {
+		const char code[4];
+		uint64_t value;
+	} row[] = {
+		{ "\x0f\x20\xc3", 0x60000011 },	/* mov %cr0, %rbx */
+		{ "\x0f\x20\xdb", 0x1000 },	/* mov %cr3, %rbx */
+		{ "\x0f\x20\xe3", CR4_PAE },	/* mov %cr4, %rbx */
+		{ "\x0f\x01\xe3", 0x60000011 },	/* smsw %ebx */
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		long_mode();
+		fake.run.exit_reason = MVMM_EXIT_CR;
+		fake.run.cr.value = 0x60000011;
+		fake.run.regs.rbx = ~0ull;
+		CODE(0x100, row[i].code);
+		assert_int_equal(0, mvmm_complete_cr(&fake.guest));
+		assert_int_equal(row[i].value, fake.run.regs.rbx);
+		assert_int_equal(3, fake.run.retire);
+	}
+	CODE(0x100, "\x01\xc3");	/* add %eax, %ebx */
+	assert_int_equal(-ENOTSUP, mvmm_complete_cr(&fake.guest));
+}
+
 /* A bit that the CPU has not: #GP, and MXCSR stays */
 static void reserved_mxcsr(void **state)
 {
@@ -611,6 +639,7 @@ int main(void)
 		cmocka_unit_test(call_onto_a_device),
 		cmocka_unit_test(segment_register),
 		cmocka_unit_test(machine_status),
+		cmocka_unit_test(control_registers),
 		cmocka_unit_test(reserved_mxcsr),
 		cmocka_unit_test(vectors_that_are_off),
 		cmocka_unit_test(unknown_instructions),
