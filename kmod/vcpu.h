@@ -25,6 +25,8 @@ enum mvmm_kept_msr {
 
 /* Base and mask of eight ranges, eleven that are fixed, and the default */
 #define MVMM_NR_MTRRS	28
+/* MCG_STATUS, MCG_CTL, and four of each bank */
+#define MVMM_NR_MCES	10
 
 /* What a handler of an exit, or the inner loop, asks its caller to do next */
 enum mvmm_step {
@@ -195,6 +197,7 @@ struct mvmm_exit {
  * @dr6: debug status						[R]
  * @msr: MSRs of kind MVMM_MSR_KEPT				[R]
  * @mtrr: MTRRs: see guest/mtrr.c				[R]
+ * @mce: machine-check registers: see guest/mce.c		[R]
  * @caps: derived from @cpuid					[R]
  * @cpuid: what CPUID returns					[R]
  * @tsc_offset: guest's TSC minus mvmm_scale_tsc()		[R]
@@ -265,7 +268,7 @@ struct mvmm_vcpu {
 	} before;
 	u64 dr[4], dr6;
 	u64 msr[MVMM_NR_MSRS];
-	u64 mtrr[MVMM_NR_MTRRS];
+	u64 mtrr[MVMM_NR_MTRRS], mce[MVMM_NR_MCES];
 	struct mvmm_guest_caps caps;
 	struct mvmm_cpuid_table cpuid;
 	u64 tsc_offset;

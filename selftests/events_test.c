@@ -318,4 +318,47 @@ TEST_F(events, debug_registers)
 	CHECK_VECTORS(&self->vm, 1, 13);
 }
 
+/*
+ * A machine check that userspace tells of. Out: r8: MCG_CAP; r9, r10, r11: status,
+ * address and misc of the second bank; r12: MCG_STATUS; then they are cleared
+ */
+#define RDMSR(msr, to)							\
+	"mov $" #msr ", %ecx\n rdmsr\n shl $32, %rdx\n or %rdx, %rax\n"	\
+	"mov %rax, %" #to "\n"
+#define CLEAR(msr) "mov $" #msr ", %ecx\n xor %eax, %eax\n xor %edx, %edx\n wrmsr\n"
+GUEST(machine_check, "mov %cr4, %rax\n bts $6, %rax\n mov %rax, %cr4\n"
+      RDMSR(0x179, r8) "hlt\n nop\n"
+      RDMSR(0x405, r9) RDMSR(0x406, r10) RDMSR(0x407, r11) RDMSR(0x17a, r12)
+      CLEAR(0x405) CLEAR(0x17a) "mov $0x405, %ecx\n mov $1, %eax\n" FAULTS("wrmsr")
+      "hlt");
+TEST_F(events, machine_check)
+{
+	/* Of an access to poisoned memory: valid, UC, EN, MISCV, ADDRV, S, AR */
+	const struct mvmm_msr bank[] = {
+		{ .index = 0x405, .value = 0xbd80000000000134 },
+		{ .index = 0x406, .value = 0x123000 },
+		{ .index = 0x407, .value = 0x8c },
+		{ .index = 0x17a, .value = 7 },
+	};
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct mvmm_msr status = { .index = 0x405 }, global = { .index = 0x17a };
+
+	NEEDS("mce");
+	LOAD(&self->vm, machine_check);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0x1000102, regs->r8);
+	ASSERT_EQ(4, mvmm_set_msrs(self->vm.vcpu, bank, 4));
+	ASSERT_EQ(0, mvmm_inject_exception(self->vm.vcpu, 18, false, 0, 0));
+	self->vm.run->retire = self->vm.run->insn_len;
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	CHECK_VECTORS(&self->vm, 18, 13);
+	EXPECT_EQ(bank[0].value, regs->r9);
+	EXPECT_EQ(bank[1].value, regs->r10);
+	EXPECT_EQ(bank[2].value, regs->r11);
+	EXPECT_EQ(7, regs->r12);
+	ASSERT_EQ(1, mvmm_get_msrs(self->vm.vcpu, &status, 1));
+	ASSERT_EQ(1, mvmm_get_msrs(self->vm.vcpu, &global, 1));
+	EXPECT_EQ(0, status.value | global.value);
+}
+
 TEST_HARNESS_MAIN

@@ -26,7 +26,7 @@ enum mvmm_msr_check {
 };
 
 /* How many mvmm_list_msrs() finds at most */
-#define MVMM_MAX_STATE_MSRS 72
+#define MVMM_MAX_STATE_MSRS 80
 
 /**
  * struct mvmm_msr_policy - what a guest may do with an MSR
@@ -77,6 +77,26 @@ static inline u32 mvmm_list_mtrrs(const struct mvmm_vcpu *vcpu, u32 *list)
 }
 
 static inline void mvmm_reset_mtrrs(struct mvmm_vcpu *vcpu) {}
+#endif
+
+#define MVMM_MCG_CAP 0x179	/* how many banks there are */
+
+/* Is it for mvmm_get_mce() and mvmm_set_mce()? */
+static inline bool mvmm_is_mce(u32 index)
+{
+	return IS_ENABLED(CONFIG_MVMM_MCE) &&
+	       (index - MVMM_MCG_CAP < 3 || index - 0x400 < 0x80);
+}
+
+int mvmm_get_mce(const struct mvmm_vcpu *vcpu, u32 index, u64 *value);
+int mvmm_set_mce(struct mvmm_vcpu *vcpu, u32 index, u64 value);
+#ifdef CONFIG_MVMM_MCE
+u32 mvmm_list_mces(const struct mvmm_vcpu *vcpu, u32 *list);
+#else
+static inline u32 mvmm_list_mces(const struct mvmm_vcpu *vcpu, u32 *list)
+{
+	return 0;
+}
 #endif
 
 bool mvmm_cr0_valid(u64 cr0);

@@ -188,6 +188,8 @@ int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 		return mvmm_pv_get_msr(vcpu, index, value);
 	if (mvmm_is_mtrr(index))
 		return mvmm_get_mtrr(vcpu, index, value);
+	if (mvmm_is_mce(index))
+		return mvmm_get_mce(vcpu, index, value);
 	p = mvmm_msr_policy(index);
 	if (!exists(vcpu, p))
 		return -EINVAL;
@@ -236,6 +238,8 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		return mvmm_pv_set_msr(vcpu, index, value);
 	if (mvmm_is_mtrr(index))
 		return mvmm_set_mtrr(vcpu, index, value);
+	if (mvmm_is_mce(index))
+		return mvmm_set_mce(vcpu, index, value);
 	p = mvmm_msr_policy(index);
 	if (!exists(vcpu, p) || !takes(vcpu, p, value))
 		return -EINVAL;
@@ -297,15 +301,16 @@ u32 mvmm_list_msrs(struct mvmm_vcpu *vcpu, u32 *list)
 	u32 i, n = 0;
 	u64 value;
 
-	BUILD_BUG_ON(ARRAY_SIZE(policy) + ARRAY_SIZE(pv) + MVMM_NR_MTRRS >
-		     MVMM_MAX_STATE_MSRS);
+	BUILD_BUG_ON(ARRAY_SIZE(policy) + ARRAY_SIZE(pv) + MVMM_NR_MTRRS +
+		     MVMM_NR_MCES > MVMM_MAX_STATE_MSRS);
 	for (i = 0; i < ARRAY_SIZE(policy); i++)
 		if (is_state(&policy[i]) && exists(vcpu, &policy[i]))
 			list[n++] = policy[i].index;
 	for (i = 0; vcpu->has_apic && i < ARRAY_SIZE(pv); i++)
 		if (!mvmm_pv_get_msr(vcpu, pv[i], &value))
 			list[n++] = pv[i];
-	return n + mvmm_list_mtrrs(vcpu, list + n);
+	n += mvmm_list_mtrrs(vcpu, list + n);
+	return n + mvmm_list_mces(vcpu, list + n);
 }
 
 /**

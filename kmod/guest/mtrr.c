@@ -8,7 +8,7 @@
 
 #define NR_VARIABLE	8
 /* IA32_MTRRCAP: fixed ranges and write combining, too */
-#define CAPABILITIES	(NR_VARIABLE | BIT(8) | BIT(10))
+#define MTRRCAP_VALUE	(NR_VARIABLE | BIT(8) | BIT(10))
 
 /* Indices in mvmm_vcpu.mtrr, behind the pairs of the variable ranges */
 enum {
@@ -19,7 +19,7 @@ enum {
 static_assert(DEF_TYPE + 1 == MVMM_NR_MTRRS);
 
 /* The MSR's number of each index (SDM vol. 4, table 2-2) */
-static u32 number(int i)
+static u32 mtrr_number(int i)
 {
 	return i < FIXED_64K ? 0x200 + i :
 	       i == FIXED_64K ? 0x250 :
@@ -33,7 +33,7 @@ static int find_mtrr(const struct mvmm_vcpu *vcpu, u32 index)
 	int i;
 
 	for (i = 0; vcpu->caps.mtrr && i < MVMM_NR_MTRRS; i++)
-		if (number(i) == index)
+		if (mtrr_number(i) == index)
 			return i;
 	return -1;
 }
@@ -44,7 +44,7 @@ static bool is_type(u8 type)
 	return type < 7 && type != 2 && type != 3;
 }
 
-static bool valid(int i, u64 value, u8 phys_bits)
+static bool mtrr_valid(int i, u64 value, u8 phys_bits)
 {
 	u64 beyond = ~0ull << phys_bits;
 	int byte;
@@ -68,7 +68,7 @@ int mvmm_get_mtrr(const struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 
 	if (i < 0 && !(index == MVMM_MTRRCAP && vcpu->caps.mtrr))
 		return -EINVAL;
-	*value = i < 0 ? CAPABILITIES : vcpu->mtrr[i];
+	*value = i < 0 ? MTRRCAP_VALUE : vcpu->mtrr[i];
 	return 0;
 }
 
@@ -77,7 +77,7 @@ int mvmm_set_mtrr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 {
 	int i = find_mtrr(vcpu, index);
 
-	if (i < 0 || !valid(i, value, vcpu->caps.phys_bits))
+	if (i < 0 || !mtrr_valid(i, value, vcpu->caps.phys_bits))
 		return -EINVAL;
 	vcpu->mtrr[i] = value;
 	return 0;
@@ -89,7 +89,7 @@ u32 mvmm_list_mtrrs(const struct mvmm_vcpu *vcpu, u32 *list)
 	u32 i;
 
 	for (i = 0; vcpu->caps.mtrr && i < MVMM_NR_MTRRS; i++)
-		list[i] = number(i);
+		list[i] = mtrr_number(i);
 	return i;
 }
 

@@ -24,13 +24,14 @@
 /* What a guest is offered, if the host has it. Leaf 1 */
 #define L1D(name) FEATURE(0, X86_FEATURE_##name)
 #define L1C(name) FEATURE(4, X86_FEATURE_##name)
-/* Not MCE, MCA; APIC only with a local APIC */
+/* APIC only with a local APIC */
 #define L1_EDX								\
 	(L1D(FPU) | L1D(VME) | L1D(DE) | L1D(PSE) | L1D(TSC) | L1D(MSR) | \
-	 L1D(PAE) | L1D(CX8) | L1D(SEP) | L1D(MTRR) | L1D(PGE) | L1D(CMOV) | \
-	 L1D(PAT) |							\
+	 L1D(PAE) | L1_EDX_MCE | L1D(CX8) | L1D(SEP) | L1D(MTRR) |	\
+	 L1D(PGE) | L1D(CMOV) | L1D(PAT) |				\
 	 L1D(PSE36) | L1D(CLFLUSH) | L1D(MMX) | L1D(FXSR) | L1D(XMM) |	\
 	 L1D(XMM2))
+#define L1_EDX_MCE (L1D(MCE) | L1D(MCA))
 #define L1_ECX								\
 	(L1C(XMM3) | L1C(PCLMULQDQ) | L1C(SSSE3) | L1C(CX16) |		\
 	 L1C(PCID) | L1C(XMM4_1) | L1C(XMM4_2) | L1C(MOVBE) |		\
@@ -159,6 +160,8 @@ static void add_basic(const struct mvmm_cpuid_host *host,
 	r[3] &= L1_EDX;
 	if (!IS_ENABLED(CONFIG_MVMM_MTRR))
 		r[3] &= ~L1D(MTRR);
+	if (!IS_ENABLED(CONFIG_MVMM_MCE))
+		r[3] &= ~L1_EDX_MCE;
 	add(t, 1, 0, 0, r);
 
 	if (max_basic >= 2) {
@@ -387,6 +390,7 @@ void mvmm_cpuid_caps(const struct mvmm_cpuid_table *table,
 		(l7->edx & L7D(SPEC_CTRL) ? SPEC_CTRL_IBRS | SPEC_CTRL_STIBP : 0) |
 		(l7->edx & L7D(INTEL_STIBP) ? SPEC_CTRL_STIBP : 0) |
 		(l7->edx & L7D(SPEC_CTRL_SSBD) ? SPEC_CTRL_SSBD : 0);
+	caps->mce = (l1->edx & L1_EDX_MCE) == L1_EDX_MCE;
 	caps->mtrr = l1->edx & L1D(MTRR);
 	caps->flush_l1d = l7->edx & L7D(FLUSH_L1D);
 	caps->arch_capabilities = l7->edx & L7D(ARCH_CAPABILITIES);

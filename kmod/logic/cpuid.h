@@ -49,6 +49,7 @@ struct mvmm_cpuid_table {
  * @invpcid: INVPCID exists
  * @spec_ctrl: bits of IA32_SPEC_CTRL; 0: it does not exist, nor does PRED_CMD
  * @mtrr: MTRRs exist
+ * @mce: machine-check registers exist
  * @flush_l1d: the MSR IA32_FLUSH_CMD exists
  * @arch_capabilities: the MSR of that name exists
  */
@@ -62,6 +63,7 @@ struct mvmm_guest_caps {
 	bool invpcid;
 	u8 spec_ctrl;
 	bool mtrr;
+	bool mce;
 	bool flush_l1d;
 	bool arch_capabilities;
 };

@@ -19,6 +19,9 @@ static u64 vsched_steps;
 #ifdef CONFIG_MVMM_MTRR
 #include "../guest/mtrr.c"
 #endif
+#ifdef CONFIG_MVMM_MCE
+#include "../guest/mce.c"
+#endif
 #include "../guest/cr.c"
 #include "../logic/cpuid.c"
 #include "../logic/sched.c"

@@ -63,10 +63,11 @@ static void cpuid_filter(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r[2] & (BIT(3) | BIT(5) | BIT(21) | BIT(24)), 0UL);
 	KUNIT_EXPECT_EQ(test, r[2] & (BIT(31) | BIT(28) | BIT(26)),
 			BIT(31) | BIT(28) | BIT(26));
-	/* No MCE, APIC, MCA, HTT; MTRR if it was built */
+	/* No APIC, HTT; MCE, MCA and MTRR if they were built */
 	KUNIT_EXPECT_EQ(test, r[3] & (BIT(7) | BIT(9) | BIT(12) | BIT(14) |
 				      BIT(28)),
-			IS_ENABLED(CONFIG_MVMM_MTRR) ? BIT(12) : 0);
+			(IS_ENABLED(CONFIG_MVMM_MCE) ? BIT(7) | BIT(14) : 0) |
+			(IS_ENABLED(CONFIG_MVMM_MTRR) ? BIT(12) : 0));
 	mvmm_cpuid_query(t, 7, 0, 0, 1, 0, r);
 	/* No SGX, HLE, RTM, MPX; no AVX-512 as XCR0 lacks it; TSC_ADJUST */
 	KUNIT_EXPECT_EQ(test, r[1] & BIT(1), BIT(1));
@@ -404,6 +405,55 @@ static void msr_mitigations(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, value, ARCH_CAP_MDS_NO);
 }
 
+#ifdef CONFIG_MVMM_MCE
+/* SDM vol. 3, 16.3: what a guest may write, and what userspace, too */
+static void machine_checks(struct kunit *test)
+{
+	static const struct {
+		u32 index;
+		u64 value;
+		bool guest, user;
+	} cases[] = {
+		{ 0x179, 0 }, { 0x17c, 0 }, { 0x3ff, 0 }, { 0x408, 0 }, { 0x47f, 0 },
+		{ 0x17a, 7, true, true }, { 0x17a, 8 }, { 0x17b, 0, true, true },
+		{ 0x17b, ~0ull, true, true }, { 0x17b, 2 },
+		{ 0x400, ~0ull, true, true }, { 0x404, ~0ull - 0x400, true, true },
+		{ 0x400, 1ull << 63 }, { 0x401, 0, true, true },
+		{ 0x401, 1, false, true }, { 0x405, ~0ull, false, true },
+		{ 0x406, 0x123000, false, true }, { 0x407, 0x86, false, true },
+		{ 0x407, 0, true, true },
+	};
+	struct mvmm_vcpu *vcpu = make_vcpu(test);
+	u32 list[MVMM_MAX_STATE_MSRS];
+	u64 value;
+	int i;
+
+	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, MVMM_MCG_CAP, &value), -EINVAL);
+	KUNIT_EXPECT_EQ(test, mvmm_set_msr(vcpu, 0x17a, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, mvmm_list_mces(vcpu, list), 0U);
+	vcpu->caps.mce = true;
+	KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, MVMM_MCG_CAP, &value), 0);
+	KUNIT_EXPECT_EQ(test, value, 0x1000102ULL);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		vcpu->in_section = true;
+		KUNIT_EXPECT_EQ_MSG(test, mvmm_set_msr(vcpu, cases[i].index,
+						       cases[i].value),
+				    cases[i].guest ? 0 : -EINVAL, "case %d", i);
+		vcpu->in_section = false;
+		KUNIT_EXPECT_EQ_MSG(test, mvmm_set_msr(vcpu, cases[i].index,
+						       cases[i].value),
+				    cases[i].user ? 0 : -EINVAL, "case %d", i);
+		if (!cases[i].user)
+			continue;
+		KUNIT_EXPECT_EQ(test, mvmm_get_msr(vcpu, cases[i].index, &value), 0);
+		KUNIT_EXPECT_EQ(test, value, cases[i].value);
+	}
+	KUNIT_EXPECT_EQ(test, mvmm_list_mces(vcpu, list), 10U);
+	KUNIT_EXPECT_EQ(test, list[0], 0x17aU);
+	KUNIT_EXPECT_EQ(test, list[9], 0x407U);
+}
+#endif
+
 #ifdef CONFIG_MVMM_MTRR
 /* SDM vol. 3, 12.11.2: types, reserved bits, what does not exist */
 static void mtrrs(struct kunit *test)
@@ -586,6 +636,9 @@ static struct kunit_case policy_cases[] = {
 	KUNIT_CASE(msr_values),
 	KUNIT_CASE(msr_access),
 	KUNIT_CASE(msr_mitigations),
+#ifdef CONFIG_MVMM_MCE
+	KUNIT_CASE(machine_checks),
+#endif
 #ifdef CONFIG_MVMM_MTRR
 	KUNIT_CASE(mtrrs),
 #endif

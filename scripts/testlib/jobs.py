@@ -167,10 +167,10 @@ def apic_help(results, name):
 # Options to leave out, one by one in the lab of a vendor that uses them; then
 # all at once
 WITHOUT = {"qemu": ("slots", "policies", "pv", "pv_eoi", "irqfd", "ioeventfd",
-                    "dirty", "dirty_ring", "mtrr", "debug", "vmx",
-                    "slots pv irqfd ioeventfd dirty mtrr debug vmx"),
+                    "dirty", "dirty_ring", "mtrr", "mce", "debug", "vmx",
+                    "slots pv irqfd ioeventfd dirty mtrr mce debug vmx"),
            "bochs": ("pml", "apicv", "svm",
-                     "slots pv irqfd ioeventfd dirty apicv mtrr debug svm")}
+                     "slots pv irqfd ioeventfd dirty apicv mtrr mce debug svm")}
 
 
 def without(results, name, emulator, every=False):
