@@ -524,8 +524,12 @@ TEST_F(apic, deadline_comes_on_time)
 	       (long)with[DEADLINES / 2], (long)without[DEADLINES / 2]);
 	EXPECT_LE(0, without[0]);
 	EXPECT_LE(0, with[0]);
-	/* A CPU that delivers interrupts by itself gets no lead */
-	if (!vmx_uses("apicv"))
+	/*
+	 * A CPU that delivers interrupts by itself gets no lead. Where the clock goes on
+	 * without the guest the way has no length, or it is longer than the longest lead
+	 */
+	if (!vmx_uses("apicv") && !getenv("MVMM_TEST_UNSTEADY") &&
+	    without[DEADLINES / 2] < self->khz / 10)
 		EXPECT_LT(with[DEADLINES / 2], without[DEADLINES / 2] * 3 / 4);
 }
 

@@ -205,8 +205,9 @@ static u64 most_lead(const struct mvmm_vm *vm)
 /* By so many ticks may the timer expire before it is due */
 static u64 timer_lead(const struct mvmm_vcpu *vcpu)
 {
-	/* A CPU that delivers interrupts by itself waits for nothing */
-	if (!READ_ONCE(lapic_timer_advance_ns) || vcpu->vapic_irqs ||
+	/* No time goes by, or a CPU that delivers interrupts by itself does not wait */
+	if (!READ_ONCE(lapic_timer_advance_ns) || vcpu->vm->stopped_at ||
+	    vcpu->vapic_irqs ||
 	    vcpu->apic.lvt[LAPIC_LVT_TIMER] & LAPIC_LVT_MASKED ||
 	    !lapic_uses_deadline(&vcpu->apic))
 		return 0;
