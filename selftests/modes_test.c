@@ -198,6 +198,32 @@ TEST_F(modes, bad_cr)
 	EXPECT_EQ(before.efer, after.efer);
 }
 
+/* CR0.CD is kept, with what reads another control register beside it, and goes again */
+#define READ_CR(n, to) "mov %cr" #n ", %rax\n mov %rax, %" #to "\n"
+GUEST(uncached, READ_CR(0, r8) "bts $30, %rax\n mov %rax, %cr0\n"
+      READ_CR(0, r9) READ_CR(3, r10) READ_CR(4, r11)
+      "mov %r9, %rax\n btr $30, %rax\n mov %rax, %cr0\n" READ_CR(0, r12)
+      "mov %r8, %rax\n bts $30, %rax\n mov %rax, %cr0\n clts\n"
+      "mov %r8, %rax\n mov %rax, %cr0\n" READ_CR(0, r13) "hlt\n");
+TEST_F(modes, cache_disable)
+{
+	const uint64_t cd = 1u << 30;
+	struct mvmm_regs *regs = &self->vm.run->regs;
+	struct mvmm_sregs s;
+
+	ASSERT_EQ(0, vm_set_mode(&self->vm, LONG64));
+	LOAD(&self->vm, uncached);
+	ASSERT_EQ(MVMM_EXIT_HLT, vm_run_to_exit(&self->vm));
+	EXPECT_EQ(0, regs->r8 & cd);
+	EXPECT_EQ(regs->r8 | cd, regs->r9);
+	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
+	EXPECT_EQ(s.cr3, regs->r10);
+	EXPECT_EQ(s.cr4, regs->r11);
+	EXPECT_EQ(regs->r8, regs->r12);
+	EXPECT_EQ(regs->r8, regs->r13);
+	EXPECT_EQ(0, s.cr0 & cd);
+}
+
 /*
  * In: rdi: PKRU, rsi: an address. Out: rbx: what is read there; r8: PKRU as CPUID's
  * OSPKE in r9 allows; then the same from a second call, which writes no PKRU.

@@ -361,6 +361,7 @@ static enum mvmm_step handle_npf(struct mvmm_vcpu *vcpu)
 static enum mvmm_step (*const handlers[])(struct mvmm_vcpu *vcpu) = {
 	[SVM_EXIT_READ_CR0] = handle_cr,
 	[SVM_EXIT_READ_CR4] = handle_cr,
+	[SVM_EXIT_WRITE_CR0] = handle_cr,
 	[SVM_EXIT_WRITE_CR4] = handle_cr,
 	[SVM_EXIT_CR0_SEL_WRITE] = handle_cr,
 	[SVM_EXIT_READ_DR0 ... SVM_EXIT_READ_DR7] = handle_dr,

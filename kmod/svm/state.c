@@ -34,6 +34,8 @@ void svm_sync_crs(struct mvmm_vcpu *vcpu)
 
 	mvmm_assert_loaded(vcpu);
 	save->cr0 = vcpu->cr0 & ~(X86_CR0_CD | X86_CR0_NW);
+	/* For the CPU it is no change if the guest clears them */
+	svm_intercept(svm, INTERCEPT_CR0_WRITE, save->cr0 != vcpu->cr0);
 	/* The host needs machine checks, whatever the guest's CR4.MCE is */
 	save->cr4 = vcpu->cr4 | (__read_cr4() & X86_CR4_MCE);
 	if (svm_caps.tcg)
