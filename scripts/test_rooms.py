@@ -7,7 +7,7 @@ import unittest
 from testlib.script import MadeUpTree
 
 KBUILD = ("options := slots policies pv pv_eoi irqfd ioeventfd dirty "
-          "dirty_ring pml apicv debug "
+          "dirty_ring pml apicv mtrr mce debug "
           "vmx svm\n")
 # One that is in order
 TREE = {"Kbuild": KBUILD,
