@@ -3,7 +3,6 @@
 #ifndef MVMM_GUEST_GUEST_H
 #define MVMM_GUEST_GUEST_H
 
-#include <asm/msr-index.h>
 #include "vcpu.h"
 
 /* Where an MSR's value is */
@@ -34,6 +33,7 @@ enum mvmm_msr_check {
  * @kind: where its value is
  * @check: which values it may have
  * @direct: the guest accesses it without an exit
+ * @depends: whether it exists, and which values it takes, depends on CPUID
  * @kept: MVMM_MSR_KEPT: index into mvmm_vcpu.msr
  * @value: MVMM_MSR_CONST: what it reads as
  */
@@ -42,6 +42,7 @@ struct mvmm_msr_policy {
 	enum mvmm_msr_kind kind;
 	enum mvmm_msr_check check;
 	bool direct;
+	bool depends;
 	u8 kept;
 	u64 value;
 };
@@ -57,12 +58,11 @@ int mvmm_do_wrmsr(struct mvmm_vcpu *vcpu);
 
 #define MVMM_MTRRCAP 0xfe	/* how many ranges there are */
 
-/* Is it for mvmm_get_mtrr() and mvmm_set_mtrr()? */
+/* Is it for mvmm_get_mtrr() and mvmm_set_mtrr()? The table's MSRs are asked first */
 static inline bool mvmm_is_mtrr(u32 index)
 {
 	return IS_ENABLED(CONFIG_MVMM_MTRR) &&
-	       (index == MVMM_MTRRCAP ||
-		(index >> 8 == 2 && index != MSR_IA32_CR_PAT));
+	       (index == MVMM_MTRRCAP || index >> 8 == 2);
 }
 
 int mvmm_get_mtrr(const struct mvmm_vcpu *vcpu, u32 index, u64 *value);

@@ -28,8 +28,8 @@ static const struct mvmm_msr_policy policy[] = {
 	VENDOR(MSR_CSTAR, MVMM_CHECK_CANONICAL, false),
 	VENDOR(MSR_SYSCALL_MASK, MVMM_CHECK_32BIT, false),
 	VENDOR(MSR_KERNEL_GS_BASE, MVMM_CHECK_CANONICAL, true),
-	/* Not direct: whether it exists depends on the guest's CPUID */
-	KEPT(MSR_TSC_AUX, MVMM_MSR_TSC_AUX, MVMM_CHECK_32BIT),
+	{ .index = MSR_TSC_AUX, .kind = MVMM_MSR_KEPT, .depends = true,
+	  .kept = MVMM_MSR_TSC_AUX, .check = MVMM_CHECK_32BIT },
 	KEPT(MSR_IA32_MISC_ENABLE, MVMM_MSR_MISC_ENABLE, MVMM_CHECK_ANY),
 	VENDOR(MSR_FS_BASE, MVMM_CHECK_CANONICAL, true),
 	VENDOR(MSR_GS_BASE, MVMM_CHECK_CANONICAL, true),
@@ -38,14 +38,14 @@ static const struct mvmm_msr_policy policy[] = {
 	VENDOR(MSR_IA32_SYSENTER_EIP, MVMM_CHECK_CANONICAL, true),
 	VENDOR(MSR_IA32_CR_PAT, MVMM_CHECK_PAT, false),
 	{ .index = MSR_IA32_TSC, .kind = MVMM_MSR_TSC },
-	{ .index = MSR_IA32_TSC_ADJUST, .kind = MVMM_MSR_TSC_ADJUST },
+	{ .index = MSR_IA32_TSC_ADJUST, .kind = MVMM_MSR_TSC_ADJUST,
+	  .depends = true },
 	{ .index = MSR_EFER, .kind = MVMM_MSR_EFER },
-	/* These depend on the guest's CPUID, too */
-	VENDOR(MSR_IA32_SPEC_CTRL, MVMM_CHECK_ANY, false),
-	{ .index = MSR_IA32_PRED_CMD, .kind = MVMM_MSR_COMMAND },
-	{ .index = MSR_IA32_FLUSH_CMD, .kind = MVMM_MSR_COMMAND },
-	KEPT(MSR_IA32_ARCH_CAPABILITIES, MVMM_MSR_ARCH_CAPABILITIES,
-	     MVMM_CHECK_ANY),
+	{ .index = MSR_IA32_SPEC_CTRL, .kind = MVMM_MSR_VENDOR, .depends = true },
+	{ .index = MSR_IA32_PRED_CMD, .kind = MVMM_MSR_COMMAND, .depends = true },
+	{ .index = MSR_IA32_FLUSH_CMD, .kind = MVMM_MSR_COMMAND, .depends = true },
+	{ .index = MSR_IA32_ARCH_CAPABILITIES, .kind = MVMM_MSR_KEPT,
+	  .depends = true, .kept = MVMM_MSR_ARCH_CAPABILITIES },
 	/* Microcode revision: Linux writes 0, executes CPUID, and reads it */
 	CONST(MSR_IA32_UCODE_REV, 1ULL << 32),
 	CONST(MSR_IA32_PLATFORM_ID, 0),
@@ -120,8 +120,8 @@ static bool exists(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
 {
 	const struct mvmm_guest_caps *caps = &vcpu->caps;
 
-	if (!p)
-		return false;
+	if (likely(!p->depends))
+		return true;
 	switch (p->index) {
 	case MSR_IA32_TSC_ADJUST:
 		return caps->tsc_adjust || !vcpu->in_section;
@@ -186,12 +186,12 @@ int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 		return mvmm_apic_get_msr(vcpu, index, value);
 	if (vcpu->has_apic && mvmm_is_pv_msr(index))
 		return mvmm_pv_get_msr(vcpu, index, value);
-	if (mvmm_is_mtrr(index))
-		return mvmm_get_mtrr(vcpu, index, value);
-	if (mvmm_is_mce(index))
-		return mvmm_get_mce(vcpu, index, value);
 	p = mvmm_msr_policy(index);
-	if (!exists(vcpu, p))
+	if (!p && mvmm_is_mtrr(index))
+		return mvmm_get_mtrr(vcpu, index, value);
+	if (!p && mvmm_is_mce(index))
+		return mvmm_get_mce(vcpu, index, value);
+	if (!p || !exists(vcpu, p))
 		return -EINVAL;
 	switch (p->kind) {
 	case MVMM_MSR_CONST:
@@ -236,12 +236,12 @@ int mvmm_set_msr(struct mvmm_vcpu *vcpu, u32 index, u64 value)
 		return mvmm_apic_set_msr(vcpu, index, value);
 	if (vcpu->has_apic && mvmm_is_pv_msr(index))
 		return mvmm_pv_set_msr(vcpu, index, value);
-	if (mvmm_is_mtrr(index))
-		return mvmm_set_mtrr(vcpu, index, value);
-	if (mvmm_is_mce(index))
-		return mvmm_set_mce(vcpu, index, value);
 	p = mvmm_msr_policy(index);
-	if (!exists(vcpu, p) || !takes(vcpu, p, value))
+	if (!p && mvmm_is_mtrr(index))
+		return mvmm_set_mtrr(vcpu, index, value);
+	if (!p && mvmm_is_mce(index))
+		return mvmm_set_mce(vcpu, index, value);
+	if (!p || !exists(vcpu, p) || !takes(vcpu, p, value))
 		return -EINVAL;
 	switch (p->kind) {
 	case MVMM_MSR_CONST:
