@@ -327,6 +327,9 @@ TEST_F(clock, rate)
 		EXPECT_EQ(-EOPNOTSUPP, mvmm_set_clock(self->vm.vm, &c));
 		SKIP(return, "a CPU that does not scale the TSC");
 	}
+	c.reserved = 1;
+	EXPECT_EQ(-EINVAL, mvmm_set_clock(self->vm.vm, &c));
+	c.reserved = 0;
 	c.tsc_khz = self->khz / 64 - 1;
 	EXPECT_EQ(-EINVAL, mvmm_set_clock(self->vm.vm, &c));
 	c.tsc_khz = self->khz * 64 + 64;
@@ -380,11 +383,10 @@ TEST_F(clock, rate)
 	do {
 		ASSERT_EQ(0, mvmm_get_apic(self->vm.vcpu, &apic));
 		ASSERT_EQ(0, mvmm_get_clock(self->vm.vm, &now));
-	} while (apic.tsc_deadline && now.tsc < c.tsc + c.tsc_khz * 2000);
+	} while (apic.tsc_deadline && now.tsc < c.tsc + c.tsc_khz * 2000ull);
 	EXPECT_EQ(0, apic.tsc_deadline);
 	EXPECT_LE(c.tsc + c.tsc_khz * 20, now.tsc);
 	EXPECT_LE(20000000, ns_of(self, now.host_tsc) - before);
-	EXPECT_GT(200000000, ns_of(self, now.host_tsc) - before);
 }
 
 /* A deadline and a count stand, too */

@@ -79,7 +79,10 @@ static const uint32_t readable[] = {
 static bool may_be_absent(uint32_t index)
 {
 	return index == 0x3b || index == 0x48 || index == 0x10a ||
-	       index == 0xc0000103;
+	       index == 0xc0000103 ||
+	       (built_without("mtrr") && index != 0x277 &&
+		(index == 0xfe || index >> 8 == 2)) ||
+	       (built_without("mce") && ((index & ~3) == 0x178 || index >> 8 == 4));
 }
 
 TEST_F(hostile, msr_sweep)
@@ -179,10 +182,11 @@ TEST_F(hostile, mitigations)
 		EXPECT_EQ(bits, now);
 		/* The host has its own again */
 		if (host_msr(0x48, &mine)) {
-			write_msr(&self->vm, 0x48, bits, &now);
+			write_msr(&self->vm, 0x48, mine == bits ? 0 : bits, &now);
 			ASSERT_TRUE(host_msr(0x48, &now));
 			EXPECT_EQ(mine, now);
-			EXPECT_NE(bits, now);
+		} else {
+			TH_LOG("no /dev/cpu/0/msr: the host's value is not looked at");
 		}
 	}
 	/* Commands: written, not read */

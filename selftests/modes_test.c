@@ -198,10 +198,11 @@ TEST_F(modes, bad_cr)
 	EXPECT_EQ(before.efer, after.efer);
 }
 
-/* CR0.CD is kept, with what reads another control register beside it, and goes again */
+/* CR0.CD is kept; other control registers beside it are as ever; and it goes again */
 #define READ_CR(n, to) "mov %cr" #n ", %rax\n mov %rax, %" #to "\n"
 GUEST(uncached, READ_CR(0, r8) "bts $30, %rax\n mov %rax, %cr0\n"
-      READ_CR(0, r9) READ_CR(3, r10) READ_CR(4, r11)
+      READ_CR(0, r9) "mov %cr4, %rax\n bts $7, %rax\n mov %rax, %cr4\n"
+      READ_CR(3, r10) "mov %rax, %cr3\n" READ_CR(3, r10) READ_CR(4, r11)
       "mov %r9, %rax\n btr $30, %rax\n mov %rax, %cr0\n" READ_CR(0, r12)
       "mov %r8, %rax\n bts $30, %rax\n mov %rax, %cr0\n clts\n"
       "mov %r8, %rax\n mov %rax, %cr0\n" READ_CR(0, r13) "hlt\n");
@@ -219,6 +220,7 @@ TEST_F(modes, cache_disable)
 	ASSERT_EQ(0, mvmm_get_sregs(self->vm.vcpu, &s));
 	EXPECT_EQ(s.cr3, regs->r10);
 	EXPECT_EQ(s.cr4, regs->r11);
+	EXPECT_EQ(1 << 7 | 1 << 5, regs->r11 & (1 << 7 | 1 << 5));
 	EXPECT_EQ(regs->r8, regs->r12);
 	EXPECT_EQ(regs->r8, regs->r13);
 	EXPECT_EQ(0, s.cr0 & cd);

@@ -397,8 +397,8 @@ struct mvmm_vm_sched {
  *	was suspended; for SET 0: now
  * @realtime: out: the host's CLOCK_REALTIME in ns, at the time of the call
  * @tsc_khz: rate of the guest's TSC, at first the host's; for SET 0: as it is.
- *	Another one than it is needs MVMM_FEATURE_TSC_SCALING, and is from 1/64 to 64
- *	times the host's. What CPUID says of the rate is up to userspace
+ *	One that is neither the present nor the host's needs MVMM_FEATURE_TSC_SCALING,
+ *	and is from 1/64 to 64 times the host's. What CPUID says of the rate is up to userspace
  * @reserved: zero
  */
 struct mvmm_clock {
@@ -494,8 +494,9 @@ struct mvmm_create_vcpu {
  * no call between; with 0 it continues at @tsc and @kvmclock. When a stopped
  * time goes on, the guest is told (PVCLOCK_GUEST_STOPPED), so that its watchdogs
  * do not complain. Returns 0; -EBUSY: a vCPU is in RUN, or a GET or SET;
- * -EINVAL: @host_tsc is more than a second in the future; -EOPNOTSUPP: unknown
- * @flags.
+ * -EINVAL: @host_tsc is more than a second in the future, @tsc_khz is out of range,
+ * or @reserved is not zero; -EOPNOTSUPP: unknown @flags, or another @tsc_khz without
+ * MVMM_FEATURE_TSC_SCALING.
  */
 #define MVMM_VM_SET_CLOCK	_IO(MVMM_IOC, 0x2a)
 /*

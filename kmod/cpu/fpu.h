@@ -72,7 +72,8 @@ static __always_inline void mvmm_fpu_load(struct mvmm_vcpu *vcpu)
 {
 	lockdep_assert_preemption_disabled();
 	kernel_fpu_begin_mask(0);
-	vcpu->host_pkru = read_pkru();
+	if (cpu_feature_enabled(X86_FEATURE_OSPKE))
+		vcpu->host_pkru = read_pkru();
 	/* FXRSTOR and XRSTOR may leave FIP, FDP, FOP of who ran before */
 	if (static_cpu_has_bug(X86_BUG_FXSAVE_LEAK))
 		asm volatile("fnclex\n emms\n fildl (%0)" : :

@@ -71,7 +71,7 @@ static void set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock,
 	u64 moved;
 	int i;
 
-	if (clock->tsc_khz) {
+	if (clock->tsc_khz && clock->tsc_khz != vm->tsc_khz) {
 		vm->tsc_khz = clock->tsc_khz;
 		vm->tsc_scale = vm->tsc_khz == tsc_khz ? 0 :
 			mul_u64_u32_div(1ull << MVMM_TSC_SCALE_BITS, vm->tsc_khz,
@@ -100,9 +100,7 @@ int mvmm_set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock)
 	u32 khz = clock->tsc_khz;
 	int i, ret = -EBUSY;
 
-	if (clock->flags & ~MVMM_CLOCK_STOPPED ||
-	    (khz && khz != tsc_khz &&
-	     !(mvmm_vendor.features & MVMM_FEATURE_TSC_SCALING)))
+	if (clock->flags & ~MVMM_CLOCK_STOPPED)
 		return -EOPNOTSUPP;
 	if (clock->reserved ||
 	    (khz && (khz < tsc_khz / MOST_TIMES || khz / MOST_TIMES > tsc_khz)))
@@ -111,6 +109,11 @@ int mvmm_set_clock(struct mvmm_vm *vm, const struct mvmm_clock *clock)
 	if (host_tsc > mvmm_tsc() + tsc_khz * 1000ull)
 		return -EINVAL;
 	mutex_lock(&vm->lock);
+	if (khz && khz != vm->tsc_khz && khz != tsc_khz &&
+	    !(mvmm_vendor.features & MVMM_FEATURE_TSC_SCALING)) {
+		mutex_unlock(&vm->lock);
+		return -EOPNOTSUPP;
+	}
 	i = take_vcpus(vm);
 	if (i == vm->nr_vcpus) {
 		set_clock(vm, clock, host_tsc);

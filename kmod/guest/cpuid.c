@@ -32,6 +32,9 @@ u64 mvmm_arch_capabilities;
 static void host_cpuid(u32 leaf, u32 subleaf, u32 regs[4])
 {
 	cpuid_count(leaf, subleaf, &regs[0], &regs[1], &regs[2], &regs[3]);
+	/* The kernel distrusts some of these by the microcode's revision */
+	if (leaf == 7 && !subleaf)
+		regs[3] &= boot_cpu_data.x86_capability[CPUID_7_EDX];
 }
 
 /** mvmm_cpuid_init() - make the table that a new vCPU gets; at load */

@@ -115,7 +115,7 @@ bool mvmm_msr_value_ok(const struct mvmm_msr_policy *p, u64 value)
 	}
 }
 
-/* In a section the guest asks, else userspace */
+/* Does this vCPU have it? */
 static bool exists(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
 {
 	const struct mvmm_guest_caps *caps = &vcpu->caps;
@@ -124,6 +124,7 @@ static bool exists(struct mvmm_vcpu *vcpu, const struct mvmm_msr_policy *p)
 		return true;
 	switch (p->index) {
 	case MSR_IA32_TSC_ADJUST:
+		/* In a section the guest asks, else userspace */
 		return caps->tsc_adjust || !vcpu->in_section;
 	case MSR_TSC_AUX:
 		return caps->tsc_aux;
@@ -213,6 +214,9 @@ int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 		return -EINVAL;
 	default:
 		*value = mvmm_ops->get_msr(vcpu, index);
+		/* CPUID may have had more bits when it was written */
+		if (p->depends)
+			*value &= vcpu->caps.spec_ctrl;
 		return 0;
 	}
 }

@@ -197,21 +197,34 @@ static enum hrtimer_restart timer_fired(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
+/* Of the parameter; interrupts are off while an entry waits */
+#define MOST_LEAD_NS	100000
+
+/* In ticks of the guest's TSC; 0: timers expire when they are due */
 static u64 most_lead(const struct mvmm_vm *vm)
 {
-	return READ_ONCE(lapic_timer_advance_ns) * (u64)vm->tsc_khz / USEC_PER_SEC;
+	u64 ns = min_t(u64, READ_ONCE(lapic_timer_advance_ns), MOST_LEAD_NS);
+
+	return ns * vm->tsc_khz / USEC_PER_SEC;
 }
 
 /* By so many ticks may the timer expire before it is due */
 static u64 timer_lead(const struct mvmm_vcpu *vcpu)
 {
 	/* No time goes by, or a CPU that delivers interrupts by itself does not wait */
-	if (!READ_ONCE(lapic_timer_advance_ns) || vcpu->vm->stopped_at ||
-	    vcpu->vapic_irqs ||
+	if (vcpu->vm->stopped_at || vcpu->vapic_irqs ||
 	    vcpu->apic.lvt[LAPIC_LVT_TIMER] & LAPIC_LVT_MASKED ||
 	    !lapic_uses_deadline(&vcpu->apic))
 		return 0;
-	return vcpu->timer_lead;
+	return min(vcpu->timer_lead, most_lead(vcpu->vm));
+}
+
+/* Can the next entry deliver the timer's interrupt, and so wait for its time? */
+static bool timer_goes_in(const struct mvmm_vcpu *vcpu)
+{
+	u8 vector = vcpu->apic.lvt[LAPIC_LVT_TIMER];
+
+	return vector >> 4 > vcpu->events.apic_ppr >> 4;
 }
 
 /**
@@ -227,11 +240,12 @@ void mvmm_apic_wait_due(struct mvmm_vcpu *vcpu)
 
 	lockdep_assert_irqs_disabled();
 	vcpu->timer_due = 0;
-	vcpu->timer_lead = lapic_timer_lead(vcpu->timer_lead, late, most);
-	/* Not longer, whatever its TSC was set to */
-	if (late < 0 && late >= -(s64)most)
-		while (mvmm_guest_tsc(vcpu) < due)
-			cpu_relax();
+	vcpu->timer_lead = lapic_timer_lead(vcpu->timer_lead, late, max(most, 1));
+	if (late < -(s64)most)
+		return;
+	/* A difference: the guest's TSC may be about to begin anew */
+	while ((s64)(mvmm_guest_tsc(vcpu) - due) < 0)
+		cpu_relax();
 }
 
 /*
@@ -244,9 +258,10 @@ static void update_timer(struct mvmm_vcpu *vcpu)
 {
 	u64 now = mvmm_guest_tsc(vcpu), lead = timer_lead(vcpu), ticks;
 	u64 expiry = lapic_timer_expiry(&vcpu->apic);
+	bool early = expiry > now && expiry - now <= lead;
 
 	mvmm_assert_busy(vcpu);
-	if (lapic_timer_due(&vcpu->apic, now + lead)) {
+	if (lapic_timer_due(&vcpu->apic, now) || (early && timer_goes_in(vcpu))) {
 		mvmm_apic_pull(vcpu);
 		if (lead)
 			vcpu->timer_due = expiry;
@@ -259,7 +274,7 @@ static void update_timer(struct mvmm_vcpu *vcpu)
 			hrtimer_try_to_cancel(&vcpu->timer);
 		return;
 	}
-	ticks = min(expiry - now - lead, MAX_TIMER_TICKS);
+	ticks = min(expiry - now - (early ? 0 : lead), MAX_TIMER_TICKS);
 	hrtimer_start(&vcpu->timer,
 		      ns_to_ktime(mvmm_guest_ticks_to_ns(vcpu->vm, ticks)),
 		      HRTIMER_MODE_REL_PINNED_HARD);

@@ -394,14 +394,14 @@ void lapic_timer_fire(struct lapic *a, u64 now)
  *	had to wait there
  * @most: the largest result
  *
- * The way into the guest is learned by an eighth of what was missing. A larger
- * difference than @most says nothing about the way: something came between.
+ * The way into the guest is learned by an eighth of what was missing. Much more than
+ * @most says nothing about the way: something came between.
  *
  * Return: 1 .. @most.
  */
 u64 lapic_timer_lead(u64 lead, s64 late, u64 most)
 {
-	if (late > (s64)most || late < -(s64)most)
+	if (late > 8 * (s64)most || late < -(s64)most)
 		return lead;
 	return clamp_t(s64, lead + late / 8, 1, most);
 }

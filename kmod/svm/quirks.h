@@ -48,15 +48,16 @@ static inline void svm_mend_tcg(struct svm_vcpu *svm, u64 rip, u32 int_state,
 }
 
 /*
- * From QEMU 9 or 10 on each control register that a guest reads exits as CR0, and by
- * the intercept of that. So it is set only where the guest's CR0 has what is hidden from
- * the CPU; and CR4 has nothing that is hidden from the guest.
+ * From QEMU 9 or 10 on each access of a guest's to a control register exits as one of
+ * CR0, and by the intercepts of that. So there are none: nothing of CR0 and CR4 is hidden
+ * from the CPU, which ignores CD and NW. Writes that matter exit by the selective one.
  */
-static inline void svm_mend_tcg_reads(struct svm_vcpu *svm)
+static inline void svm_mend_tcg_crs(struct svm_vcpu *svm)
 {
+	svm->vmcb->save.cr0 = svm->vcpu.cr0;
 	svm->vmcb->save.cr4 = svm->vcpu.cr4;
-	svm_intercept(svm, INTERCEPT_CR0_READ,
-		      svm->vcpu.cr0 & (X86_CR0_CD | X86_CR0_NW));
+	svm_intercept(svm, INTERCEPT_CR0_READ, false);
+	svm_intercept(svm, INTERCEPT_CR0_WRITE, false);
 	svm_intercept(svm, INTERCEPT_CR4_READ, false);
 }
 

@@ -39,7 +39,7 @@ void svm_sync_crs(struct mvmm_vcpu *vcpu)
 	/* The host needs machine checks, whatever the guest's CR4.MCE is */
 	save->cr4 = vcpu->cr4 | (__read_cr4() & X86_CR4_MCE);
 	if (svm_caps.tcg)
-		svm_mend_tcg_reads(svm);
+		svm_mend_tcg_crs(svm);
 	/* VMRUN requires SVME; the guest reads vcpu->efer */
 	save->efer = vcpu->efer | EFER_SVME;
 	svm_dirty(svm, SVM_CLEAN_CR);

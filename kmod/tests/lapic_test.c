@@ -895,7 +895,8 @@ static void lapic_timer_learns_its_lead(struct kunit *test)
 	KUNIT_EXPECT_GE(test, learned(4999, 0), 4990ULL);
 	/* The limit, and what is no way any more */
 	KUNIT_EXPECT_EQ(test, lapic_timer_lead(4999, 5000, 5000), 5000ULL);
-	KUNIT_EXPECT_EQ(test, lapic_timer_lead(300, 5001, 5000), 300ULL);
+	KUNIT_EXPECT_EQ(test, lapic_timer_lead(300, 40000, 5000), 5000ULL);
+	KUNIT_EXPECT_EQ(test, lapic_timer_lead(300, 40001, 5000), 300ULL);
 	KUNIT_EXPECT_EQ(test, lapic_timer_lead(300, -5001, 5000), 300ULL);
 	KUNIT_EXPECT_EQ(test, lapic_timer_lead(300, S64_MIN, 5000), 300ULL);
 	KUNIT_EXPECT_EQ(test, lapic_timer_lead(300, S64_MAX, 5000), 300ULL);

@@ -183,7 +183,7 @@ static inline void vmx_mitigate(struct vmx_vcpu *vmx)
 	vmx->host_debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
 	if (vmx_caps.flush_l1d)
 		wrmsrq(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
-	if (vmx_caps.perf || vmx->vcpu.caps.spec_ctrl || vmx->nr_loaded)
+	if (vmx->may_load)
 		vmx_sync_loaded(vmx);
 	mvmm_isolate_vm(&vmx->vcpu);
 }

@@ -19,15 +19,10 @@ static int find_operand(struct insn *in, int n, bool write)
 	       mvmm_insn_reg(in, in->op[n].reg.value, &shift) ? 0 : -ENOTSUP;
 }
 
-static int read_cr(struct insn *in, const struct mvmm_run *run, uint64_t value)
+static int read_cr(struct insn *in, uint64_t value)
 {
 	int ret = find_operand(in, 0, true);
 
-	/* On QEMU 10 these exit as CR0, too (errata.rst) */
-	if (in->op[1].reg.value == ZYDIS_REGISTER_CR3)
-		value = run->paging.cr3;
-	if (in->op[1].reg.value == ZYDIS_REGISTER_CR4)
-		value = run->paging.cr4;
 	if (!ret)
 		mvmm_insn_store(in, 0, value);
 	return ret;
@@ -71,7 +66,7 @@ int mvmm_complete_cr(struct mvmm_guest *guest)
 	if (what != ZYDIS_MNEMONIC_MOV && what != ZYDIS_MNEMONIC_LMSW &&
 	    what != ZYDIS_MNEMONIC_SMSW && what != ZYDIS_MNEMONIC_CLTS)
 		return -ENOTSUP;
-	ret = write ? write_cr(&in, old, &value) : read_cr(&in, run, old);
+	ret = write ? write_cr(&in, old, &value) : read_cr(&in, old);
 	if (ret)
 		return mvmm_deliver(guest, ret, &in.exception);
 	run->regs = in.regs;

@@ -474,6 +474,9 @@ static void directory(void **state)
 	/* Another host's rate, a time that cannot be, a file from elsewhere */
 	change(dir, "tsc_khz\": ", "tsc_khz\": 7");
 	refuses_to_read(dir, "whose TSC has 7");
+	change(dir, "tsc_khz\": 72000000", "tsc_khz\": 0");
+	refuses_to_read(dir, "whose TSC has 0");
+	change(dir, "tsc_khz\": 0", "tsc_khz\": 72000000");
 	/* Which is the guest's on a CPU that scales, and goes into the next state */
 	fake.features |= MVMM_FEATURE_TSC_SCALING;
 	assert_int_equal(snapshot_read(&machine, dir, &error), 0);
