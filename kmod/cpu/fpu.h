@@ -54,7 +54,7 @@ refused:
 static __always_inline void mvmm_swap_xcr0(u64 from, u64 to)
 {
 	/* Without XSAVE there is none */
-	if (mvmm_host_xcr0 && from != to)
+	if (cpu_feature_enabled(X86_FEATURE_XSAVE) && from != to)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, to);
 }
 

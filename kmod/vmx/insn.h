@@ -181,10 +181,11 @@ static inline void vmx_mitigate(struct vmx_vcpu *vmx)
 		vmx->odd_segments |= ldt;
 	}
 	vmx->host_debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
-	if (vmx_caps.flush_l1d)
-		wrmsrq(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
-	if (vmx->may_load)
+	if (unlikely(vmx->careful)) {
+		if (vmx_caps.flush_l1d)
+			wrmsrq(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
 		vmx_sync_loaded(vmx);
+	}
 	mvmm_isolate_vm(&vmx->vcpu);
 }
 

@@ -129,7 +129,8 @@ void vmx_sync_crs(struct mvmm_vcpu *vcpu)
 		vmx->entry = entry;
 	}
 	vmx_sync_secondary(vmx);
-	vmx->may_load = vmx_caps.perf || vcpu->caps.spec_ctrl || vmx->nr_loaded;
+	vmx->careful = vmx_caps.flush_l1d || vmx_caps.perf ||
+		       vcpu->caps.spec_ctrl || vmx->nr_loaded;
 	/* MOV to CR0 and CR4 flushes the TLB, and so must the next entry */
 	vmx->flush_vcpu = true;
 	if (vcpu->in_section && vcpu->efer & EFER_SCE && !vmx->syscall_msrs)

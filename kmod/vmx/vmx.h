@@ -196,7 +196,8 @@ struct vmx_undo {
  * @on_entry: MSRs that an entry loads
  * @on_exit: the same MSRs, which an exit loads
  * @nr_loaded: how many they are
- * @may_load: there may be some: the host counts, or the guest has SPEC_CTRL
+ * @careful: L1D is flushed, or there may be some to load: the host counts, or the
+ *	guest has SPEC_CTRL
  * @spec_ctrl: the guest's IA32_SPEC_CTRL, if it has one
  * @stop_pebs: the host uses PEBS, which must be off some time before an entry
  */
@@ -227,7 +228,7 @@ struct vmx_vcpu {
 	u16 host_fs, host_gs, odd_segments, host_ds, host_es, host_ldt;
 	struct vmx_msr_entry on_entry[VMX_NR_LOADED], on_exit[VMX_NR_LOADED];
 	int nr_loaded;
-	bool may_load;
+	bool careful;
 	u8 spec_ctrl;
 	bool stop_pebs;
 };
