@@ -215,7 +215,7 @@ int mvmm_get_msr(struct mvmm_vcpu *vcpu, u32 index, u64 *value)
 	default:
 		*value = mvmm_ops->get_msr(vcpu, index);
 		/* CPUID may have had more bits when it was written */
-		if (p->depends)
+		if (index == MSR_IA32_SPEC_CTRL)
 			*value &= vcpu->caps.spec_ctrl;
 		return 0;
 	}

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Completion of accesses to control registers, where the CPU does not report the
- * general register. The kernel decides whether a value is allowed.
+ * Completion of accesses to control registers, for CPUs that do not report the
+ * general register. Whether a value is allowed is decided by the kernel.
  */
 #include <errno.h>
 #include "insn.h"
+
+/* MP, EM and TS. The fourth low bit is PE: LMSW can set it but not clear it */
+#define LMSW_BITS	0xeu
+#define CR0_PE		0x1u
 
 /* The operand of MOV, LMSW and SMSW; the last two have it in memory, too */
 static int find_operand(struct insn *in, int n, bool write)
@@ -41,9 +45,9 @@ static int write_cr(struct insn *in, uint64_t old, uint64_t *value)
 	if (ret)
 		return ret;
 	*value = mvmm_insn_load(in, n);
-	/* MP, EM and TS; PE it can set, but not clear */
 	if (lmsw)
-		*value = (old & ~0xeull) | (*value & 0xf);
+		*value = (old & ~(uint64_t)LMSW_BITS) |
+			 (*value & (LMSW_BITS | CR0_PE));
 	return 0;
 }
 
@@ -52,7 +56,6 @@ int mvmm_complete_cr(struct mvmm_guest *guest)
 	struct mvmm_run *run = guest->run;
 	uint64_t old = run->cr.value, value = 0;
 	uint8_t cr = run->cr.cr, write = run->cr.write;
-	ZydisMnemonic what;
 	struct insn in;
 	int ret;
 
@@ -62,10 +65,15 @@ int mvmm_complete_cr(struct mvmm_guest *guest)
 	if (ret)
 		return mvmm_deliver(guest, ret, &in.exception);
 	in.regs = run->regs;
-	what = in.i->mnemonic;
-	if (what != ZYDIS_MNEMONIC_MOV && what != ZYDIS_MNEMONIC_LMSW &&
-	    what != ZYDIS_MNEMONIC_SMSW && what != ZYDIS_MNEMONIC_CLTS)
+	switch (in.i->mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+	case ZYDIS_MNEMONIC_LMSW:
+	case ZYDIS_MNEMONIC_SMSW:
+	case ZYDIS_MNEMONIC_CLTS:
+		break;
+	default:
 		return -ENOTSUP;
+	}
 	ret = write ? write_cr(&in, old, &value) : read_cr(&in, old);
 	if (ret)
 		return mvmm_deliver(guest, ret, &in.exception);

@@ -67,13 +67,6 @@ json_t *machine_save(struct machine *m, struct error *error)
 	return NULL;
 }
 
-/* Of a guest whose TSC cannot be scaled, to a rate that is nearly this one */
-static int set_time_at_hosts_rate(struct machine *m)
-{
-	m->guest_time.tsc_khz = 0;
-	return mvmm_set_clock(m->vm, &m->guest_time);
-}
-
 static int load_machine(struct machine *m, const json_t *saved,
 			struct error *error)
 {
@@ -102,16 +95,18 @@ static int load_machine(struct machine *m, const json_t *saved,
 	m->guest_time.tsc_khz = rate < UINT32_MAX ? rate : UINT32_MAX;
 	/* 0 would be the rate that it has */
 	ret = rate ? mvmm_set_clock(m->vm, &m->guest_time) : -EINVAL;
-	if (!ret)
+	if (!ret) {
 		m->tsc_khz = rate;
 	/* A thousandth: guests do not look that closely, or measure it anew */
-	else if ((ret == -EOPNOTSUPP || ret == -EINVAL) &&
-		 (rate > khz + khz / 1000 || rate + khz / 1000 < khz))
+	} else if ((ret == -EOPNOTSUPP || ret == -EINVAL) &&
+		 (rate > khz + khz / 1000 || rate + khz / 1000 < khz)) {
 		return fail(error, STATUS_DATA,
 			    "a state of a host whose TSC has %llu kHz, and this one's has %llu: the guest's time would go wrong",
 			    (unsigned long long)rate, (unsigned long long)khz);
-	else if (ret == -EOPNOTSUPP)
-		ret = set_time_at_hosts_rate(m);
+	} else if (ret == -EOPNOTSUPP) {
+		m->guest_time.tsc_khz = 0;
+		ret = mvmm_set_clock(m->vm, &m->guest_time);
+	}
 	return ret ? fail(error, STATUS_VM, "the guest's time cannot be set: %s",
 			  strerror(-ret)) : 0;
 }

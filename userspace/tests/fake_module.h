@@ -214,9 +214,9 @@ static int fake_vcpu_call(struct fake_vcpu *v, unsigned long cmd, void *arg)
 	}
 }
 
-/* Its time goes on by 1000 from call to call, if it is not stopped */
 #define FAKE_TSC_KHZ 2000000
 
+/* Its time goes on by 1000 from call to call, if it is not stopped */
 static int fake_get_clock(struct mvmm_clock *clock)
 {
 	if (!fake.clock.flags)
