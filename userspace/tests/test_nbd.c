@@ -409,12 +409,17 @@ static void cancelled(void **state)
 	assert_written(2);
 }
 
-/* It is there and does not answer, as an array's member may be */
+/*
+ * It is there and does not answer, as an array's member may be. With more
+ * threads nbdkit 1.32 aborts, if two of them find that the client has gone.
+ */
 static void mute_server(void)
 {
 	struct block_config config = { .path = uri, .timeout = 2, .retry = 60 };
+	char words[200];
 
-	start_server(slow_file());
+	snprintf(words, sizeof(words), "--threads=1 %s", slow_file());
+	start_server(words);
 	disk = block_open(&config, &error);
 	assert_non_null(disk);
 	assert_int_equal(disk->ops->start(disk, &loop, &error), 0);
