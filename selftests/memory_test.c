@@ -106,6 +106,30 @@ TEST_F(memory, mprotect)
 	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT, peek(&self->vm, DATA, &v));
 }
 
+/* The host has found that a page's memory is broken, and takes it away */
+TEST_F(memory, poison)
+{
+	char *hva = self->vm.mem + DATA;
+	uint64_t v;
+
+	ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA, 7));
+	if (madvise(hva, 4096, MADV_HWPOISON))
+		SKIP(return, "a kernel without MEMORY_FAILURE");
+	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT, peek(&self->vm, DATA, &v));
+	EXPECT_EQ(DATA, self->vm.run->fault.gpa);
+	EXPECT_EQ((uintptr_t)hva, self->vm.run->fault.hva);
+	EXPECT_EQ(EHWPOISON, self->vm.run->fault.error);
+	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT, poke(&self->vm, DATA, 8));
+	EXPECT_EQ(EHWPOISON, self->vm.run->fault.error);
+	ASSERT_EQ(-EHWPOISON, mvmm_prefault(self->vm.vm, DATA, 4096, 0));
+	/* Its neighbours are well; another page in its place is, too */
+	ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA + 4096, 9));
+	ASSERT_EQ(hva, mmap(hva, 4096, PROT_READ | PROT_WRITE,
+			    MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	ASSERT_EQ(MVMM_EXIT_HLT, peek(&self->vm, DATA, &v));
+	EXPECT_EQ(0, v);
+}
+
 TEST_F(memory, munmap)
 {
 	char *hva = self->vm.mem + DATA;

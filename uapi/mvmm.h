@@ -454,7 +454,7 @@ struct mvmm_create_vcpu {
  * pinned: what the host takes away again faults as usual. Returns 0; -EINTR: a
  * signal came: call again with what is left; -ENOENT: a part is in no region
  * (with MVMM_PREFAULT_WRITE also: in a read-only one); -EFAULT: the caller's
- * mapping refuses the access.
+ * mapping refuses the access; -EHWPOISON: the memory there is broken.
  */
 #define MVMM_VM_PREFAULT	_IO(MVMM_IOC, 0x24)
 /*
@@ -671,8 +671,9 @@ struct mvmm_paging {
  * @fault.gpa: guest-physical address
  * @fault.hva: address in the owner's mapping, 0 if no region is there
  * @fault.access: MVMM_ACCESS_*
- * @fault.error: a positive errno: why the host could not give the page; EROFS: the
- *	CPU's own page walk has to write there, and the region is read-only
+ * @fault.error: a positive errno: why the host could not give the page; EHWPOISON:
+ *	its memory is broken; EROFS: the CPU's own page walk has to write there,
+ *	and the region is read-only
  * @entry: MVMM_EXIT_ENTRY_FAILED, diagnostics in the CPU's own codes
  * @entry.hw_reason: basic exit reason (SDM vol. 3, appendix C) or exit code
  *	(APM vol. 2, appendix C), or 0

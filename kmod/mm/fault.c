@@ -368,7 +368,8 @@ enum mvmm_step mvmm_fault_fast(struct mvmm_vcpu *vcpu)
  * As if the owner itself had accessed the page; what it has mapped there may
  * have changed again when this returns.
  *
- * Context: may sleep, takes mmap_lock. Return: 0 or -errno.
+ * Context: may sleep, takes mmap_lock; @mm is current's. Return: 0 or -errno;
+ * -EHWPOISON: the memory there is broken.
  */
 int mvmm_bring_in(struct mm_struct *mm, unsigned long hva, bool write)
 {
@@ -379,6 +380,10 @@ int mvmm_bring_in(struct mm_struct *mm, unsigned long hva, bool write)
 	ret = fixup_user_fault(mm, hva, write ? FAULT_FLAG_WRITE : 0,
 			       &unlocked);
 	mmap_read_unlock(mm);
+	/* To that function poison is a bad address, too; this one tells them apart */
+	if (ret == -EFAULT &&
+	    get_user_pages_unlocked(hva, 1, NULL, FOLL_HWPOISON) == -EHWPOISON)
+		ret = -EHWPOISON;
 	return ret;
 }
 
@@ -494,7 +499,8 @@ int mvmm_fault_slow(struct mvmm_vcpu *vcpu)
  * @p: from userspace; on return gpa and len are the part that is left
  *
  * Context: may sleep. Return: 0: all of it is mapped; -EINTR: a signal;
- * -EFAULT: the owner's mapping does not allow it; -ENOENT: not memory; -ENOMEM.
+ * -EFAULT: the owner's mapping does not allow it; -EHWPOISON; -ENOENT: not memory;
+ * -ENOMEM.
  */
 int mvmm_prefault(struct mvmm_vm *vm, struct mvmm_prefault *p)
 {
