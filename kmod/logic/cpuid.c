@@ -28,14 +28,13 @@
 #define L1_EDX								\
 	(L1D(FPU) | L1D(VME) | L1D(DE) | L1D(PSE) | L1D(TSC) | L1D(MSR) | \
 	 L1D(PAE) | L1_EDX_MCE | L1D(CX8) | L1D(SEP) | L1D(MTRR) |	\
-	 L1D(PGE) | L1D(CMOV) | L1D(PAT) |				\
-	 L1D(PSE36) | L1D(CLFLUSH) | L1D(MMX) | L1D(FXSR) | L1D(XMM) |	\
-	 L1D(XMM2))
+	 L1D(PGE) | L1D(CMOV) | L1D(PAT) | L1D(PSE36) | L1D(CLFLUSH) |	\
+	 L1D(MMX) | L1D(FXSR) | L1D(XMM) | L1D(XMM2))
 #define L1_EDX_MCE (L1D(MCE) | L1D(MCA))
 #define L1_ECX								\
-	(L1C(XMM3) | L1C(PCLMULQDQ) | L1C(SSSE3) | L1C(CX16) |		\
-	 L1C(PCID) | L1C(XMM4_1) | L1C(XMM4_2) | L1C(MOVBE) |		\
-	 L1C(POPCNT) | L1C(AES) | L1C(XSAVE) | L1C(RDRAND) | L1_ECX_AVX)
+	(L1C(XMM3) | L1C(PCLMULQDQ) | L1C(SSSE3) | L1C(CX16) | L1C(PCID) | \
+	 L1C(XMM4_1) | L1C(XMM4_2) | L1C(MOVBE) | L1C(POPCNT) |		\
+	 L1C(AES) | L1C(XSAVE) | L1C(RDRAND) | L1_ECX_AVX)
 #define L1_ECX_AVX (L1C(FMA) | L1C(AVX) | L1C(F16C))
 
 /* Leaf 7, subleaf 0 */
@@ -78,8 +77,9 @@
 	(X1C(LAHF_LM) | X1C(ABM) | X1C(SSE4A) | X1C(MISALIGNSSE) |	\
 	 X1C(3DNOWPREFETCH))
 
-/* Leaf 0x80000007, EDX */
-#define X7_INVARIANT_TSC BIT(8)
+/* Leaf 0x80000007 */
+#define X7B(name) FEATURE(17, X86_FEATURE_##name)
+#define X7_EDX_INVARIANT_TSC BIT(8)
 
 /* Leaf 0xb, and ECX of its levels: the type, and the subleaf's number */
 #define TOPOLOGY 0xb
@@ -213,6 +213,7 @@ static void add_extended(const struct mvmm_cpuid_host *host,
 			 struct mvmm_cpuid_table *t)
 {
 	u32 r[4], max_ext, leaf;
+	bool mca = false;
 
 	host->get(0x80000000, 0, r);
 	max_ext = min_t(u32, r[0], MAX_EXTENDED);
@@ -222,14 +223,17 @@ static void add_extended(const struct mvmm_cpuid_host *host,
 		host->get(leaf, 0, r);
 		switch (leaf) {
 		case 0x80000001:
+			mca = IS_ENABLED(CONFIG_MVMM_MCE) && r[2] & X1C(SVM);
 			r[2] &= X1_ECX;
 			r[3] &= X1_EDX;
 			if (!host->rdtscp)
 				r[3] &= ~X1D(RDTSCP);
 			break;
 		case 0x80000007:
-			r[0] = r[1] = r[2] = 0;
-			r[3] &= X7_INVARIANT_TSC;
+			r[0] = r[2] = 0;
+			/* As IA32_MCG_CAP[24] says on Intel's CPUs */
+			r[1] = mca ? X7B(OVERFLOW_RECOV) | X7B(SUCCOR) : 0;
+			r[3] &= X7_EDX_INVARIANT_TSC;
 			break;
 		case 0x80000008:
 			r[0] = min(r[0] & 0xff, host->gpa_bits) | 48 << 8;

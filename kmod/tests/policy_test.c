@@ -82,6 +82,11 @@ static void cpuid_filter(struct kunit *test)
 	mvmm_cpuid_query(t, 7, 0, 0, 1, 0, r);
 	KUNIT_EXPECT_EQ(test, r[3], BIT(4) | BIT(10) | BIT(26) | BIT(27) |
 				    BIT(28) | BIT(29) | BIT(31));
+	/* A CPU of AMD's, with which software can recover from machine checks */
+	mvmm_cpuid_query(t, 0x80000007, 0, 0, 1, 0, r);
+	KUNIT_EXPECT_EQ(test, r[1],
+			IS_ENABLED(CONFIG_MVMM_MCE) ? BIT(0) | BIT(1) : 0UL);
+	KUNIT_EXPECT_EQ(test, r[3], BIT(8));
 	mvmm_cpuid_query(t, 0x80000008, 0, 0, 1, 0, r);
 	KUNIT_EXPECT_EQ(test, r[0], 48U | 48 << 8);
 	mvmm_cpuid_query(t, 0x80000000, 0, 0, 1, 0, r);
