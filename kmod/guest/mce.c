@@ -6,9 +6,10 @@
  */
 #include "guest.h"
 
-/* IA32_MCG_CAP: MCG_CTL exists, and MCi_STATUS tells which errors software recovers from */
+/* IA32_MCG_CAP: MCG_CTL exists, and Intel's MCi_STATUS tells what software recovers from */
 #define NR_BANKS	2
-#define MCG_CAP_VALUE	(NR_BANKS | BIT(8) | BIT(24))
+#define MCG_CAP_VALUE	(NR_BANKS | BIT(8) | \
+			 (boot_cpu_has(X86_FEATURE_SVM) ? 0 : BIT(24)))
 
 /* Indices in mvmm_vcpu.mce; of each bank */
 enum { STATUS, CTL, BANKS };
