@@ -8,6 +8,7 @@
 #   guest.sh i386 RELEASE                     Debian's kernel for 32 bits
 #   guest.sh small VCPUS                      the small test kernel
 #   guest.sh memory                           says how much it has
+#   guest.sh poison                           what poison.c does
 #   guest.sh stress VCPUS ROUNDS              what stress.c does
 #   guest.sh disks [smallest]                 virtio-blk: /dev/vda, /dev/vdb; of
 #                                             a launcher without SMBIOS
@@ -650,6 +651,9 @@ stress)
 	echo 1..1
 	check 'all vCPUs are there' [ "$(nproc)" = "$2" ]
 	stress "$3" && exit 7
+	;;
+poison)
+	poison && exit 7
 	;;
 esac
 exit 1

@@ -239,8 +239,7 @@ seen() {
 	done
 }
 
-# A program of 16 bits that starts from a disk; its screens are looked at, and its
-# keyboard is typed on
+# A program of 16 bits on a disk: its screens are looked at, its keyboard is used
 old_program() {
 	cp floppy /tmp/floppy
 	truncate -s 1440k /tmp/floppy
@@ -284,6 +283,13 @@ guest_with_button() {
 	done
 	kill "$(pidof mvmm)"
 	wait
+	ended "$(cat /tmp/status)"
+}
+
+# The kernel takes the page away that the guest names: its memory is broken
+guest_poisoned() {
+	echo '@@begin guest'
+	in_background "$@" | ./poison 192
 	ended "$(cat /tmp/status)"
 }
 

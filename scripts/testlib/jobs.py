@@ -296,6 +296,7 @@ def guest(results, name, emulator, how, image, options):
 NBD = ("/usr/bin/nbdkit",
        "/usr/lib/x86_64-linux-gnu/nbdkit/plugins/nbdkit-file-plugin.so",
        "/usr/lib/x86_64-linux-gnu/libnbd.so.0:lab/.lib/libnbd.so.0")
+POISON = ("build/selftests/poison",)
 QEMU_NBD = ("/usr/bin/qemu-nbd", "/usr/bin/qemu-img")
 
 
@@ -612,6 +613,9 @@ ALL = [job("debug-qemu", debug, "qemu", kernels=("debug",)),
        stress_job("bochs", 1, 2, 5),
        job("bzimage-qemu", bzimage, "qemu"),
        job("i386-qemu", i386, "qemu"),
+       *[job(f"poison-{emulator}", with_drivers, emulator, "poison", (),
+             "guest_poisoned --cpus 2 --mem 192M", POISON, "debian", POISON,
+             kernels=("debian",)) for emulator in ("bochs", "qemu")],
        job("raid-qemu", raid, "qemu", kernels=()),
        # The small kernel has no io_uring: there the thread is tried
        job("disks-qemu", disks, "qemu", "guest_with_disks", (), "debian",

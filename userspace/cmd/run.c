@@ -14,6 +14,7 @@
 #include "devices/pci/pci.h"
 #include "devices/virtio/balloon.h"
 #include "manage/control.h"
+#include "manage/machine_check.h"
 #include "manage/reload.h"
 #include "manage/reset.h"
 #include "manage/snapshot.h"
@@ -309,6 +310,7 @@ static int run(struct run_options *o, struct error *error)
 	if (!s)
 		return fail(error, STATUS_OS, "no memory");
 	s->boot = (struct boot){ .append = o->append, .given = o->given ?: "" };
+	o->machine.machine_check = machine_check;
 	if (!o->firmware && o->on_reset == RUN_REBOOT)
 		o->machine.reset = boot_again;
 	if (o->virtio_console)

@@ -153,6 +153,9 @@ struct machine_iothread {
  * @firmware: what it is told (fw_cfg.h)
  * @defaults: options of each device that has them; NULL: none
  * @reset: resets the machine for the guest, see machine_reset(); NULL: that ends it
+ * @machine_check: a vCPU's thread calls it when memory was broken that this vCPU
+ *	(own) or another one has touched. Returns 0; -EBUSY: to be tried again;
+ *	another -errno: the guest cannot be told. NULL: that ends the machine
  * @after_run: for tests: a vCPU's thread calls it, with @after_run_ctx, before
  *	it completes an exit; or NULL
  */
@@ -184,6 +187,7 @@ struct machine_config {
 	struct firmware *firmware;
 	const char *defaults;
 	void (*reset)(struct machine *m);
+	int (*machine_check)(struct vcpu *v, bool own);
 	void (*after_run)(void *ctx, struct vcpu *v);
 	void *after_run_ctx;
 };

@@ -266,7 +266,9 @@ static void handle_exit(struct vcpu *v)
 		shut_down(v);
 		return;
 	case MVMM_EXIT_MEMORY_FAULT:
-		describe_fault(v);
+		if (run->fault.error != EHWPOISON || !m->config.machine_check ||
+		    m->config.machine_check(v, true))
+			describe_fault(v);
 		break;
 	case MVMM_EXIT_ENTRY_FAILED:
 		machine_end(m, STATUS_VM,
@@ -312,6 +314,9 @@ void *vcpu_main(void *ctx)
 			stand(m);
 			continue;
 		}
+		if (__atomic_exchange_n(&v->check_due, false, __ATOMIC_ACQUIRE) &&
+		    m->config.machine_check(v, false) == -EBUSY)
+			__atomic_store_n(&v->check_due, true, __ATOMIC_RELAXED);
 		ret = mvmm_run(v->fd);
 		if (m->config.after_run)
 			m->config.after_run(m->config.after_run_ctx, v);

@@ -20,6 +20,7 @@ struct machine;
  * @run: the run page
  * @guest: for libmvmm, which completes the exits
  * @thread: runs vcpu_main()
+ * @check_due: a machine check, since another vCPU has met broken memory; any thread
  */
 struct vcpu {
 	struct machine *machine;
@@ -28,6 +29,7 @@ struct vcpu {
 	struct mvmm_run *run;
 	struct mvmm_guest guest;
 	pthread_t thread;
+	bool check_due;
 };
 
 int vcpu_create(struct machine *m, unsigned int id, struct error *error);

@@ -44,6 +44,7 @@ static struct fake {
 	struct mvmm_clock clock;	/* host_tsc: the last one set */
 	unsigned int running, run_while_stopped;
 	bool forgetful;			/* debug registers are not kept */
+	bool amd;
 	/* Fills in the exit of a vCPU and returns 0; or returns WAIT */
 	int (*script)(unsigned int id, unsigned int step, struct mvmm_run *run);
 } fake;
@@ -145,6 +146,22 @@ static int fake_cpuid(struct fake_vcpu *v, struct mvmm_cpuid *list, bool get)
 		v->state.nr_cpuid = list->nr;
 	memcpy(get ? entries : v->state.cpuid, get ? v->state.cpuid : entries,
 	       list->nr * sizeof(v->state.cpuid[0]));
+	return 0;
+}
+
+/* One entry, of the only leaf that the launcher looks at */
+static int fake_host_cpuid(struct mvmm_cpuid *list)
+{
+	void *entries = (void *)(uintptr_t)list->entries;
+	uint32_t room = list->nr;
+
+	list->nr = 1;
+	if (!room) {
+		errno = ENOSPC;
+		return -1;
+	}
+	*(struct mvmm_cpuid_entry *)entries = (struct mvmm_cpuid_entry){
+		.leaf = 0x80000007, .ebx = fake.amd ? 3 : 0, .edx = 0x100 };
 	return 0;
 }
 
@@ -256,6 +273,8 @@ static int fake_call(int fd, unsigned long cmd, void *arg)
 		((struct mvmm_info *)arg)->max_vcpus = fake.max_vcpus;
 		((struct mvmm_info *)arg)->tsc_khz = FAKE_TSC_KHZ;
 		return 0;
+	case MVMM_GET_CPUID:
+		return fake_host_cpuid(arg);
 	case MVMM_CREATE_VM:
 		fake.vm_flags = ((struct mvmm_create_vm *)arg)->flags;
 		return memfd_create("vm", MFD_CLOEXEC);

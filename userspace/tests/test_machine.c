@@ -22,6 +22,7 @@
 #include "char/stdio.h"
 #include "core/machine.h"
 #include "devices/isa/power.h"
+#include "manage/machine_check.h"
 #include "tests/fake_module.h"
 
 static struct machine machine;
@@ -53,7 +54,7 @@ static int create(unsigned int vcpus)
 {
 	const struct machine_config config = {
 		.device = "/dev/null", .vcpus = vcpus, .ram_size = 1 << 20,
-		.weight = weight };
+		.weight = weight, .machine_check = machine_check };
 
 	stdio_init(&console, on_event, NULL);
 	return machine_create(&machine, &config, &console.chardev, &error);
@@ -231,6 +232,84 @@ static void page_tables_in_rom(void **state)
 	assert_non_null(strstr(machine.end.text, "0xfffff000"));
 	assert_non_null(strstr(machine.end.text, "page tables in ROM"));
 	machine_destroy(&machine);
+}
+
+static bool touched;		/* kicks are no steps */
+static unsigned int expecting;	/* so many vCPUs have CR4.MCE */
+static unsigned int told;	/* how many machine checks there are to be */
+
+static int touches_poison(unsigned int id, unsigned int step,
+			  struct mvmm_run *run)
+{
+	if (id != 1 || (touched && fake.injections < told))
+		return WAIT;
+	if (touched) {
+		out(run, 0xf4, 42);
+		return 0;
+	}
+	touched = true;
+	/* The entry has set those of vCPU 0 */
+	for (id = 0; id < expecting; id++)
+		fake.vcpu[id].state.sregs.cr4 = 1 << 6;
+	run->exit_reason = MVMM_EXIT_MEMORY_FAULT;
+	run->fault.gpa = 0x12345;
+	run->fault.error = EHWPOISON;
+	return 0;
+}
+
+/* Of 4 vCPUs three know of machine checks; @checks: how many get one */
+static void poison(bool amd, unsigned int checks)
+{
+	static const uint32_t number[] = { 0x17a, 0x405, 0x406, 0x407 };
+	const uint64_t value[] = {
+		7, amd ? 0xbc00080000000134 : 0xbd80000000000134, 0x12000, 0x8c };
+	unsigned int i;
+
+	assert_int_equal(create(4), 0);
+	fake.amd = amd;
+	expecting = 3;
+	touched = false;
+	told = checks;
+	fake.injections = 0;
+	assert_int_equal(run(touches_poison), 0);
+	assert_int_equal(machine.end.status, 42);
+	assert_int_equal(fake.injections, checks);
+	for (i = 0; i < 4; i++) {
+		assert_int_equal(fake.vcpu[1].state.msr[i].index, number[i]);
+		assert_int_equal(fake.vcpu[1].state.msr[i].value, value[i]);
+		/* The others: recovery is possible, and in no bank is an error */
+		assert_int_equal(fake.vcpu[0].state.msr[i].value,
+				 !i && !amd ? 5 : 0);
+		assert_int_equal(fake.vcpu[3].state.msr[i].value, 0);
+	}
+	machine_destroy(&machine);
+}
+
+static void broken_memory(void **state)
+{
+	poison(false, 3);
+	assert_int_equal(fake.vector, 18);
+	poison(true, 1);
+}
+
+/* Of a guest that expects no machine check, or is in one, it is the end */
+static void broken_memory_ends(void **state)
+{
+	unsigned int in_one;
+
+	for (in_one = 0; in_one < 2; in_one++) {
+		assert_int_equal(create(2), 0);
+		expecting = in_one * 2;
+		fake.vcpu[1].state.msr[0].value = in_one << 2;
+		touched = false;
+		fake.injections = 0;
+		assert_int_equal(run(touches_poison), 0);
+		assert_int_equal(machine.end.status, STATUS_VM);
+		assert_non_null(strstr(machine.end.text, "0x12345"));
+		assert_non_null(strstr(machine.end.text, "hardware error"));
+		assert_int_equal(fake.injections, 0);
+		machine_destroy(&machine);
+	}
 }
 
 static void local_apics(void **state)
@@ -671,6 +750,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(end_of_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(triple_fault, setup, teardown),
 		cmocka_unit_test_setup_teardown(weight_of_root, setup, teardown),
+		cmocka_unit_test_setup_teardown(broken_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(broken_memory_ends, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(page_tables_in_rom, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(local_apics, setup, teardown),
