@@ -113,8 +113,10 @@ TEST_F(memory, poison)
 	uint64_t v;
 
 	ASSERT_EQ(MVMM_EXIT_HLT, poke(&self->vm, DATA, 7));
-	if (madvise(hva, 4096, MADV_HWPOISON))
+	if (madvise(hva, 4096, MADV_HWPOISON)) {
+		ASSERT_EQ(EINVAL, errno);
 		SKIP(return, "a kernel without MEMORY_FAILURE");
+	}
 	ASSERT_EQ(MVMM_EXIT_MEMORY_FAULT, peek(&self->vm, DATA, &v));
 	EXPECT_EQ(DATA, self->vm.run->fault.gpa);
 	EXPECT_EQ((uintptr_t)hva, self->vm.run->fault.hva);

@@ -382,7 +382,8 @@ int mvmm_bring_in(struct mm_struct *mm, unsigned long hva, bool write)
 	mmap_read_unlock(mm);
 	/* To that function poison is a bad address, too; this one tells them apart */
 	if (ret == -EFAULT &&
-	    get_user_pages_unlocked(hva, 1, NULL, FOLL_HWPOISON) == -EHWPOISON)
+	    get_user_pages_unlocked(hva, 1, NULL, FOLL_HWPOISON |
+				    (write ? FOLL_WRITE : 0)) == -EHWPOISON)
 		ret = -EHWPOISON;
 	return ret;
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest memory that goes away while mvmm itself touches it: a file that was cut
- * short, huge pages that are used up. The vCPUs end with an error of RUN then;
- * here it is a SIGBUS, of which the guest is to end with a message, too.
+ * Guest memory that goes away while mvmm itself touches it: a file that was cut short,
+ * huge pages that are used up. Where a vCPU's RUN ends by an error, here SIGBUS does.
  */
 #include <signal.h>
 #include <string.h>
@@ -15,18 +14,21 @@ static const uint8_t *guarded;
 static uint64_t guarded_size;
 static void (*restore_terminal)(void);
 
+_Thread_local volatile int guard_in_run;
+
 static void on_sigbus(int sig, siginfo_t *info, void *context)
 {
 	static const char text[] =
-		"mvmm run: the guest's memory cannot be had: its file was cut short, or the host has no huge pages left\n";
+		"mvmm run: the guest's memory cannot be had: its file was cut short, the host has no huge pages left, or it is broken\n";
 
-	if ((uint64_t)((uint8_t *)info->si_addr - guarded) < guarded_size) {
-		restore_terminal();
-		if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-			_exit(STATUS_OS);
-		_exit(STATUS_VM);
-	}
+	/* Broken memory: of the guest's access RUN tells; nobody has touched it yet */
+	if ((info->si_code == BUS_MCEERR_AR && guard_in_run) ||
+	    info->si_code == BUS_MCEERR_AO)
+		return;
 	restore_terminal();
+	if ((uint64_t)((uint8_t *)info->si_addr - guarded) < guarded_size)
+		_exit(write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ?
+		      STATUS_OS : STATUS_VM);
 	signal(sig, SIG_DFL);
 	raise(sig);
 }

@@ -10,5 +10,7 @@
  * and then calls @restore, which has to be async-signal-safe
  */
 void guard_memory(const void *base, uint64_t size, void (*restore)(void));
+/* This thread is in RUN, which tells of broken memory that the guest touches */
+extern _Thread_local volatile int guard_in_run;
 
 #endif

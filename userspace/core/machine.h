@@ -154,8 +154,8 @@ struct machine_iothread {
  * @defaults: options of each device that has them; NULL: none
  * @reset: resets the machine for the guest, see machine_reset(); NULL: that ends it
  * @machine_check: a vCPU's thread calls it when memory was broken that this vCPU
- *	(own) or another one has touched. Returns 0; -EBUSY: to be tried again;
- *	another -errno: the guest cannot be told. NULL: that ends the machine
+ *	(own) or another one has touched. Returns 0; -errno: the guest cannot be
+ *	told, but by -EBUSY of another's later. NULL: that ends the machine
  * @after_run: for tests: a vCPU's thread calls it, with @after_run_ctx, before
  *	it completes an exit; or NULL
  */

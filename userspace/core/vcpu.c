@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "base/guard.h"
 #include "core/machine.h"
 
 #define RFLAGS_IF (1u << 9)
@@ -314,10 +315,15 @@ void *vcpu_main(void *ctx)
 			stand(m);
 			continue;
 		}
-		if (__atomic_exchange_n(&v->check_due, false, __ATOMIC_ACQUIRE) &&
-		    m->config.machine_check(v, false) == -EBUSY)
-			__atomic_store_n(&v->check_due, true, __ATOMIC_RELAXED);
+		if (__atomic_load_n(&v->check_due, __ATOMIC_ACQUIRE)) {
+			__atomic_store_n(&v->check_due, false, __ATOMIC_RELAXED);
+			if (m->config.machine_check(v, false) == -EBUSY)
+				__atomic_store_n(&v->check_due, true,
+						 __ATOMIC_RELAXED);
+		}
+		guard_in_run = 1;
 		ret = mvmm_run(v->fd);
+		guard_in_run = 0;
 		if (m->config.after_run)
 			m->config.after_run(m->config.after_run_ctx, v);
 		if (ret && ret != -EINTR)

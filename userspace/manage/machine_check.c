@@ -2,15 +2,18 @@
 /*
  * The host takes away a page whose memory is broken. A guest that touches it gets the
  * machine check that a CPU would raise: its kernel ends the program that had the page,
- * and goes on. Where mvmm itself touches the page: base/guard.c.
+ * and goes on. If the page breaks only then, SIGBUS comes first: base/guard.c.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include "core/machine.h"
 #include "manage/machine_check.h"
 
 #define CR4_MCE		(1u << 6)
 #define VECTOR_MC	18
+
+/* IA32_MCG_CAP: software recovers. AMD's CPUs say so elsewhere */
+#define MCG_CAP		0x179
+#define INTEL_RECOVERY	(1u << 24)
 
 /* IA32_MCG_STATUS (SDM vol. 3, 16.3.1.2) */
 #define MCG_STATUS	0x17a
@@ -31,34 +34,21 @@
 /* ADDR is a physical address, of a page */
 #define MISC_PAGE	(2u << 6 | 12)
 
-/* Leaf 0x80000007: software recovers from errors. Intel's CPUs say so elsewhere */
-#define AMD_RECOVERY	(1u << 1)
-
-static bool has_amd_banks(const struct machine *m)
-{
-	struct mvmm_cpuid_entry *entries = NULL;
-	int i, nr = mvmm_get_cpuid(m->system, &entries);
-	bool amd = false;
-
-	for (i = 0; i < nr; i++)
-		amd |= entries[i].leaf == 0x80000007 &&
-		       entries[i].ebx & AMD_RECOVERY;
-	free(entries);
-	return amd;
-}
-
-/* A CPU that does not expect it would shut down */
 static int raise_check(struct vcpu *v, struct mvmm_msr *msrs, uint32_t nr)
 {
 	struct mvmm_msr status = { .index = MCG_STATUS };
 	struct mvmm_sregs sregs;
+	int ret;
 
+	/* A CPU that does not expect it would shut down */
 	if (mvmm_get_sregs(v->fd, &sregs) || !(sregs.cr4 & CR4_MCE) ||
 	    mvmm_get_msrs(v->fd, &status, 1) != 1 || status.value & MCIP)
 		return -EHWPOISON;
-	if (mvmm_set_msrs(v->fd, msrs, nr) != (int)nr)
-		return -EHWPOISON;
-	return mvmm_inject_exception(v->fd, VECTOR_MC, false, 0, 0);
+	/* First: it may have to be tried again */
+	ret = mvmm_inject_exception(v->fd, VECTOR_MC, false, 0, 0);
+	if (ret)
+		return ret;
+	return mvmm_set_msrs(v->fd, msrs, nr) == (int)nr ? 0 : -EIO;
 }
 
 static void tell_others(struct vcpu *v)
@@ -76,18 +66,25 @@ static void tell_others(struct vcpu *v)
 
 int machine_check(struct vcpu *v, bool own)
 {
-	bool amd = own && has_amd_banks(v->machine);
+	unsigned long long gpa = v->run->fault.gpa & ~4095ull;
+	struct mvmm_msr cap = { .index = MCG_CAP };
+	bool intel = mvmm_get_msrs(v->fd, &cap, 1) == 1 &&
+		     cap.value & INTEL_RECOVERY;
 	struct mvmm_msr msrs[] = {
 		{ .index = MCG_STATUS, .value = MCIP | RIPV | (own ? EIPV : 0) },
 		{ .index = BANK_STATUS,
-		  .value = READ_FAILED | (amd ? AMD_POISON : INTEL_ACTION) },
-		{ .index = BANK_ADDR, .value = v->run->fault.gpa & ~4095ull },
+		  .value = READ_FAILED | (intel ? INTEL_ACTION : AMD_POISON) },
+		{ .index = BANK_ADDR, .value = gpa },
 		{ .index = BANK_MISC, .value = MISC_PAGE },
 	};
 	int ret = raise_check(v, msrs, own ? 4 : 1);
 
+	if (!own || ret)
+		return ret;
 	/* On Intel's CPUs all are told, and wait for each other */
-	if (own && !ret && !amd)
+	if (intel)
 		tell_others(v);
-	return ret;
+	machine_warn(v->machine, "the guest's memory at 0x%llx is broken: the guest was told",
+		     gpa);
+	return 0;
 }

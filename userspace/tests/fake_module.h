@@ -40,6 +40,7 @@ static struct fake {
 	struct mvmm_apic_access access;
 	bool lint0_closed;
 	unsigned int injections, refusals;
+	unsigned int busy;		/* exceptions that come too early, after one */
 	uint8_t vector;
 	struct mvmm_clock clock;	/* host_tsc: the last one set */
 	unsigned int running, run_while_stopped;
@@ -94,6 +95,12 @@ static int fake_run(struct fake_vcpu *v)
 
 static int fake_inject(const struct mvmm_inject *inject)
 {
+	if (inject->type == MVMM_EVENT_EXCEPTION && fake.busy &&
+	    fake.injections) {
+		fake.busy--;
+		errno = EBUSY;
+		return -1;
+	}
 	if (fake.lint0_closed) {
 		fake.refusals++;
 		errno = EAGAIN;
@@ -129,7 +136,9 @@ static int fake_msrs(struct fake_vcpu *v, struct mvmm_msrs *list,
 		return 0;
 	}
 	for (i = 0; i < list->nr; i++)
-		if (cmd == MVMM_VCPU_GET_MSRS)
+		if (cmd == MVMM_VCPU_GET_MSRS && msr[i].index == 0x179)
+			msr[i].value = fake.amd ? 0x102 : 0x1000102;
+		else if (cmd == MVMM_VCPU_GET_MSRS)
 			msr[i].value = v->state.msr[i].value;
 		else
 			v->state.msr[i] = msr[i];
@@ -146,22 +155,6 @@ static int fake_cpuid(struct fake_vcpu *v, struct mvmm_cpuid *list, bool get)
 		v->state.nr_cpuid = list->nr;
 	memcpy(get ? entries : v->state.cpuid, get ? v->state.cpuid : entries,
 	       list->nr * sizeof(v->state.cpuid[0]));
-	return 0;
-}
-
-/* One entry, of the only leaf that the launcher looks at */
-static int fake_host_cpuid(struct mvmm_cpuid *list)
-{
-	void *entries = (void *)(uintptr_t)list->entries;
-	uint32_t room = list->nr;
-
-	list->nr = 1;
-	if (!room) {
-		errno = ENOSPC;
-		return -1;
-	}
-	*(struct mvmm_cpuid_entry *)entries = (struct mvmm_cpuid_entry){
-		.leaf = 0x80000007, .ebx = fake.amd ? 3 : 0, .edx = 0x100 };
 	return 0;
 }
 
@@ -273,8 +266,6 @@ static int fake_call(int fd, unsigned long cmd, void *arg)
 		((struct mvmm_info *)arg)->max_vcpus = fake.max_vcpus;
 		((struct mvmm_info *)arg)->tsc_khz = FAKE_TSC_KHZ;
 		return 0;
-	case MVMM_GET_CPUID:
-		return fake_host_cpuid(arg);
 	case MVMM_CREATE_VM:
 		fake.vm_flags = ((struct mvmm_create_vm *)arg)->flags;
 		return memfd_create("vm", MFD_CLOEXEC);

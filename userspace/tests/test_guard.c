@@ -6,11 +6,13 @@
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -112,6 +114,31 @@ static void cut_another(void)
 	*page = 1;
 }
 
+/* As the kernel does for broken memory */
+static void send_sigbus(int code)
+{
+	siginfo_t info = { .si_signo = SIGBUS, .si_code = code };
+
+	info.si_addr = m.memory.base;
+	if (syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info))
+		_exit(91);
+}
+
+/* The guest's access: RUN tells; and what nobody has touched is nobody's yet */
+static void break_under_guest(void)
+{
+	guard_in_run = 1;
+	send_sigbus(BUS_MCEERR_AR);
+	guard_in_run = 0;
+	send_sigbus(BUS_MCEERR_AO);
+	_exit(42);
+}
+
+static void break_under_mvmm(void)
+{
+	send_sigbus(BUS_MCEERR_AR);
+}
+
 /* How a process ends that does @work, and what it says */
 static int ends(void (*work)(void), char *said, size_t size)
 {
@@ -149,7 +176,7 @@ static void assert_told(void (*work)(void))
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), STATUS_VM);
 	assert_string_equal(said,
-			    "restored\nmvmm run: the guest's memory cannot be had: its file was cut short, or the host has no huge pages left\n");
+			    "restored\nmvmm run: the guest's memory cannot be had: its file was cut short, the host has no huge pages left, or it is broken\n");
 }
 
 /* Whoever has the memfd, a back end by vhost-user too, cannot cut it */
@@ -182,6 +209,16 @@ static void buffers(void **state)
 	assert_int_equal(WEXITSTATUS(status), 42);
 }
 
+static void broken(void **state)
+{
+	char said[1024];
+	int status = ends(break_under_guest, said, sizeof(said));
+
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 42);
+	assert_told(break_under_mvmm);
+}
+
 static void another(void **state)
 {
 	char said[1024];
@@ -196,7 +233,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_memory), cmocka_unit_test(before),
 		cmocka_unit_test(while_it_runs), cmocka_unit_test(buffers),
-		cmocka_unit_test(another),
+		cmocka_unit_test(broken), cmocka_unit_test(another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -241,7 +241,22 @@ static unsigned int told;	/* how many machine checks there are to be */
 static int touches_poison(unsigned int id, unsigned int step,
 			  struct mvmm_run *run)
 {
-	if (id != 1 || (touched && fake.injections < told))
+	static unsigned int last;
+
+	/* What could not be raised yet is, after any exit */
+	if (id != 1 && __atomic_load_n(&machine.vcpu[id].check_due,
+				       __ATOMIC_ACQUIRE)) {
+		run->exit_reason = MVMM_EXIT_INTR;
+		return 0;
+	}
+	/* The last one drops what it is told: look again when it is back in RUN */
+	if (id == 3 && step != last)
+		pthread_cond_broadcast(&fake.changed);
+	if (id == 3)
+		last = step;
+	if (id != 1 || (touched && (fake.injections < told || fake.busy ||
+				    __atomic_load_n(&machine.vcpu[3].check_due,
+						    __ATOMIC_ACQUIRE))))
 		return WAIT;
 	if (touched) {
 		out(run, 0xf4, 42);
@@ -268,10 +283,13 @@ static void poison(bool amd, unsigned int checks)
 	assert_int_equal(create(4), 0);
 	fake.amd = amd;
 	expecting = 3;
+	fake.busy = !amd;
 	touched = false;
 	told = checks;
 	fake.injections = 0;
 	assert_int_equal(run(touches_poison), 0);
+	for (i = 0; i < 4; i++)
+		assert_false(machine.vcpu[i].check_due);
 	assert_int_equal(machine.end.status, 42);
 	assert_int_equal(fake.injections, checks);
 	for (i = 0; i < 4; i++) {
