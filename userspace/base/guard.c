@@ -21,7 +21,7 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 	static const char text[] =
 		"mvmm run: the guest's memory cannot be had: its file was cut short, the host has no huge pages left, or it is broken\n";
 
-	/* Broken memory: of the guest's access RUN tells; nobody has touched it yet */
+	/* Broken memory: RUN tells what the guest touched (AR); AO: nobody has yet */
 	if ((info->si_code == BUS_MCEERR_AR && guard_in_run) ||
 	    info->si_code == BUS_MCEERR_AO)
 		return;

@@ -97,9 +97,9 @@ static int load_machine(struct machine *m, const json_t *saved,
 	ret = rate ? mvmm_set_clock(m->vm, &m->guest_time) : -EINVAL;
 	if (!ret) {
 		m->tsc_khz = rate;
-	/* A thousandth: guests do not look that closely, or measure it anew */
 	} else if ((ret == -EOPNOTSUPP || ret == -EINVAL) &&
-		 (rate > khz + khz / 1000 || rate + khz / 1000 < khz)) {
+		   (rate > khz + khz / 1000 || rate + khz / 1000 < khz)) {
+		/* Less than a thousandth guests do not see, or measure anew */
 		return fail(error, STATUS_DATA,
 			    "a state of a host whose TSC has %llu kHz, and this one's has %llu: the guest's time would go wrong",
 			    (unsigned long long)rate, (unsigned long long)khz);
